@@ -1,0 +1,653 @@
+//! `parse`: from the message that arrived to a [`Command`], or a named [`Rejection`].
+//!
+//! The only validation of input. What comes out cannot be wrong in itself any more; whether it may be carried out
+//! is for the planner to say.
+
+use std::fmt;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use shared::{
+    AwsInstanceId, Event, Message, Mode, Rejection, RequestId,
+    envelope::RejectionCode,
+    ids::{InvalidId, has_form},
+    strict::{self, Object},
+};
+
+/// The detail-type of a request that comes as an EventBridge event.
+pub const DETAIL_TYPE: &str = "Source Server Decommission Requested";
+/// The most targets that one request may name, whatever the deployment allows.
+pub const MAX_TARGETS_IN_CONTRACT: usize = 100;
+/// How far ahead `expiresAt` may be: a request that waits longer than a day is to be made again.
+pub const MAX_HOURS_TO_EXPIRY: i64 = 24;
+
+/// What is asked for, validated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// The change under which it is asked for, and the value that the approval tag must have.
+    pub request_id: RequestId,
+    /// What is to become of the servers.
+    pub action: Action,
+    /// Which servers; 1 to 100.
+    pub targets: Vec<Target>,
+    /// `Plan` for a dry run.
+    pub mode: Mode,
+}
+
+/// What is to become of a source server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Stop replication for good and end there: the record stays, DISCONNECTED, and the approval is consumed.
+    #[default]
+    Disconnect,
+    /// Disconnect and keep the approval, since the record is to be deleted once AWS has had its 90 minutes.
+    Retire,
+    /// Delete the record of a server that is DISCONNECTED.
+    Delete,
+}
+
+/// How a request names one source server. Every name that is given must fit the same server, exactly.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Target {
+    /// The source server itself.
+    #[serde(rename = "sourceServerID", skip_serializing_if = "Option::is_none")]
+    pub source_server: Option<SourceServerRef>,
+    /// The EC2 instance that is replicated, as in `identificationHints.awsInstanceID`.
+    #[serde(rename = "awsInstanceID", skip_serializing_if = "Option::is_none")]
+    pub aws_instance_id: Option<AwsInstanceId>,
+    /// The host, as in `identificationHints.hostname`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<HostName>,
+    /// The host with its domain, as in `identificationHints.fqdn`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fqdn: Option<HostName>,
+    /// The account that a native event says the instance is in, as in `sourceCloudProperties.originAccountID`.
+    #[serde(rename = "originAccountID", skip_serializing_if = "Option::is_none")]
+    pub origin_account_id: Option<String>,
+    /// The Region that a native event says the instance is in, as in `sourceCloudProperties.originRegion`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin_region: Option<String>,
+}
+
+/// The ID of a DRS source server: `s-` and 17 ASCII letters or digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct SourceServerId(String);
+
+/// A source server as a request names it: by ID, or by ARN, in which case account and Region must fit too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SourceServerRef {
+    /// The ID, also if an ARN was given.
+    pub id: SourceServerId,
+    /// The ARN, if one was given.
+    pub arn: Option<String>,
+}
+
+/// A host name as the DRS agent reported it: 1 to 255 ASCII letters, digits and `. _ -`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String")]
+pub struct HostName(String);
+
+impl Command {
+    /// Reads a message at the time `now`.
+    ///
+    /// # Errors
+    ///
+    /// A [`Rejection`] that names the first rule that the message breaks.
+    pub fn parse(message: &Message, now: DateTime<Utc>) -> Result<Self, Rejection> {
+        match message {
+            Message::Bare(text) => parse_request(text, now),
+            Message::Event(event) if event.detail_type == DETAIL_TYPE => parse_custom(event, now),
+            Message::Event(event) if is_instance_state_change(event) => parse_instance_state_change(event),
+            Message::Event(event) => Err(Rejection::new(
+                RejectionCode::UnsupportedEvent,
+                format!("`{}` from `{}` asks for nothing here", event.detail_type, event.source),
+            )),
+        }
+    }
+
+    /// The same command with its targets named by the IDs of the servers that they turned out to be, so that a later
+    /// look cannot find another server under the same name.
+    #[must_use]
+    pub fn bound_to(mut self, ids: &[Option<SourceServerId>]) -> Self {
+        for (target, id) in self.targets.iter_mut().zip(ids) {
+            let Some(id) = id else { continue };
+            target.source_server.get_or_insert_with(|| SourceServerRef { id: id.clone(), arn: None });
+        }
+        self
+    }
+}
+
+/// The detail of a request, version 1, as it is written.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(title = "Source Server Decommission Requested"))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct Request {
+    /// The version of this contract.
+    #[cfg_attr(test, schemars(range(min = 1, max = 1)))]
+    #[expect(dead_code, reason = "checked before the rest is read; declared so that it is not an unknown field")]
+    version: u8,
+    /// The change under which this is asked for; the approval tag on each server must have the same value.
+    #[serde(rename = "requestID")]
+    #[cfg_attr(
+        test,
+        schemars(with = "String", length(min = 1, max = 128), regex(pattern = r"^[0-9A-Za-z._:/=+@-]+$"))
+    )]
+    request_id: RequestId,
+    /// When the request is no longer to be carried out: RFC 3339, at most 24 hours ahead.
+    #[cfg_attr(test, schemars(with = "String", extend("format" = "date-time")))]
+    expires_at: Timestamp,
+    /// What is to become of the servers.
+    #[serde(default)]
+    action: Action,
+    /// The servers, each named in one way or several.
+    #[cfg_attr(test, schemars(with = "Vec<RequestedServer>", length(min = 1, max = 100)))]
+    servers: Vec<Object<RequestedServer>>,
+    /// Whether to look, plan and report only.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// One source server. Every name that is given must fit the same server, exactly.
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(extend("minProperties" = 1), transform = tests::drop_null_defaults))]
+#[serde(deny_unknown_fields)]
+struct RequestedServer {
+    /// The ID or the ARN of the source server.
+    #[serde(rename = "sourceServerID", default, deserialize_with = "present")]
+    #[cfg_attr(
+        test,
+        schemars(
+            with = "String",
+            regex(pattern = r"^(arn:aws[a-z-]*:drs:[a-z0-9-]+:[0-9]{12}:source-server/)?s-[0-9A-Za-z]{17}$")
+        )
+    )]
+    source_server: Option<SourceServerRef>,
+    /// The EC2 instance that is replicated.
+    #[serde(rename = "awsInstanceID", default, deserialize_with = "present")]
+    #[cfg_attr(test, schemars(with = "String", regex(pattern = r"^i-[0-9A-Fa-f]{8,17}$")))]
+    aws_instance_id: Option<AwsInstanceId>,
+    /// The host, as the DRS agent reported it.
+    #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(test, schemars(with = "String", length(min = 1, max = 255), regex(pattern = r"^[0-9A-Za-z._-]+$")))]
+    hostname: Option<HostName>,
+    /// The host with its domain, as the DRS agent reported it.
+    #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(test, schemars(with = "String", length(min = 1, max = 255), regex(pattern = r"^[0-9A-Za-z._-]+$")))]
+    fqdn: Option<HostName>,
+}
+
+/// A field that may be left out but not be `null`: a template that filled in nothing is a mistake, not a wish.
+fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
+fn parse_custom(event: &Event, now: DateTime<Utc>) -> Result<Command, Rejection> {
+    if event.source.starts_with("aws.") {
+        let message = format!("`{}` is a source of AWS's own; a request names another", event.source);
+        return Err(Rejection::new(RejectionCode::ReservedSource, message));
+    }
+    parse_request(&event.detail, now)
+}
+
+fn parse_request(text: &str, now: DateTime<Utc>) -> Result<Command, Rejection> {
+    check_version(text)?;
+    let request: Request = strict::read(text)?;
+    check_expiry(request.expires_at.0, now)?;
+    check_count(request.servers.len())?;
+    let targets = request.servers.into_iter().enumerate().map(|(at, server)| target(at, server.0));
+    Ok(Command {
+        request_id: request.request_id,
+        action: request.action,
+        targets: targets.collect::<Result<_, _>>()?,
+        mode: if request.dry_run { Mode::Plan } else { Mode::Enforce },
+    })
+}
+
+/// Looks at the version alone, so that a request of a later version is told so and not that its fields are unknown.
+fn check_version(text: &str) -> Result<(), Rejection> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: Option<serde_json::Value>,
+    }
+    match strict::read::<Version>(text)?.version {
+        Some(version) if version == 1 => Ok(()),
+        Some(version) => {
+            let message = format!("version {version} is not known; this function reads version 1");
+            Err(Rejection::new(RejectionCode::UnsupportedVersion, message))
+        }
+        None => {
+            Err(Rejection::new(RejectionCode::MissingField, "missing field `version`; this function reads version 1"))
+        }
+    }
+}
+
+fn check_expiry(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Rejection> {
+    if expires_at <= now {
+        let message = format!("the request expired at {expires_at}; it is {now}");
+        return Err(Rejection::new(RejectionCode::Expired, message));
+    }
+    if expires_at > now + TimeDelta::hours(MAX_HOURS_TO_EXPIRY) {
+        let message = format!("expiresAt {expires_at} is more than {MAX_HOURS_TO_EXPIRY} hours ahead; it is {now}");
+        return Err(Rejection::new(RejectionCode::ExpiresTooLate, message));
+    }
+    Ok(())
+}
+
+fn check_count(servers: usize) -> Result<(), Rejection> {
+    if servers == 0 {
+        return Err(Rejection::new(RejectionCode::InvalidValue, "`servers` is empty"));
+    }
+    if servers > MAX_TARGETS_IN_CONTRACT {
+        let message = format!("{servers} servers in one request; at most {MAX_TARGETS_IN_CONTRACT} are read");
+        return Err(Rejection::new(RejectionCode::TooManyTargets, message));
+    }
+    Ok(())
+}
+
+fn target(at: usize, server: RequestedServer) -> Result<Target, Rejection> {
+    let RequestedServer { source_server, aws_instance_id, hostname, fqdn } = server;
+    let target = Target { source_server, aws_instance_id, hostname, fqdn, ..Target::default() };
+    if target == Target::default() {
+        let message = format!("servers[{at}] names no server: sourceServerID, awsInstanceID, hostname or fqdn");
+        return Err(Rejection::new(RejectionCode::InvalidValue, message));
+    }
+    Ok(target)
+}
+
+fn is_instance_state_change(event: &Event) -> bool {
+    event.source == "aws.ec2" && event.detail_type == "EC2 Instance State-change Notification"
+}
+
+/// A terminated instance asks for its source server to be disconnected, under its own ID as the request's.
+///
+/// It does not expire: an instance that is terminated stays so, and the approval for it names that instance alone.
+fn parse_instance_state_change(event: &Event) -> Result<Command, Rejection> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    struct Detail {
+        instance_id: AwsInstanceId,
+        state: String,
+    }
+    let detail: Detail = strict::read(&event.detail)?;
+    if detail.state != "terminated" {
+        let message = format!("{} is `{}`; only `terminated` asks for anything", detail.instance_id, detail.state);
+        return Err(Rejection::new(RejectionCode::UnsupportedEvent, message));
+    }
+    let target = Target {
+        aws_instance_id: Some(detail.instance_id.clone()),
+        origin_account_id: event.account.clone(),
+        origin_region: event.region.clone(),
+        ..Target::default()
+    };
+    Ok(Command {
+        request_id: detail.instance_id.into(),
+        action: Action::Disconnect,
+        targets: vec![target],
+        mode: Mode::Enforce,
+    })
+}
+
+/// A point in time as RFC 3339 writes it, and in no other way.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Timestamp(DateTime<Utc>);
+
+impl TryFrom<String> for Timestamp {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        let expected = "a date and time such as 2026-11-22T00:00:00Z";
+        let parsed = DateTime::parse_from_rfc3339(&text).map_err(|_| InvalidId::new(&text, expected))?;
+        Ok(Self(parsed.to_utc()))
+    }
+}
+
+impl TryFrom<String> for SourceServerId {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        if has_form(&text, "s-", u8::is_ascii_alphanumeric, 17..=17) {
+            return Ok(Self(text));
+        }
+        Err(InvalidId::new(&text, "a source server ID: s- and 17 letters or digits"))
+    }
+}
+
+impl TryFrom<String> for SourceServerRef {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        if !text.starts_with("arn:") {
+            return SourceServerId::try_from(text).map(|id| Self { id, arn: None });
+        }
+        match id_in_arn(&text) {
+            Some(id) => Ok(Self { id, arn: Some(text) }),
+            None => {
+                Err(InvalidId::new(&text, "the ARN of a source server: arn:aws:drs:REGION:ACCOUNT:source-server/ID"))
+            }
+        }
+    }
+}
+
+impl From<SourceServerRef> for String {
+    fn from(source_server: SourceServerRef) -> Self {
+        source_server.arn.unwrap_or(source_server.id.0)
+    }
+}
+
+/// The ID at the end of a source server's ARN; `None` if it is not such an ARN.
+fn id_in_arn(arn: &str) -> Option<SourceServerId> {
+    let mut parts = arn.splitn(6, ':');
+    let (arn, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
+    let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
+    let in_region = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
+    let fits = arn == "arn"
+        && has_form(partition, "aws", |byte| byte.is_ascii_lowercase() || *byte == b'-', 0..=16)
+        && service == "drs"
+        && has_form(region, "", in_region, 1..=32)
+        && has_form(account, "", u8::is_ascii_digit, 12..=12);
+    let id = resource.strip_prefix("source-server/")?;
+    SourceServerId::try_from(id.to_owned()).ok().filter(|_| fits)
+}
+
+impl TryFrom<String> for HostName {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        if has_form(&text, "", |byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte), 1..=255) {
+            return Ok(Self(text));
+        }
+        Err(InvalidId::new(&text, "a host name: 1 to 255 letters, digits and . _ -"))
+    }
+}
+
+impl AsRef<str> for SourceServerId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for HostName {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SourceServerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fmt::Write as _, path::Path};
+
+    use expect_test::{expect, expect_file};
+    use serde_json::{Value, json};
+    use shared::{Inbound, envelope};
+
+    use super::*;
+
+    fn now() -> DateTime<Utc> {
+        "2026-11-21T12:00:00Z".parse().unwrap()
+    }
+
+    fn request() -> Value {
+        json!({
+            "version": 1,
+            "requestID": "CHG0031234",
+            "expiresAt": "2026-11-22T00:00:00Z",
+            "servers": [{ "sourceServerID": "s-0123456789abcdef0" }],
+        })
+    }
+
+    fn with(member: &str, value: Value) -> Value {
+        let mut request = request();
+        request[member] = value;
+        request
+    }
+
+    fn server(server: Value) -> Value {
+        with("servers", json!([server]))
+    }
+
+    fn parse(request: &Value) -> Result<Command, Rejection> {
+        Command::parse(&Message::Bare(request.to_string()), now())
+    }
+
+    #[track_caller]
+    fn rejects(request: &Value, code: RejectionCode, part: &str) {
+        let rejection = parse(request).unwrap_err();
+        assert_eq!(rejection.code, code, "{rejection}");
+        assert!(rejection.message.contains(part), "`{rejection}` does not say `{part}`");
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let command = parse(&request()).unwrap();
+        assert_eq!((command.action, command.mode), (Action::Disconnect, Mode::Enforce));
+    }
+
+    #[test]
+    fn a_target_may_be_named_in_every_way_at_once() {
+        let arn = "arn:aws-us-gov:drs:us-gov-west-1:111122223333:source-server/s-0123456789abcdef0";
+        let named =
+            json!({ "sourceServerID": arn, "awsInstanceID": "i-0abc1234", "hostname": "app_1", "fqdn": "app-1.x" });
+        let target = parse(&server(named.clone())).unwrap().targets.remove(0);
+        assert_eq!(target.source_server.as_ref().unwrap().id.as_ref(), "s-0123456789abcdef0");
+        assert_eq!(json!(target), named);
+    }
+
+    #[test]
+    fn every_field_is_checked_and_its_fault_is_named() {
+        use RejectionCode::*;
+        rejects(&with("version", json!(2)), UnsupportedVersion, "version 2 is not known");
+        rejects(&with("version", json!("1")), UnsupportedVersion, "this function reads version 1");
+        rejects(&with("version", json!(1.0)), UnsupportedVersion, "1.0");
+        rejects(&with("version", json!(null)), MissingField, "version");
+        rejects(&with("requestID", json!("")), InvalidValue, "requestID");
+        rejects(&with("requestID", json!("СHG1")), InvalidValue, "requestID");
+        rejects(&with("requestID", json!("CHG\u{0}1")), InvalidValue, "requestID");
+        rejects(&with("requestID", json!(31234)), WrongType, "integer `31234`");
+        rejects(&with("dry_run", json!(true)), UnknownField, "dry_run");
+        rejects(&with("dryRun", json!("true")), WrongType, "boolean");
+        rejects(&with("action", json!("terminate")), InvalidValue, "terminate");
+        rejects(&with("servers", json!([])), InvalidValue, "empty");
+        rejects(&with("servers", json!({})), WrongType, "sequence");
+        rejects(&with("servers", json!([["s-0123456789abcdef0"]])), WrongType, "object");
+        rejects(&with("servers", json!(vec![json!({"hostname": "a"}); 101])), TooManyTargets, "101 servers");
+        parse(&with("servers", json!(vec![json!({"hostname": "a"}); 100]))).unwrap();
+    }
+
+    #[test]
+    fn every_name_of_a_server_is_checked() {
+        use RejectionCode::*;
+        rejects(&server(json!({})), InvalidValue, "servers[0] names no server");
+        rejects(&server(json!({ "hostname": null })), WrongType, "null");
+        rejects(&server(json!({ "hostName": "a" })), UnknownField, "hostName");
+        rejects(&server(json!({ "hostname": "a b" })), InvalidValue, "a host name");
+        rejects(&server(json!({ "fqdn": "x".repeat(256) })), InvalidValue, "a host name");
+        rejects(&server(json!({ "awsInstanceID": "i-0abc123" })), InvalidValue, "an EC2 instance ID");
+        for id in [
+            "",
+            "s-0123456789abcdef",
+            "s-0123456789abcdef01",
+            "s-0123456789аbcdef",
+            "S-0123456789abcdef0",
+            "s-0123456789abcde-0",
+        ] {
+            rejects(&server(json!({ "sourceServerID": id })), InvalidValue, "a source server ID");
+        }
+        for arn in [
+            "arn:aws:drs:us-east-1:111122223333:source-server/s-0123456789abcdef",
+            "arn:aws:drs:us-east-1:11112222333:source-server/s-0123456789abcdef0",
+            "arn:aws:drs:us-east-1:111122223333:recovery-instance/s-0123456789abcdef0",
+            "arn:aws:ec2:us-east-1:111122223333:source-server/s-0123456789abcdef0",
+            "arn:evil:drs:us-east-1:111122223333:source-server/s-0123456789abcdef0",
+            "arn:aws:drs::111122223333:source-server/s-0123456789abcdef0",
+        ] {
+            rejects(&server(json!({ "sourceServerID": arn })), InvalidValue, "the ARN of a source server");
+        }
+    }
+
+    #[test]
+    fn a_request_goes_stale_and_cannot_be_made_to_last() {
+        let expiring = |at: &str| with("expiresAt", json!(at));
+        parse(&expiring("2026-11-21T12:00:01Z")).unwrap();
+        parse(&expiring("2026-11-22T14:00:00+02:00")).unwrap();
+        rejects(&expiring("2026-11-21T12:00:00Z"), RejectionCode::Expired, "expired");
+        rejects(&expiring("2026-11-22T12:00:01Z"), RejectionCode::ExpiresTooLate, "more than 24 hours ahead");
+        for wrong in ["", "tomorrow", "2026-11-22", "2026-11-22 00:00:00", "1795305600", "99999999-01-01T00:00:00Z"] {
+            rejects(&expiring(wrong), RejectionCode::InvalidValue, "a date and time");
+        }
+        rejects(&with("expiresAt", json!(1_795_305_600)), RejectionCode::WrongType, "integer");
+    }
+
+    #[test]
+    fn a_duplicate_key_is_refused_at_every_level() {
+        let doubled = request().to_string().replace("\"version\":1", "\"version\":1,\"requestID\":\"CHG0\"");
+        let rejection = Command::parse(&Message::Bare(doubled), now()).unwrap_err();
+        assert_eq!(rejection.code, RejectionCode::DuplicateField);
+        let server = request().to_string().replace("{\"source", "{\"hostname\":\"a\",\"hostname\":\"b\",\"source");
+        let rejection = Command::parse(&Message::Bare(server), now()).unwrap_err();
+        assert_eq!(rejection.code, RejectionCode::DuplicateField);
+    }
+
+    #[test]
+    fn an_event_of_awss_own_cannot_carry_a_request() {
+        let event = json!({ "detail-type": DETAIL_TYPE, "source": "aws.drs", "detail": request() }).to_string();
+        let Inbound::One(Ok(message)) = envelope::open(&event) else { panic!("not an event") };
+        assert_eq!(Command::parse(&message, now()).unwrap_err().code, RejectionCode::ReservedSource);
+    }
+
+    /// Every message in a file, with what it was read as.
+    fn readings(text: &str) -> Vec<String> {
+        let messages = match envelope::open(text) {
+            Inbound::One(message) => vec![message],
+            Inbound::Sns(messages) => messages,
+            Inbound::Sqs(deliveries) => deliveries.into_iter().map(|delivery| delivery.message).collect(),
+        };
+        let read =
+            |message: Result<Message, Rejection>| match message.and_then(|message| Command::parse(&message, now())) {
+                Ok(command) => format!("{:?} under {}: {}", command.action, command.request_id, json!(command.targets)),
+                Err(rejection) => format!("{:?}: {rejection}", rejection.code),
+            };
+        messages.into_iter().map(read).collect()
+    }
+
+    fn files(folder: &str) -> Vec<(String, String)> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events").join(folder);
+        let mut files: Vec<(String, String)> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|file| file.unwrap())
+            .filter(|file| file.path().extension().is_some_and(|extension| extension == "json"))
+            .map(|file| (file.file_name().into_string().unwrap(), std::fs::read_to_string(file.path()).unwrap()))
+            .collect();
+        files.sort();
+        files
+    }
+
+    fn filled(text: &str) -> String {
+        local::event::fill(text, now()).unwrap()
+    }
+
+    #[test]
+    fn every_event_of_this_function_is_what_its_name_says() {
+        let mut table = String::new();
+        for (name, text) in files("disconnect-source-server") {
+            for reading in readings(&filled(&text)) {
+                writeln!(table, "{name}\n    {reading}").unwrap();
+            }
+        }
+        expect![[r#"
+            decommission-requested.json
+                Disconnect under CHG0031234: [{"hostname":"app01.example.com","sourceServerID":"s-0123456789abcdef0"},{"awsInstanceID":"i-0abc1234def567890"},{"fqdn":"db02.example.com"}]
+            decommission-requested.sns.json
+                Disconnect under CHG0031234: [{"hostname":"app01.example.com","sourceServerID":"s-0123456789abcdef0"}]
+            decommission-requested.sqs.json
+                Disconnect under CHG0031234: [{"hostname":"app01.example.com","sourceServerID":"s-0123456789abcdef0"}]
+            decommission-requested.sqs.json
+                Disconnect under CHG0031234: [{"awsInstanceID":"i-0abc1234def567890"}]
+            decommission-requested.sqs.json
+                Disconnect under CHG0031234: [{"fqdn":"db02.example.com"}]
+            decommission-requested.sqs.json
+                MalformedJson: not JSON: expected ident at line 1 column 2
+            delete-requested.json
+                Delete under CHG0031234: [{"sourceServerID":"s-0123456789abcdef8"}]
+            instance-terminated.json
+                Disconnect under i-1234567890abcdef0: [{"awsInstanceID":"i-1234567890abcdef0","originAccountID":"123456789012","originRegion":"us-east-1"}]
+            request.json
+                Disconnect under CHG0031234: [{"hostname":"app01.example.com","sourceServerID":"s-0123456789abcdef0"}]
+            request.sns.json
+                Disconnect under CHG0031234: [{"hostname":"app01.example.com","sourceServerID":"s-0123456789abcdef0"}]
+            retire-requested.json
+                Retire under CHG0031234: [{"hostname":"app01.example.com","sourceServerID":"s-0123456789abcdef0"}]
+        "#]].assert_eq(&table);
+    }
+
+    #[test]
+    fn every_sample_event_is_a_command_or_a_named_rejection() {
+        let mut table = String::new();
+        for (name, text) in files("samples") {
+            for reading in readings(&text) {
+                writeln!(table, "{name}\n    {reading}").unwrap();
+            }
+        }
+        expect_file!["../../../events/samples/as-decommission.txt"].assert_eq(&table);
+    }
+
+    #[test]
+    fn nesting_changes_nothing() {
+        let sns = |message: &str| {
+            let envelope = json!({
+                "Type": "Notification", "MessageId": "m", "TopicArn": "t", "Timestamp": "2026-03-20T17:43:20Z",
+                "SignatureVersion": "1", "Signature": "s", "SigningCertURL": "u", "UnsubscribeURL": "u", "Message": message,
+            });
+            (
+                json!({ "Records": [{ "EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": "a", "Sns": envelope }] }),
+                envelope,
+            )
+        };
+        let sqs = |body: &str| json!({ "Records": [{ "messageId": "1", "eventSource": "aws:sqs", "body": body }] });
+        let own = files("disconnect-source-server").into_iter().map(|(name, text)| (name, filled(&text)));
+        for (name, text) in own.chain(files("samples")) {
+            let (record, envelope) = sns(&text);
+            let nested = [record.to_string(), sqs(&text).to_string(), sqs(&envelope.to_string()).to_string()];
+            let plain = readings(&text);
+            for nested in nested {
+                let inside = readings(&nested);
+                let is_batch = text.contains("\"Records\"");
+                let expected = if is_batch {
+                    vec!["UnsupportedEvent: `Records` inside a message hold no request".to_owned()]
+                } else {
+                    plain.clone()
+                };
+                assert_eq!(inside, expected, "{name} in {nested}");
+            }
+        }
+    }
+
+    /// A name that is left out has no default value, and `null` is not one.
+    pub(super) fn drop_null_defaults(schema: &mut schemars::Schema) {
+        let properties = schema.get_mut("properties").and_then(Value::as_object_mut).unwrap();
+        properties.values_mut().filter_map(Value::as_object_mut).for_each(|property| drop(property.remove("default")));
+    }
+
+    #[test]
+    fn the_schema_in_the_repository_is_that_of_the_types() {
+        let schema = schemars::schema_for!(Request);
+        let text = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+        expect_file!["../request.schema.json"].assert_eq(&text);
+    }
+}

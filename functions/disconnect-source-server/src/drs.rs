@@ -1,0 +1,419 @@
+//! `observe` and `execute`: the only file that speaks to DRS.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_drs::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    types::{
+        self, DataReplicationState, DescribeRecoveryInstancesRequestFilters, DescribeSourceServersRequestFilters,
+        ExtensionStatus, JobStatus, ReplicationDirection,
+    },
+};
+use futures_util::{StreamExt, stream};
+use shared::{Call, Fault, FaultKind};
+
+use crate::{
+    command::{Command, SourceServerId, Target},
+    plan::{self, Found, Step},
+    policy::Policy,
+    snapshot::{AccountSize, Direction, RecoveryInstance, Server, Snapshot, Staging, State},
+};
+
+/// The most IDs that one filter of DescribeSourceServers or DescribeRecoveryInstances takes.
+const IDS_IN_A_FILTER: usize = 200;
+/// How many servers a page is asked to hold; the console asks for as many.
+const PAGE_SIZE: i32 = 1000;
+/// How many calls are under way at once. DRS publishes no limit; this is far below what its console makes.
+pub(crate) const CALLS_AT_ONCE: usize = 8;
+
+/// Looks at everything that the plan for a request depends on.
+///
+/// # Errors
+///
+/// The [`Fault`] of the first call that failed: an unread list is never taken for an empty one. `calls` gets every
+/// call, also the failed one.
+pub async fn observe(
+    drs: &Client,
+    command: &Command,
+    policy: &Policy,
+    calls: &mut Vec<Call>,
+) -> Result<Snapshot, Fault> {
+    let count = plan::needs_count(command, policy);
+    let Some(servers) = servers(drs, &filters(command, count), calls).await? else { return Ok(Snapshot::default()) };
+    let matched = matched(command, &servers);
+    let account = count.then(|| size(&servers));
+    let mut snapshot = Snapshot { servers, account, initialised: true, ..Snapshot::default() };
+    if matched.is_empty() {
+        return Ok(snapshot);
+    }
+    snapshot.recovery_instances = recovery_instances(drs, &matched, calls).await?;
+    snapshot.servers_in_jobs = servers_in_jobs(drs, calls).await?;
+    snapshot.recovery_points = recovery_points(drs, &connected(&snapshot.servers, &matched), calls).await;
+    Ok(snapshot)
+}
+
+/// Reads the servers with these IDs again and puts them in the place of what was seen of them before.
+///
+/// # Errors
+///
+/// The [`Fault`] of the call; `snapshot` is unchanged then.
+pub async fn read_back(
+    drs: &Client,
+    ids: &[SourceServerId],
+    snapshot: &mut Snapshot,
+    calls: &mut Vec<Call>,
+) -> Result<(), Fault> {
+    let seen = servers(drs, &by_ids(ids), calls).await?.unwrap_or_default();
+    snapshot.servers.retain(|server| !ids.contains(&server.id));
+    snapshot.servers.extend(seen);
+    Ok(())
+}
+
+/// Makes the one call that a step is.
+///
+/// # Errors
+///
+/// The [`Fault`] of the call. Whether it had an effect all the same is for a read to tell.
+pub async fn execute(drs: &Client, step: Step, server: &Server, approval_tag: &str) -> (Call, Result<(), Fault>) {
+    let id = server.id.as_ref();
+    let (operation, result) = match step {
+        Step::Disconnect => {
+            let answer = drs.disconnect_source_server().source_server_id(id).send().await;
+            ("DisconnectSourceServer", answer.map(drop).map_err(|error| Fault::from_sdk(&error)))
+        }
+        Step::ConsumeApproval => {
+            let answer = drs.untag_resource().resource_arn(&server.arn).tag_keys(approval_tag).send().await;
+            ("UntagResource", answer.map(drop).map_err(|error| Fault::from_sdk(&error)))
+        }
+        Step::Delete => {
+            let answer = drs.delete_source_server().source_server_id(id).send().await;
+            ("DeleteSourceServer", answer.map(drop).map_err(|error| Fault::from_sdk(&error)))
+        }
+    };
+    (call(operation, 1, result.as_ref().err()), result)
+}
+
+/// The narrowest filters that serve: by ID, by instance, or none where a name has no filter or a count is needed.
+fn filters(command: &Command, count: bool) -> Vec<DescribeSourceServersRequestFilters> {
+    let everything = || vec![DescribeSourceServersRequestFilters::builder().build()];
+    if count {
+        return everything();
+    }
+    let id = |target: &Target| target.source_server.as_ref().map(|source_server| source_server.id.clone());
+    if let Some(ids) = command.targets.iter().map(id).collect::<Option<Vec<_>>>() {
+        return by_ids(&ids);
+    }
+    match command.targets.as_slice() {
+        [Target { aws_instance_id: Some(id), .. }] => {
+            vec![DescribeSourceServersRequestFilters::builder().hardware_id(id.as_ref()).build()]
+        }
+        _ => everything(),
+    }
+}
+
+fn by_ids(ids: &[SourceServerId]) -> Vec<DescribeSourceServersRequestFilters> {
+    let filter = |ids: &[SourceServerId]| {
+        let ids = ids.iter().map(|id| id.as_ref().to_owned()).collect();
+        DescribeSourceServersRequestFilters::builder().set_source_server_ids(Some(ids)).build()
+    };
+    ids.chunks(IDS_IN_A_FILTER).map(filter).collect()
+}
+
+/// All pages of all filters; `None` where DRS was never initialised, and so has no servers.
+async fn servers(
+    drs: &Client,
+    filters: &[DescribeSourceServersRequestFilters],
+    calls: &mut Vec<Call>,
+) -> Result<Option<Vec<Server>>, Fault> {
+    let mut servers = Vec::new();
+    for filter in filters {
+        let mut pages = Pages::of("DescribeSourceServers");
+        let request = drs.describe_source_servers().filters(filter.clone()).max_results(PAGE_SIZE);
+        let mut answers = request.into_paginator().stop_on_duplicate_token(false).send();
+        while let Some(answer) = answers.next().await {
+            if is_uninitialised(&answer) {
+                pages.end(calls, "UninitializedAccountException");
+                return Ok(None);
+            }
+            let page = pages.turn(answer, calls, |page| page.next_token())?;
+            servers.extend(page.items.unwrap_or_default().iter().filter_map(server));
+        }
+        pages.end(calls, "ok");
+    }
+    Ok(Some(servers))
+}
+
+fn is_uninitialised<T, E: ProvideErrorMetadata, R>(answer: &Result<T, SdkError<E, R>>) -> bool {
+    answer.as_ref().is_err_and(|error| error.code() == Some("UninitializedAccountException"))
+}
+
+async fn recovery_instances(
+    drs: &Client,
+    ids: &[SourceServerId],
+    calls: &mut Vec<Call>,
+) -> Result<Vec<RecoveryInstance>, Fault> {
+    let mut instances = Vec::new();
+    for ids in ids.chunks(IDS_IN_A_FILTER) {
+        let ids = ids.iter().map(|id| id.as_ref().to_owned()).collect();
+        let filter = DescribeRecoveryInstancesRequestFilters::builder().set_source_server_ids(Some(ids)).build();
+        let mut pages = Pages::of("DescribeRecoveryInstances");
+        let mut answers =
+            drs.describe_recovery_instances().filters(filter).into_paginator().stop_on_duplicate_token(false).send();
+        while let Some(answer) = answers.next().await {
+            let page = pages.turn(answer, calls, |page| page.next_token())?;
+            instances.extend(page.items.unwrap_or_default().iter().map(recovery_instance));
+        }
+        pages.end(calls, "ok");
+    }
+    Ok(instances)
+}
+
+/// The servers of every job that has not ended. DescribeJobs knows no filter by server or by status.
+async fn servers_in_jobs(drs: &Client, calls: &mut Vec<Call>) -> Result<Vec<SourceServerId>, Fault> {
+    let mut ids = Vec::new();
+    let mut pages = Pages::of("DescribeJobs");
+    let mut answers = drs.describe_jobs().max_results(PAGE_SIZE).into_paginator().stop_on_duplicate_token(false).send();
+    while let Some(answer) = answers.next().await {
+        let page = pages.turn(answer, calls, |page| page.next_token())?;
+        let jobs = page.items.unwrap_or_default();
+        let unfinished = jobs.iter().filter(|job| job.status() != Some(&JobStatus::Completed));
+        let servers = unfinished.flat_map(|job| job.participating_servers());
+        ids.extend(servers.filter_map(|server| id(server.source_server_id())));
+    }
+    pages.end(calls, "ok");
+    Ok(ids)
+}
+
+/// Counts what a disconnect would destroy. It is evidence and decides nothing, so a server whose count failed is left
+/// out, and the report says that the number is not known.
+async fn recovery_points(
+    drs: &Client,
+    ids: &[SourceServerId],
+    calls: &mut Vec<Call>,
+) -> BTreeMap<SourceServerId, usize> {
+    let counts = ids.iter().map(|id| count_recovery_points(drs, id));
+    let counted: Vec<_> = stream::iter(counts).buffered(CALLS_AT_ONCE).collect().await;
+    let mut points = BTreeMap::new();
+    for (id, (count, call)) in ids.iter().zip(counted) {
+        points.extend(count.map(|count| (id.clone(), count)));
+        merge(calls, call);
+    }
+    points
+}
+
+async fn count_recovery_points(drs: &Client, id: &SourceServerId) -> (Option<usize>, Vec<Call>) {
+    let mut calls = Vec::new();
+    let mut count = 0;
+    let mut pages = Pages::of("DescribeRecoverySnapshots");
+    let request = drs.describe_recovery_snapshots().source_server_id(id.as_ref());
+    let mut answers = request.into_paginator().stop_on_duplicate_token(false).send();
+    while let Some(answer) = answers.next().await {
+        match pages.turn(answer, &mut calls, |page| page.next_token()) {
+            Ok(page) => count += page.items().len(),
+            Err(_) => return (None, calls),
+        }
+    }
+    pages.end(&mut calls, "ok");
+    (Some(count), calls)
+}
+
+/// Adds calls to a list in which calls of the same operation with the same answer are one entry.
+fn merge(calls: &mut Vec<Call>, more: Vec<Call>) {
+    for call in more {
+        match calls.iter_mut().find(|known| known.operation == call.operation && known.answer == call.answer) {
+            Some(known) => known.requests += call.requests,
+            None => calls.push(call),
+        }
+    }
+}
+
+/// The reading of one list, page by page.
+///
+/// The SDK's paginator would end without a word if AWS repeated a page token; here that is a fault, since a list that
+/// was not read to its end must not be taken for the whole.
+struct Pages {
+    operation: &'static str,
+    read: usize,
+    token: Option<String>,
+}
+
+impl Pages {
+    fn of(operation: &'static str) -> Self {
+        Self { operation, read: 0, token: None }
+    }
+
+    fn turn<T, E: ProvideErrorMetadata>(
+        &mut self,
+        answer: Result<T, SdkError<E, aws_sdk_drs::config::http::HttpResponse>>,
+        calls: &mut Vec<Call>,
+        next_token: impl Fn(&T) -> Option<&str>,
+    ) -> Result<T, Fault> {
+        self.read += 1;
+        let page = answer.map_err(|error| self.fail(Fault::from_sdk(&error), calls))?;
+        let token = next_token(&page).filter(|token| !token.is_empty()).map(str::to_owned);
+        if token.is_some() && token == self.token {
+            return Err(self.fail(Fault::of(FaultKind::BrokenPaging), calls));
+        }
+        self.token = token;
+        Ok(page)
+    }
+
+    fn fail(&self, fault: Fault, calls: &mut Vec<Call>) -> Fault {
+        calls.push(call(self.operation, self.read, Some(&fault)));
+        fault
+    }
+
+    fn end(&self, calls: &mut Vec<Call>, answer: &str) {
+        calls.push(Call { operation: self.operation, requests: self.read.max(1), answer: answer.to_owned() });
+    }
+}
+
+fn call(operation: &'static str, requests: usize, fault: Option<&Fault>) -> Call {
+    Call { operation, requests, answer: fault.map_or_else(|| "ok".to_owned(), Fault::to_string) }
+}
+
+fn matched(command: &Command, servers: &[Server]) -> Vec<SourceServerId> {
+    let ids = command.targets.iter().filter_map(|target| match plan::find(target, servers) {
+        Found::One(server) => Some(server.id.clone()),
+        _ => None,
+    });
+    ids.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+fn connected(servers: &[Server], ids: &[SourceServerId]) -> Vec<SourceServerId> {
+    let connected = servers.iter().filter(|server| server.state != State::Disconnected && ids.contains(&server.id));
+    connected.map(|server| server.id.clone()).collect()
+}
+
+fn size(servers: &[Server]) -> AccountSize {
+    let connected = servers.iter().filter(|server| server.state != State::Disconnected).count();
+    AccountSize { records: servers.len(), connected }
+}
+
+fn id(text: Option<&str>) -> Option<SourceServerId> {
+    SourceServerId::try_from(text?.to_owned()).ok()
+}
+
+/// Every member of the API's shape is optional. A record without a readable ID cannot be named, so it is passed over.
+fn server(server: &types::SourceServer) -> Option<Server> {
+    let hints = server.source_properties().and_then(|properties| properties.identification_hints());
+    let origin = server.source_cloud_properties();
+    let replication = server.data_replication_info();
+    let disks = replication.map(|replication| replication.replicated_disks()).unwrap_or_default();
+    Some(Server {
+        id: id(server.source_server_id())?,
+        arn: server.arn().unwrap_or_default().to_owned(),
+        aws_instance_id: hints.and_then(|hints| hints.aws_instance_id()).map(str::to_owned),
+        hostname: hints.and_then(|hints| hints.hostname()).map(str::to_owned),
+        fqdn: hints.and_then(|hints| hints.fqdn()).map(str::to_owned),
+        origin_account_id: origin.and_then(|origin| origin.origin_account_id()).map(str::to_owned),
+        origin_region: origin.and_then(|origin| origin.origin_region()).map(str::to_owned),
+        state: state(replication.and_then(|replication| replication.data_replication_state())),
+        direction: direction(server),
+        staging: staging(server.staging_area().and_then(|area| area.status())),
+        recovery_instance_id: server.recovery_instance_id().map(str::to_owned),
+        tags: server.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        replicated_bytes: disks.iter().fold(0, |sum, disk| disk.replicated_storage_bytes().saturating_add(sum)),
+        replication_hours: server.life_cycle().and_then(|cycle| hours(cycle.elapsed_replication_duration()?)),
+    })
+}
+
+fn recovery_instance(instance: &types::RecoveryInstance) -> RecoveryInstance {
+    RecoveryInstance { source_server_id: id(instance.source_server_id()), is_drill: instance.is_drill() == Some(true) }
+}
+
+fn state(state: Option<&DataReplicationState>) -> State {
+    match state {
+        Some(DataReplicationState::Disconnected) => State::Disconnected,
+        Some(known) if DataReplicationState::values().contains(&known.as_str()) => {
+            State::Connected(known.as_str().to_owned())
+        }
+        _ => State::Unknown,
+    }
+}
+
+fn direction(server: &types::SourceServer) -> Direction {
+    match server.replication_direction() {
+        Some(ReplicationDirection::Failback) => Direction::Failback,
+        _ if server.reversed_direction_source_server_arn().is_some() => Direction::ReversedPair,
+        Some(ReplicationDirection::Failover) | None => Direction::Failover,
+        Some(_) => Direction::Unknown,
+    }
+}
+
+fn staging(status: Option<&ExtensionStatus>) -> Staging {
+    match status {
+        Some(ExtensionStatus::NotExtended) | None => Staging::Own,
+        Some(ExtensionStatus::Extended) => Staging::Extended,
+        Some(ExtensionStatus::ExtensionError) => Staging::ExtensionError,
+        Some(_) => Staging::Unknown,
+    }
+}
+
+/// The whole hours of an ISO-8601 duration such as `P30DT4H5M6S`. Years and months have no fixed length and are not read.
+fn hours(duration: &str) -> Option<u64> {
+    let (mut hours, mut number, mut in_time) = (0_u64, String::new(), false);
+    for character in duration.strip_prefix('P')?.chars() {
+        match character {
+            '0'..='9' | '.' => number.push(character),
+            'T' => in_time = true,
+            'W' | 'D' | 'H' | 'M' | 'S' => {
+                hours = hours.checked_add(whole_hours(character, in_time, &number)?)?;
+                number.clear();
+            }
+            _ => return None,
+        }
+    }
+    number.is_empty().then_some(hours)
+}
+
+fn whole_hours(unit: char, in_time: bool, number: &str) -> Option<u64> {
+    let whole: u64 = number.split('.').next()?.parse().ok()?;
+    match (unit, in_time) {
+        ('W', false) => whole.checked_mul(7 * 24),
+        ('D', false) => whole.checked_mul(24),
+        ('H', true) => Some(whole),
+        ('M', true) => Some(whole / 60),
+        ('S', true) => Some(whole / 3600),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_in_whole_hours() {
+        let cases = [
+            ("PT1H", Some(1)),
+            ("P30DT4H5M6S", Some(724)),
+            ("P1W", Some(168)),
+            ("PT0.5S", Some(0)),
+            ("PT7200S", Some(2)),
+            ("P1Y", None),
+            ("P1M", None),
+            ("1H", None),
+            ("PT5", None),
+            ("PT99999999999999999999H", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(hours(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_server_with_no_members_but_its_id_is_of_unknown_state() {
+        let bare = types::SourceServer::builder().source_server_id("s-0123456789abcdef0").build();
+        let server = server(&bare).unwrap();
+        assert_eq!((server.state, server.arn.as_str()), (State::Unknown, ""));
+    }
+
+    #[test]
+    fn a_state_of_the_future_is_not_taken_for_a_known_one() {
+        assert_eq!(state(Some(&DataReplicationState::from("RESURRECTED"))), State::Unknown);
+        assert_eq!(state(Some(&DataReplicationState::Stalled)), State::Connected("STALLED".to_owned()));
+        assert_eq!(staging(Some(&ExtensionStatus::from("SHARED"))), Staging::Unknown);
+    }
+}

@@ -1,0 +1,197 @@
+//! Retires AWS Elastic Disaster Recovery source servers from an event.
+//!
+//! `parse -> observe -> plan -> execute -> report`: [`command`] reads what is asked for, [`drs`] looks at AWS and makes
+//! [`snapshot`]s, [`plan`](mod@plan) decides, [`drs`] acts, and [`report`] says what became of it; [`policy`] is what
+//! the deployment allows. An event is a hint to look, never an authority, and AWS is the only memory: when the world
+//! is as it was asked to be, the plan is empty, so duplicates and resumed runs need no code of their own.
+
+pub mod command;
+pub mod drs;
+pub mod plan;
+pub mod policy;
+pub mod report;
+pub mod snapshot;
+
+use aws_lambda_events::sqs::SqsBatchResponse;
+use aws_sdk_drs::Client;
+use futures_util::{StreamExt, stream};
+use lambda_runtime::tracing;
+use shared::{
+    Answer, Call, Failure, Fault, Inbound, Invocation, Message, Mode, Rejection, Report,
+    envelope::{self, Delivery},
+};
+
+pub use crate::{command::Command, plan::plan, policy::Policy};
+use crate::{
+    command::SourceServerId,
+    plan::{Plan, Step, TargetPlan},
+    report::{Attempt, Course},
+    snapshot::{Server, Snapshot},
+};
+
+/// What every request of an invocation is worked on with.
+#[derive(Clone, Copy)]
+struct Desk<'a> {
+    invocation: Invocation,
+    drs: &'a Client,
+    policy: &'a Policy,
+}
+
+/// Answers one invocation.
+///
+/// # Errors
+///
+/// A [`Failure`] with all reports when Lambda is to deliver the event again or the deployment is to be repaired.
+pub async fn handle(payload: &str, invocation: Invocation, drs: &Client, policy: &Policy) -> Result<Answer, Failure> {
+    let desk = Desk { invocation, drs, policy };
+    match envelope::open(payload) {
+        Inbound::One(message) => Answer::one(desk.respond(message).await),
+        Inbound::Sns(messages) => {
+            let mut reports = Vec::new();
+            for message in messages {
+                reports.push(desk.respond(message).await);
+            }
+            Answer::many(reports)
+        }
+        Inbound::Sqs(deliveries) => desk.respond_to_batch(deliveries).await,
+    }
+}
+
+impl Desk<'_> {
+    async fn respond(self, message: Result<Message, Rejection>) -> Report {
+        let report = match message.and_then(|message| Command::parse(&message, self.invocation.now)) {
+            Ok(command) => self.carry_out(command).await,
+            Err(rejection) => Report::rejected(&rejection, self.policy.mode),
+        };
+        log(&report);
+        report
+    }
+
+    /// Asks for those records again that are not finished; a queue that keeps an order stops at the first.
+    async fn respond_to_batch(self, deliveries: Vec<Delivery>) -> Result<Answer, Failure> {
+        let (mut answer, mut reports, mut stopped) = (SqsBatchResponse::default(), Vec::new(), false);
+        for delivery in deliveries {
+            if !stopped {
+                let report = self.respond(delivery.message).await;
+                let again = report.wants_redelivery();
+                reports.push(report);
+                if !again {
+                    continue;
+                }
+            }
+            stopped = stopped || delivery.fifo;
+            match delivery.message_id.filter(|id| !id.is_empty()) {
+                Some(id) => answer.add_failure(id),
+                None => return Err(Failure::of_batch(reports)),
+            }
+        }
+        Ok(Answer::Batch(answer))
+    }
+
+    async fn carry_out(self, command: Command) -> Report {
+        let mut calls = Vec::new();
+        let mut snapshot = match drs::observe(self.drs, &command, self.policy, &mut calls).await {
+            Ok(snapshot) => snapshot,
+            Err(fault) => return report::blind(&command, self.policy, &fault, calls),
+        };
+        let plan = plan(&command, &snapshot, self.policy);
+        if plan::mode(&command, self.policy) == Mode::Plan {
+            return report::planned(&command, plan, &snapshot, self.policy, calls);
+        }
+        let courses = self.execute(&command, plan, &mut snapshot, &mut calls).await;
+        report::settled(&command, courses, &snapshot, self.policy, calls)
+    }
+
+    /// Takes one step of every target, looks, plans again from what is seen, and goes on until there is no new step.
+    ///
+    /// A step that was tried is not tried again, whatever the look says: there are three kinds, so three rounds at most.
+    async fn execute(
+        self,
+        command: &Command,
+        plan: Plan,
+        snapshot: &mut Snapshot,
+        calls: &mut Vec<Call>,
+    ) -> Vec<Course> {
+        let ids: Vec<_> = plan.targets.iter().map(|target| Some(target.server.as_ref()?.id.clone())).collect();
+        let bound = command.clone().bound_to(&ids);
+        let mut courses: Vec<Course> = plan.targets.into_iter().map(Course::begin).collect();
+        loop {
+            let attempts = self.take_steps(&courses).await;
+            if attempts.is_empty() {
+                return courses;
+            }
+            let unread = self.read_back(&ids, &attempts, snapshot, calls).await.err();
+            let targets = crate::plan(&bound, snapshot, self.policy).targets;
+            for (at, attempt) in attempts {
+                if let (Some(course), Some(last)) = (courses.get_mut(at), targets.get(at)) {
+                    course.go_on(Attempt { unread: unread.clone(), ..attempt }, last);
+                }
+            }
+        }
+    }
+
+    async fn take_steps(self, courses: &[Course]) -> Vec<(usize, Attempt)> {
+        let steps = courses.iter().enumerate().filter_map(|(at, course)| {
+            let (step, server) = course.next()?;
+            Some(async move { (at, self.take_step(step, server, course.last.steps.len()).await) })
+        });
+        stream::iter(steps.collect::<Vec<_>>()).buffered(drs::CALLS_AT_ONCE).collect().await
+    }
+
+    /// Takes a step only if it, the steps after it and the reads that follow each can still end before the deadline.
+    async fn take_step(self, step: Step, server: &Server, steps_left: usize) -> Attempt {
+        let calls_left = u32::try_from(2 * steps_left).unwrap_or(u32::MAX);
+        if !self.invocation.has_time_for(calls_left) {
+            return Attempt { step, made: None, unread: None };
+        }
+        let made = drs::execute(self.drs, step, server, self.policy.approval_tag()).await;
+        Attempt { step, made: Some(made), unread: None }
+    }
+
+    async fn read_back(
+        self,
+        ids: &[Option<SourceServerId>],
+        attempts: &[(usize, Attempt)],
+        snapshot: &mut Snapshot,
+        calls: &mut Vec<Call>,
+    ) -> Result<(), Fault> {
+        let made = attempts.iter().filter(|(_, attempt)| attempt.made.is_some());
+        let touched: Vec<_> = made.filter_map(|(at, _)| ids.get(*at)?.clone()).collect();
+        if touched.is_empty() {
+            return Ok(());
+        }
+        drs::read_back(self.drs, &touched, snapshot, calls).await
+    }
+}
+
+impl Course {
+    fn begin(plan: TargetPlan) -> Self {
+        Self { last: plan.clone(), first: plan, attempts: vec![] }
+    }
+
+    /// The step that comes next, unless it was tried already or what it did could not be read.
+    fn next(&self) -> Option<(Step, &Server)> {
+        let step = *self.last.steps.first()?;
+        let tried = self.attempts.iter().any(|attempt| attempt.step == step || attempt.unread.is_some());
+        if tried { None } else { Some((step, self.last.server.as_ref()?)) }
+    }
+
+    fn go_on(&mut self, attempt: Attempt, last: &TargetPlan) {
+        if attempt.unread.is_none() {
+            self.last = last.clone();
+        }
+        self.attempts.push(attempt);
+    }
+}
+
+/// The one wide line of a request. The report holds the names that the request gave and AWS's IDs, never AWS's names.
+fn log(report: &Report) {
+    let json = serde_json::to_string(report).unwrap_or_default();
+    let request_id = report.request_id.as_deref().unwrap_or("-");
+    match report.outcome.error_type() {
+        None => tracing::info!(requestID = request_id, outcome = ?report.outcome, report = json, "{}", report.summary),
+        Some(error_type) => {
+            tracing::error!(requestID = request_id, error_type, outcome = ?report.outcome, report = json, "{}", report.summary);
+        }
+    }
+}

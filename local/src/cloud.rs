@@ -1,0 +1,293 @@
+//! The running account: the world, its clock, the faults to come, and the journal of every call.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use crate::{
+    drs::{self, Reply, Request},
+    fault::{self, Fault, FaultKind},
+    world::{ApiError, World},
+};
+
+/// How much later than its call a late effect lands.
+const LATE: TimeDelta = TimeDelta::seconds(30);
+
+/// One call as it was met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When, on the world's clock.
+    pub at: DateTime<Utc>,
+    /// The API's name of the operation.
+    pub operation: String,
+    /// The Region that the signature named.
+    pub region: String,
+    /// What it was about.
+    pub subject: String,
+    /// The HTTP status, or what happened instead of an answer.
+    pub answer: String,
+    /// Whether it changed anything.
+    pub changed: bool,
+    /// A call that this account does not expect from anybody: an unknown route, a missing signature, a wrong member.
+    pub unexpected: bool,
+}
+
+/// What the HTTP side does with a call.
+#[derive(Debug)]
+pub(crate) enum Action {
+    /// Answers plainly.
+    Answer(Reply),
+    /// Answers with a status and nothing else.
+    Status(u16),
+    /// Closes the connection.
+    Reset,
+    /// Never answers.
+    Hang,
+    /// Sends half of the answer and closes the connection.
+    Truncate(Reply),
+}
+
+/// The account that everything in one process shares.
+#[derive(Debug, Clone)]
+pub struct Cloud(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    world: World,
+    /// The world as it was before its last change, for reads that lag behind.
+    before: World,
+    late: Vec<(DateTime<Utc>, Request)>,
+    journal: Vec<Entry>,
+    /// Where the clock was tied to the machine's, if it runs by itself.
+    running_since: Option<(DateTime<Utc>, Instant)>,
+}
+
+impl Cloud {
+    /// An account whose clock stands still until it is advanced.
+    #[must_use]
+    pub fn new(world: World) -> Self {
+        let state = State { before: world.clone(), world, late: Vec::new(), journal: Vec::new(), running_since: None };
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// An account whose clock runs with the machine's.
+    #[must_use]
+    pub fn running(world: World) -> Self {
+        let cloud = Self::new(world);
+        let mut state = cloud.state();
+        state.running_since = Some((state.world.now, Instant::now()));
+        drop(state);
+        cloud
+    }
+
+    /// The world as it is now.
+    #[must_use]
+    pub fn world(&self) -> World {
+        self.state().world.clone()
+    }
+
+    /// Changes the world, as an operator does.
+    pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        let mut state = self.state();
+        state.before = state.world.clone();
+        change(&mut state.world)
+    }
+
+    /// Lets time pass, and with it everything that was to happen by then.
+    pub fn advance(&self, by: TimeDelta) {
+        let mut state = self.state();
+        let now = state.world.now + by;
+        if let Some((base, _)) = &mut state.running_since {
+            *base += by;
+        }
+        state.advance_to(now);
+    }
+
+    /// Orders a fault.
+    pub fn inject(&self, fault: Fault) {
+        self.state().world.faults.push(fault);
+    }
+
+    /// Every call so far.
+    #[must_use]
+    pub fn journal(&self) -> Vec<Entry> {
+        self.state().journal.clone()
+    }
+
+    /// The calls that had an effect, a line each: the operation and what it was about.
+    #[must_use]
+    pub fn changes(&self) -> Vec<String> {
+        let journal = self.journal();
+        journal
+            .iter()
+            .filter(|entry| entry.changed)
+            .map(|entry| format!("{} {}", entry.operation, entry.subject))
+            .collect()
+    }
+
+    /// Checks at the end that nothing unexpected was called and that every fault was met.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for each unexpected call and each unmet fault.
+    pub fn finish(&self) -> Result<(), Vec<String>> {
+        let state = self.state();
+        let unexpected = state.journal.iter().filter(|entry| entry.unexpected);
+        let mut complaints: Vec<String> = unexpected
+            .map(|entry| format!("unexpected call: {} {}: {}", entry.operation, entry.subject, entry.answer))
+            .collect();
+        for fault in &state.world.faults {
+            let met = fault.times == u32::MAX && state.journal.iter().any(|entry| entry.operation == fault.operation);
+            if !met {
+                complaints.push(format!("no call of {} met the fault {:?}", fault.operation, fault.kind));
+            }
+        }
+        if complaints.is_empty() { Ok(()) } else { Err(complaints) }
+    }
+
+    /// Notes a call that never reached a service.
+    pub(crate) fn note_unexpected(&self, operation: &str, subject: &str, answer: &str) {
+        let mut state = self.state();
+        let entry = Entry {
+            at: state.world.now,
+            operation: operation.to_owned(),
+            region: String::new(),
+            subject: subject.to_owned(),
+            answer: answer.to_owned(),
+            changed: false,
+            unexpected: true,
+        };
+        state.journal.push(entry);
+    }
+
+    /// Meets a call: with a fault if one was ordered, plainly otherwise.
+    pub(crate) fn meet(&self, request: &Request) -> Action {
+        let mut state = self.state();
+        let fault = fault::take(&mut state.world.faults, request.operation);
+        let (action, changed) = state.meet(request, fault);
+        let entry = Entry {
+            at: state.world.now,
+            operation: request.operation.to_owned(),
+            region: request.region.clone(),
+            subject: drs::subject(&request.input),
+            answer: describe(&action, fault),
+            changed,
+            unexpected: matches!(&action, Action::Answer(Err(error)) if error.code == "ValidationException"),
+        };
+        state.journal.push(entry);
+        action
+    }
+
+    /// The state, with its clock brought up to date. A panic elsewhere does not make the data wrong.
+    fn state(&self) -> MutexGuard<'_, State> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((base, since)) = state.running_since {
+            let now = base + TimeDelta::from_std(since.elapsed()).unwrap_or_default();
+            state.advance_to(now);
+        }
+        state
+    }
+}
+
+impl State {
+    fn advance_to(&mut self, now: DateTime<Utc>) {
+        let (due, later) = std::mem::take(&mut self.late).into_iter().partition(|(at, _)| *at <= now);
+        self.late = later;
+        for (at, request) in due {
+            self.world.advance_to(at);
+            let (_, changed) = self.carry_out(&request);
+            if changed {
+                let at = self.world.now;
+                let subject = drs::subject(&request.input);
+                self.journal.push(Entry {
+                    at,
+                    operation: request.operation.to_owned(),
+                    region: request.region,
+                    subject,
+                    answer: "took effect late".to_owned(),
+                    changed,
+                    unexpected: false,
+                });
+            }
+        }
+        self.world.advance_to(now);
+    }
+
+    fn meet(&mut self, request: &Request, fault: Option<FaultKind>) -> (Action, bool) {
+        let error =
+            |status, code| (Action::Answer(Err(ApiError { status, code, message: "to order".to_owned() })), false);
+        match fault {
+            None => {
+                let (reply, changed) = self.carry_out(request);
+                (Action::Answer(reply), changed)
+            }
+            Some(FaultKind::Throttle) => error(429, "ThrottlingException"),
+            Some(FaultKind::InternalError) => error(500, "InternalServerException"),
+            Some(FaultKind::AccessDenied) => error(403, "AccessDeniedException"),
+            Some(FaultKind::ExpiredToken) => error(403, "ExpiredTokenException"),
+            Some(FaultKind::Unavailable) => (Action::Status(503), false),
+            Some(FaultKind::ResetBefore) => (Action::Reset, false),
+            Some(FaultKind::HangBefore) => (Action::Hang, false),
+            Some(FaultKind::ResetAfter) => (Action::Reset, self.carry_out(request).1),
+            Some(FaultKind::HangAfter) => (Action::Hang, self.carry_out(request).1),
+            Some(FaultKind::LateEffect) => {
+                self.late.push((self.world.now + LATE, request.clone()));
+                (Action::Reset, false)
+            }
+            Some(FaultKind::Truncated) => {
+                let (reply, changed) = self.carry_out(request);
+                (Action::Truncate(reply), changed)
+            }
+            Some(FaultKind::StaleRead) => (Action::Answer(drs::answer(&mut self.before.clone(), request)), false),
+            Some(FaultKind::RepeatedPageToken) => (Action::Answer(self.repeat_token(request)), false),
+        }
+    }
+
+    /// Answers a call, and tells whether the world is another one afterwards.
+    fn carry_out(&mut self, request: &Request) -> (Reply, bool) {
+        let before = drs::changes(request.operation).then(|| self.world.clone());
+        let reply = drs::answer(&mut self.world, request);
+        let changed = before.as_ref().is_some_and(|before| *before != self.world);
+        if let (true, Some(before)) = (changed, before) {
+            self.before = before;
+        }
+        (reply, changed)
+    }
+
+    fn repeat_token(&mut self, request: &Request) -> Reply {
+        let asked = request.input.get("nextToken").cloned().unwrap_or_else(|| json!("from-0"));
+        drs::answer(&mut self.world, request).map(|(status, body)| {
+            let with_token = body.map(|mut body| {
+                drs::put(&mut body, "nextToken", asked);
+                body
+            });
+            (status, with_token)
+        })
+    }
+}
+
+fn describe(action: &Action, fault: Option<FaultKind>) -> String {
+    let plain = match action {
+        Action::Answer(Ok((status, body))) => count(*status, body.as_ref()),
+        Action::Answer(Err(error)) => format!("{} {}", error.status, error.code),
+        Action::Status(status) => status.to_string(),
+        Action::Reset => "connection reset".to_owned(),
+        Action::Hang => "no answer".to_owned(),
+        Action::Truncate(_) => "answer cut off".to_owned(),
+    };
+    match fault {
+        None => plain,
+        Some(kind) => format!("{plain} (fault {})", json!(kind).as_str().unwrap_or_default()),
+    }
+}
+
+fn count(status: u16, body: Option<&Value>) -> String {
+    match body.and_then(|body| body.get("items")).and_then(Value::as_array) {
+        Some(items) => format!("{status} {} found", items.len()),
+        None => status.to_string(),
+    }
+}

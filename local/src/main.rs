@@ -1,0 +1,159 @@
+//! The command line: invoke a function once and tell its story, or serve until Ctrl-C.
+
+#![expect(clippy::indexing_slicing, reason = "reading a JSON value by name gives null where there is none")]
+
+mod story;
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anstream::{eprintln, println};
+use anyhow::{Context, Result, bail};
+use chrono::Utc;
+use clap::{Parser, Subcommand, ValueEnum};
+use hyper::body::Bytes;
+use local::{Binaries, Cloud, Ended, Local, World, event};
+
+/// A laptop-sized AWS that runs drover's functions: no account, no Docker, nothing leaves this machine.
+#[derive(Parser)]
+#[command(name = "local")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Send one event to a function, built and started for it, and tell what happened.
+    Invoke(Invoke),
+    /// Serve DRS, the Lambda Runtime API and the Invoke API on 127.0.0.1 until Ctrl-C.
+    Serve(Serve),
+}
+
+#[derive(clap::Args)]
+struct Invoke {
+    /// The function: a folder of `functions`.
+    function: String,
+    /// The event: a JSON file; `{{now+12h}}` in it stands for a time.
+    event: PathBuf,
+    /// The account to begin with, a JSON file; without it, the one in local/worlds/default.json.
+    #[arg(long, value_name = "FILE")]
+    world: Option<PathBuf>,
+    /// What MODE the function is deployed with; without it, what the world says.
+    #[arg(long)]
+    mode: Option<Mode>,
+    /// Print the function's answer on standard output, and nothing else.
+    #[arg(long)]
+    json: bool,
+    /// Write the account as it is afterwards to a file, for the next invocation.
+    #[arg(long, value_name = "FILE")]
+    save_world: Option<PathBuf>,
+}
+
+#[derive(clap::Args)]
+struct Serve {
+    /// The account to begin with, a JSON file; without it, the one in local/worlds/default.json.
+    #[arg(long, value_name = "FILE")]
+    world: Option<PathBuf>,
+    /// The port on 127.0.0.1.
+    #[arg(long, default_value_t = 9010)]
+    port: u16,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Mode {
+    Plan,
+    Enforce,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Command::Invoke(invoke) => run(invoke).await,
+        Command::Serve(serve) => wait(serve).await.map(|()| ExitCode::SUCCESS),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("{}error:{} {error:#}", story::BAD.render(), story::BAD.render_reset());
+        ExitCode::from(2)
+    })
+}
+
+async fn run(invoke: Invoke) -> Result<ExitCode> {
+    let binaries = workspace()?;
+    if !binaries.have(&invoke.function) {
+        bail!("there is no function `{}`; there is {}", invoke.function, binaries.names().join(", "));
+    }
+    let payload = read_event(&invoke.event)?;
+    let mut world = read_world(invoke.world.as_deref())?;
+    if let Some(mode) = invoke.mode {
+        let mode = if matches!(mode, Mode::Plan) { "plan" } else { "enforce" };
+        let deployment = world.functions.entry(invoke.function.clone()).or_default();
+        deployment.environment.insert("MODE".to_owned(), mode.to_owned());
+    }
+    let local = Local::start(Cloud::running(world), 0, binaries).await?;
+    eprintln!("building and starting {} (the first time takes minutes, then seconds)", invoke.function);
+    let ended = local.functions().invoke(&invoke.function, Bytes::from(payload.clone())).await;
+    let answered = matches!(ended, Ended::Answered(_));
+    if invoke.json {
+        print_json(&ended)?;
+    } else {
+        println!("{}", story::tell(&invoke.event, &payload, &local, &invoke.function, &ended));
+    }
+    if let Some(file) = &invoke.save_world {
+        save_world(&local.world(), file)?;
+    }
+    Ok(if answered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn wait(serve: Serve) -> Result<()> {
+    let world = read_world(serve.world.as_deref())?;
+    let binaries = workspace()?;
+    let names = binaries.names();
+    let port = serve.port;
+    let local = Local::start(Cloud::running(world), port, binaries)
+        .await
+        .with_context(|| format!("port {port} of 127.0.0.1 cannot be used; choose another with --port"))?;
+    println!("{}", story::welcome(&local, &names));
+    tokio::signal::ctrl_c().await?;
+    println!("\nstopped; nothing was kept");
+    Ok(())
+}
+
+fn workspace() -> Result<Binaries> {
+    let here = std::env::current_dir()?;
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let found = manifest.iter().chain([&here]).find_map(|folder| Binaries::around(folder));
+    found.context("no Cargo workspace with a `functions` folder is around this folder")
+}
+
+fn read_event(file: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let text = event::fill(&text, Utc::now()).map_err(|wrong| anyhow::anyhow!("{}: {wrong}", file.display()))?;
+    serde_json::from_str::<serde::de::IgnoredAny>(&text).with_context(|| format!("{} is not JSON", file.display()))?;
+    Ok(text)
+}
+
+fn read_world(file: Option<&Path>) -> Result<World> {
+    let Some(file) = file else { return Ok(World::default()) };
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    World::from_json(&text).with_context(|| format!("{} is not a world", file.display()))
+}
+
+fn save_world(world: &World, file: &Path) -> Result<()> {
+    let text = serde_json::to_string_pretty(world)? + "\n";
+    std::fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
+}
+
+/// The answer, or the error object, exactly as the function gave it.
+fn print_json(ended: &Ended) -> Result<()> {
+    let text = match ended {
+        Ended::Answered(body) => String::from_utf8_lossy(body).into_owned(),
+        Ended::Failed(error) => error.to_string(),
+        Ended::Unknown => "null".to_owned(),
+    };
+    writeln!(std::io::stdout(), "{text}")?;
+    Ok(())
+}

@@ -1,0 +1,234 @@
+//! What a person reads: the event, what was seen, the plan, every call, and the report.
+
+use std::{fmt::Write as _, path::Path};
+
+use anstyle::{AnsiColor, Style};
+use local::{Ended, Entry, Local};
+use serde_json::Value;
+
+/// Something that went wrong or must not be missed.
+pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const WARN: Style = AnsiColor::Yellow.on_default().bold();
+const HEAD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// How wide the names on the left are.
+const MARGIN: usize = 9;
+
+/// Tells one invocation from its event to its report.
+pub(crate) fn tell(file: &Path, payload: &str, local: &Local, function: &str, ended: &Ended) -> String {
+    let reports = reports(ended, &local.functions().logs(function));
+    let mut story = Story::default();
+    story.chapter("event", event_lines(file, payload));
+    for report in &reports {
+        story.chapter("seen", seen_lines(report));
+        story.chapter("plan", plan_lines(report));
+    }
+    story.chapter("calls", call_lines(&local.journal()));
+    for report in &reports {
+        story.chapter("report", report_lines(report));
+    }
+    story.chapter("answer", answer_lines(ended, local, function, reports.is_empty()));
+    story.text
+}
+
+/// What a person needs who wants to use the running account.
+pub(crate) fn welcome(local: &Local, functions: &[String]) -> String {
+    let mut text =
+        format!("{HEAD}serving{HEAD:#} DRS, the Lambda Runtime API and the Invoke API at {}\n", local.endpoint());
+    let address = local.endpoint().replace("http://", "");
+    for function in functions {
+        let _ = write!(
+            text,
+            "\n{DIM}# invoke {function}: it is built and started when nothing polls under its name{DIM:#}\n\
+             cargo lambda invoke -A 127.0.0.1 -P {port} --data-file EVENT.json {function}\n\
+             aws lambda invoke --endpoint-url {url} --function-name {function} --cli-binary-format raw-in-base64-out \
+             --payload file://EVENT.json /dev/stdout\n\
+             \n{DIM}# or run it yourself, in a debugger for instance{DIM:#}\n",
+            port = address.rsplit(':').next().unwrap_or_default(),
+            url = local.endpoint(),
+        );
+        for (name, value) in local.functions().environment(function) {
+            let _ = writeln!(text, "export {name}='{value}'");
+        }
+    }
+    let _ = write!(
+        text,
+        "\n{DIM}# the account{DIM:#}\n\
+         curl {url}/local/world                              {DIM}# as it is now{DIM:#}\n\
+         curl {url}/local/journal                            {DIM}# every call so far{DIM:#}\n\
+         curl {url}/local/advance -d '{{\"minutes\": 90}}'       {DIM}# let time pass{DIM:#}\n\
+         curl {url}/local/faults -d '{{\"operation\": \"DisconnectSourceServer\", \"kind\": \"reset_after\"}}'\n\
+         \nCtrl-C stops it.",
+        url = local.endpoint(),
+    );
+    text
+}
+
+#[derive(Default)]
+struct Story {
+    text: String,
+}
+
+impl Story {
+    fn chapter(&mut self, name: &str, lines: Vec<String>) {
+        for (at, line) in lines.iter().enumerate() {
+            let margin = if at == 0 { name } else { "" };
+            let _ = writeln!(self.text, "{HEAD}{margin:MARGIN$}{HEAD:#}{line}");
+        }
+        if !lines.is_empty() {
+            self.text.push('\n');
+        }
+    }
+}
+
+/// The reports in the answer, or, where the answer has no room for them, in the function's log.
+fn reports(ended: &Ended, logs: &[String]) -> Vec<Value> {
+    let answer = match ended {
+        Ended::Answered(body) => serde_json::from_slice(body).unwrap_or(Value::Null),
+        Ended::Failed(error) => {
+            serde_json::from_str(error["errorMessage"].as_str().unwrap_or_default()).unwrap_or(Value::Null)
+        }
+        Ended::Unknown => Value::Null,
+    };
+    let several = answer.as_array().or_else(|| answer["reports"].as_array());
+    if let Some(several) = several {
+        return several.clone();
+    }
+    if answer["targets"].is_array() {
+        return vec![answer];
+    }
+    let lines = logs.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter_map(|line| serde_json::from_str(line["fields"]["report"].as_str()?).ok()).collect()
+}
+
+fn event_lines(file: &Path, payload: &str) -> Vec<String> {
+    let event: Value = serde_json::from_str(payload).unwrap_or(Value::Null);
+    let what = if let Some(records) = event["Records"].as_array() {
+        let source =
+            records.first().and_then(|record| record["eventSource"].as_str().or(record["EventSource"].as_str()));
+        format!("{} record(s) of {}", records.len(), source.unwrap_or("nobody"))
+    } else if let Some(detail_type) = event["detail-type"].as_str() {
+        format!("{detail_type} from {}", event["source"].as_str().unwrap_or("nobody"))
+    } else {
+        "a request by itself".to_owned()
+    };
+    let detail = if event["detail"].is_object() { &event["detail"] } else { &event };
+    let mut lines = vec![what, format!("{DIM}{}{DIM:#}", file.display())];
+    if let Some(servers) = detail["servers"].as_array() {
+        let action = detail["action"].as_str().unwrap_or("disconnect");
+        lines.push(format!("{action} under {}, until {}", text(&detail["requestID"]), text(&detail["expiresAt"])));
+        lines.extend(servers.iter().map(|server| format!("  {}", names(server))));
+    }
+    lines
+}
+
+fn seen_lines(report: &Value) -> Vec<String> {
+    let targets = report["targets"].as_array().into_iter().flatten();
+    let seen = targets.filter(|target| target["evidence"].is_object()).map(|target| {
+        let evidence = &target["evidence"];
+        let mut line =
+            format!("{}  {:12}", text(&target["resource"]["sourceServerID"]), text(&evidence["stateBefore"]));
+        if let Some(bytes) = evidence["replicatedBytes"].as_f64() {
+            let _ = write!(line, "  {:.0} GiB", bytes / f64::from(1 << 30));
+        }
+        if let Some(points) = evidence["recoveryPointsLost"].as_u64() {
+            let _ = write!(line, ", {points} recovery points");
+        }
+        if let Some(hours) = evidence["replicationHoursEnded"].as_u64() {
+            let _ = write!(line, ", replicating for {hours} h");
+        }
+        line
+    });
+    seen.collect()
+}
+
+fn plan_lines(report: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    for target in report["targets"].as_array().into_iter().flatten() {
+        let steps: Vec<&str> = target["plan"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if steps.is_empty() {
+            lines.push(format!("{DIM}nothing{DIM:#} for {}: {}", names(&target["target"]), text(&target["reason"])));
+        }
+        lines.extend(
+            steps.iter().enumerate().map(|(at, step)| format!("{}{step}", if at == 0 { "" } else { "  then " })),
+        );
+    }
+    if report["mode"] == "plan" && !lines.is_empty() {
+        lines.push(format!("{WARN}plan mode: nothing of this is carried out{WARN:#}"));
+    }
+    lines
+}
+
+fn call_lines(journal: &[Entry]) -> Vec<String> {
+    if journal.is_empty() {
+        return vec![format!("{DIM}none{DIM:#}")];
+    }
+    let line = |entry: &Entry| {
+        let mark = if entry.changed { format!("{WARN}changed{WARN:#} ") } else { "        ".to_owned() };
+        let style = if entry.answer.starts_with("20") { DIM } else { BAD };
+        format!("{mark}{:26} {:44} {style}{}{style:#}", entry.operation, entry.subject, entry.answer)
+    };
+    journal.iter().map(line).collect()
+}
+
+fn report_lines(report: &Value) -> Vec<String> {
+    let targets = report["targets"].as_array().into_iter().flatten();
+    let mut lines: Vec<String> = targets
+        .map(|target| {
+            let outcome = text(&target["outcome"]);
+            let style = style(&outcome);
+            let name = names(&target["target"]);
+            format!(
+                "{style}{outcome:13}{style:#} {name}: {} {DIM}({}){DIM:#}",
+                text(&target["message"]),
+                text(&target["reason"])
+            )
+        })
+        .collect();
+    let style = style(&text(&report["outcome"]));
+    lines.push(format!("{style}{}{style:#}", text(&report["summary"])));
+    lines
+}
+
+fn answer_lines(ended: &Ended, local: &Local, function: &str, no_reports: bool) -> Vec<String> {
+    match ended {
+        Ended::Answered(body) if no_reports || !body.starts_with(b"{\"outcome\"") => {
+            vec![format!("Ok {}", String::from_utf8_lossy(body))]
+        }
+        Ended::Answered(_) => vec!["Ok, with this report".to_owned()],
+        Ended::Unknown => vec![format!("{BAD}no function has this name{BAD:#}")],
+        Ended::Failed(error) => {
+            let mut lines = vec![format!("{BAD}the function failed: {}{BAD:#}", text(&error["errorType"]))];
+            if no_reports {
+                lines.push(text(&error["errorMessage"]));
+                let logs = local.functions().logs(function);
+                lines.extend(logs.iter().rev().take(10).rev().map(|line| format!("{DIM}{line}{DIM:#}")));
+            } else {
+                lines.push(
+                    "Lambda would deliver the event again, and then hand it to the failure destination".to_owned(),
+                );
+            }
+            lines
+        }
+    }
+}
+
+fn style(outcome: &str) -> Style {
+    match outcome {
+        "done" | "already_done" => GOOD,
+        "pending" | "planned" | "refused" | "rejected" => WARN,
+        _ => BAD,
+    }
+}
+
+/// The names in a target, in the order in which they are written.
+fn names(target: &Value) -> String {
+    let members = target.as_object().into_iter().flatten();
+    members.map(|(_, value)| text(value)).collect::<Vec<_>>().join(" + ")
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

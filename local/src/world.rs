@@ -1,0 +1,722 @@
+//! The pretend account: plain data and total functions, without HTTP.
+//!
+//! What each change does follows the DRS API reference; where that is silent, a switch in [`Behaviour`] decides, and
+//! tests run under both settings. Time passes only when [`World::advance_to`] says so.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+
+/// Staging resources are removed within 90 minutes of a disconnect (`DisconnectSourceServer`).
+pub const STAGING_GONE: TimeDelta = TimeDelta::minutes(90);
+/// The agent is told to uninstall itself within about 10 minutes of a disconnect (`DisconnectSourceServer`).
+pub const AGENT_GONE: TimeDelta = TimeDelta::minutes(10);
+/// How long a job waits before it starts. Not documented; a plausible pace.
+const JOB_STARTS: TimeDelta = TimeDelta::minutes(1);
+/// How long a job takes in all. Not documented; a plausible pace.
+const JOB_TAKES: TimeDelta = TimeDelta::minutes(15);
+/// How long a started replication initiates, and then synchronises. Not documented; a plausible pace.
+const INITIATING: TimeDelta = TimeDelta::minutes(10);
+const INITIAL_SYNC: TimeDelta = TimeDelta::hours(2);
+
+/// An AWS account as it stands at a moment. A world file is this as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct World {
+    /// The account's ID, 12 digits.
+    pub account: String,
+    /// The Region in which the functions run.
+    pub region: String,
+    /// What time it is there.
+    #[serde(default = "Utc::now")]
+    pub now: DateTime<Utc>,
+    /// How it behaves where the API reference is silent.
+    #[serde(default)]
+    pub behaviour: Behaviour,
+    /// How the functions are deployed, by name.
+    #[serde(default)]
+    pub functions: BTreeMap<String, Deployment>,
+    /// The faults that calls to come will meet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
+    /// DRS in each Region where it was initialised.
+    #[serde(default)]
+    pub drs: BTreeMap<String, Drs>,
+}
+
+/// How a function is deployed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct Deployment {
+    /// Lambda's timeout for it.
+    pub timeout_seconds: u32,
+    /// Its environment variables.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// Answers to questions that the API reference leaves open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct Behaviour {
+    /// `DisconnectSourceServer` on a server that is DISCONNECTED.
+    pub second_disconnect: Reply,
+    /// `DisconnectSourceServer` on a server that is extended from another account.
+    pub disconnect_extended: Reply,
+    /// `DisconnectSourceServer` while a job works on the server.
+    pub disconnect_during_job: Reply,
+    /// How many items a page holds when the request does not say.
+    pub page_size: usize,
+}
+
+/// Whether a doubtful call succeeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Reply {
+    /// It does.
+    Ok,
+    /// It is answered by a ConflictException.
+    Conflict,
+}
+
+/// DRS in one Region.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "camelCase")]
+pub struct Drs {
+    /// All records of source servers.
+    pub source_servers: Vec<SourceServer>,
+    /// All recovery instances.
+    pub recovery_instances: Vec<RecoveryInstance>,
+    /// All jobs.
+    pub jobs: Vec<Job>,
+}
+
+/// The record of a source server. Only its ID is needed; the rest has the values of a healthy server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct SourceServer {
+    /// `s-` and 17 letters or digits.
+    #[serde(rename = "sourceServerID")]
+    pub id: String,
+    /// The host's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// The host's name with its domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fqdn: Option<String>,
+    /// The EC2 instance, if it is one.
+    #[serde(rename = "awsInstanceID", default, skip_serializing_if = "Option::is_none")]
+    pub aws_instance_id: Option<String>,
+    /// The account of the instance.
+    #[serde(rename = "originAccountID", default, skip_serializing_if = "Option::is_none")]
+    pub origin_account_id: Option<String>,
+    /// The Region of the instance.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin_region: Option<String>,
+    /// The replication state, as the API spells it.
+    #[serde(default = "continuous")]
+    pub data_replication_state: String,
+    /// FAILOVER or FAILBACK.
+    #[serde(default = "failover")]
+    pub replication_direction: String,
+    /// The server that replicates the other way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reversed_direction_source_server_arn: Option<String>,
+    /// NOT_EXTENDED, EXTENDED or EXTENSION_ERROR.
+    #[serde(default = "not_extended")]
+    pub staging_status: String,
+    /// The recovery instance that the record names.
+    #[serde(rename = "recoveryInstanceID", default, skip_serializing_if = "Option::is_none")]
+    pub recovery_instance_id: Option<String>,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+    /// The size of its one disk; replicated in full.
+    #[serde(default = "hundred_gibibytes")]
+    pub disk_bytes: u64,
+    /// How many recovery points it has.
+    #[serde(default = "a_week_of_points")]
+    pub recovery_points: u32,
+    /// When its replication began, for the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicating_since: Option<DateTime<Utc>>,
+    /// When its staging resources will be gone; set by a disconnect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staging_gone_at: Option<DateTime<Utc>>,
+    /// When its agent will have been uninstalled; set by a disconnect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_gone_at: Option<DateTime<Utc>>,
+}
+
+/// A recovery instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct RecoveryInstance {
+    /// `i-` and hexadecimal digits.
+    #[serde(rename = "recoveryInstanceID")]
+    pub id: String,
+    /// The server that it was launched for.
+    #[serde(rename = "sourceServerID")]
+    pub source_server_id: String,
+    /// Whether it was launched for a drill.
+    #[serde(default)]
+    pub is_drill: bool,
+    /// The state of the EC2 instance.
+    #[serde(default = "running")]
+    pub ec2_instance_state: String,
+    /// The state of a failback from it.
+    #[serde(default = "failback_not_started")]
+    pub failback_state: String,
+    /// Whether its agent was disconnected.
+    #[serde(default)]
+    pub disconnected: bool,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Job {
+    /// `drsjob-` and 17 letters or digits.
+    #[serde(rename = "jobID")]
+    pub id: String,
+    /// LAUNCH, TERMINATE or CREATE_CONVERTED_SNAPSHOT.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Who began it, as the API spells it.
+    pub initiated_by: String,
+    /// When it was created.
+    pub created_at: DateTime<Utc>,
+    /// When it was deleted or will have ended.
+    pub ends_at: DateTime<Utc>,
+    /// The servers that it works on.
+    #[serde(rename = "sourceServerIDs")]
+    pub source_server_ids: Vec<String>,
+    /// The recovery instances that it terminates.
+    #[serde(rename = "recoveryInstanceIDs", default)]
+    pub recovery_instance_ids: Vec<String>,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Why a change is refused: the code and status of the answer, and its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// The HTTP status.
+    pub status: u16,
+    /// The error's name in the API's model, or one that is not modelled.
+    pub code: &'static str,
+    /// The text for people.
+    pub message: String,
+}
+
+fn continuous() -> String {
+    "CONTINUOUS".to_owned()
+}
+
+fn failover() -> String {
+    "FAILOVER".to_owned()
+}
+
+fn not_extended() -> String {
+    "NOT_EXTENDED".to_owned()
+}
+
+fn running() -> String {
+    "RUNNING".to_owned()
+}
+
+fn failback_not_started() -> String {
+    "FAILBACK_NOT_STARTED".to_owned()
+}
+
+fn hundred_gibibytes() -> u64 {
+    100 << 30
+}
+
+/// Six of the last hour, 24 of the last day, seven of the last week.
+fn a_week_of_points() -> u32 {
+    37
+}
+
+impl Default for Deployment {
+    fn default() -> Self {
+        Self { timeout_seconds: 120, environment: BTreeMap::new() }
+    }
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self {
+            second_disconnect: Reply::Conflict,
+            disconnect_extended: Reply::Conflict,
+            disconnect_during_job: Reply::Conflict,
+            page_size: 50,
+        }
+    }
+}
+
+impl Default for World {
+    /// The account that comes with drover: servers of several kinds, some approved for the change of the sample events.
+    fn default() -> Self {
+        Self::from_json(include_str!("../worlds/default.json")).unwrap_or_else(|_| Self::empty())
+    }
+}
+
+impl World {
+    /// Reads a world file.
+    ///
+    /// # Errors
+    ///
+    /// What serde stumbled over, with line and column.
+    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    /// An account in which DRS was never initialised.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self {
+            account: "111122223333".to_owned(),
+            region: "us-east-1".to_owned(),
+            now: Utc::now(),
+            behaviour: Behaviour::default(),
+            functions: BTreeMap::new(),
+            faults: Vec::new(),
+            drs: BTreeMap::new(),
+        }
+    }
+
+    /// An account with these servers in the Region of the functions.
+    #[must_use]
+    pub fn with(servers: impl IntoIterator<Item = SourceServer>) -> Self {
+        let mut world = Self::empty();
+        world.here().source_servers = servers.into_iter().collect();
+        world
+    }
+
+    /// DRS in the Region of the functions, initialised if it was not.
+    pub fn here(&mut self) -> &mut Drs {
+        self.drs.entry(self.region.clone()).or_default()
+    }
+
+    /// The server with this ID in the Region of the functions.
+    pub fn server(&mut self, id: &str) -> Option<&mut SourceServer> {
+        self.here().source_servers.iter_mut().find(|server| server.id == id)
+    }
+
+    /// Lets time pass until `now`. Time does not run backwards.
+    pub fn advance_to(&mut self, now: DateTime<Utc>) {
+        self.now = self.now.max(now);
+        for drs in self.drs.values_mut() {
+            drs.settle(self.now);
+        }
+    }
+}
+
+impl SourceServer {
+    /// A healthy server of an EC2 instance.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            hostname: None,
+            fqdn: None,
+            aws_instance_id: None,
+            origin_account_id: None,
+            origin_region: None,
+            data_replication_state: continuous(),
+            replication_direction: failover(),
+            reversed_direction_source_server_arn: None,
+            staging_status: not_extended(),
+            recovery_instance_id: None,
+            tags: BTreeMap::new(),
+            disk_bytes: hundred_gibibytes(),
+            recovery_points: a_week_of_points(),
+            replicating_since: None,
+            staging_gone_at: None,
+            agent_gone_at: None,
+        }
+    }
+
+    /// The same server with a tag.
+    #[must_use]
+    pub fn tagged(mut self, key: &str, value: &str) -> Self {
+        self.tags.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Whether replication has ended for good.
+    #[must_use]
+    pub fn is_disconnected(&self) -> bool {
+        self.data_replication_state == "DISCONNECTED"
+    }
+
+    /// Begins a replication from nothing, as an operator does who restores a server.
+    pub fn start(&mut self, now: DateTime<Utc>) {
+        self.data_replication_state = "INITIATING".to_owned();
+        self.replicating_since = Some(now);
+        (self.staging_gone_at, self.agent_gone_at) = (None, None);
+    }
+
+    fn settle(&mut self, now: DateTime<Utc>) {
+        let Some(since) = self.replicating_since else { return };
+        let reached = match now - since {
+            age if age < INITIATING => "INITIATING",
+            age if age < INITIATING + INITIAL_SYNC => "INITIAL_SYNC",
+            _ => "CONTINUOUS",
+        };
+        if matches!(self.data_replication_state.as_str(), "INITIATING" | "INITIAL_SYNC") {
+            self.data_replication_state = reached.to_owned();
+        }
+    }
+}
+
+impl Job {
+    /// The status at a moment.
+    #[must_use]
+    pub fn status(&self, now: DateTime<Utc>) -> &'static str {
+        match now {
+            now if now >= self.ends_at => "COMPLETED",
+            now if now >= self.created_at + JOB_STARTS => "STARTED",
+            _ => "PENDING",
+        }
+    }
+
+    fn is_running(&self, now: DateTime<Utc>) -> bool {
+        now < self.ends_at
+    }
+}
+
+impl Drs {
+    /// `DisconnectSourceServer`: ends replication, destroys the recovery points, and leaves the rest to time.
+    ///
+    /// # Errors
+    ///
+    /// ResourceNotFoundException, or ConflictException with a recovery instance and where [`Behaviour`] says so.
+    pub fn disconnect(
+        &mut self,
+        id: &str,
+        now: DateTime<Utc>,
+        behaviour: Behaviour,
+    ) -> Result<&SourceServer, ApiError> {
+        let in_job = self.jobs.iter().any(|job| job.is_running(now) && job.source_server_ids.iter().any(|of| of == id));
+        let launched = self.recovery_instances.iter().any(|instance| instance.source_server_id == id);
+        let server = self.source_server(id)?;
+        if launched || server.recovery_instance_id.is_some() {
+            return Err(ApiError::conflict(format!("{id} has a Recovery Instance")));
+        }
+        refuse_if(server.is_disconnected(), behaviour.second_disconnect, || format!("{id} is disconnected"))?;
+        refuse_if(in_job, behaviour.disconnect_during_job, || format!("{id} is in a running job"))?;
+        let extended = server.staging_status != "NOT_EXTENDED";
+        refuse_if(extended, behaviour.disconnect_extended, || format!("{id} is extended"))?;
+        if !server.is_disconnected() {
+            server.data_replication_state = "DISCONNECTED".to_owned();
+            server.recovery_points = 0;
+            server.staging_gone_at = Some(now + STAGING_GONE);
+            server.agent_gone_at = Some(now + AGENT_GONE);
+        }
+        Ok(server)
+    }
+
+    /// `DeleteSourceServer`: removes the record of a server that is DISCONNECTED.
+    ///
+    /// # Errors
+    ///
+    /// ResourceNotFoundException, or ConflictException for a server that still replicates.
+    pub fn delete(&mut self, id: &str) -> Result<(), ApiError> {
+        if !self.source_server(id)?.is_disconnected() {
+            return Err(ApiError::conflict(format!("{id} must be disconnected first")));
+        }
+        self.source_servers.retain(|server| server.id != id);
+        Ok(())
+    }
+
+    /// `StopReplication`: stops for a while; keeps the agent and the record, deletes the recovery points.
+    ///
+    /// # Errors
+    ///
+    /// ResourceNotFoundException, or ConflictException for a server that is DISCONNECTED.
+    pub fn stop(&mut self, id: &str) -> Result<&SourceServer, ApiError> {
+        let server = self.source_server(id)?;
+        if server.is_disconnected() {
+            return Err(ApiError::conflict(format!("{id} is disconnected")));
+        }
+        server.data_replication_state = "STOPPED".to_owned();
+        server.recovery_points = 0;
+        Ok(server)
+    }
+
+    /// `StartReplication`: begins a stopped replication from nothing.
+    ///
+    /// # Errors
+    ///
+    /// ResourceNotFoundException, or ConflictException for a server that is not STOPPED.
+    pub fn start(&mut self, id: &str, now: DateTime<Utc>) -> Result<&SourceServer, ApiError> {
+        let server = self.source_server(id)?;
+        if server.data_replication_state != "STOPPED" {
+            return Err(ApiError::conflict(format!("{id} is not stopped")));
+        }
+        server.start(now);
+        Ok(server)
+    }
+
+    /// `RetryDataReplication`: begins again, also for a server that is DISCONNECTED.
+    ///
+    /// # Errors
+    ///
+    /// ResourceNotFoundException.
+    pub fn retry(&mut self, id: &str, now: DateTime<Utc>) -> Result<&SourceServer, ApiError> {
+        let server = self.source_server(id)?;
+        server.start(now);
+        Ok(server)
+    }
+
+    /// `TerminateRecoveryInstances`: begins a job that ends with the instances gone.
+    ///
+    /// # Errors
+    ///
+    /// ConflictException for an instance that is not there: the model knows no other error for it.
+    pub fn terminate(&mut self, ids: &[String], now: DateTime<Utc>) -> Result<&Job, ApiError> {
+        let mut source_server_ids = Vec::new();
+        for id in ids {
+            let known = self.recovery_instances.iter().find(|instance| instance.id == *id);
+            let known = known.ok_or_else(|| ApiError::conflict(format!("{id} does not exist")))?;
+            source_server_ids.push(known.source_server_id.clone());
+        }
+        self.jobs.push(Job {
+            id: format!("drsjob-{:017}", self.jobs.len() + 1),
+            kind: "TERMINATE".to_owned(),
+            initiated_by: "TERMINATE_RECOVERY_INSTANCES".to_owned(),
+            created_at: now,
+            ends_at: now + JOB_TAKES,
+            source_server_ids,
+            recovery_instance_ids: ids.to_vec(),
+            tags: BTreeMap::new(),
+        });
+        self.jobs.last().ok_or_else(|| ApiError::internal("the job was lost"))
+    }
+
+    /// `DisconnectRecoveryInstance`: the instance runs on without its agent.
+    ///
+    /// # Errors
+    ///
+    /// ResourceNotFoundException, or ConflictException the second time.
+    pub fn disconnect_recovery_instance(&mut self, id: &str) -> Result<(), ApiError> {
+        let instance = self.recovery_instance(id)?;
+        if instance.disconnected {
+            return Err(ApiError::conflict(format!("{id} is disconnected")));
+        }
+        instance.disconnected = true;
+        Ok(())
+    }
+
+    /// `DeleteRecoveryInstance`: removes the record of an instance that was disconnected; the instance itself stays.
+    ///
+    /// # Errors
+    ///
+    /// ConflictException for one that is not there or was not disconnected: the model knows no other error for it.
+    pub fn delete_recovery_instance(&mut self, id: &str) -> Result<(), ApiError> {
+        let instance = self.recovery_instance(id).map_err(|error| ApiError::conflict(error.message))?;
+        if !instance.disconnected {
+            return Err(ApiError::conflict(format!("{id} must be disconnected first")));
+        }
+        self.forget_recovery_instances(&[id.to_owned()]);
+        Ok(())
+    }
+
+    /// `DeleteJob`: removes the record of a job that has ended.
+    ///
+    /// # Errors
+    ///
+    /// ResourceNotFoundException, or ConflictException for one that runs.
+    pub fn delete_job(&mut self, id: &str, now: DateTime<Utc>) -> Result<(), ApiError> {
+        if self.job(id)?.is_running(now) {
+            return Err(ApiError::conflict(format!("{id} is running")));
+        }
+        self.jobs.retain(|job| job.id != id);
+        Ok(())
+    }
+
+    /// The server with this ID.
+    ///
+    /// # Errors
+    ///
+    /// ResourceNotFoundException.
+    pub fn source_server(&mut self, id: &str) -> Result<&mut SourceServer, ApiError> {
+        self.source_servers.iter_mut().find(|server| server.id == id).ok_or_else(|| ApiError::not_found(id))
+    }
+
+    /// The recovery instance with this ID.
+    ///
+    /// # Errors
+    ///
+    /// ResourceNotFoundException.
+    pub fn recovery_instance(&mut self, id: &str) -> Result<&mut RecoveryInstance, ApiError> {
+        self.recovery_instances.iter_mut().find(|instance| instance.id == id).ok_or_else(|| ApiError::not_found(id))
+    }
+
+    /// The job with this ID.
+    ///
+    /// # Errors
+    ///
+    /// ResourceNotFoundException.
+    pub fn job(&self, id: &str) -> Result<&Job, ApiError> {
+        self.jobs.iter().find(|job| job.id == id).ok_or_else(|| ApiError::not_found(id))
+    }
+
+    /// The tags of a resource by its kind and ID, as its ARN names them.
+    ///
+    /// # Errors
+    ///
+    /// ResourceNotFoundException.
+    pub fn tags(&mut self, kind: &str, id: &str) -> Result<&mut BTreeMap<String, String>, ApiError> {
+        match kind {
+            "source-server" => self.source_server(id).map(|server| &mut server.tags),
+            "recovery-instance" => self.recovery_instance(id).map(|instance| &mut instance.tags),
+            "job" => {
+                let job = self.jobs.iter_mut().find(|job| job.id == id);
+                job.map(|job| &mut job.tags).ok_or_else(|| ApiError::not_found(id))
+            }
+            _ => Err(ApiError::not_found(id)),
+        }
+    }
+
+    fn settle(&mut self, now: DateTime<Utc>) {
+        self.source_servers.iter_mut().for_each(|server| server.settle(now));
+        let ended = self.jobs.iter().filter(|job| job.kind == "TERMINATE" && !job.is_running(now));
+        let gone: Vec<String> = ended.flat_map(|job| job.recovery_instance_ids.clone()).collect();
+        self.forget_recovery_instances(&gone);
+    }
+
+    fn forget_recovery_instances(&mut self, ids: &[String]) {
+        self.recovery_instances.retain(|instance| !ids.contains(&instance.id));
+        for server in &mut self.source_servers {
+            server.recovery_instance_id = server.recovery_instance_id.take().filter(|id| !ids.contains(id));
+        }
+    }
+}
+
+fn refuse_if(condition: bool, reply: Reply, message: impl Fn() -> String) -> Result<(), ApiError> {
+    if condition && reply == Reply::Conflict { Err(ApiError::conflict(message())) } else { Ok(()) }
+}
+
+impl ApiError {
+    /// ConflictException, 409.
+    #[must_use]
+    pub fn conflict(message: String) -> Self {
+        Self { status: 409, code: "ConflictException", message }
+    }
+
+    /// ResourceNotFoundException, 404.
+    #[must_use]
+    pub fn not_found(id: &str) -> Self {
+        Self { status: 404, code: "ResourceNotFoundException", message: format!("{id} does not exist") }
+    }
+
+    /// ValidationException, 400.
+    #[must_use]
+    pub fn validation(message: impl Into<String>) -> Self {
+        Self { status: 400, code: "ValidationException", message: message.into() }
+    }
+
+    /// UninitializedAccountException, 400.
+    #[must_use]
+    pub fn uninitialized() -> Self {
+        let message = "the account was never initialised for DRS in this Region".to_owned();
+        Self { status: 400, code: "UninitializedAccountException", message }
+    }
+
+    /// InternalServerException, 500.
+    #[must_use]
+    pub fn internal(message: &str) -> Self {
+        Self { status: 500, code: "InternalServerException", message: message.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "s-00000000000000001";
+
+    fn drs() -> Drs {
+        Drs { source_servers: vec![SourceServer::new(ID)], ..Drs::default() }
+    }
+
+    fn noon() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+    }
+
+    #[test]
+    fn the_default_world_can_be_read() {
+        World::from_json(include_str!("../worlds/default.json")).unwrap();
+    }
+
+    #[test]
+    fn a_disconnect_destroys_the_recovery_points_and_dates_the_cleanup() {
+        let mut drs = drs();
+        let server = drs.disconnect(ID, noon(), Behaviour::default()).unwrap();
+        assert_eq!((server.data_replication_state.as_str(), server.recovery_points), ("DISCONNECTED", 0));
+        assert_eq!(server.staging_gone_at, Some(noon() + TimeDelta::minutes(90)));
+        assert_eq!(server.agent_gone_at, Some(noon() + TimeDelta::minutes(10)));
+    }
+
+    #[test]
+    fn a_recovery_instance_forbids_a_disconnect_until_it_is_gone() {
+        let mut world = World::with([SourceServer::new(ID)]);
+        world.here().recovery_instances.push(RecoveryInstance {
+            id: "i-0000000000000000a".to_owned(),
+            source_server_id: ID.to_owned(),
+            is_drill: true,
+            ec2_instance_state: running(),
+            failback_state: failback_not_started(),
+            disconnected: false,
+            tags: BTreeMap::new(),
+        });
+        let now = world.now;
+        assert_eq!(world.here().disconnect(ID, now, Behaviour::default()).unwrap_err().status, 409);
+        world.here().terminate(&["i-0000000000000000a".to_owned()], now).unwrap();
+        world.advance_to(now + JOB_TAKES);
+        world.here().disconnect(ID, now + JOB_TAKES, Behaviour::default()).unwrap();
+    }
+
+    #[test]
+    fn a_second_disconnect_is_a_switch() {
+        for (reply, ok) in [(Reply::Ok, true), (Reply::Conflict, false)] {
+            let mut drs = drs();
+            let behaviour = Behaviour { second_disconnect: reply, ..Behaviour::default() };
+            drs.disconnect(ID, noon(), behaviour).unwrap();
+            assert_eq!(drs.disconnect(ID, noon() + STAGING_GONE, behaviour).is_ok(), ok);
+            assert_eq!(drs.source_servers[0].staging_gone_at, Some(noon() + STAGING_GONE));
+        }
+    }
+
+    #[test]
+    fn only_a_disconnected_server_can_be_deleted() {
+        let mut drs = drs();
+        assert_eq!(drs.delete(ID).unwrap_err().status, 409);
+        drs.disconnect(ID, noon(), Behaviour::default()).unwrap();
+        drs.delete(ID).unwrap();
+        assert_eq!(drs.delete(ID).unwrap_err().status, 404);
+    }
+
+    #[test]
+    fn a_restored_server_replicates_from_the_beginning() {
+        let mut world = World::with([SourceServer::new(ID)]);
+        let now = world.now;
+        world.here().disconnect(ID, now, Behaviour::default()).unwrap();
+        world.here().retry(ID, now).unwrap();
+        let mut states = Vec::new();
+        for minutes in [0, 10, 130] {
+            world.advance_to(now + TimeDelta::minutes(minutes));
+            states.push(world.server(ID).unwrap().data_replication_state.clone());
+        }
+        assert_eq!(states, ["INITIATING", "INITIAL_SYNC", "CONTINUOUS"]);
+    }
+}

@@ -1,0 +1,19 @@
+//! What every function of drover does alike, whatever AWS service it looks after.
+//!
+//! In reading order: [`envelope`] finds the requests inside an event, [`strict`] reads JSON without forgiveness,
+//! [`ids`] holds the words that must not be confused, [`fault`] says why a call to AWS failed,
+//! [`report`] is what a function answers, and [`start`] is what every `main` does first.
+//! Nothing here knows an AWS service or a function.
+
+pub mod envelope;
+pub mod fault;
+pub mod ids;
+pub mod report;
+pub mod start;
+pub mod strict;
+
+pub use envelope::{Event, Inbound, Message, Rejection};
+pub use fault::{Fault, FaultKind};
+pub use ids::{AwsInstanceId, RequestId};
+pub use report::{Answer, Call, Failure, Mode, Outcome, Report, TargetReport};
+pub use start::Invocation;

@@ -1,0 +1,363 @@
+//! What a function answers: one outcome for each target, out of a closed set, with the evidence for it.
+
+use std::fmt;
+
+use aws_lambda_events::sqs::SqsBatchResponse;
+use lambda_runtime::Diagnostic;
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    envelope::Rejection,
+    fault::{Cure, Fault},
+};
+
+/// The closed set of outcomes, from the one that needs somebody soonest to the one that needs nobody.
+///
+/// The order decides the outcome of a whole request: the first that any of its targets has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Something may have been changed and reading back could not settle it. Lambda is asked to deliver again.
+    Indeterminate,
+    /// AWS could not answer now; nothing is claimed. Lambda is asked to deliver again.
+    Retryable,
+    /// The deployment must be repaired, its role for instance. Delivering again is harmless and useless.
+    Permanent,
+    /// Begun, and AWS still works on it: look again later.
+    Pending,
+    /// AWS said no for good; a human must look.
+    Failed,
+    /// A rule of ours, or the request itself, forbids it; nothing was changed.
+    Refused,
+    /// The input is not a request for this function; nothing was looked at.
+    Rejected,
+    /// This would be done, if plan mode were off.
+    Planned,
+    /// Asked for by this invocation, and seen to be so.
+    Done,
+    /// Seen to be so already.
+    AlreadyDone,
+}
+
+impl Outcome {
+    /// Every outcome, in the order of the README's table.
+    pub const ALL: [Self; 10] = [
+        Self::Indeterminate,
+        Self::Retryable,
+        Self::Permanent,
+        Self::Pending,
+        Self::Failed,
+        Self::Refused,
+        Self::Rejected,
+        Self::Planned,
+        Self::Done,
+        Self::AlreadyDone,
+    ];
+
+    /// The `errorType` with which Lambda is answered; `None` is Ok.
+    #[must_use]
+    pub fn error_type(self) -> Option<&'static str> {
+        match self {
+            Self::Indeterminate | Self::Retryable => Some("Retryable"),
+            Self::Permanent => Some("Permanent"),
+            _ => None,
+        }
+    }
+
+    /// The outcome in words.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Indeterminate => "indeterminate",
+            Self::Retryable => "to be retried",
+            Self::Permanent => "stopped by the deployment",
+            Self::Pending => "pending",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Rejected => "rejected",
+            Self::Planned => "planned",
+            Self::Done => "done",
+            Self::AlreadyDone => "already done",
+        }
+    }
+
+    /// The outcome of a target whose call failed, when nothing says that it had an effect.
+    #[must_use]
+    pub fn of_fault(fault: &Fault) -> Self {
+        match fault.kind.cure() {
+            Cure::Retry => Self::Retryable,
+            Cure::Repair => Self::Permanent,
+            Cure::Human => Self::Failed,
+        }
+    }
+}
+
+/// Whether a function may change anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Look, plan and report; change nothing.
+    Plan,
+    /// Carry the plan out.
+    Enforce,
+}
+
+/// The name of an enum's variant as it stands in reports and in the README's tables.
+pub fn code(variant: impl Serialize) -> String {
+    match serde_json::to_value(variant) {
+        Ok(Value::String(name)) => name,
+        other => format!("{other:?}"),
+    }
+}
+
+/// One call to AWS, as the report lists it. Retries by the SDK are inside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Call {
+    /// The API's name of the operation.
+    pub operation: &'static str,
+    /// How many pages or batches were read; one for a call that is not a list.
+    pub requests: usize,
+    /// `ok`, or what went wrong.
+    pub answer: String,
+}
+
+/// What became of one target.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetReport {
+    /// The target in the words of the request.
+    pub target: Value,
+    /// The resource that it turned out to be, by the API's own member names; `null` while it is unknown.
+    pub resource: Value,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, out of the closed set of the README's table.
+    pub reason: String,
+    /// The same as a sentence.
+    pub message: String,
+    /// The steps that were planned, in order.
+    pub plan: Vec<String>,
+    /// What was seen, before and after.
+    pub evidence: Value,
+    /// The calls that were made for this target alone.
+    pub calls: Vec<Call>,
+    /// When a pending target is worth another look, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub look_again_after_seconds: Option<u32>,
+    /// Whether a queue should deliver the request again, because nobody else would finish it. Not part of the answer.
+    #[serde(skip)]
+    pub unfinished: bool,
+}
+
+/// The answer to one request.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The first [`Outcome`], in their order, that any target has.
+    pub outcome: Outcome,
+    /// The whole in one sentence.
+    pub summary: String,
+    /// Which request it answers; `null` for a rejected input.
+    #[serde(rename = "requestID")]
+    pub request_id: Option<String>,
+    /// Whether anything could have been changed.
+    pub mode: Mode,
+    /// Why a rejected input was rejected, or why the look at AWS failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// One for each target, in the order of the request.
+    pub targets: Vec<TargetReport>,
+    /// The calls that were made for all targets together.
+    pub calls: Vec<Call>,
+}
+
+impl Report {
+    /// The answer to an input that is not a request for this function.
+    #[must_use]
+    pub fn rejected(rejection: &Rejection, mode: Mode) -> Self {
+        Self {
+            outcome: Outcome::Rejected,
+            summary: format!("rejected: {}", rejection.message),
+            request_id: None,
+            mode,
+            reason: Some(code(rejection.code)),
+            targets: Vec::new(),
+            calls: Vec::new(),
+        }
+    }
+
+    /// The answer to a request, its outcome and summary drawn from its targets.
+    #[must_use]
+    pub fn of(request_id: &str, mode: Mode, targets: Vec<TargetReport>, calls: Vec<Call>) -> Self {
+        let outcome = targets.iter().map(|target| target.outcome).min().unwrap_or(Outcome::AlreadyDone);
+        let summary = summary(&targets);
+        Self { outcome, summary, request_id: Some(request_id.to_owned()), mode, reason: None, targets, calls }
+    }
+
+    /// Whether a queue should deliver the request again: Lambda's answer is an error, or time ran out.
+    #[must_use]
+    pub fn wants_redelivery(&self) -> bool {
+        self.outcome.error_type().is_some() || self.targets.iter().any(|target| target.unfinished)
+    }
+}
+
+fn summary(targets: &[TargetReport]) -> String {
+    let count = |outcome: Outcome| targets.iter().filter(|target| target.outcome == outcome).count();
+    let parts: Vec<String> = Outcome::ALL
+        .into_iter()
+        .filter(|outcome| count(*outcome) > 0)
+        .map(|outcome| format!("{} {}", count(outcome), outcome.words()))
+        .collect();
+    format!(
+        "{} of {}",
+        parts.join(", "),
+        if targets.len() == 1 { "1 target".to_owned() } else { format!("{} targets", targets.len()) }
+    )
+}
+
+/// What one invocation answers when it answers Ok.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// The report of the one request.
+    One(Box<Report>),
+    /// The reports of several SNS records.
+    Many {
+        /// One for each record, in their order.
+        reports: Vec<Report>,
+    },
+    /// The SQS records to deliver again.
+    Batch(SqsBatchResponse),
+}
+
+/// What one invocation answers when Lambda is to deliver again, or a human is to repair the deployment.
+///
+/// It carries all its reports, so that a dead letter tells what was done before.
+pub struct Failure {
+    error_type: &'static str,
+    reports: Vec<Report>,
+}
+
+impl Answer {
+    /// The answer for one report.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] if its outcome is one.
+    pub fn one(report: Report) -> Result<Self, Failure> {
+        match report.outcome.error_type() {
+            None => Ok(Self::One(Box::new(report))),
+            Some(error_type) => Err(Failure { error_type, reports: vec![report] }),
+        }
+    }
+
+    /// The answer for the reports of several records that are retried together.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] with all of them if the outcome of any is one.
+    pub fn many(mut reports: Vec<Report>) -> Result<Self, Failure> {
+        if reports.len() == 1 {
+            return Self::one(reports.remove(0));
+        }
+        let worst = reports.iter().map(|report| report.outcome).min();
+        match worst.and_then(Outcome::error_type) {
+            None => Ok(Self::Many { reports }),
+            Some(error_type) => Err(Failure { error_type, reports }),
+        }
+    }
+}
+
+impl Failure {
+    /// A failure of a batch as a whole, whose records cannot be named one by one.
+    #[must_use]
+    pub fn of_batch(reports: Vec<Report>) -> Self {
+        Self { error_type: "Retryable", reports }
+    }
+
+    fn json(&self) -> String {
+        let text = match self.reports.as_slice() {
+            [report] => serde_json::to_string(report),
+            reports => serde_json::to_string(reports),
+        };
+        text.unwrap_or_else(|_| self.to_string())
+    }
+}
+
+impl From<Failure> for Diagnostic {
+    fn from(failure: Failure) -> Self {
+        Self { error_type: failure.error_type.to_owned(), error_message: failure.json() }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let summaries: Vec<&str> = self.reports.iter().map(|report| report.summary.as_str()).collect();
+        write!(f, "{}: {}", self.error_type, summaries.join("; "))
+    }
+}
+
+/// Short by hand: the runtime logs a handler's error with `{:?}`, and the reports have their own log line.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(outcome: Outcome) -> TargetReport {
+        TargetReport {
+            target: Value::Null,
+            resource: Value::Null,
+            outcome,
+            reason: "test".to_owned(),
+            message: String::new(),
+            plan: Vec::new(),
+            evidence: Value::Null,
+            calls: Vec::new(),
+            look_again_after_seconds: None,
+            unfinished: false,
+        }
+    }
+
+    fn report(outcomes: &[Outcome]) -> Report {
+        Report::of("CHG1", Mode::Enforce, outcomes.iter().copied().map(target).collect(), Vec::new())
+    }
+
+    #[test]
+    fn a_request_is_as_bad_as_its_worst_target() {
+        let report = report(&[Outcome::Done, Outcome::Refused, Outcome::Done, Outcome::Pending]);
+        assert_eq!(report.outcome, Outcome::Pending);
+        assert_eq!(report.summary, "1 pending, 1 refused, 2 done of 4 targets");
+    }
+
+    #[test]
+    fn only_faults_and_doubt_make_lambda_fail() {
+        for outcome in Outcome::ALL {
+            let failed = Answer::one(report(&[outcome])).is_err();
+            let expected = matches!(outcome, Outcome::Indeterminate | Outcome::Retryable | Outcome::Permanent);
+            assert_eq!(failed, expected, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_failure_carries_every_report() {
+        let failure = Answer::many(vec![report(&[Outcome::Done]), report(&[Outcome::Indeterminate])]).unwrap_err();
+        assert_eq!(format!("{failure:?}"), "Retryable: 1 done of 1 target; 1 indeterminate of 1 target");
+        let diagnostic = Diagnostic::from(failure);
+        assert_eq!(diagnostic.error_type, "Retryable");
+        let reports: Vec<Value> = serde_json::from_str(&diagnostic.error_message).unwrap();
+        assert_eq!(reports[0]["outcome"], "done");
+        assert_eq!(reports[1]["outcome"], "indeterminate");
+    }
+
+    #[test]
+    fn retrying_is_preferred_while_it_may_help() {
+        let failure = Answer::one(report(&[Outcome::Permanent, Outcome::Retryable])).unwrap_err();
+        assert_eq!(Diagnostic::from(failure).error_type, "Retryable");
+    }
+}

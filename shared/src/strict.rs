@@ -1,0 +1,175 @@
+//! JSON without forgiveness: what serde would quietly accept, and a request must not contain.
+
+use std::{fmt, marker::PhantomData};
+
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+
+use crate::envelope::{Rejection, RejectionCode};
+
+/// The largest request in bytes; EventBridge would carry a megabyte.
+pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
+/// The deepest nesting of arrays and objects; PutEvents accepts more than a thousand levels.
+pub const MAX_DEPTH: usize = 32;
+
+/// A `T` that was written as a JSON object.
+///
+/// A derived struct also accepts an array with its fields in order; in a request that is a mistake, never a style.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Object)
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+/// Reads a request's text as an object `T`.
+///
+/// # Errors
+///
+/// A [`Rejection`] that names what is wrong: size, depth, syntax, or the field that serde stumbled over.
+pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Rejection> {
+    if text.len() > MAX_REQUEST_BYTES {
+        let message = format!("the request has {} bytes; at most {MAX_REQUEST_BYTES} are read", text.len());
+        return Err(Rejection::new(RejectionCode::TooLarge, message));
+    }
+    check_depth(text)?;
+    serde_json::from_str::<Object<T>>(text).map(|object| object.0).map_err(|error| rejection(&error))
+}
+
+/// Refuses nesting deeper than [`MAX_DEPTH`], before any parser recurses into it.
+///
+/// # Errors
+///
+/// [`RejectionCode::TooDeep`].
+pub fn check_depth(text: &str) -> Result<(), Rejection> {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    if deepest > MAX_DEPTH {
+        let message = format!("arrays and objects are nested {deepest} deep; at most {MAX_DEPTH} levels are read");
+        return Err(Rejection::new(RejectionCode::TooDeep, message));
+    }
+    Ok(())
+}
+
+/// Names a serde_json error. Serde tells its kinds apart only in its text, which the tests below hold still.
+#[must_use]
+pub fn rejection(error: &serde_json::Error) -> Rejection {
+    let message = error.to_string();
+    match error.classify() {
+        serde_json::error::Category::Data => Rejection::new(data_code(&message), message),
+        _ => Rejection::new(RejectionCode::MalformedJson, format!("not JSON: {message}")),
+    }
+}
+
+fn data_code(message: &str) -> RejectionCode {
+    let codes = [
+        ("unknown field", RejectionCode::UnknownField),
+        ("unknown variant", RejectionCode::InvalidValue),
+        ("duplicate field", RejectionCode::DuplicateField),
+        ("missing field", RejectionCode::MissingField),
+        ("invalid type", RejectionCode::WrongType),
+    ];
+    codes
+        .into_iter()
+        .find(|(start, _)| message.starts_with(start))
+        .map_or(RejectionCode::InvalidValue, |(_, code)| code)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Request {
+        #[expect(dead_code, reason = "only whether it parses matters here")]
+        count: u8,
+        #[serde(default)]
+        #[expect(dead_code, reason = "only whether it parses matters here")]
+        inner: Vec<Object<Inner>>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Inner {
+        #[expect(dead_code, reason = "only whether it parses matters here")]
+        a: u8,
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: RejectionCode) {
+        assert_eq!(read::<Request>(text).unwrap_err().code, expected, "{text}");
+    }
+
+    #[test]
+    fn an_object_with_the_right_fields_is_read() {
+        read::<Request>(r#"{"count": 1, "inner": [{"a": 1}]}"#).unwrap();
+    }
+
+    #[test]
+    fn every_kind_of_wrong_text_has_its_name() {
+        check("", RejectionCode::MalformedJson);
+        check("{", RejectionCode::MalformedJson);
+        check("{\"count\": 1} x", RejectionCode::MalformedJson);
+        check("{\"count\": \u{0}1}", RejectionCode::MalformedJson);
+        check(r#"{"count": 1, "Count": 2}"#, RejectionCode::UnknownField);
+        check(r#"{"count": 1, "count": 2}"#, RejectionCode::DuplicateField);
+        check("{}", RejectionCode::MissingField);
+        check(r#"{"count": "1"}"#, RejectionCode::WrongType);
+        check(r#"{"count": null}"#, RejectionCode::WrongType);
+        check(r#"{"count": 1.0}"#, RejectionCode::WrongType);
+        check(r#"{"count": 300}"#, RejectionCode::InvalidValue);
+        check(r#"{"count": 18446744073709551616}"#, RejectionCode::WrongType);
+        check(r#"{"count": 1e999}"#, RejectionCode::MalformedJson);
+    }
+
+    #[test]
+    fn an_array_is_not_taken_for_an_object() {
+        check("[1]", RejectionCode::WrongType);
+        check(r#"{"count": 1, "inner": [[1]]}"#, RejectionCode::WrongType);
+    }
+
+    #[test]
+    fn size_and_depth_have_an_edge() {
+        let padded = |bytes: usize| format!("{{\"count\": 1{}}}", " ".repeat(bytes - 12));
+        read::<Request>(&padded(MAX_REQUEST_BYTES)).unwrap();
+        check(&padded(MAX_REQUEST_BYTES + 1), RejectionCode::TooLarge);
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        check(&nested(MAX_DEPTH), RejectionCode::WrongType);
+        check(&nested(MAX_DEPTH + 1), RejectionCode::TooDeep);
+        check(&"[".repeat(60_000), RejectionCode::TooDeep);
+    }
+
+    #[test]
+    fn brackets_inside_strings_are_no_depth() {
+        check_depth(&format!("\"{}\\\"{}\"", "[".repeat(100), "{".repeat(100))).unwrap();
+    }
+}
