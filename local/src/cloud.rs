@@ -176,7 +176,8 @@ impl Cloud {
             subject: drs::subject(&request.input),
             answer: describe(&action, fault),
             changed,
-            unexpected: matches!(&action, Action::Answer(Err(error)) if error.code == "ValidationException"),
+            unexpected: is_wrong(&action)
+                || (fault.is_some_and(FaultKind::is_of_lists) && drs::changes(request.operation)),
         };
         state.journal.push(entry);
         action
@@ -268,6 +269,11 @@ impl State {
             (status, with_token)
         })
     }
+}
+
+/// A call that AWS refuses as malformed: the caller's mistake.
+fn is_wrong(action: &Action) -> bool {
+    matches!(action, Action::Answer(Err(error)) if error.code == "ValidationException")
 }
 
 fn describe(action: &Action, fault: Option<FaultKind>) -> String {

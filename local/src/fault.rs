@@ -10,6 +10,9 @@ pub struct Fault {
     pub operation: String,
     /// What happens.
     pub kind: FaultKind,
+    /// How many calls pass before it.
+    #[serde(default)]
+    pub skip: u32,
     /// How many calls meet it.
     #[serde(default = "once")]
     pub times: u32,
@@ -47,6 +50,14 @@ pub enum FaultKind {
     RepeatedPageToken,
 }
 
+impl FaultKind {
+    /// Whether it can be ordered for lists only.
+    #[must_use]
+    pub fn is_of_lists(self) -> bool {
+        matches!(self, Self::StaleRead | Self::RepeatedPageToken)
+    }
+}
+
 fn once() -> u32 {
     1
 }
@@ -55,13 +66,13 @@ impl Fault {
     /// A fault for the next call of an operation.
     #[must_use]
     pub fn next(operation: &str, kind: FaultKind) -> Self {
-        Self { operation: operation.to_owned(), kind, times: 1 }
+        Self { operation: operation.to_owned(), kind, skip: 0, times: 1 }
     }
 
     /// A fault for all calls of an operation that may come.
     #[must_use]
     pub fn every(operation: &str, kind: FaultKind) -> Self {
-        Self { operation: operation.to_owned(), kind, times: u32::MAX }
+        Self { operation: operation.to_owned(), kind, skip: 0, times: u32::MAX }
     }
 }
 
@@ -69,6 +80,10 @@ impl Fault {
 pub(crate) fn take(faults: &mut Vec<Fault>, operation: &str) -> Option<FaultKind> {
     let at = faults.iter().position(|fault| fault.operation == operation)?;
     let fault = faults.get_mut(at)?;
+    if fault.skip > 0 {
+        fault.skip -= 1;
+        return None;
+    }
     let kind = fault.kind;
     if fault.times != u32::MAX {
         fault.times = fault.times.saturating_sub(1);
@@ -77,4 +92,18 @@ pub(crate) fn take(faults: &mut Vec<Fault>, operation: &str) -> Option<FaultKind
         faults.remove(at);
     }
     Some(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_met_by_as_many_calls_as_were_ordered() {
+        let mut faults = vec![Fault { skip: 1, times: 2, ..Fault::next("DescribeJobs", FaultKind::Throttle) }];
+        let met: Vec<bool> = (0..4).map(|_| take(&mut faults, "DescribeJobs").is_some()).collect();
+        assert_eq!(met, [false, true, true, false]);
+        assert_eq!(faults, []);
+        assert_eq!(take(&mut faults, "DescribeJobs"), None);
+    }
 }

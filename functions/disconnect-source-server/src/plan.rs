@@ -338,3 +338,357 @@ impl Verdict {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        command::SourceServerRef,
+        snapshot::{AccountSize, RecoveryInstance},
+    };
+
+    const APPROVED: (&str, &str) = ("drover:approved", "CHG1");
+
+    fn id(number: usize) -> SourceServerId {
+        SourceServerId::try_from(format!("s-{number:017}")).unwrap()
+    }
+
+    /// A healthy server that is approved for CHG1.
+    fn server(number: usize) -> Server {
+        Server {
+            id: id(number),
+            arn: format!("arn:aws:drs:us-east-1:111122223333:source-server/{}", id(number)),
+            aws_instance_id: Some(format!("i-{number:017}")),
+            hostname: Some(format!("host{number}")),
+            fqdn: Some(format!("host{number}.example.com")),
+            origin_account_id: Some("111122223333".to_owned()),
+            origin_region: Some("us-west-2".to_owned()),
+            state: State::Connected("CONTINUOUS".to_owned()),
+            direction: Direction::Failover,
+            staging: Staging::Own,
+            recovery_instance_id: None,
+            tags: [(APPROVED.0.to_owned(), APPROVED.1.to_owned())].into(),
+            replicated_bytes: 1,
+            replication_hours: Some(1),
+        }
+    }
+
+    fn with(change: impl FnOnce(&mut Server)) -> Snapshot {
+        let mut server = server(1);
+        change(&mut server);
+        seen(vec![server])
+    }
+
+    fn seen(servers: Vec<Server>) -> Snapshot {
+        Snapshot { servers, initialised: true, ..Snapshot::default() }
+    }
+
+    fn by_id(number: usize) -> Target {
+        Target { source_server: Some(SourceServerRef { id: id(number), arn: None }), ..Target::default() }
+    }
+
+    fn by_hostname(name: &str) -> Target {
+        Target { hostname: Some(name.to_owned().try_into().unwrap()), ..Target::default() }
+    }
+
+    fn command(action: Action, targets: Vec<Target>) -> Command {
+        let request_id = "CHG1".to_owned().try_into().unwrap();
+        Command { request_id, action, targets, mode: Mode::Enforce }
+    }
+
+    fn policy() -> Policy {
+        Policy { allow_delete: true, ..Policy::from_lookup(|_| None).unwrap() }
+    }
+
+    fn plan_one(action: Action, target: Target, snapshot: &Snapshot, policy: &Policy) -> (Vec<Step>, Verdict) {
+        let target = plan(&command(action, vec![target]), snapshot, policy).targets.remove(0);
+        (target.steps, target.verdict)
+    }
+
+    #[track_caller]
+    fn check(action: Action, snapshot: &Snapshot, steps: &[Step], verdict: Verdict) {
+        assert_eq!(plan_one(action, by_id(1), snapshot, &policy()), (steps.to_vec(), verdict));
+    }
+
+    #[track_caller]
+    fn refuses(target: Target, snapshot: &Snapshot, reason: Reason) {
+        for action in [Action::Disconnect, Action::Retire, Action::Delete] {
+            let planned = plan_one(action, target.clone(), snapshot, &policy());
+            assert_eq!(planned, (vec![], Verdict::Refused(reason)), "{action:?}");
+        }
+    }
+
+    fn disconnected(server: &mut Server) {
+        server.state = State::Disconnected;
+    }
+
+    #[test]
+    fn a_disconnected_server_without_approval_needs_nothing() {
+        let snapshot = with(|server| {
+            disconnected(server);
+            server.tags.clear();
+        });
+        check(Action::Disconnect, &snapshot, &[], Verdict::Done(Reason::Disconnected));
+    }
+
+    #[test]
+    fn each_action_has_its_steps() {
+        let connected = with(|_| {});
+        let done = Verdict::Done(Reason::Disconnected);
+        check(Action::Disconnect, &connected, &[Step::Disconnect, Step::ConsumeApproval], done);
+        check(Action::Retire, &connected, &[Step::Disconnect], Verdict::Pending(Reason::RecordAwaitsDeletion));
+        check(Action::Delete, &connected, &[], Verdict::Refused(Reason::NotDisconnected));
+        let ended = with(disconnected);
+        check(Action::Disconnect, &ended, &[Step::ConsumeApproval], done);
+        check(Action::Retire, &ended, &[], Verdict::Pending(Reason::RecordAwaitsDeletion));
+        check(Action::Delete, &ended, &[Step::Delete], Verdict::Done(Reason::RecordDeleted));
+    }
+
+    #[test]
+    fn every_replicating_state_can_be_disconnected_and_an_unknown_one_cannot() {
+        for state in ["STOPPED", "INITIATING", "INITIAL_SYNC", "STALLED", "PAUSED"] {
+            let snapshot = with(|server| server.state = State::Connected(state.to_owned()));
+            let steps = [Step::Disconnect, Step::ConsumeApproval];
+            check(Action::Disconnect, &snapshot, &steps, Verdict::Done(Reason::Disconnected));
+        }
+        refuses(by_id(1), &with(|server| server.state = State::Unknown), Reason::UnknownState);
+        refuses(by_id(1), &with(|server| server.arn.clear()), Reason::UnknownState);
+    }
+
+    #[test]
+    fn no_approval_no_change() {
+        refuses(by_id(1), &with(|server| server.tags.clear()), Reason::NotApproved);
+        let other = with(|server| drop(server.tags.insert(APPROVED.0.to_owned(), "CHG2".to_owned())));
+        refuses(by_id(1), &other, Reason::ApprovedForAnotherRequest);
+        let longer = with(|server| drop(server.tags.insert(APPROVED.0.to_owned(), "CHG1 ".to_owned())));
+        refuses(by_id(1), &longer, Reason::ApprovedForAnotherRequest);
+    }
+
+    #[test]
+    fn without_an_approval_tag_nothing_is_consumed() {
+        let policy = Policy { approval: Approval::NotRequired, ..policy() };
+        let planned = plan_one(Action::Disconnect, by_id(1), &with(|_| {}), &policy);
+        assert_eq!(planned, (vec![Step::Disconnect], Verdict::Done(Reason::Disconnected)));
+        let planned = plan_one(Action::Disconnect, by_id(1), &with(disconnected), &policy);
+        assert_eq!(planned, (vec![], Verdict::Done(Reason::Disconnected)));
+    }
+
+    #[test]
+    fn protected_is_protected_whatever_the_value_and_the_approval() {
+        for value in ["", "false", "true"] {
+            let snapshot = with(|server| drop(server.tags.insert("drover:protected".to_owned(), value.to_owned())));
+            refuses(by_id(1), &snapshot, Reason::Protected);
+        }
+    }
+
+    #[test]
+    fn a_server_in_use_is_refused_by_name() {
+        refuses(by_id(1), &with(|server| server.staging = Staging::Extended), Reason::Extended);
+        refuses(by_id(1), &with(|server| server.staging = Staging::ExtensionError), Reason::ExtensionError);
+        refuses(by_id(1), &with(|server| server.staging = Staging::Unknown), Reason::UnknownState);
+        refuses(by_id(1), &with(|server| server.direction = Direction::Failback), Reason::FailbackDirection);
+        refuses(by_id(1), &with(|server| server.direction = Direction::ReversedPair), Reason::ReversedPair);
+        refuses(by_id(1), &with(|server| server.direction = Direction::Unknown), Reason::UnknownState);
+        let in_job = Snapshot { servers_in_jobs: vec![id(1)], ..with(|_| {}) };
+        refuses(by_id(1), &in_job, Reason::JobRunning);
+    }
+
+    #[test]
+    fn a_drill_and_a_recovery_are_told_apart() {
+        let launched = |drills: &[bool], source_server_id: Option<SourceServerId>| {
+            let instance =
+                |is_drill: &bool| RecoveryInstance { source_server_id: source_server_id.clone(), is_drill: *is_drill };
+            Snapshot { recovery_instances: drills.iter().map(instance).collect(), ..with(|_| {}) }
+        };
+        refuses(by_id(1), &launched(&[true], Some(id(1))), Reason::DrillInstancePresent);
+        refuses(by_id(1), &launched(&[true, false], Some(id(1))), Reason::RecoveryInstancePresent);
+        refuses(by_id(1), &launched(&[false], None), Reason::RecoveryInstancePresent);
+        let named = with(|server| server.recovery_instance_id = Some("i-00000000".to_owned()));
+        refuses(by_id(1), &named, Reason::RecoveryInstancePresent);
+        let of_another = launched(&[false], Some(id(2)));
+        let steps = [Step::Disconnect, Step::ConsumeApproval];
+        check(Action::Disconnect, &of_another, &steps, Verdict::Done(Reason::Disconnected));
+    }
+
+    #[test]
+    fn every_name_must_fit_the_same_server() {
+        let snapshot = with(|_| {});
+        let other = |change: fn(&mut Target)| {
+            let mut target = by_id(1);
+            change(&mut target);
+            target
+        };
+        refuses(
+            other(|target| target.hostname = "host2".to_owned().try_into().ok()),
+            &snapshot,
+            Reason::HostnameMismatch,
+        );
+        refuses(
+            other(|target| target.hostname = "HOST1".to_owned().try_into().ok()),
+            &snapshot,
+            Reason::HostnameMismatch,
+        );
+        refuses(other(|target| target.fqdn = "host1".to_owned().try_into().ok()), &snapshot, Reason::FqdnMismatch);
+        let instance = other(|target| target.aws_instance_id = "i-00000002".to_owned().try_into().ok());
+        refuses(instance, &snapshot, Reason::AwsInstanceIdMismatch);
+        refuses(other(|target| target.origin_region = Some("eu-west-1".to_owned())), &snapshot, Reason::OriginMismatch);
+        refuses(other(|target| target.origin_account_id = Some("1".to_owned())), &snapshot, Reason::OriginMismatch);
+        let unknown_origin = with(|server| server.origin_region = None);
+        refuses(
+            other(|target| target.origin_region = Some("us-west-2".to_owned())),
+            &unknown_origin,
+            Reason::OriginMismatch,
+        );
+        let arn = "arn:aws:drs:eu-west-1:111122223333:source-server/s-00000000000000001";
+        let by_arn = Target { source_server: arn.to_owned().try_into().ok(), ..Target::default() };
+        refuses(by_arn, &snapshot, Reason::ArnMismatch);
+    }
+
+    #[test]
+    fn no_match_is_refused_and_never_done_unless_the_id_was_to_be_deleted() {
+        refuses(by_hostname("host9"), &with(|_| {}), Reason::NotFound);
+        check(Action::Disconnect, &seen(vec![]), &[], Verdict::Refused(Reason::NotFound));
+        check(Action::Delete, &seen(vec![]), &[], Verdict::Done(Reason::RecordDeleted));
+        check(Action::Delete, &Snapshot::default(), &[], Verdict::Refused(Reason::NotFound));
+    }
+
+    #[test]
+    fn several_matches_are_refused_unless_another_name_decides() {
+        let mut twin = server(2);
+        twin.hostname = Some("host1".to_owned());
+        let snapshot = seen(vec![server(1), twin]);
+        refuses(by_hostname("host1"), &snapshot, Reason::Ambiguous);
+        let decided = Target { aws_instance_id: format!("i-{:017}", 2).try_into().ok(), ..by_hostname("host1") };
+        let planned = plan(&command(Action::Disconnect, vec![decided]), &snapshot, &policy());
+        assert_eq!(planned.targets[0].server.as_ref().unwrap().id, id(2));
+    }
+
+    #[test]
+    fn a_server_that_is_named_twice_is_changed_once() {
+        let command = command(Action::Disconnect, vec![by_id(1), by_hostname("host1")]);
+        let planned = plan(&command, &with(|_| {}), &policy());
+        assert_eq!(planned.targets[0].steps.len(), 2);
+        assert_eq!(planned.targets[1].verdict, Verdict::Refused(Reason::NamedTwice));
+        assert_eq!(planned.targets[1].steps, []);
+    }
+
+    fn plan_many(action: Action, servers: Vec<Server>, targets: usize, account: AccountSize, policy: &Policy) -> Plan {
+        let snapshot = Snapshot { account: Some(account), ..seen(servers) };
+        plan(&command(action, (1..=targets).map(by_id).collect()), &snapshot, policy)
+    }
+
+    fn refused_for(plan: &Plan, reason: Reason) -> usize {
+        plan.targets
+            .iter()
+            .filter(|target| target.verdict == Verdict::Refused(reason) && target.steps.is_empty())
+            .count()
+    }
+
+    #[test]
+    fn over_the_limit_nothing_of_the_request_is_done() {
+        let policy = Policy { max_targets: 2, ..policy() };
+        let account = AccountSize { records: 100, connected: 100 };
+        let servers = || (1..=3).map(server).collect();
+        assert_eq!(
+            refused_for(&plan_many(Action::Disconnect, servers(), 3, account, &policy), Reason::OverMaxTargets),
+            3
+        );
+        assert_eq!(
+            refused_for(&plan_many(Action::Disconnect, servers(), 2, account, &policy), Reason::OverMaxTargets),
+            0
+        );
+    }
+
+    #[test]
+    fn the_share_counts_connected_servers_and_is_never_less_than_one() {
+        let servers = || (1..=3).map(server).collect();
+        let over = |action, targets, records, connected| {
+            let plan = plan_many(action, servers(), targets, AccountSize { records, connected }, &policy());
+            refused_for(&plan, Reason::OverMaxShare)
+        };
+        assert_eq!(over(Action::Disconnect, 3, 300, 30), 0);
+        assert_eq!(over(Action::Disconnect, 3, 300, 29), 3);
+        assert_eq!(over(Action::Disconnect, 1, 1, 1), 0);
+        assert_eq!(over(Action::Disconnect, 2, 1, 1), 2);
+        let ended = || {
+            (1..=3)
+                .map(server)
+                .map(|mut server| {
+                    disconnected(&mut server);
+                    server
+                })
+                .collect::<Vec<_>>()
+        };
+        let account = |records| AccountSize { records, connected: 0 };
+        assert_eq!(
+            refused_for(&plan_many(Action::Delete, ended(), 3, account(30), &policy()), Reason::OverMaxShare),
+            0
+        );
+        assert_eq!(
+            refused_for(&plan_many(Action::Delete, ended(), 3, account(29), &policy()), Reason::OverMaxShare),
+            3
+        );
+    }
+
+    #[test]
+    fn what_is_disconnected_already_is_finished_whatever_the_share() {
+        let mut servers: Vec<Server> = (1..=3).map(server).collect();
+        disconnected(&mut servers[0]);
+        let plan = plan_many(Action::Disconnect, servers, 3, AccountSize { records: 3, connected: 2 }, &policy());
+        assert_eq!(plan.targets[0].steps, [Step::ConsumeApproval]);
+        assert_eq!(refused_for(&plan, Reason::OverMaxShare), 2);
+    }
+
+    #[test]
+    fn the_deployment_must_allow_deletion_before_a_retirement_begins() {
+        let policy = Policy { allow_delete: false, ..policy() };
+        for action in [Action::Retire, Action::Delete] {
+            let planned = plan_one(action, by_id(1), &with(|_| {}), &policy);
+            assert_eq!(planned, (vec![], Verdict::Refused(Reason::DeleteNotAllowed)));
+        }
+    }
+
+    #[test]
+    fn the_stricter_mode_wins() {
+        let modes = |asked, deployed| {
+            mode(
+                &Command { mode: asked, ..command(Action::Disconnect, vec![]) },
+                &Policy { mode: deployed, ..policy() },
+            )
+        };
+        assert_eq!(modes(Mode::Enforce, Mode::Enforce), Mode::Enforce);
+        assert_eq!(modes(Mode::Plan, Mode::Enforce), Mode::Plan);
+        assert_eq!(modes(Mode::Enforce, Mode::Plan), Mode::Plan);
+    }
+
+    /// The law over the table: no plan with steps says that it is done already, and nothing refused has steps.
+    #[test]
+    fn a_plan_with_steps_is_never_done() {
+        for bits in 0..256_u32 {
+            let bit = |at: u32| bits & (1 << at) != 0;
+            let snapshot = with(|server| {
+                server.state = if bit(0) { State::Disconnected } else { server.state.clone() };
+                server.direction = if bit(1) { Direction::Failback } else { Direction::Failover };
+                if bit(2) {
+                    server.tags.clear();
+                }
+                if bit(3) {
+                    server.tags.insert("drover:protected".to_owned(), String::new());
+                }
+                server.recovery_instance_id = bit(4).then(|| "i-00000001".to_owned());
+            });
+            let policy = Policy { allow_delete: bit(5), ..policy() };
+            let target = if bit(6) { by_id(1) } else { by_hostname(if bit(7) { "host1" } else { "host2" }) };
+            for action in [Action::Disconnect, Action::Retire, Action::Delete] {
+                let (steps, verdict) = plan_one(action, target.clone(), &snapshot, &policy);
+                let refused = matches!(verdict, Verdict::Refused(_));
+                assert!(steps.is_empty() || !refused, "{steps:?} {verdict:?}");
+                let deletes = steps.contains(&Step::Delete);
+                assert!(!deletes || (bit(0) && bit(5) && action == Action::Delete && !bit(2)), "{bits:b} {action:?}");
+                let disconnects = steps.contains(&Step::Disconnect);
+                let free = !bit(1) && !bit(2) && !bit(3) && !bit(4);
+                assert!(!disconnects || (free && !bit(0) && action != Action::Delete), "{bits:b} {action:?}");
+            }
+        }
+    }
+}

@@ -349,3 +349,89 @@ impl Reason {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::FaultKind;
+
+    use super::*;
+    use crate::plan::Verdict;
+
+    const DONE: Verdict = Verdict::Done(Reason::Disconnected);
+    const LATER: Verdict = Verdict::Pending(Reason::RecordAwaitsDeletion);
+    const FORBIDDEN: Verdict = Verdict::Refused(Reason::Protected);
+
+    fn target(steps: &[Step], verdict: Verdict) -> TargetPlan {
+        TargetPlan { server: None, steps: steps.to_vec(), verdict }
+    }
+
+    fn tried(result: Result<(), FaultKind>) -> Attempt {
+        let call = Call { operation: "DisconnectSourceServer", requests: 1, answer: String::new() };
+        Attempt { step: Step::Disconnect, made: Some((call, result.map_err(Fault::of))), unread: None }
+    }
+
+    fn untried() -> Attempt {
+        Attempt { step: Step::Disconnect, made: None, unread: None }
+    }
+
+    #[track_caller]
+    fn check(attempts: Vec<Attempt>, last: TargetPlan, outcome: Outcome, reason: &str) {
+        let first = target(&[Step::Disconnect], DONE);
+        let saying = conclude(&Course { first, attempts, last });
+        assert_eq!((saying.outcome, saying.reason.as_str()), (outcome, reason));
+    }
+
+    #[test]
+    fn nothing_tried_is_said_as_planned() {
+        let said = |verdict| {
+            let plan = target(&[], verdict);
+            let saying = conclude(&Course { first: plan.clone(), attempts: vec![], last: plan });
+            (saying.outcome, saying.reason)
+        };
+        assert_eq!(said(DONE), (Outcome::AlreadyDone, "disconnected".to_owned()));
+        assert_eq!(said(LATER), (Outcome::Pending, "record_awaits_deletion".to_owned()));
+        assert_eq!(said(FORBIDDEN), (Outcome::Refused, "protected".to_owned()));
+    }
+
+    #[test]
+    fn what_is_seen_counts_whatever_the_call_said() {
+        for result in [Ok(()), Err(FaultKind::Timeout), Err(FaultKind::Conflict), Err(FaultKind::Throttled)] {
+            check(vec![tried(result)], target(&[], DONE), Outcome::Done, "disconnected");
+            check(vec![tried(result)], target(&[], LATER), Outcome::Pending, "record_awaits_deletion");
+        }
+    }
+
+    #[test]
+    fn what_is_not_seen_is_never_called_done_or_refused() {
+        let not_seen = [target(&[Step::Disconnect], DONE), target(&[], FORBIDDEN)];
+        for last in not_seen {
+            check(vec![tried(Ok(()))], last.clone(), Outcome::Pending, "not_seen_yet");
+            check(vec![tried(Err(FaultKind::Timeout))], last.clone(), Outcome::Indeterminate, "timeout");
+            check(vec![tried(Err(FaultKind::NoAnswer))], last.clone(), Outcome::Indeterminate, "no_answer");
+            check(vec![tried(Err(FaultKind::ServiceError))], last.clone(), Outcome::Indeterminate, "service_error");
+            check(vec![tried(Err(FaultKind::Conflict))], last.clone(), Outcome::Retryable, "conflict");
+            check(vec![tried(Err(FaultKind::Throttled))], last.clone(), Outcome::Retryable, "throttled");
+            check(vec![tried(Err(FaultKind::AccessDenied))], last.clone(), Outcome::Permanent, "access_denied");
+            check(vec![tried(Err(FaultKind::RejectedByAws))], last.clone(), Outcome::Failed, "rejected_by_aws");
+            check(vec![untried()], last, Outcome::Pending, "out_of_time");
+        }
+    }
+
+    #[test]
+    fn a_change_that_cannot_be_read_back_is_in_doubt() {
+        let unread = |attempt: Attempt| Attempt { unread: Some(Fault::of(FaultKind::Throttled)), ..attempt };
+        let last = target(&[Step::Disconnect], DONE);
+        check(vec![unread(tried(Ok(())))], last.clone(), Outcome::Indeterminate, "throttled");
+        check(vec![unread(tried(Err(FaultKind::AccessDenied)))], last.clone(), Outcome::Permanent, "access_denied");
+        check(vec![unread(untried())], last, Outcome::Pending, "out_of_time");
+        check(vec![unread(tried(Ok(())))], target(&[], DONE), Outcome::Indeterminate, "throttled");
+    }
+
+    #[test]
+    fn every_reason_is_listed_once() {
+        let mut names: Vec<String> = Reason::ALL.into_iter().map(code).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), Reason::ALL.len());
+    }
+}

@@ -1,0 +1,118 @@
+//! The real binary over the Runtime API: a good event, a fault, garbage, and a start that fails.
+
+use std::collections::BTreeMap;
+
+use chrono::{TimeDelta, Utc};
+use local::{Binaries, Cloud, Ended, Fault, FaultKind, Local, SourceServer, World, world::Deployment};
+use serde_json::{Value, json};
+
+const NAME: &str = "disconnect-source-server";
+const ID: &str = "s-00000000000000001";
+
+fn world(environment: &[(&str, &str)]) -> World {
+    let server = SourceServer {
+        hostname: Some("secret-host".to_owned()),
+        fqdn: Some("secret-host.example.com".to_owned()),
+        ..SourceServer::new(ID).tagged("drover:approved", "CHG1")
+    };
+    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let mut world = World::with([server]);
+    world.functions.insert(NAME.to_owned(), Deployment { environment, ..Deployment::default() });
+    world
+}
+
+async fn start(world: World) -> Local {
+    let binaries = BTreeMap::from([(NAME.to_owned(), env!("CARGO_BIN_EXE_disconnect-source-server").into())]);
+    Local::start(Cloud::new(world), 0, Binaries::Fixed(binaries)).await.unwrap()
+}
+
+async fn invoke(local: &Local, payload: &str) -> Ended {
+    local.functions().invoke(NAME, payload.to_owned().into()).await
+}
+
+fn request() -> String {
+    let expires_at = Utc::now() + TimeDelta::hours(1);
+    json!({ "version": 1, "requestID": "CHG1", "expiresAt": expires_at, "servers": [{ "sourceServerID": ID }] })
+        .to_string()
+}
+
+fn answered(ended: Ended) -> Value {
+    match ended {
+        Ended::Answered(body) => serde_json::from_slice(&body).unwrap(),
+        other => panic!("not answered: {other:?}"),
+    }
+}
+
+fn failed(ended: Ended) -> Value {
+    match ended {
+        Ended::Failed(error) => error,
+        other => panic!("did not fail: {other:?}"),
+    }
+}
+
+/// The log lines that carry a report.
+fn reports(logs: &[String]) -> Vec<Value> {
+    let lines = logs.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter(|line| line["fields"]["report"].is_string()).collect()
+}
+
+#[tokio::test]
+async fn a_good_event_is_done_once_and_logged_in_one_line() {
+    let local = start(world(&[("MODE", "enforce")])).await;
+    assert_eq!(answered(invoke(&local, &request()).await)["outcome"], "done");
+    assert_eq!(answered(invoke(&local, &request()).await)["outcome"], "already_done");
+    local.finish().unwrap();
+    assert_eq!(local.changes(), [format!("DisconnectSourceServer {ID}"), format!("UntagResource {ID}")]);
+    let logs = local.functions().logs(NAME);
+    let reports = reports(&logs);
+    assert_eq!(reports.len(), 2, "{logs:#?}");
+    assert_eq!(reports[0]["fields"]["requestID"], "CHG1");
+    assert_eq!(reports[0]["fields"]["message"], "1 done of 1 target");
+    let text = logs.join("\n");
+    assert!(!text.contains("secret") && !text.contains("10.20.30.40"), "{text}");
+}
+
+#[tokio::test]
+async fn without_a_mode_nothing_is_changed() {
+    let local = start(world(&[])).await;
+    assert_eq!(answered(invoke(&local, &request()).await)["outcome"], "planned");
+    assert_eq!(local.changes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_fault_fails_the_invocation_with_the_whole_report() {
+    let local = start(world(&[("MODE", "enforce")])).await;
+    local.inject(Fault::next("DisconnectSourceServer", FaultKind::AccessDenied));
+    let error = failed(invoke(&local, &request()).await);
+    assert_eq!(error["errorType"], "Permanent");
+    let report: Value = serde_json::from_str(error["errorMessage"].as_str().unwrap()).unwrap();
+    assert_eq!(report["targets"][0]["reason"], "access_denied");
+    assert_eq!(report["targets"][0]["evidence"]["stateAfter"], "CONTINUOUS");
+    let logs = local.functions().logs(NAME);
+    assert!(!logs.join("\n").contains("secret"), "{logs:#?}");
+}
+
+#[tokio::test]
+async fn garbage_is_rejected_and_the_process_lives_on() {
+    let local = start(world(&[("MODE", "enforce")])).await;
+    let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
+    let large = json!({ "requestID": "x".repeat(100_000) }).to_string();
+    for (garbage, reason) in
+        [("null", "wrong_type"), ("{}", "missing_field"), (&deep, "too_deep"), (&large, "too_large")]
+    {
+        let report = answered(invoke(&local, garbage).await);
+        assert_eq!((report["outcome"].as_str(), report["reason"].as_str()), (Some("rejected"), Some(reason)));
+    }
+    assert_eq!(local.journal(), []);
+    assert_eq!(answered(invoke(&local, &request()).await)["outcome"], "done");
+}
+
+#[tokio::test]
+async fn a_bad_variable_stops_the_start_with_a_sentence() {
+    let local = start(world(&[("MODE", "yolo")])).await;
+    let error = failed(invoke(&local, &request()).await);
+    assert_eq!(error["errorType"], "Runtime.ExitError");
+    let message = error["errorMessage"].as_str().unwrap();
+    assert!(message.contains("MODE is `yolo`, but must be `plan` or `enforce`"), "{message}");
+    assert_eq!(local.journal(), []);
+}

@@ -1,0 +1,153 @@
+//! The emulated account as seen over its port by somebody who makes mistakes.
+
+use local::{Fault, FaultKind, Local, SourceServer, World};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::stage::ONE;
+
+const SIGNED: &str = "Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261121/us-east-1/drs/aws4_request, SignedHeaders=host, Signature=00\r\n";
+
+async fn account() -> Local {
+    Local::without_functions(World::with([SourceServer::new(ONE)])).await.unwrap()
+}
+
+/// Sends a request as it is written here, and returns the status and the whole text of the answer.
+async fn send(local: &Local, line: &str, headers: &str, body: &str) -> (u16, String) {
+    let address = local.endpoint().replace("http://", "");
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let length = body.len();
+    let request = format!(
+        "{line} HTTP/1.1\r\nHost: {address}\r\n{headers}Connection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    (answer[9..12].parse().unwrap(), answer)
+}
+
+async fn complains(local: &Local, line: &str, headers: &str, body: &str, status: u16, code: &str) {
+    let (answered, text) = send(local, line, headers, body).await;
+    assert_eq!(answered, status, "{text}");
+    assert!(text.contains(&format!("x-amzn-errortype: {code}\r\n")), "{text}");
+    assert_eq!(local.finish().unwrap_err().len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_without_a_signature_is_refused_and_noted() {
+    complains(&account().await, "POST /DescribeSourceServers", "", "{}", 403, "MissingAuthenticationTokenException")
+        .await;
+}
+
+#[tokio::test]
+async fn an_unknown_operation_is_refused_and_noted() {
+    complains(&account().await, "POST /StartRecovery", SIGNED, "{}", 404, "UnknownOperationException").await;
+}
+
+#[tokio::test]
+async fn the_same_path_of_another_service_is_not_ours() {
+    let signed_for_mgn = SIGNED.replace("/drs/", "/mgn/");
+    complains(&account().await, "POST /DescribeSourceServers", &signed_for_mgn, "{}", 404, "UnknownOperationException")
+        .await;
+}
+
+#[tokio::test]
+async fn an_unknown_member_is_refused_and_noted() {
+    let body = json!({ "sourceServerId": ONE }).to_string();
+    complains(&account().await, "POST /DisconnectSourceServer", SIGNED, &body, 400, "ValidationException").await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_object_is_refused_and_noted() {
+    complains(&account().await, "POST /DescribeJobs", SIGNED, "[]", 400, "ValidationException").await;
+    complains(&account().await, "POST /DescribeJobs", SIGNED, "{", 400, "ValidationException").await;
+}
+
+#[tokio::test]
+async fn a_fault_that_nothing_met_is_told_at_the_end() {
+    let local = account().await;
+    local.inject(Fault::next("DescribeJobs", FaultKind::Throttle));
+    assert_eq!(local.finish().unwrap_err(), ["no call of DescribeJobs met the fault Throttle"]);
+    let (status, _) = send(&local, "POST /DescribeJobs", SIGNED, "{}").await;
+    assert_eq!(status, 429);
+    local.finish().unwrap();
+}
+
+#[tokio::test]
+async fn the_region_is_that_of_the_signature() {
+    let local = account().await;
+    let elsewhere = SIGNED.replace("us-east-1", "eu-west-1");
+    let (status, text) = send(&local, "POST /DescribeSourceServers", &elsewhere, "{}").await;
+    assert_eq!(status, 400);
+    assert!(text.contains("UninitializedAccountException"), "{text}");
+}
+
+#[tokio::test]
+async fn the_invoke_api_tells_what_is_wrong_as_lambda_does() {
+    let local = account().await;
+    let path = "POST /2015-03-31/functions/nothing/invocations";
+    for (headers, body, status, code) in [
+        ("", "{}", 404, "ResourceNotFoundException"),
+        ("X-Amz-Invocation-Type: Event\r\n", "{}", 404, "ResourceNotFoundException"),
+        ("", "{", 400, "InvalidRequestContentException"),
+        ("X-Amz-Invocation-Type: Perhaps\r\n", "{}", 400, "InvalidParameterValueException"),
+    ] {
+        let (answered, text) = send(&local, path, headers, body).await;
+        assert_eq!(answered, status, "{text}");
+        assert!(text.contains(code), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_polls_under_a_name_is_the_function() {
+    let local = account().await;
+    let polling = send(&local, "GET /runtime/hello/2018-06-01/runtime/invocation/next", "", "");
+    let invoking = async {
+        // The poll is under way before the invocation: otherwise there would be no function of this name.
+        while send(&local, "POST /2015-03-31/functions/hello/invocations", "X-Amz-Invocation-Type: DryRun\r\n", "")
+            .await
+            .0
+            != 204
+        {}
+        send(&local, "POST /2015-03-31/functions/hello/invocations", "", "{\"a\": 1}").await
+    };
+    let answering = async {
+        let (status, next) = polling.await;
+        assert_eq!(status, 200);
+        assert!(next.ends_with("{\"a\": 1}"), "{next}");
+        let header = |name: &str| next.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
+        let id = header("lambda-runtime-aws-request-id: ");
+        assert!(header("lambda-runtime-deadline-ms: ").parse::<u64>().unwrap() > 1_700_000_000_000);
+        assert!(header("lambda-runtime-trace-id: ").starts_with("Root=1-"));
+        assert!(header("lambda-runtime-invoked-function-arn: ").ends_with(":function:hello"));
+        let path = format!("POST /runtime/hello/2018-06-01/runtime/invocation/{id}/error");
+        let error = json!({ "errorType": "Retryable", "errorMessage": "busy" }).to_string();
+        assert_eq!(send(&local, &path, "", &error).await.0, 202);
+        assert_eq!(send(&local, &path, "", &error).await.0, 400);
+    };
+    let ((status, text), ()) = tokio::join!(invoking, answering);
+    assert_eq!(status, 200);
+    assert!(text.contains("x-amz-function-error: Unhandled\r\n"), "{text}");
+    let body: Value = serde_json::from_str(text.rsplit("\r\n").next().unwrap()).unwrap();
+    assert_eq!(body["errorType"], "Retryable");
+}
+
+#[tokio::test]
+async fn the_controls_show_and_change_the_account() {
+    let local = account().await;
+    let before = local.world().now;
+    assert_eq!(send(&local, "POST /local/advance", "", "{\"minutes\": 90}").await.0, 200);
+    assert_eq!((local.world().now - before).num_minutes(), 90);
+    assert_eq!(send(&local, "POST /local/advance", "", "{\"minutes\": -1}").await.0, 400);
+    let fault = json!({ "operation": "DescribeJobs", "kind": "throttle" }).to_string();
+    assert_eq!(send(&local, "POST /local/faults", "", &fault).await.0, 200);
+    assert_eq!(send(&local, "POST /local/faults", "", "{\"kind\": \"earthquake\"}").await.0, 400);
+    assert_eq!(send(&local, "POST /DescribeJobs", SIGNED, "{}").await.0, 429);
+    let (_, journal) = send(&local, "GET /local/journal", "", "").await;
+    assert!(journal.contains("us-east-1 DescribeJobs all: 429 ThrottlingException (fault throttle)"), "{journal}");
+    let (_, world) = send(&local, "GET /local/world", "", "").await;
+    assert!(world.contains(ONE), "{world}");
+}

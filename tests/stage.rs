@@ -1,0 +1,133 @@
+//! A stage for scenarios: an emulated account, the real SDK client, and the function's own `handle` in between.
+
+use std::time::Duration;
+
+use aws_sdk_drs::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig},
+};
+use chrono::{TimeDelta, Utc};
+use disconnect_source_server::{Policy, handle};
+use local::{Fault, FaultKind, Local, SourceServer, World};
+use serde_json::{Value, json};
+use shared::Invocation;
+
+/// The server that a scenario is about, unless it says otherwise.
+pub(crate) const ONE: &str = "s-00000000000000001";
+/// The change under which it is approved.
+pub(crate) const CHANGE: &str = "CHG0031234";
+
+pub(crate) struct Stage {
+    pub(crate) local: Local,
+    pub(crate) policy: Policy,
+    pub(crate) seconds_left: u64,
+    drs: Client,
+}
+
+/// What one delivery was answered with.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// `None` for Ok.
+    pub(crate) error_type: Option<String>,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// The outcome and reason of the first target, and the error type if the function failed.
+    pub(crate) fn said(&self) -> String {
+        let target = &self.body["targets"][0];
+        let said = format!("{} {}", text(&target["outcome"]), text(&target["reason"]));
+        match &self.error_type {
+            None => said,
+            Some(error_type) => format!("{said} -> {error_type}"),
+        }
+    }
+}
+
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or("?")
+}
+
+pub(crate) fn approved(id: &str) -> SourceServer {
+    SourceServer::new(id).tagged("drover:approved", CHANGE)
+}
+
+pub(crate) fn number(number: usize) -> String {
+    format!("s-{number:017}")
+}
+
+pub(crate) fn request(action: &str, servers: &[Value]) -> Value {
+    let expires_at = Utc::now() + TimeDelta::hours(1);
+    json!({ "version": 1, "requestID": CHANGE, "expiresAt": expires_at, "action": action, "servers": servers })
+}
+
+pub(crate) fn by_id(id: &str) -> Value {
+    json!({ "sourceServerID": id })
+}
+
+impl Stage {
+    /// One approved server in an account of its own.
+    pub(crate) async fn new() -> Self {
+        Self::with(World::with([approved(ONE)])).await
+    }
+
+    pub(crate) async fn with(world: World) -> Self {
+        let policy = Policy::from_lookup(|name| match name {
+            "MODE" => Some("enforce".to_owned()),
+            "ALLOW_DELETE" => Some("true".to_owned()),
+            _ => None,
+        });
+        let local = Local::without_functions(world).await.unwrap();
+        let drs = client(&local);
+        Self { local, policy: policy.unwrap(), seconds_left: 900, drs }
+    }
+
+    pub(crate) async fn deliver(&self, event: &Value) -> Answer {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(self.seconds_left);
+        let invocation = Invocation { now: Utc::now(), deadline };
+        match handle(&event.to_string(), invocation, &self.drs, &self.policy).await {
+            Ok(answer) => Answer { error_type: None, body: json!(answer) },
+            Err(failure) => {
+                let diagnostic = lambda_runtime::Diagnostic::from(failure);
+                let body = serde_json::from_str(&diagnostic.error_message).unwrap();
+                Answer { error_type: Some(diagnostic.error_type), body }
+            }
+        }
+    }
+
+    /// Asks for the one server to be disconnected.
+    pub(crate) async fn disconnect(&self) -> Answer {
+        self.deliver(&request("disconnect", &[by_id(ONE)])).await
+    }
+
+    pub(crate) fn next(self, operation: &str, kind: FaultKind, times: u32) -> Self {
+        self.local.inject(Fault { times, ..Fault::next(operation, kind) });
+        self
+    }
+
+    /// The changes so far, after a check that every fault was met and nothing unexpected was called.
+    #[track_caller]
+    pub(crate) fn changes(&self) -> Vec<String> {
+        self.local.finish().unwrap();
+        self.local.changes()
+    }
+
+    pub(crate) fn count(&self, operation: &str) -> usize {
+        self.local.journal().iter().filter(|entry| entry.operation == operation).count()
+    }
+}
+
+/// The real client, with the SDK's own retries made quick and its time limits short.
+fn client(local: &Local) -> Client {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(1));
+    let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
+    let config = aws_sdk_drs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(local.endpoint())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "not-a-secret", None, None, "tests"))
+        .timeout_config(timeouts.build())
+        .retry_config(retries)
+        .build();
+    Client::from_conf(config)
+}

@@ -1,0 +1,1 @@
+//! The layering rules of ARCHITECTURE.md.
