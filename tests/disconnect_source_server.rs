@@ -245,7 +245,7 @@ async fn plan_mode_shows_the_plan_and_changes_nothing() {
     stage.policy.mode = Mode::Plan;
     let deployed = stage.disconnect().await;
     for answer in [asked, deployed] {
-        assert_eq!(answer.said(), "planned disconnected");
+        assert_eq!(answer.said(), "planned plan_mode");
         assert_eq!(answer.body["mode"], "plan");
         assert_eq!(answer.body["targets"][0]["evidence"]["recoveryPointsLost"], 37);
         assert_eq!(answer.body["targets"][0]["plan"].as_array().unwrap().len(), 2);

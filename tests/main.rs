@@ -1,5 +1,12 @@
 //! What crosses a boundary between crates.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets the unexpected is to fail loudly"
+)]
+
 mod disconnect_source_server;
 mod local;
 mod stage;

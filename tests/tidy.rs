@@ -1,1 +1,197 @@
-//! The layering rules of ARCHITECTURE.md.
+//! The layering rules of ARCHITECTURE.md, and the agreement of README, code and events.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use disconnect_source_server::{Policy, report::Reason};
+use serde::Serialize;
+use shared::{FaultKind, Outcome, envelope::RejectionCode, report::code};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The names in a folder, sorted.
+fn list(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(root().join(folder)).unwrap();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The lines of a source file that are neither tests nor comments.
+fn code_of(path: &str) -> String {
+    let text = read(path);
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// Every source file of every function, but for those named.
+fn function_sources(but: &[&str]) -> Vec<String> {
+    let files = list("functions").into_iter().flat_map(|function| {
+        let folder = format!("functions/{function}/src");
+        list(&folder).into_iter().map(move |file| (format!("{folder}/{file}"), file))
+    });
+    files.filter(|(_, file)| !but.contains(&file.as_str())).map(|(path, _)| path).collect()
+}
+
+#[track_caller]
+fn lacks(paths: &[String], words: &[&str]) {
+    assert!(!paths.is_empty());
+    for path in paths {
+        let code = code_of(path);
+        for word in words {
+            assert!(!code.contains(word), "{path} must not say `{word}`");
+        }
+    }
+}
+
+/// The dependencies of a package that its users get, by name.
+fn dependencies(package: &str) -> Vec<String> {
+    let manifest = read(format!("{package}/Cargo.toml"));
+    let table = manifest.split("[dependencies]").nth(1).unwrap_or_default().split("\n[").next().unwrap_or_default();
+    let names = table.lines().filter_map(|line| line.split(['.', ' ', '=']).next());
+    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_function_has_the_same_files() {
+    for function in list("functions") {
+        let files = list(&format!("functions/{function}/src"));
+        for file in ["main.rs", "lib.rs", "command.rs", "policy.rs", "snapshot.rs", "plan.rs", "report.rs"] {
+            assert!(files.iter().any(|known| known == file), "{function} has no {file}");
+        }
+        assert_eq!(files.len(), 8, "{function}: the seven, and one for its service: {files:?}");
+    }
+}
+
+#[test]
+fn the_planner_is_pure() {
+    let planners: Vec<String> =
+        list("functions").iter().map(|function| format!("functions/{function}/src/plan.rs")).collect();
+    lacks(
+        &planners,
+        &[
+            "async",
+            "await",
+            "aws_sdk",
+            "aws_smithy",
+            "aws_config",
+            "std::env",
+            "::now",
+            "Instant",
+            "SystemTime",
+            "chrono",
+            "println",
+            "tracing",
+        ],
+    );
+}
+
+#[test]
+fn only_the_service_file_names_an_sdk() {
+    lacks(&function_sources(&["drs.rs"]), &["aws_sdk", "aws_smithy"]);
+}
+
+#[test]
+fn only_the_command_reads_json() {
+    lacks(&function_sources(&["command.rs"]), &["from_str", "from_slice", "from_value", "strict::read"]);
+}
+
+#[test]
+fn only_the_policy_reads_the_environment() {
+    lacks(&function_sources(&["policy.rs"]), &["std::env", "env::var"]);
+}
+
+#[test]
+fn main_is_wiring() {
+    for function in list("functions") {
+        assert!(read(format!("functions/{function}/src/main.rs")).lines().count() <= 20, "{function}");
+    }
+}
+
+#[test]
+fn the_emulator_depends_on_nothing_of_ours() {
+    for name in dependencies("local") {
+        assert!(
+            !list("functions").contains(&name) && name != "shared" && !name.starts_with("aws"),
+            "local uses {name}"
+        );
+    }
+}
+
+#[test]
+fn the_shared_crate_knows_no_service() {
+    let sources: Vec<String> = list("shared/src").iter().map(|file| format!("shared/src/{file}")).collect();
+    lacks(&sources, &["aws_sdk", "drs", "efs", "SourceServer", "FileSystem"]);
+    assert!(dependencies("shared").iter().all(|name| !name.starts_with("aws-sdk")));
+}
+
+#[test]
+fn every_folder_of_events_is_a_function_or_the_samples() {
+    let functions = list("functions");
+    for folder in list("events").into_iter().filter(|name| !name.ends_with(".md")) {
+        assert!(functions.contains(&folder) || folder == "samples", "events/{folder}");
+    }
+    for function in functions {
+        assert!(!list(&format!("events/{function}")).is_empty());
+    }
+    let index = read("events/README.md");
+    for sample in list("events/samples").iter().filter(|name| name.ends_with(".json")) {
+        assert!(index.contains(sample.as_str()), "events/README.md does not say where {sample} comes from");
+    }
+}
+
+/// The first cells of the rows of the README's table under a heading.
+fn table(heading: &str) -> Vec<String> {
+    let readme = read("README.md");
+    let after =
+        readme.split(&format!("\n{heading}\n")).nth(1).unwrap_or_else(|| panic!("README.md has no `{heading}`"));
+    let rows = after.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|')).skip(2);
+    rows.map(|row| row.split('|').nth(1).unwrap().trim().trim_matches('`').to_owned()).collect()
+}
+
+fn codes<T: Serialize + Copy>(all: &[T]) -> Vec<String> {
+    all.iter().map(|variant| code(*variant)).collect()
+}
+
+#[test]
+fn the_tables_of_the_readme_are_those_of_the_code() {
+    assert_eq!(table("### Variables"), Policy::VARIABLES);
+    assert_eq!(table("### Outcomes"), codes(&Outcome::ALL));
+    assert_eq!(table("### Reasons"), codes(&Reason::ALL));
+    assert_eq!(table("### Faults"), codes(&FaultKind::ALL));
+    assert_eq!(table("### Rejections"), codes(&RejectionCode::ALL));
+}
+
+#[test]
+fn every_invariant_names_a_test_that_exists() {
+    let architecture = read("ARCHITECTURE.md");
+    let tests: String = [
+        "functions/disconnect-source-server/src",
+        "functions/disconnect-source-server/tests",
+        "shared/src",
+        "local/src",
+        "tests",
+    ]
+    .into_iter()
+    .flat_map(|folder| {
+        list(folder).into_iter().filter(|file| file.ends_with(".rs")).map(move |file| read(format!("{folder}/{file}")))
+    })
+    .collect();
+    let is_test = |word: &&str| {
+        word.matches('_').count() >= 3 && word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_')
+    };
+    let named: Vec<&str> = architecture.split('`').filter(is_test).collect();
+    assert!(named.len() > 12, "{named:?}");
+    for name in named {
+        assert!(tests.contains(&format!("fn {name}(")), "ARCHITECTURE.md names the test {name}, which does not exist");
+    }
+}

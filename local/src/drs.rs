@@ -82,7 +82,7 @@ pub fn subject(input: &Value) -> String {
     match input.get("filters").and_then(Value::as_object) {
         Some(filters) if !filters.is_empty() => {
             let filter = |(name, value): (&String, &Value)| match value.as_array() {
-                Some(ids) if ids.len() > 3 => format!("{name}: {}", ids.len()),
+                Some(ids) if ids.len() > 2 => format!("{} {name}", ids.len()),
                 Some(ids) => ids.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
                 None => format!("{name}: {}", value.as_str().unwrap_or_default()),
             };

@@ -30,7 +30,7 @@ pub(crate) fn tell(file: &Path, payload: &str, local: &Local, function: &str, en
         story.chapter("report", report_lines(report));
     }
     story.chapter("answer", answer_lines(ended, local, function, reports.is_empty()));
-    story.text
+    story.text.trim_end().to_owned()
 }
 
 /// What a person needs who wants to use the running account.
@@ -223,10 +223,10 @@ fn style(outcome: &str) -> Style {
     }
 }
 
-/// The names in a target, in the order in which they are written.
+/// The names in a target, the most exact first.
 fn names(target: &Value) -> String {
-    let members = target.as_object().into_iter().flatten();
-    members.map(|(_, value)| text(value)).collect::<Vec<_>>().join(" + ")
+    let members = ["sourceServerID", "awsInstanceID", "hostname", "fqdn"];
+    members.iter().filter_map(|member| target[member].as_str()).collect::<Vec<_>>().join(" + ")
 }
 
 fn text(value: &Value) -> String {

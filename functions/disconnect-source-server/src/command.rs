@@ -571,6 +571,8 @@ mod tests {
             }
         }
         expect![[r#"
+            decommission-of-what-must-stay.json
+                Disconnect under CHG0031234: [{"sourceServerID":"s-0123456789abcdef3"},{"hostname":"web01.example.com"},{"hostname":"web02.example.com"},{"hostname":"web03.example.com"},{"fqdn":"erp01.example.com"},{"hostname":"app02.example.com","sourceServerID":"s-0123456789abcdef0"},{"sourceServerID":"arn:aws:drs:eu-west-1:111122223333:source-server/s-0123456789abcdef1"},{"hostname":"unheard-of.example.com"},{"sourceServerID":"s-0123456789abcdef8"},{"fqdn":"db02.example.com"}]
             decommission-requested.json
                 Disconnect under CHG0031234: [{"hostname":"app01.example.com","sourceServerID":"s-0123456789abcdef0"},{"awsInstanceID":"i-0abc1234def567890"},{"fqdn":"db02.example.com"}]
             decommission-requested.sns.json

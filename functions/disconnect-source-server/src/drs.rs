@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use aws_sdk_drs::Client;
 use aws_sdk_drs::{
-    Client,
     error::{ProvideErrorMetadata, SdkError},
     types::{
         self, DataReplicationState, DescribeRecoveryInstancesRequestFilters, DescribeSourceServersRequestFilters,
@@ -49,7 +49,6 @@ pub async fn observe(
     }
     snapshot.recovery_instances = recovery_instances(drs, &matched, calls).await?;
     snapshot.servers_in_jobs = servers_in_jobs(drs, calls).await?;
-    snapshot.recovery_points = recovery_points(drs, &connected(&snapshot.servers, &matched), calls).await;
     Ok(snapshot)
 }
 
@@ -126,7 +125,8 @@ async fn servers(
     filters: &[DescribeSourceServersRequestFilters],
     calls: &mut Vec<Call>,
 ) -> Result<Option<Vec<Server>>, Fault> {
-    let mut servers = Vec::new();
+    // A record that moves from page to page while it is listed may be seen twice; by its ID it is one.
+    let mut servers = BTreeMap::new();
     for filter in filters {
         let mut pages = Pages::of("DescribeSourceServers");
         let request = drs.describe_source_servers().filters(filter.clone()).max_results(PAGE_SIZE);
@@ -137,11 +137,12 @@ async fn servers(
                 return Ok(None);
             }
             let page = pages.turn(answer, calls, |page| page.next_token())?;
-            servers.extend(page.items.unwrap_or_default().iter().filter_map(server));
+            let items = page.items.unwrap_or_default();
+            servers.extend(items.iter().filter_map(server).map(|server| (server.id.clone(), server)));
         }
         pages.end(calls, "ok");
     }
-    Ok(Some(servers))
+    Ok(Some(servers.into_values().collect()))
 }
 
 fn is_uninitialised<T, E: ProvideErrorMetadata, R>(answer: &Result<T, SdkError<E, R>>) -> bool {
@@ -185,9 +186,11 @@ async fn servers_in_jobs(drs: &Client, calls: &mut Vec<Call>) -> Result<Vec<Sour
     Ok(ids)
 }
 
-/// Counts what a disconnect would destroy. It is evidence and decides nothing, so a server whose count failed is left
-/// out, and the report says that the number is not known.
-async fn recovery_points(
+/// Counts the recovery points that disconnects would destroy.
+///
+/// They are evidence and decide nothing, so a server whose count failed is left out, and the report says that the number
+/// is not known.
+pub async fn recovery_points(
     drs: &Client,
     ids: &[SourceServerId],
     calls: &mut Vec<Call>,
@@ -279,11 +282,6 @@ fn matched(command: &Command, servers: &[Server]) -> Vec<SourceServerId> {
         _ => None,
     });
     ids.collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-fn connected(servers: &[Server], ids: &[SourceServerId]) -> Vec<SourceServerId> {
-    let connected = servers.iter().filter(|server| server.state != State::Disconnected && ids.contains(&server.id));
-    connected.map(|server| server.id.clone()).collect()
 }
 
 fn size(servers: &[Server]) -> AccountSize {

@@ -13,7 +13,6 @@ pub mod report;
 pub mod snapshot;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
-use aws_sdk_drs::Client;
 use futures_util::{StreamExt, stream};
 use lambda_runtime::tracing;
 use shared::{
@@ -21,7 +20,7 @@ use shared::{
     envelope::{self, Delivery},
 };
 
-pub use crate::{command::Command, plan::plan, policy::Policy};
+pub use crate::{command::Command, drs::Client, plan::plan, policy::Policy};
 use crate::{
     command::SourceServerId,
     plan::{Plan, Step, TargetPlan},
@@ -95,11 +94,13 @@ impl Desk<'_> {
             Err(fault) => return report::blind(&command, self.policy, &fault, calls),
         };
         let plan = plan(&command, &snapshot, self.policy);
-        if plan::mode(&command, self.policy) == Mode::Plan {
-            return report::planned(&command, plan, &snapshot, self.policy, calls);
-        }
-        let courses = self.execute(&command, plan, &mut snapshot, &mut calls).await;
-        report::settled(&command, courses, &snapshot, self.policy, calls)
+        let lost = drs::recovery_points(self.drs, &plan.disconnects(), &mut calls).await;
+        let mode = plan::mode(&command, self.policy);
+        let courses = match mode {
+            Mode::Plan => plan.targets.into_iter().map(Course::begin).collect(),
+            Mode::Enforce => self.execute(&command, plan, &mut snapshot, &mut calls).await,
+        };
+        report::report(&command, &courses, &lost, self.policy, mode, calls)
     }
 
     /// Takes one step of every target, looks, plans again from what is seen, and goes on until there is no new step.

@@ -302,6 +302,15 @@ pub fn mode(command: &Command, policy: &Policy) -> Mode {
     command.mode.min(policy.mode)
 }
 
+impl Plan {
+    /// The servers that are to be disconnected.
+    #[must_use]
+    pub fn disconnects(&self) -> Vec<SourceServerId> {
+        let disconnected = self.targets.iter().filter(|target| target.steps.contains(&Step::Disconnect));
+        disconnected.filter_map(|target| Some(target.server.as_ref()?.id.clone())).collect()
+    }
+}
+
 impl TargetPlan {
     fn new(server: &Server, steps: Vec<Step>, verdict: Verdict) -> Self {
         Self { server: Some(server.clone()), steps, verdict }

@@ -1,14 +1,16 @@
 //! `report`: what may truthfully be said of each target, and why.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{Call, Fault, Mode, Outcome, Report, TargetReport, report::code};
 
 use crate::{
-    command::Command,
-    plan::{Plan, Step, TargetPlan},
+    command::{Command, SourceServerId},
+    plan::{Step, TargetPlan},
     policy::Policy,
-    snapshot::{Server, Snapshot, State},
+    snapshot::{Server, State},
 };
 
 /// How long AWS may take to remove a disconnected server's staging resources (`DisconnectSourceServer`, API reference).
@@ -30,6 +32,8 @@ pub enum Reason {
     NotSeenYet,
     /// There was no time left to begin.
     OutOfTime,
+    /// Plan mode: the steps are shown and not taken.
+    PlanMode,
     /// No source server fits.
     NotFound,
     /// Several source servers fit.
@@ -117,37 +121,21 @@ pub fn blind(command: &Command, policy: &Policy, fault: &Fault, calls: Vec<Call>
     Report::of(command.request_id.as_ref(), crate::plan::mode(command, policy), unseen.collect(), calls)
 }
 
-/// The answer of a dry run.
+/// The answer to a request that was planned, and carried out as far as `mode` allowed and the world let it.
+///
+/// `lost` counts the recovery points of the servers that were to be disconnected.
 #[must_use]
-pub fn planned(command: &Command, plan: Plan, snapshot: &Snapshot, policy: &Policy, calls: Vec<Call>) -> Report {
-    let courses =
-        plan.targets.into_iter().map(|target| Course { last: target.clone(), first: target, attempts: vec![] });
-    of_courses(command, courses.collect(), snapshot, policy, Mode::Plan, calls)
-}
-
-/// The answer of a run that carried its plan out as far as it could.
-#[must_use]
-pub fn settled(
+pub fn report(
     command: &Command,
-    courses: Vec<Course>,
-    snapshot: &Snapshot,
-    policy: &Policy,
-    calls: Vec<Call>,
-) -> Report {
-    of_courses(command, courses, snapshot, policy, Mode::Enforce, calls)
-}
-
-fn of_courses(
-    command: &Command,
-    courses: Vec<Course>,
-    snapshot: &Snapshot,
+    courses: &[Course],
+    lost: &BTreeMap<SourceServerId, usize>,
     policy: &Policy,
     mode: Mode,
     calls: Vec<Call>,
 ) -> Report {
-    let targets = command.targets.iter().zip(&courses).map(|(target, course)| {
+    let targets = command.targets.iter().zip(courses).map(|(target, course)| {
         let saying = if mode == Mode::Plan { foretell(course) } else { conclude(course) };
-        let mut report = saying.about(json!(target), resource(course), evidence(course, snapshot));
+        let mut report = saying.about(json!(target), resource(course), evidence(course, lost));
         report.plan = course.first.steps.iter().map(|step| sentence_of(*step, course, policy)).collect();
         report.calls = course.attempts.iter().filter_map(|attempt| Some(attempt.made.as_ref()?.0.clone())).collect();
         report
@@ -157,14 +145,11 @@ fn of_courses(
 
 /// What a dry run says: steps are planned, everything else is as it is.
 fn foretell(course: &Course) -> Saying {
-    let (outcome, reason) = course.first.verdict.outcome(false);
-    if course.first.steps.is_empty() {
-        return Saying::reason(outcome, reason);
+    if !course.first.steps.is_empty() {
+        return Saying::reason(Outcome::Planned, Reason::PlanMode);
     }
-    let mut saying = Saying::reason(Outcome::Planned, reason);
-    saying.message = "plan mode: nothing was changed; the steps above would be taken".to_owned();
-    saying.look_again_after_seconds = None;
-    saying
+    let (outcome, reason) = course.first.verdict.outcome(false);
+    Saying::reason(outcome, reason)
 }
 
 /// What may be said after the last look. The rules stand in the order in which they are asked.
@@ -195,7 +180,7 @@ fn resource(course: &Course) -> Value {
 }
 
 /// What was seen before and after. Host names and addresses of AWS's answer stay out of it: reports are logged.
-fn evidence(course: &Course, snapshot: &Snapshot) -> Value {
+fn evidence(course: &Course, lost: &BTreeMap<SourceServerId, usize>) -> Value {
     let Some(server) = &course.first.server else { return Value::Null };
     let ends_replication = course.first.steps.contains(&Step::Disconnect);
     json!({
@@ -204,7 +189,7 @@ fn evidence(course: &Course, snapshot: &Snapshot) -> Value {
             None => Some(state(course.last.server.as_ref())),
             Some(_) => None,
         }),
-        "recoveryPointsLost": ends_replication.then(|| snapshot.recovery_points.get(&server.id)).flatten(),
+        "recoveryPointsLost": lost.get(&server.id),
         "replicatedBytes": server.replicated_bytes,
         "replicationHoursEnded": ends_replication.then_some(server.replication_hours).flatten(),
     })
@@ -269,12 +254,13 @@ impl Saying {
 
 impl Reason {
     /// Every reason, in the order of the README's table.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Disconnected,
         Self::RecordDeleted,
         Self::RecordAwaitsDeletion,
         Self::NotSeenYet,
         Self::OutOfTime,
+        Self::PlanMode,
         Self::NotFound,
         Self::Ambiguous,
         Self::NamedTwice,
@@ -311,6 +297,7 @@ impl Reason {
             }
             Self::NotSeenYet => "AWS accepted the change, but reading back does not show it yet",
             Self::OutOfTime => "not begun: the function's deadline was too near to see it through",
+            Self::PlanMode => "plan mode: nothing was changed; these steps would be taken",
             Self::NotFound => "no source server with this name exists in this account and Region",
             Self::Ambiguous => "several source servers fit this name; name the one by sourceServerID",
             Self::NamedTwice => "another target of this request is the same source server",

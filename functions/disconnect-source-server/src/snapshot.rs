@@ -15,8 +15,6 @@ pub struct Snapshot {
     pub recovery_instances: Vec<RecoveryInstance>,
     /// The IDs of the servers that a job is working on.
     pub servers_in_jobs: Vec<SourceServerId>,
-    /// How many recovery points each server has; a server that is not in it could not be counted.
-    pub recovery_points: BTreeMap<SourceServerId, usize>,
     /// Whether DRS was ever initialised here.
     pub initialised: bool,
 }

@@ -1,5 +1,12 @@
 //! The real binary over the Runtime API: a good event, a fault, garbage, and a start that fails.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that meets the unexpected is to fail loudly"
+)]
+
 use std::collections::BTreeMap;
 
 use chrono::{TimeDelta, Utc};
