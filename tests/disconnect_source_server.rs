@@ -124,6 +124,20 @@ async fn a_server_is_retired_in_two_steps_ninety_minutes_apart() {
     );
 }
 
+#[tokio::test]
+async fn a_record_that_was_named_by_its_host_is_seen_to_be_gone() {
+    let server = SourceServer {
+        hostname: Some("app01".to_owned()),
+        data_replication_state: "DISCONNECTED".to_owned(),
+        ..approved(ONE)
+    };
+    let stage = Stage::with(World::with([server])).await;
+    let delete = request("delete", &[json!({ "hostname": "app01" })]);
+    assert_eq!(stage.deliver(&delete).await.said(), "done record_deleted");
+    assert_eq!(stage.deliver(&delete).await.said(), "refused not_found");
+    assert_eq!(stage.changes(), ["DeleteSourceServer s-00000000000000001"]);
+}
+
 /// Delivers twice, expects the same refusal both times, and no change.
 async fn refused(world: World, reason: &str) {
     let stage = Stage::with(world).await;
