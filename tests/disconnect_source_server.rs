@@ -36,8 +36,10 @@ async fn a_server_is_disconnected_and_its_approval_consumed() {
     let evidence = json!({
         "stateBefore": "CONTINUOUS",
         "stateAfter": "DISCONNECTED",
+        "recoveryPoints": 37,
         "recoveryPointsLost": 37,
         "replicatedBytes": 107_374_182_400_u64,
+        "replicationHours": 4320,
         "replicationHoursEnded": 4320,
     });
     assert_eq!(target["evidence"], evidence);
@@ -136,6 +138,89 @@ async fn a_record_that_was_named_by_its_host_is_seen_to_be_gone() {
     assert_eq!(stage.deliver(&delete).await.said(), "done record_deleted");
     assert_eq!(stage.deliver(&delete).await.said(), "refused not_found");
     assert_eq!(stage.changes(), ["DeleteSourceServer s-00000000000000001"]);
+}
+
+#[tokio::test]
+async fn a_run_that_is_killed_at_any_point_is_finished_by_the_next() {
+    let mut polls = 0;
+    loop {
+        let stage = Stage::new().await;
+        let answered = stage.disconnect_for(polls).await;
+        let said = stage.disconnect().await.said();
+        assert!(said == "done disconnected" || said == "already_done disconnected", "after {polls} polls: {said}");
+        assert_eq!(stage.changes(), DISCONNECTED_ONCE, "after {polls} polls");
+        if answered {
+            break;
+        }
+        polls += 1;
+    }
+    assert!(polls > 10, "a run has many points: {polls}");
+}
+
+#[tokio::test]
+async fn the_absence_of_a_foreign_arn_is_not_a_deletion() {
+    let stage = Stage::new().await;
+    let arn = "arn:aws:drs:eu-central-1:999999999999:source-server/s-00000000000000007";
+    let answer = stage.deliver(&request("delete", &[by_id(arn)])).await;
+    assert_eq!(answer.said(), "refused not_found");
+    assert_eq!(stage.changes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_record_named_by_its_arn_is_deleted_and_seen_to_be_gone() {
+    let server = SourceServer { data_replication_state: "DISCONNECTED".to_owned(), ..approved(ONE) };
+    let stage = Stage::with(World::with([server])).await;
+    let delete = request("delete", &[by_id(&format!("arn:aws:drs:us-east-1:111122223333:source-server/{ONE}"))]);
+    assert_eq!(stage.deliver(&delete).await.said(), "done record_deleted");
+    assert_eq!(stage.changes(), ["DeleteSourceServer s-00000000000000001"]);
+}
+
+#[tokio::test]
+async fn a_protected_server_is_not_even_untagged() {
+    let server = SourceServer { data_replication_state: "DISCONNECTED".to_owned(), ..approved(ONE) };
+    let stage = Stage::with(World::with([server.tagged("drover:protected", "yes")])).await;
+    assert_eq!(stage.disconnect().await.said(), "refused protected");
+    assert_eq!(stage.changes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_loss_is_told_only_where_it_happened() {
+    let stage = Stage::new().await.next("DisconnectSourceServer", FaultKind::AccessDenied, 1);
+    let answer = stage.disconnect().await;
+    assert_eq!(answer.said(), "permanent access_denied -> Permanent");
+    let target = &answer.body["targets"][0];
+    assert_eq!(target["evidence"]["stateAfter"], "CONTINUOUS");
+    assert_eq!(target["evidence"]["recoveryPointsLost"], Value::Null);
+    assert_eq!(target["evidence"]["replicationHoursEnded"], Value::Null);
+    let message = "DisconnectSourceServer: the role of the function may not do this (AccessDeniedException)";
+    assert_eq!(target["message"], message);
+}
+
+#[tokio::test]
+async fn jobs_are_read_before_the_instances_that_they_leave() {
+    let stage = Stage::new().await;
+    stage.disconnect().await;
+    let operations: Vec<String> = stage.local.journal().into_iter().map(|entry| entry.operation).collect();
+    let first = |operation: &str| operations.iter().position(|called| called == operation).unwrap();
+    assert!(first("DescribeJobs") < first("DescribeRecoveryInstances"));
+    assert!(first("DescribeRecoveryInstances") < first("DisconnectSourceServer"));
+}
+
+#[tokio::test]
+async fn only_as_many_targets_are_begun_as_can_be_seen_through() {
+    let mut stage = Stage::with(World::with((1..=200).map(|at| approved(&number(at))))).await;
+    stage.policy.max_targets = 20;
+    // Two rounds of one wave of eight and one look each: four calls of fifteen seconds.
+    stage.seconds_left = 61;
+    let answer = stage.deliver(&first(20)).await;
+    assert_eq!(answer.body["summary"], "12 pending, 8 done of 20 targets");
+    assert_eq!(
+        answer.body["targets"][8]["message"],
+        "not begun: the function's deadline was too near to see it through"
+    );
+    assert_eq!(stage.changes().len(), 16);
+    stage.seconds_left = 900;
+    assert_eq!(stage.deliver(&first(20)).await.body["summary"], "12 done, 8 already done of 20 targets");
 }
 
 /// Delivers twice, expects the same refusal both times, and no change.
@@ -261,7 +346,8 @@ async fn plan_mode_shows_the_plan_and_changes_nothing() {
     for answer in [asked, deployed] {
         assert_eq!(answer.said(), "planned plan_mode");
         assert_eq!(answer.body["mode"], "plan");
-        assert_eq!(answer.body["targets"][0]["evidence"]["recoveryPointsLost"], 37);
+        assert_eq!(answer.body["targets"][0]["evidence"]["recoveryPoints"], 37);
+        assert_eq!(answer.body["targets"][0]["evidence"]["recoveryPointsLost"], Value::Null);
         assert_eq!(answer.body["targets"][0]["plan"].as_array().unwrap().len(), 2);
     }
     assert_eq!(stage.changes(), [""; 0]);
@@ -469,7 +555,7 @@ async fn an_uncounted_recovery_point_is_unknown_and_stops_nothing() {
     let stage = Stage::new().await.next("DescribeRecoverySnapshots", FaultKind::AccessDenied, 1);
     let answer = stage.disconnect().await;
     assert_eq!(answer.said(), "done disconnected");
-    assert_eq!(answer.body["targets"][0]["evidence"]["recoveryPointsLost"], Value::Null);
+    assert_eq!(answer.body["targets"][0]["evidence"]["recoveryPoints"], Value::Null);
     stage.changes();
 }
 

@@ -1,6 +1,6 @@
 //! A stage for scenarios: an emulated account, the real SDK client, and the function's own `handle` in between.
 
-use std::time::Duration;
+use std::{future::Future, task::Poll, time::Duration};
 
 use aws_sdk_drs::{
     Client,
@@ -98,6 +98,19 @@ impl Stage {
     /// Asks for the one server to be disconnected.
     pub(crate) async fn disconnect(&self) -> Answer {
         self.deliver(&request("disconnect", &[by_id(ONE)])).await
+    }
+
+    /// Asks for the same and kills the function after a number of polls; tells whether it had answered by then.
+    pub(crate) async fn disconnect_for(&self, mut polls: usize) -> bool {
+        let mut delivery = std::pin::pin!(self.disconnect());
+        let until_killed = std::future::poll_fn(move |context| {
+            if polls == 0 {
+                return Poll::Ready(false);
+            }
+            polls -= 1;
+            delivery.as_mut().poll(context).map(|_| true)
+        });
+        until_killed.await
     }
 
     pub(crate) fn next(self, operation: &str, kind: FaultKind, times: u32) -> Self {

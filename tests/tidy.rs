@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use disconnect_source_server::{Policy, report::Reason};
+use disconnect_source_server::{Policy, reason::Reason};
 use serde::Serialize;
 use shared::{FaultKind, Outcome, envelope::RejectionCode, report::code};
 
@@ -65,10 +65,11 @@ fn dependencies(package: &str) -> Vec<String> {
 fn every_function_has_the_same_files() {
     for function in list("functions") {
         let files = list(&format!("functions/{function}/src"));
-        for file in ["main.rs", "lib.rs", "command.rs", "policy.rs", "snapshot.rs", "plan.rs", "report.rs"] {
+        for file in ["main.rs", "lib.rs", "command.rs", "policy.rs", "snapshot.rs", "plan.rs", "reason.rs", "report.rs"]
+        {
             assert!(files.iter().any(|known| known == file), "{function} has no {file}");
         }
-        assert_eq!(files.len(), 8, "{function}: the seven, and one for its service: {files:?}");
+        assert_eq!(files.len(), 9, "{function}: the eight, and one for its service: {files:?}");
     }
 }
 
@@ -93,6 +94,32 @@ fn the_planner_is_pure() {
             "tracing",
         ],
     );
+}
+
+/// Which modules of its function a file may use.
+const MAY_USE: [(&str, &[&str]); 7] = [
+    ("command.rs", &[]),
+    ("policy.rs", &[]),
+    ("reason.rs", &[]),
+    ("snapshot.rs", &["command"]),
+    ("plan.rs", &["command", "policy", "reason", "snapshot"]),
+    ("report.rs", &["command", "plan", "policy", "reason", "snapshot"]),
+    ("drs.rs", &["command", "plan", "policy", "snapshot"]),
+];
+
+#[test]
+fn nothing_points_back() {
+    for path in function_sources(&["lib.rs", "main.rs"]) {
+        let file = path.rsplit('/').next().unwrap();
+        let (_, allowed) = MAY_USE.iter().find(|(name, _)| *name == file).unwrap_or_else(|| panic!("{path} is new"));
+        let code = code_of(&path);
+        let imports = code.split("use crate::").nth(1).unwrap_or_default().split(';').next().unwrap_or_default();
+        for (module, _) in MAY_USE {
+            let module = module.trim_end_matches(".rs");
+            let used = imports.contains(&format!("{module}::")) || code.contains(&format!("crate::{module}::"));
+            assert!(!used || allowed.contains(&module), "{path} must not use {module}");
+        }
+    }
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub enum FaultKind {
     NoAnswer,
     /// A list could not be read to its end: AWS gave the same page token twice.
     BrokenPaging,
+    /// AWS's answer lacks what identifies a resource.
+    Unreadable,
     /// The credentials have expired; the next invocation gets new ones.
     CredentialsExpired,
     /// AWS says that the change conflicts with something, and does not say with what.
@@ -44,6 +46,24 @@ pub enum FaultKind {
     RejectedByAws,
 }
 
+/// The codes by which AWS's services throttle, whatever the status; as the SDK's own retries know them.
+const THROTTLES: [&str; 14] = [
+    "Throttling",
+    "ThrottlingException",
+    "ThrottledException",
+    "RequestThrottledException",
+    "TooManyRequestsException",
+    "ProvisionedThroughputExceededException",
+    "TransactionInProgressException",
+    "RequestLimitExceeded",
+    "BandwidthLimitExceeded",
+    "LimitExceededException",
+    "RequestThrottled",
+    "SlowDown",
+    "PriorRequestNotComplete",
+    "EC2ThrottledException",
+];
+
 /// What Lambda is told about a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cure {
@@ -57,12 +77,13 @@ pub enum Cure {
 
 impl FaultKind {
     /// Every fault, in the order of the README's table.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Throttled,
         Self::ServiceError,
         Self::Timeout,
         Self::NoAnswer,
         Self::BrokenPaging,
+        Self::Unreadable,
         Self::CredentialsExpired,
         Self::Conflict,
         Self::NotFound,
@@ -78,7 +99,7 @@ impl FaultKind {
             Self::Throttled | Self::ServiceError | Self::Timeout | Self::NoAnswer | Self::BrokenPaging => Cure::Retry,
             Self::CredentialsExpired | Self::Conflict | Self::NotFound => Cure::Retry,
             Self::AccessDenied | Self::Misconfigured => Cure::Repair,
-            Self::RejectedByAws => Cure::Human,
+            Self::RejectedByAws | Self::Unreadable => Cure::Human,
         }
     }
 
@@ -97,6 +118,7 @@ impl FaultKind {
             Self::Timeout => "AWS did not answer in time",
             Self::NoAnswer => "the connection to AWS broke before a complete answer",
             Self::BrokenPaging => "AWS repeated a page token, so the list is incomplete",
+            Self::Unreadable => "AWS's answer lacks what identifies a resource",
             Self::CredentialsExpired => "the credentials have expired",
             Self::Conflict => "AWS reports a conflict",
             Self::NotFound => "AWS does not know the resource",
@@ -133,7 +155,7 @@ impl Fault {
     fn from_answer(status: u16, code: Option<&str>) -> Self {
         let kind = match (status, code.unwrap_or_default()) {
             (_, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired") => FaultKind::CredentialsExpired,
-            (_, "Throttling" | "ThrottlingException" | "TooManyRequestsException" | "SlowDown") => FaultKind::Throttled,
+            (_, code) if THROTTLES.contains(&code) => FaultKind::Throttled,
             (429, _) => FaultKind::Throttled,
             (200..=299, _) => FaultKind::NoAnswer,
             (401 | 403, _) => FaultKind::AccessDenied,

@@ -1,10 +1,16 @@
-//! What every function does first: the AWS configuration, and what an invocation allows.
+//! What every function does first: the log, the AWS configuration, and what an invocation allows.
 
 use std::time::{Duration, SystemTime};
 
 use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
 use chrono::{DateTime, Utc};
-use lambda_runtime::Context;
+use lambda_runtime::{
+    Context,
+    tracing::{
+        Level,
+        subscriber::{self, Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt},
+    },
+};
 
 /// How long one attempt of a call may take. The SDK sets no such limit by itself, so a hang would last until Lambda's own.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -37,9 +43,26 @@ impl Invocation {
         Self { now: Utc::now(), deadline: tokio::time::Instant::now() + left }
     }
 
-    /// Whether `calls` more calls, each at its slowest, end before Lambda ends the function.
+    /// How many calls, one after the other and each at its slowest, end before Lambda ends the function.
     #[must_use]
-    pub fn has_time_for(&self, calls: u32) -> bool {
-        tokio::time::Instant::now() + OPERATION_TIMEOUT * calls <= self.deadline
+    pub fn calls_left(&self) -> usize {
+        let left = self.deadline.saturating_duration_since(tokio::time::Instant::now());
+        usize::try_from(left.as_secs() / OPERATION_TIMEOUT.as_secs()).unwrap_or(usize::MAX)
+    }
+}
+
+/// Starts the log: JSON where Lambda is set to it, at Lambda's level for the function itself.
+///
+/// Everything else logs at INFO at most, whatever the level: at DEBUG the SDK logs AWS's answers, with host names in them.
+pub fn log(function: &str) {
+    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok()).unwrap_or(Level::INFO);
+    let filter = Targets::new().with_default(level.min(Level::INFO)).with_target(function, level);
+    let lines = subscriber::fmt::layer().with_target(false).without_time();
+    let json = std::env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
+    let registry = subscriber::registry();
+    if json {
+        registry.with(lines.json().with_filter(filter)).init();
+    } else {
+        registry.with(lines.with_filter(filter)).init();
     }
 }

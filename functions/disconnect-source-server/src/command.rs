@@ -115,7 +115,7 @@ impl Command {
     pub fn bound_to(mut self, ids: &[Option<SourceServerId>]) -> Self {
         for (target, id) in self.targets.iter_mut().zip(ids) {
             let Some(id) = id else { continue };
-            target.source_server.get_or_insert_with(|| SourceServerRef { id: id.clone(), arn: None });
+            target.source_server = Some(SourceServerRef { id: id.clone(), arn: None });
         }
         self
     }

@@ -10,7 +10,7 @@ use aws_sdk_drs::{
         ExtensionStatus, JobStatus, ReplicationDirection,
     },
 };
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::join, stream};
 use shared::{Call, Fault, FaultKind};
 
 use crate::{
@@ -22,10 +22,12 @@ use crate::{
 
 /// The most IDs that one filter of DescribeSourceServers or DescribeRecoveryInstances takes.
 const IDS_IN_A_FILTER: usize = 200;
-/// How many servers a page is asked to hold; the console asks for as many.
+/// How many servers a page is asked to hold; the console asks DescribeSourceServers for as many.
 const PAGE_SIZE: i32 = 1000;
 /// How many calls are under way at once. DRS publishes no limit; this is far below what its console makes.
 pub(crate) const CALLS_AT_ONCE: usize = 8;
+/// How many calls one after the other a look is, where every list has one page.
+pub(crate) const CALLS_OF_A_LOOK: usize = 3;
 
 /// Looks at everything that the plan for a request depends on.
 ///
@@ -47,9 +49,26 @@ pub async fn observe(
     if matched.is_empty() {
         return Ok(snapshot);
     }
-    snapshot.recovery_instances = recovery_instances(drs, &matched, calls).await?;
-    snapshot.servers_in_jobs = servers_in_jobs(drs, calls).await?;
+    // The points are counted while the other lists are read: between the look and the act there is nothing to wait for.
+    let candidates = plan::plan(command, &snapshot, policy).disconnects();
+    let (mut counting, mut looking) = (Vec::new(), Vec::new());
+    let (points, uses) =
+        join(recovery_points(drs, &candidates, &mut counting), uses(drs, &matched, &mut looking)).await;
+    calls.append(&mut looking);
+    calls.append(&mut counting);
+    (snapshot.servers_in_jobs, snapshot.recovery_instances) = uses?;
+    snapshot.recovery_points = points;
     Ok(snapshot)
+}
+
+/// What the servers are in use for. Jobs first: one that ends in between has left its instance for the second list.
+async fn uses(
+    drs: &Client,
+    ids: &[SourceServerId],
+    calls: &mut Vec<Call>,
+) -> Result<(Vec<Option<SourceServerId>>, Vec<RecoveryInstance>), Fault> {
+    let jobs = servers_in_jobs(drs, calls).await?;
+    Ok((jobs, recovery_instances(drs, ids, calls).await?))
 }
 
 /// Reads the servers with these IDs again and puts them in the place of what was seen of them before.
@@ -137,8 +156,10 @@ async fn servers(
                 return Ok(None);
             }
             let page = pages.turn(answer, calls, |page| page.next_token())?;
-            let items = page.items.unwrap_or_default();
-            servers.extend(items.iter().filter_map(server).map(|server| (server.id.clone(), server)));
+            for item in page.items.unwrap_or_default() {
+                let server = server(&item).ok_or_else(|| pages.fail(Fault::of(FaultKind::Unreadable), calls))?;
+                servers.insert(server.id.clone(), server);
+            }
         }
         pages.end(calls, "ok");
     }
@@ -171,16 +192,16 @@ async fn recovery_instances(
 }
 
 /// The servers of every job that has not ended. DescribeJobs knows no filter by server or by status.
-async fn servers_in_jobs(drs: &Client, calls: &mut Vec<Call>) -> Result<Vec<SourceServerId>, Fault> {
+async fn servers_in_jobs(drs: &Client, calls: &mut Vec<Call>) -> Result<Vec<Option<SourceServerId>>, Fault> {
     let mut ids = Vec::new();
     let mut pages = Pages::of("DescribeJobs");
-    let mut answers = drs.describe_jobs().max_results(PAGE_SIZE).into_paginator().stop_on_duplicate_token(false).send();
+    let mut answers = drs.describe_jobs().into_paginator().stop_on_duplicate_token(false).send();
     while let Some(answer) = answers.next().await {
         let page = pages.turn(answer, calls, |page| page.next_token())?;
         let jobs = page.items.unwrap_or_default();
         let unfinished = jobs.iter().filter(|job| job.status() != Some(&JobStatus::Completed));
         let servers = unfinished.flat_map(|job| job.participating_servers());
-        ids.extend(servers.filter_map(|server| id(server.source_server_id())));
+        ids.extend(servers.map(|server| id(server.source_server_id())));
     }
     pages.end(calls, "ok");
     Ok(ids)
@@ -190,7 +211,7 @@ async fn servers_in_jobs(drs: &Client, calls: &mut Vec<Call>) -> Result<Vec<Sour
 ///
 /// They are evidence and decide nothing, so a server whose count failed is left out, and the report says that the number
 /// is not known.
-pub async fn recovery_points(
+async fn recovery_points(
     drs: &Client,
     ids: &[SourceServerId],
     calls: &mut Vec<Call>,
@@ -238,12 +259,12 @@ fn merge(calls: &mut Vec<Call>, more: Vec<Call>) {
 struct Pages {
     operation: &'static str,
     read: usize,
-    token: Option<String>,
+    tokens: BTreeSet<String>,
 }
 
 impl Pages {
     fn of(operation: &'static str) -> Self {
-        Self { operation, read: 0, token: None }
+        Self { operation, read: 0, tokens: BTreeSet::new() }
     }
 
     fn turn<T, E: ProvideErrorMetadata>(
@@ -254,11 +275,10 @@ impl Pages {
     ) -> Result<T, Fault> {
         self.read += 1;
         let page = answer.map_err(|error| self.fail(Fault::from_sdk(&error), calls))?;
-        let token = next_token(&page).filter(|token| !token.is_empty()).map(str::to_owned);
-        if token.is_some() && token == self.token {
+        let token = next_token(&page).filter(|token| !token.is_empty());
+        if token.is_some_and(|token| !self.tokens.insert(token.to_owned())) {
             return Err(self.fail(Fault::of(FaultKind::BrokenPaging), calls));
         }
-        self.token = token;
         Ok(page)
     }
 
@@ -293,7 +313,7 @@ fn id(text: Option<&str>) -> Option<SourceServerId> {
     SourceServerId::try_from(text?.to_owned()).ok()
 }
 
-/// Every member of the API's shape is optional. A record without a readable ID cannot be named, so it is passed over.
+/// Every member of the API's shape is optional; a record without a readable ID is `None`.
 fn server(server: &types::SourceServer) -> Option<Server> {
     let hints = server.source_properties().and_then(|properties| properties.identification_hints());
     let origin = server.source_cloud_properties();
@@ -309,12 +329,16 @@ fn server(server: &types::SourceServer) -> Option<Server> {
         origin_region: origin.and_then(|origin| origin.origin_region()).map(str::to_owned),
         state: state(replication.and_then(|replication| replication.data_replication_state())),
         direction: direction(server),
-        staging: staging(server.staging_area().and_then(|area| area.status())),
-        recovery_instance_id: server.recovery_instance_id().map(str::to_owned),
+        staging: staging(server.staging_area()),
+        recovery_instance_id: server.recovery_instance_id().filter(|id| !id.is_empty()).map(str::to_owned),
         tags: server.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
-        replicated_bytes: disks.iter().fold(0, |sum, disk| disk.replicated_storage_bytes().saturating_add(sum)),
+        replicated_bytes: bytes(disks),
         replication_hours: server.life_cycle().and_then(|cycle| hours(cycle.elapsed_replication_duration()?)),
     })
+}
+
+fn bytes(disks: &[types::DataReplicationInfoReplicatedDisk]) -> Option<i64> {
+    disks.iter().map(|disk| disk.replicated_storage_bytes()).reduce(i64::saturating_add)
 }
 
 fn recovery_instance(instance: &types::RecoveryInstance) -> RecoveryInstance {
@@ -331,19 +355,24 @@ fn state(state: Option<&DataReplicationState>) -> State {
     }
 }
 
+/// A server without a direction, or of no pair, replicates from its source: only failback and pairs are marked.
 fn direction(server: &types::SourceServer) -> Direction {
+    let paired = server.reversed_direction_source_server_arn().is_some_and(|arn| !arn.is_empty());
     match server.replication_direction() {
         Some(ReplicationDirection::Failback) => Direction::Failback,
-        _ if server.reversed_direction_source_server_arn().is_some() => Direction::ReversedPair,
+        _ if paired => Direction::ReversedPair,
         Some(ReplicationDirection::Failover) | None => Direction::Failover,
         Some(_) => Direction::Unknown,
     }
 }
 
-fn staging(status: Option<&ExtensionStatus>) -> Staging {
-    match status {
-        Some(ExtensionStatus::NotExtended) | None => Staging::Own,
-        Some(ExtensionStatus::Extended) => Staging::Extended,
+/// A server without a staging status is extended if it names a staging server all the same.
+fn staging(area: Option<&types::StagingArea>) -> Staging {
+    let extended = area.and_then(|area| area.staging_source_server_arn()).is_some_and(|arn| !arn.is_empty());
+    match area.and_then(|area| area.status()) {
+        Some(ExtensionStatus::NotExtended) => Staging::Own,
+        None if !extended => Staging::Own,
+        Some(ExtensionStatus::Extended) | None => Staging::Extended,
         Some(ExtensionStatus::ExtensionError) => Staging::ExtensionError,
         Some(_) => Staging::Unknown,
     }
@@ -351,36 +380,55 @@ fn staging(status: Option<&ExtensionStatus>) -> Staging {
 
 /// The whole hours of an ISO-8601 duration such as `P30DT4H5M6S`. Years and months have no fixed length and are not read.
 fn hours(duration: &str) -> Option<u64> {
-    let (mut hours, mut number, mut in_time) = (0_u64, String::new(), false);
+    let (mut seconds, mut number, mut in_time) = (0_u64, String::new(), false);
     for character in duration.strip_prefix('P')?.chars() {
         match character {
             '0'..='9' | '.' => number.push(character),
             'T' => in_time = true,
-            'W' | 'D' | 'H' | 'M' | 'S' => {
-                hours = hours.checked_add(whole_hours(character, in_time, &number)?)?;
+            unit => {
+                let whole: u64 = number.split('.').next()?.parse().ok()?;
+                seconds = seconds.checked_add(whole.checked_mul(seconds_in(unit, in_time)?)?)?;
                 number.clear();
             }
-            _ => return None,
         }
     }
-    number.is_empty().then_some(hours)
+    number.is_empty().then_some(seconds / 3600)
 }
 
-fn whole_hours(unit: char, in_time: bool, number: &str) -> Option<u64> {
-    let whole: u64 = number.split('.').next()?.parse().ok()?;
+fn seconds_in(unit: char, in_time: bool) -> Option<u64> {
     match (unit, in_time) {
-        ('W', false) => whole.checked_mul(7 * 24),
-        ('D', false) => whole.checked_mul(24),
-        ('H', true) => Some(whole),
-        ('M', true) => Some(whole / 60),
-        ('S', true) => Some(whole / 3600),
+        ('W', false) => Some(7 * 24 * 3600),
+        ('D', false) => Some(24 * 3600),
+        ('H', true) => Some(3600),
+        ('M', true) => Some(60),
+        ('S', true) => Some(1),
         _ => None,
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use aws_sdk_drs::operation::describe_jobs::DescribeJobsError;
+
     use super::*;
+
+    /// A server of which AWS tells the ID and nothing else.
+    pub(crate) fn bare_server() -> Server {
+        server(&types::SourceServer::builder().source_server_id("s-0123456789abcdef0").build()).unwrap()
+    }
+
+    #[test]
+    fn a_page_token_that_comes_again_is_a_fault_however_late() {
+        let mut pages = Pages::of("DescribeJobs");
+        let mut calls = Vec::new();
+        let mut turn = |token: &str| {
+            let answer = Ok::<_, SdkError<DescribeJobsError>>(token.to_owned());
+            pages.turn(answer, &mut calls, |token| Some(token.as_str())).map_err(|fault| fault.kind)
+        };
+        assert!(turn("a").is_ok() && turn("b").is_ok() && turn("").is_ok());
+        assert_eq!(turn("a"), Err(FaultKind::BrokenPaging));
+        assert_eq!((calls[0].operation, calls[0].requests), ("DescribeJobs", 4));
+    }
 
     #[test]
     fn durations_are_read_in_whole_hours() {
@@ -390,6 +438,7 @@ mod tests {
             ("P1W", Some(168)),
             ("PT0.5S", Some(0)),
             ("PT7200S", Some(2)),
+            ("PT90M3000S", Some(2)),
             ("P1Y", None),
             ("P1M", None),
             ("1H", None),
@@ -403,8 +452,7 @@ mod tests {
 
     #[test]
     fn a_server_with_no_members_but_its_id_is_of_unknown_state() {
-        let bare = types::SourceServer::builder().source_server_id("s-0123456789abcdef0").build();
-        let server = server(&bare).unwrap();
+        let server = bare_server();
         assert_eq!((server.state, server.arn.as_str()), (State::Unknown, ""));
     }
 
@@ -412,6 +460,10 @@ mod tests {
     fn a_state_of_the_future_is_not_taken_for_a_known_one() {
         assert_eq!(state(Some(&DataReplicationState::from("RESURRECTED"))), State::Unknown);
         assert_eq!(state(Some(&DataReplicationState::Stalled)), State::Connected("STALLED".to_owned()));
-        assert_eq!(staging(Some(&ExtensionStatus::from("SHARED"))), Staging::Unknown);
+        let area = |status: &str| types::StagingArea::builder().status(status.into()).build();
+        assert_eq!(staging(Some(&area("SHARED"))), Staging::Unknown);
+        assert_eq!(staging(Some(&area("NOT_EXTENDED"))), Staging::Own);
+        let unsaid = types::StagingArea::builder().staging_source_server_arn("arn").build();
+        assert_eq!((staging(Some(&unsaid)), staging(None)), (Staging::Extended, Staging::Own));
     }
 }

@@ -9,6 +9,7 @@ pub mod command;
 pub mod drs;
 pub mod plan;
 pub mod policy;
+pub mod reason;
 pub mod report;
 pub mod snapshot;
 
@@ -16,16 +17,15 @@ use aws_lambda_events::sqs::SqsBatchResponse;
 use futures_util::{StreamExt, stream};
 use lambda_runtime::tracing;
 use shared::{
-    Answer, Call, Failure, Fault, Inbound, Invocation, Message, Mode, Rejection, Report,
+    Answer, Call, Failure, Inbound, Invocation, Message, Mode, Rejection, Report,
     envelope::{self, Delivery},
 };
 
 pub use crate::{command::Command, drs::Client, plan::plan, policy::Policy};
 use crate::{
-    command::SourceServerId,
-    plan::{Plan, Step, TargetPlan},
+    plan::Plan,
     report::{Attempt, Course},
-    snapshot::{Server, Snapshot},
+    snapshot::Snapshot,
 };
 
 /// What every request of an invocation is worked on with.
@@ -66,11 +66,13 @@ impl Desk<'_> {
         report
     }
 
-    /// Asks for those records again that are not finished; a queue that keeps an order stops at the first.
+    /// Asks for those records again that are not finished, or for which there is no time. A queue that keeps an order
+    /// stops at the first.
     async fn respond_to_batch(self, deliveries: Vec<Delivery>) -> Result<Answer, Failure> {
         let (mut answer, mut reports, mut stopped) = (SqsBatchResponse::default(), Vec::new(), false);
         for delivery in deliveries {
-            if !stopped {
+            let has_time = reports.is_empty() || self.invocation.calls_left() >= drs::CALLS_OF_A_LOOK;
+            if !stopped && has_time {
                 let report = self.respond(delivery.message).await;
                 let again = report.wants_redelivery();
                 reports.push(report);
@@ -94,13 +96,12 @@ impl Desk<'_> {
             Err(fault) => return report::blind(&command, self.policy, &fault, calls),
         };
         let plan = plan(&command, &snapshot, self.policy);
-        let lost = drs::recovery_points(self.drs, &plan.disconnects(), &mut calls).await;
         let mode = plan::mode(&command, self.policy);
         let courses = match mode {
             Mode::Plan => plan.targets.into_iter().map(Course::begin).collect(),
             Mode::Enforce => self.execute(&command, plan, &mut snapshot, &mut calls).await,
         };
-        report::report(&command, &courses, &lost, self.policy, mode, calls)
+        report::report(&command, &courses, &snapshot, self.policy, mode, calls)
     }
 
     /// Takes one step of every target, looks, plans again from what is seen, and goes on until there is no new step.
@@ -115,13 +116,14 @@ impl Desk<'_> {
     ) -> Vec<Course> {
         let ids: Vec<_> = plan.targets.iter().map(|target| Some(target.server.as_ref()?.id.clone())).collect();
         let bound = command.clone().bound_to(&ids);
-        let mut courses: Vec<Course> = plan.targets.into_iter().map(Course::begin).collect();
+        let mut courses = self.begin(plan);
         loop {
             let attempts = self.take_steps(&courses).await;
             if attempts.is_empty() {
                 return courses;
             }
-            let unread = self.read_back(&ids, &attempts, snapshot, calls).await.err();
+            let touched: Vec<_> = attempts.iter().filter_map(|(at, _)| ids.get(*at)?.clone()).collect();
+            let unread = drs::read_back(self.drs, &touched, snapshot, calls).await.err();
             let targets = crate::plan(&bound, snapshot, self.policy).targets;
             for (at, attempt) in attempts {
                 if let (Some(course), Some(last)) = (courses.get_mut(at), targets.get(at)) {
@@ -131,57 +133,30 @@ impl Desk<'_> {
         }
     }
 
+    /// Begins as many targets as can be seen through before the deadline, every call at its slowest; the others are
+    /// not begun.
+    fn begin(self, plan: Plan) -> Vec<Course> {
+        let mut courses: Vec<Course> = plan.targets.into_iter().map(Course::begin).collect();
+        let rounds = courses.iter().map(|course| course.first.steps().len()).max().unwrap_or_default();
+        // A round is one call for every eight targets, and one to read them all back.
+        let waves = self.invocation.calls_left().checked_div(rounds).unwrap_or_default().saturating_sub(1);
+        let acting = courses.iter_mut().filter(|course| !course.first.steps().is_empty());
+        for course in acting.skip(waves.saturating_mul(drs::CALLS_AT_ONCE)) {
+            let step = course.first.steps().first().copied();
+            course.attempts.extend(step.map(|step| Attempt { step, made: None, unread: None }));
+        }
+        courses
+    }
+
     async fn take_steps(self, courses: &[Course]) -> Vec<(usize, Attempt)> {
         let steps = courses.iter().enumerate().filter_map(|(at, course)| {
             let (step, server) = course.next()?;
-            Some(async move { (at, self.take_step(step, server, course.last.steps.len()).await) })
+            Some(async move {
+                let made = drs::execute(self.drs, step, server, self.policy.approval_tag()).await;
+                (at, Attempt { step, made: Some(made), unread: None })
+            })
         });
         stream::iter(steps.collect::<Vec<_>>()).buffered(drs::CALLS_AT_ONCE).collect().await
-    }
-
-    /// Takes a step only if it, the steps after it and the reads that follow each can still end before the deadline.
-    async fn take_step(self, step: Step, server: &Server, steps_left: usize) -> Attempt {
-        let calls_left = u32::try_from(2 * steps_left).unwrap_or(u32::MAX);
-        if !self.invocation.has_time_for(calls_left) {
-            return Attempt { step, made: None, unread: None };
-        }
-        let made = drs::execute(self.drs, step, server, self.policy.approval_tag()).await;
-        Attempt { step, made: Some(made), unread: None }
-    }
-
-    async fn read_back(
-        self,
-        ids: &[Option<SourceServerId>],
-        attempts: &[(usize, Attempt)],
-        snapshot: &mut Snapshot,
-        calls: &mut Vec<Call>,
-    ) -> Result<(), Fault> {
-        let made = attempts.iter().filter(|(_, attempt)| attempt.made.is_some());
-        let touched: Vec<_> = made.filter_map(|(at, _)| ids.get(*at)?.clone()).collect();
-        if touched.is_empty() {
-            return Ok(());
-        }
-        drs::read_back(self.drs, &touched, snapshot, calls).await
-    }
-}
-
-impl Course {
-    fn begin(plan: TargetPlan) -> Self {
-        Self { last: plan.clone(), first: plan, attempts: vec![] }
-    }
-
-    /// The step that comes next, unless it was tried already or what it did could not be read.
-    fn next(&self) -> Option<(Step, &Server)> {
-        let step = *self.last.steps.first()?;
-        let tried = self.attempts.iter().any(|attempt| attempt.step == step || attempt.unread.is_some());
-        if tried { None } else { Some((step, self.last.server.as_ref()?)) }
-    }
-
-    fn go_on(&mut self, attempt: Attempt, last: &TargetPlan) {
-        if attempt.unread.is_none() {
-            self.last = last.clone();
-        }
-        self.attempts.push(attempt);
     }
 }
 

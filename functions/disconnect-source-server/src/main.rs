@@ -1,13 +1,13 @@
 //! Lambda entry point: wiring only.
 
 use disconnect_source_server::{Client, Policy, handle};
-use lambda_runtime::{Error, LambdaEvent, run, service_fn, tracing};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::value::RawValue;
 use shared::{Invocation, start};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing::init_default_subscriber();
+    start::log("disconnect_source_server");
     let policy = &Policy::from_env()?;
     let drs = &Client::new(&start::aws().await);
     let answer = |event: LambdaEvent<Box<RawValue>>| async move {

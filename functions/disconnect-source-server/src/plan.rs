@@ -1,15 +1,19 @@
 //! `plan`: from what is asked, what was seen and what is allowed, to what will be done and said.
 //!
 //! Pure and total: no calls, no clock, no environment. Read it from the top; the rules stand in the order in which
-//! they are asked. One law holds over all of it: a plan with steps never says that something is done. Only a look
-//! that finds nothing left to do may say so.
+//! they are asked. One law holds by type: a plan either has steps or says how things are. Only a look that finds
+//! nothing left to do can say that something is done.
 
-use shared::{Mode, Outcome};
+use std::iter;
+
+use shared::Mode;
+
+use self::Verdict::{Act, Done, Pending, Refused};
 
 use crate::{
     command::{Action, Command, SourceServerId, Target},
     policy::{Approval, Policy},
-    report::Reason,
+    reason::Reason,
     snapshot::{Direction, RecoveryInstance, Server, Snapshot, Staging, State},
 };
 
@@ -24,9 +28,11 @@ pub enum Step {
     Delete,
 }
 
-/// What is to be said of a target whose plan has no steps left, and what the steps work towards while it has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is to be done about a target, or, if nothing is, what is to be said.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
+    /// These steps are to be taken, in order.
+    Act(Vec<Step>),
     /// Nothing is left to do.
     Done(Reason),
     /// It takes its time; look again.
@@ -47,9 +53,7 @@ pub struct Plan {
 pub struct TargetPlan {
     /// The server that the target turned out to be.
     pub server: Option<Server>,
-    /// What is to be done, in order.
-    pub steps: Vec<Step>,
-    /// What is to be said.
+    /// What is to be done or said.
     pub verdict: Verdict,
 }
 
@@ -70,27 +74,26 @@ pub fn plan(command: &Command, snapshot: &Snapshot, policy: &Policy) -> Plan {
 
 fn plan_target(command: &Command, target: &Target, snapshot: &Snapshot, policy: &Policy) -> TargetPlan {
     match find(target, &snapshot.servers) {
-        Found::One(server) => plan_server(command, target, server, snapshot, policy),
-        Found::Nothing if is_deleted(command.action, target, snapshot) => TargetPlan::done(None, Reason::RecordDeleted),
-        Found::Nothing => TargetPlan::refused(None, Reason::NotFound),
-        Found::Several => TargetPlan::refused(None, Reason::Ambiguous),
+        Found::One(server) => {
+            TargetPlan { server: Some(server.clone()), verdict: plan_server(command, target, server, snapshot, policy) }
+        }
+        Found::Nothing if is_deleted(command.action, target, snapshot) => {
+            TargetPlan::unfound(Done(Reason::RecordDeleted))
+        }
+        Found::Nothing => TargetPlan::unfound(Refused(Reason::NotFound)),
+        Found::Several => TargetPlan::unfound(Refused(Reason::Ambiguous)),
     }
 }
 
-/// Absence is what a deletion wants, but only the ID can tell that it is *this* record which is absent.
+/// Absence is what a deletion wants, but only a plain ID can tell that it is *this* record which is absent *here*.
 fn is_deleted(action: Action, target: &Target, snapshot: &Snapshot) -> bool {
-    action == Action::Delete && target.source_server.is_some() && snapshot.initialised
+    let by_plain_id = target.source_server.as_ref().is_some_and(|source_server| source_server.arn.is_none());
+    action == Action::Delete && by_plain_id && snapshot.initialised
 }
 
-fn plan_server(
-    command: &Command,
-    target: &Target,
-    server: &Server,
-    snapshot: &Snapshot,
-    policy: &Policy,
-) -> TargetPlan {
+fn plan_server(command: &Command, target: &Target, server: &Server, snapshot: &Snapshot, policy: &Policy) -> Verdict {
     if let Some(reason) = mismatch(target, server) {
-        return TargetPlan::refused(Some(server), reason);
+        return Refused(reason);
     }
     match command.action {
         Action::Disconnect => plan_disconnect(command, server, snapshot, policy),
@@ -99,53 +102,63 @@ fn plan_server(
     }
 }
 
-fn plan_disconnect(command: &Command, server: &Server, snapshot: &Snapshot, policy: &Policy) -> TargetPlan {
-    let done = Verdict::Done(Reason::Disconnected);
+fn plan_disconnect(command: &Command, server: &Server, snapshot: &Snapshot, policy: &Policy) -> Verdict {
+    let consume = consume_approval(command, server, policy);
     if server.state == State::Disconnected {
-        // A run that was killed after the disconnect ends here: its approval is still to be consumed.
-        return TargetPlan::new(server, consume_approval(command, server, policy), done);
+        return plan_the_rest(server, consume, policy);
     }
     if let Some(reason) = forbidden(command, server, snapshot, policy) {
-        return TargetPlan::refused(Some(server), reason);
+        return Refused(reason);
     }
-    let mut steps = vec![Step::Disconnect];
-    steps.extend(consume_approval(command, server, policy));
-    TargetPlan::new(server, steps, done)
+    Act(iter::once(Step::Disconnect).chain(consume).collect())
 }
 
-fn plan_retire(command: &Command, server: &Server, snapshot: &Snapshot, policy: &Policy) -> TargetPlan {
-    let later = Verdict::Pending(Reason::RecordAwaitsDeletion);
-    if !policy.allow_delete {
-        return TargetPlan::refused(Some(server), Reason::DeleteNotAllowed);
+/// A run that was killed after the disconnect ends here: its approval is still to be consumed.
+fn plan_the_rest(server: &Server, consume: Option<Step>, policy: &Policy) -> Verdict {
+    let Some(step) = consume else { return Done(Reason::Disconnected) };
+    match untouchable(server, policy) {
+        Some(reason) => Refused(reason),
+        None => Act(vec![step]),
     }
-    if let Some(reason) = forbidden(command, server, snapshot, policy) {
-        return TargetPlan::refused(Some(server), reason);
-    }
-    if server.state == State::Disconnected {
-        return TargetPlan::new(server, vec![], later);
-    }
-    TargetPlan::new(server, vec![Step::Disconnect], later)
 }
 
-fn plan_delete(command: &Command, server: &Server, snapshot: &Snapshot, policy: &Policy) -> TargetPlan {
+fn plan_retire(command: &Command, server: &Server, snapshot: &Snapshot, policy: &Policy) -> Verdict {
     if !policy.allow_delete {
-        return TargetPlan::refused(Some(server), Reason::DeleteNotAllowed);
+        return Refused(Reason::DeleteNotAllowed);
     }
     if let Some(reason) = forbidden(command, server, snapshot, policy) {
-        return TargetPlan::refused(Some(server), reason);
+        return Refused(reason);
+    }
+    if server.state == State::Disconnected {
+        return Pending(Reason::RecordAwaitsDeletion);
+    }
+    Act(vec![Step::Disconnect])
+}
+
+fn plan_delete(command: &Command, server: &Server, snapshot: &Snapshot, policy: &Policy) -> Verdict {
+    if !policy.allow_delete {
+        return Refused(Reason::DeleteNotAllowed);
+    }
+    if let Some(reason) = forbidden(command, server, snapshot, policy) {
+        return Refused(reason);
     }
     if server.state != State::Disconnected {
-        return TargetPlan::refused(Some(server), Reason::NotDisconnected);
+        return Refused(Reason::NotDisconnected);
     }
-    TargetPlan::new(server, vec![Step::Delete], Verdict::Done(Reason::RecordDeleted))
+    Act(vec![Step::Delete])
 }
 
 /// The first rule that forbids to change this server.
 fn forbidden(command: &Command, server: &Server, snapshot: &Snapshot, policy: &Policy) -> Option<Reason> {
+    let not_approved = || not_approved(command, server, policy);
+    untouchable(server, policy).or_else(not_approved).or_else(|| in_use(server, snapshot))
+}
+
+fn untouchable(server: &Server, policy: &Policy) -> Option<Reason> {
     if server.tags.contains_key(&policy.protection_tag) {
         return Some(Reason::Protected);
     }
-    not_approved(command, server, policy).or_else(|| in_use(server, snapshot))
+    server.arn.is_empty().then_some(Reason::UnknownState)
 }
 
 fn not_approved(command: &Command, server: &Server, policy: &Policy) -> Option<Reason> {
@@ -173,10 +186,11 @@ fn in_use(server: &Server, snapshot: &Snapshot) -> Option<Reason> {
     if let Some(reason) = recovery_instance(server, snapshot) {
         return Some(reason);
     }
-    if snapshot.servers_in_jobs.contains(&server.id) {
+    // A job whose servers AWS did not name may work on this one.
+    if snapshot.servers_in_jobs.iter().any(|in_job| in_job.as_ref().is_none_or(|id| *id == server.id)) {
         return Some(Reason::JobRunning);
     }
-    (server.state == State::Unknown || server.arn.is_empty()).then_some(Reason::UnknownState)
+    (server.state == State::Unknown).then_some(Reason::UnknownState)
 }
 
 /// A real recovery instance counts before a drill; one that only the server's record names may be either.
@@ -191,12 +205,10 @@ fn recovery_instance(server: &Server, snapshot: &Snapshot) -> Option<Reason> {
 }
 
 /// The step that uses up the approval, where the server carries this request's.
-fn consume_approval(command: &Command, server: &Server, policy: &Policy) -> Vec<Step> {
-    let Approval::Tag(key) = &policy.approval else { return vec![] };
-    match server.tags.get(key) {
-        Some(approved) if approved == command.request_id.as_ref() => vec![Step::ConsumeApproval],
-        _ => vec![],
-    }
+fn consume_approval(command: &Command, server: &Server, policy: &Policy) -> Option<Step> {
+    let Approval::Tag(key) = &policy.approval else { return None };
+    let approved = server.tags.get(key).is_some_and(|approved| approved == command.request_id.as_ref());
+    approved.then_some(Step::ConsumeApproval)
 }
 
 /// A target, looked for among servers.
@@ -259,19 +271,17 @@ fn mismatch(target: &Target, server: &Server) -> Option<Reason> {
 fn refuse_second_mentions(targets: &mut [TargetPlan]) {
     let mut seen: Vec<SourceServerId> = Vec::new();
     for target in targets {
-        let Some(server) = target.server.clone() else { continue };
+        let Some(server) = &target.server else { continue };
         if seen.contains(&server.id) {
-            *target = TargetPlan::refused(Some(&server), Reason::NamedTwice);
+            target.verdict = Refused(Reason::NamedTwice);
         } else {
-            seen.push(server.id);
+            seen.push(server.id.clone());
         }
     }
 }
 
 fn refuse(targets: &mut [TargetPlan], reason: Reason, which: impl Fn(&TargetPlan) -> bool) {
-    for target in targets.iter_mut().filter(|target| which(target)) {
-        *target = TargetPlan::refused(target.server.as_ref(), reason);
-    }
+    targets.iter_mut().filter(|target| which(target)).for_each(|target| target.verdict = Refused(reason));
 }
 
 fn changes(targets: &[TargetPlan]) -> usize {
@@ -306,45 +316,24 @@ impl Plan {
     /// The servers that are to be disconnected.
     #[must_use]
     pub fn disconnects(&self) -> Vec<SourceServerId> {
-        let disconnected = self.targets.iter().filter(|target| target.steps.contains(&Step::Disconnect));
+        let disconnected = self.targets.iter().filter(|target| target.steps().contains(&Step::Disconnect));
         disconnected.filter_map(|target| Some(target.server.as_ref()?.id.clone())).collect()
     }
 }
 
 impl TargetPlan {
-    fn new(server: &Server, steps: Vec<Step>, verdict: Verdict) -> Self {
-        Self { server: Some(server.clone()), steps, verdict }
+    fn unfound(verdict: Verdict) -> Self {
+        Self { server: None, verdict }
     }
 
-    fn refused(server: Option<&Server>, reason: Reason) -> Self {
-        Self { server: server.cloned(), steps: vec![], verdict: Verdict::Refused(reason) }
-    }
-
-    fn done(server: Option<&Server>, reason: Reason) -> Self {
-        Self { server: server.cloned(), steps: vec![], verdict: Verdict::Done(reason) }
-    }
-
-    /// Whether a rule forbids to touch the target.
+    /// The steps to be taken, in order; none where something is said instead.
     #[must_use]
-    pub fn is_refused(&self) -> bool {
-        matches!(self.verdict, Verdict::Refused(_))
+    pub fn steps(&self) -> &[Step] {
+        if let Act(steps) = &self.verdict { steps } else { &[] }
     }
 
     fn changes_the_server(&self) -> bool {
-        self.steps.iter().any(|step| *step != Step::ConsumeApproval)
-    }
-}
-
-impl Verdict {
-    /// The outcome and its reason for a target with no steps left, which this invocation has changed or has not.
-    #[must_use]
-    pub fn outcome(self, changed: bool) -> (Outcome, Reason) {
-        match self {
-            Self::Done(reason) if changed => (Outcome::Done, reason),
-            Self::Done(reason) => (Outcome::AlreadyDone, reason),
-            Self::Pending(reason) => (Outcome::Pending, reason),
-            Self::Refused(reason) => (Outcome::Refused, reason),
-        }
+        self.steps().iter().any(|step| *step != Step::ConsumeApproval)
     }
 }
 
@@ -377,7 +366,7 @@ mod tests {
             staging: Staging::Own,
             recovery_instance_id: None,
             tags: [(APPROVED.0.to_owned(), APPROVED.1.to_owned())].into(),
-            replicated_bytes: 1,
+            replicated_bytes: Some(1),
             replication_hours: Some(1),
         }
     }
@@ -409,21 +398,24 @@ mod tests {
         Policy { allow_delete: true, ..Policy::from_lookup(|_| None).unwrap() }
     }
 
-    fn plan_one(action: Action, target: Target, snapshot: &Snapshot, policy: &Policy) -> (Vec<Step>, Verdict) {
-        let target = plan(&command(action, vec![target]), snapshot, policy).targets.remove(0);
-        (target.steps, target.verdict)
+    fn plan_one(action: Action, target: Target, snapshot: &Snapshot, policy: &Policy) -> Verdict {
+        plan(&command(action, vec![target]), snapshot, policy).targets.remove(0).verdict
     }
 
     #[track_caller]
-    fn check(action: Action, snapshot: &Snapshot, steps: &[Step], verdict: Verdict) {
-        assert_eq!(plan_one(action, by_id(1), snapshot, &policy()), (steps.to_vec(), verdict));
+    fn check(action: Action, snapshot: &Snapshot, verdict: Verdict) {
+        assert_eq!(plan_one(action, by_id(1), snapshot, &policy()), verdict);
+    }
+
+    fn disconnect() -> Verdict {
+        Act(vec![Step::Disconnect, Step::ConsumeApproval])
     }
 
     #[track_caller]
     fn refuses(target: Target, snapshot: &Snapshot, reason: Reason) {
         for action in [Action::Disconnect, Action::Retire, Action::Delete] {
             let planned = plan_one(action, target.clone(), snapshot, &policy());
-            assert_eq!(planned, (vec![], Verdict::Refused(reason)), "{action:?}");
+            assert_eq!(planned, Refused(reason), "{action:?}");
         }
     }
 
@@ -437,28 +429,26 @@ mod tests {
             disconnected(server);
             server.tags.clear();
         });
-        check(Action::Disconnect, &snapshot, &[], Verdict::Done(Reason::Disconnected));
+        check(Action::Disconnect, &snapshot, Done(Reason::Disconnected));
     }
 
     #[test]
     fn each_action_has_its_steps() {
         let connected = with(|_| {});
-        let done = Verdict::Done(Reason::Disconnected);
-        check(Action::Disconnect, &connected, &[Step::Disconnect, Step::ConsumeApproval], done);
-        check(Action::Retire, &connected, &[Step::Disconnect], Verdict::Pending(Reason::RecordAwaitsDeletion));
-        check(Action::Delete, &connected, &[], Verdict::Refused(Reason::NotDisconnected));
+        check(Action::Disconnect, &connected, disconnect());
+        check(Action::Retire, &connected, Act(vec![Step::Disconnect]));
+        check(Action::Delete, &connected, Refused(Reason::NotDisconnected));
         let ended = with(disconnected);
-        check(Action::Disconnect, &ended, &[Step::ConsumeApproval], done);
-        check(Action::Retire, &ended, &[], Verdict::Pending(Reason::RecordAwaitsDeletion));
-        check(Action::Delete, &ended, &[Step::Delete], Verdict::Done(Reason::RecordDeleted));
+        check(Action::Disconnect, &ended, Act(vec![Step::ConsumeApproval]));
+        check(Action::Retire, &ended, Pending(Reason::RecordAwaitsDeletion));
+        check(Action::Delete, &ended, Act(vec![Step::Delete]));
     }
 
     #[test]
     fn every_replicating_state_can_be_disconnected_and_an_unknown_one_cannot() {
         for state in ["STOPPED", "INITIATING", "INITIAL_SYNC", "STALLED", "PAUSED"] {
             let snapshot = with(|server| server.state = State::Connected(state.to_owned()));
-            let steps = [Step::Disconnect, Step::ConsumeApproval];
-            check(Action::Disconnect, &snapshot, &steps, Verdict::Done(Reason::Disconnected));
+            check(Action::Disconnect, &snapshot, disconnect());
         }
         refuses(by_id(1), &with(|server| server.state = State::Unknown), Reason::UnknownState);
         refuses(by_id(1), &with(|server| server.arn.clear()), Reason::UnknownState);
@@ -477,9 +467,9 @@ mod tests {
     fn without_an_approval_tag_nothing_is_consumed() {
         let policy = Policy { approval: Approval::NotRequired, ..policy() };
         let planned = plan_one(Action::Disconnect, by_id(1), &with(|_| {}), &policy);
-        assert_eq!(planned, (vec![Step::Disconnect], Verdict::Done(Reason::Disconnected)));
+        assert_eq!(planned, Act(vec![Step::Disconnect]));
         let planned = plan_one(Action::Disconnect, by_id(1), &with(disconnected), &policy);
-        assert_eq!(planned, (vec![], Verdict::Done(Reason::Disconnected)));
+        assert_eq!(planned, Done(Reason::Disconnected));
     }
 
     #[test]
@@ -498,8 +488,12 @@ mod tests {
         refuses(by_id(1), &with(|server| server.direction = Direction::Failback), Reason::FailbackDirection);
         refuses(by_id(1), &with(|server| server.direction = Direction::ReversedPair), Reason::ReversedPair);
         refuses(by_id(1), &with(|server| server.direction = Direction::Unknown), Reason::UnknownState);
-        let in_job = Snapshot { servers_in_jobs: vec![id(1)], ..with(|_| {}) };
-        refuses(by_id(1), &in_job, Reason::JobRunning);
+        for in_job in [Some(id(1)), None] {
+            let in_job = Snapshot { servers_in_jobs: vec![in_job], ..with(|_| {}) };
+            refuses(by_id(1), &in_job, Reason::JobRunning);
+        }
+        let elsewhere = Snapshot { servers_in_jobs: vec![Some(id(2))], ..with(|_| {}) };
+        check(Action::Disconnect, &elsewhere, disconnect());
     }
 
     #[test]
@@ -515,8 +509,7 @@ mod tests {
         let named = with(|server| server.recovery_instance_id = Some("i-00000000".to_owned()));
         refuses(by_id(1), &named, Reason::RecoveryInstancePresent);
         let of_another = launched(&[false], Some(id(2)));
-        let steps = [Step::Disconnect, Step::ConsumeApproval];
-        check(Action::Disconnect, &of_another, &steps, Verdict::Done(Reason::Disconnected));
+        check(Action::Disconnect, &of_another, disconnect());
     }
 
     #[test]
@@ -556,9 +549,9 @@ mod tests {
     #[test]
     fn no_match_is_refused_and_never_done_unless_the_id_was_to_be_deleted() {
         refuses(by_hostname("host9"), &with(|_| {}), Reason::NotFound);
-        check(Action::Disconnect, &seen(vec![]), &[], Verdict::Refused(Reason::NotFound));
-        check(Action::Delete, &seen(vec![]), &[], Verdict::Done(Reason::RecordDeleted));
-        check(Action::Delete, &Snapshot::default(), &[], Verdict::Refused(Reason::NotFound));
+        check(Action::Disconnect, &seen(vec![]), Refused(Reason::NotFound));
+        check(Action::Delete, &seen(vec![]), Done(Reason::RecordDeleted));
+        check(Action::Delete, &Snapshot::default(), Refused(Reason::NotFound));
     }
 
     #[test]
@@ -576,9 +569,8 @@ mod tests {
     fn a_server_that_is_named_twice_is_changed_once() {
         let command = command(Action::Disconnect, vec![by_id(1), by_hostname("host1")]);
         let planned = plan(&command, &with(|_| {}), &policy());
-        assert_eq!(planned.targets[0].steps.len(), 2);
-        assert_eq!(planned.targets[1].verdict, Verdict::Refused(Reason::NamedTwice));
-        assert_eq!(planned.targets[1].steps, []);
+        assert_eq!(planned.targets[0].verdict, disconnect());
+        assert_eq!(planned.targets[1].verdict, Refused(Reason::NamedTwice));
     }
 
     fn plan_many(action: Action, servers: Vec<Server>, targets: usize, account: AccountSize, policy: &Policy) -> Plan {
@@ -587,10 +579,7 @@ mod tests {
     }
 
     fn refused_for(plan: &Plan, reason: Reason) -> usize {
-        plan.targets
-            .iter()
-            .filter(|target| target.verdict == Verdict::Refused(reason) && target.steps.is_empty())
-            .count()
+        plan.targets.iter().filter(|target| target.verdict == Refused(reason)).count()
     }
 
     #[test]
@@ -644,7 +633,7 @@ mod tests {
         let mut servers: Vec<Server> = (1..=3).map(server).collect();
         disconnected(&mut servers[0]);
         let plan = plan_many(Action::Disconnect, servers, 3, AccountSize { records: 3, connected: 2 }, &policy());
-        assert_eq!(plan.targets[0].steps, [Step::ConsumeApproval]);
+        assert_eq!(plan.targets[0].steps(), [Step::ConsumeApproval]);
         assert_eq!(refused_for(&plan, Reason::OverMaxShare), 2);
     }
 
@@ -653,7 +642,7 @@ mod tests {
         let policy = Policy { allow_delete: false, ..policy() };
         for action in [Action::Retire, Action::Delete] {
             let planned = plan_one(action, by_id(1), &with(|_| {}), &policy);
-            assert_eq!(planned, (vec![], Verdict::Refused(Reason::DeleteNotAllowed)));
+            assert_eq!(planned, Refused(Reason::DeleteNotAllowed));
         }
     }
 
@@ -670,33 +659,63 @@ mod tests {
         assert_eq!(modes(Mode::Enforce, Mode::Plan), Mode::Plan);
     }
 
-    /// The law over the table: no plan with steps says that it is done already, and nothing refused has steps.
     #[test]
-    fn a_plan_with_steps_is_never_done() {
-        for bits in 0..256_u32 {
+    fn a_server_that_is_protected_after_a_killed_run_keeps_its_approval() {
+        let snapshot = with(|server| {
+            disconnected(server);
+            server.tags.insert("drover:protected".to_owned(), String::new());
+        });
+        check(Action::Disconnect, &snapshot, Refused(Reason::Protected));
+    }
+
+    #[test]
+    fn the_absence_of_an_arn_or_a_name_is_not_a_deletion() {
+        let arn = "arn:aws:drs:eu-west-1:999999999999:source-server/s-00000000000000001";
+        let by_arn = Target { source_server: arn.to_owned().try_into().ok(), ..Target::default() };
+        refuses(by_arn, &seen(vec![]), Reason::NotFound);
+        refuses(by_hostname("host1"), &seen(vec![]), Reason::NotFound);
+    }
+
+    /// Every combination of what decides about one server, against what must hold for each step by itself.
+    #[test]
+    fn no_step_is_taken_that_any_rule_forbids() {
+        for bits in 0..512_u32 {
             let bit = |at: u32| bits & (1 << at) != 0;
-            let snapshot = with(|server| {
-                server.state = if bit(0) { State::Disconnected } else { server.state.clone() };
-                server.direction = if bit(1) { Direction::Failback } else { Direction::Failover };
-                if bit(2) {
+            let [ended, failback, unapproved, protected, launched, no_delete, by_name, misnamed, in_job] =
+                [0, 1, 2, 3, 4, 5, 6, 7, 8].map(bit);
+            let mut snapshot = with(|server| {
+                server.state = if ended { State::Disconnected } else { server.state.clone() };
+                server.direction = if failback { Direction::Failback } else { Direction::Failover };
+                if unapproved {
                     server.tags.clear();
                 }
-                if bit(3) {
+                if protected {
                     server.tags.insert("drover:protected".to_owned(), String::new());
                 }
-                server.recovery_instance_id = bit(4).then(|| "i-00000001".to_owned());
+                server.recovery_instance_id = launched.then(|| "i-00000001".to_owned());
             });
-            let policy = Policy { allow_delete: bit(5), ..policy() };
-            let target = if bit(6) { by_id(1) } else { by_hostname(if bit(7) { "host1" } else { "host2" }) };
+            snapshot.servers_in_jobs.extend(in_job.then(|| Some(id(1))));
+            let policy = Policy { allow_delete: !no_delete, ..policy() };
+            let hostname = Target { hostname: "host2".to_owned().try_into().ok(), ..by_id(1) };
+            let target = if misnamed {
+                hostname
+            } else if by_name {
+                by_hostname("host1")
+            } else {
+                by_id(1)
+            };
+            let touchable = !unapproved && !protected && !misnamed;
+            let free = touchable && !failback && !launched && !in_job;
             for action in [Action::Disconnect, Action::Retire, Action::Delete] {
-                let (steps, verdict) = plan_one(action, target.clone(), &snapshot, &policy);
-                let refused = matches!(verdict, Verdict::Refused(_));
-                assert!(steps.is_empty() || !refused, "{steps:?} {verdict:?}");
-                let deletes = steps.contains(&Step::Delete);
-                assert!(!deletes || (bit(0) && bit(5) && action == Action::Delete && !bit(2)), "{bits:b} {action:?}");
-                let disconnects = steps.contains(&Step::Disconnect);
-                let free = !bit(1) && !bit(2) && !bit(3) && !bit(4);
-                assert!(!disconnects || (free && !bit(0) && action != Action::Delete), "{bits:b} {action:?}");
+                let planned = plan(&command(action, vec![target.clone()]), &snapshot, &policy).targets.remove(0);
+                let takes = |step: Step| planned.steps().contains(&step);
+                let disconnects =
+                    free && !ended && (action == Action::Disconnect || action == Action::Retire && !no_delete);
+                assert_eq!(takes(Step::Disconnect), disconnects, "{bits:b} {action:?}");
+                let deletes = free && ended && action == Action::Delete && !no_delete;
+                assert_eq!(takes(Step::Delete), deletes, "{bits:b} {action:?}");
+                let consumes = action == Action::Disconnect && touchable && (ended || free);
+                assert_eq!(takes(Step::ConsumeApproval), consumes, "{bits:b} {action:?}");
             }
         }
     }

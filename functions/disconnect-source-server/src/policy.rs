@@ -78,6 +78,10 @@ impl Policy {
         let value = |name: &str, default: &str| lookup(name).unwrap_or_else(|| default.to_owned());
         let approval = tag_key("APPROVAL_TAG", value("APPROVAL_TAG", "drover:approved"))?;
         let protection_tag = tag_key("PROTECTION_TAG", value("PROTECTION_TAG", "drover:protected"))?;
+        if protection_tag == "none" {
+            let expected = "a tag key; protection cannot be switched off";
+            return Err(BadVariable { name: "PROTECTION_TAG", found: protection_tag, expected });
+        }
         if approval == protection_tag {
             let expected = "another tag key than APPROVAL_TAG";
             return Err(BadVariable { name: "PROTECTION_TAG", found: protection_tag, expected });
@@ -179,6 +183,11 @@ mod tests {
             ("MAX_TARGETS", "101", "MAX_TARGETS is `101`, but must be a whole number from 1 to 100"),
             ("MAX_SHARE_PERCENT", "ten", "MAX_SHARE_PERCENT is `ten`, but must be a whole number from 1 to 100"),
             ("ALLOW_DELETE", "yes", "ALLOW_DELETE is `yes`, but must be `true` or `false`"),
+            (
+                "PROTECTION_TAG",
+                "none",
+                "PROTECTION_TAG is `none`, but must be a tag key; protection cannot be switched off",
+            ),
             (
                 "PROTECTION_TAG",
                 "drover:approved",

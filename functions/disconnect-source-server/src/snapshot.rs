@@ -13,8 +13,10 @@ pub struct Snapshot {
     pub account: Option<AccountSize>,
     /// The recovery instances of the servers that the targets turned out to be.
     pub recovery_instances: Vec<RecoveryInstance>,
-    /// The IDs of the servers that a job is working on.
-    pub servers_in_jobs: Vec<SourceServerId>,
+    /// The servers that unfinished jobs work on; `None` for one that AWS did not name.
+    pub servers_in_jobs: Vec<Option<SourceServerId>>,
+    /// How many recovery points each server has that is to be disconnected; one that is missing could not be counted.
+    pub recovery_points: BTreeMap<SourceServerId, usize>,
     /// Whether DRS was ever initialised here.
     pub initialised: bool,
 }
@@ -55,8 +57,8 @@ pub struct Server {
     pub recovery_instance_id: Option<String>,
     /// `tags`.
     pub tags: BTreeMap<String, String>,
-    /// The sum of `replicatedStorageBytes` over its disks.
-    pub replicated_bytes: i64,
+    /// The sum of `replicatedStorageBytes` over its disks, if AWS named any.
+    pub replicated_bytes: Option<i64>,
     /// `lifeCycle.elapsedReplicationDuration`, in hours, if AWS told it readably.
     pub replication_hours: Option<u64>,
 }
