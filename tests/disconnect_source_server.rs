@@ -34,6 +34,7 @@ async fn a_server_is_disconnected_and_its_approval_consumed() {
     assert_eq!(stage.changes(), DISCONNECTED_ONCE);
     let target = &answer.body["targets"][0];
     let evidence = json!({
+        "approvedFor": CHANGE,
         "stateBefore": "CONTINUOUS",
         "stateAfter": "DISCONNECTED",
         "recoveryPoints": 37,
@@ -245,7 +246,11 @@ async fn what_must_not_go_is_refused_by_name_and_left_alone() {
     refused(World::with([approved(ONE).tagged("drover:protected", "")]), "protected").await;
     refused(with(|server| server.replication_direction = "FAILBACK".to_owned()), "failback_direction").await;
     refused(with(|server| server.reversed_direction_source_server_arn = Some("arn".to_owned())), "reversed_pair").await;
-    refused(with(|server| server.staging_status = "EXTENDED".to_owned()), "extended").await;
+    for reply in [Reply::Ok, Reply::Conflict] {
+        let mut extended = with(|server| server.staging_status = "EXTENDED".to_owned());
+        extended.behaviour.disconnect_extended = reply;
+        refused(extended, "extended").await;
+    }
     refused(with(|server| server.staging_status = "EXTENSION_ERROR".to_owned()), "extension_error").await;
     refused(with(|server| server.data_replication_state = "RESURRECTED".to_owned()), "unknown_state").await;
     refused(World::with([]), "not_found").await;
@@ -262,9 +267,12 @@ fn recovery_instance(is_drill: bool) -> RecoveryInstance {
 #[tokio::test]
 async fn a_server_with_a_recovery_instance_or_a_job_is_left_alone() {
     for (is_drill, reason) in [(true, "drill_instance_present"), (false, "recovery_instance_present")] {
-        let mut world = World::with([approved(ONE)]);
-        world.here().recovery_instances.push(recovery_instance(is_drill));
-        refused(world, reason).await;
+        for reply in [Reply::Ok, Reply::Conflict] {
+            let mut world = World::with([approved(ONE)]);
+            world.behaviour.disconnect_with_recovery_instance = reply;
+            world.here().recovery_instances.push(recovery_instance(is_drill));
+            refused(world, reason).await;
+        }
     }
     for reply in [Reply::Ok, Reply::Conflict] {
         let mut world = World::with([approved(ONE)]);
@@ -416,6 +424,44 @@ async fn a_list_is_read_to_its_end() {
     assert_eq!(stage.deliver(&last).await.said(), "done disconnected");
     assert_eq!(stage.changes()[0], format!("DisconnectSourceServer {}", number(2500)));
     assert_eq!(stage.count("DescribeSourceServers"), 3 + 2);
+}
+
+#[tokio::test]
+async fn pages_of_any_size_hold_the_same() {
+    for page_size in [1, 2, 50] {
+        let mut world = World::with([approved(ONE), SourceServer::new(&number(2))]);
+        world.behaviour.page_size = page_size;
+        for at in 1..=3 {
+            let instance = json!({ "recoveryInstanceID": format!("i-{at:017}"), "sourceServerID": number(2) });
+            world.here().recovery_instances.push(serde_json::from_value(instance).unwrap());
+        }
+        let stage = Stage::with(world).await;
+        let answer = stage.disconnect().await;
+        assert_eq!(answer.said(), "done disconnected");
+        assert_eq!(answer.body["targets"][0]["evidence"]["recoveryPointsLost"], 37);
+        stage.changes();
+    }
+    let mut world = World::with([approved(ONE)]);
+    world.behaviour.page_size = 1;
+    world.here().recovery_instances.push(recovery_instance(true));
+    world
+        .here()
+        .recovery_instances
+        .push(RecoveryInstance { id: "i-00000000000000008".to_owned(), ..recovery_instance(false) });
+    refused(world, "recovery_instance_present").await;
+}
+
+#[tokio::test]
+async fn a_deletion_that_aws_does_not_allow_yet_is_tried_again() {
+    let mut world = World::with([approved(ONE)]);
+    world.behaviour.delete_before_cleanup = Reply::Conflict;
+    let stage = Stage::with(world).await;
+    stage.deliver(&request("retire", &[by_id(ONE)])).await;
+    let delete = request("delete", &[by_id(ONE)]);
+    assert_eq!(stage.deliver(&delete).await.said(), "retryable conflict -> Retryable");
+    stage.local.advance(TimeDelta::minutes(90));
+    assert_eq!(stage.deliver(&delete).await.said(), "done record_deleted");
+    assert_eq!(stage.changes().len(), 2);
 }
 
 #[tokio::test]

@@ -77,6 +77,28 @@ async fn a_fault_that_nothing_met_is_told_at_the_end() {
 }
 
 #[tokio::test]
+async fn tags_are_those_of_the_resource_that_the_whole_arn_names() {
+    let local = account().await;
+    let get = async |arn: &str, headers: &str| send(&local, &format!("GET /tags/{arn}"), headers, "").await.0;
+    assert_eq!(get(&format!("arn:aws:drs:us-east-1:111122223333:source-server/{ONE}"), SIGNED).await, 200);
+    assert_eq!(get(&format!("arn:aws:drs:us-east-1:999999999999:source-server/{ONE}"), SIGNED).await, 404);
+    assert_eq!(get(&format!("arn:aws:drs:eu-west-1:111122223333:source-server/{ONE}"), SIGNED).await, 404);
+    let elsewhere = SIGNED.replace("us-east-1", "eu-west-1");
+    assert_eq!(get(&format!("arn:aws:drs:eu-west-1:111122223333:source-server/{ONE}"), &elsewhere).await, 404);
+    assert_eq!(get(&format!("source-server/{ONE}"), SIGNED).await, 400);
+}
+
+#[tokio::test]
+async fn a_page_token_of_nonsense_is_refused() {
+    for token in ["made up", "from-18446744073709551615", "from-99999999999999999999"] {
+        let local = account().await;
+        let body = json!({ "nextToken": token }).to_string();
+        let (status, text) = send(&local, "POST /DescribeSourceServers", SIGNED, &body).await;
+        assert!(status == 400 || text.ends_with("{\"items\":[]}"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn the_region_is_that_of_the_signature() {
     let local = account().await;
     let elsewhere = SIGNED.replace("us-east-1", "eu-west-1");

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     drs::{self, Reply, Request},
     fault::{self, Fault, FaultKind},
-    world::{ApiError, World},
+    world::{ApiError, LateEffect, World},
 };
 
 /// How much later than its call a late effect lands.
@@ -60,7 +60,6 @@ struct State {
     world: World,
     /// The world as it was before its last change, for reads that lag behind.
     before: World,
-    late: Vec<(DateTime<Utc>, Request)>,
     journal: Vec<Entry>,
     /// Where the clock was tied to the machine's, if it runs by itself.
     running_since: Option<(DateTime<Utc>, Instant)>,
@@ -70,7 +69,7 @@ impl Cloud {
     /// An account whose clock stands still until it is advanced.
     #[must_use]
     pub fn new(world: World) -> Self {
-        let state = State { before: world.clone(), world, late: Vec::new(), journal: Vec::new(), running_since: None };
+        let state = State { before: world.clone(), world, journal: Vec::new(), running_since: None };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -167,18 +166,11 @@ impl Cloud {
     /// Meets a call: with a fault if one was ordered, plainly otherwise.
     pub(crate) fn meet(&self, request: &Request) -> Action {
         let mut state = self.state();
-        let fault = fault::take(&mut state.world.faults, request.operation);
+        let fault = fault::take(&mut state.world.faults, &request.operation);
         let (action, changed) = state.meet(request, fault);
-        let entry = Entry {
-            at: state.world.now,
-            operation: request.operation.to_owned(),
-            region: request.region.clone(),
-            subject: drs::subject(&request.input),
-            answer: describe(&action, fault),
-            changed,
-            unexpected: is_wrong(&action)
-                || (fault.is_some_and(FaultKind::is_of_lists) && drs::changes(request.operation)),
-        };
+        let unexpected = matches!(&action, Action::Answer(Err(error)) if error.code == "ValidationException");
+        let entry = Entry::of(request, state.world.now, describe(&action, fault));
+        let entry = Entry { changed, unexpected, ..entry };
         state.journal.push(entry);
         action
     }
@@ -194,25 +186,24 @@ impl Cloud {
     }
 }
 
+impl Entry {
+    fn of(request: &Request, at: DateTime<Utc>, answer: String) -> Self {
+        let (operation, region) = (request.operation.clone(), request.region.clone());
+        Self { at, operation, region, subject: drs::subject(&request.input), answer, changed: false, unexpected: false }
+    }
+}
+
 impl State {
     fn advance_to(&mut self, now: DateTime<Utc>) {
-        let (due, later) = std::mem::take(&mut self.late).into_iter().partition(|(at, _)| *at <= now);
-        self.late = later;
-        for (at, request) in due {
+        let (due, later) = std::mem::take(&mut self.world.late).into_iter().partition(|effect| effect.at <= now);
+        self.world.late = later;
+        for LateEffect { at, operation, region, input } in due {
             self.world.advance_to(at);
-            let (_, changed) = self.carry_out(&request);
-            if changed {
-                let at = self.world.now;
-                let subject = drs::subject(&request.input);
-                self.journal.push(Entry {
-                    at,
-                    operation: request.operation.to_owned(),
-                    region: request.region,
-                    subject,
-                    answer: "took effect late".to_owned(),
-                    changed,
-                    unexpected: false,
-                });
+            let request = Request { operation, region, input };
+            if self.carry_out(&request).1 {
+                let entry =
+                    Entry { changed: true, ..Entry::of(&request, self.world.now, "took effect late".to_owned()) };
+                self.journal.push(entry);
             }
         }
         self.world.advance_to(now);
@@ -236,7 +227,8 @@ impl State {
             Some(FaultKind::ResetAfter) => (Action::Reset, self.carry_out(request).1),
             Some(FaultKind::HangAfter) => (Action::Hang, self.carry_out(request).1),
             Some(FaultKind::LateEffect) => {
-                self.late.push((self.world.now + LATE, request.clone()));
+                let Request { operation, region, input } = request.clone();
+                self.world.late.push(LateEffect { at: self.world.now + LATE, operation, region, input });
                 (Action::Reset, false)
             }
             Some(FaultKind::Truncated) => {
@@ -250,7 +242,7 @@ impl State {
 
     /// Answers a call, and tells whether the world is another one afterwards.
     fn carry_out(&mut self, request: &Request) -> (Reply, bool) {
-        let before = drs::changes(request.operation).then(|| self.world.clone());
+        let before = drs::changes(&request.operation).then(|| self.world.clone());
         let reply = drs::answer(&mut self.world, request);
         let changed = before.as_ref().is_some_and(|before| *before != self.world);
         if let (true, Some(before)) = (changed, before) {
@@ -269,11 +261,6 @@ impl State {
             (status, with_token)
         })
     }
-}
-
-/// A call that AWS refuses as malformed: the caller's mistake.
-fn is_wrong(action: &Action) -> bool {
-    matches!(action, Action::Answer(Err(error)) if error.code == "ValidationException")
 }
 
 fn describe(action: &Action, fault: Option<FaultKind>) -> String {

@@ -14,7 +14,7 @@ use crate::world::{ApiError, Behaviour, Drs, Job, RecoveryInstance, SourceServer
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The API's name of the operation.
-    pub operation: &'static str,
+    pub operation: String,
     /// The Region that the signature names.
     pub region: String,
     /// The body, or what stands in for it in path and query.
@@ -64,6 +64,12 @@ pub fn route(method: &str, path: &str) -> Option<&'static str> {
     OPERATIONS.iter().map(|(operation, _)| *operation).find(|operation| *operation == name)
 }
 
+/// Whether there is such an operation.
+#[must_use]
+pub fn serves(operation: &str) -> bool {
+    OPERATIONS.iter().any(|(name, _)| *name == operation)
+}
+
 /// Whether an operation can change anything.
 #[must_use]
 pub fn changes(operation: &str) -> bool {
@@ -109,8 +115,11 @@ pub fn answer(world: &mut World, request: &Request) -> Reply {
         world.drs.entry(request.region.clone()).or_default();
         return Ok((204, None));
     }
+    if matches!(request.operation.as_str(), "TagResource" | "UntagResource" | "ListTagsForResource") {
+        return tags(world, request);
+    }
     let drs = world.drs.get_mut(&request.region).ok_or_else(ApiError::uninitialized)?;
-    match request.operation {
+    match request.operation.as_str() {
         operation if operation.ends_with("RecoveryInstance") || operation == "StopFailback" => {
             recovery_instances(drs, &context, request)
         }
@@ -118,7 +127,6 @@ pub fn answer(world: &mut World, request: &Request) -> Reply {
             recovery_instances(drs, &context, request)
         }
         "DescribeJobs" | "DescribeJobLogItems" | "DeleteJob" => jobs(drs, &context, request),
-        "TagResource" | "UntagResource" | "ListTagsForResource" => tags(drs, request),
         _ => source_servers(drs, &context, request),
     }
 }
@@ -232,7 +240,7 @@ fn input<T: DeserializeOwned>(input: &Value) -> Result<T, ApiError> {
 
 fn source_servers(drs: &mut Drs, context: &Context, request: &Request) -> Reply {
     let of_server = || input::<OfServer>(&request.input).map(|server| server.id);
-    match request.operation {
+    match request.operation.as_str() {
         "DescribeSourceServers" => describe_source_servers(drs, context, request),
         "DescribeRecoverySnapshots" => describe_recovery_snapshots(drs, context, request),
         "ListExtensibleSourceServers" => list_extensible(drs, context, request),
@@ -248,7 +256,9 @@ fn source_servers(drs: &mut Drs, context: &Context, request: &Request) -> Reply 
         "RetryDataReplication" => {
             drs.retry(&of_server()?, context.now).map(|server| (200, Some(server_json(server, context))))
         }
-        "DeleteSourceServer" => drs.delete(&of_server()?).map(|()| (204, Some(json!({})))),
+        "DeleteSourceServer" => {
+            drs.delete(&of_server()?, context.now, context.behaviour).map(|()| (204, Some(json!({}))))
+        }
         "StopReplication" => wrapped(drs.stop(&of_server()?)?, context),
         "StartReplication" => wrapped(drs.start(&of_server()?, context.now)?, context),
         other => Err(ApiError::internal(&format!("{other} is not served"))),
@@ -279,7 +289,8 @@ fn describe_source_servers(drs: &Drs, context: &Context, request: &Request) -> R
 fn describe_recovery_snapshots(drs: &mut Drs, context: &Context, request: &Request) -> Reply {
     let list: List<SnapshotFilters> = input(&request.input)?;
     let id = list.source_server_id.clone().ok_or_else(|| ApiError::validation("sourceServerID is required"))?;
-    let server = drs.source_server(&id)?;
+    // The model knows no error for a server that does not exist, so it has no points.
+    let Ok(server) = drs.source_server(&id) else { return page(Vec::new(), &list, context) };
     let filters = list.filters.as_ref();
     let mut items: Vec<(DateTime<Utc>, Value)> =
         (0..server.recovery_points).map(|at| recovery_point(server, at, context)).collect();
@@ -288,8 +299,10 @@ fn describe_recovery_snapshots(drs: &mut Drs, context: &Context, request: &Reque
             filters.from_date_time.is_none_or(|from| *at >= from) && filters.to_date_time.is_none_or(|to| *at <= to)
         })
     });
-    if list.order.as_deref() == Some("ASC") {
-        items.reverse();
+    match list.order.as_deref() {
+        Some("ASC") => items.reverse(),
+        Some("DESC") | None => {}
+        Some(other) => return Err(ApiError::validation(format!("order is `{other}`, not ASC or DESC"))),
     }
     page(items.into_iter().map(|(_, item)| item).collect(), &list, context)
 }
@@ -321,8 +334,7 @@ fn list_extensible(_: &Drs, context: &Context, request: &Request) -> Reply {
 
 fn extend(drs: &mut Drs, context: &Context, request: &Request) -> Reply {
     let extend: Extend = input(&request.input)?;
-    let id = format!("s-{:017}", drs.source_servers.len() + 1);
-    let mut server = SourceServer::new(&id);
+    let mut server = SourceServer::new(&drs.fresh_source_server_id());
     server.staging_status = "EXTENDED".to_owned();
     server.tags = extend.tags;
     let mut json = server_json(&server, context);
@@ -335,7 +347,7 @@ fn extend(drs: &mut Drs, context: &Context, request: &Request) -> Reply {
 
 fn recovery_instances(drs: &mut Drs, context: &Context, request: &Request) -> Reply {
     let of_instance = || input::<OfRecoveryInstance>(&request.input).map(|instance| instance.id);
-    match request.operation {
+    match request.operation.as_str() {
         "DescribeRecoveryInstances" => {
             let list: List<RecoveryInstanceFilters> = input(&request.input)?;
             let filters = list.filters.as_ref();
@@ -367,13 +379,17 @@ fn recovery_instances(drs: &mut Drs, context: &Context, request: &Request) -> Re
 /// The server from which an instance came gets a counterpart, and the two name each other.
 fn reverse(drs: &mut Drs, recovery_instance_id: &str, context: &Context) -> Reply {
     let source_server_id = drs.recovery_instance(recovery_instance_id)?.source_server_id.clone();
-    let arn = arn(context, "source-server", &format!("s-{:017}", drs.source_servers.len() + 1));
+    let mut counterpart = SourceServer::new(&drs.fresh_source_server_id());
+    counterpart.replication_direction = "FAILBACK".to_owned();
+    counterpart.reversed_direction_source_server_arn = Some(arn(context, "source-server", &source_server_id));
+    let arn = arn(context, "source-server", &counterpart.id);
     drs.source_server(&source_server_id)?.reversed_direction_source_server_arn = Some(arn.clone());
+    drs.source_servers.push(counterpart);
     Ok((200, Some(json!({ "reversedDirectionSourceServerArn": arn }))))
 }
 
 fn jobs(drs: &mut Drs, context: &Context, request: &Request) -> Reply {
-    match request.operation {
+    match request.operation.as_str() {
         "DescribeJobs" => {
             let list: List<JobFilters> = input(&request.input)?;
             let filters = list.filters.as_ref();
@@ -416,14 +432,27 @@ struct Tags {
     tag_keys: Vec<String>,
 }
 
-fn tags(drs: &mut Drs, request: &Request) -> Reply {
+/// Tags by ARN. In a Region without DRS, in another account, or of another service, there is no such resource.
+fn tags(world: &mut World, request: &Request) -> Reply {
     let wanted: Tags = input(&request.input)?;
-    let resource = wanted.resource_arn.rsplit(':').next().unwrap_or_default();
-    let (kind, id) = resource.split_once('/').ok_or_else(|| ApiError::validation("resourceArn is not an ARN"))?;
+    let parts: Vec<&str> = wanted.resource_arn.splitn(6, ':').collect();
+    let ["arn", "aws", "drs", region, account, resource] = parts.as_slice() else {
+        return Err(ApiError::validation("resourceArn is not the ARN of a DRS resource"));
+    };
+    let here = *region == request.region && *account == world.account;
+    let drs = world.drs.get_mut(&request.region).filter(|_| here);
+    let drs = drs.ok_or_else(|| ApiError::not_found(&wanted.resource_arn))?;
+    let (kind, id) = resource.split_once('/').ok_or_else(|| ApiError::validation("resourceArn names no resource"))?;
     let tags = drs.tags(kind, id)?;
-    match request.operation {
+    match request.operation.as_str() {
         "TagResource" => {
-            tags.extend(wanted.tags);
+            let mut more = tags.clone();
+            more.extend(wanted.tags);
+            if more.len() > 50 || more.iter().any(|(key, value)| key.is_empty() || key.len() > 256 || value.len() > 256)
+            {
+                return Err(ApiError::validation("at most 50 tags of at most 256 characters"));
+            }
+            *tags = more;
             Ok((200, None))
         }
         "UntagResource" => {
@@ -440,14 +469,14 @@ fn page<F>(items: Vec<Value>, list: &List<F>, context: &Context) -> Reply {
     if size == 0 {
         return Err(ApiError::validation("maxResults must be at least 1"));
     }
-    let start = match &list.next_token {
+    let start: usize = match &list.next_token {
         None => 0,
         Some(token) => token
             .strip_prefix("from-")
             .and_then(|from| from.parse().ok())
             .ok_or_else(|| ApiError::validation("nextToken is not one of ours"))?,
     };
-    let next = start + size;
+    let next = start.saturating_add(size);
     let token = (next < items.len()).then(|| format!("from-{next}"));
     let items: Vec<Value> = items.into_iter().skip(start).take(size).collect();
     let mut page = json!({ "items": items });
@@ -533,7 +562,7 @@ fn life_cycle_json(server: &SourceServer, context: &Context) -> Value {
         "addedToServiceDateTime": time(since),
         "firstByteDateTime": time(since),
         "elapsedReplicationDuration": format!("P{}DT{}H", hours / 24, hours % 24),
-        "lastSeenByServiceDateTime": time(context.now),
+        "lastSeenByServiceDateTime": time(server.agent_gone_at.map_or(context.now, |gone| gone.min(context.now))),
     })
 }
 

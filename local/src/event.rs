@@ -10,10 +10,10 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 pub fn fill(text: &str, now: DateTime<Utc>) -> Result<String, String> {
     let mut filled = String::new();
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once("{{") {
-        let (placeholder, after) = after.split_once("}}").ok_or("a `{{` has no `}}`")?;
+    while let Some((before, after)) = rest.split_once("{{now") {
+        let (placeholder, after) = after.split_once("}}").ok_or("a `{{now` has no `}}`")?;
         let hours = hours(placeholder)
-            .ok_or_else(|| format!("`{{{{{placeholder}}}}}` is not {{{{now+Nh}}}} or {{{{now-Nh}}}}"))?;
+            .ok_or_else(|| format!("`{{{{now{placeholder}}}}}` is not {{{{now+Nh}}}} or {{{{now-Nh}}}}"))?;
         filled.push_str(before);
         filled.push_str(&(now + TimeDelta::hours(hours)).to_rfc3339_opts(SecondsFormat::Secs, true));
         rest = after;
@@ -23,7 +23,7 @@ pub fn fill(text: &str, now: DateTime<Utc>) -> Result<String, String> {
 }
 
 fn hours(placeholder: &str) -> Option<i64> {
-    let offset = placeholder.strip_prefix("now")?.strip_suffix('h')?;
+    let offset = placeholder.strip_suffix('h')?;
     let hours: i64 = offset.parse().ok()?;
     (offset.starts_with(['+', '-']) && hours.abs() <= 8760).then_some(hours)
 }
@@ -44,12 +44,12 @@ mod tests {
 
     #[test]
     fn a_text_without_placeholders_stays_as_it_is() {
-        assert_eq!(fill(r#"{"a": {"b": {}}}"#, noon()).unwrap(), r#"{"a": {"b": {}}}"#);
+        assert_eq!(fill(r#"{"a": "{{x}}", "b": {}}"#, noon()).unwrap(), r#"{"a": "{{x}}", "b": {}}"#);
     }
 
     #[test]
     fn another_placeholder_is_told() {
-        assert_eq!(fill("{{tomorrow}}", noon()).unwrap_err(), "`{{tomorrow}}` is not {{now+Nh}} or {{now-Nh}}");
-        assert_eq!(fill("{{now", noon()).unwrap_err(), "a `{{` has no `}}`");
+        assert_eq!(fill("{{now+1d}}", noon()).unwrap_err(), "`{{now+1d}}` is not {{now+Nh}} or {{now-Nh}}");
+        assert_eq!(fill("{{now", noon()).unwrap_err(), "a `{{now` has no `}}`");
     }
 }

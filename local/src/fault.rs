@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::drs;
+
 /// One kind of trouble for some calls of one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -63,6 +65,22 @@ fn once() -> u32 {
 }
 
 impl Fault {
+    /// Checks an order as it came from a file or over the port.
+    ///
+    /// # Errors
+    ///
+    /// A sentence for an operation that nobody serves, a kind that does not fit it, or no calls at all.
+    pub fn check(&self) -> Result<(), String> {
+        let Self { operation, kind, times, .. } = self;
+        if !drs::serves(operation) {
+            return Err(format!("a fault is ordered for `{operation}`, which is not an operation that is served"));
+        }
+        if kind.is_of_lists() && drs::changes(operation) {
+            return Err(format!("{kind:?} can be ordered for lists only, and {operation} is none"));
+        }
+        if *times == 0 { Err(format!("a fault of {operation} is ordered for no call")) } else { Ok(()) }
+    }
+
     /// A fault for the next call of an operation.
     #[must_use]
     pub fn next(operation: &str, kind: FaultKind) -> Self {

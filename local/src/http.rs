@@ -9,10 +9,10 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited, combinators::BoxBody};
 use hyper::{
     Method, Request, Response, StatusCode,
-    body::{Body as _, Bytes, Frame, Incoming, SizeHint},
+    body::{Bytes, Frame, Incoming, SizeHint},
     header::{AUTHORIZATION, CONTENT_TYPE},
     service::service_fn,
 };
@@ -32,7 +32,7 @@ use crate::{
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
 
 /// The largest body that is read; Lambda's own limit for a synchronous payload.
-const MAX_BODY_BYTES: u64 = 6 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
 /// Serves everything on 127.0.0.1 until the runtime ends.
 ///
@@ -61,10 +61,13 @@ pub(crate) async fn serve(port: u16, cloud: Cloud, functions: Functions) -> io::
 
 async fn route(request: Request<Incoming>, cloud: &Cloud, functions: &Functions) -> io::Result<Response<Body>> {
     let (parts, body) = request.into_parts();
-    if body.size_hint().lower() > MAX_BODY_BYTES {
-        return Ok(error(413, "RequestEntityTooLargeException", "the body is larger than 6 MB"));
-    }
-    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let body = match Limited::new(body, MAX_BODY_BYTES).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(wrong) if wrong.is::<LengthLimitError>() => {
+            return Ok(error(413, "RequestEntityTooLargeException", "the body is larger than 6 MB"));
+        }
+        Err(broken) => return Err(io::Error::other(broken)),
+    };
     let path = parts.uri.path().to_owned();
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match segments.as_slice() {
@@ -73,6 +76,9 @@ async fn route(request: Request<Incoming>, cloud: &Cloud, functions: &Functions)
         }
         ["2015-03-31", "functions", function, "invocations"] if parts.method == Method::POST => {
             functions.invoke_api(function, &parts.headers, body).await
+        }
+        ["local", "logs", function] if parts.method == Method::GET => {
+            Ok(plain_json(200, &json!(functions.logs(function))))
         }
         ["local", control] => Ok(control_api(cloud, &parts.method, control, &body)),
         _ => service_api(cloud, &parts, &path, &body).await,
@@ -95,15 +101,24 @@ fn control_api(cloud: &Cloud, method: &Method, control: &str, body: &Bytes) -> R
                 _ => error(400, "ValidationException", "send {\"minutes\": N}, N from 0 to 525600"),
             }
         }
-        ("POST", "faults") => match serde_json::from_slice::<Fault>(body) {
+        ("POST", "faults") => match order(body) {
             Ok(fault) => {
                 cloud.inject(fault);
                 plain_json(200, &json!({}))
             }
-            Err(wrong) => error(400, "ValidationException", &wrong.to_string()),
+            Err(wrong) => error(400, "ValidationException", &wrong),
         },
-        _ => error(404, "UnknownOperationException", "GET world, GET journal, POST advance, POST faults"),
+        _ => error(
+            404,
+            "UnknownOperationException",
+            "GET world, GET journal, GET logs/FUNCTION, POST advance, POST faults",
+        ),
     }
+}
+
+fn order(body: &Bytes) -> Result<Fault, String> {
+    let fault: Fault = serde_json::from_slice(body).map_err(|wrong| wrong.to_string())?;
+    fault.check().map(|()| fault)
 }
 
 async fn service_api(
@@ -126,7 +141,7 @@ async fn service_api(
         ));
     };
     let request = match input(parts, path, body) {
-        Ok(input) => drs::Request { operation, region: scope.region, input },
+        Ok(input) => drs::Request { operation: operation.to_owned(), region: scope.region, input },
         Err(wrong) => {
             cloud.note_unexpected(operation, path, &wrong.message);
             return Ok(reply(Err(wrong)));
@@ -166,7 +181,11 @@ fn input(parts: &hyper::http::request::Parts, path: &str, body: &Bytes) -> Resul
         drs::put(&mut input, "resourceArn", json!(percent_decode(arn)));
     }
     let pairs = parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-    let keys: Vec<String> = pairs.map(|pair| percent_decode(pair.strip_prefix("tagKeys=").unwrap_or(pair))).collect();
+    let key = |pair: &str| match pair.strip_prefix("tagKeys=") {
+        Some(key) => Ok(percent_decode(key)),
+        None => Err(ApiError::validation(format!("`{pair}` is not a parameter of it"))),
+    };
+    let keys: Vec<String> = pairs.map(key).collect::<Result<_, _>>()?;
     if !keys.is_empty() {
         drs::put(&mut input, "tagKeys", json!(keys));
     }
@@ -187,8 +206,13 @@ fn reply(reply: drs::Reply) -> Response<Body> {
 }
 
 /// An error as AWS writes it for a REST-JSON service: the code in a header, a text in the body.
+///
+/// Throttling and internal errors have no `code` of their own beside it.
 pub(crate) fn error(status: u16, code: &str, message: &str) -> Response<Body> {
-    let body = json!({ "message": message, "code": code });
+    let body = match code {
+        "ThrottlingException" | "InternalServerException" => json!({ "message": message }),
+        _ => json!({ "message": message, "code": code }),
+    };
     let mut response = plain_json(status, &body);
     if let Ok(code) = code.parse() {
         response.headers_mut().insert("x-amzn-errortype", code);

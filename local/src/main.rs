@@ -10,16 +10,17 @@ use std::{
     process::ExitCode,
 };
 
-use anstream::{eprintln, println};
+use anstream::eprintln;
 use anyhow::{Context, Result, bail};
 use chrono::Utc;
 use clap::{Parser, Subcommand, ValueEnum};
 use hyper::body::Bytes;
 use local::{Binaries, Cloud, Ended, Local, World, event};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// A laptop-sized AWS that runs drover's functions: no account, no Docker, nothing leaves this machine.
 #[derive(Parser)]
-#[command(name = "local")]
+#[command(name = "local", version)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -96,16 +97,21 @@ async fn run(invoke: Invoke) -> Result<ExitCode> {
     let local = Local::start(Cloud::running(world), 0, binaries).await?;
     eprintln!("building and starting {} (the first time takes minutes, then seconds)", invoke.function);
     let ended = local.functions().invoke(&invoke.function, Bytes::from(payload.clone())).await;
-    let answered = matches!(ended, Ended::Answered(_));
-    if invoke.json {
-        print_json(&ended)?;
-    } else {
-        println!("{}", story::tell(&invoke.event, &payload, &local, &invoke.function, &ended));
+    if let Ended::NotBuilt(why) = &ended {
+        bail!("{why}");
     }
     if let Some(file) = &invoke.save_world {
         save_world(&local.world(), file)?;
     }
-    Ok(if answered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    print(&if invoke.json {
+        raw(&ended)
+    } else {
+        story::tell(&invoke.event, &payload, &local, &invoke.function, &ended)
+    })?;
+    for complaint in local.finish().err().into_iter().flatten() {
+        eprintln!("{}warning:{} {complaint}", story::WARN.render(), story::WARN.render_reset());
+    }
+    Ok(if matches!(ended, Ended::Answered(_)) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn wait(serve: Serve) -> Result<()> {
@@ -116,10 +122,25 @@ async fn wait(serve: Serve) -> Result<()> {
     let local = Local::start(Cloud::running(world), port, binaries)
         .await
         .with_context(|| format!("port {port} of 127.0.0.1 cannot be used; choose another with --port"))?;
-    println!("{}", story::welcome(&local, &names));
-    tokio::signal::ctrl_c().await?;
-    println!("\nstopped; nothing was kept");
-    Ok(())
+    print(&story::welcome(&local, &names))?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed?,
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+    print("\nstopped; nothing was kept")
+}
+
+/// Prints, in colour where that is wanted. Whoever closed the pipe has read enough.
+fn print(text: &str) -> Result<()> {
+    match writeln!(anstream::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("standard output cannot be written")
+        }
+        _ => Ok(()),
+    }
 }
 
 fn workspace() -> Result<Binaries> {
@@ -139,7 +160,7 @@ fn read_event(file: &Path) -> Result<String> {
 fn read_world(file: Option<&Path>) -> Result<World> {
     let Some(file) = file else { return Ok(World::default()) };
     let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    World::from_json(&text).with_context(|| format!("{} is not a world", file.display()))
+    World::from_json(&text).map_err(|wrong| anyhow::anyhow!("{} is not a world: {wrong}", file.display()))
 }
 
 fn save_world(world: &World, file: &Path) -> Result<()> {
@@ -148,12 +169,10 @@ fn save_world(world: &World, file: &Path) -> Result<()> {
 }
 
 /// The answer, or the error object, exactly as the function gave it.
-fn print_json(ended: &Ended) -> Result<()> {
-    let text = match ended {
+fn raw(ended: &Ended) -> String {
+    match ended {
         Ended::Answered(body) => String::from_utf8_lossy(body).into_owned(),
         Ended::Failed(error) => error.to_string(),
-        Ended::Unknown => "null".to_owned(),
-    };
-    writeln!(std::io::stdout(), "{text}")?;
-    Ok(())
+        Ended::Unknown | Ended::NotBuilt(_) => "null".to_owned(),
+    }
 }

@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     io,
     path::Path,
-    process::Stdio,
+    process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -22,9 +22,10 @@ use hyper::{
 };
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::{Child, ChildStderr, ChildStdout, Command},
     sync::{Notify, oneshot},
+    task::JoinHandle,
 };
 
 use crate::{
@@ -42,6 +43,8 @@ pub enum Ended {
     Failed(Value),
     /// No function has this name.
     Unknown,
+    /// The function's binary could not be made, for this reason.
+    NotBuilt(String),
 }
 
 /// All functions of the account.
@@ -63,14 +66,23 @@ struct Function {
     taken: BTreeMap<String, oneshot::Sender<Ended>>,
     /// How many pollers wait for an invocation now.
     polling: usize,
-    child: Option<Child>,
+    process: Option<Process>,
+    /// Held while a binary is built and started, so that it is started once.
+    starting: Arc<tokio::sync::Mutex<()>>,
     logs: Arc<Mutex<Vec<String>>>,
+}
+
+/// A process that was started here.
+struct Process {
+    /// Sent or dropped, it ends the process.
+    end: oneshot::Sender<()>,
+    /// Whether it has taken any invocation: if not, it fails to start.
+    served: bool,
 }
 
 struct Invocation {
     request_id: String,
     payload: Bytes,
-    deadline_ms: i64,
     reply: oneshot::Sender<Ended>,
 }
 
@@ -120,31 +132,27 @@ impl Functions {
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        environment.extend(world.functions.get(name).cloned().unwrap_or_default().environment);
-        environment
+        // What Lambda and this account set comes last: a deployment cannot point a function elsewhere.
+        let mut own = world.functions.get(name).cloned().unwrap_or_default().environment;
+        own.append(&mut environment);
+        own
     }
 
     /// Invokes a function and waits for its end.
     pub async fn invoke(&self, name: &str, payload: Bytes) -> Ended {
-        let seconds = self.0.cloud.world().functions.get(name).cloned().unwrap_or_default().timeout_seconds;
-        if let Err(ended) = self.ensure_running(name).await {
-            return ended;
+        if !self.exists(name) {
+            return Ended::Unknown;
         }
-        let request_id = uuid::Uuid::new_v4().to_string();
         let (reply, ended) = oneshot::channel();
-        let deadline_ms = Utc::now().timestamp_millis() + i64::from(seconds) * 1000;
-        let invocation = Invocation { request_id: request_id.clone(), payload, deadline_ms, reply };
+        let request_id = uuid::Uuid::new_v4().to_string();
+        let invocation = Invocation { request_id: request_id.clone(), payload, reply };
         self.functions().entry(name.to_owned()).or_default().queue.push_back(invocation);
         self.0.wake.notify_waiters();
-        tokio::select! {
-            ended = ended => ended.unwrap_or_else(|_| exited(&request_id, "the runtime went away")),
-            how = self.exit(name) => exited(&request_id, &how),
-            () = tokio::time::sleep(Duration::from_secs(u64::from(seconds))) => {
-                self.stop(name);
-                let message = format!("{request_id} Task timed out after {seconds}.00 seconds");
-                Ended::Failed(json!({ "errorType": "Sandbox.Timedout", "errorMessage": message }))
-            }
+        if let Err(why) = self.ensure_running(name).await {
+            self.forget(name, &request_id);
+            return Ended::NotBuilt(why);
         }
+        ended.await.unwrap_or_else(|_| exited(&request_id, "the runtime went away"))
     }
 
     /// The Runtime API. The function's name is part of the path, so that one port serves all.
@@ -167,10 +175,11 @@ impl Functions {
     /// The Invoke API.
     pub(crate) async fn invoke_api(
         &self,
-        name: &str,
+        given: &str,
         headers: &HeaderMap,
         payload: Bytes,
     ) -> io::Result<Response<Body>> {
+        let name = &plain_name(given);
         let payload = if payload.is_empty() { Bytes::from_static(b"{}") } else { payload };
         if let Err(wrong) = serde_json::from_slice::<serde::de::IgnoredAny>(&payload) {
             let message = format!("Could not parse request body into json: {wrong}");
@@ -190,6 +199,7 @@ impl Functions {
         let lines = self.logs(name).len();
         let (failed, body) = match self.invoke(name, payload).await {
             Ended::Unknown => return self.not_found(name),
+            Ended::NotBuilt(why) => return lambda_error(502, "InvalidRuntimeException", &why),
             Ended::Answered(body) => (false, body),
             Ended::Failed(error) => (true, Bytes::from(error.to_string())),
         };
@@ -222,7 +232,7 @@ impl Functions {
     }
 
     fn exists(&self, name: &str) -> bool {
-        self.functions().contains_key(name) || self.0.binaries.have(name)
+        self.0.binaries.have(name) || self.is_running(name)
     }
 
     fn not_found(&self, name: &str) -> Response<Body> {
@@ -231,73 +241,103 @@ impl Functions {
         lambda_error(404, "ResourceNotFoundException", &message)
     }
 
-    async fn ensure_running(&self, name: &str) -> Result<(), Ended> {
+    /// Starts the function's binary, unless somebody serves the function already.
+    async fn ensure_running(&self, name: &str) -> Result<(), String> {
+        let starting = self.functions().get(name).map(|function| Arc::clone(&function.starting));
+        let _one_at_a_time = match &starting {
+            Some(starting) => Some(starting.lock().await),
+            None => None,
+        };
         if self.is_running(name) {
             return Ok(());
         }
-        if !self.exists(name) {
-            return Err(Ended::Unknown);
-        }
         let (binaries, wanted) = (self.0.binaries.clone(), name.to_owned());
         let found = tokio::task::spawn_blocking(move || binaries.find(&wanted)).await;
-        let failed = |why: String| Ended::Failed(json!({ "errorType": "Local.BuildFailed", "errorMessage": why }));
-        let binary = found.unwrap_or_else(|gone| Err(gone.to_string())).map_err(failed)?;
-        self.start(name, &binary).map_err(|error| {
-            let message = format!("{} could not be started: {error}", binary.display());
-            Ended::Failed(json!({ "errorType": "Runtime.InvalidEntrypoint", "errorMessage": message }))
-        })
+        let binary = found.map_err(|gone| gone.to_string())??;
+        self.start(name, &binary).map_err(|error| format!("{} could not be started: {error}", binary.display()))
     }
 
     fn is_running(&self, name: &str) -> bool {
-        let mut functions = self.functions();
-        let Some(function) = functions.get_mut(name) else { return false };
-        let alive = function.child.as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)));
-        alive || function.polling > 0 || !function.taken.is_empty()
+        let functions = self.functions();
+        let serves =
+            |function: &Function| function.process.is_some() || function.polling > 0 || !function.taken.is_empty();
+        functions.get(name).is_some_and(serves)
     }
 
     fn start(&self, name: &str, binary: &Path) -> io::Result<()> {
         let mut command = Command::new(binary);
         command.env_clear().envs(self.environment(name)).stdin(Stdio::null()).kill_on_drop(true);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let (end, ended) = oneshot::channel();
         let mut functions = self.functions();
         let function = functions.entry(name.to_owned()).or_default();
-        if let Some(stdout) = stdout {
-            tokio::spawn(collect(BufReader::new(stdout), Arc::clone(&function.logs)));
-        }
-        if let Some(stderr) = stderr {
-            tokio::spawn(collect(BufReader::new(stderr), Arc::clone(&function.logs)));
-        }
-        function.child = Some(child);
+        function.process = Some(Process { end, served: false });
+        let streams = tokio::spawn(collect(child.stdout.take(), child.stderr.take(), Arc::clone(&function.logs)));
+        tokio::spawn(self.clone().watch(name.to_owned(), child, ended, streams));
         Ok(())
     }
 
-    /// Waits until the function's process ends by itself, and tells how. Never returns for one that was not started here.
-    async fn exit(&self, name: &str) -> String {
-        let mut every = tokio::time::interval(Duration::from_millis(10));
-        loop {
-            every.tick().await;
-            let ended = {
-                let mut functions = self.functions();
-                let child = functions.get_mut(name).and_then(|function| function.child.as_mut());
-                child.and_then(|child| child.try_wait().ok().flatten())
-            };
-            if let Some(status) = ended {
-                // The last lines may still be on their way through the pipe.
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                let said = self.logs(name).pop().unwrap_or_default();
-                self.stop(name);
-                return format!("Runtime exited with error: {status}: {said}");
+    /// Waits for the end of a process, fails what it was working on, and starts another for what still waits.
+    async fn watch(self, name: String, mut child: Child, ended: oneshot::Receiver<()>, streams: JoinHandle<()>) {
+        let how = tokio::select! {
+            status = child.wait() => status.map_or_else(|error| error.to_string(), exit_status),
+            _ = ended => {
+                // The invocation for which the process is ended has its answer already.
+                let _ = child.kill().await;
+                "signal: killed".to_owned()
+            }
+        };
+        // Its last words come before the news of its end.
+        let _ = streams.await;
+        let waiting = self.bury(&name, &how);
+        if waiting {
+            Box::pin(self.revive(name)).await;
+        }
+    }
+
+    /// Fails the invocations of a process that has ended; tells whether others wait.
+    fn bury(&self, name: &str, how: &str) -> bool {
+        let mut functions = self.functions();
+        let Some(function) = functions.get_mut(name) else { return false };
+        let served = function.process.take().is_some_and(|process| process.served);
+        function.polling = 0;
+        for (request_id, reply) in std::mem::take(&mut function.taken) {
+            let _ = reply.send(exited(&request_id, &format!("Runtime exited with error: {how}")));
+        }
+        if !served && let Some(first) = function.queue.pop_front() {
+            let _ = first.reply.send(exited(&first.request_id, &format!("Runtime exited with error: {how}")));
+        }
+        !function.queue.is_empty()
+    }
+
+    async fn revive(&self, name: String) {
+        if let Err(why) = self.ensure_running(&name).await {
+            let waiting = self.functions().get_mut(&name).map(|function| std::mem::take(&mut function.queue));
+            for invocation in waiting.into_iter().flatten() {
+                let _ = invocation.reply.send(Ended::NotBuilt(why.clone()));
             }
         }
     }
 
-    /// Ends the function's process, and forgets what it was doing.
-    fn stop(&self, name: &str) {
+    fn forget(&self, name: &str, request_id: &str) {
         if let Some(function) = self.functions().get_mut(name) {
-            function.child = None;
-            function.taken.clear();
-            function.queue.clear();
+            function.queue.retain(|invocation| invocation.request_id != request_id);
+        }
+    }
+
+    /// Fails an invocation that was not answered in time, and ends the process that works on it.
+    async fn time_out(self, name: String, request_id: String, seconds: u32) {
+        tokio::time::sleep(Duration::from_secs(u64::from(seconds))).await;
+        let mut functions = self.functions();
+        let Some(function) = functions.get_mut(&name) else { return };
+        let Some(reply) = function.taken.remove(&request_id) else { return };
+        let message = format!("RequestId: {request_id} Error: Task timed out after {seconds}.00 seconds");
+        let _ = reply.send(Ended::Failed(json!({ "errorType": "Sandbox.Timedout", "errorMessage": message })));
+        if let Some(process) = function.process.take() {
+            // A new sender keeps the process counted as running until its end is seen.
+            let (end, _) = oneshot::channel();
+            function.process = Some(Process { end, served: true });
+            let _ = process.end.send(());
         }
     }
 
@@ -315,26 +355,35 @@ impl Functions {
         }
     }
 
+    /// Hands out the invocation that waits longest. Its time runs from now.
     fn take(&self, name: &str) -> Option<Response<Body>> {
         let world = self.0.cloud.world();
+        let timeout = world.functions.get(name).cloned().unwrap_or_default().timeout_seconds;
         let mut functions = self.functions();
         let function = functions.get_mut(name)?;
-        let Invocation { request_id, payload, deadline_ms, reply } = function.queue.pop_front()?;
-        let arn = format!("arn:aws:lambda:{}:{}:function:{name}", world.region, world.account);
-        let seconds = deadline_ms / 1000;
+        let Invocation { request_id, payload, reply } = function.queue.pop_front()?;
+        if let Some(process) = &mut function.process {
+            process.served = true;
+        }
+        let now = Utc::now().timestamp_millis();
         let random = uuid::Uuid::new_v4().simple().to_string();
-        let trace = format!("Root=1-{seconds:08x}-{};Parent={};Sampled=0", random.get(..24)?, random.get(..16)?);
-        let mut response = response(200, payload);
+        let (root, parent) = (random.get(..24).unwrap_or_default(), random.get(..16).unwrap_or_default());
         let headers = [
             ("lambda-runtime-aws-request-id", request_id.clone()),
-            ("lambda-runtime-deadline-ms", deadline_ms.to_string()),
-            ("lambda-runtime-invoked-function-arn", arn),
-            ("lambda-runtime-trace-id", trace),
+            ("lambda-runtime-deadline-ms", (now + i64::from(timeout) * 1000).to_string()),
+            (
+                "lambda-runtime-invoked-function-arn",
+                format!("arn:aws:lambda:{}:{}:function:{name}", world.region, world.account),
+            ),
+            ("lambda-runtime-trace-id", format!("Root=1-{:08x}-{root};Parent={parent};Sampled=0", now / 1000)),
             ("content-type", "application/json".to_owned()),
         ];
+        let mut response = response(200, payload);
         for (name, value) in headers {
-            response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?);
+            let value = HeaderValue::from_str(&value).ok();
+            response.headers_mut().extend(value.map(|value| (HeaderName::from_static(name), value)));
         }
+        tokio::spawn(self.clone().time_out(name.to_owned(), request_id.clone(), timeout));
         function.taken.insert(request_id, reply);
         Some(response)
     }
@@ -387,11 +436,44 @@ impl Drop for Polling<'_> {
     }
 }
 
-async fn collect(stream: impl AsyncBufReadExt + Unpin, logs: Arc<Mutex<Vec<String>>>) {
-    let mut lines = stream.lines();
+/// Gathers what a process prints, line by line, until it has closed both streams.
+async fn collect(stdout: Option<ChildStdout>, stderr: Option<ChildStderr>, logs: Arc<Mutex<Vec<String>>>) {
+    let both = (stdout.map(|stream| gather(stream, Arc::clone(&logs))), stderr.map(|stream| gather(stream, logs)));
+    let (stdout, stderr) = both;
+    tokio::join!(
+        async {
+            if let Some(stdout) = stdout {
+                stdout.await
+            }
+        },
+        async {
+            if let Some(stderr) = stderr {
+                stderr.await
+            }
+        }
+    );
+}
+
+async fn gather(stream: impl AsyncRead + Unpin, logs: Arc<Mutex<Vec<String>>>) {
+    let mut lines = BufReader::new(stream).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         logs.lock().unwrap_or_else(PoisonError::into_inner).push(line);
     }
+}
+
+/// The end of a process as Lambda words it.
+fn exit_status(status: ExitStatus) -> String {
+    match status.code() {
+        Some(code) => format!("exit status {code}"),
+        None => status.to_string(),
+    }
+}
+
+/// The name in what the Invoke API is given: a name, a name with a qualifier, or a function's ARN.
+fn plain_name(given: &str) -> String {
+    let given = percent_encoding::percent_decode_str(given).decode_utf8_lossy();
+    let name = given.split_once(":function:").map_or(&*given, |(_, name)| name);
+    name.split(':').next().unwrap_or(name).to_owned()
 }
 
 fn exited(request_id: &str, how: &str) -> Ended {
@@ -409,9 +491,11 @@ fn runtime_error(status: u16, kind: &str, message: &str) -> Response<Body> {
     plain_json(status, &json!({ "errorType": kind, "errorMessage": message }))
 }
 
+/// An error as Lambda writes it: the member of its text is `message` for a wrong request, `Message` otherwise.
 fn lambda_error(status: u16, code: &str, message: &str) -> Response<Body> {
+    let member = if status == 400 { "message" } else { "Message" };
     let mut response = http::error(status, code, message);
-    let body = plain_json(status, &json!({ "Type": "User", "Message": message, "message": message }));
-    *response.body_mut() = body.into_body();
+    *response.body_mut() = plain_json(status, &json!({ "Type": "User", member: message })).into_body();
+    response.headers_mut().remove("content-length");
     response
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Something that went wrong or must not be missed.
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
 const GOOD: Style = AnsiColor::Green.on_default().bold();
-const WARN: Style = AnsiColor::Yellow.on_default().bold();
+pub(crate) const WARN: Style = AnsiColor::Yellow.on_default().bold();
 const HEAD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
 
@@ -21,6 +21,7 @@ pub(crate) fn tell(file: &Path, payload: &str, local: &Local, function: &str, en
     let reports = reports(ended, &local.functions().logs(function));
     let mut story = Story::default();
     story.chapter("event", event_lines(file, payload));
+    story.chapter("account", vec![account_line(local)]);
     for report in &reports {
         story.chapter("seen", seen_lines(report));
         story.chapter("plan", plan_lines(report));
@@ -35,33 +36,33 @@ pub(crate) fn tell(file: &Path, payload: &str, local: &Local, function: &str, en
 
 /// What a person needs who wants to use the running account.
 pub(crate) fn welcome(local: &Local, functions: &[String]) -> String {
-    let mut text =
-        format!("{HEAD}serving{HEAD:#} DRS, the Lambda Runtime API and the Invoke API at {}\n", local.endpoint());
-    let address = local.endpoint().replace("http://", "");
+    let url = local.endpoint();
+    let port = url.rsplit(':').next().unwrap_or_default();
+    let mut text = format!("{HEAD}serving{HEAD:#} DRS, the Lambda Runtime API and the Invoke API at {url}\n");
     for function in functions {
-        let _ = write!(
-            text,
-            "\n{DIM}# invoke {function}: it is built and started when nothing polls under its name{DIM:#}\n\
-             cargo lambda invoke -A 127.0.0.1 -P {port} --data-file EVENT.json {function}\n\
-             aws lambda invoke --endpoint-url {url} --function-name {function} --cli-binary-format raw-in-base64-out \
-             --payload file://EVENT.json /dev/stdout\n\
-             \n{DIM}# or run it yourself, in a debugger for instance{DIM:#}\n",
-            port = address.rsplit(':').next().unwrap_or_default(),
-            url = local.endpoint(),
-        );
+        let _ = writeln!(text, "\n{DIM}# for {function}, run by yourself or called by an AWS client{DIM:#}");
         for (name, value) in local.functions().environment(function) {
             let _ = writeln!(text, "export {name}='{value}'");
         }
+        let _ = write!(
+            text,
+            "\n{DIM}# invoke it: it is built and started when nothing polls under its name{DIM:#}\n\
+             cargo lambda invoke -A 127.0.0.1 -P {port} --data-file EVENT.json {function}\n\
+             aws lambda invoke --function-name {function} --payload fileb://EVENT.json /dev/stdout\n\
+             {DIM}# or run it yourself, in a debugger for instance{DIM:#}\n\
+             cargo run --package {function}\n\
+             curl {url}/local/logs/{function}   {DIM}# what it printed, where it was started here{DIM:#}\n",
+        );
     }
     let _ = write!(
         text,
         "\n{DIM}# the account{DIM:#}\n\
-         curl {url}/local/world                              {DIM}# as it is now{DIM:#}\n\
-         curl {url}/local/journal                            {DIM}# every call so far{DIM:#}\n\
-         curl {url}/local/advance -d '{{\"minutes\": 90}}'       {DIM}# let time pass{DIM:#}\n\
+         aws drs describe-source-servers\n\
+         curl {url}/local/world     {DIM}# as it is now{DIM:#}\n\
+         curl {url}/local/journal   {DIM}# every call so far{DIM:#}\n\
+         curl {url}/local/advance -d '{{\"minutes\": 90}}'   {DIM}# let time pass{DIM:#}\n\
          curl {url}/local/faults -d '{{\"operation\": \"DisconnectSourceServer\", \"kind\": \"reset_after\"}}'\n\
          \nCtrl-C stops it.",
-        url = local.endpoint(),
     );
     text
 }
@@ -90,7 +91,7 @@ fn reports(ended: &Ended, logs: &[String]) -> Vec<Value> {
         Ended::Failed(error) => {
             serde_json::from_str(error["errorMessage"].as_str().unwrap_or_default()).unwrap_or(Value::Null)
         }
-        Ended::Unknown => Value::Null,
+        Ended::Unknown | Ended::NotBuilt(_) => Value::Null,
     };
     let several = answer.as_array().or_else(|| answer["reports"].as_array());
     if let Some(several) = several {
@@ -101,6 +102,12 @@ fn reports(ended: &Ended, logs: &[String]) -> Vec<Value> {
     }
     let lines = logs.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     lines.filter_map(|line| serde_json::from_str(line["fields"]["report"].as_str()?).ok()).collect()
+}
+
+fn account_line(local: &Local) -> String {
+    let mut world = local.world();
+    let servers = world.here().source_servers.len();
+    format!("{} in {}, emulated on this machine: {servers} source servers", world.account, world.region)
 }
 
 fn event_lines(file: &Path, payload: &str) -> Vec<String> {
@@ -128,16 +135,21 @@ fn seen_lines(report: &Value) -> Vec<String> {
     let targets = report["targets"].as_array().into_iter().flatten();
     let seen = targets.filter(|target| target["evidence"].is_object()).map(|target| {
         let evidence = &target["evidence"];
-        let mut line =
-            format!("{}  {:12}", text(&target["resource"]["sourceServerID"]), text(&evidence["stateBefore"]));
+        let id = text(&target["resource"]["sourceServerID"]);
+        let name = names(&target["target"]);
+        let found = if name.starts_with(&id) { name } else { format!("{name} is {id}") };
+        let mut line = format!("{found}: {}", text(&evidence["stateBefore"]));
         if let Some(bytes) = evidence["replicatedBytes"].as_f64() {
-            let _ = write!(line, "  {:.0} GiB", bytes / f64::from(1 << 30));
+            let _ = write!(line, ", {:.0} GiB", bytes / f64::from(1 << 30));
         }
-        if let Some(points) = evidence["recoveryPointsLost"].as_u64() {
+        if let Some(points) = evidence["recoveryPoints"].as_u64() {
             let _ = write!(line, ", {points} recovery points");
         }
-        if let Some(hours) = evidence["replicationHoursEnded"].as_u64() {
+        if let Some(hours) = evidence["replicationHours"].as_u64() {
             let _ = write!(line, ", replicating for {hours} h");
+        }
+        if let Some(request) = evidence["approvedFor"].as_str() {
+            let _ = write!(line, ", {GOOD}approved for {request}{GOOD:#}");
         }
         line
     });
@@ -188,7 +200,8 @@ fn report_lines(report: &Value) -> Vec<String> {
         })
         .collect();
     let style = style(&text(&report["outcome"]));
-    lines.push(format!("{style}{}{style:#}", text(&report["summary"])));
+    let reason = report["reason"].as_str().map(|reason| format!(" {DIM}({reason}){DIM:#}")).unwrap_or_default();
+    lines.push(format!("{style}{}{style:#}{reason}", text(&report["summary"])));
     lines
 }
 
@@ -199,6 +212,7 @@ fn answer_lines(ended: &Ended, local: &Local, function: &str, no_reports: bool) 
         }
         Ended::Answered(_) => vec!["Ok, with this report".to_owned()],
         Ended::Unknown => vec![format!("{BAD}no function has this name{BAD:#}")],
+        Ended::NotBuilt(why) => vec![format!("{BAD}{why}{BAD:#}")],
         Ended::Failed(error) => {
             let mut lines = vec![format!("{BAD}the function failed: {}{BAD:#}", text(&error["errorType"]))];
             if no_reports {

@@ -10,6 +10,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
 
+/// The states of a source server (`DataReplicationState`).
+const STATES: [&str; 10] = [
+    "STOPPED",
+    "INITIATING",
+    "INITIAL_SYNC",
+    "BACKLOG",
+    "CREATING_SNAPSHOT",
+    "CONTINUOUS",
+    "PAUSED",
+    "RESCAN",
+    "STALLED",
+    "DISCONNECTED",
+];
 /// Staging resources are removed within 90 minutes of a disconnect (`DisconnectSourceServer`).
 pub const STAGING_GONE: TimeDelta = TimeDelta::minutes(90);
 /// The agent is told to uninstall itself within about 10 minutes of a disconnect (`DisconnectSourceServer`).
@@ -45,6 +58,23 @@ pub struct World {
     /// DRS in each Region where it was initialised.
     #[serde(default)]
     pub drs: BTreeMap<String, Drs>,
+    /// Calls whose effect is still to come.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub late: Vec<LateEffect>,
+}
+
+/// A call that was never answered, and takes effect later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct LateEffect {
+    /// When it does.
+    pub at: DateTime<Utc>,
+    /// The API's name of the operation.
+    pub operation: String,
+    /// The Region that the signature named.
+    pub region: String,
+    /// The members of the call.
+    pub input: serde_json::Value,
 }
 
 /// How a function is deployed.
@@ -67,6 +97,11 @@ pub struct Behaviour {
     pub disconnect_extended: Reply,
     /// `DisconnectSourceServer` while a job works on the server.
     pub disconnect_during_job: Reply,
+    /// `DisconnectSourceServer` on a server with a recovery instance: the API reference forbids it, the console's guide
+    /// does not.
+    pub disconnect_with_recovery_instance: Reply,
+    /// `DeleteSourceServer` within the 90 minutes in which staging resources are removed.
+    pub delete_before_cleanup: Reply,
     /// How many items a page holds when the request does not say.
     pub page_size: usize,
 }
@@ -256,6 +291,8 @@ impl Default for Behaviour {
             second_disconnect: Reply::Conflict,
             disconnect_extended: Reply::Conflict,
             disconnect_during_job: Reply::Conflict,
+            disconnect_with_recovery_instance: Reply::Conflict,
+            delete_before_cleanup: Reply::Ok,
             page_size: 50,
         }
     }
@@ -273,9 +310,24 @@ impl World {
     ///
     /// # Errors
     ///
-    /// What serde stumbled over, with line and column.
-    pub fn from_json(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
+    /// A sentence: what serde stumbled over, with line and column, or a value that no account has.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        let world: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        world.check().map(|()| world)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.account.len() != 12 || !self.account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(format!("the account `{}` is not 12 digits", self.account));
+        }
+        if self.behaviour.page_size == 0 {
+            return Err("a page size of 0 has no pages".to_owned());
+        }
+        for (name, deployment) in &self.functions {
+            deployment.check().map_err(|wrong| format!("the function {name}: {wrong}"))?;
+        }
+        self.faults.iter().try_for_each(Fault::check)?;
+        self.drs.values().try_for_each(Drs::check)
     }
 
     /// An account in which DRS was never initialised.
@@ -289,6 +341,7 @@ impl World {
             functions: BTreeMap::new(),
             faults: Vec::new(),
             drs: BTreeMap::new(),
+            late: Vec::new(),
         }
     }
 
@@ -377,6 +430,19 @@ impl SourceServer {
     }
 }
 
+impl Deployment {
+    /// Lambda keeps its own variables to itself, and so do the endpoints of this account.
+    fn check(&self) -> Result<(), String> {
+        if !(1..=900).contains(&self.timeout_seconds) {
+            return Err(format!("a timeout of {} seconds is not one of Lambda's, 1 to 900", self.timeout_seconds));
+        }
+        match self.environment.keys().find(|name| name.starts_with("AWS_") || name.starts_with("_")) {
+            Some(name) => Err(format!("the variable {name} is reserved")),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Job {
     /// The status at a moment.
     #[must_use]
@@ -394,6 +460,25 @@ impl Job {
 }
 
 impl Drs {
+    fn check(&self) -> Result<(), String> {
+        let mut seen = std::collections::BTreeSet::new();
+        for server in &self.source_servers {
+            if !is_source_server_id(&server.id) {
+                return Err(format!("`{}` is not a sourceServerID: s- and 17 letters or digits", server.id));
+            }
+            if !seen.insert(&server.id) {
+                return Err(format!("{} is there twice", server.id));
+            }
+            if !STATES.contains(&server.data_replication_state.as_str()) {
+                return Err(format!(
+                    "{}: `{}` is not a dataReplicationState",
+                    server.id, server.data_replication_state
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// `DisconnectSourceServer`: ends replication, destroys the recovery points, and leaves the rest to time.
     ///
     /// # Errors
@@ -408,9 +493,8 @@ impl Drs {
         let in_job = self.jobs.iter().any(|job| job.is_running(now) && job.source_server_ids.iter().any(|of| of == id));
         let launched = self.recovery_instances.iter().any(|instance| instance.source_server_id == id);
         let server = self.source_server(id)?;
-        if launched || server.recovery_instance_id.is_some() {
-            return Err(ApiError::conflict(format!("{id} has a Recovery Instance")));
-        }
+        let launched = launched || server.recovery_instance_id.is_some();
+        refuse_if(launched, behaviour.disconnect_with_recovery_instance, || format!("{id} has a Recovery Instance"))?;
         refuse_if(server.is_disconnected(), behaviour.second_disconnect, || format!("{id} is disconnected"))?;
         refuse_if(in_job, behaviour.disconnect_during_job, || format!("{id} is in a running job"))?;
         let extended = server.staging_status != "NOT_EXTENDED";
@@ -429,10 +513,13 @@ impl Drs {
     /// # Errors
     ///
     /// ResourceNotFoundException, or ConflictException for a server that still replicates.
-    pub fn delete(&mut self, id: &str) -> Result<(), ApiError> {
-        if !self.source_server(id)?.is_disconnected() {
+    pub fn delete(&mut self, id: &str, now: DateTime<Utc>, behaviour: Behaviour) -> Result<(), ApiError> {
+        let server = self.source_server(id)?;
+        if !server.is_disconnected() {
             return Err(ApiError::conflict(format!("{id} must be disconnected first")));
         }
+        let cleaning = server.staging_gone_at.is_some_and(|gone| now < gone);
+        refuse_if(cleaning, behaviour.delete_before_cleanup, || format!("{id} still has staging resources"))?;
         self.source_servers.retain(|server| server.id != id);
         Ok(())
     }
@@ -470,9 +557,12 @@ impl Drs {
     ///
     /// # Errors
     ///
-    /// ResourceNotFoundException.
+    /// ResourceNotFoundException, or ValidationException for a server that is neither stalled, STOPPED nor DISCONNECTED.
     pub fn retry(&mut self, id: &str, now: DateTime<Utc>) -> Result<&SourceServer, ApiError> {
         let server = self.source_server(id)?;
+        if !matches!(server.data_replication_state.as_str(), "STALLED" | "STOPPED" | "DISCONNECTED") {
+            return Err(ApiError::validation(format!("{id} is {}", server.data_replication_state)));
+        }
         server.start(now);
         Ok(server)
     }
@@ -490,7 +580,7 @@ impl Drs {
             source_server_ids.push(known.source_server_id.clone());
         }
         self.jobs.push(Job {
-            id: format!("drsjob-{:017}", self.jobs.len() + 1),
+            id: fresh("drsjob-", self.jobs.iter().map(|job| job.id.as_str())),
             kind: "TERMINATE".to_owned(),
             initiated_by: "TERMINATE_RECOVERY_INSTANCES".to_owned(),
             created_at: now,
@@ -543,12 +633,21 @@ impl Drs {
         Ok(())
     }
 
+    /// An ID that no source server has.
+    #[must_use]
+    pub fn fresh_source_server_id(&self) -> String {
+        fresh("s-", self.source_servers.iter().map(|server| server.id.as_str()))
+    }
+
     /// The server with this ID.
     ///
     /// # Errors
     ///
-    /// ResourceNotFoundException.
+    /// ResourceNotFoundException, or ValidationException for what cannot be an ID.
     pub fn source_server(&mut self, id: &str) -> Result<&mut SourceServer, ApiError> {
+        if !is_source_server_id(id) {
+            return Err(ApiError::validation(format!("`{id}` is not a sourceServerID")));
+        }
         self.source_servers.iter_mut().find(|server| server.id == id).ok_or_else(|| ApiError::not_found(id))
     }
 
@@ -600,6 +699,17 @@ impl Drs {
             server.recovery_instance_id = server.recovery_instance_id.take().filter(|id| !ids.contains(id));
         }
     }
+}
+
+fn is_source_server_id(id: &str) -> bool {
+    id.strip_prefix("s-").is_some_and(|rest| rest.len() == 17 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+/// The first ID of a kind that is not taken.
+fn fresh<'a>(prefix: &str, taken: impl Iterator<Item = &'a str>) -> String {
+    let taken: std::collections::BTreeSet<&str> = taken.collect();
+    let ids = (1_u64..).map(|number| format!("{prefix}{number:017}"));
+    ids.into_iter().find(|id| !taken.contains(id.as_str())).unwrap_or_default()
 }
 
 fn refuse_if(condition: bool, reply: Reply, message: impl Fn() -> String) -> Result<(), ApiError> {
@@ -700,10 +810,56 @@ mod tests {
     #[test]
     fn only_a_disconnected_server_can_be_deleted() {
         let mut drs = drs();
-        assert_eq!(drs.delete(ID).unwrap_err().status, 409);
+        assert_eq!(drs.delete(ID, noon(), Behaviour::default()).unwrap_err().status, 409);
         drs.disconnect(ID, noon(), Behaviour::default()).unwrap();
-        drs.delete(ID).unwrap();
-        assert_eq!(drs.delete(ID).unwrap_err().status, 404);
+        drs.delete(ID, noon(), Behaviour::default()).unwrap();
+        assert_eq!(drs.delete(ID, noon(), Behaviour::default()).unwrap_err().status, 404);
+    }
+
+    #[test]
+    fn a_deletion_before_the_cleanup_is_a_switch() {
+        for (reply, ok) in [(Reply::Ok, true), (Reply::Conflict, false)] {
+            let mut drs = drs();
+            let behaviour = Behaviour { delete_before_cleanup: reply, ..Behaviour::default() };
+            drs.disconnect(ID, noon(), behaviour).unwrap();
+            assert_eq!(drs.delete(ID, noon() + TimeDelta::minutes(89), behaviour).is_ok(), ok);
+            assert_eq!(drs.delete(ID, noon() + STAGING_GONE, behaviour).is_ok(), !ok);
+        }
+    }
+
+    #[test]
+    fn a_world_that_cannot_be_is_told_in_a_sentence() {
+        let world = |drs: &str, more: &str| {
+            format!(
+                r#"{{"account": "111122223333", "region": "us-east-1", "drs": {{"us-east-1": {{"sourceServers": [{drs}]}}}}{more}}}"#
+            )
+        };
+        let one = format!(r#"{{"sourceServerID": "{ID}"}}"#);
+        World::from_json(&world(&one, "")).unwrap();
+        let cases = [
+            (world(r#"{"sourceServerID": "banana"}"#, ""), "`banana` is not a sourceServerID"),
+            (world(&format!("{one}, {one}"), ""), "is there twice"),
+            (
+                world(&one.replace('}', r#", "dataReplicationState": "Continuous"}"#), ""),
+                "is not a dataReplicationState",
+            ),
+            (world("", r#", "behaviour": {"pageSize": 0}"#), "page size"),
+            (world("", r#", "functions": {"f": {"timeoutSeconds": 0}}"#), "a timeout of 0 seconds"),
+            (
+                world("", r#", "functions": {"f": {"environment": {"AWS_ENDPOINT_URL_DRS": "x"}}}"#),
+                "AWS_ENDPOINT_URL_DRS is reserved",
+            ),
+            (world("", r#", "faults": [{"operation": "Disconect", "kind": "throttle"}]"#), "`Disconect`"),
+            (
+                world("", r#", "faults": [{"operation": "DescribeJobs", "kind": "throttle", "times": 0}]"#),
+                "for no call",
+            ),
+            (world("", r#", "faults": [{"operation": "DeleteJob", "kind": "stale_read"}]"#), "for lists only"),
+        ];
+        for (text, part) in cases {
+            let wrong = World::from_json(&text).unwrap_err();
+            assert!(wrong.contains(part), "`{wrong}` does not say `{part}`");
+        }
     }
 
     #[test]

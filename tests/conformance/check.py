@@ -24,7 +24,7 @@ from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
 # What any operation may answer, whatever its model says: the signature and IAM stand before the service.
-OF_EVERY_OPERATION = {"AccessDeniedException", "ExpiredTokenException", "MissingAuthenticationTokenException", "ValidationException"}
+OF_EVERY_OPERATION = {"AccessDeniedException", "ExpiredTokenException", "MissingAuthenticationTokenException", "ValidationException", "503"}
 
 ONE, TWO, LAUNCHED, EXTENDABLE = (f"s-{number:017}" for number in range(1, 5))
 INSTANCE, KEPT_INSTANCE = "i-00000000000000001", "i-00000000000000002"
@@ -78,6 +78,7 @@ def after_call(http_response, parsed, model, **_) -> None:
         modelled = {shape.error_code or shape.name: shape for shape in model.error_shapes}
         check(code in modelled or code in OF_EVERY_OPERATION, f"{where}: {code} is not an error of it")
         if code in modelled:
+            walk(f"{where}: {code}", json.loads(http_response.content), modelled[code])
             status = modelled[code].metadata.get("error", {}).get("httpStatusCode")
             check(status == http_response.status_code, f"{where}: {code} has status {http_response.status_code}, the model says {status}")
         return
@@ -129,6 +130,7 @@ def check_drs(drs, endpoint: str) -> None:
     drs.untag_resource(resourceArn=arn, tagKeys=["a key", "b"])
     check(drs.list_tags_for_resource(resourceArn=arn)["tags"] == {"drover:approved": "CHG1"}, "only the named tags go")
     expect_error("ResourceNotFoundException", drs.list_tags_for_resource, resourceArn=arn[:-1] + "9")
+    expect_error("ResourceNotFoundException", drs.list_tags_for_resource, resourceArn=arn.replace("111122223333", "999999999999"))
 
     drs.stop_replication(sourceServerID=ONE)
     check(drs.start_replication(sourceServerID=ONE)["sourceServer"]["dataReplicationInfo"]["dataReplicationState"] == "INITIATING", "start initiates")
@@ -143,11 +145,15 @@ def check_drs(drs, endpoint: str) -> None:
     drs.disconnect_source_server(sourceServerID=ONE)
     drs.delete_source_server(sourceServerID=ONE)
     expect_error("ResourceNotFoundException", drs.delete_source_server, sourceServerID=ONE)
-    drs.create_extended_source_server(sourceServerArn=arn, tags={"a": "b"})
+    extended = drs.create_extended_source_server(sourceServerArn=arn, tags={"a": "b"})["sourceServer"]["sourceServerID"]
+    ids = [server["sourceServerID"] for server in drs.describe_source_servers()["items"]]
+    check(extended in ids and len(ids) == len(set(ids)), f"every server has an ID of its own: {ids}")
 
     expect_error("ConflictException", drs.disconnect_source_server, sourceServerID=LAUNCHED)
     drs.stop_failback(recoveryInstanceID=INSTANCE)
-    drs.reverse_replication(recoveryInstanceID=INSTANCE)
+    reversed_arn = drs.reverse_replication(recoveryInstanceID=INSTANCE)["reversedDirectionSourceServerArn"]
+    arns = [server["arn"] for server in drs.describe_source_servers()["items"]]
+    check(reversed_arn in arns, "a reversal makes a source server")
     expect_error("ConflictException", drs.delete_recovery_instance, recoveryInstanceID=KEPT_INSTANCE)
     drs.disconnect_recovery_instance(recoveryInstanceID=KEPT_INSTANCE)
     drs.delete_recovery_instance(recoveryInstanceID=KEPT_INSTANCE)
@@ -161,18 +167,25 @@ def check_drs(drs, endpoint: str) -> None:
     drs.disconnect_source_server(sourceServerID=LAUNCHED)
 
 
-def check_faults(drs, endpoint: str) -> None:
+def check_faults(drs, impatient, endpoint: str) -> None:
     faults = [("throttle", "ThrottlingException"), ("internal_error", "InternalServerException"), ("access_denied", "AccessDeniedException"), ("expired_token", "ExpiredTokenException")]
     for kind, code in faults:
         post(endpoint, "/local/faults", {"operation": "DisconnectSourceServer", "kind": kind})
         expect_error(code, drs.disconnect_source_server, sourceServerID=TWO)
-    for kind in ("reset_before", "reset_after", "truncated"):
-        post(endpoint, "/local/faults", {"operation": "RetryDataReplication", "kind": kind})
+    for kind in ("unavailable", "reset_before", "reset_after", "truncated", "late_effect", "hang_before", "hang_after"):
+        post(endpoint, "/local/faults", {"operation": "StopReplication", "kind": kind})
         try:
-            drs.retry_data_replication(sourceServerID=TWO)
+            impatient.stop_replication(sourceServerID=TWO)
             check(False, f"{kind} was to break the connection")
         except Exception as error:
-            check(not isinstance(error, ClientError), f"{kind}: {error}")
+            check(kind == "unavailable" or not isinstance(error, ClientError), f"{kind}: {error}")
+    post(endpoint, "/local/faults", {"operation": "DescribeSourceServers", "kind": "repeated_page_token", "times": 2})
+    token = drs.describe_source_servers(maxResults=1)["nextToken"]
+    check(drs.describe_source_servers(maxResults=1, nextToken=token)["nextToken"] == token, "a token is repeated to order")
+    before = drs.describe_source_servers(filters={"sourceServerIDs": [TWO]})["items"]
+    drs.tag_resource(resourceArn=before[0]["arn"], tags={"new": ""})
+    post(endpoint, "/local/faults", {"operation": "DescribeSourceServers", "kind": "stale_read"})
+    check("new" not in drs.describe_source_servers(filters={"sourceServerIDs": [TWO]})["items"][0]["tags"], "a read lags to order")
 
 
 def check_lambda(functions) -> None:
@@ -254,9 +267,10 @@ def main() -> None:
             config = Config(retries={"max_attempts": 0}, read_timeout=300)
             session = boto3.session.Session()
             drs = session.client("drs", region_name="us-east-1", config=config, **arguments)
+            impatient = session.client("drs", region_name="us-east-1", config=Config(retries={"max_attempts": 0}, read_timeout=1), **arguments)
             elsewhere = session.client("drs", region_name="eu-west-1", config=config, **arguments)
             functions = session.client("lambda", region_name="us-east-1", config=config, **arguments)
-            for client in (drs, elsewhere, functions):
+            for client in (drs, impatient, elsewhere, functions):
                 client.meta.events.register("after-call.*.*", after_call)
             expect_error("UninitializedAccountException", elsewhere.describe_source_servers)
             elsewhere.initialize_service()
@@ -264,7 +278,7 @@ def main() -> None:
             check_lambda(functions)
             check_lambda_failure(functions, endpoint)
             check_drs(drs, endpoint)
-            check_faults(drs, endpoint)
+            check_faults(drs, impatient, endpoint)
         finally:
             served.terminate()
             served.wait()

@@ -99,7 +99,8 @@ pub fn report(
 ) -> Report {
     let targets = command.targets.iter().zip(courses).map(|(target, course)| {
         let saying = if mode == Mode::Plan { foretell(course) } else { conclude(course) };
-        let mut report = saying.about(json!(target), resource(course), evidence(course, &snapshot.recovery_points));
+        let mut report =
+            saying.about(json!(target), resource(course), evidence(course, &snapshot.recovery_points, policy));
         report.plan = course.first.steps().iter().map(|step| sentence_of(*step, course, policy)).collect();
         report.calls = course.attempts.iter().filter_map(|attempt| Some(attempt.made.as_ref()?.0.clone())).collect();
         report
@@ -154,12 +155,13 @@ fn resource(course: &Course) -> Value {
 /// What was seen before and after. Host names and addresses of AWS's answer stay out of it: reports are logged.
 ///
 /// A loss is told only where the last look shows that the replication has ended.
-fn evidence(course: &Course, points: &BTreeMap<SourceServerId, usize>) -> Value {
+fn evidence(course: &Course, points: &BTreeMap<SourceServerId, usize>, policy: &Policy) -> Value {
     let Some(server) = &course.first.server else { return Value::Null };
     let read = course.attempts.last().is_some_and(|last| last.unread.is_none());
     let points = points.get(&server.id);
     let ended = course.ended_replication();
     json!({
+        "approvedFor": server.tags.get(policy.approval_tag()),
         "stateBefore": state(Some(server)),
         "stateAfter": read.then(|| state(course.last.server.as_ref())),
         "recoveryPoints": points,

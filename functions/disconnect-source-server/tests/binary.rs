@@ -119,7 +119,43 @@ async fn a_bad_variable_stops_the_start_with_a_sentence() {
     let local = start(world(&[("MODE", "yolo")])).await;
     let error = failed(invoke(&local, &request()).await);
     assert_eq!(error["errorType"], "Runtime.ExitError");
-    let message = error["errorMessage"].as_str().unwrap();
-    assert!(message.contains("MODE is `yolo`, but must be `plan` or `enforce`"), "{message}");
+    assert!(error["errorMessage"].as_str().unwrap().ends_with("Error: Runtime exited with error: exit status 1"));
+    let logs = local.functions().logs(NAME).join("\n");
+    assert!(logs.contains("MODE is `yolo`, but must be `plan` or `enforce`"), "{logs}");
     assert_eq!(local.journal(), []);
+}
+
+#[tokio::test]
+async fn a_run_that_takes_too_long_is_ended_and_the_next_begins_anew() {
+    let mut world = world(&[("MODE", "enforce")]);
+    world.functions.get_mut(NAME).unwrap().timeout_seconds = 1;
+    let local = start(world).await;
+    local.inject(Fault::next("DescribeSourceServers", FaultKind::HangBefore));
+    let (hung, waiting) = (request(), request());
+    let (hung, waiting) = tokio::join!(invoke(&local, &hung), invoke(&local, &waiting));
+    let error = failed(hung);
+    assert_eq!(error["errorType"], "Sandbox.Timedout");
+    assert!(error["errorMessage"].as_str().unwrap().ends_with("Error: Task timed out after 1.00 seconds"));
+    // The other one waited its turn and was served by a new process; a deadline of a second leaves no time to begin.
+    assert_eq!(answered(waiting)["outcome"], "pending");
+}
+
+#[tokio::test]
+async fn a_process_is_started_once_for_all_that_wait_for_it() {
+    let local = start(world(&[("MODE", "enforce")])).await;
+    let request = request();
+    let answers = futures_util::future::join_all((0..8).map(|_| invoke(&local, &request))).await;
+    let outcomes: Vec<Value> = answers.into_iter().map(|answer| answered(answer)["outcome"].clone()).collect();
+    assert_eq!(outcomes[0], "done");
+    assert!(outcomes[1..].iter().all(|outcome| *outcome == "already_done"), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn at_the_lowest_level_the_log_still_holds_no_host_name() {
+    let mut world = world(&[("MODE", "enforce")]);
+    world.functions.get_mut(NAME).unwrap().environment.insert("AWS_LAMBDA_LOG_LEVEL".to_owned(), "TRACE".to_owned());
+    let local = start(world).await;
+    assert_eq!(answered(invoke(&local, &request()).await)["outcome"], "done");
+    let logs = local.functions().logs(NAME).join("\n");
+    assert!(!logs.contains("secret") && !logs.contains("10.20.30.40"), "{logs}");
 }
