@@ -1,4 +1,4 @@
-//! DRS on the wire: from a request to a change of the [`World`](crate::world::World), and back to the API's JSON.
+//! DRS on the wire: from a request to a change of the [`World`], and back to the API's JSON.
 //!
 //! Member names, statuses and error codes are those of the API's model; the official clients check them.
 
