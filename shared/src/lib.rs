@@ -1,17 +1,23 @@
 //! What every function of drover does alike, whatever AWS service it looks after.
 //!
 //! In reading order: [`envelope`] finds the requests inside an event, [`strict`] reads JSON without forgiveness,
-//! [`ids`] holds the words that must not be confused, [`fault`] says why a call to AWS failed,
-//! [`report`] is what a function answers, and [`start`] is what every `main` does first.
+//! [`request`] what all requests have in common, [`variables`] what all deployments do,
+//! [`ids`] holds the words that must not be confused, [`pages`] reads lists to their end, [`fault`] says why a call to AWS failed,
+//! [`report`] is what a function answers, [`desk`] takes what Lambda gives from one to the other, and [`start`] is what every `main` does first.
 //! Nothing here knows an AWS service or a function.
 
+pub mod desk;
 pub mod envelope;
 pub mod fault;
 pub mod ids;
+pub mod pages;
 pub mod report;
+pub mod request;
 pub mod start;
 pub mod strict;
+pub mod variables;
 
+pub use desk::Desk;
 pub use envelope::{Event, Inbound, Message, Rejection};
 pub use fault::{Fault, FaultKind};
 pub use ids::{AwsInstanceId, RequestId};

@@ -122,6 +122,14 @@ pub struct Call {
     pub answer: String,
 }
 
+impl Call {
+    /// A call and what went wrong with it, if anything did.
+    #[must_use]
+    pub fn new(operation: &'static str, requests: usize, fault: Option<&Fault>) -> Self {
+        Self { operation, requests, answer: fault.map_or_else(|| "ok".to_owned(), Fault::to_string) }
+    }
+}
+
 /// What became of one target.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]

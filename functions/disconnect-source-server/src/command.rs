@@ -5,12 +5,13 @@
 
 use std::fmt;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use shared::{
     AwsInstanceId, Event, Message, Mode, Rejection, RequestId,
     envelope::RejectionCode,
     ids::{InvalidId, has_form},
+    request::{Timestamp, check_count, check_expiry, check_version},
     strict::{self, Object},
 };
 
@@ -18,8 +19,6 @@ use shared::{
 pub const DETAIL_TYPE: &str = "Source Server Decommission Requested";
 /// The most targets that one request may name, whatever the deployment allows.
 pub const MAX_TARGETS_IN_CONTRACT: usize = 100;
-/// How far ahead `expiresAt` may be: a request that waits longer than a day is to be made again.
-pub const MAX_HOURS_TO_EXPIRY: i64 = 24;
 
 /// What is asked for, validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,7 +202,7 @@ fn parse_request(text: &str, now: DateTime<Utc>) -> Result<Command, Rejection> {
     check_version(text)?;
     let request: Request = strict::read(text)?;
     check_expiry(request.expires_at.0, now)?;
-    check_count(request.servers.len())?;
+    check_count("servers", request.servers.len(), MAX_TARGETS_IN_CONTRACT)?;
     let targets = request.servers.into_iter().enumerate().map(|(at, server)| target(at, server.0));
     Ok(Command {
         request_id: request.request_id,
@@ -211,47 +210,6 @@ fn parse_request(text: &str, now: DateTime<Utc>) -> Result<Command, Rejection> {
         targets: targets.collect::<Result<_, _>>()?,
         mode: if request.dry_run { Mode::Plan } else { Mode::Enforce },
     })
-}
-
-/// Looks at the version alone, so that a request of a later version is told so and not that its fields are unknown.
-fn check_version(text: &str) -> Result<(), Rejection> {
-    #[derive(Deserialize)]
-    struct Version {
-        version: Option<serde_json::Value>,
-    }
-    match strict::read::<Version>(text)?.version {
-        Some(version) if version == 1 => Ok(()),
-        Some(version) => {
-            let message = format!("version {version} is not known; this function reads version 1");
-            Err(Rejection::new(RejectionCode::UnsupportedVersion, message))
-        }
-        None => {
-            Err(Rejection::new(RejectionCode::MissingField, "missing field `version`; this function reads version 1"))
-        }
-    }
-}
-
-fn check_expiry(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Rejection> {
-    if expires_at <= now {
-        let message = format!("the request expired at {expires_at}; it is {now}");
-        return Err(Rejection::new(RejectionCode::Expired, message));
-    }
-    if expires_at > now + TimeDelta::hours(MAX_HOURS_TO_EXPIRY) {
-        let message = format!("expiresAt {expires_at} is more than {MAX_HOURS_TO_EXPIRY} hours ahead; it is {now}");
-        return Err(Rejection::new(RejectionCode::ExpiresTooLate, message));
-    }
-    Ok(())
-}
-
-fn check_count(servers: usize) -> Result<(), Rejection> {
-    if servers == 0 {
-        return Err(Rejection::new(RejectionCode::InvalidValue, "`servers` is empty"));
-    }
-    if servers > MAX_TARGETS_IN_CONTRACT {
-        let message = format!("{servers} servers in one request; at most {MAX_TARGETS_IN_CONTRACT} are read");
-        return Err(Rejection::new(RejectionCode::TooManyTargets, message));
-    }
-    Ok(())
 }
 
 fn target(at: usize, server: RequestedServer) -> Result<Target, Rejection> {
@@ -295,21 +253,6 @@ fn parse_instance_state_change(event: &Event) -> Result<Command, Rejection> {
         targets: vec![target],
         mode: Mode::Enforce,
     })
-}
-
-/// A point in time as RFC 3339 writes it, and in no other way.
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct Timestamp(DateTime<Utc>);
-
-impl TryFrom<String> for Timestamp {
-    type Error = InvalidId;
-
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        let expected = "a date and time such as 2026-11-22T00:00:00Z";
-        let parsed = DateTime::parse_from_rfc3339(&text).map_err(|_| InvalidId::new(&text, expected))?;
-        Ok(Self(parsed.to_utc()))
-    }
 }
 
 impl TryFrom<String> for SourceServerId {

@@ -11,7 +11,10 @@ use aws_sdk_drs::{
     },
 };
 use futures_util::{StreamExt, future::join, stream};
-use shared::{Call, Fault, FaultKind};
+use shared::{
+    Call, Fault, FaultKind,
+    pages::{Pages, merge},
+};
 
 use crate::{
     command::{Command, SourceServerId, Target},
@@ -109,7 +112,7 @@ pub async fn execute(drs: &Client, step: Step, server: &Server, approval_tag: &s
             ("DeleteSourceServer", answer.map(drop).map_err(|error| Fault::from_sdk(&error)))
         }
     };
-    (call(operation, 1, result.as_ref().err()), result)
+    (Call::new(operation, 1, result.as_ref().err()), result)
 }
 
 /// The narrowest filters that serve: by ID, by instance, or none where a name has no filter or a count is needed.
@@ -242,60 +245,6 @@ async fn count_recovery_points(drs: &Client, id: &SourceServerId) -> (Option<usi
     (Some(count), calls)
 }
 
-/// Adds calls to a list in which calls of the same operation with the same answer are one entry.
-fn merge(calls: &mut Vec<Call>, more: Vec<Call>) {
-    for call in more {
-        match calls.iter_mut().find(|known| known.operation == call.operation && known.answer == call.answer) {
-            Some(known) => known.requests += call.requests,
-            None => calls.push(call),
-        }
-    }
-}
-
-/// The reading of one list, page by page.
-///
-/// The SDK's paginator would end without a word if AWS repeated a page token; here that is a fault, since a list that
-/// was not read to its end must not be taken for the whole.
-struct Pages {
-    operation: &'static str,
-    read: usize,
-    tokens: BTreeSet<String>,
-}
-
-impl Pages {
-    fn of(operation: &'static str) -> Self {
-        Self { operation, read: 0, tokens: BTreeSet::new() }
-    }
-
-    fn turn<T, E: ProvideErrorMetadata>(
-        &mut self,
-        answer: Result<T, SdkError<E, aws_sdk_drs::config::http::HttpResponse>>,
-        calls: &mut Vec<Call>,
-        next_token: impl Fn(&T) -> Option<&str>,
-    ) -> Result<T, Fault> {
-        self.read += 1;
-        let page = answer.map_err(|error| self.fail(Fault::from_sdk(&error), calls))?;
-        let token = next_token(&page).filter(|token| !token.is_empty());
-        if token.is_some_and(|token| !self.tokens.insert(token.to_owned())) {
-            return Err(self.fail(Fault::of(FaultKind::BrokenPaging), calls));
-        }
-        Ok(page)
-    }
-
-    fn fail(&self, fault: Fault, calls: &mut Vec<Call>) -> Fault {
-        calls.push(call(self.operation, self.read, Some(&fault)));
-        fault
-    }
-
-    fn end(&self, calls: &mut Vec<Call>, answer: &str) {
-        calls.push(Call { operation: self.operation, requests: self.read.max(1), answer: answer.to_owned() });
-    }
-}
-
-fn call(operation: &'static str, requests: usize, fault: Option<&Fault>) -> Call {
-    Call { operation, requests, answer: fault.map_or_else(|| "ok".to_owned(), Fault::to_string) }
-}
-
 fn matched(command: &Command, servers: &[Server]) -> Vec<SourceServerId> {
     let ids = command.targets.iter().filter_map(|target| match plan::find(target, servers) {
         Found::One(server) => Some(server.id.clone()),
@@ -408,26 +357,11 @@ fn seconds_in(unit: char, in_time: bool) -> Option<u64> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use aws_sdk_drs::operation::describe_jobs::DescribeJobsError;
-
     use super::*;
 
     /// A server of which AWS tells the ID and nothing else.
     pub(crate) fn bare_server() -> Server {
         server(&types::SourceServer::builder().source_server_id("s-0123456789abcdef0").build()).unwrap()
-    }
-
-    #[test]
-    fn a_page_token_that_comes_again_is_a_fault_however_late() {
-        let mut pages = Pages::of("DescribeJobs");
-        let mut calls = Vec::new();
-        let mut turn = |token: &str| {
-            let answer = Ok::<_, SdkError<DescribeJobsError>>(token.to_owned());
-            pages.turn(answer, &mut calls, |token| Some(token.as_str())).map_err(|fault| fault.kind)
-        };
-        assert!(turn("a").is_ok() && turn("b").is_ok() && turn("").is_ok());
-        assert_eq!(turn("a"), Err(FaultKind::BrokenPaging));
-        assert_eq!((calls[0].operation, calls[0].requests), ("DescribeJobs", 4));
     }
 
     #[test]

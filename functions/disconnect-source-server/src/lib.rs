@@ -13,13 +13,8 @@ pub mod reason;
 pub mod report;
 pub mod snapshot;
 
-use aws_lambda_events::sqs::SqsBatchResponse;
 use futures_util::{StreamExt, stream};
-use lambda_runtime::tracing;
-use shared::{
-    Answer, Call, Failure, Inbound, Invocation, Message, Mode, Rejection, Report,
-    envelope::{self, Delivery},
-};
+use shared::{Answer, Call, Desk, Failure, Invocation, Message, Mode, Report};
 
 pub use crate::{command::Command, drs::Client, plan::plan, policy::Policy};
 use crate::{
@@ -30,7 +25,7 @@ use crate::{
 
 /// What every request of an invocation is worked on with.
 #[derive(Clone, Copy)]
-struct Desk<'a> {
+struct Work<'a> {
     invocation: Invocation,
     drs: &'a Client,
     policy: &'a Policy,
@@ -42,53 +37,13 @@ struct Desk<'a> {
 ///
 /// A [`Failure`] with all reports when Lambda is to deliver the event again or the deployment is to be repaired.
 pub async fn handle(payload: &str, invocation: Invocation, drs: &Client, policy: &Policy) -> Result<Answer, Failure> {
-    let desk = Desk { invocation, drs, policy };
-    match envelope::open(payload) {
-        Inbound::One(message) => Answer::one(desk.respond(message).await),
-        Inbound::Sns(messages) => {
-            let mut reports = Vec::new();
-            for message in messages {
-                reports.push(desk.respond(message).await);
-            }
-            Answer::many(reports)
-        }
-        Inbound::Sqs(deliveries) => desk.respond_to_batch(deliveries).await,
-    }
+    let work = Work { invocation, drs, policy };
+    let desk = Desk { mode: policy.mode, invocation, calls_of_a_look: drs::CALLS_OF_A_LOOK };
+    let carry_out = async |message: Message| Ok(work.carry_out(Command::parse(&message, invocation.now)?).await);
+    desk.answer(payload, carry_out).await
 }
 
-impl Desk<'_> {
-    async fn respond(self, message: Result<Message, Rejection>) -> Report {
-        let report = match message.and_then(|message| Command::parse(&message, self.invocation.now)) {
-            Ok(command) => self.carry_out(command).await,
-            Err(rejection) => Report::rejected(&rejection, self.policy.mode),
-        };
-        log(&report);
-        report
-    }
-
-    /// Asks for those records again that are not finished, or for which there is no time. A queue that keeps an order
-    /// stops at the first.
-    async fn respond_to_batch(self, deliveries: Vec<Delivery>) -> Result<Answer, Failure> {
-        let (mut answer, mut reports, mut stopped) = (SqsBatchResponse::default(), Vec::new(), false);
-        for delivery in deliveries {
-            let has_time = reports.is_empty() || self.invocation.calls_left() >= drs::CALLS_OF_A_LOOK;
-            if !stopped && has_time {
-                let report = self.respond(delivery.message).await;
-                let again = report.wants_redelivery();
-                reports.push(report);
-                if !again {
-                    continue;
-                }
-            }
-            stopped = stopped || delivery.fifo;
-            match delivery.message_id.filter(|id| !id.is_empty()) {
-                Some(id) => answer.add_failure(id),
-                None => return Err(Failure::of_batch(reports)),
-            }
-        }
-        Ok(Answer::Batch(answer))
-    }
-
+impl Work<'_> {
     async fn carry_out(self, command: Command) -> Report {
         let mut calls = Vec::new();
         let mut snapshot = match drs::observe(self.drs, &command, self.policy, &mut calls).await {
@@ -157,17 +112,5 @@ impl Desk<'_> {
             })
         });
         stream::iter(steps.collect::<Vec<_>>()).buffered(drs::CALLS_AT_ONCE).collect().await
-    }
-}
-
-/// The one wide line of a request. The report holds the names that the request gave and AWS's IDs, never AWS's names.
-fn log(report: &Report) {
-    let json = serde_json::to_string(report).unwrap_or_default();
-    let request_id = report.request_id.as_deref().unwrap_or("-");
-    match report.outcome.error_type() {
-        None => tracing::info!(requestID = request_id, outcome = ?report.outcome, report = json, "{}", report.summary),
-        Some(error_type) => {
-            tracing::error!(requestID = request_id, error_type, outcome = ?report.outcome, report = json, "{}", report.summary);
-        }
     }
 }

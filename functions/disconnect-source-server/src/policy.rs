@@ -1,8 +1,9 @@
 //! What the deployment allows, read from the environment once, at start.
 
-use std::fmt;
-
-use shared::Mode;
+use shared::{
+    Mode,
+    variables::{BadVariable, mode, tag_key, whole, yes_or_no},
+};
 
 /// What the deployment allows. The defaults are the strictest that still do something useful.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,22 +29,6 @@ pub enum Approval {
     Tag(String),
     /// Nowhere: whoever can send an event is trusted.
     NotRequired,
-}
-
-/// A variable that stops the function from starting.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name} is `{found}`, but must be {expected}")]
-pub struct BadVariable {
-    name: &'static str,
-    found: String,
-    expected: &'static str,
-}
-
-/// `main` prints its error with `{:?}`, and a person reads it.
-impl fmt::Debug for BadVariable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
 }
 
 impl Policy {
@@ -80,58 +65,20 @@ impl Policy {
         let protection_tag = tag_key("PROTECTION_TAG", value("PROTECTION_TAG", "drover:protected"))?;
         if protection_tag == "none" {
             let expected = "a tag key; protection cannot be switched off";
-            return Err(BadVariable { name: "PROTECTION_TAG", found: protection_tag, expected });
+            return Err(BadVariable::new("PROTECTION_TAG", protection_tag, expected));
         }
         if approval == protection_tag {
             let expected = "another tag key than APPROVAL_TAG";
-            return Err(BadVariable { name: "PROTECTION_TAG", found: protection_tag, expected });
+            return Err(BadVariable::new("PROTECTION_TAG", protection_tag, expected));
         }
         Ok(Self {
-            mode: mode(value("MODE", "plan"))?,
+            mode: mode("MODE", value("MODE", "plan"))?,
             approval: if approval == "none" { Approval::NotRequired } else { Approval::Tag(approval) },
             protection_tag,
-            max_targets: whole("MAX_TARGETS", value("MAX_TARGETS", "10"), "a whole number from 1 to 100")?,
-            max_share_percent: whole(
-                "MAX_SHARE_PERCENT",
-                value("MAX_SHARE_PERCENT", "10"),
-                "a whole number from 1 to 100",
-            )?,
+            max_targets: whole("MAX_TARGETS", value("MAX_TARGETS", "10"))?,
+            max_share_percent: whole("MAX_SHARE_PERCENT", value("MAX_SHARE_PERCENT", "10"))?,
             allow_delete: yes_or_no("ALLOW_DELETE", value("ALLOW_DELETE", "false"))?,
         })
-    }
-}
-
-fn mode(found: String) -> Result<Mode, BadVariable> {
-    match found.as_str() {
-        "plan" => Ok(Mode::Plan),
-        "enforce" => Ok(Mode::Enforce),
-        _ => Err(BadVariable { name: "MODE", found, expected: "`plan` or `enforce`" }),
-    }
-}
-
-fn tag_key(name: &'static str, found: String) -> Result<String, BadVariable> {
-    let fits = (1..=128).contains(&found.chars().count())
-        && found.trim() == found
-        && !found.to_lowercase().starts_with("aws:")
-        && !found.chars().any(char::is_control);
-    if fits {
-        return Ok(found);
-    }
-    Err(BadVariable { name, found, expected: "a tag key of 1 to 128 characters that does not start with `aws:`" })
-}
-
-fn whole(name: &'static str, found: String, expected: &'static str) -> Result<usize, BadVariable> {
-    match found.parse() {
-        Ok(number @ 1..=100) => Ok(number),
-        _ => Err(BadVariable { name, found, expected }),
-    }
-}
-
-fn yes_or_no(name: &'static str, found: String) -> Result<bool, BadVariable> {
-    match found.as_str() {
-        "true" => Ok(true),
-        "false" => Ok(false),
-        _ => Err(BadVariable { name, found, expected: "`true` or `false`" }),
     }
 }
 

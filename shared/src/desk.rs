@@ -1,0 +1,99 @@
+//! From what Lambda was given to what Lambda is answered: every message to its report, every report to its place.
+
+use aws_lambda_events::sqs::SqsBatchResponse;
+use lambda_runtime::tracing;
+
+use crate::{
+    envelope::{self, Delivery, Inbound, Message, Rejection},
+    report::{Answer, Failure, Mode, Report},
+    start::Invocation,
+};
+
+/// How the requests of a function are worked on.
+#[derive(Debug, Clone, Copy)]
+pub struct Desk {
+    /// What the deployment allows; a rejected input is reported under it.
+    pub mode: Mode,
+    /// How much time there is.
+    pub invocation: Invocation,
+    /// How many calls one after the other a look is at least: with less time than that, a record of a batch is left.
+    pub calls_of_a_look: usize,
+}
+
+impl Desk {
+    /// Answers one invocation; `carry_out` answers one request, or says why a message is none.
+    ///
+    /// # Errors
+    ///
+    /// A [`Failure`] with all reports when Lambda is to deliver the event again or the deployment is to be repaired.
+    pub async fn answer(
+        self,
+        payload: &str,
+        carry_out: impl AsyncFn(Message) -> Result<Report, Rejection>,
+    ) -> Result<Answer, Failure> {
+        match envelope::open(payload) {
+            Inbound::One(message) => Answer::one(self.respond(message, &carry_out).await),
+            Inbound::Sns(messages) => {
+                let mut reports = Vec::new();
+                for message in messages {
+                    reports.push(self.respond(message, &carry_out).await);
+                }
+                Answer::many(reports)
+            }
+            Inbound::Sqs(deliveries) => self.answer_batch(deliveries, &carry_out).await,
+        }
+    }
+
+    async fn respond(
+        self,
+        message: Result<Message, Rejection>,
+        carry_out: &impl AsyncFn(Message) -> Result<Report, Rejection>,
+    ) -> Report {
+        let carried_out = match message {
+            Ok(message) => carry_out(message).await,
+            Err(rejection) => Err(rejection),
+        };
+        let report = carried_out.unwrap_or_else(|rejection| Report::rejected(&rejection, self.mode));
+        log(&report);
+        report
+    }
+
+    /// Asks for those records again that are not finished, or for which there is no time. A queue that keeps an order
+    /// stops at the first.
+    async fn answer_batch(
+        self,
+        deliveries: Vec<Delivery>,
+        carry_out: &impl AsyncFn(Message) -> Result<Report, Rejection>,
+    ) -> Result<Answer, Failure> {
+        let (mut answer, mut reports, mut stopped) = (SqsBatchResponse::default(), Vec::new(), false);
+        for delivery in deliveries {
+            let has_time = reports.is_empty() || self.invocation.calls_left() >= self.calls_of_a_look;
+            if !stopped && has_time {
+                let report = self.respond(delivery.message, carry_out).await;
+                let again = report.wants_redelivery();
+                reports.push(report);
+                if !again {
+                    continue;
+                }
+            }
+            stopped = stopped || delivery.fifo;
+            match delivery.message_id.filter(|id| !id.is_empty()) {
+                Some(id) => answer.add_failure(id),
+                None => return Err(Failure::of_batch(reports)),
+            }
+        }
+        Ok(Answer::Batch(answer))
+    }
+}
+
+/// The one wide line of a request. The report holds the names that the request gave and AWS's IDs, never AWS's names.
+fn log(report: &Report) {
+    let json = serde_json::to_string(report).unwrap_or_default();
+    let request_id = report.request_id.as_deref().unwrap_or("-");
+    match report.outcome.error_type() {
+        None => tracing::info!(requestID = request_id, outcome = ?report.outcome, report = json, "{}", report.summary),
+        Some(error_type) => {
+            tracing::error!(requestID = request_id, error_type, outcome = ?report.outcome, report = json, "{}", report.summary);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What the requests of every function have in common: a version, an expiry, and a number of targets.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
+
+use crate::{
+    envelope::{Rejection, RejectionCode},
+    ids::InvalidId,
+    strict,
+};
+
+/// How far ahead `expiresAt` may be: a request that waits longer than a day is to be made again.
+pub const MAX_HOURS_TO_EXPIRY: i64 = 24;
+
+/// Looks at the version alone, so that a request of a later version is told so and not that its fields are unknown.
+///
+/// # Errors
+///
+/// [`RejectionCode::UnsupportedVersion`] or [`RejectionCode::MissingField`].
+pub fn check_version(text: &str) -> Result<(), Rejection> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: Option<serde_json::Value>,
+    }
+    match strict::read::<Version>(text)?.version {
+        Some(version) if version == 1 => Ok(()),
+        Some(version) => {
+            let message = format!("version {version} is not known; this function reads version 1");
+            Err(Rejection::new(RejectionCode::UnsupportedVersion, message))
+        }
+        None => {
+            Err(Rejection::new(RejectionCode::MissingField, "missing field `version`; this function reads version 1"))
+        }
+    }
+}
+
+/// Refuses a request that has gone stale, or that would not for too long.
+///
+/// # Errors
+///
+/// [`RejectionCode::Expired`] or [`RejectionCode::ExpiresTooLate`].
+pub fn check_expiry(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Rejection> {
+    if expires_at <= now {
+        let message = format!("the request expired at {expires_at}; it is {now}");
+        return Err(Rejection::new(RejectionCode::Expired, message));
+    }
+    if expires_at > now + TimeDelta::hours(MAX_HOURS_TO_EXPIRY) {
+        let message = format!("expiresAt {expires_at} is more than {MAX_HOURS_TO_EXPIRY} hours ahead; it is {now}");
+        return Err(Rejection::new(RejectionCode::ExpiresTooLate, message));
+    }
+    Ok(())
+}
+
+/// Refuses a request with no targets or too many; `field` is where they stand.
+///
+/// # Errors
+///
+/// [`RejectionCode::InvalidValue`] or [`RejectionCode::TooManyTargets`].
+pub fn check_count(field: &str, count: usize, most: usize) -> Result<(), Rejection> {
+    if count == 0 {
+        return Err(Rejection::new(RejectionCode::InvalidValue, format!("`{field}` is empty")));
+    }
+    if count > most {
+        let message = format!("{count} {field} in one request; at most {most} are read");
+        return Err(Rejection::new(RejectionCode::TooManyTargets, message));
+    }
+    Ok(())
+}
+
+/// A point in time as RFC 3339 writes it, and in no other way.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Timestamp(pub DateTime<Utc>);
+
+impl TryFrom<String> for Timestamp {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        let expected = "a date and time such as 2026-11-22T00:00:00Z";
+        let parsed = DateTime::parse_from_rfc3339(&text).map_err(|_| InvalidId::new(&text, expected))?;
+        Ok(Self(parsed.to_utc()))
+    }
+}
