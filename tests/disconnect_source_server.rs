@@ -11,7 +11,7 @@ use local::{
 use serde_json::{Value, json};
 use shared::Mode;
 
-use crate::stage::{Answer, CHANGE, ONE, Stage, approved, by_id, number, request, text};
+use crate::stage::{Answer, CHANGE, ONE, Stage, approved, by_id, killed_after, number, request, text};
 
 const DISCONNECTED_ONCE: [&str; 2] =
     ["DisconnectSourceServer s-00000000000000001", "UntagResource s-00000000000000001"];
@@ -146,7 +146,7 @@ async fn a_run_that_is_killed_at_any_point_is_finished_by_the_next() {
     let mut polls = 0;
     loop {
         let stage = Stage::new().await;
-        let answered = stage.disconnect_for(polls).await;
+        let answered = killed_after(polls, stage.disconnect()).await;
         let said = stage.disconnect().await.said();
         assert!(said == "done disconnected" || said == "already_done disconnected", "after {polls} polls: {said}");
         assert_eq!(stage.changes(), DISCONNECTED_ONCE, "after {polls} polls");

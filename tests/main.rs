@@ -7,7 +7,9 @@
     reason = "a test that meets the unexpected is to fail loudly"
 )]
 
+mod bootstrap_efs_replication;
 mod disconnect_source_server;
 mod local;
+mod local_efs;
 mod stage;
 mod tidy;

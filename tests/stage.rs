@@ -33,6 +33,17 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    pub(crate) fn of(answered: Result<shared::Answer, shared::Failure>) -> Self {
+        match answered {
+            Ok(answer) => Self { error_type: None, body: json!(answer) },
+            Err(failure) => {
+                let diagnostic = lambda_runtime::Diagnostic::from(failure);
+                let body = serde_json::from_str(&diagnostic.error_message).unwrap();
+                Self { error_type: Some(diagnostic.error_type), body }
+            }
+        }
+    }
+
     /// The outcome and reason of the first target, and the error type if the function failed.
     pub(crate) fn said(&self) -> String {
         let target = &self.body["targets"][0];
@@ -85,32 +96,12 @@ impl Stage {
     pub(crate) async fn deliver(&self, event: &Value) -> Answer {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(self.seconds_left);
         let invocation = Invocation { now: Utc::now(), deadline };
-        match handle(&event.to_string(), invocation, &self.drs, &self.policy).await {
-            Ok(answer) => Answer { error_type: None, body: json!(answer) },
-            Err(failure) => {
-                let diagnostic = lambda_runtime::Diagnostic::from(failure);
-                let body = serde_json::from_str(&diagnostic.error_message).unwrap();
-                Answer { error_type: Some(diagnostic.error_type), body }
-            }
-        }
+        Answer::of(handle(&event.to_string(), invocation, &self.drs, &self.policy).await)
     }
 
     /// Asks for the one server to be disconnected.
     pub(crate) async fn disconnect(&self) -> Answer {
         self.deliver(&request("disconnect", &[by_id(ONE)])).await
-    }
-
-    /// Asks for the same and kills the function after a number of polls; tells whether it had answered by then.
-    pub(crate) async fn disconnect_for(&self, mut polls: usize) -> bool {
-        let mut delivery = std::pin::pin!(self.disconnect());
-        let until_killed = std::future::poll_fn(move |context| {
-            if polls == 0 {
-                return Poll::Ready(false);
-            }
-            polls -= 1;
-            delivery.as_mut().poll(context).map(|_| true)
-        });
-        until_killed.await
     }
 
     pub(crate) fn next(self, operation: &str, kind: FaultKind, times: u32) -> Self {
@@ -128,6 +119,19 @@ impl Stage {
     pub(crate) fn count(&self, operation: &str) -> usize {
         self.local.journal().iter().filter(|entry| entry.operation == operation).count()
     }
+}
+
+/// Kills a delivery after a number of polls; tells whether it had been answered by then.
+pub(crate) async fn killed_after(mut polls: usize, delivery: impl Future<Output = Answer>) -> bool {
+    let mut delivery = std::pin::pin!(delivery);
+    let until_killed = std::future::poll_fn(move |context| {
+        if polls == 0 {
+            return Poll::Ready(false);
+        }
+        polls -= 1;
+        delivery.as_mut().poll(context).map(|_| true)
+    });
+    until_killed.await
 }
 
 /// The real client, with the SDK's own retries made quick and its time limits short.

@@ -9,8 +9,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::{
-    drs::{self, Reply, Request},
     fault::{self, Fault, FaultKind},
+    service::{self, Reply, Request, Service},
     world::{ApiError, LateEffect, World},
 };
 
@@ -166,7 +166,7 @@ impl Cloud {
     /// Meets a call: with a fault if one was ordered, plainly otherwise.
     pub(crate) fn meet(&self, request: &Request) -> Action {
         let mut state = self.state();
-        let fault = fault::take(&mut state.world.faults, &request.operation);
+        let fault = fault::take(&mut state.world.faults, request);
         let (action, changed) = state.meet(request, fault);
         let unexpected = matches!(&action, Action::Answer(Err(error)) if error.code == "ValidationException");
         let entry = Entry::of(request, state.world.now, describe(&action, fault));
@@ -189,7 +189,8 @@ impl Cloud {
 impl Entry {
     fn of(request: &Request, at: DateTime<Utc>, answer: String) -> Self {
         let (operation, region) = (request.operation.clone(), request.region.clone());
-        Self { at, operation, region, subject: drs::subject(&request.input), answer, changed: false, unexpected: false }
+        let subject = request.service.subject(&request.input);
+        Self { at, operation, region, subject, answer, changed: false, unexpected: false }
     }
 }
 
@@ -197,9 +198,9 @@ impl State {
     fn advance_to(&mut self, now: DateTime<Utc>) {
         let (due, later) = std::mem::take(&mut self.world.late).into_iter().partition(|effect| effect.at <= now);
         self.world.late = later;
-        for LateEffect { at, operation, region, input } in due {
+        for LateEffect { at, service, operation, region, input } in due {
             self.world.advance_to(at);
-            let request = Request { operation, region, input };
+            let request = Request { service, operation, region, input };
             if self.carry_out(&request).1 {
                 let entry =
                     Entry { changed: true, ..Entry::of(&request, self.world.now, "took effect late".to_owned()) };
@@ -210,15 +211,14 @@ impl State {
     }
 
     fn meet(&mut self, request: &Request, fault: Option<FaultKind>) -> (Action, bool) {
-        let error =
-            |status, code| (Action::Answer(Err(ApiError { status, code, message: "to order".to_owned() })), false);
+        let error = |status, code| (Action::Answer(Err(ApiError::new(status, code, "to order"))), false);
         match fault {
             None => {
                 let (reply, changed) = self.carry_out(request);
                 (Action::Answer(reply), changed)
             }
             Some(FaultKind::Throttle) => error(429, "ThrottlingException"),
-            Some(FaultKind::InternalError) => error(500, "InternalServerException"),
+            Some(FaultKind::InternalError) => error(500, request.service.internal_error()),
             Some(FaultKind::AccessDenied) => error(403, "AccessDeniedException"),
             Some(FaultKind::ExpiredToken) => error(403, "ExpiredTokenException"),
             Some(FaultKind::Unavailable) => (Action::Status(503), false),
@@ -227,23 +227,23 @@ impl State {
             Some(FaultKind::ResetAfter) => (Action::Reset, self.carry_out(request).1),
             Some(FaultKind::HangAfter) => (Action::Hang, self.carry_out(request).1),
             Some(FaultKind::LateEffect) => {
-                let Request { operation, region, input } = request.clone();
-                self.world.late.push(LateEffect { at: self.world.now + LATE, operation, region, input });
+                let Request { service, operation, region, input } = request.clone();
+                self.world.late.push(LateEffect { at: self.world.now + LATE, service, operation, region, input });
                 (Action::Reset, false)
             }
             Some(FaultKind::Truncated) => {
                 let (reply, changed) = self.carry_out(request);
                 (Action::Truncate(reply), changed)
             }
-            Some(FaultKind::StaleRead) => (Action::Answer(drs::answer(&mut self.before.clone(), request)), false),
+            Some(FaultKind::StaleRead) => (Action::Answer(Service::answer(&mut self.before.clone(), request)), false),
             Some(FaultKind::RepeatedPageToken) => (Action::Answer(self.repeat_token(request)), false),
         }
     }
 
     /// Answers a call, and tells whether the world is another one afterwards.
     fn carry_out(&mut self, request: &Request) -> (Reply, bool) {
-        let before = drs::changes(&request.operation).then(|| self.world.clone());
-        let reply = drs::answer(&mut self.world, request);
+        let before = request.service.changes(&request.operation).then(|| self.world.clone());
+        let reply = Service::answer(&mut self.world, request);
         let changed = before.as_ref().is_some_and(|before| *before != self.world);
         if let (true, Some(before)) = (changed, before) {
             self.before = before;
@@ -252,10 +252,11 @@ impl State {
     }
 
     fn repeat_token(&mut self, request: &Request) -> Reply {
-        let asked = request.input.get("nextToken").cloned().unwrap_or_else(|| json!("from-0"));
-        drs::answer(&mut self.world, request).map(|(status, body)| {
+        let (asked, next) = request.service.tokens(&request.operation);
+        let asked = request.input.get(asked).cloned().unwrap_or_else(|| json!("from-0"));
+        Service::answer(&mut self.world, request).map(|(status, body)| {
             let with_token = body.map(|mut body| {
-                drs::put(&mut body, "nextToken", asked);
+                service::put(&mut body, next, asked);
                 body
             });
             (status, with_token)
@@ -278,8 +279,11 @@ fn describe(action: &Action, fault: Option<FaultKind>) -> String {
     }
 }
 
+/// The members in which the lists of the services keep what they found.
+const LISTS: [&str; 5] = ["items", "FileSystems", "Replications", "MountTargets", "AccessPoints"];
+
 fn count(status: u16, body: Option<&Value>) -> String {
-    match body.and_then(|body| body.get("items")).and_then(Value::as_array) {
+    match body.and_then(|body| LISTS.iter().find_map(|list| body.get(list)?.as_array())) {
         Some(items) => format!("{status} {} found", items.len()),
         None => status.to_string(),
     }

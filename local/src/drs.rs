@@ -5,24 +5,13 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::world::{ApiError, Behaviour, Drs, Job, RecoveryInstance, SourceServer, World};
-
-/// A call to DRS, read from its HTTP request.
-#[derive(Debug, Clone)]
-pub struct Request {
-    /// The API's name of the operation.
-    pub operation: String,
-    /// The Region that the signature names.
-    pub region: String,
-    /// The body, or what stands in for it in path and query.
-    pub input: Value,
-}
-
-/// A plain answer: its status, and its body if the operation has one.
-pub type Reply = Result<(u16, Option<Value>), ApiError>;
+use crate::{
+    service::{self, Pair, Reply, Request, input, put},
+    world::{ApiError, Behaviour, Drs, Job, RecoveryInstance, SourceServer, World},
+};
 
 /// The operations whose path is their name, and whether they can change anything.
 const OPERATIONS: [(&str, bool); 23] = [
@@ -96,6 +85,21 @@ pub fn subject(input: &Value) -> String {
         }
         _ => "all".to_owned(),
     }
+}
+
+/// Adds to a call's members the ARN in the path and the keys in the query.
+pub(crate) fn bind(path: &str, query: &[Pair], input: &mut Value) -> Result<(), ApiError> {
+    if let Some(arn) = path.strip_prefix("/tags/") {
+        put(input, "resourceArn", json!(service::percent_decode(arn)));
+    }
+    if let Some((name, _)) = query.iter().find(|(name, _)| name != "tagKeys") {
+        return Err(ApiError::validation(format!("`{name}` is not a parameter of it")));
+    }
+    if !query.is_empty() {
+        let keys: Vec<&String> = query.iter().map(|(_, key)| key).collect();
+        put(input, "tagKeys", json!(keys));
+    }
+    Ok(())
 }
 
 /// Answers a call.
@@ -231,11 +235,6 @@ struct JobFilters {
 struct SnapshotFilters {
     from_date_time: Option<DateTime<Utc>>,
     to_date_time: Option<DateTime<Utc>>,
-}
-
-/// A member that the API's model does not have is answered like AWS answers a wrong one, so that nothing hides.
-fn input<T: DeserializeOwned>(input: &Value) -> Result<T, ApiError> {
-    serde_json::from_value(input.clone()).map_err(|error| ApiError::validation(error.to_string()))
 }
 
 fn source_servers(drs: &mut Drs, context: &Context, request: &Request) -> Reply {
@@ -463,34 +462,19 @@ fn tags(world: &mut World, request: &Request) -> Reply {
     }
 }
 
-/// One page of a list. A token is the number of the first item that it continues with.
+/// One page of a list.
 fn page<F>(items: Vec<Value>, list: &List<F>, context: &Context) -> Reply {
     let size = list.max_results.unwrap_or(context.behaviour.page_size);
     if size == 0 {
         return Err(ApiError::validation("maxResults must be at least 1"));
     }
-    let start: usize = match &list.next_token {
-        None => 0,
-        Some(token) => token
-            .strip_prefix("from-")
-            .and_then(|from| from.parse().ok())
-            .ok_or_else(|| ApiError::validation("nextToken is not one of ours"))?,
-    };
-    let next = start.saturating_add(size);
-    let token = (next < items.len()).then(|| format!("from-{next}"));
-    let items: Vec<Value> = items.into_iter().skip(start).take(size).collect();
+    let (items, token) = service::page(items, size, list.next_token.as_deref())
+        .ok_or_else(|| ApiError::validation("nextToken is not one of ours"))?;
     let mut page = json!({ "items": items });
     if let Some(token) = token {
         put(&mut page, "nextToken", json!(token));
     }
     Ok((200, Some(page)))
-}
-
-/// Gives an object a member; anything else stays as it is.
-pub(crate) fn put(json: &mut Value, member: &str, value: Value) {
-    if let Some(object) = json.as_object_mut() {
-        object.insert(member.to_owned(), value);
-    }
 }
 
 fn time(at: DateTime<Utc>) -> String {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::drs;
+use crate::service::{Request, Service};
 
 /// One kind of trouble for some calls of one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -10,6 +10,12 @@ use crate::drs;
 pub struct Fault {
     /// The API's name of the operation.
     pub operation: String,
+    /// Whose operation it is; without it, that of any service that has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<Service>,
+    /// In which Region; without it, in any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// What happens.
     pub kind: FaultKind,
     /// How many calls pass before it.
@@ -26,7 +32,7 @@ pub struct Fault {
 pub enum FaultKind {
     /// 429 ThrottlingException.
     Throttle,
-    /// 500 InternalServerException.
+    /// 500 InternalServerException, or what the service calls it.
     InternalError,
     /// 503 without a body, as a load balancer answers.
     Unavailable,
@@ -72,10 +78,11 @@ impl Fault {
     /// A sentence for an operation that nobody serves, a kind that does not fit it, or no calls at all.
     pub fn check(&self) -> Result<(), String> {
         let Self { operation, kind, times, .. } = self;
-        if !drs::serves(operation) {
+        let mut serving = Service::ALL.into_iter().filter(|service| self.service.is_none_or(|of| of == *service));
+        let Some(service) = serving.find(|service| service.serves(operation)) else {
             return Err(format!("a fault is ordered for `{operation}`, which is not an operation that is served"));
-        }
-        if kind.is_of_lists() && drs::changes(operation) {
+        };
+        if kind.is_of_lists() && service.changes(operation) {
             return Err(format!("{kind:?} can be ordered for lists only, and {operation} is none"));
         }
         if *times == 0 { Err(format!("a fault of {operation} is ordered for no call")) } else { Ok(()) }
@@ -84,19 +91,31 @@ impl Fault {
     /// A fault for the next call of an operation.
     #[must_use]
     pub fn next(operation: &str, kind: FaultKind) -> Self {
-        Self { operation: operation.to_owned(), kind, skip: 0, times: 1 }
+        Self { operation: operation.to_owned(), service: None, region: None, kind, skip: 0, times: 1 }
     }
 
     /// A fault for all calls of an operation that may come.
     #[must_use]
     pub fn every(operation: &str, kind: FaultKind) -> Self {
-        Self { operation: operation.to_owned(), kind, skip: 0, times: u32::MAX }
+        Self { times: u32::MAX, ..Self::next(operation, kind) }
+    }
+
+    /// The same fault in one Region only.
+    #[must_use]
+    pub fn in_region(self, region: &str) -> Self {
+        Self { region: Some(region.to_owned()), ..self }
+    }
+
+    fn is_for(&self, request: &Request) -> bool {
+        self.operation == request.operation
+            && self.service.is_none_or(|service| service == request.service)
+            && self.region.as_ref().is_none_or(|region| *region == request.region)
     }
 }
 
-/// Takes the fault that the next call of an operation meets, if there is one.
-pub(crate) fn take(faults: &mut Vec<Fault>, operation: &str) -> Option<FaultKind> {
-    let at = faults.iter().position(|fault| fault.operation == operation)?;
+/// Takes the fault that a call meets, if there is one.
+pub(crate) fn take(faults: &mut Vec<Fault>, request: &Request) -> Option<FaultKind> {
+    let at = faults.iter().position(|fault| fault.is_for(request))?;
     let fault = faults.get_mut(at)?;
     if fault.skip > 0 {
         fault.skip -= 1;
@@ -116,12 +135,29 @@ pub(crate) fn take(faults: &mut Vec<Fault>, operation: &str) -> Option<FaultKind
 mod tests {
     use super::*;
 
+    fn call(service: Service, operation: &str, region: &str) -> Request {
+        let (operation, region) = (operation.to_owned(), region.to_owned());
+        Request { service, operation, region, input: serde_json::json!({}) }
+    }
+
     #[test]
     fn a_fault_is_met_by_as_many_calls_as_were_ordered() {
         let mut faults = vec![Fault { skip: 1, times: 2, ..Fault::next("DescribeJobs", FaultKind::Throttle) }];
-        let met: Vec<bool> = (0..4).map(|_| take(&mut faults, "DescribeJobs").is_some()).collect();
+        let jobs = call(Service::Drs, "DescribeJobs", "us-east-1");
+        let met: Vec<bool> = (0..4).map(|_| take(&mut faults, &jobs).is_some()).collect();
         assert_eq!(met, [false, true, true, false]);
         assert_eq!(faults, []);
-        assert_eq!(take(&mut faults, "DescribeJobs"), None);
+        assert_eq!(take(&mut faults, &jobs), None);
+    }
+
+    #[test]
+    fn a_fault_of_one_service_and_region_spares_the_others() {
+        let fault = Fault::every("TagResource", FaultKind::Throttle).in_region("eu-west-1");
+        let mut faults = vec![Fault { service: Some(Service::Efs), ..fault }];
+        for (service, region, met) in
+            [(Service::Drs, "eu-west-1", false), (Service::Efs, "us-east-1", false), (Service::Efs, "eu-west-1", true)]
+        {
+            assert_eq!(take(&mut faults, &call(service, "TagResource", region)).is_some(), met, "{service:?} {region}");
+        }
     }
 }

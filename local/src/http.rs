@@ -22,9 +22,9 @@ use tokio::net::TcpListener;
 
 use crate::{
     cloud::{Action, Cloud},
-    drs,
     fault::Fault,
     runtime::Functions,
+    service::{self, Pair, Service},
     world::ApiError,
 };
 
@@ -132,7 +132,9 @@ async fn service_api(
         cloud.note_unexpected(method, path, "no signature");
         return Ok(error(403, "MissingAuthenticationTokenException", "the request has no AWS signature, version 4"));
     };
-    let Some(operation) = drs::route(method, path).filter(|_| scope.service == "drs") else {
+    let service = Service::signed(&scope.service);
+    let routed = service.and_then(|service| Some((service, service.route(method, path)?)));
+    let Some((service, operation)) = routed else {
         cloud.note_unexpected(method, path, &format!("not an operation of {}", scope.service));
         return Ok(error(
             404,
@@ -140,19 +142,19 @@ async fn service_api(
             &format!("{method} {path} of {} is not served", scope.service),
         ));
     };
-    let request = match input(parts, path, body) {
-        Ok(input) => drs::Request { operation: operation.to_owned(), region: scope.region, input },
+    let request = match input(service, operation, parts, path, body) {
+        Ok(input) => service::Request { service, operation: operation.to_owned(), region: scope.region, input },
         Err(wrong) => {
             cloud.note_unexpected(operation, path, &wrong.message);
-            return Ok(reply(Err(wrong)));
+            return Ok(reply(service, Err(wrong)));
         }
     };
     match cloud.meet(&request) {
-        Action::Answer(answer) => Ok(reply(answer)),
+        Action::Answer(answer) => Ok(reply(service, answer)),
         Action::Status(status) => Ok(response(status, Bytes::new())),
         Action::Reset => Err(io::ErrorKind::ConnectionReset.into()),
         Action::Hang => std::future::pending().await,
-        Action::Truncate(answer) => Ok(truncate(reply(answer)).await),
+        Action::Truncate(answer) => Ok(truncate(reply(service, answer)).await),
     }
 }
 
@@ -169,7 +171,13 @@ fn scope(parts: &hyper::http::request::Parts) -> Option<Scope> {
 }
 
 /// The members of a call: the body, and what the API's model binds to path and query.
-fn input(parts: &hyper::http::request::Parts, path: &str, body: &Bytes) -> Result<Value, ApiError> {
+fn input(
+    service: Service,
+    operation: &str,
+    parts: &hyper::http::request::Parts,
+    path: &str,
+    body: &Bytes,
+) -> Result<Value, ApiError> {
     let mut input = match body.is_empty() {
         true => json!({}),
         false => serde_json::from_slice(body).map_err(|error| ApiError::validation(error.to_string()))?,
@@ -177,43 +185,30 @@ fn input(parts: &hyper::http::request::Parts, path: &str, body: &Bytes) -> Resul
     if !input.is_object() {
         return Err(ApiError::validation("the body is not an object"));
     }
-    if let Some(arn) = path.strip_prefix("/tags/") {
-        drs::put(&mut input, "resourceArn", json!(percent_decode(arn)));
-    }
     let pairs = parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-    let key = |pair: &str| match pair.strip_prefix("tagKeys=") {
-        Some(key) => Ok(percent_decode(key)),
-        None => Err(ApiError::validation(format!("`{pair}` is not a parameter of it"))),
-    };
-    let keys: Vec<String> = pairs.map(key).collect::<Result<_, _>>()?;
-    if !keys.is_empty() {
-        drs::put(&mut input, "tagKeys", json!(keys));
-    }
+    let query: Vec<Pair> = pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (service::percent_decode(name), service::percent_decode(value)))
+        .collect();
+    service.bind(operation, path, &query, &mut input)?;
     Ok(input)
 }
 
-fn percent_decode(text: &str) -> String {
-    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
-}
-
-fn reply(reply: drs::Reply) -> Response<Body> {
+fn reply(service: Service, reply: service::Reply) -> Response<Body> {
     match reply {
         Ok((status, None)) => response(status, Bytes::new()),
         Ok((204, _)) => response(204, Bytes::new()),
         Ok((status, Some(body))) => plain_json(status, &body),
-        Err(wrong) => error(wrong.status, wrong.code, &wrong.message),
+        Err(wrong) => with_code(plain_json(wrong.status, &service.error_body(&wrong)), wrong.code),
     }
 }
 
-/// An error as AWS writes it for a REST-JSON service: the code in a header, a text in the body.
-///
-/// Throttling and internal errors have no `code` of their own beside it.
+/// An error outside the services, as AWS writes it for a REST-JSON service: the code in a header, a text in the body.
 pub(crate) fn error(status: u16, code: &str, message: &str) -> Response<Body> {
-    let body = match code {
-        "ThrottlingException" | "InternalServerException" => json!({ "message": message }),
-        _ => json!({ "message": message, "code": code }),
-    };
-    let mut response = plain_json(status, &body);
+    with_code(plain_json(status, &json!({ "message": message, "code": code })), code)
+}
+
+fn with_code(mut response: Response<Body>, code: &str) -> Response<Body> {
     if let Ok(code) = code.parse() {
         response.headers_mut().insert("x-amzn-errortype", code);
     }

@@ -1,9 +1,10 @@
-//! A laptop-sized AWS: Elastic Disaster Recovery, the Lambda Runtime API and the Invoke API in one process.
+//! A laptop-sized AWS: Elastic Disaster Recovery, Elastic File System, the Lambda Runtime API and the Invoke API in one
+//! process.
 //!
 //! It is written from the API references, shares no type with the functions that it runs, and is checked by AWS's own
-//! clients. In reading order: [`world`] is the account as plain data, [`drs`] puts it on the wire, [`fault`] is trouble
-//! to order, [`cloud`] is the running account with its clock and journal, [`runtime`] is Lambda. Everything listens on
-//! 127.0.0.1 alone.
+//! clients. In reading order: [`world`] is the account as plain data, and [`efs_world`] its file systems; [`drs`] and
+//! [`efs`] put them on the wire, [`service`] chooses between them; [`fault`] is trouble to order, [`cloud`] is the
+//! running account with its clock and journal, [`runtime`] is Lambda. Everything listens on 127.0.0.1 alone.
 //!
 //! It is strict: an unknown route or member, a missing signature and a fault that nothing met are errors, which
 //! [`cloud::Cloud::finish`] reports.
@@ -11,10 +12,13 @@
 pub mod binaries;
 pub mod cloud;
 pub mod drs;
+pub mod efs;
+pub mod efs_world;
 pub mod event;
 pub mod fault;
 mod http;
 pub mod runtime;
+pub mod service;
 pub mod world;
 
 use std::{collections::BTreeMap, fmt, io, net::SocketAddr, ops::Deref};
@@ -22,8 +26,10 @@ use std::{collections::BTreeMap, fmt, io, net::SocketAddr, ops::Deref};
 pub use crate::{
     binaries::Binaries,
     cloud::{Cloud, Entry},
+    efs_world::{AccessPoint, Efs, FileSystem, MountTarget, OrderedStatus, Refusal, Replication},
     fault::{Fault, FaultKind},
     runtime::{Ended, Functions},
+    service::Service,
     world::{SourceServer, World},
 };
 

@@ -12,7 +12,7 @@ use std::{
 
 use anstream::eprintln;
 use anyhow::{Context, Result, bail};
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use clap::{Parser, Subcommand, ValueEnum};
 use hyper::body::Bytes;
 use local::{Binaries, Cloud, Ended, Local, World, event};
@@ -43,6 +43,9 @@ struct Invoke {
     /// The account to begin with, a JSON file; without it, the one in local/worlds/default.json.
     #[arg(long, value_name = "FILE")]
     world: Option<PathBuf>,
+    /// Let this much time pass in the account before, such as 20m or 2h.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    advance: Option<TimeDelta>,
     /// What MODE the function is deployed with; without it, what the world says.
     #[arg(long)]
     mode: Option<Mode>,
@@ -95,6 +98,7 @@ async fn run(invoke: Invoke) -> Result<ExitCode> {
         deployment.environment.insert("MODE".to_owned(), mode.to_owned());
     }
     let local = Local::start(Cloud::running(world), 0, binaries).await?;
+    local.advance(invoke.advance.unwrap_or_default());
     eprintln!("building and starting {} (the first time takes minutes, then seconds)", invoke.function);
     let ended = local.functions().invoke(&invoke.function, Bytes::from(payload.clone())).await;
     if let Ended::NotBuilt(why) = &ended {
@@ -141,6 +145,16 @@ fn print(text: &str) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Reads a time such as 90s, 20m, 2h or 1d.
+fn duration(text: &str) -> Result<TimeDelta, String> {
+    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 24 * 3600)];
+    let read = units.iter().find_map(|(unit, seconds)| {
+        let number: i64 = text.strip_suffix(unit)?.parse::<u32>().ok()?.into();
+        TimeDelta::try_seconds(number * seconds)
+    });
+    read.ok_or_else(|| "a time is a whole number and s, m, h or d".to_owned())
 }
 
 fn workspace() -> Result<Binaries> {

@@ -129,6 +129,7 @@ impl Functions {
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
             ("AWS_ENDPOINT_URL", format!("http://{address}")),
             ("AWS_ENDPOINT_URL_DRS", format!("http://{address}")),
+            ("AWS_ENDPOINT_URL_EFS", format!("http://{address}")),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();

@@ -107,7 +107,9 @@ fn reports(ended: &Ended, logs: &[String]) -> Vec<Value> {
 fn account_line(local: &Local) -> String {
     let mut world = local.world();
     let servers = world.here().source_servers.len();
-    format!("{} in {}, emulated on this machine: {servers} source servers", world.account, world.region)
+    let file_systems = world.efs.values().map(|efs| efs.file_systems.len()).sum::<usize>();
+    let (account, region) = (&world.account, &world.region);
+    format!("{account} in {region}, emulated on this machine: {servers} source servers, {file_systems} file systems")
 }
 
 fn event_lines(file: &Path, payload: &str) -> Vec<String> {
@@ -128,32 +130,66 @@ fn event_lines(file: &Path, payload: &str) -> Vec<String> {
         lines.push(format!("{action} under {}, until {}", text(&detail["requestID"]), text(&detail["expiresAt"])));
         lines.extend(servers.iter().map(|server| format!("  {}", names(server))));
     }
+    if let Some(file_systems) = detail["fileSystems"].as_array() {
+        lines.push(format!("replicate under {}, until {}", text(&detail["requestID"]), text(&detail["expiresAt"])));
+        lines.extend(
+            file_systems.iter().map(|wanted| format!("  {} to {}", names(wanted), place(&wanted["destination"]))),
+        );
+    }
     lines
 }
 
 fn seen_lines(report: &Value) -> Vec<String> {
     let targets = report["targets"].as_array().into_iter().flatten();
-    let seen = targets.filter(|target| target["evidence"].is_object()).map(|target| {
-        let evidence = &target["evidence"];
-        let id = text(&target["resource"]["sourceServerID"]);
-        let name = names(&target["target"]);
-        let found = if name.starts_with(&id) { name } else { format!("{name} is {id}") };
-        let mut line = format!("{found}: {}", text(&evidence["stateBefore"]));
-        if let Some(bytes) = evidence["replicatedBytes"].as_f64() {
-            let _ = write!(line, ", {:.0} GiB", bytes / f64::from(1 << 30));
+    let seen = targets.filter(|target| target["evidence"].is_object());
+    seen.map(
+        |target| {
+            if target["evidence"]["stateBefore"].is_string() { server_line(target) } else { file_system_line(target) }
+        },
+    )
+    .collect()
+}
+
+fn server_line(target: &Value) -> String {
+    let evidence = &target["evidence"];
+    let id = text(&target["resource"]["sourceServerID"]);
+    let name = names(&target["target"]);
+    let found = if name.starts_with(&id) { name } else { format!("{name} is {id}") };
+    let mut line = format!("{found}: {}", text(&evidence["stateBefore"]));
+    if let Some(bytes) = evidence["replicatedBytes"].as_f64() {
+        let _ = write!(line, ", {:.0} GiB", bytes / f64::from(1 << 30));
+    }
+    if let Some(points) = evidence["recoveryPoints"].as_u64() {
+        let _ = write!(line, ", {points} recovery points");
+    }
+    if let Some(hours) = evidence["replicationHours"].as_u64() {
+        let _ = write!(line, ", replicating for {hours} h");
+    }
+    if let Some(request) = evidence["approvedFor"].as_str() {
+        let _ = write!(line, ", {GOOD}approved for {request}{GOOD:#}");
+    }
+    line
+}
+
+fn file_system_line(target: &Value) -> String {
+    let (evidence, resource) = (&target["evidence"], &target["resource"]);
+    let mut line = names(&target["target"]);
+    if let Some(bytes) = evidence["sourceSizeInBytes"].as_f64() {
+        let _ = write!(line, ", {:.1} GiB", bytes / f64::from(1 << 30));
+    }
+    match evidence["statusBefore"].as_str() {
+        Some(status) => {
+            let (replica, region) = (text(&resource["destinationFileSystemId"]), text(&resource["destinationRegion"]));
+            let _ = write!(line, ": {status} to {replica} in {region}");
         }
-        if let Some(points) = evidence["recoveryPoints"].as_u64() {
-            let _ = write!(line, ", {points} recovery points");
-        }
-        if let Some(hours) = evidence["replicationHours"].as_u64() {
-            let _ = write!(line, ", replicating for {hours} h");
-        }
-        if let Some(request) = evidence["approvedFor"].as_str() {
-            let _ = write!(line, ", {GOOD}approved for {request}{GOOD:#}");
-        }
-        line
-    });
-    seen.collect()
+        None => line.push_str(": no replication"),
+    }
+    match evidence["lastReplicatedTimestamp"].as_str() {
+        Some(at) => _ = write!(line, ", last synced {at}"),
+        None if evidence["statusBefore"].is_string() => line.push_str(", not synced yet"),
+        None => {}
+    }
+    line
 }
 
 fn plan_lines(report: &Value) -> Vec<String> {
@@ -180,7 +216,7 @@ fn call_lines(journal: &[Entry]) -> Vec<String> {
     let line = |entry: &Entry| {
         let mark = if entry.changed { format!("{WARN}changed{WARN:#} ") } else { "        ".to_owned() };
         let style = if entry.answer.starts_with("20") { DIM } else { BAD };
-        format!("{mark}{:26} {:44} {style}{}{style:#}", entry.operation, entry.subject, entry.answer)
+        format!("{mark}{:34} {:40} {style}{}{style:#}", entry.operation, entry.subject, entry.answer)
     };
     journal.iter().map(line).collect()
 }
@@ -237,9 +273,15 @@ fn style(outcome: &str) -> Style {
     }
 }
 
+/// Where a replica is to be.
+fn place(destination: &Value) -> String {
+    let members = ["fileSystemId", "availabilityZoneName", "region"];
+    members.iter().filter_map(|member| destination[member].as_str()).collect::<Vec<_>>().join(" in ")
+}
+
 /// The names in a target, the most exact first.
 fn names(target: &Value) -> String {
-    let members = ["sourceServerID", "awsInstanceID", "hostname", "fqdn"];
+    let members = ["sourceServerID", "awsInstanceID", "hostname", "fqdn", "sourceFileSystemId"];
     members.iter().filter_map(|member| target[member].as_str()).collect::<Vec<_>>().join(" + ")
 }
 

@@ -8,7 +8,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::fault::Fault;
+use crate::{
+    efs_world::{Efs, Refusal, Replication, Subnet},
+    fault::Fault,
+    service::Service,
+};
 
 /// The states of a source server (`DataReplicationState`).
 const STATES: [&str; 10] = [
@@ -36,7 +40,7 @@ const INITIATING: TimeDelta = TimeDelta::minutes(10);
 const INITIAL_SYNC: TimeDelta = TimeDelta::hours(2);
 
 /// An AWS account as it stands at a moment. A world file is this as JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct World {
     /// The account's ID, 12 digits.
@@ -58,6 +62,15 @@ pub struct World {
     /// DRS in each Region where it was initialised.
     #[serde(default)]
     pub drs: BTreeMap<String, Drs>,
+    /// EFS in each Region where there is a file system.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub efs: BTreeMap<String, Efs>,
+    /// The replications between file systems.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub replications: Vec<Replication>,
+    /// The subnets by ID; without any, there is every subnet in every Region, in the zone that its last digit gives.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub subnets: BTreeMap<String, Subnet>,
     /// Calls whose effect is still to come.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub late: Vec<LateEffect>,
@@ -69,6 +82,9 @@ pub struct World {
 pub struct LateEffect {
     /// When it does.
     pub at: DateTime<Utc>,
+    /// The service that was called.
+    #[serde(default)]
+    pub service: Service,
     /// The API's name of the operation.
     pub operation: String,
     /// The Region that the signature named.
@@ -104,6 +120,20 @@ pub struct Behaviour {
     pub delete_before_cleanup: Reply,
     /// How many items a page holds when the request does not say.
     pub page_size: usize,
+    /// `CreateReplicationConfiguration` for a file system that is in a configuration.
+    pub second_replication: Refusal,
+    /// `CreateReplicationConfiguration` onto a file system whose overwrite protection is ENABLED.
+    pub protected_destination: Refusal,
+    /// `PutLifecycleConfiguration`, `PutFileSystemPolicy` and `CreateAccessPoint` on a destination while it is
+    /// REPLICATING; what is not Ok is an IncorrectFileSystemLifeCycleState.
+    pub writes_while_replicating: Reply,
+    /// `CreateMountTarget` on a destination while its replication is ENABLING; what is not Ok is an
+    /// IncorrectFileSystemLifeCycleState.
+    pub mount_targets_while_enabling: Reply,
+    /// Whether a new Regional destination has automatic backups, as every new One Zone destination has.
+    pub backup_on_regional_replica: bool,
+    /// Whether a replication is ENABLED only after its first sync.
+    pub enabled_after_first_sync: bool,
 }
 
 /// Whether a doubtful call succeeds.
@@ -112,7 +142,7 @@ pub struct Behaviour {
 pub enum Reply {
     /// It does.
     Ok,
-    /// It is answered by a ConflictException.
+    /// It is answered by a conflict, 409.
     Conflict,
 }
 
@@ -248,6 +278,8 @@ pub struct ApiError {
     pub code: &'static str,
     /// The text for people.
     pub message: String,
+    /// A further member of the error's body, where the model has one.
+    pub more: Option<(&'static str, String)>,
 }
 
 fn continuous() -> String {
@@ -294,6 +326,12 @@ impl Default for Behaviour {
             disconnect_with_recovery_instance: Reply::Conflict,
             delete_before_cleanup: Reply::Ok,
             page_size: 50,
+            second_replication: Refusal::BadRequest,
+            protected_destination: Refusal::BadRequest,
+            writes_while_replicating: Reply::Ok,
+            mount_targets_while_enabling: Reply::Ok,
+            backup_on_regional_replica: false,
+            enabled_after_first_sync: false,
         }
     }
 }
@@ -327,7 +365,8 @@ impl World {
             deployment.check().map_err(|wrong| format!("the function {name}: {wrong}"))?;
         }
         self.faults.iter().try_for_each(Fault::check)?;
-        self.drs.values().try_for_each(Drs::check)
+        self.drs.values().try_for_each(Drs::check)?;
+        self.check_efs()
     }
 
     /// An account in which DRS was never initialised.
@@ -341,6 +380,9 @@ impl World {
             functions: BTreeMap::new(),
             faults: Vec::new(),
             drs: BTreeMap::new(),
+            efs: BTreeMap::new(),
+            replications: Vec::new(),
+            subnets: BTreeMap::new(),
             late: Vec::new(),
         }
     }
@@ -365,7 +407,9 @@ impl World {
 
     /// Lets time pass until `now`. Time does not run backwards.
     pub fn advance_to(&mut self, now: DateTime<Utc>) {
-        self.now = self.now.max(now);
+        let before = self.now;
+        self.now = before.max(now);
+        self.settle_efs(before);
         for drs in self.drs.values_mut() {
             drs.settle(self.now);
         }
@@ -706,7 +750,7 @@ fn is_source_server_id(id: &str) -> bool {
 }
 
 /// The first ID of a kind that is not taken.
-fn fresh<'a>(prefix: &str, taken: impl Iterator<Item = &'a str>) -> String {
+pub(crate) fn fresh<'a>(prefix: &str, taken: impl Iterator<Item = &'a str>) -> String {
     let taken: std::collections::BTreeSet<&str> = taken.collect();
     let ids = (1_u64..).map(|number| format!("{prefix}{number:017}"));
     ids.into_iter().find(|id| !taken.contains(id.as_str())).unwrap_or_default()
@@ -717,35 +761,40 @@ fn refuse_if(condition: bool, reply: Reply, message: impl Fn() -> String) -> Res
 }
 
 impl ApiError {
+    /// An error by its status and code.
+    #[must_use]
+    pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), more: None }
+    }
+
     /// ConflictException, 409.
     #[must_use]
     pub fn conflict(message: String) -> Self {
-        Self { status: 409, code: "ConflictException", message }
+        Self::new(409, "ConflictException", message)
     }
 
     /// ResourceNotFoundException, 404.
     #[must_use]
     pub fn not_found(id: &str) -> Self {
-        Self { status: 404, code: "ResourceNotFoundException", message: format!("{id} does not exist") }
+        Self::new(404, "ResourceNotFoundException", format!("{id} does not exist"))
     }
 
     /// ValidationException, 400.
     #[must_use]
     pub fn validation(message: impl Into<String>) -> Self {
-        Self { status: 400, code: "ValidationException", message: message.into() }
+        Self::new(400, "ValidationException", message)
     }
 
     /// UninitializedAccountException, 400.
     #[must_use]
     pub fn uninitialized() -> Self {
-        let message = "the account was never initialised for DRS in this Region".to_owned();
-        Self { status: 400, code: "UninitializedAccountException", message }
+        Self::new(400, "UninitializedAccountException", "the account was never initialised for DRS in this Region")
     }
 
     /// InternalServerException, 500.
     #[must_use]
     pub fn internal(message: &str) -> Self {
-        Self { status: 500, code: "InternalServerException", message: message.to_owned() }
+        Self::new(500, "InternalServerException", message)
     }
 }
 

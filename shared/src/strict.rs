@@ -2,7 +2,9 @@
 
 use std::{fmt, marker::PhantomData};
 
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::de::{
+    Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer,
+};
 
 use crate::envelope::{Rejection, RejectionCode};
 
@@ -48,7 +50,18 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Rejection> {
         return Err(Rejection::new(RejectionCode::TooLarge, message));
     }
     check_depth(text)?;
-    serde_json::from_str::<Object<T>>(text).map(|object| object.0).map_err(|error| rejection(&error))
+    serde_json::from_str::<Object<T>>(text).map(|object| object.0).map_err(|error| name(text, &error))
+}
+
+/// Names an error. Where an enum is expected, serde_json calls a value of another type a syntax error; in a text that is
+/// JSON all the same, it is a wrong type.
+fn name(text: &str, error: &serde_json::Error) -> Rejection {
+    let rejection = rejection(error);
+    if rejection.code == RejectionCode::MalformedJson && serde_json::from_str::<IgnoredAny>(text).is_ok() {
+        let message = format!("a value of another type is expected at line {} column {}", error.line(), error.column());
+        return Rejection::new(RejectionCode::WrongType, message);
+    }
+    rejection
 }
 
 /// Refuses nesting deeper than [`MAX_DEPTH`], before any parser recurses into it.
@@ -148,7 +161,30 @@ mod tests {
         check(r#"{"count": 1.0}"#, RejectionCode::WrongType);
         check(r#"{"count": 300}"#, RejectionCode::InvalidValue);
         check(r#"{"count": 18446744073709551616}"#, RejectionCode::WrongType);
-        check(r#"{"count": 1e999}"#, RejectionCode::MalformedJson);
+        check(r#"{"count": 1e999}"#, RejectionCode::WrongType);
+    }
+
+    #[derive(Debug, Deserialize)]
+    enum Colour {
+        #[serde(rename = "red")]
+        Red,
+    }
+
+    #[test]
+    fn an_enum_of_another_type_is_no_syntax_error() {
+        #[derive(Debug, Deserialize)]
+        struct Painted {
+            #[expect(dead_code, reason = "only whether it parses matters here")]
+            colour: Colour,
+        }
+        for (text, code) in [
+            (r#"{"colour": true}"#, RejectionCode::WrongType),
+            (r#"{"colour": "blue"}"#, RejectionCode::InvalidValue),
+            (r#"{"colour": }"#, RejectionCode::MalformedJson),
+        ] {
+            assert_eq!(read::<Painted>(text).unwrap_err().code, code, "{text}");
+        }
+        read::<Painted>(r#"{"colour": "red"}"#).unwrap();
     }
 
     #[test]

@@ -29,8 +29,15 @@ OF_EVERY_OPERATION = {"AccessDeniedException", "ExpiredTokenException", "Missing
 ONE, TWO, LAUNCHED, EXTENDABLE = (f"s-{number:017}" for number in range(1, 5))
 INSTANCE, KEPT_INSTANCE = "i-00000000000000001", "i-00000000000000002"
 
+# File systems: two of ours, one without encryption, and one of another account in the Region of the replicas.
+SOURCE, PLAIN, FOREIGN = (f"fs-{number:017}" for number in range(1, 4))
+ABSENT = "fs-99999999999999999"
+FOREIGN_ARN = f"arn:aws:elasticfilesystem:eu-west-1:444455556666:file-system/{FOREIGN}"
+ROLE = "arn:aws:iam::111122223333:role/replication"
+POLICY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "elasticfilesystem:*", "Resource": "*"}]})
+
 problems: list[str] = []
-called: set[str] = set()
+called: set[tuple[str, str]] = set()
 checks = 0
 
 
@@ -57,12 +64,16 @@ def walk(where: str, value, shape) -> None:
     elif kind == "map":
         for key, item in value.items():
             walk(f"{where}[{key}]", item, shape.value)
+    elif kind in ("timestamp", "double"):
+        # DRS has texts where EFS has seconds, which its model calls timestamps.
+        check(isinstance(value, (int, float)) and not isinstance(value, bool), f"{where} is not a number: {value!r}")
     elif kind == "string":
         check(isinstance(value, str), f"{where} is not a string: {value!r}")
         if getattr(shape, "enum", None):
             check(value in shape.enum, f"{where}: {value!r} is not one of {shape.enum}")
-        pattern = shape.metadata.get("pattern")
-        if pattern:
+        # Python's expressions have no Unicode properties; and AWS's own tags are outside the pattern of ours.
+        pattern = shape.metadata.get("pattern", "").replace("\\p{L}\\p{Z}\\p{N}", "\\w\\s")
+        if pattern and not value.startswith("aws:"):
             check(re.search(pattern, value) is not None, f"{where}: {value!r} does not fit {pattern}")
     elif kind in ("integer", "long"):
         check(isinstance(value, int) and not isinstance(value, bool), f"{where} is not a whole number: {value!r}")
@@ -71,14 +82,17 @@ def walk(where: str, value, shape) -> None:
 
 
 def after_call(http_response, parsed, model, **_) -> None:
-    called.add(model.name)
+    called.add((model.service_model.service_name, model.name))
     where = f"{model.service_model.service_name}.{model.name}"
     if http_response.status_code >= 300:
         code = parsed["Error"]["Code"]
         modelled = {shape.error_code or shape.name: shape for shape in model.error_shapes}
         check(code in modelled or code in OF_EVERY_OPERATION, f"{where}: {code} is not an error of it")
         if code in modelled:
-            walk(f"{where}: {code}", json.loads(http_response.content), modelled[code])
+            body = json.loads(http_response.content)
+            walk(f"{where}: {code}", body, modelled[code])
+            absent = [name for name in modelled[code].required_members if name not in body]
+            check(not absent, f"{where}: {code} lacks {absent}")
             status = modelled[code].metadata.get("error", {}).get("httpStatusCode")
             check(status == http_response.status_code, f"{where}: {code} has status {http_response.status_code}, the model says {status}")
         return
@@ -87,6 +101,7 @@ def after_call(http_response, parsed, model, **_) -> None:
     wanted = model.http.get("responseCode", 200)
     check(http_response.status_code == wanted, f"{where}: status {http_response.status_code}, the model says {wanted}")
     if model.output_shape is None:
+        check(http_response.content in (b"", b"{}"), f"{where}: it has no output, and answers {http_response.content!r}")
         return
     walk(where, json.loads(http_response.content or b"{}"), model.output_shape)
     answer = {name: value for name, value in parsed.items() if name != "ResponseMetadata"}
@@ -188,6 +203,203 @@ def check_faults(drs, impatient, endpoint: str) -> None:
     check("new" not in drs.describe_source_servers(filters={"sourceServerIDs": [TWO]})["items"][0]["tags"], "a read lags to order")
 
 
+def page_through(client, operation: str, result: str, **arguments) -> list:
+    """All items of a list, one a page where the request decides that."""
+    return client.get_paginator(operation).paginate(**arguments, PaginationConfig={"PageSize": 1}).build_full_result().get(result, [])
+
+
+def check_file_systems(efs) -> str:
+    """A file system from its creation on; answers its ID."""
+    wanted = dict(CreationToken="one", Encrypted=True, KmsKeyId="alias/dr", ThroughputMode="provisioned", ProvisionedThroughputInMibps=64.5, Backup=True, Tags=[{"Key": "Name", "Value": "new"}])
+    made = efs.create_file_system(**wanted)
+    check(made["LifeCycleState"] == "creating" and made["Name"] == "new", f"a file system is created with its name: {made}")
+    id = made["FileSystemId"]
+    try:
+        efs.create_file_system(**wanted)
+        check(False, "a token was to be refused the second time")
+    except ClientError as error:
+        check(error.response["FileSystemId"] == id, f"a repeated token names what it made: {error.response}")
+    expect_error("BadRequest", efs.create_file_system, CreationToken="two", PerformanceMode="maxIO", ThroughputMode="elastic")
+    expect_error("UnsupportedAvailabilityZone", efs.create_file_system, CreationToken="two", AvailabilityZoneName="us-east-1z")
+    expect_error("IncorrectFileSystemLifeCycleState", efs.put_backup_policy, FileSystemId=id, BackupPolicy={"Status": "DISABLED"})
+    expect_error("IncorrectFileSystemLifeCycleState", efs.create_mount_target, FileSystemId=id, SubnetId="subnet-00000000")
+    expect_error("IncorrectFileSystemLifeCycleState", efs.update_file_system, FileSystemId=id, ThroughputMode="elastic")
+    expect_error("IncorrectFileSystemLifeCycleState", efs.update_file_system_protection, FileSystemId=id, ReplicationOverwriteProtection="DISABLED")
+    expect_error("IncorrectFileSystemLifeCycleState", efs.create_replication_configuration, SourceFileSystemId=id, Destinations=[{"Region": "eu-west-1"}])
+    check(efs.describe_file_systems(CreationToken="one")["FileSystems"][0]["FileSystemId"] == id, "a token finds what it made")
+    expect_error("FileSystemNotFound", efs.describe_file_systems, FileSystemId=ABSENT)
+    expect_error("BadRequest", efs.describe_file_systems, Marker="made up")
+    ids = [item["FileSystemId"] for item in page_through(efs, "describe_file_systems", "FileSystems")]
+    check(sorted(ids) == sorted({SOURCE, PLAIN, id}), f"the caller's file systems and no others: {ids}")
+    return id
+
+
+def check_settings(efs, id: str) -> None:
+    of = dict(FileSystemId=id)
+    expect_error("TooManyRequests", lambda **_: [efs.update_file_system(**of, ProvisionedThroughputInMibps=mibps) for mibps in (128, 32)])
+    check(efs.update_file_system(**of, ProvisionedThroughputInMibps=256)["ProvisionedThroughputInMibps"] == 256, "throughput may be raised")
+    check(efs.describe_lifecycle_configuration(**of)["LifecyclePolicies"] == [], "a new file system has no lifecycle")
+    policies = [{"TransitionToIA": "AFTER_30_DAYS"}, {"TransitionToPrimaryStorageClass": "AFTER_1_ACCESS"}]
+    check(efs.put_lifecycle_configuration(**of, LifecyclePolicies=policies)["LifecyclePolicies"] == policies, "policies come back")
+    expect_error("BadRequest", efs.put_lifecycle_configuration, **of, LifecyclePolicies=[{"TransitionToArchive": "AFTER_90_DAYS"}])
+    check(efs.describe_backup_policy(**of)["BackupPolicy"]["Status"] == "ENABLED", "backups were asked for")
+    efs.put_backup_policy(**of, BackupPolicy={"Status": "DISABLED"})
+    expect_error("PolicyNotFound", efs.describe_backup_policy, FileSystemId=SOURCE)
+    expect_error("PolicyNotFound", efs.describe_file_system_policy, **of)
+    expect_error("InvalidPolicyException", efs.put_file_system_policy, **of, Policy="not a policy")
+    check(efs.put_file_system_policy(**of, Policy=POLICY, BypassPolicyLockoutSafetyCheck=True)["Policy"] == POLICY, "a policy comes back")
+    check(efs.describe_file_system_policy(**of)["FileSystemId"] == id, "a policy is of its file system")
+    efs.delete_file_system_policy(**of)
+    for operation in (efs.describe_lifecycle_configuration, efs.describe_backup_policy, efs.describe_file_system_policy, efs.delete_file_system_policy, efs.delete_file_system):
+        expect_error("FileSystemNotFound", operation, FileSystemId=ABSENT)
+
+
+def check_mount_targets(efs, endpoint: str, id: str) -> None:
+    expect_error("BadRequest", efs.describe_mount_targets)
+    expect_error("MountTargetNotFound", efs.describe_mount_targets, MountTargetId="fsmt-99999999")
+    made = efs.create_mount_target(FileSystemId=id, SubnetId="subnet-00000000", IpAddress="10.0.0.77", SecurityGroups=["sg-00000001"])
+    of = dict(MountTargetId=made["MountTargetId"])
+    expect_error("MountTargetConflict", efs.create_mount_target, FileSystemId=id, SubnetId="subnet-00000003")
+    expect_error("IpAddressInUse", efs.create_mount_target, FileSystemId=id, SubnetId="subnet-00000001", IpAddress="10.0.0.77")
+    expect_error("SecurityGroupLimitExceeded", efs.create_mount_target, FileSystemId=id, SubnetId="subnet-00000001", SecurityGroups=["sg-00000001"] * 6)
+    expect_error("IncorrectMountTargetState", efs.describe_mount_target_security_groups, **of)
+    post(endpoint, "/local/advance", {"minutes": 2})
+    check(efs.describe_mount_targets(**of)["MountTargets"][0]["LifeCycleState"] == "available", "a mount target becomes available")
+    efs.create_mount_target(FileSystemId=id, SubnetId="subnet-00000001", IpAddressType="IPV4_ONLY")
+    check(len(page_through(efs, "describe_mount_targets", "MountTargets", FileSystemId=id)) == 2, "both mount targets are listed")
+    check(efs.describe_file_systems(FileSystemId=id)["FileSystems"][0]["NumberOfMountTargets"] == 2, "mount targets are counted")
+    efs.modify_mount_target_security_groups(**of, SecurityGroups=["sg-00000002", "sg-00000003"])
+    check(len(efs.describe_mount_target_security_groups(**of)["SecurityGroups"]) == 2, "the security groups are the new ones")
+    expect_error("SecurityGroupNotFound", efs.modify_mount_target_security_groups, **of, SecurityGroups=["default-group"])
+    expect_error("FileSystemInUse", efs.delete_file_system, FileSystemId=id)
+    for target in efs.describe_mount_targets(FileSystemId=id)["MountTargets"]:
+        efs.delete_mount_target(MountTargetId=target["MountTargetId"])
+    expect_error("MountTargetNotFound", efs.delete_mount_target, **of)
+
+
+def check_access_points(efs, endpoint: str, id: str) -> None:
+    root = {"Path": "/data/app", "CreationInfo": {"OwnerUid": 1000, "OwnerGid": 4294967295, "Permissions": "0750"}}
+    wanted = dict(ClientToken="one", FileSystemId=id, PosixUser={"Uid": 1000, "Gid": 1000, "SecondaryGids": [7]}, RootDirectory=root, Tags=[{"Key": "Name", "Value": "app"}])
+    made = efs.create_access_point(**wanted)
+    check((made["Name"], made["RootDirectory"], made["PosixUser"]) == ("app", root, wanted["PosixUser"]), "an access point is as it was asked for")
+    try:
+        efs.create_access_point(**wanted)
+        check(False, "a client token was to be refused the second time")
+    except ClientError as error:
+        check(error.response["AccessPointId"] == made["AccessPointId"], f"a repeated token names what it made: {error.response}")
+    expect_error("BadRequest", efs.create_access_point, ClientToken="two", FileSystemId=id, RootDirectory={"Path": "/a/b/c/d/e"})
+    other = efs.create_access_point(ClientToken="two", FileSystemId=id)
+    post(endpoint, "/local/advance", {"minutes": 1})
+    points = page_through(efs, "describe_access_points", "AccessPoints", FileSystemId=id)
+    check([point["LifeCycleState"] for point in points] == ["available"] * 2, f"access points become available: {points}")
+    check(len(efs.describe_access_points(AccessPointId=other["AccessPointArn"])["AccessPoints"]) == 1, "an ARN finds one")
+    check(efs.describe_mount_targets(AccessPointId=other["AccessPointId"])["MountTargets"] == [], "mount targets by access point")
+    expect_error("BadRequest", efs.describe_access_points, AccessPointId=other["AccessPointId"], FileSystemId=id)
+    expect_error("AccessPointNotFound", efs.describe_access_points, AccessPointId="fsap-99999999")
+    efs.tag_resource(ResourceId=other["AccessPointId"], Tags=[{"Key": "of", "Value": "a point"}])
+    check(efs.list_tags_for_resource(ResourceId=other["AccessPointId"])["Tags"] == [{"Key": "of", "Value": "a point"}], "an access point has tags")
+    efs.delete_access_point(AccessPointId=other["AccessPointId"])
+    expect_error("AccessPointNotFound", efs.delete_access_point, AccessPointId=other["AccessPointId"])
+
+
+def check_efs_tags(efs, id: str) -> None:
+    efs.tag_resource(ResourceId=id, Tags=[{"Key": "drover:approved", "Value": "CHG1"}, {"Key": "a key", "Value": "ä/=+"}])
+    first = efs.list_tags_for_resource(ResourceId=id, MaxResults=1)
+    second = efs.list_tags_for_resource(ResourceId=id, MaxResults=9, NextToken=first["NextToken"])
+    tags = {tag["Key"]: tag["Value"] for tag in first["Tags"] + second["Tags"]}
+    check(tags == {"Name": "new", "drover:approved": "CHG1", "a key": "ä/=+"}, f"tags come back as they were: {tags}")
+    efs.untag_resource(ResourceId=id, TagKeys=["a key", "drover:approved"])
+    check(efs.list_tags_for_resource(ResourceId=id)["Tags"] == [{"Key": "Name", "Value": "new"}], "only the named tags go")
+    expect_error("BadRequest", efs.tag_resource, ResourceId=id, Tags=[{"Key": "aws:x", "Value": ""}])
+    expect_error("FileSystemNotFound", efs.list_tags_for_resource, ResourceId=ABSENT)
+
+
+def check_replication(efs, elsewhere, endpoint: str) -> None:
+    """A new replica in another Region, from its creation over the first sync to its release."""
+    def destination(client, **arguments):
+        return client.describe_replication_configurations(**arguments)["Replications"][0]["Destinations"][0]
+
+    expect_error("ReplicationNotFound", efs.describe_replication_configurations, FileSystemId=SOURCE)
+    expect_error("FileSystemNotFound", efs.describe_replication_configurations, FileSystemId=ABSENT)
+    expect_error("ReplicationNotFound", efs.delete_replication_configuration, SourceFileSystemId=SOURCE)
+    wrong_key = {"Region": "eu-west-1", "KmsKeyId": "arn:aws:kms:us-east-1:111122223333:alias/dr"}
+    for code, to in (("BadRequest", wrong_key), ("BadRequest", {}), ("UnsupportedAvailabilityZone", {"Region": "eu-west-1", "AvailabilityZoneName": "us-east-1a"})):
+        expect_error(code, efs.create_replication_configuration, SourceFileSystemId=SOURCE, Destinations=[to])
+    made = efs.create_replication_configuration(SourceFileSystemId=SOURCE, Destinations=[{"Region": "eu-west-1", "KmsKeyId": "alias/dr"}])
+    replica = made["Destinations"][0]["FileSystemId"]
+    check(made["Destinations"][0]["Status"] == "ENABLING", "a replication begins ENABLING")
+    expect_error("BadRequest", efs.create_replication_configuration, SourceFileSystemId=SOURCE, Destinations=[{"Region": "eu-west-1"}])
+    expect_error("FileSystemInUse", efs.delete_file_system, FileSystemId=SOURCE)
+    post(endpoint, "/local/advance", {"minutes": 5})
+    check((destination(efs, FileSystemId=SOURCE)["Status"], "LastReplicatedTimestamp" in destination(efs)) == ("ENABLED", False), "ENABLED is not synced")
+    post(endpoint, "/local/advance", {"minutes": 2})
+    check("LastReplicatedTimestamp" in destination(elsewhere, FileSystemId=replica), "both ends see the first sync")
+    seen = elsewhere.describe_file_systems(FileSystemId=replica)["FileSystems"][0]
+    check(seen["FileSystemProtection"]["ReplicationOverwriteProtection"] == "REPLICATING", "a replica is REPLICATING")
+    check(seen["SizeInBytes"]["Value"] == (6 << 30) + (12 << 20), f"a replica has the source's data and its metadata: {seen}")
+    check(seen["Tags"] == [] and seen["NumberOfMountTargets"] == 0, "a replica has no tags and no mount targets")
+    expect_error("ReplicationAlreadyExists", elsewhere.update_file_system_protection, FileSystemId=replica, ReplicationOverwriteProtection="DISABLED")
+    elsewhere.create_mount_target(FileSystemId=replica, SubnetId="subnet-00000000")
+    elsewhere.create_access_point(ClientToken="one", FileSystemId=replica)
+    elsewhere.put_lifecycle_configuration(FileSystemId=replica, LifecyclePolicies=[])
+    elsewhere.put_backup_policy(FileSystemId=replica, BackupPolicy={"Status": "ENABLED"})
+    keys = [tag["Key"] for tag in elsewhere.list_tags_for_resource(ResourceId=replica)["Tags"]]
+    check(keys == ["aws:elasticfilesystem:default-backup"], f"backups bring AWS's own tag: {keys}")
+    elsewhere.delete_replication_configuration(SourceFileSystemId=SOURCE, DeletionMode="ALL_CONFIGURATIONS")
+    check(efs.describe_replication_configurations()["Replications"] == [], "a deletion is for both ends")
+    check(elsewhere.update_file_system_protection(FileSystemId=replica, ReplicationOverwriteProtection="DISABLED")["ReplicationOverwriteProtection"] == "DISABLED", "a replica is free again")
+    efs.create_replication_configuration(SourceFileSystemId=SOURCE, Destinations=[{"Region": "eu-west-1", "FileSystemId": replica}])
+    efs.delete_replication_configuration(SourceFileSystemId=SOURCE, DeletionMode="LOCAL_CONFIGURATION_ONLY")
+    check(destination(elsewhere, FileSystemId=replica)["Status"] == "ERROR", "what the other end left is in ERROR")
+    elsewhere.delete_replication_configuration(SourceFileSystemId=SOURCE)
+
+
+def check_more_replications(efs, elsewhere) -> str:
+    """A One Zone replica and one in another account; answers the ID of an unencrypted file system to be."""
+    one_zone = efs.create_replication_configuration(SourceFileSystemId=PLAIN, Destinations=[{"AvailabilityZoneName": "eu-west-1b"}])
+    seen = elsewhere.describe_file_systems(FileSystemId=one_zone["Destinations"][0]["FileSystemId"])["FileSystems"][0]
+    check((seen["AvailabilityZoneName"], seen["Encrypted"]) == ("eu-west-1b", True), f"a One Zone replica, encrypted: {seen}")
+    abroad = {"Region": "eu-west-1", "FileSystemId": FOREIGN_ARN}
+    expect_error("BadRequest", efs.create_replication_configuration, SourceFileSystemId=SOURCE, Destinations=[abroad])
+    made = efs.create_replication_configuration(SourceFileSystemId=SOURCE, Destinations=[{**abroad, "RoleArn": ROLE}])
+    check(made["Destinations"][0]["OwnerId"] == "444455556666" and made["Destinations"][0]["RoleArn"] == ROLE, f"another account: {made}")
+    check(elsewhere.describe_file_systems(FileSystemId=FOREIGN_ARN)["FileSystems"][0]["OwnerId"] == "444455556666", "a policy lets us look")
+    check(len(page_through(efs, "describe_replication_configurations", "Replications")) == 2, "both replications are listed")
+    efs.delete_replication_configuration(SourceFileSystemId=SOURCE)
+    return elsewhere.create_file_system(CreationToken="plain")["FileSystemId"]
+
+
+def check_unencrypted(efs, elsewhere, endpoint: str, plain: str) -> None:
+    post(endpoint, "/local/advance", {"minutes": 2})
+    to = [{"Region": "eu-west-1", "FileSystemId": plain}]
+    expect_error("BadRequest", efs.create_replication_configuration, SourceFileSystemId=SOURCE, Destinations=to)
+    elsewhere.update_file_system_protection(FileSystemId=plain, ReplicationOverwriteProtection="DISABLED")
+    expect_error("ConflictException", efs.create_replication_configuration, SourceFileSystemId=SOURCE, Destinations=to)
+    elsewhere.delete_file_system(FileSystemId=plain)
+
+
+def check_efs_faults(efs, endpoint: str) -> None:
+    for kind, code in (("throttle", "ThrottlingException"), ("internal_error", "InternalServerError"), ("access_denied", "AccessDeniedException")):
+        post(endpoint, "/local/faults", {"operation": "CreateAccessPoint", "kind": kind})
+        expect_error(code, efs.create_access_point, ClientToken="three", FileSystemId=SOURCE)
+    post(endpoint, "/local/faults", {"operation": "DescribeReplicationConfigurations", "kind": "repeated_page_token"})
+    check(efs.describe_replication_configurations(NextToken="from-0")["NextToken"] == "from-0", "a token of EFS is repeated to order")
+
+
+def check_efs(efs, elsewhere, endpoint: str) -> None:
+    id = check_file_systems(efs)
+    post(endpoint, "/local/advance", {"minutes": 1})
+    check_settings(efs, id)
+    check_mount_targets(efs, endpoint, id)
+    check_access_points(efs, endpoint, id)
+    check_efs_tags(efs, id)
+    check_replication(efs, elsewhere, endpoint)
+    check_unencrypted(efs, elsewhere, endpoint, check_more_replications(efs, elsewhere))
+    check_efs_faults(efs, endpoint)
+    efs.delete_file_system(FileSystemId=id)
+    expect_error("FileSystemNotFound", efs.delete_file_system, FileSystemId=id)
+
+
 def check_lambda(functions) -> None:
     def invoke(event, **arguments):
         return functions.invoke(FunctionName="disconnect-source-server", Payload=json.dumps(event), **arguments)
@@ -223,10 +435,12 @@ def world() -> dict:
         server("s-00000000000000005", stagingStatus="EXTENDED"),
     ]
     instance = lambda id, drill: {"recoveryInstanceID": id, "sourceServerID": LAUNCHED, "isDrill": drill}
+    foreign = {"fileSystemId": FOREIGN, "ownerId": "444455556666", "protection": "DISABLED", "policy": POLICY}
     return {
         "account": "111122223333",
         "region": "us-east-1",
         "functions": {"disconnect-source-server": {"environment": {"MODE": "enforce"}}},
+        "efs": {"us-east-1": {"fileSystems": [{"fileSystemId": SOURCE, "sizeBytes": 6 << 30}, {"fileSystemId": PLAIN, "encrypted": False}]}, "eu-west-1": {"fileSystems": [foreign]}},
         "drs": {"us-east-1": {"sourceServers": servers, "recoveryInstances": [instance(INSTANCE, True), instance(KEPT_INSTANCE, False)]}},
     }
 
@@ -247,10 +461,14 @@ def wait_until_served(endpoint: str) -> None:
     sys.exit("local serve did not come up")
 
 
-def operations_served(workspace: Path) -> set[str]:
-    source = (workspace / "local/src/drs.rs").read_text()
-    table = source[source.index("const OPERATIONS") : source.index("];", source.index("const OPERATIONS"))]
-    return set(re.findall(r'\("([A-Za-z]+)"', table))
+def operations_served(workspace: Path) -> set[tuple[str, str]]:
+    served = set()
+    for service in ("drs", "efs"):
+        source = (workspace / f"local/src/{service}.rs").read_text()
+        start = source.index("[", source.index("=", source.index("const OPERATIONS")))
+        names = re.findall(r'\(\s*"([A-Za-z]+)"', source[start : source.index("];", start)])
+        served |= {(service, name) for name in names}
+    return served
 
 
 def main() -> None:
@@ -270,7 +488,8 @@ def main() -> None:
             impatient = session.client("drs", region_name="us-east-1", config=Config(retries={"max_attempts": 0}, read_timeout=1), **arguments)
             elsewhere = session.client("drs", region_name="eu-west-1", config=config, **arguments)
             functions = session.client("lambda", region_name="us-east-1", config=config, **arguments)
-            for client in (drs, impatient, elsewhere, functions):
+            efs, efs_elsewhere = (session.client("efs", region_name=region, config=config, **arguments) for region in ("us-east-1", "eu-west-1"))
+            for client in (drs, impatient, elsewhere, functions, efs, efs_elsewhere):
                 client.meta.events.register("after-call.*.*", after_call)
             expect_error("UninitializedAccountException", elsewhere.describe_source_servers)
             elsewhere.initialize_service()
@@ -279,6 +498,7 @@ def main() -> None:
             check_lambda_failure(functions, endpoint)
             check_drs(drs, endpoint)
             check_faults(drs, impatient, endpoint)
+            check_efs(efs, efs_elsewhere, endpoint)
         finally:
             served.terminate()
             served.wait()

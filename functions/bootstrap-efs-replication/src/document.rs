@@ -1,0 +1,141 @@
+//! File system policies: what of a source's policy a replica still lacks, in the replica's own words.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+/// The names of the source's side, and what they are on the replica's.
+pub type Names = BTreeMap<String, String>;
+
+/// The replica's policy with the source's statements added to it, or `None` if it has them already.
+///
+/// Nothing of the replica's own policy is taken away. ARNs of the source become those of the replica; principals and
+/// conditions stay, since both sides are in one account.
+///
+/// # Errors
+///
+/// The first EFS ARN in the source's policy that `names` does not know.
+pub fn merged(source: &Value, replica: Option<&Value>, names: &Names) -> Result<Option<Value>, String> {
+    let mut statements = replica.map(statements).unwrap_or_default();
+    let had = statements.len();
+    for statement in self::statements(source) {
+        let translated = translate(&statement, names)?;
+        if !statements.iter().any(|known| same(known, &translated)) {
+            statements.push(with_fresh_sid(translated, &statements));
+        }
+    }
+    if statements.len() == had {
+        return Ok(None);
+    }
+    let version = replica.or(Some(source)).and_then(|policy| policy.get("Version")).cloned();
+    Ok(Some(json!({ "Version": version.unwrap_or_else(|| json!("2012-10-17")), "Statement": statements })))
+}
+
+/// The statements of a policy, which may be one by itself.
+fn statements(policy: &Value) -> Vec<Value> {
+    match policy.get("Statement") {
+        Some(Value::Array(statements)) => statements.clone(),
+        Some(statement) => vec![statement.clone()],
+        None => Vec::new(),
+    }
+}
+
+fn translate(value: &Value, names: &Names) -> Result<Value, String> {
+    match value {
+        Value::String(text) => translate_text(text, names).map(Value::String),
+        Value::Array(values) => {
+            values.iter().map(|value| translate(value, names)).collect::<Result<_, _>>().map(Value::Array)
+        }
+        Value::Object(members) => {
+            let members = members.iter().map(|(key, value)| Ok((key.clone(), translate(value, names)?)));
+            members.collect::<Result<Map<_, _>, String>>().map(Value::Object)
+        }
+        other => Ok(other.clone()),
+    }
+}
+
+fn translate_text(text: &str, names: &Names) -> Result<String, String> {
+    if let Some(name) = names.get(text) {
+        return Ok(name.clone());
+    }
+    let is_efs_arn = text.starts_with("arn:") && text.split(':').nth(2) == Some("elasticfilesystem");
+    if is_efs_arn { Err(text.to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// Whether two statements say the same; what they are called does not matter.
+fn same(left: &Value, right: &Value) -> bool {
+    let nameless = |statement: &Value| {
+        let mut statement = statement.clone();
+        statement.as_object_mut().map(|members| members.remove("Sid"));
+        statement
+    };
+    nameless(left) == nameless(right)
+}
+
+/// A statement's `Sid` must be its own within a policy.
+fn with_fresh_sid(mut statement: Value, others: &[Value]) -> Value {
+    let taken = |sid: &Value| others.iter().any(|other| other.get("Sid") == Some(sid));
+    let Some(members) = statement.as_object_mut() else { return statement };
+    if members.get("Sid").is_some_and(taken) {
+        members.remove("Sid");
+    }
+    statement
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOURCE: &str = "arn:aws:elasticfilesystem:us-east-1:111122223333:file-system/fs-00000001";
+    const REPLICA: &str = "arn:aws:elasticfilesystem:eu-west-1:111122223333:file-system/fs-00000002";
+
+    fn statement(sid: &str, resource: &str) -> Value {
+        json!({ "Sid": sid, "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": ["elasticfilesystem:ClientMount"], "Resource": resource })
+    }
+
+    fn policy(statements: &[Value]) -> Value {
+        json!({ "Version": "2012-10-17", "Statement": statements })
+    }
+
+    fn names() -> Names {
+        [(SOURCE.to_owned(), REPLICA.to_owned())].into()
+    }
+
+    #[test]
+    fn the_sources_statements_speak_of_the_replica() {
+        let merged = merged(&policy(&[statement("mount", SOURCE)]), None, &names()).unwrap();
+        assert_eq!(merged, Some(policy(&[statement("mount", REPLICA)])));
+    }
+
+    #[test]
+    fn the_replicas_own_statements_stay_and_names_do_not_clash() {
+        let own = json!({ "Sid": "mount", "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": REPLICA });
+        let merged =
+            merged(&policy(&[statement("mount", SOURCE)]), Some(&policy(std::slice::from_ref(&own))), &names())
+                .unwrap()
+                .unwrap();
+        assert_eq!(merged["Statement"][0], own);
+        assert_eq!(merged["Statement"][1]["Resource"], REPLICA);
+        assert_eq!(merged["Statement"][1].get("Sid"), None);
+    }
+
+    #[test]
+    fn what_is_there_already_is_not_written_again() {
+        let there = policy(&[statement("other name", REPLICA)]);
+        assert_eq!(merged(&policy(&[statement("mount", SOURCE)]), Some(&there), &names()).unwrap(), None);
+    }
+
+    #[test]
+    fn a_single_statement_needs_no_list() {
+        let source = json!({ "Statement": statement("mount", SOURCE) });
+        assert_eq!(merged(&source, None, &names()).unwrap(), Some(policy(&[statement("mount", REPLICA)])));
+    }
+
+    #[test]
+    fn an_arn_without_a_counterpart_is_named() {
+        let unknown = "arn:aws:elasticfilesystem:us-east-1:111122223333:access-point/fsap-00000001";
+        let mut statement = statement("mount", SOURCE);
+        statement["Condition"] = json!({ "StringEquals": { "elasticfilesystem:AccessPointArn": unknown } });
+        assert_eq!(merged(&policy(&[statement]), None, &names()).unwrap_err(), unknown);
+    }
+}

@@ -1,0 +1,414 @@
+//! `observe` and `execute`: the only file that speaks to EFS, on each side in its own Region.
+
+use std::collections::BTreeMap;
+
+pub use aws_sdk_efs::Client;
+use aws_sdk_efs::{
+    config::Region,
+    error::{BuildError, ProvideErrorMetadata, SdkError},
+    operation::describe_replication_configurations::DescribeReplicationConfigurationsOutput,
+    types::{
+        self, BackupPolicy, CreationInfo, DestinationToCreate, LifeCycleState, LifecyclePolicy, PosixUser,
+        ReplicationOverwriteProtection, ReplicationStatus, RootDirectory, Tag, TransitionToArchiveRules,
+        TransitionToIaRules, TransitionToPrimaryStorageClassRules,
+    },
+};
+use chrono::DateTime;
+use shared::{
+    Call, Fault, FaultKind,
+    pages::{Pages, merge},
+};
+
+use crate::{
+    command::{Backup, Command, Part, Replica, Target},
+    plan::{self, Step},
+    snapshot::{
+        AccessPoint, Entrance, FileSystem, LifeCycle, MountTarget, Parts, Protection, Replication, Snapshot, Status,
+        View, copied_tags,
+    },
+};
+
+/// How many calls one after the other a look is at least.
+pub(crate) const CALLS_OF_A_LOOK: usize = 4;
+/// How many more a look at the parts of both sides is, but for the security groups of mount targets.
+const CALLS_FOR_PARTS: usize = 10;
+
+/// How many calls one after the other a look at a target is.
+pub(crate) fn calls_of_a_look(target: &Target) -> usize {
+    let parts = if plan::wants_parts(target) { CALLS_FOR_PARTS + target.replica.mount_targets.len() } else { 0 };
+    CALLS_OF_A_LOOK + parts
+}
+
+type Response = aws_sdk_efs::config::http::HttpResponse;
+
+/// Looks at everything that the plan for a request depends on, target by target.
+///
+/// # Errors
+///
+/// The [`Fault`] of the first call that failed: an unread list is never taken for an empty one. `calls` gets every
+/// call, also the failed one.
+pub async fn observe(efs: &Client, command: &Command, calls: &mut Vec<Call>) -> Result<Snapshot, Fault> {
+    let mut views = Vec::new();
+    for target in &command.targets {
+        views.push(view(efs, target, calls).await?);
+    }
+    Ok(Snapshot { views })
+}
+
+/// Looks at both sides of one target.
+///
+/// # Errors
+///
+/// The [`Fault`] of the first call that failed.
+pub async fn view(efs: &Client, target: &Target, calls: &mut Vec<Call>) -> Result<View, Fault> {
+    let mut made = Vec::new();
+    let seen = look(efs, target, &mut made).await;
+    merge(calls, made);
+    seen
+}
+
+async fn look(efs: &Client, target: &Target, calls: &mut Vec<Call>) -> Result<View, Fault> {
+    let mut view = View::default();
+    let Some(source) = file_system(efs, target.source.id.as_ref(), calls).await? else { return Ok(view) };
+    view.replication = replication(efs, target.source.id.as_ref(), calls).await?;
+    let asked = plan::destination(target, &source).ok();
+    let there = match (&view.replication, &asked) {
+        (Some(replication), _) if replication.source_id != source.id => None,
+        (Some(replication), _) => Some((replication.destination_region.clone(), reference(target, replication))),
+        (None, Some(asked)) => asked
+            .region()
+            .zip(asked.file_system.as_ref())
+            .map(|(region, file_system)| (region.to_owned(), file_system.text().to_owned())),
+        (None, None) => None,
+    };
+    view.source = Some(source);
+    let Some((region, id)) = there else { return Ok(view) };
+    let away = in_region(efs, &region);
+    view.destination = file_system(&away, &id, calls).await?;
+    if view.replication.is_none() && view.destination.is_some() {
+        view.replication_of_destination = replication(&away, &id, calls).await?;
+    }
+    let enabled = view.replication.as_ref().is_some_and(|replication| replication.status == Status::Enabled);
+    if let Some(replica) = view.destination.as_ref().filter(|_| enabled && plan::wants_parts(target)) {
+        // The source's own mount targets and backups decide nothing.
+        let of_source = Replica { mount_targets: vec![], backup: None, ..target.replica.clone() };
+        view.source_parts = parts(efs, target.source.id.as_ref(), &of_source, calls).await?;
+        view.replica_parts = parts(&away, &replica.id, &target.replica, calls).await?;
+    }
+    Ok(view)
+}
+
+/// How the destination of a replication is asked for: by the ARN of the request where there is one, since an ID says
+/// nothing in another account.
+fn reference(target: &Target, replication: &Replication) -> String {
+    let asked = target.destination.as_ref().and_then(|destination| destination.file_system.as_ref());
+    let same = asked.filter(|asked| asked.id.as_ref() == replication.destination_id);
+    same.map_or_else(|| replication.destination_id.clone(), |asked| asked.text().to_owned())
+}
+
+/// The same client for another Region.
+fn in_region(efs: &Client, region: &str) -> Client {
+    Client::from_conf(efs.config().to_builder().region(Region::new(region.to_owned())).build())
+}
+
+/// One file system; `None` only if EFS says that it does not exist.
+async fn file_system(efs: &Client, id: &str, calls: &mut Vec<Call>) -> Result<Option<FileSystem>, Fault> {
+    let answer = efs.describe_file_systems().file_system_id(id).send().await;
+    let Some(found) = absent("DescribeFileSystems", answer, &["FileSystemNotFound"], calls)? else { return Ok(None) };
+    let region = efs.config().region().map(ToString::to_string).unwrap_or_default();
+    Ok(found.file_systems().first().map(|found| read_file_system(found, region)))
+}
+
+/// The replication that a file system is part of; `None` only if EFS says that there is none.
+async fn replication(efs: &Client, id: &str, calls: &mut Vec<Call>) -> Result<Option<Replication>, Fault> {
+    let answer = efs.describe_replication_configurations().file_system_id(id).send().await;
+    let none = ["ReplicationNotFound", "FileSystemNotFound"];
+    let found = absent("DescribeReplicationConfigurations", answer, &none, calls)?;
+    Ok(found.as_ref().and_then(read_replication))
+}
+
+/// What a file system has of the parts that were asked for; the others are not read.
+async fn parts(efs: &Client, id: &str, asked: &Replica, calls: &mut Vec<Call>) -> Result<Parts, Fault> {
+    let mut parts = Parts::default();
+    if !asked.mount_targets.is_empty() {
+        parts.mount_targets = mount_targets(efs, id, calls).await?;
+    }
+    // A policy may name access points, so that it wants them on both sides.
+    if asked.access_points == Part::Copy || asked.policy == Part::Copy {
+        parts.access_points = access_points(efs, id, calls).await?;
+    }
+    if asked.lifecycle == Part::Copy {
+        let answer = efs.describe_lifecycle_configuration().file_system_id(id).send().await;
+        let lifecycle = noted("DescribeLifecycleConfiguration", answer, calls)?;
+        parts.lifecycle = lifecycle.lifecycle_policies().iter().flat_map(transitions).collect();
+    }
+    if asked.backup.is_some() {
+        let answer = efs.describe_backup_policy().file_system_id(id).send().await;
+        let backup = absent("DescribeBackupPolicy", answer, &["PolicyNotFound"], calls)?;
+        parts.backup = backup.and_then(|answer| answer.backup_policy).is_some_and(|backup| is_on(backup.status()));
+    }
+    if asked.policy == Part::Copy {
+        let answer = efs.describe_file_system_policy().file_system_id(id).send().await;
+        let policy = absent("DescribeFileSystemPolicy", answer, &["PolicyNotFound"], calls)?;
+        let policy = policy.and_then(|answer| answer.policy).map(|text| serde_json::from_str(&text));
+        parts.policy = policy.transpose().map_err(|_| Fault::of(FaultKind::Unreadable))?;
+    }
+    Ok(parts)
+}
+
+async fn mount_targets(efs: &Client, id: &str, calls: &mut Vec<Call>) -> Result<Vec<MountTarget>, Fault> {
+    let mut targets = Vec::new();
+    let mut pages = Pages::of("DescribeMountTargets");
+    let mut answers =
+        efs.describe_mount_targets().file_system_id(id).into_paginator().stop_on_duplicate_token(false).send();
+    while let Some(answer) = answers.next().await {
+        targets.extend(pages.turn(answer, calls, |page| page.next_marker())?.mount_targets.unwrap_or_default());
+    }
+    pages.end(calls, "ok");
+    let mut seen = Vec::new();
+    for target in targets {
+        let groups = efs.describe_mount_target_security_groups().mount_target_id(target.mount_target_id()).send().await;
+        // A mount target that is being created has no groups to show yet.
+        let unready = ["IncorrectMountTargetState", "MountTargetNotFound"];
+        let groups = absent("DescribeMountTargetSecurityGroups", groups, &unready, calls)?;
+        let mut security_groups = groups.map(|groups| groups.security_groups).unwrap_or_default();
+        security_groups.sort();
+        let state = life_cycle(target.life_cycle_state());
+        seen.push(MountTarget { subnet_id: target.subnet_id().to_owned(), state, security_groups });
+    }
+    Ok(seen)
+}
+
+async fn access_points(efs: &Client, id: &str, calls: &mut Vec<Call>) -> Result<Vec<AccessPoint>, Fault> {
+    let mut points = Vec::new();
+    let mut pages = Pages::of("DescribeAccessPoints");
+    let mut answers =
+        efs.describe_access_points().file_system_id(id).into_paginator().stop_on_duplicate_token(false).send();
+    while let Some(answer) = answers.next().await {
+        let page = pages.turn(answer, calls, |page| page.next_token())?;
+        points.extend(page.access_points().iter().map(read_access_point));
+    }
+    pages.end(calls, "ok");
+    Ok(points)
+}
+
+/// An answer, or `None` where its error says that there is nothing. Every other error is a fault.
+fn absent<T, E: ProvideErrorMetadata>(
+    operation: &'static str,
+    answer: Result<T, SdkError<E, Response>>,
+    nothing: &[&str],
+    calls: &mut Vec<Call>,
+) -> Result<Option<T>, Fault> {
+    if let Err(error) = &answer
+        && let Some(code) = error.code().filter(|code| nothing.contains(code))
+    {
+        calls.push(Call { operation, requests: 1, answer: code.to_owned() });
+        return Ok(None);
+    }
+    noted(operation, answer, calls).map(Some)
+}
+
+fn noted<T, E: ProvideErrorMetadata>(
+    operation: &'static str,
+    answer: Result<T, SdkError<E, Response>>,
+    calls: &mut Vec<Call>,
+) -> Result<T, Fault> {
+    let answer = answer.map_err(|error| Fault::from_sdk(&error));
+    calls.push(Call::new(operation, 1, answer.as_ref().err()));
+    answer
+}
+
+/// Makes the one call that a step is, in the Region where it belongs.
+///
+/// # Errors
+///
+/// The [`Fault`] of the call. Whether it had an effect all the same is for a read to tell.
+pub async fn execute(efs: &Client, step: &Step, target: &Target, view: &View) -> (Call, Result<(), Fault>) {
+    let source = target.source.id.as_ref();
+    let (operation, result) = match (step, &view.destination) {
+        (Step::CreateReplication(destination), _) => {
+            let request = efs.create_replication_configuration().source_file_system_id(source);
+            let destination = DestinationToCreate::builder()
+                .set_region(destination.region().map(str::to_owned))
+                .set_availability_zone_name(destination.availability_zone_name.clone())
+                .set_kms_key_id(destination.kms_key_id.clone())
+                .set_file_system_id(destination.file_system.as_ref().map(|existing| existing.text().to_owned()))
+                .set_role_arn(destination.role_arn.clone());
+            let answer = request.destinations(destination.build()).send().await;
+            ("CreateReplicationConfiguration", answer.map(drop).map_err(|error| Fault::from_sdk(&error)))
+        }
+        (step, Some(replica)) => furnish(&in_region(efs, &replica.region), step, &replica.id).await,
+        (_, None) => ("DescribeFileSystems", Err(Fault::of(FaultKind::NotFound))),
+    };
+    (Call::new(operation, 1, result.as_ref().err()), result)
+}
+
+/// Makes one part of the replica.
+async fn furnish(efs: &Client, step: &Step, replica: &str) -> (&'static str, Result<(), Fault>) {
+    match step {
+        Step::CreateReplication(_) => ("CreateReplicationConfiguration", Err(Fault::of(FaultKind::Misconfigured))),
+        Step::CreateMountTarget(subnet, groups) => {
+            let groups = Some(groups.clone()).filter(|groups| !groups.is_empty());
+            let request =
+                efs.create_mount_target().file_system_id(replica).subnet_id(subnet).set_security_groups(groups);
+            ("CreateMountTarget", request.send().await.map(drop).map_err(|error| Fault::from_sdk(&error)))
+        }
+        Step::CreateAccessPoint(point) => ("CreateAccessPoint", create_access_point(efs, replica, point).await),
+        Step::PutLifecycle(transitions) => {
+            let policies = transitions.iter().filter_map(|(name, rule)| lifecycle_policy(name, rule)).collect();
+            let request =
+                efs.put_lifecycle_configuration().file_system_id(replica).set_lifecycle_policies(Some(policies));
+            ("PutLifecycleConfiguration", request.send().await.map(drop).map_err(|error| Fault::from_sdk(&error)))
+        }
+        Step::PutBackup(backup) => ("PutBackupPolicy", put_backup(efs, replica, *backup).await),
+        Step::PutPolicy(document) => {
+            let request = efs.put_file_system_policy().file_system_id(replica).policy(document.to_string());
+            ("PutFileSystemPolicy", request.send().await.map(drop).map_err(|error| Fault::from_sdk(&error)))
+        }
+        Step::Tag(tags) => ("TagResource", tag(efs, replica, tags).await),
+    }
+}
+
+/// The client token is made of the source's access point, so that a repeated call makes no second one.
+async fn create_access_point(efs: &Client, replica: &str, point: &AccessPoint) -> Result<(), Fault> {
+    let Entrance { posix_user, path, creation_info, tags } = &point.entrance;
+    let user = posix_user.as_ref().map(|(uid, gid, more)| {
+        PosixUser::builder()
+            .uid(*uid)
+            .gid(*gid)
+            .set_secondary_gids(Some(more.clone()).filter(|more| !more.is_empty()))
+            .build()
+    });
+    let info = creation_info.as_ref().map(|(uid, gid, permissions)| {
+        CreationInfo::builder().owner_uid(*uid).owner_gid(*gid).permissions(permissions).build()
+    });
+    let info = info.transpose().map_err(impossible)?;
+    let root = RootDirectory::builder().path(path).set_creation_info(info).build();
+    let request = efs
+        .create_access_point()
+        .client_token(format!("drover-{}", point.id))
+        .file_system_id(replica)
+        .set_posix_user(user.transpose().map_err(impossible)?)
+        .root_directory(root)
+        .set_tags(Some(sdk_tags(tags)?).filter(|tags| !tags.is_empty()));
+    request.send().await.map(drop).map_err(|error| Fault::from_sdk(&error))
+}
+
+async fn put_backup(efs: &Client, replica: &str, backup: Backup) -> Result<(), Fault> {
+    let status = if backup == Backup::Enabled { types::Status::Enabled } else { types::Status::Disabled };
+    let policy = BackupPolicy::builder().status(status).build().map_err(impossible)?;
+    let answer = efs.put_backup_policy().file_system_id(replica).backup_policy(policy).send().await;
+    answer.map(drop).map_err(|error| Fault::from_sdk(&error))
+}
+
+async fn tag(efs: &Client, replica: &str, tags: &BTreeMap<String, String>) -> Result<(), Fault> {
+    let answer = efs.tag_resource().resource_id(replica).set_tags(Some(sdk_tags(tags)?)).send().await;
+    answer.map(drop).map_err(|error| Fault::from_sdk(&error))
+}
+
+fn sdk_tags(tags: &BTreeMap<String, String>) -> Result<Vec<Tag>, Fault> {
+    tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build().map_err(impossible)).collect()
+}
+
+fn impossible(_: BuildError) -> Fault {
+    Fault::of(FaultKind::Misconfigured)
+}
+
+fn read_file_system(found: &types::FileSystemDescription, region: String) -> FileSystem {
+    let protection =
+        found.file_system_protection().and_then(|protection| protection.replication_overwrite_protection());
+    FileSystem {
+        id: found.file_system_id().to_owned(),
+        arn: found.file_system_arn().unwrap_or_default().to_owned(),
+        owner_id: found.owner_id().to_owned(),
+        region,
+        state: life_cycle(found.life_cycle_state()),
+        encrypted: found.encrypted().unwrap_or_default(),
+        availability_zone_name: found.availability_zone_name().map(str::to_owned),
+        protection: match protection {
+            Some(ReplicationOverwriteProtection::Enabled) => Protection::Enabled,
+            Some(ReplicationOverwriteProtection::Disabled) => Protection::Disabled,
+            Some(ReplicationOverwriteProtection::Replicating) => Protection::Replicating,
+            _ => Protection::Unknown,
+        },
+        size_in_bytes: found.size_in_bytes().map(|size| size.value()).unwrap_or_default(),
+        tags: found.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect(),
+    }
+}
+
+fn read_replication(answer: &DescribeReplicationConfigurationsOutput) -> Option<Replication> {
+    let found = answer.replications().first()?;
+    let destination = found.destinations().first()?;
+    Some(Replication {
+        source_id: found.source_file_system_id().to_owned(),
+        source_region: found.source_file_system_region().to_owned(),
+        destination_id: destination.file_system_id().to_owned(),
+        destination_region: destination.region().to_owned(),
+        destination_owner_id: destination.owner_id().map(str::to_owned),
+        status: match destination.status() {
+            ReplicationStatus::Enabled => Status::Enabled,
+            ReplicationStatus::Enabling => Status::Enabling,
+            ReplicationStatus::Paused | ReplicationStatus::Pausing => Status::Paused,
+            ReplicationStatus::Error => Status::Error,
+            ReplicationStatus::Deleting => Status::Deleting,
+            _ => Status::Unknown,
+        },
+        status_message: destination.status_message().map(str::to_owned),
+        last_replicated: destination.last_replicated_timestamp().and_then(|at| DateTime::from_timestamp(at.secs(), 0)),
+    })
+}
+
+fn read_access_point(found: &types::AccessPointDescription) -> AccessPoint {
+    let user = |user: &PosixUser| (user.uid(), user.gid(), user.secondary_gids().to_vec());
+    let info = |info: &CreationInfo| (info.owner_uid(), info.owner_gid(), info.permissions().to_owned());
+    let root = found.root_directory();
+    let tags = found.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect();
+    AccessPoint {
+        id: found.access_point_id().unwrap_or_default().to_owned(),
+        arn: found.access_point_arn().unwrap_or_default().to_owned(),
+        state: found.life_cycle_state().map_or(LifeCycle::Error, life_cycle),
+        entrance: Entrance {
+            posix_user: found.posix_user().map(user),
+            path: root.and_then(|root| root.path()).unwrap_or("/").to_owned(),
+            creation_info: root.and_then(|root| root.creation_info()).map(info),
+            tags: copied_tags(&tags),
+        },
+    }
+}
+
+fn life_cycle(state: &LifeCycleState) -> LifeCycle {
+    match state {
+        LifeCycleState::Creating => LifeCycle::Creating,
+        LifeCycleState::Available => LifeCycle::Available,
+        LifeCycleState::Updating => LifeCycle::Updating,
+        LifeCycleState::Deleting | LifeCycleState::Deleted => LifeCycle::Deleting,
+        _ => LifeCycle::Error,
+    }
+}
+
+fn is_on(status: &types::Status) -> bool {
+    matches!(status, types::Status::Enabled | types::Status::Enabling)
+}
+
+const TO_IA: &str = "TransitionToIA";
+const TO_PRIMARY: &str = "TransitionToPrimaryStorageClass";
+const TO_ARCHIVE: &str = "TransitionToArchive";
+
+fn transitions(policy: &LifecyclePolicy) -> Vec<(String, String)> {
+    let ia = policy.transition_to_ia().map(|rule| (TO_IA, rule.as_str()));
+    let primary = policy.transition_to_primary_storage_class().map(|rule| (TO_PRIMARY, rule.as_str()));
+    let archive = policy.transition_to_archive().map(|rule| (TO_ARCHIVE, rule.as_str()));
+    [ia, primary, archive].into_iter().flatten().map(|(name, rule)| (name.to_owned(), rule.to_owned())).collect()
+}
+
+/// A policy object has one transition.
+fn lifecycle_policy(name: &str, rule: &str) -> Option<LifecyclePolicy> {
+    let policy = LifecyclePolicy::builder();
+    let policy = match name {
+        TO_IA => policy.transition_to_ia(TransitionToIaRules::from(rule)),
+        TO_PRIMARY => policy.transition_to_primary_storage_class(TransitionToPrimaryStorageClassRules::from(rule)),
+        TO_ARCHIVE => policy.transition_to_archive(TransitionToArchiveRules::from(rule)),
+        _ => return None,
+    };
+    Some(policy.build())
+}

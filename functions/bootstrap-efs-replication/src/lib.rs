@@ -1,0 +1,123 @@
+//! Bootstraps Amazon EFS replication from an event, until the replica can be used.
+//!
+//! `parse -> observe -> plan -> execute -> report`: [`command`] reads what is asked for, [`efs`] looks at both sides and
+//! makes [`snapshot`]s, [`plan`](mod@plan) decides, [`efs`] acts, and [`report`] says what became of it; [`policy`] is
+//! what the deployment allows, and [`document`] translates file system policies. A function never waits for EFS: what
+//! takes its time is `pending`, and the same event, sent again, goes on from what it sees.
+
+pub mod command;
+pub mod document;
+pub mod efs;
+pub mod plan;
+pub mod policy;
+pub mod reason;
+pub mod report;
+pub mod snapshot;
+
+use futures_util::{StreamExt, stream};
+use shared::{Answer, Call, Desk, Failure, Invocation, Message, Mode, Report};
+
+pub use crate::{command::Command, efs::Client, plan::plan, policy::Policy};
+use crate::{
+    command::Target,
+    plan::Verdict,
+    report::{Attempt, Course},
+    snapshot::View,
+};
+
+/// How many rounds of steps and looks one invocation makes of a target: the replication, its parts, and what they name.
+const ROUNDS: usize = 3;
+/// How many targets are worked on at once.
+const TARGETS_AT_ONCE: usize = 4;
+
+/// What every request of an invocation is worked on with.
+#[derive(Clone, Copy)]
+struct Work<'a> {
+    invocation: Invocation,
+    efs: &'a Client,
+    policy: &'a Policy,
+}
+
+/// Answers one invocation.
+///
+/// # Errors
+///
+/// A [`Failure`] with all reports when Lambda is to deliver the event again or the deployment is to be repaired.
+pub async fn handle(payload: &str, invocation: Invocation, efs: &Client, policy: &Policy) -> Result<Answer, Failure> {
+    let work = Work { invocation, efs, policy };
+    let desk = Desk { mode: policy.mode, invocation, calls_of_a_look: efs::CALLS_OF_A_LOOK };
+    // Boxed, since a future that holds those of twenty kinds of calls is large and deep.
+    let carry_out =
+        async |message: Message| Ok(Box::pin(work.carry_out(Command::parse(&message, invocation.now)?)).await);
+    desk.answer(payload, carry_out).await
+}
+
+impl Work<'_> {
+    async fn carry_out(self, command: Command) -> Report {
+        let mut calls = Vec::new();
+        let snapshot = match efs::observe(self.efs, &command, &mut calls).await {
+            Ok(snapshot) => snapshot,
+            Err(fault) => return report::blind(&command, self.policy, &fault, calls),
+        };
+        let verdicts = plan(&command, &snapshot, self.policy);
+        let mode = plan::mode(&command, self.policy);
+        let courses = verdicts.into_iter().zip(snapshot.views).map(|(verdict, view)| Course::begin(verdict, view));
+        let courses: Vec<Course> = match mode {
+            Mode::Plan => courses.collect(),
+            Mode::Enforce => self.execute(&command, courses.collect(), &mut calls).await,
+        };
+        report::report(&command, &courses, mode, self.invocation.now, calls)
+    }
+
+    async fn execute(self, command: &Command, courses: Vec<Course>, calls: &mut Vec<Call>) -> Vec<Course> {
+        let courses =
+            command.targets.iter().zip(courses).map(|(target, course)| self.see_through(command, target, course));
+        let ended: Vec<_> = stream::iter(courses.collect::<Vec<_>>()).buffered(TARGETS_AT_ONCE).collect().await;
+        let mut courses = Vec::new();
+        for (course, made) in ended {
+            shared::pages::merge(calls, made);
+            courses.push(course);
+        }
+        courses
+    }
+
+    /// Takes the steps of a target, looks, plans again from what is seen, and goes on while there are new steps.
+    async fn see_through(self, command: &Command, target: &Target, mut course: Course) -> (Course, Vec<Call>) {
+        let mut calls = Vec::new();
+        for _ in 0..ROUNDS {
+            let attempts = self.take_steps(target, &course).await;
+            let acted = attempts.iter().any(|attempt| attempt.made.is_some());
+            course.attempts.extend(attempts);
+            if !acted {
+                break;
+            }
+            match efs::view(self.efs, target, &mut calls).await {
+                Ok(view) => (course.last, course.view) = (self.plan_again(command, target, &view), view),
+                Err(fault) => course.unread = Some(fault),
+            }
+        }
+        (course, calls)
+    }
+
+    /// Takes the next steps of a target in their order, up to the first that fails or for which there is no time.
+    async fn take_steps(self, target: &Target, course: &Course) -> Vec<Attempt> {
+        let mut attempts = Vec::new();
+        for step in course.next() {
+            if self.invocation.calls_left() <= efs::calls_of_a_look(target) {
+                attempts.push(Attempt { step, made: None });
+                break;
+            }
+            let made = efs::execute(self.efs, &step, target, &course.view).await;
+            let failed = made.1.is_err();
+            attempts.push(Attempt { step, made: Some(made) });
+            if failed {
+                break;
+            }
+        }
+        attempts
+    }
+
+    fn plan_again(self, command: &Command, target: &Target, view: &View) -> Verdict {
+        plan::plan_target(command, target, view, self.policy)
+    }
+}

@@ -1,0 +1,17 @@
+//! Lambda entry point: wiring only.
+
+use bootstrap_efs_replication::{Client, Policy, handle};
+use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use serde_json::value::RawValue;
+use shared::{Invocation, start};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    start::log("bootstrap_efs_replication");
+    let policy = &Policy::from_env()?;
+    let efs = &Client::new(&start::aws().await);
+    let answer = |event: LambdaEvent<Box<RawValue>>| async move {
+        handle(event.payload.get(), Invocation::new(&event.context), efs, policy).await
+    };
+    run(service_fn(answer)).await
+}

@@ -1,0 +1,88 @@
+//! What the deployment allows, read from the environment once, at start.
+
+use shared::{
+    Mode,
+    variables::{BadVariable, mode, tag_key, whole},
+};
+
+/// What the deployment allows. The defaults are the strictest that still do something useful.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// `MODE`: whether anything may be changed at all.
+    pub mode: Mode,
+    /// `APPROVAL_TAG`: the key of the tag by which an existing file system names the request that may overwrite it.
+    pub approval_tag: String,
+    /// `PROTECTION_TAG`: the key of the tag that forbids to overwrite a file system, whatever its value.
+    pub protection_tag: String,
+    /// `MAX_TARGETS`: the most file systems that one request may name.
+    pub max_targets: usize,
+}
+
+impl Policy {
+    /// The names of all variables, in the order of the README's table.
+    pub const VARIABLES: [&str; 4] = ["MODE", "APPROVAL_TAG", "PROTECTION_TAG", "MAX_TARGETS"];
+
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    ///
+    /// The first variable with a value that is not allowed.
+    pub fn from_env() -> Result<Self, BadVariable> {
+        Self::from_lookup(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    }
+
+    /// Reads variables through `lookup`; a variable that it does not find has its default.
+    ///
+    /// # Errors
+    ///
+    /// The first variable with a value that is not allowed.
+    pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, BadVariable> {
+        let value = |name: &str, default: &str| lookup(name).unwrap_or_else(|| default.to_owned());
+        let policy = Self {
+            mode: mode("MODE", value("MODE", "plan"))?,
+            approval_tag: tag_key("APPROVAL_TAG", value("APPROVAL_TAG", "drover:approved"))?,
+            protection_tag: tag_key("PROTECTION_TAG", value("PROTECTION_TAG", "drover:protected"))?,
+            max_targets: whole("MAX_TARGETS", value("MAX_TARGETS", "10"))?,
+        };
+        let expected = "a tag key; an overwrite always needs an approval, and protection cannot be switched off";
+        for (name, key) in [("APPROVAL_TAG", &policy.approval_tag), ("PROTECTION_TAG", &policy.protection_tag)] {
+            if key == "none" {
+                return Err(BadVariable::new(name, key.clone(), expected));
+            }
+        }
+        if policy.approval_tag == policy.protection_tag {
+            return Err(BadVariable::new("PROTECTION_TAG", policy.protection_tag, "another tag key than APPROVAL_TAG"));
+        }
+        Ok(policy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(name: &str, value: &str) -> Result<Policy, BadVariable> {
+        Policy::from_lookup(|asked| (asked == name).then(|| value.to_owned()))
+    }
+
+    #[test]
+    fn the_defaults_change_nothing() {
+        let policy = Policy::from_lookup(|_| None).unwrap();
+        assert_eq!((policy.mode, policy.max_targets), (Mode::Plan, 10));
+        assert_eq!(
+            (policy.approval_tag.as_str(), policy.protection_tag.as_str()),
+            ("drover:approved", "drover:protected")
+        );
+    }
+
+    #[test]
+    fn an_overwrite_cannot_be_had_without_an_approval() {
+        for name in ["APPROVAL_TAG", "PROTECTION_TAG"] {
+            read(name, "none").unwrap_err();
+            read(name, "aws:x").unwrap_err();
+        }
+        read("PROTECTION_TAG", "drover:approved").unwrap_err();
+        assert_eq!(read("MODE", "enforce").unwrap().mode, Mode::Enforce);
+        assert_eq!(read("MAX_TARGETS", "3").unwrap().max_targets, 3);
+    }
+}

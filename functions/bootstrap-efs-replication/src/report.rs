@@ -1,0 +1,364 @@
+//! `report`: what may truthfully be said of each target, and why.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use shared::{Call, Fault, Mode, Outcome, Report, TargetReport, report::code};
+
+use crate::{
+    command::{Command, Target},
+    plan::{self, Step, Verdict},
+    policy::Policy,
+    reason::Reason,
+    snapshot::{FileSystem, Replication, Status, View},
+};
+
+/// The age of the last sync within which EFS means to stay, for most file systems (EFS User Guide).
+pub const OBJECTIVE_SECONDS: i64 = 15 * 60;
+
+/// One step that was taken, or for which there was no time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The step.
+    pub step: Step,
+    /// The call and its result; `None` if there was no time to make it.
+    pub made: Option<(Call, Result<(), Fault>)>,
+}
+
+/// Everything about one target, from the first look to the last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Course {
+    /// The plan after the first look.
+    pub first: Verdict,
+    /// What was attempted, in order.
+    pub attempts: Vec<Attempt>,
+    /// The plan after the last look.
+    pub last: Verdict,
+    /// The status of the replication at the first look.
+    pub status_before: Option<Status>,
+    /// What was seen at last.
+    pub view: View,
+    /// Why the target could not be looked at again, if it could not.
+    pub unread: Option<Fault>,
+}
+
+/// What is said of a target: an outcome, and the name and sentence of its reason.
+struct Saying {
+    outcome: Outcome,
+    reason: String,
+    message: String,
+    look_again_after_seconds: Option<u32>,
+    unfinished: bool,
+}
+
+impl Course {
+    /// The course of a target that was looked at once.
+    #[must_use]
+    pub fn begin(verdict: Verdict, view: View) -> Self {
+        let status_before = view.replication.as_ref().map(|replication| replication.status);
+        Self { first: verdict.clone(), attempts: vec![], last: verdict, status_before, view, unread: None }
+    }
+
+    /// The steps that come next: those that were not tried yet. A replication is created only if the first plan said so.
+    #[must_use]
+    pub fn next(&self) -> Vec<Step> {
+        let tried = |step: &Step| self.attempts.iter().any(|attempt| attempt.step == *step);
+        let creates = |step: &Step| matches!(step, Step::CreateReplication(_));
+        let may = |step: &&Step| !tried(step) && (!creates(step) || self.first.steps().contains(step));
+        if self.unread.is_some() { vec![] } else { self.last.steps().iter().filter(may).cloned().collect() }
+    }
+}
+
+impl Course {
+    /// The attempt that tells most: the first that failed at something which is still to be done, or the last.
+    fn telling(&self) -> Option<&Attempt> {
+        let failed = |attempt: &&Attempt| matches!(attempt.made, Some((_, Err(_))));
+        let open = |attempt: &&Attempt| self.unread.is_none() && self.last.steps().contains(&attempt.step);
+        self.attempts.iter().filter(failed).find(open).or(self.attempts.last())
+    }
+}
+
+/// The answer when nothing could be seen: every target has the fault of the look.
+#[must_use]
+pub fn blind(command: &Command, policy: &Policy, fault: &Fault, calls: Vec<Call>) -> Report {
+    let unseen = command.targets.iter().map(|target| {
+        Saying::fault("the look", Outcome::of_fault(fault), fault).about(named(target), Value::Null, Value::Null)
+    });
+    Report::of(command.request_id.as_ref(), plan::mode(command, policy), unseen.collect(), calls)
+}
+
+/// The answer to a request that was planned, and carried out as far as `mode` allowed and the world let it.
+#[must_use]
+pub fn report(command: &Command, courses: &[Course], mode: Mode, now: DateTime<Utc>, calls: Vec<Call>) -> Report {
+    let targets = command.targets.iter().zip(courses).map(|(target, course)| {
+        let saying = if mode == Mode::Plan { foretell(course) } else { conclude(course) };
+        let mut report = saying.about(named(target), resource(&course.view), evidence(course, now));
+        report.plan = course.first.steps().iter().map(sentence_of).collect();
+        report.calls = course.attempts.iter().filter_map(|attempt| Some(attempt.made.as_ref()?.0.clone())).collect();
+        report
+    });
+    Report::of(command.request_id.as_ref(), mode, targets.collect(), calls)
+}
+
+/// What a dry run says: steps are planned, everything else is as it is.
+fn foretell(course: &Course) -> Saying {
+    said(&course.first, &course.view, false).unwrap_or_else(|| Saying::reason(Outcome::Planned, Reason::PlanMode))
+}
+
+/// What may be said after the last look. The rules stand in the order in which they are asked.
+fn conclude(course: &Course) -> Saying {
+    let Some(telling) = course.telling() else { return foretell(course) };
+    if course.unread.is_none()
+        && !matches!(course.last, Verdict::Refused(_))
+        && let Some(saying) = said(&course.last, &course.view, true)
+    {
+        return saying;
+    }
+    match (&telling.made, &course.unread) {
+        (None, _) => Saying::reason(Outcome::Pending, Reason::OutOfTime),
+        (Some((_, Err(fault))), _) if is_not_ready(fault) => Saying::reason(Outcome::Pending, Reason::NotReadyYet),
+        (Some((call, Err(fault))), _) => Saying::fault(call.operation, of_failed_change(fault), fault),
+        (Some((call, Ok(()))), Some(unread)) => Saying::fault(call.operation, Outcome::Indeterminate, unread),
+        (Some((_, Ok(()))), None) => Saying::reason(Outcome::Pending, Reason::NotSeenYet),
+    }
+}
+
+/// What a verdict without steps says by itself.
+fn said(verdict: &Verdict, view: &View, changed: bool) -> Option<Saying> {
+    let (outcome, reason) = match verdict {
+        Verdict::Act(_) => return None,
+        Verdict::Done(reason) if changed => (Outcome::Done, *reason),
+        Verdict::Done(reason) => (Outcome::AlreadyDone, *reason),
+        Verdict::Pending(reason) => (Outcome::Pending, *reason),
+        Verdict::Refused(reason) => (Outcome::Refused, *reason),
+        Verdict::Failed(reason) => (Outcome::Failed, *reason),
+    };
+    let mut saying = Saying::reason(outcome, reason);
+    if let Some(more) = more_about(reason, view.replication.as_ref()) {
+        saying.message = format!("{}: {more}", saying.message);
+    }
+    Some(saying)
+}
+
+/// What EFS itself says, or which destination it is that is in the way.
+fn more_about(reason: Reason, replication: Option<&Replication>) -> Option<String> {
+    let replication = replication?;
+    match reason {
+        Reason::ReplicationPaused | Reason::ReplicationInError => {
+            Some(replication.status_message.as_ref()?.chars().take(300).collect())
+        }
+        Reason::ReplicatesElsewhere => {
+            Some(format!("{} in {}", replication.destination_id, replication.destination_region))
+        }
+        Reason::SourceIsADestination => Some(format!("of {} in {}", replication.source_id, replication.source_region)),
+        _ => None,
+    }
+}
+
+fn of_failed_change(fault: &Fault) -> Outcome {
+    if fault.kind.leaves_doubt() { Outcome::Indeterminate } else { Outcome::of_fault(fault) }
+}
+
+/// EFS's word for "later": the file system, or the replication, is not in the state for it.
+fn is_not_ready(fault: &Fault) -> bool {
+    fault.code.as_deref() == Some("IncorrectFileSystemLifeCycleState")
+}
+
+/// The target in the words of the request.
+fn named(target: &Target) -> Value {
+    let destination = target.destination.as_ref();
+    json!({
+        "sourceFileSystemId": target.source,
+        "region": destination.and_then(|destination| destination.region()),
+        "fileSystemId": destination.and_then(|destination| destination.file_system.as_ref()),
+    })
+}
+
+fn resource(view: &View) -> Value {
+    let Some(source) = &view.source else { return Value::Null };
+    let replica = view.replication.as_ref().filter(|replication| replication.source_id == source.id);
+    json!({
+        "sourceFileSystemArn": source.arn,
+        "destinationFileSystemId": replica.map(|replica| &replica.destination_id),
+        "destinationRegion": replica.map(|replica| &replica.destination_region),
+    })
+}
+
+fn evidence(course: &Course, now: DateTime<Utc>) -> Value {
+    let replication = course.view.replication.as_ref();
+    let synced = replication.and_then(|replication| replication.last_replicated);
+    let age = synced.map(|synced| (now - synced).num_seconds().max(0));
+    let created = course.attempts.iter().filter(|attempt| matches!(attempt.made, Some((_, Ok(())))));
+    json!({
+        "statusBefore": course.status_before.map(status),
+        "status": replication.map(|replication| status(replication.status)),
+        "lastReplicatedTimestamp": synced,
+        "secondsSinceLastSync": age,
+        "withinObjective": age.map(|age| age <= OBJECTIVE_SECONDS),
+        "sourceSizeInBytes": course.view.source.as_ref().map(size),
+        "replicaSizeInBytes": course.view.destination.as_ref().map(size),
+        "created": created.map(|attempt| sentence_of(&attempt.step)).collect::<Vec<_>>(),
+        "differs": course.last.steps().iter().map(sentence_of).collect::<Vec<_>>(),
+    })
+}
+
+fn size(file_system: &FileSystem) -> i64 {
+    file_system.size_in_bytes
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Enabling => "ENABLING",
+        Status::Enabled => "ENABLED",
+        Status::Paused => "PAUSED",
+        Status::Error => "ERROR",
+        Status::Deleting => "DELETING",
+        Status::Unknown => "unknown",
+    }
+}
+
+/// A step in words, without the contents of policies.
+#[must_use]
+pub fn sentence_of(step: &Step) -> String {
+    match step {
+        Step::CreateReplication(destination) => {
+            let region = destination.region().unwrap_or("the same Region");
+            match &destination.file_system {
+                Some(existing) => format!("replicate to {} in {region}, whose contents are overwritten", existing.id),
+                None => format!("replicate to a new file system in {region}"),
+            }
+        }
+        Step::CreateMountTarget(subnet, _) => format!("create a mount target in {subnet}"),
+        Step::CreateAccessPoint(point) => {
+            format!("create an access point like {} for {}", point.id, point.entrance.path)
+        }
+        Step::PutLifecycle(transitions) => format!("set {} lifecycle transitions", transitions.len()),
+        Step::PutBackup(backup) => format!("set automatic backups to {}", code(backup)),
+        Step::PutPolicy(_) => "merge the source's file system policy".to_owned(),
+        Step::Tag(tags) => format!("set the tags {}", tags.keys().cloned().collect::<Vec<_>>().join(", ")),
+    }
+}
+
+impl Saying {
+    fn reason(outcome: Outcome, reason: Reason) -> Self {
+        Self {
+            outcome,
+            reason: code(reason),
+            message: reason.sentence().to_owned(),
+            look_again_after_seconds: reason.look_again_after_seconds().filter(|_| outcome == Outcome::Pending),
+            unfinished: matches!(reason, Reason::NotSeenYet | Reason::NotReadyYet | Reason::OutOfTime),
+        }
+    }
+
+    fn fault(call: &str, outcome: Outcome, fault: &Fault) -> Self {
+        let doubt =
+            if outcome == Outcome::Indeterminate { "; whether it took effect could not be settled" } else { "" };
+        Self {
+            outcome,
+            reason: code(fault.kind),
+            message: format!("{call}: {fault}{doubt}"),
+            look_again_after_seconds: None,
+            unfinished: false,
+        }
+    }
+
+    fn about(self, target: Value, resource: Value, evidence: Value) -> TargetReport {
+        TargetReport {
+            target,
+            resource,
+            outcome: self.outcome,
+            reason: self.reason,
+            message: self.message,
+            plan: Vec::new(),
+            evidence,
+            calls: Vec::new(),
+            look_again_after_seconds: self.look_again_after_seconds,
+            unfinished: self.unfinished,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::FaultKind;
+
+    use super::*;
+
+    fn step() -> Step {
+        Step::PutBackup(crate::command::Backup::Enabled)
+    }
+
+    fn tried(result: Result<(), Fault>) -> Attempt {
+        let call = Call { operation: "PutBackupPolicy", requests: 1, answer: String::new() };
+        Attempt { step: step(), made: Some((call, result)) }
+    }
+
+    fn failed(kind: FaultKind) -> Attempt {
+        tried(Err(Fault::of(kind)))
+    }
+
+    #[track_caller]
+    fn check(attempts: Vec<Attempt>, last: Verdict, outcome: Outcome, reason: &str) {
+        let course = Course { attempts, last, ..Course::begin(Verdict::Act(vec![step()]), View::default()) };
+        let saying = conclude(&course);
+        assert_eq!((saying.outcome, saying.reason.as_str()), (outcome, reason));
+    }
+
+    #[test]
+    fn what_is_seen_counts_whatever_the_call_said() {
+        for attempt in [tried(Ok(())), failed(FaultKind::Timeout), failed(FaultKind::Conflict)] {
+            let done = Verdict::Done(Reason::ReplicaUsable);
+            check(vec![attempt.clone()], done, Outcome::Done, "replica_usable");
+            let pending = Verdict::Pending(Reason::FirstSyncRunning);
+            check(vec![attempt], pending, Outcome::Pending, "first_sync_running");
+        }
+    }
+
+    #[test]
+    fn what_is_not_seen_is_never_called_done_or_refused() {
+        for last in [Verdict::Act(vec![step()]), Verdict::Refused(Reason::ReplicatesElsewhere)] {
+            check(vec![tried(Ok(()))], last.clone(), Outcome::Pending, "not_seen_yet");
+            check(vec![failed(FaultKind::Timeout)], last.clone(), Outcome::Indeterminate, "timeout");
+            check(vec![failed(FaultKind::Throttled)], last.clone(), Outcome::Retryable, "throttled");
+            check(vec![failed(FaultKind::AccessDenied)], last.clone(), Outcome::Permanent, "access_denied");
+            check(vec![failed(FaultKind::RejectedByAws)], last.clone(), Outcome::Failed, "rejected_by_aws");
+            check(vec![Attempt { step: step(), made: None }], last, Outcome::Pending, "out_of_time");
+        }
+    }
+
+    #[test]
+    fn a_part_that_failed_is_told_though_another_was_made_after_it() {
+        let other = Attempt { step: Step::Tag(std::collections::BTreeMap::new()), ..tried(Ok(())) };
+        let attempts = vec![failed(FaultKind::AccessDenied), other.clone()];
+        check(attempts.clone(), Verdict::Act(vec![step()]), Outcome::Permanent, "access_denied");
+        check(attempts, Verdict::Act(vec![other.step]), Outcome::Pending, "not_seen_yet");
+    }
+
+    #[test]
+    fn a_file_system_that_is_not_ready_is_waited_for() {
+        let code = Some("IncorrectFileSystemLifeCycleState".to_owned());
+        let attempt = tried(Err(Fault { kind: FaultKind::Conflict, code }));
+        check(vec![attempt], Verdict::Act(vec![step()]), Outcome::Pending, "not_ready_yet");
+    }
+
+    #[test]
+    fn a_change_that_cannot_be_read_back_is_in_doubt() {
+        let course = Course {
+            attempts: vec![tried(Ok(()))],
+            unread: Some(Fault::of(FaultKind::Throttled)),
+            ..Course::begin(Verdict::Act(vec![step()]), View::default())
+        };
+        assert_eq!(conclude(&course).outcome, Outcome::Indeterminate);
+        assert_eq!(course.next(), []);
+    }
+
+    #[test]
+    fn a_replication_is_created_only_if_the_first_plan_said_so() {
+        let create = Step::CreateReplication(crate::command::Destination::default());
+        let late = Course {
+            last: Verdict::Act(vec![create.clone()]),
+            ..Course::begin(Verdict::Act(vec![step()]), View::default())
+        };
+        assert_eq!(late.next(), []);
+        assert_eq!(Course::begin(Verdict::Act(vec![create.clone()]), View::default()).next(), [create]);
+    }
+}

@@ -1,0 +1,103 @@
+//! The real binary over the Runtime API: a good event, a fault, garbage, and a start that fails.
+
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that meets the unexpected is to fail loudly")]
+
+use std::collections::BTreeMap;
+
+use chrono::{TimeDelta, Utc};
+use local::{Binaries, Cloud, Ended, Fault, FaultKind, Local, World, efs_world::FileSystem, world::Deployment};
+use serde_json::{Value, json};
+
+const NAME: &str = "bootstrap-efs-replication";
+const SOURCE: &str = "fs-00000001";
+
+fn world(environment: &[(&str, &str)]) -> World {
+    let mut world = World::empty().with_file_system("us-east-1", FileSystem::new(SOURCE).tagged("Name", "secret-name"));
+    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    world.functions.insert(NAME.to_owned(), Deployment { environment, timeout_seconds: 600 });
+    world
+}
+
+async fn start(world: World) -> Local {
+    let binaries = BTreeMap::from([(NAME.to_owned(), env!("CARGO_BIN_EXE_bootstrap-efs-replication").into())]);
+    Local::start(Cloud::new(world), 0, Binaries::Fixed(binaries)).await.unwrap()
+}
+
+async fn invoke(local: &Local, payload: &str) -> Ended {
+    local.functions().invoke(NAME, payload.to_owned().into()).await
+}
+
+fn request() -> String {
+    let file_system = json!({ "sourceFileSystemId": SOURCE, "destination": { "region": "eu-west-1" } });
+    let expires_at = Utc::now() + TimeDelta::hours(1);
+    json!({ "version": 1, "requestID": "CHG1", "expiresAt": expires_at, "fileSystems": [file_system] }).to_string()
+}
+
+fn answered(ended: Ended) -> Value {
+    match ended {
+        Ended::Answered(body) => serde_json::from_slice(&body).unwrap(),
+        other => panic!("not answered: {other:?}"),
+    }
+}
+
+fn failed(ended: Ended) -> Value {
+    match ended {
+        Ended::Failed(error) => error,
+        other => panic!("did not fail: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_replica_is_begun_waited_for_and_found_usable() {
+    let local = start(world(&[("MODE", "enforce")])).await;
+    let mut outcomes = Vec::new();
+    for minutes in [0, 1, 30, 0] {
+        local.advance(TimeDelta::minutes(minutes));
+        outcomes.push(answered(invoke(&local, &request()).await)["outcome"].clone());
+    }
+    assert_eq!(outcomes, ["pending", "pending", "already_done", "already_done"]);
+    local.finish().unwrap();
+    assert_eq!(local.changes(), [format!("CreateReplicationConfiguration {SOURCE}")]);
+    let logs = local.functions().logs(NAME).join("\n");
+    assert!(logs.matches("1 pending of 1 target").count() >= 2 && !logs.contains("secret-name"), "{logs}");
+}
+
+#[tokio::test]
+async fn without_a_mode_nothing_is_changed() {
+    let local = start(world(&[])).await;
+    assert_eq!(answered(invoke(&local, &request()).await)["outcome"], "planned");
+    assert_eq!(local.changes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_fault_fails_the_invocation_with_the_whole_report() {
+    let local = start(world(&[("MODE", "enforce")])).await;
+    local.inject(Fault::next("CreateReplicationConfiguration", FaultKind::AccessDenied));
+    let error = failed(invoke(&local, &request()).await);
+    assert_eq!(error["errorType"], "Permanent");
+    let report: Value = serde_json::from_str(error["errorMessage"].as_str().unwrap()).unwrap();
+    assert_eq!(report["targets"][0]["reason"], "access_denied");
+    assert_eq!(report["targets"][0]["evidence"]["differs"], json!(["replicate to a new file system in eu-west-1"]));
+}
+
+#[tokio::test]
+async fn garbage_is_rejected_and_the_process_lives_on() {
+    let local = start(world(&[("MODE", "enforce")])).await;
+    for (garbage, reason) in [("null", "wrong_type"), ("{}", "missing_field"), ("[[[]]]", "wrong_type")] {
+        let report = answered(invoke(&local, garbage).await);
+        assert_eq!((report["outcome"].as_str(), report["reason"].as_str()), (Some("rejected"), Some(reason)));
+    }
+    assert_eq!(local.journal(), []);
+    assert_eq!(answered(invoke(&local, &request()).await)["outcome"], "pending");
+}
+
+#[tokio::test]
+async fn a_bad_variable_stops_the_start_with_a_sentence() {
+    let local = start(world(&[("APPROVAL_TAG", "none")])).await;
+    assert_eq!(failed(invoke(&local, &request()).await)["errorType"], "Runtime.ExitError");
+    let logs = local.functions().logs(NAME).join("\n");
+    assert!(
+        logs.contains("APPROVAL_TAG is `none`, but must be a tag key; an overwrite always needs an approval"),
+        "{logs}"
+    );
+}

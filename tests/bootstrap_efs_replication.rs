@@ -1,0 +1,547 @@
+//! Scenarios of `bootstrap-efs-replication`: an event in, both sides changed or not, the truth told.
+
+use std::time::Duration;
+
+use aws_sdk_efs::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig},
+};
+use bootstrap_efs_replication::{Policy, handle};
+use chrono::{TimeDelta, Utc};
+use expect_test::expect;
+use futures_util::future::join_all;
+use local::{
+    Fault, FaultKind, Local, World,
+    efs_world::{FileSystem, OrderedStatus},
+    world::Reply,
+};
+use serde_json::{Value, json};
+use shared::{Invocation, Mode};
+
+use crate::stage::{Answer, killed_after};
+
+const SOURCE: &str = "fs-00000001";
+const EXISTING: &str = "fs-0000000e";
+const CHANGE: &str = "CHG0031235";
+const HERE: &str = "us-east-1";
+const THERE: &str = "eu-west-1";
+
+struct Stage {
+    local: Local,
+    policy: Policy,
+    seconds_left: u64,
+    efs: Client,
+}
+
+impl Stage {
+    async fn with(world: World) -> Self {
+        let local = Local::without_functions(world).await.unwrap();
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(1));
+        let config = aws_sdk_efs::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(local.endpoint())
+            .region(Region::new(HERE))
+            .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "not-a-secret", None, None, "tests"))
+            .timeout_config(timeouts.build())
+            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));
+        let efs = Client::from_conf(config.build());
+        let policy = Policy::from_lookup(|name| (name == "MODE").then(|| "enforce".to_owned())).unwrap();
+        Self { local, policy, seconds_left: 900, efs }
+    }
+
+    async fn new() -> Self {
+        Self::with(world()).await
+    }
+
+    async fn deliver(&self, event: &Value) -> Answer {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(self.seconds_left);
+        let invocation = Invocation { now: Utc::now(), deadline };
+        Answer::of(handle(&event.to_string(), invocation, &self.efs, &self.policy).await)
+    }
+
+    async fn said(&self, event: &Value) -> String {
+        self.deliver(event).await.said()
+    }
+
+    fn changes(&self) -> Vec<String> {
+        self.local.finish().unwrap();
+        let mut changes = self.local.changes();
+        // What EFS made up an ID for is known by its operation alone.
+        changes.iter_mut().for_each(|change| *change = change.split(' ').next().unwrap().to_owned());
+        changes
+    }
+
+    fn wait(&self, minutes: i64) {
+        self.local.advance(TimeDelta::minutes(minutes));
+    }
+
+    /// The one file system in the other Region.
+    fn replica(&self) -> FileSystem {
+        self.local.world().file_systems(THERE).next().unwrap().clone()
+    }
+
+    fn fault(&self, operation: &str, kind: FaultKind, times: u32) {
+        self.local.inject(Fault { times, ..Fault::next(operation, kind) });
+    }
+}
+
+/// One encrypted file system of 6 GB, whose first sync takes a minute.
+fn world() -> World {
+    World::empty().with_file_system(HERE, FileSystem { size_bytes: 6_000_000_000, ..FileSystem::new(SOURCE) })
+}
+
+/// The same beside a file system in the other Region that may be overwritten.
+fn beside_existing() -> World {
+    let existing = FileSystem { protection: "DISABLED".to_owned(), ..FileSystem::new(EXISTING) };
+    world().with_file_system(THERE, existing.tagged("drover:approved", CHANGE))
+}
+
+fn to(destination: Value) -> Value {
+    request(json!({ "sourceFileSystemId": SOURCE, "destination": destination }))
+}
+
+fn request(file_system: Value) -> Value {
+    let expires_at = Utc::now() + TimeDelta::hours(1);
+    json!({ "version": 1, "requestID": CHANGE, "expiresAt": expires_at, "fileSystems": [file_system] })
+}
+
+fn new_replica() -> Value {
+    to(json!({ "region": THERE }))
+}
+
+fn over_existing() -> Value {
+    request(json!({
+        "sourceFileSystemId": SOURCE,
+        "destination": { "region": THERE, "fileSystemId": EXISTING },
+        "overwrite": EXISTING,
+    }))
+}
+
+fn furnished() -> Value {
+    request(json!({
+        "sourceFileSystemId": SOURCE,
+        "destination": { "region": THERE },
+        "replica": {
+            "mountTargets": [{ "subnetId": "subnet-00000001", "securityGroups": ["sg-00000001"] }],
+            "accessPoints": "copy", "lifecycle": "copy", "backup": "enabled", "policy": "copy", "tags": "copy",
+        },
+    }))
+}
+
+/// A source with one of each part, its policy naming its access point.
+fn furnished_source() -> World {
+    let arn = |kind: &str, id: &str| format!("arn:aws:elasticfilesystem:{HERE}:111122223333:{kind}/{id}");
+    let policy = json!({ "Version": "2012-10-17", "Statement": [{
+        "Sid": "app", "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": ["elasticfilesystem:ClientMount"],
+        "Resource": arn("file-system", SOURCE),
+        "Condition": { "StringEquals": { "elasticfilesystem:AccessPointArn": arn("access-point", "fsap-00000001") } },
+    }] });
+    let point = json!({ "accessPointId": "fsap-00000001", "clientToken": "app", "tags": { "Name": "app" },
+        "posixUser": { "Uid": 1000, "Gid": 1000, "SecondaryGids": [5] },
+        "rootDirectory": { "Path": "/app", "CreationInfo": { "OwnerUid": 1, "OwnerGid": 2, "Permissions": "0750" } } });
+    let mut world = world();
+    let source = world.file_system(HERE, SOURCE).unwrap();
+    source.size_bytes = 60_000_000_000;
+    source.tags = [("Name", "data"), ("drover:replicate-to", THERE)]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+    source.lifecycle_policies =
+        vec![json!({ "TransitionToIA": "AFTER_30_DAYS" }), json!({ "TransitionToArchive": "AFTER_90_DAYS" })];
+    source.access_points = vec![serde_json::from_value(point).unwrap()];
+    source.policy = Some(policy.to_string());
+    world
+}
+
+#[tokio::test]
+async fn a_replica_is_made_and_seen_through_to_its_first_sync() {
+    let stage = Stage::new().await;
+    for _ in 0..2 {
+        assert_eq!(stage.said(&new_replica()).await, "pending replication_enabling");
+    }
+    stage.wait(5);
+    assert_eq!(stage.said(&new_replica()).await, "pending first_sync_running");
+    stage.wait(20);
+    let answer = stage.deliver(&new_replica()).await;
+    assert_eq!(answer.said(), "already_done replica_usable");
+    let target = &answer.body["targets"][0];
+    assert_eq!(target["resource"]["destinationFileSystemId"], stage.replica().file_system_id);
+    assert_eq!(target["evidence"]["status"], "ENABLED");
+    assert_eq!(target["evidence"]["withinObjective"], true);
+    assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
+}
+
+#[tokio::test]
+async fn every_part_that_was_asked_for_is_made_and_nothing_twice() {
+    let stage = Stage::with(furnished_source()).await;
+    let mut said = Vec::new();
+    for minutes in [0, 5, 2, 20, 0] {
+        stage.wait(minutes);
+        said.push(stage.said(&furnished()).await);
+    }
+    let expected = [
+        "pending replication_enabling",
+        "pending parts_not_available",
+        "pending first_sync_running",
+        "already_done replica_usable",
+        "already_done replica_usable",
+    ];
+    assert_eq!(said, expected);
+    let made = [
+        "CreateReplicationConfiguration",
+        "CreateMountTarget",
+        "CreateAccessPoint",
+        "PutLifecycleConfiguration",
+        "PutBackupPolicy",
+        "TagResource",
+        "PutFileSystemPolicy",
+    ];
+    assert_eq!(stage.changes(), made);
+    let replica = stage.replica();
+    assert_eq!(replica.tags.keys().collect::<Vec<_>>(), ["Name"]);
+    assert_eq!(replica.lifecycle_policies.len(), 2);
+    assert_eq!(replica.access_points[0].root_directory.as_ref().unwrap()["Path"], "/app");
+    let policy = replica.policy.unwrap();
+    assert!(policy.contains(&replica.access_points[0].access_point_id) && !policy.contains("us-east-1"), "{policy}");
+}
+
+#[tokio::test]
+async fn each_kind_of_destination_can_be_had() {
+    let one_zone = Stage::new().await;
+    let zone = to(json!({ "availabilityZoneName": "eu-west-1a" }));
+    assert_eq!(one_zone.said(&zone).await, "pending replication_enabling");
+    one_zone.wait(30);
+    assert_eq!(one_zone.said(&zone).await, "already_done replica_usable");
+    assert_eq!(one_zone.replica().availability_zone_name.as_deref(), Some("eu-west-1a"));
+
+    let existing = Stage::with(beside_existing()).await;
+    assert_eq!(existing.said(&over_existing()).await, "pending replication_enabling");
+    existing.wait(30);
+    assert_eq!(existing.said(&over_existing()).await, "already_done replica_usable");
+    assert_eq!(existing.changes(), ["CreateReplicationConfiguration"]);
+    assert_eq!(existing.replica().protection, "REPLICATING");
+}
+
+#[tokio::test]
+async fn a_destination_in_another_account_needs_a_role_and_is_seen_by_its_arn() {
+    let mut theirs = FileSystem::new(EXISTING).tagged("drover:approved", CHANGE);
+    theirs.owner_id = Some("999999999999".to_owned());
+    theirs.protection = "DISABLED".to_owned();
+    theirs.policy = Some(
+        json!({ "Statement": [{ "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::111122223333:root" } }] })
+            .to_string(),
+    );
+    let stage = Stage::with(world().with_file_system(THERE, theirs)).await;
+    let arn = format!("arn:aws:elasticfilesystem:{THERE}:999999999999:file-system/{EXISTING}");
+    let asked = |role: Value| {
+        let destination = json!({ "fileSystemId": arn, "roleArn": role });
+        request(json!({ "sourceFileSystemId": SOURCE, "destination": destination, "overwrite": EXISTING }))
+    };
+    assert_eq!(stage.said(&asked(Value::Null)).await, "refused role_missing");
+    let with_role = asked(json!("arn:aws:iam::111122223333:role/replicate"));
+    assert_eq!(stage.said(&with_role).await, "pending replication_enabling");
+    stage.wait(30);
+    assert_eq!(stage.said(&with_role).await, "already_done replica_usable");
+    assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
+}
+
+#[tokio::test]
+async fn a_tag_is_enough_and_the_replica_itself_is_left_alone() {
+    let tagged = FileSystem::new(SOURCE).tagged("drover:replicate-to", THERE);
+    let stage = Stage::with(World::empty().with_file_system(HERE, tagged)).await;
+    let created = |id: &str| {
+        json!({
+            "detail-type": "AWS API Call via CloudTrail", "source": "aws.elasticfilesystem",
+            "detail": { "eventSource": "elasticfilesystem.amazonaws.com", "eventName": "CreateFileSystem", "responseElements": { "fileSystemId": id } },
+        })
+    };
+    for _ in 0..2 {
+        assert_eq!(stage.said(&created(SOURCE)).await, "pending replication_enabling");
+    }
+    assert_eq!(stage.said(&created("fs-00000009")).await, "refused not_found");
+    let untagged = Stage::new().await;
+    assert_eq!(untagged.said(&created(SOURCE)).await, "refused no_replicate_to_tag");
+    // The replica, as its own Region's function would see it.
+    let mut turned = World::empty()
+        .with_file_system(HERE, FileSystem::new("fs-00000008"))
+        .with_file_system(THERE, FileSystem::new("fs-00000007"));
+    let replica = turned.file_system(HERE, "fs-00000008").unwrap();
+    replica.protection = "DISABLED".to_owned();
+    replica.tags.insert("drover:replicate-to".to_owned(), THERE.to_owned());
+    turned.bind((THERE, "fs-00000007"), (HERE, "fs-00000008"));
+    let turned = Stage::with(turned).await;
+    assert_eq!(turned.said(&created("fs-00000008")).await, "refused source_is_a_destination");
+    assert_eq!(turned.changes(), [""; 0]);
+    assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
+}
+
+/// Delivers twice, expects the same refusal both times, and no change.
+async fn refused(world: World, event: Value, reason: &str) {
+    let stage = Stage::with(world).await;
+    for _ in 0..2 {
+        assert_eq!(stage.said(&event).await, format!("refused {reason}"));
+    }
+    assert_eq!(stage.changes(), [""; 0], "{reason}");
+}
+
+#[tokio::test]
+async fn what_cannot_or_must_not_be_is_refused_by_name_and_left_alone() {
+    let existing = |change: fn(&mut FileSystem)| {
+        let mut world = beside_existing();
+        change(world.file_system(THERE, EXISTING).unwrap());
+        world
+    };
+    let source = |change: fn(&mut FileSystem)| {
+        let mut world = world();
+        change(world.file_system(HERE, SOURCE).unwrap());
+        world
+    };
+    refused(World::empty(), new_replica(), "not_found").await;
+    refused(source(|source| source.life_cycle_state = "deleting".to_owned()), new_replica(), "source_unusable").await;
+    refused(source(|source| source.encrypted = false), new_replica(), "failback_impossible").await;
+    refused(world(), over_existing(), "destination_not_found").await;
+    refused(existing(|existing| existing.tags.clear()), over_existing(), "not_approved").await;
+    refused(
+        existing(|existing| existing.protection = "ENABLED".to_owned()),
+        over_existing(),
+        "overwrite_protection_enabled",
+    )
+    .await;
+    refused(existing(|existing| existing.encrypted = false), over_existing(), "destination_not_encrypted").await;
+    refused(
+        existing(|existing| _ = existing.tags.insert("drover:protected".to_owned(), String::new())),
+        over_existing(),
+        "protected",
+    )
+    .await;
+    let unconfirmed = to(json!({ "region": THERE, "fileSystemId": EXISTING }));
+    refused(beside_existing(), unconfirmed, "overwrite_not_confirmed").await;
+    refused(world(), to(json!({ "region": THERE, "availabilityZoneName": "us-west-2a" })), "region_mismatch").await;
+}
+
+#[tokio::test]
+async fn a_source_that_is_being_created_is_waited_for() {
+    let mut world = world();
+    let now = world.now;
+    let source = world.file_system(HERE, SOURCE).unwrap();
+    (source.life_cycle_state, source.created_at) = ("creating".to_owned(), Some(now));
+    let stage = Stage::with(world).await;
+    assert_eq!(stage.said(&new_replica()).await, "pending source_not_available");
+    stage.wait(1);
+    assert_eq!(stage.said(&new_replica()).await, "pending replication_enabling");
+    assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
+}
+
+#[tokio::test]
+async fn another_destination_is_not_made_beside_the_first() {
+    let stage = Stage::new().await;
+    stage.deliver(&new_replica()).await;
+    let elsewhere = to(json!({ "region": "us-west-2" }));
+    for _ in 0..2 {
+        let answer = stage.deliver(&elsewhere).await;
+        assert_eq!(answer.said(), "refused replicates_elsewhere");
+        let message = answer.body["targets"][0]["message"].as_str().unwrap();
+        assert!(message.contains(&stage.replica().file_system_id) && message.contains(THERE), "{message}");
+    }
+    assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
+}
+
+#[tokio::test]
+async fn deliveries_at_once_make_one_replication() {
+    let stage = Stage::new().await;
+    let event = new_replica();
+    let answers = join_all((0..6).map(|_| stage.deliver(&event))).await;
+    for answer in &answers {
+        let said = answer.said();
+        assert!(said.starts_with("pending ") || said.ends_with("-> Retryable"), "{said}");
+    }
+    assert_eq!(stage.said(&event).await, "pending replication_enabling");
+    assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
+}
+
+#[tokio::test]
+async fn a_run_that_is_killed_at_any_point_is_finished_by_the_next() {
+    let event = furnished();
+    let mut polls = 0;
+    loop {
+        let stage = Stage::with(furnished_source()).await;
+        stage.deliver(&new_replica()).await;
+        stage.wait(30);
+        let answered = killed_after(polls, stage.deliver(&event)).await;
+        stage.wait(5);
+        for _ in 0..2 {
+            stage.deliver(&event).await;
+            stage.wait(5);
+        }
+        assert_eq!(stage.said(&event).await, "already_done replica_usable", "after {polls} polls");
+        assert_eq!(stage.changes().len(), 7, "after {polls} polls");
+        if answered {
+            break;
+        }
+        polls += 7;
+    }
+    assert!(polls > 40, "a run has many points: {polls}");
+}
+
+#[tokio::test]
+async fn a_paused_or_broken_replication_is_told_with_efss_own_words() {
+    for (status, reason) in [("PAUSED", "replication_paused"), ("ERROR", "replication_in_error")] {
+        let stage = Stage::new().await;
+        stage.deliver(&new_replica()).await;
+        stage.wait(30);
+        stage.local.change(|world| {
+            world.replications[0].ordered =
+                Some(OrderedStatus { status: status.to_owned(), message: "the key is gone".to_owned() })
+        });
+        for _ in 0..2 {
+            let answer = stage.deliver(&new_replica()).await;
+            assert_eq!(answer.said(), format!("failed {reason}"));
+            assert!(answer.body["targets"][0]["message"].as_str().unwrap().ends_with("the key is gone"));
+        }
+        assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
+    }
+}
+
+#[tokio::test]
+async fn plan_mode_shows_the_plan_and_changes_nothing() {
+    let mut stage = Stage::with(beside_existing()).await;
+    stage.policy.mode = Mode::Plan;
+    let answer = stage.deliver(&over_existing()).await;
+    assert_eq!(answer.said(), "planned plan_mode");
+    let plan = &answer.body["targets"][0]["plan"];
+    assert_eq!(*plan, json!([format!("replicate to {EXISTING} in {THERE}, whose contents are overwritten")]));
+    assert_eq!(stage.changes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_late_duplicate_finds_the_destination_locked_after_a_failback() {
+    let stage = Stage::with(beside_existing()).await;
+    stage.deliver(&over_existing()).await;
+    stage.wait(30);
+    stage.local.change(|world| world.stop_replicating(HERE, SOURCE, false)).unwrap();
+    stage.wait(30);
+    for _ in 0..2 {
+        assert_eq!(stage.said(&over_existing()).await, "refused overwrite_protection_enabled");
+    }
+    assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
+}
+
+#[tokio::test]
+async fn what_efs_does_not_take_yet_is_waited_for() {
+    let mut world = furnished_source();
+    world.behaviour.writes_while_replicating = Reply::Conflict;
+    let stage = Stage::with(world).await;
+    stage.deliver(&furnished()).await;
+    stage.wait(10);
+    for _ in 0..2 {
+        assert_eq!(stage.said(&furnished()).await, "pending not_ready_yet");
+    }
+    let made = ["CreateReplicationConfiguration", "CreateMountTarget", "PutBackupPolicy", "TagResource"];
+    assert_eq!(stage.changes(), made);
+}
+
+#[tokio::test]
+async fn nothing_is_begun_that_could_not_be_looked_at_afterwards() {
+    let mut stage = Stage::new().await;
+    stage.seconds_left = 60;
+    assert_eq!(stage.said(&new_replica()).await, "pending out_of_time");
+    assert_eq!(stage.changes(), [""; 0]);
+}
+
+/// Every kind of fault at an operation, three in a row, what is said then, and what changed in all after the next delivery.
+async fn with_faults(operation: &str) -> String {
+    let kinds = [
+        FaultKind::Throttle,
+        FaultKind::InternalError,
+        FaultKind::Unavailable,
+        FaultKind::AccessDenied,
+        FaultKind::ExpiredToken,
+        FaultKind::ResetBefore,
+        FaultKind::ResetAfter,
+        FaultKind::HangBefore,
+        FaultKind::HangAfter,
+        FaultKind::LateEffect,
+        FaultKind::Truncated,
+    ];
+    let tell = async |kind: FaultKind| {
+        let stage = Stage::with(furnished_source()).await;
+        if operation != "CreateReplicationConfiguration" {
+            stage.deliver(&furnished()).await;
+            stage.wait(10);
+        }
+        stage.fault(operation, kind, 3);
+        let first = stage.said(&furnished()).await;
+        stage.local.change(|world| world.faults.clear());
+        for _ in 0..4 {
+            stage.wait(15);
+            stage.deliver(&furnished()).await;
+        }
+        let last = stage.said(&furnished()).await;
+        let changes = stage.changes();
+        let times = changes.iter().filter(|change| *change == operation).count();
+        format!("{kind:?}: {first}; then {last}, {times} in all, {} changes\n", changes.len())
+    };
+    join_all(kinds.map(tell)).await.concat()
+}
+
+#[tokio::test]
+async fn lasting_faults_at_the_replication_are_told_truly() {
+    expect![[r#"
+        Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        InternalError: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        Unavailable: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        AccessDenied: permanent access_denied -> Permanent; then already_done replica_usable, 1 in all, 7 changes
+        ExpiredToken: retryable credentials_expired -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        ResetBefore: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        ResetAfter: pending replication_enabling; then already_done replica_usable, 1 in all, 7 changes
+        HangBefore: indeterminate timeout -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        HangAfter: pending replication_enabling; then already_done replica_usable, 1 in all, 7 changes
+        LateEffect: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        Truncated: pending replication_enabling; then already_done replica_usable, 1 in all, 7 changes
+    "#]]
+    .assert_eq(&with_faults("CreateReplicationConfiguration").await);
+}
+
+#[tokio::test]
+async fn lasting_faults_at_a_part_are_told_truly() {
+    expect![[r#"
+        Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        InternalError: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        Unavailable: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        AccessDenied: permanent access_denied -> Permanent; then already_done replica_usable, 1 in all, 7 changes
+        ExpiredToken: retryable credentials_expired -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        ResetBefore: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        ResetAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 7 changes
+        HangBefore: indeterminate timeout -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        HangAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 7 changes
+        LateEffect: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        Truncated: pending parts_not_available; then already_done replica_usable, 1 in all, 7 changes
+    "#]]
+    .assert_eq(&with_faults("CreateAccessPoint").await);
+    expect![[r#"
+        Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        InternalError: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        Unavailable: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        AccessDenied: permanent access_denied -> Permanent; then already_done replica_usable, 1 in all, 7 changes
+        ExpiredToken: retryable credentials_expired -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        ResetBefore: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        ResetAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 7 changes
+        HangBefore: indeterminate timeout -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        HangAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 7 changes
+        LateEffect: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 7 changes
+        Truncated: pending parts_not_available; then already_done replica_usable, 1 in all, 7 changes
+    "#]]
+    .assert_eq(&with_faults("CreateMountTarget").await);
+}
+
+#[tokio::test]
+async fn nothing_is_changed_on_the_strength_of_a_look_that_failed() {
+    for operation in ["DescribeFileSystems", "DescribeReplicationConfigurations"] {
+        for kind in [FaultKind::Throttle, FaultKind::Unavailable, FaultKind::AccessDenied, FaultKind::Truncated] {
+            let stage = Stage::new().await;
+            stage.fault(operation, kind, 3);
+            let said = stage.said(&new_replica()).await;
+            assert!(said.ends_with("Retryable") || said.ends_with("Permanent"), "{operation} {kind:?}: {said}");
+            assert_eq!(stage.local.changes(), [""; 0]);
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The emulated EFS as seen over its port by somebody who makes mistakes, or looks twice.
+
+use local::{Fault, FaultKind, FileSystem, Local, World};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+const ONE: &str = "fs-0123456789abcdef0";
+const FILE_SYSTEMS: &str = "/2015-02-01/file-systems";
+
+async fn account() -> Local {
+    let world = World::empty().with_file_system("us-east-1", FileSystem::new(ONE));
+    Local::without_functions(world).await.unwrap()
+}
+
+/// Sends a signed request, and returns the status, the code of an error, and the body.
+async fn send(local: &Local, region: &str, line: &str, body: &str) -> (u16, String, Value) {
+    let address = local.endpoint().replace("http://", "");
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    let scope = format!("AKIAIOSFODNN7EXAMPLE/20261121/{region}/elasticfilesystem/aws4_request");
+    let signature = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00");
+    let length = body.len();
+    let request = format!(
+        "{line} HTTP/1.1\r\nHost: {address}\r\nAuthorization: {signature}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let code = head.lines().find_map(|line| line.strip_prefix("x-amzn-errortype: ")).unwrap_or_default();
+    (answer[9..12].parse().unwrap(), code.to_owned(), serde_json::from_str(body).unwrap_or_default())
+}
+
+async fn get(local: &Local, region: &str, path: &str) -> (u16, String, Value) {
+    send(local, region, &format!("GET {path}"), "").await
+}
+
+#[tokio::test]
+async fn an_error_of_efs_has_its_code_in_header_and_body() {
+    let local = account().await;
+    let (status, code, body) =
+        get(&local, "us-east-1", &format!("{FILE_SYSTEMS}?FileSystemId=fs-00000000000000009")).await;
+    assert_eq!((status, code.as_str(), &body["ErrorCode"]), (404, "FileSystemNotFound", &json!("FileSystemNotFound")));
+    assert!(body["Message"].as_str().unwrap().contains("fs-00000000000000009"), "{body}");
+    local.finish().unwrap();
+}
+
+#[tokio::test]
+async fn what_efs_does_not_know_is_refused_and_noted() {
+    for (line, body, code) in [
+        (format!("GET {FILE_SYSTEMS}?FileSystemID={ONE}"), "", "ValidationException"),
+        (format!("GET {FILE_SYSTEMS}?MaxItems=many"), "", "ValidationException"),
+        (format!("GET {FILE_SYSTEMS}"), r#"{"FileSystemId": "fs-00000001"}"#, "ValidationException"),
+        (format!("PUT {FILE_SYSTEMS}/{ONE}/protection?a=b"), "{}", "ValidationException"),
+        (format!("PUT {FILE_SYSTEMS}/{ONE}/protection"), r#"{"FileSystemId": "x"}"#, "ValidationException"),
+        (format!("POST {FILE_SYSTEMS}"), r#"{"creationToken": "a"}"#, "ValidationException"),
+        (format!("GET {FILE_SYSTEMS}/{ONE}"), "", "UnknownOperationException"),
+        ("GET /2015-02-01/account-preferences".to_owned(), "", "UnknownOperationException"),
+        ("POST /DescribeSourceServers".to_owned(), "{}", "UnknownOperationException"),
+    ] {
+        let local = account().await;
+        assert_eq!(send(&local, "us-east-1", &line, body).await.1, code, "{line}");
+        assert_eq!(local.finish().unwrap_err().len(), 1, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_system_is_of_its_own_region_and_owner() {
+    let local = account().await;
+    let named = |region: &str, account: &str| {
+        let arn = format!("arn:aws:elasticfilesystem:{region}:{account}:file-system/{ONE}");
+        format!("{FILE_SYSTEMS}/{}/lifecycle-configuration", arn.replace(':', "%3A").replace('/', "%2F"))
+    };
+    assert_eq!(get(&local, "us-east-1", &named("us-east-1", "111122223333")).await.0, 200);
+    assert_eq!(get(&local, "us-east-1", &named("us-east-1", "999999999999")).await.0, 404);
+    assert_eq!(get(&local, "us-east-1", &named("eu-west-1", "111122223333")).await.0, 404);
+    assert_eq!(get(&local, "eu-west-1", &named("eu-west-1", "111122223333")).await.0, 404);
+    assert_eq!(get(&local, "eu-west-1", FILE_SYSTEMS).await.2, json!({ "FileSystems": [] }));
+}
+
+#[tokio::test]
+async fn a_replication_is_seen_from_both_regions_and_noted_as_a_change() {
+    let local = account().await;
+    let body = json!({ "Destinations": [{ "Region": "eu-west-1" }] }).to_string();
+    let line = format!("POST {FILE_SYSTEMS}/{ONE}/replication-configuration");
+    let (status, _, made) = send(&local, "us-east-1", &line, &body).await;
+    assert_eq!((status, &made["Destinations"][0]["Status"]), (200, &json!("ENABLING")));
+    let replica = made["Destinations"][0]["FileSystemId"].as_str().unwrap();
+    let configurations = format!("{FILE_SYSTEMS}/replication-configurations");
+    for (region, id, status) in
+        [("us-east-1", ONE, 200), ("eu-west-1", replica, 200), ("us-east-1", replica, 404), ("eu-west-1", ONE, 404)]
+    {
+        assert_eq!(
+            get(&local, region, &format!("{configurations}?FileSystemId={id}")).await.0,
+            status,
+            "{region} {id}"
+        );
+    }
+    assert_eq!(get(&local, "ap-south-1", &configurations).await.2, json!({ "Replications": [] }));
+    assert_eq!(local.changes(), [format!("CreateReplicationConfiguration {ONE}")]);
+}
+
+#[tokio::test]
+async fn file_systems_come_in_pages_of_a_hundred_whatever_is_asked_for() {
+    let local = account().await;
+    local.change(|world| {
+        let more = (0..100).map(|number| FileSystem::new(&format!("fs-{number:08}")));
+        world.efs.entry("us-east-1".to_owned()).or_default().file_systems.extend(more);
+    });
+    let (_, _, first) = get(&local, "us-east-1", &format!("{FILE_SYSTEMS}?MaxItems=7")).await;
+    assert_eq!(first["FileSystems"].as_array().unwrap().len(), 100);
+    let marker = first["NextMarker"].as_str().unwrap();
+    let (_, _, second) = get(&local, "us-east-1", &format!("{FILE_SYSTEMS}?Marker={marker}")).await;
+    assert_eq!((second["FileSystems"].as_array().unwrap().len(), second.get("NextMarker")), (1, None));
+    assert_eq!(get(&local, "us-east-1", &format!("{FILE_SYSTEMS}?Marker=made-up")).await.1, "BadRequest");
+}
+
+#[tokio::test]
+async fn a_fault_of_a_list_repeats_the_marker_of_efs() {
+    let local = account().await;
+    local.inject(Fault::next("DescribeFileSystems", FaultKind::RepeatedPageToken));
+    let (_, _, page) = get(&local, "us-east-1", &format!("{FILE_SYSTEMS}?Marker=from-0")).await;
+    assert_eq!(page["NextMarker"], "from-0");
+    local.inject(Fault::next("DescribeFileSystems", FaultKind::InternalError).in_region("eu-west-1"));
+    assert_eq!(get(&local, "us-east-1", FILE_SYSTEMS).await.0, 200);
+    assert_eq!(get(&local, "eu-west-1", FILE_SYSTEMS).await.1, "InternalServerError");
+    local.finish().unwrap();
+}
+
+#[tokio::test]
+async fn a_late_effect_is_still_an_effect_of_efs() {
+    let local = account().await;
+    local.inject(Fault::next("UpdateFileSystemProtection", FaultKind::LateEffect));
+    let address = local.endpoint().replace("http://", "");
+    let scope = "AKIAIOSFODNN7EXAMPLE/20261121/us-east-1/elasticfilesystem/aws4_request";
+    let body = r#"{"ReplicationOverwriteProtection": "DISABLED"}"#;
+    let request = format!(
+        "PUT {FILE_SYSTEMS}/{ONE}/protection HTTP/1.1\r\nHost: {address}\r\nAuthorization: AWS4-HMAC-SHA256 Credential={scope}, Signature=00\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut nothing = String::new();
+    // Either a reset or an end: in no case an answer.
+    let _ = stream.read_to_string(&mut nothing).await;
+    assert_eq!(nothing, "");
+    assert_eq!(local.changes(), Vec::<String>::new());
+    local.advance(chrono::TimeDelta::minutes(1));
+    assert_eq!(local.changes(), [format!("UpdateFileSystemProtection {ONE}")]);
+}
