@@ -21,5 +21,5 @@ pub use desk::Desk;
 pub use envelope::{Event, Inbound, Message, Rejection};
 pub use fault::{Fault, FaultKind};
 pub use ids::{AwsInstanceId, RequestId};
-pub use report::{Answer, Call, Failure, Mode, Outcome, Report, TargetReport};
+pub use report::{Answer, Call, Failure, Mode, Outcome, Report, Saying, TargetReport};
 pub use start::Invocation;

@@ -158,6 +158,61 @@ pub struct TargetReport {
     pub unfinished: bool,
 }
 
+/// What is said of a target: an outcome, and the name and sentence of its reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Saying {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why, by the name of the reason.
+    pub reason: String,
+    /// The same as a sentence.
+    pub message: String,
+    /// When a pending target is worth another look, in seconds.
+    pub look_again_after_seconds: Option<u32>,
+    /// Whether a queue should deliver the request again, because nobody else would finish it.
+    pub unfinished: bool,
+}
+
+impl Saying {
+    /// What a failed call makes to be said.
+    #[must_use]
+    pub fn fault(call: &str, outcome: Outcome, fault: &Fault) -> Self {
+        let doubt =
+            if outcome == Outcome::Indeterminate { "; whether it took effect could not be settled" } else { "" };
+        Self {
+            outcome,
+            reason: code(fault.kind),
+            message: format!("{call}: {fault}{doubt}"),
+            look_again_after_seconds: None,
+            unfinished: false,
+        }
+    }
+
+    /// What a call that was to change something makes to be said when a look does not show the change.
+    #[must_use]
+    pub fn failed_change(call: &str, fault: &Fault) -> Self {
+        let in_doubt = fault.kind.leaves_doubt();
+        Self::fault(call, if in_doubt { Outcome::Indeterminate } else { Outcome::of_fault(fault) }, fault)
+    }
+
+    /// The report of the target of which it is said, without a plan and calls.
+    #[must_use]
+    pub fn about(self, target: Value, resource: Value, evidence: Value) -> TargetReport {
+        TargetReport {
+            target,
+            resource,
+            outcome: self.outcome,
+            reason: self.reason,
+            message: self.message,
+            plan: Vec::new(),
+            evidence,
+            calls: Vec::new(),
+            look_again_after_seconds: self.look_again_after_seconds,
+            unfinished: self.unfinished,
+        }
+    }
+}
+
 /// The answer to one request.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
 
 use crate::{
-    envelope::{Rejection, RejectionCode},
+    envelope::{Event, Rejection, RejectionCode},
     ids::InvalidId,
     strict,
 };
@@ -32,6 +32,26 @@ pub fn check_version(text: &str) -> Result<(), Rejection> {
             Err(Rejection::new(RejectionCode::MissingField, "missing field `version`; this function reads version 1"))
         }
     }
+}
+
+/// The detail of an event that carries a request: from any source but AWS's own, whose names nobody else may use.
+///
+/// # Errors
+///
+/// [`RejectionCode::ReservedSource`].
+pub fn detail(event: &Event) -> Result<&str, Rejection> {
+    if event.source.starts_with("aws.") {
+        let message = format!("`{}` is a source of AWS's own; a request names another", event.source);
+        return Err(Rejection::new(RejectionCode::ReservedSource, message));
+    }
+    Ok(&event.detail)
+}
+
+/// The rejection of an event of a kind that a function does not serve.
+#[must_use]
+pub fn unsupported(event: &Event) -> Rejection {
+    let message = format!("`{}` from `{}` asks for nothing here", event.detail_type, event.source);
+    Rejection::new(RejectionCode::UnsupportedEvent, message)
 }
 
 /// Refuses a request that has gone stale, or that would not for too long.

@@ -10,7 +10,7 @@ use shared::{
     Event, Message, Mode, Rejection, RequestId,
     envelope::RejectionCode,
     ids::{InvalidId, has_form},
-    request::{Timestamp, check_count, check_expiry, check_version},
+    request::{self, Timestamp, check_count, check_expiry, check_version},
     strict::{self, Object},
 };
 
@@ -138,9 +138,9 @@ impl Command {
     pub fn parse(message: &Message, now: DateTime<Utc>) -> Result<Self, Rejection> {
         match message {
             Message::Bare(text) => parse_request(text, now),
-            Message::Event(event) if event.detail_type == DETAIL_TYPE => parse_custom(event, now),
+            Message::Event(event) if event.detail_type == DETAIL_TYPE => parse_request(request::detail(event)?, now),
             Message::Event(event) if is_efs_call(event) => parse_efs_call(event),
-            Message::Event(event) => Err(unsupported(event)),
+            Message::Event(event) => Err(request::unsupported(event)),
         }
     }
 }
@@ -243,14 +243,6 @@ struct RequestedReplica {
     policy: Part,
     /// `copy` sets the source's tags, but for those of AWS and of drover.
     tags: Part,
-}
-
-fn parse_custom(event: &Event, now: DateTime<Utc>) -> Result<Command, Rejection> {
-    if event.source.starts_with("aws.") {
-        let message = format!("`{}` is a source of AWS's own; a request names another", event.source);
-        return Err(Rejection::new(RejectionCode::ReservedSource, message));
-    }
-    parse_request(&event.detail, now)
 }
 
 fn parse_request(text: &str, now: DateTime<Utc>) -> Result<Command, Rejection> {
@@ -418,11 +410,6 @@ fn parse_efs_call(event: &Event) -> Result<Command, Rejection> {
     let target =
         Target { source, destination: None, overwrite: None, accept_no_failback: false, replica: Replica::default() };
     Ok(Command { request_id, targets: vec![target], mode: Mode::Enforce })
-}
-
-fn unsupported(event: &Event) -> Rejection {
-    let message = format!("`{}` from `{}` asks for nothing here", event.detail_type, event.source);
-    Rejection::new(RejectionCode::UnsupportedEvent, message)
 }
 
 impl Destination {

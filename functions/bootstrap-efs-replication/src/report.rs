@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use shared::{Call, Fault, Mode, Outcome, Report, TargetReport, report::code};
+use shared::{Call, Fault, Mode, Outcome, Report, Saying, report::code};
 
 use crate::{
     command::{Command, Target},
@@ -39,15 +39,6 @@ pub struct Course {
     pub view: View,
     /// Why the target could not be looked at again, if it could not.
     pub unread: Option<Fault>,
-}
-
-/// What is said of a target: an outcome, and the name and sentence of its reason.
-struct Saying {
-    outcome: Outcome,
-    reason: String,
-    message: String,
-    look_again_after_seconds: Option<u32>,
-    unfinished: bool,
 }
 
 impl Course {
@@ -101,7 +92,7 @@ pub fn report(command: &Command, courses: &[Course], mode: Mode, now: DateTime<U
 
 /// What a dry run says: steps are planned, everything else is as it is.
 fn foretell(course: &Course) -> Saying {
-    said(&course.first, &course.view, false).unwrap_or_else(|| Saying::reason(Outcome::Planned, Reason::PlanMode))
+    said(&course.first, &course.view, false).unwrap_or_else(|| reason(Outcome::Planned, Reason::PlanMode))
 }
 
 /// What may be said after the last look. The rules stand in the order in which they are asked.
@@ -114,26 +105,26 @@ fn conclude(course: &Course) -> Saying {
         return saying;
     }
     match (&telling.made, &course.unread) {
-        (None, _) => Saying::reason(Outcome::Pending, Reason::OutOfTime),
-        (Some((_, Err(fault))), _) if is_not_ready(fault) => Saying::reason(Outcome::Pending, Reason::NotReadyYet),
-        (Some((call, Err(fault))), _) => Saying::fault(call.operation, of_failed_change(fault), fault),
+        (None, _) => reason(Outcome::Pending, Reason::OutOfTime),
+        (Some((_, Err(fault))), _) if is_not_ready(fault) => reason(Outcome::Pending, Reason::NotReadyYet),
+        (Some((call, Err(fault))), _) => Saying::failed_change(call.operation, fault),
         (Some((call, Ok(()))), Some(unread)) => Saying::fault(call.operation, Outcome::Indeterminate, unread),
-        (Some((_, Ok(()))), None) => Saying::reason(Outcome::Pending, Reason::NotSeenYet),
+        (Some((_, Ok(()))), None) => reason(Outcome::Pending, Reason::NotSeenYet),
     }
 }
 
 /// What a verdict without steps says by itself.
 fn said(verdict: &Verdict, view: &View, changed: bool) -> Option<Saying> {
-    let (outcome, reason) = match verdict {
+    let (outcome, why) = match verdict {
         Verdict::Act(_) => return None,
-        Verdict::Done(reason) if changed => (Outcome::Done, *reason),
-        Verdict::Done(reason) => (Outcome::AlreadyDone, *reason),
-        Verdict::Pending(reason) => (Outcome::Pending, *reason),
-        Verdict::Refused(reason) => (Outcome::Refused, *reason),
-        Verdict::Failed(reason) => (Outcome::Failed, *reason),
+        Verdict::Done(why) if changed => (Outcome::Done, *why),
+        Verdict::Done(why) => (Outcome::AlreadyDone, *why),
+        Verdict::Pending(why) => (Outcome::Pending, *why),
+        Verdict::Refused(why) => (Outcome::Refused, *why),
+        Verdict::Failed(why) => (Outcome::Failed, *why),
     };
-    let mut saying = Saying::reason(outcome, reason);
-    if let Some(more) = more_about(reason, view.replication.as_ref()) {
+    let mut saying = reason(outcome, why);
+    if let Some(more) = more_about(why, view.replication.as_ref()) {
         saying.message = format!("{}: {more}", saying.message);
     }
     Some(saying)
@@ -152,10 +143,6 @@ fn more_about(reason: Reason, replication: Option<&Replication>) -> Option<Strin
         Reason::SourceIsADestination => Some(format!("of {} in {}", replication.source_id, replication.source_region)),
         _ => None,
     }
-}
-
-fn of_failed_change(fault: &Fault) -> Outcome {
-    if fault.kind.leaves_doubt() { Outcome::Indeterminate } else { Outcome::of_fault(fault) }
 }
 
 /// EFS's word for "later": the file system, or the replication, is not in the state for it.
@@ -238,42 +225,13 @@ pub fn sentence_of(step: &Step) -> String {
     }
 }
 
-impl Saying {
-    fn reason(outcome: Outcome, reason: Reason) -> Self {
-        Self {
-            outcome,
-            reason: code(reason),
-            message: reason.sentence().to_owned(),
-            look_again_after_seconds: reason.look_again_after_seconds().filter(|_| outcome == Outcome::Pending),
-            unfinished: matches!(reason, Reason::NotSeenYet | Reason::NotReadyYet | Reason::OutOfTime),
-        }
-    }
-
-    fn fault(call: &str, outcome: Outcome, fault: &Fault) -> Self {
-        let doubt =
-            if outcome == Outcome::Indeterminate { "; whether it took effect could not be settled" } else { "" };
-        Self {
-            outcome,
-            reason: code(fault.kind),
-            message: format!("{call}: {fault}{doubt}"),
-            look_again_after_seconds: None,
-            unfinished: false,
-        }
-    }
-
-    fn about(self, target: Value, resource: Value, evidence: Value) -> TargetReport {
-        TargetReport {
-            target,
-            resource,
-            outcome: self.outcome,
-            reason: self.reason,
-            message: self.message,
-            plan: Vec::new(),
-            evidence,
-            calls: Vec::new(),
-            look_again_after_seconds: self.look_again_after_seconds,
-            unfinished: self.unfinished,
-        }
+fn reason(outcome: Outcome, reason: Reason) -> Saying {
+    Saying {
+        outcome,
+        reason: code(reason),
+        message: reason.sentence().to_owned(),
+        look_again_after_seconds: reason.look_again_after_seconds().filter(|_| outcome == Outcome::Pending),
+        unfinished: reason.is_unfinished(),
     }
 }
 

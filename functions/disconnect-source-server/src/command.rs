@@ -11,7 +11,7 @@ use shared::{
     AwsInstanceId, Event, Message, Mode, Rejection, RequestId,
     envelope::RejectionCode,
     ids::{InvalidId, has_form},
-    request::{Timestamp, check_count, check_expiry, check_version},
+    request::{self, Timestamp, check_count, check_expiry, check_version},
     strict::{self, Object},
 };
 
@@ -99,12 +99,9 @@ impl Command {
     pub fn parse(message: &Message, now: DateTime<Utc>) -> Result<Self, Rejection> {
         match message {
             Message::Bare(text) => parse_request(text, now),
-            Message::Event(event) if event.detail_type == DETAIL_TYPE => parse_custom(event, now),
+            Message::Event(event) if event.detail_type == DETAIL_TYPE => parse_request(request::detail(event)?, now),
             Message::Event(event) if is_instance_state_change(event) => parse_instance_state_change(event),
-            Message::Event(event) => Err(Rejection::new(
-                RejectionCode::UnsupportedEvent,
-                format!("`{}` from `{}` asks for nothing here", event.detail_type, event.source),
-            )),
+            Message::Event(event) => Err(request::unsupported(event)),
         }
     }
 
@@ -188,14 +185,6 @@ where
     T: Deserialize<'de>,
 {
     T::deserialize(deserializer).map(Some)
-}
-
-fn parse_custom(event: &Event, now: DateTime<Utc>) -> Result<Command, Rejection> {
-    if event.source.starts_with("aws.") {
-        let message = format!("`{}` is a source of AWS's own; a request names another", event.source);
-        return Err(Rejection::new(RejectionCode::ReservedSource, message));
-    }
-    parse_request(&event.detail, now)
 }
 
 fn parse_request(text: &str, now: DateTime<Utc>) -> Result<Command, Rejection> {

@@ -145,6 +145,12 @@ impl Reason {
         }
     }
 
+    /// Whether nobody else would finish what is left: a queue should deliver the request again.
+    #[must_use]
+    pub fn is_unfinished(self) -> bool {
+        matches!(self, Self::NotSeenYet | Self::OutOfTime)
+    }
+
     /// When it is worth to look again, in seconds.
     #[must_use]
     pub fn look_again_after_seconds(self) -> Option<u32> {

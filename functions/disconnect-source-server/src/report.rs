@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use shared::{Call, Fault, Mode, Outcome, Report, TargetReport, report::code};
+use shared::{Call, Fault, Mode, Outcome, Report, Saying, report::code};
 
 use crate::{
     command::{Command, SourceServerId},
@@ -33,15 +33,6 @@ pub struct Course {
     pub attempts: Vec<Attempt>,
     /// The plan after the last look.
     pub last: TargetPlan,
-}
-
-/// What is said of a target: an outcome, and the name and sentence of its reason.
-struct Saying {
-    outcome: Outcome,
-    reason: String,
-    message: String,
-    look_again_after_seconds: Option<u32>,
-    unfinished: bool,
 }
 
 impl Course {
@@ -110,7 +101,7 @@ pub fn report(
 
 /// What a dry run says: steps are planned, everything else is as it is.
 fn foretell(course: &Course) -> Saying {
-    said(&course.first.verdict).unwrap_or_else(|| Saying::reason(Outcome::Planned, Reason::PlanMode))
+    said(&course.first.verdict).unwrap_or_else(|| reason(Outcome::Planned, Reason::PlanMode))
 }
 
 /// What may be said after the last look. The rules stand in the order in which they are asked.
@@ -118,16 +109,16 @@ fn conclude(course: &Course) -> Saying {
     let Some(last) = course.attempts.last() else { return foretell(course) };
     if last.unread.is_none() {
         match course.last.verdict {
-            Verdict::Done(reason) => return Saying::reason(Outcome::Done, reason),
-            Verdict::Pending(reason) => return Saying::reason(Outcome::Pending, reason),
+            Verdict::Done(why) => return reason(Outcome::Done, why),
+            Verdict::Pending(why) => return reason(Outcome::Pending, why),
             Verdict::Act(_) | Verdict::Refused(_) => {}
         }
     }
     match (&last.made, &last.unread) {
-        (None, _) => Saying::reason(Outcome::Pending, Reason::OutOfTime),
-        (Some((call, Err(fault))), _) => Saying::fault(call.operation, of_failed_change(fault), fault),
+        (None, _) => reason(Outcome::Pending, Reason::OutOfTime),
+        (Some((call, Err(fault))), _) => Saying::failed_change(call.operation, fault),
         (Some((call, Ok(()))), Some(unread)) => Saying::fault(call.operation, Outcome::Indeterminate, unread),
-        (Some((_, Ok(()))), None) => Saying::reason(Outcome::Pending, Reason::NotSeenYet),
+        (Some((_, Ok(()))), None) => reason(Outcome::Pending, Reason::NotSeenYet),
     }
 }
 
@@ -135,14 +126,10 @@ fn conclude(course: &Course) -> Saying {
 fn said(verdict: &Verdict) -> Option<Saying> {
     match verdict {
         Verdict::Act(_) => None,
-        Verdict::Done(reason) => Some(Saying::reason(Outcome::AlreadyDone, *reason)),
-        Verdict::Pending(reason) => Some(Saying::reason(Outcome::Pending, *reason)),
-        Verdict::Refused(reason) => Some(Saying::reason(Outcome::Refused, *reason)),
+        Verdict::Done(why) => Some(reason(Outcome::AlreadyDone, *why)),
+        Verdict::Pending(why) => Some(reason(Outcome::Pending, *why)),
+        Verdict::Refused(why) => Some(reason(Outcome::Refused, *why)),
     }
-}
-
-fn of_failed_change(fault: &Fault) -> Outcome {
-    if fault.kind.leaves_doubt() { Outcome::Indeterminate } else { Outcome::of_fault(fault) }
 }
 
 fn resource(course: &Course) -> Value {
@@ -190,42 +177,13 @@ fn sentence_of(step: Step, course: &Course, policy: &Policy) -> String {
     }
 }
 
-impl Saying {
-    fn reason(outcome: Outcome, reason: Reason) -> Self {
-        Self {
-            outcome,
-            reason: code(reason),
-            message: reason.sentence().to_owned(),
-            look_again_after_seconds: reason.look_again_after_seconds().filter(|_| outcome == Outcome::Pending),
-            unfinished: matches!(reason, Reason::NotSeenYet | Reason::OutOfTime),
-        }
-    }
-
-    fn fault(call: &str, outcome: Outcome, fault: &Fault) -> Self {
-        let doubt =
-            if outcome == Outcome::Indeterminate { "; whether it took effect could not be settled" } else { "" };
-        Self {
-            outcome,
-            reason: code(fault.kind),
-            message: format!("{call}: {fault}{doubt}"),
-            look_again_after_seconds: None,
-            unfinished: false,
-        }
-    }
-
-    fn about(self, target: Value, resource: Value, evidence: Value) -> TargetReport {
-        TargetReport {
-            target,
-            resource,
-            outcome: self.outcome,
-            reason: self.reason,
-            message: self.message,
-            plan: Vec::new(),
-            evidence,
-            calls: Vec::new(),
-            look_again_after_seconds: self.look_again_after_seconds,
-            unfinished: self.unfinished,
-        }
+fn reason(outcome: Outcome, reason: Reason) -> Saying {
+    Saying {
+        outcome,
+        reason: code(reason),
+        message: reason.sentence().to_owned(),
+        look_again_after_seconds: reason.look_again_after_seconds().filter(|_| outcome == Outcome::Pending),
+        unfinished: reason.is_unfinished(),
     }
 }
 
