@@ -383,6 +383,82 @@ async fn a_run_that_is_killed_at_any_point_is_finished_by_the_next() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_killed_while_it_creates_the_replication_makes_no_second() {
+    for (world, event) in [(world as fn() -> World, new_replica()), (beside_existing as fn() -> World, over_existing())]
+    {
+        let mut polls = 0;
+        loop {
+            let stage = Stage::with(world()).await;
+            let answered = killed_after(polls, stage.deliver(&event)).await;
+            assert_eq!(stage.said(&event).await, "pending replication_enabling", "after {polls} polls");
+            assert_eq!(stage.changes(), ["CreateReplicationConfiguration"], "after {polls} polls");
+            if answered {
+                break;
+            }
+            polls += 1;
+        }
+        assert!(polls > 10, "a run has many points: {polls}");
+    }
+}
+
+#[tokio::test]
+async fn a_queue_keeps_a_request_until_its_replica_is_furnished() {
+    let stage = Stage::with(furnished_source()).await;
+    let batch = json!({ "Records": [{ "messageId": "m", "eventSource": "aws:sqs", "body": furnished().to_string() }] });
+    let mut kept = Vec::new();
+    for minutes in [0, 6, 3, 20] {
+        stage.wait(minutes);
+        kept.push(!stage.deliver(&batch).await.body["batchItemFailures"].as_array().unwrap().is_empty());
+    }
+    // What is left then is the first sync, for which a queue is no place to wait.
+    assert_eq!(kept, [true, true, false, false]);
+    assert_eq!(stage.changes().len(), 7);
+}
+
+#[tokio::test]
+async fn a_target_that_cannot_be_seen_does_not_hide_another() {
+    let stage = Stage::with(world().with_file_system(HERE, FileSystem::new("fs-00000005"))).await;
+    stage.fault("DescribeFileSystems", FaultKind::AccessDenied, 1);
+    let mut both = new_replica();
+    let second = json!({ "sourceFileSystemId": "fs-00000005", "destination": { "region": THERE } });
+    both["fileSystems"].as_array_mut().unwrap().push(second);
+    let answer = stage.deliver(&both).await;
+    assert_eq!(answer.said(), "permanent access_denied -> Permanent");
+    assert_eq!(answer.body["targets"][1]["reason"], "replication_enabling");
+    assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
+}
+
+#[tokio::test]
+async fn a_subnet_in_a_zone_that_is_taken_is_told_for_good_and_stops_no_other_part() {
+    let stage = Stage::with(furnished_source()).await;
+    let mut event = furnished();
+    let mounts = &mut event["fileSystems"][0]["replica"]["mountTargets"];
+    mounts.as_array_mut().unwrap().push(json!({ "subnetId": "subnet-00000004" }));
+    stage.deliver(&event).await;
+    stage.wait(10);
+    for _ in 0..2 {
+        let answer = stage.deliver(&event).await;
+        assert_eq!(answer.said(), "failed conflict");
+        let message = answer.body["targets"][0]["message"].as_str().unwrap();
+        assert!(message.contains("CreateMountTarget") && message.contains("MountTargetConflict"), "{message}");
+    }
+    assert_eq!(stage.changes().len(), 7);
+}
+
+#[tokio::test]
+async fn a_key_that_is_turned_back_before_the_overwrite_counts() {
+    let stage = Stage::with(beside_existing()).await;
+    stage.local.change(|world| {
+        let existing = world.file_system(THERE, EXISTING).unwrap();
+        existing.tags.insert("drover:protected".to_owned(), String::new());
+    });
+    // The first look lags behind and does not show the protection.
+    stage.local.inject(Fault::next("DescribeFileSystems", FaultKind::StaleRead).in_region(THERE));
+    assert_eq!(stage.said(&over_existing()).await, "refused protected");
+    assert_eq!(stage.changes(), [""; 0]);
+}
+
+#[tokio::test]
 async fn a_paused_or_broken_replication_is_told_with_efss_own_words() {
     for (status, reason) in [("PAUSED", "replication_paused"), ("ERROR", "replication_in_error")] {
         let stage = Stage::new().await;

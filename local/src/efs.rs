@@ -719,10 +719,18 @@ fn tags(world: &mut World, request: &Request) -> Reply {
         return page(request, "Tags", items, size(wanted.max_results)?, wanted.next_token.as_deref());
     }
     let tags = world.efs_tags(region, &wanted.resource_id)?;
+    // AWS's own tags may be there already; nobody else may write or remove one.
+    let new = read_tags(wanted.tags)?;
+    check_tags(&new)?;
+    if wanted.tag_keys.iter().any(|key| key.to_lowercase().starts_with("aws:")) {
+        return Err(bad_request("a tag of AWS's own cannot be removed"));
+    }
     let mut changed = tags.clone();
-    changed.extend(read_tags(wanted.tags)?);
+    changed.extend(new);
     changed.retain(|key, _| !wanted.tag_keys.contains(key));
-    check_tags(&changed)?;
+    if changed.keys().filter(|key| !key.to_lowercase().starts_with("aws:")).count() > 50 {
+        return Err(bad_request("a resource has at most 50 tags"));
+    }
     *tags = changed;
     Ok((200, None))
 }

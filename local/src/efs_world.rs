@@ -360,7 +360,15 @@ impl FileSystem {
 
     /// Whether its policy names an account. Which actions it allows is not looked at.
     fn lets_in(&self, account: &str) -> bool {
-        self.policy.as_ref().is_some_and(|policy| policy.contains(account))
+        let policy = self.policy.as_ref().and_then(|policy| serde_json::from_str::<Value>(policy).ok());
+        let statements = policy.and_then(|policy| policy.get("Statement").cloned());
+        let statements = match statements {
+            Some(Value::Array(statements)) => statements,
+            one => one.into_iter().collect(),
+        };
+        let allows = |statement: &Value| statement.get("Effect").and_then(Value::as_str) == Some("Allow");
+        let names = |statement: &Value| statement.get("Principal").is_some_and(|who| who.to_string().contains(account));
+        statements.iter().any(|statement| allows(statement) && names(statement))
     }
 
     pub(crate) fn require_available(&self) -> Result<(), ApiError> {
@@ -836,7 +844,9 @@ impl World {
         if locally && here_only && replication.destination_owner_id.is_none() {
             return Err(bad_request("both file systems are in this account and Region"));
         }
-        if !locally || side == Side::Destination {
+        // A destination that forgot the replication was released then, and may be another one's by now.
+        let forgotten = replication.forgotten_by == Some(Side::Destination);
+        if (!locally || side == Side::Destination) && !forgotten {
             self.release(&replication);
         }
         match self.replications.get_mut(at) {
@@ -875,9 +885,9 @@ impl World {
         let subnet = self.subnet(region, subnet_id)?;
         self.require_place(region, &file_system, &subnet)?;
         let target = MountTarget {
-            mount_target_id: fresh("fsmt-", self.mount_targets().map(|target| target.mount_target_id.as_str())),
+            mount_target_id: fresh("fsmt-", self.all_mount_targets().map(|target| target.mount_target_id.as_str())),
             subnet_id: subnet_id.to_owned(),
-            ip_address: self.free_address(ip_address)?,
+            ip_address: self.free_address(region, ip_address)?,
             availability_zone_name: subnet.availability_zone_name,
             security_groups: match security_groups.is_empty() {
                 true => vec![DEFAULT_SECURITY_GROUP.to_owned()],
@@ -919,14 +929,18 @@ impl World {
         Ok(())
     }
 
-    fn mount_targets(&self) -> impl Iterator<Item = &MountTarget> {
+    fn all_mount_targets(&self) -> impl Iterator<Item = &MountTarget> {
         let file_systems = self.efs.values().flat_map(|efs| &efs.file_systems);
         file_systems.flat_map(|file_system| &file_system.mount_targets)
     }
 
+    fn mount_targets_in(&self, region: &str) -> impl Iterator<Item = &MountTarget> {
+        self.file_systems(region).flat_map(|file_system| &file_system.mount_targets)
+    }
+
     /// The address that is asked for, or one that is free.
-    fn free_address(&self, wanted: Option<&str>) -> Result<String, ApiError> {
-        let taken: BTreeSet<&str> = self.mount_targets().map(|target| target.ip_address.as_str()).collect();
+    fn free_address(&self, region: &str, wanted: Option<&str>) -> Result<String, ApiError> {
+        let taken: BTreeSet<&str> = self.mount_targets_in(region).map(|target| target.ip_address.as_str()).collect();
         if let Some(wanted) = wanted {
             wanted
                 .parse::<std::net::Ipv4Addr>()
@@ -1126,10 +1140,15 @@ impl World {
             let found = file_systems.find(|file_system| file_system.file_system_id == id);
             found.ok_or_else(|| format!("the replicated file system {id} is not in {region}"))
         };
-        there(&replication.source_region, &replication.source_file_system_id)?;
-        let replica = there(&replication.destination_region, &replication.destination_file_system_id)?;
-        if replica.protection != "REPLICATING" && replication.forgotten_by != Some(Side::Destination) {
-            return Err(format!("{} is a destination and not REPLICATING", replica.file_system_id));
+        // An end that forgot the replication may be gone.
+        if replication.forgotten_by != Some(Side::Source) {
+            there(&replication.source_region, &replication.source_file_system_id)?;
+        }
+        if replication.forgotten_by != Some(Side::Destination) {
+            let replica = there(&replication.destination_region, &replication.destination_file_system_id)?;
+            if replica.protection != "REPLICATING" {
+                return Err(format!("{} is a destination and not REPLICATING", replica.file_system_id));
+            }
         }
         match &replication.ordered {
             Some(OrderedStatus { status, .. }) if !STATUSES.contains(&status.as_str()) => {
@@ -1505,7 +1524,7 @@ mod tests {
         assert_eq!(replicate(&mut world, to_existing(&arn)), Err("BadRequest"));
         assert_eq!(replicate(&mut world, with_role(REPLICA)), Err("FileSystemNotFound"));
         assert_eq!(replicate(&mut world, with_role(&arn)), Err("AccessDeniedException"));
-        let policy = r#"{"Statement": [{"Principal": {"AWS": "arn:aws:iam::111122223333:root"}}]}"#;
+        let policy = r#"{"Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}}]}"#;
         world.file_system(THERE, REPLICA).unwrap().policy = Some(policy.to_owned());
         assert_eq!(replicate(&mut world, with_role(&arn)), Ok(REPLICA.to_owned()));
         assert_eq!(world.replications[0].destination_owner_id.as_deref(), Some(OTHER_ACCOUNT));

@@ -30,7 +30,7 @@ struct Arguments {
 enum Command {
     /// Send one event to a function, built and started for it, and tell what happened.
     Invoke(Invoke),
-    /// Serve DRS, the Lambda Runtime API and the Invoke API on 127.0.0.1 until Ctrl-C.
+    /// Serve DRS, EFS, the Lambda Runtime API and the Invoke API on 127.0.0.1 until Ctrl-C.
     Serve(Serve),
 }
 
@@ -154,7 +154,8 @@ fn duration(text: &str) -> Result<TimeDelta, String> {
         let number: i64 = text.strip_suffix(unit)?.parse::<u32>().ok()?.into();
         TimeDelta::try_seconds(number * seconds)
     });
-    read.ok_or_else(|| "a time is a whole number and s, m, h or d".to_owned())
+    let within_a_year = read.filter(|time| *time <= TimeDelta::days(365));
+    within_a_year.ok_or_else(|| "a time is a whole number and s, m, h or d, a year at most".to_owned())
 }
 
 fn workspace() -> Result<Binaries> {

@@ -26,7 +26,7 @@ pub(crate) fn tell(file: &Path, payload: &str, local: &Local, function: &str, en
         story.chapter("seen", seen_lines(report));
         story.chapter("plan", plan_lines(report));
     }
-    story.chapter("calls", call_lines(&local.journal()));
+    story.chapter("calls", call_lines(&local.journal(), &local.world().region));
     for report in &reports {
         story.chapter("report", report_lines(report));
     }
@@ -38,7 +38,7 @@ pub(crate) fn tell(file: &Path, payload: &str, local: &Local, function: &str, en
 pub(crate) fn welcome(local: &Local, functions: &[String]) -> String {
     let url = local.endpoint();
     let port = url.rsplit(':').next().unwrap_or_default();
-    let mut text = format!("{HEAD}serving{HEAD:#} DRS, the Lambda Runtime API and the Invoke API at {url}\n");
+    let mut text = format!("{HEAD}serving{HEAD:#} DRS, EFS, the Lambda Runtime API and the Invoke API at {url}\n");
     for function in functions {
         let _ = writeln!(text, "\n{DIM}# for {function}, run by yourself or called by an AWS client{DIM:#}");
         for (name, value) in local.functions().environment(function) {
@@ -58,6 +58,7 @@ pub(crate) fn welcome(local: &Local, functions: &[String]) -> String {
         text,
         "\n{DIM}# the account{DIM:#}\n\
          aws drs describe-source-servers\n\
+         aws efs describe-file-systems\n\
          curl {url}/local/world     {DIM}# as it is now{DIM:#}\n\
          curl {url}/local/journal   {DIM}# every call so far{DIM:#}\n\
          curl {url}/local/advance -d '{{\"minutes\": 90}}'   {DIM}# let time pass{DIM:#}\n\
@@ -209,14 +210,16 @@ fn plan_lines(report: &Value) -> Vec<String> {
     lines
 }
 
-fn call_lines(journal: &[Entry]) -> Vec<String> {
+fn call_lines(journal: &[Entry], here: &str) -> Vec<String> {
     if journal.is_empty() {
         return vec![format!("{DIM}none{DIM:#}")];
     }
     let line = |entry: &Entry| {
         let mark = if entry.changed { format!("{WARN}changed{WARN:#} ") } else { "        ".to_owned() };
         let style = if entry.answer.starts_with("20") { DIM } else { BAD };
-        format!("{mark}{:34} {:40} {style}{}{style:#}", entry.operation, entry.subject, entry.answer)
+        // A call in the functions' own Region goes without saying.
+        let place = if entry.region == here { String::new() } else { format!(" {DIM}{}{DIM:#}", entry.region) };
+        format!("{mark}{:34} {:40} {style}{}{style:#}{place}", entry.operation, entry.subject, entry.answer)
     };
     journal.iter().map(line).collect()
 }

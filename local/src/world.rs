@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -357,6 +357,9 @@ impl World {
     fn check(&self) -> Result<(), String> {
         if self.account.len() != 12 || !self.account.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(format!("the account `{}` is not 12 digits", self.account));
+        }
+        if !(2000..3000).contains(&self.now.year()) {
+            return Err(format!("it is {} there; a world is in the years from 2000 to 2999", self.now));
         }
         if self.behaviour.page_size == 0 {
             return Err("a page size of 0 has no pages".to_owned());

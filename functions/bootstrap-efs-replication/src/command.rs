@@ -274,6 +274,10 @@ fn destination(asked: RequestedDestination) -> Result<Destination, Rejection> {
         let message = "a destination names a region, an availabilityZoneName or a fileSystemId";
         return Err(Rejection::new(RejectionCode::MissingField, message));
     }
+    if file_system_id.as_ref().is_some_and(|existing| existing.arn.is_none()) && region.is_none() {
+        let message = "an existing destination is named by its ARN, or by fileSystemId and region";
+        return Err(Rejection::new(RejectionCode::MissingField, message));
+    }
     if file_system_id.is_some() && (availability_zone_name.is_some() || kms_key_id.is_some()) {
         let message =
             "an existing destination keeps its zone and its key; availabilityZoneName and kmsKeyId are for new ones";
@@ -564,7 +568,11 @@ mod tests {
         assert_eq!(region(json!({ "availabilityZoneName": "eu-west-1b" })).as_deref(), Some("eu-west-1"));
         let arn = "arn:aws:elasticfilesystem:eu-west-1:999999999999:file-system/fs-00000001";
         assert_eq!(region(json!({ "fileSystemId": arn })).as_deref(), Some("eu-west-1"));
-        assert_eq!(region(json!({ "fileSystemId": "fs-00000001" })), None);
+        rejects(
+            &to(json!({ "fileSystemId": "fs-00000001" })),
+            RejectionCode::MissingField,
+            "by its ARN, or by fileSystemId and region",
+        );
     }
 
     #[test]
@@ -584,7 +592,7 @@ mod tests {
         rejects(&to(json!({ "region": "eu-west-1", "roleArn": "replicate" })), InvalidValue, "an IAM role");
         rejects(&to(json!({ "region": "eu-west-1", "kmsKeyId": "a b" })), InvalidValue, "a KMS key");
         rejects(
-            &to(json!({ "fileSystemId": "fs-00000001", "kmsKeyId": "alias/dr" })),
+            &to(json!({ "region": "eu-west-1", "fileSystemId": "fs-00000001", "kmsKeyId": "alias/dr" })),
             InvalidValue,
             "keeps its zone and its key",
         );

@@ -27,8 +27,10 @@ pub fn merged(source: &Value, replica: Option<&Value>, names: &Names) -> Result<
     if statements.len() == had {
         return Ok(None);
     }
-    let version = replica.or(Some(source)).and_then(|policy| policy.get("Version")).cloned();
-    Ok(Some(json!({ "Version": version.unwrap_or_else(|| json!("2012-10-17")), "Statement": statements })))
+    let mut policy = replica.or(Some(source)).and_then(Value::as_object).cloned().unwrap_or_default();
+    policy.entry("Version").or_insert_with(|| json!("2012-10-17"));
+    policy.insert("Statement".to_owned(), Value::Array(statements));
+    Ok(Some(Value::Object(policy)))
 }
 
 /// The statements of a policy, which may be one by itself.
@@ -69,7 +71,20 @@ fn same(left: &Value, right: &Value) -> bool {
         statement.as_object_mut().map(|members| members.remove("Sid"));
         statement
     };
-    nameless(left) == nameless(right)
+    canonical(&nameless(left)) == canonical(&nameless(right))
+}
+
+/// A value as EFS may spell it back: a list in another order, or its only member by itself.
+fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Array(values) => {
+            let mut values: Vec<Value> = values.iter().map(canonical).collect();
+            values.sort_by_key(Value::to_string);
+            if values.len() == 1 { values.remove(0) } else { Value::Array(values) }
+        }
+        Value::Object(members) => members.iter().map(|(key, value)| (key.clone(), canonical(value))).collect(),
+        other => other.clone(),
+    }
 }
 
 /// A statement's `Sid` must be its own within a policy.
@@ -123,6 +138,13 @@ mod tests {
     fn what_is_there_already_is_not_written_again() {
         let there = policy(&[statement("other name", REPLICA)]);
         assert_eq!(merged(&policy(&[statement("mount", SOURCE)]), Some(&there), &names()).unwrap(), None);
+    }
+
+    #[test]
+    fn the_same_in_another_spelling_is_there_already() {
+        let mut there = statement("mount", REPLICA);
+        (there["Action"], there["Resource"]) = (json!("elasticfilesystem:ClientMount"), json!([REPLICA]));
+        assert_eq!(merged(&policy(&[statement("mount", SOURCE)]), Some(&policy(&[there])), &names()).unwrap(), None);
     }
 
     #[test]

@@ -20,11 +20,10 @@ use shared::{
 };
 
 use crate::{
-    command::{Backup, Command, Part, Replica, Target},
+    command::{Backup, Part, Replica, Target},
     plan::{self, Step},
     snapshot::{
-        AccessPoint, Entrance, FileSystem, LifeCycle, MountTarget, Parts, Protection, Replication, Snapshot, Status,
-        View, copied_tags,
+        AccessPoint, Entrance, FileSystem, LifeCycle, MountTarget, Parts, Protection, Replication, Status, View,
     },
 };
 
@@ -40,20 +39,6 @@ pub(crate) fn calls_of_a_look(target: &Target) -> usize {
 }
 
 type Response = aws_sdk_efs::config::http::HttpResponse;
-
-/// Looks at everything that the plan for a request depends on, target by target.
-///
-/// # Errors
-///
-/// The [`Fault`] of the first call that failed: an unread list is never taken for an empty one. `calls` gets every
-/// call, also the failed one.
-pub async fn observe(efs: &Client, command: &Command, calls: &mut Vec<Call>) -> Result<Snapshot, Fault> {
-    let mut views = Vec::new();
-    for target in &command.targets {
-        views.push(view(efs, target, calls).await?);
-    }
-    Ok(Snapshot { views })
-}
 
 /// Looks at both sides of one target.
 ///
@@ -116,7 +101,9 @@ async fn file_system(efs: &Client, id: &str, calls: &mut Vec<Call>) -> Result<Op
     let answer = efs.describe_file_systems().file_system_id(id).send().await;
     let Some(found) = absent("DescribeFileSystems", answer, &["FileSystemNotFound"], calls)? else { return Ok(None) };
     let region = efs.config().region().map(ToString::to_string).unwrap_or_default();
-    Ok(found.file_systems().first().map(|found| read_file_system(found, region)))
+    // EFS has an error for what is not there; an empty list says nothing.
+    let found = found.file_systems().first().ok_or_else(|| Fault::of(FaultKind::Unreadable))?;
+    Ok(Some(read_file_system(found, region)))
 }
 
 /// The replication that a file system is part of; `None` only if EFS says that there is none.
@@ -124,7 +111,7 @@ async fn replication(efs: &Client, id: &str, calls: &mut Vec<Call>) -> Result<Op
     let answer = efs.describe_replication_configurations().file_system_id(id).send().await;
     let none = ["ReplicationNotFound", "FileSystemNotFound"];
     let found = absent("DescribeReplicationConfigurations", answer, &none, calls)?;
-    Ok(found.as_ref().and_then(read_replication))
+    found.as_ref().map(read_replication).transpose()
 }
 
 /// What a file system has of the parts that were asked for; the others are not read.
@@ -269,9 +256,9 @@ async fn furnish(efs: &Client, step: &Step, replica: &str) -> (&'static str, Res
     }
 }
 
-/// The client token is made of the source's access point, so that a repeated call makes no second one.
+/// The client token is made of both sides, so that a repeated call makes no second one.
 async fn create_access_point(efs: &Client, replica: &str, point: &AccessPoint) -> Result<(), Fault> {
-    let Entrance { posix_user, path, creation_info, tags } = &point.entrance;
+    let Entrance { posix_user, path, creation_info } = &point.entrance;
     let user = posix_user.as_ref().map(|(uid, gid, more)| {
         PosixUser::builder()
             .uid(*uid)
@@ -286,12 +273,18 @@ async fn create_access_point(efs: &Client, replica: &str, point: &AccessPoint) -
     let root = RootDirectory::builder().path(path).set_creation_info(info).build();
     let request = efs
         .create_access_point()
-        .client_token(format!("drover-{}", point.id))
+        .client_token(client_token(replica, &point.id))
         .file_system_id(replica)
         .set_posix_user(user.transpose().map_err(impossible)?)
         .root_directory(root)
-        .set_tags(Some(sdk_tags(tags)?).filter(|tags| !tags.is_empty()));
+        .set_tags(Some(sdk_tags(&point.tags)?).filter(|tags| !tags.is_empty()));
     request.send().await.map(drop).map_err(|error| Fault::from_sdk(&error))
+}
+
+/// The same for the same two, and at most the 64 characters that EFS takes: the ends of IDs tell them apart.
+fn client_token(replica: &str, point: &str) -> String {
+    let end = |id: &str| id.get(id.len().saturating_sub(28)..).unwrap_or(id).to_owned();
+    format!("drover-{}-{}", end(replica), end(point))
 }
 
 async fn put_backup(efs: &Client, replica: &str, backup: Backup) -> Result<(), Fault> {
@@ -336,10 +329,11 @@ fn read_file_system(found: &types::FileSystemDescription, region: String) -> Fil
     }
 }
 
-fn read_replication(answer: &DescribeReplicationConfigurationsOutput) -> Option<Replication> {
-    let found = answer.replications().first()?;
-    let destination = found.destinations().first()?;
-    Some(Replication {
+/// The one replication of a file system with its one destination; EFS has an error for none, and allows no more.
+fn read_replication(answer: &DescribeReplicationConfigurationsOutput) -> Result<Replication, Fault> {
+    let [found] = answer.replications() else { return Err(Fault::of(FaultKind::Unreadable)) };
+    let [destination] = found.destinations() else { return Err(Fault::of(FaultKind::Unreadable)) };
+    Ok(Replication {
         source_id: found.source_file_system_id().to_owned(),
         source_region: found.source_file_system_region().to_owned(),
         destination_id: destination.file_system_id().to_owned(),
@@ -371,8 +365,8 @@ fn read_access_point(found: &types::AccessPointDescription) -> AccessPoint {
             posix_user: found.posix_user().map(user),
             path: root.and_then(|root| root.path()).unwrap_or("/").to_owned(),
             creation_info: root.and_then(|root| root.creation_info()).map(info),
-            tags: copied_tags(&tags),
         },
+        tags,
     }
 }
 
@@ -411,4 +405,17 @@ fn lifecycle_policy(name: &str, rule: &str) -> Option<LifecyclePolicy> {
         _ => return None,
     };
     Some(policy.build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_token_fits_whatever_the_length_of_the_ids() {
+        let long = "f".repeat(40);
+        let token = client_token(&format!("fs-{long}"), &format!("fsap-{long}"));
+        assert!(token.len() <= 64, "{token}");
+        assert_eq!(client_token("fs-00000001", "fsap-00000002"), "drover-fs-00000001-fsap-00000002");
+    }
 }

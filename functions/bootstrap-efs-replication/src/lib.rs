@@ -15,7 +15,7 @@ pub mod report;
 pub mod snapshot;
 
 use futures_util::{StreamExt, stream};
-use shared::{Answer, Call, Desk, Failure, Invocation, Message, Mode, Report};
+use shared::{Answer, Call, Desk, Failure, Fault, Invocation, Message, Mode, Report};
 
 pub use crate::{command::Command, efs::Client, plan::plan, policy::Policy};
 use crate::{
@@ -55,18 +55,28 @@ pub async fn handle(payload: &str, invocation: Invocation, efs: &Client, policy:
 impl Work<'_> {
     async fn carry_out(self, command: Command) -> Report {
         let mut calls = Vec::new();
-        let snapshot = match efs::observe(self.efs, &command, &mut calls).await {
-            Ok(snapshot) => snapshot,
-            Err(fault) => return report::blind(&command, self.policy, &fault, calls),
-        };
-        let verdicts = plan(&command, &snapshot, self.policy);
+        let views = self.observe(&command, &mut calls).await;
+        let seen: Vec<View> = views.iter().map(|view| view.clone().unwrap_or_default()).collect();
+        let verdicts = plan(&command, &seen, self.policy);
+        let courses = verdicts.into_iter().zip(views).map(|(verdict, view)| match view {
+            Ok(view) => Course::begin(verdict, view),
+            Err(fault) => Course::blind(fault),
+        });
         let mode = plan::mode(&command, self.policy);
-        let courses = verdicts.into_iter().zip(snapshot.views).map(|(verdict, view)| Course::begin(verdict, view));
         let courses: Vec<Course> = match mode {
             Mode::Plan => courses.collect(),
             Mode::Enforce => self.execute(&command, courses.collect(), &mut calls).await,
         };
         report::report(&command, &courses, mode, self.invocation.now, calls)
+    }
+
+    /// Looks at every target; one that cannot be looked at does not hide the others.
+    async fn observe(self, command: &Command, calls: &mut Vec<Call>) -> Vec<Result<View, Fault>> {
+        let mut views = Vec::new();
+        for target in &command.targets {
+            views.push(efs::view(self.efs, target, calls).await);
+        }
+        views
     }
 
     async fn execute(self, command: &Command, courses: Vec<Course>, calls: &mut Vec<Call>) -> Vec<Course> {
@@ -84,6 +94,9 @@ impl Work<'_> {
     /// Takes the steps of a target, looks, plans again from what is seen, and goes on while there are new steps.
     async fn see_through(self, command: &Command, target: &Target, mut course: Course) -> (Course, Vec<Call>) {
         let mut calls = Vec::new();
+        if course.overwrites() {
+            course = self.look_once_more(command, target, &mut calls).await;
+        }
         for _ in 0..ROUNDS {
             let attempts = self.take_steps(target, &course).await;
             let acted = attempts.iter().any(|attempt| attempt.made.is_some());
@@ -99,7 +112,16 @@ impl Work<'_> {
         (course, calls)
     }
 
-    /// Takes the next steps of a target in their order, up to the first that fails or for which there is no time.
+    /// Looks again right before an overwrite: the others may have taken their time, and a key may have been turned back.
+    async fn look_once_more(self, command: &Command, target: &Target, calls: &mut Vec<Call>) -> Course {
+        match efs::view(self.efs, target, calls).await {
+            Ok(view) => Course::begin(self.plan_again(command, target, &view), view),
+            Err(fault) => Course::blind(fault),
+        }
+    }
+
+    /// Takes the next steps of a target in their order, as long as there is time. None depends on another of the round, so
+    /// one that fails does not stop the rest.
     async fn take_steps(self, target: &Target, course: &Course) -> Vec<Attempt> {
         let mut attempts = Vec::new();
         for step in course.next() {
@@ -108,11 +130,7 @@ impl Work<'_> {
                 break;
             }
             let made = efs::execute(self.efs, &step, target, &course.view).await;
-            let failed = made.1.is_err();
             attempts.push(Attempt { step, made: Some(made) });
-            if failed {
-                break;
-            }
         }
         attempts
     }

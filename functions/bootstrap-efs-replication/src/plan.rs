@@ -9,15 +9,13 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use shared::Mode;
 
-use self::Verdict::{Act, Done, Failed, Pending, Refused};
+use self::Verdict::{Act, Broken, Done, Failed, Pending, Refused};
 use crate::{
     command::{Backup, Command, Destination, Part, Target, region_of_zone},
     document,
     policy::Policy,
     reason::Reason,
-    snapshot::{
-        AccessPoint, FileSystem, LifeCycle, Parts, Protection, Replication, Snapshot, Status, View, copied_tags,
-    },
+    snapshot::{AccessPoint, FileSystem, LifeCycle, Parts, Protection, Replication, Status, View},
 };
 
 /// The tag by which a file system asks for a replica by itself; its value is a Region.
@@ -55,21 +53,32 @@ pub enum Verdict {
     Refused(Reason),
     /// A human must look.
     Failed(Reason),
+    /// A human must look at this part of the replica.
+    Broken(Reason, String),
 }
 
 /// What will be done and said about every target, in the order of the request.
 #[must_use]
-pub fn plan(command: &Command, snapshot: &Snapshot, policy: &Policy) -> Vec<Verdict> {
+pub fn plan(command: &Command, views: &[View], policy: &Policy) -> Vec<Verdict> {
     if command.targets.len() > policy.max_targets {
         return command.targets.iter().map(|_| Refused(Reason::OverMaxTargets)).collect();
     }
     let verdicts = command.targets.iter().enumerate().map(|(at, target)| {
-        if command.targets.iter().take(at).any(|earlier| earlier.source.id == target.source.id) {
+        if command.targets.iter().take(at).any(|earlier| is_same(earlier, target)) {
             return Refused(Reason::NamedTwice);
         }
-        snapshot.views.get(at).map_or(Refused(Reason::NotFound), |view| plan_target(command, target, view, policy))
+        views.get(at).map_or(Refused(Reason::NotFound), |view| plan_target(command, target, view, policy))
     });
     verdicts.collect()
+}
+
+/// Whether two targets are the same source, or would overwrite the same file system.
+fn is_same(earlier: &Target, target: &Target) -> bool {
+    let existing = |target: &Target| {
+        let destination = target.destination.as_ref()?;
+        Some((destination.file_system.as_ref()?.id.clone(), destination.region()?.to_owned()))
+    };
+    earlier.source.id == target.source.id || existing(target).is_some_and(|id| existing(earlier) == Some(id))
 }
 
 /// Decides about one target by itself.
@@ -87,7 +96,7 @@ pub fn plan_target(command: &Command, target: &Target, view: &View, policy: &Pol
         return Refused(reason);
     }
     match &view.replication {
-        Some(replication) => plan_existing(target, view, source, replication, &destination),
+        Some(replication) => plan_existing(target, view, replication, &destination, policy),
         None => plan_new(command, target, view, source, destination, policy),
     }
 }
@@ -213,18 +222,19 @@ fn encryption(source: &FileSystem, destination_encrypted: bool, target: &Target)
 fn plan_existing(
     target: &Target,
     view: &View,
-    source: &FileSystem,
     replication: &Replication,
     destination: &Destination,
+    policy: &Policy,
 ) -> Verdict {
-    if replication.destination_id == source.id && replication.destination_region == source.region {
+    let Some(source) = &view.source else { return Refused(Reason::NotFound) };
+    if replication.source_id != source.id || replication.source_region != source.region {
         return Refused(Reason::SourceIsADestination);
     }
-    if !leads_to(replication, view, destination) {
+    if !leads_to(replication, view, source, destination) {
         return Refused(Reason::ReplicatesElsewhere);
     }
     match replication.status {
-        Status::Enabled => plan_parts(target, view, source, replication),
+        Status::Enabled => plan_parts(target, view, source, replication, policy),
         Status::Enabling => Pending(Reason::ReplicationEnabling),
         Status::Deleting => Refused(Reason::ReplicationDeleting),
         Status::Paused => Failed(Reason::ReplicationPaused),
@@ -233,41 +243,60 @@ fn plan_existing(
     }
 }
 
-/// Whether a replication goes where the request wants it: to the named file system, or into the Region and zone.
-fn leads_to(replication: &Replication, view: &View, destination: &Destination) -> bool {
-    if destination.region().is_some_and(|region| region != replication.destination_region) {
+/// Whether a replication goes where the request wants it: to the named file system, or into the Region and zone, in the
+/// account that is meant.
+fn leads_to(replication: &Replication, view: &View, source: &FileSystem, destination: &Destination) -> bool {
+    let account = destination_account(destination).unwrap_or(&source.owner_id);
+    let elsewhere = replication.destination_owner_id.as_deref().is_some_and(|owner| owner != account);
+    if elsewhere || destination.region().is_some_and(|region| region != replication.destination_region) {
         return false;
     }
     if let Some(file_system) = &destination.file_system {
         return file_system.id.as_ref() == replication.destination_id;
     }
-    let zone = view.destination.as_ref().and_then(|replica| replica.availability_zone_name.as_deref());
-    destination.availability_zone_name.as_deref().is_none_or(|asked| zone == Some(asked))
+    // A replica that is not to be seen yet is taken for the one that was asked for: there can be no other.
+    let Some(replica) = &view.destination else { return true };
+    replica.availability_zone_name == destination.availability_zone_name
 }
 
-fn plan_parts(target: &Target, view: &View, source: &FileSystem, replication: &Replication) -> Verdict {
-    let synced = || match replication.last_replicated {
+fn plan_parts(
+    target: &Target,
+    view: &View,
+    source: &FileSystem,
+    replication: &Replication,
+    policy: &Policy,
+) -> Verdict {
+    let state = view.destination.as_ref().map(|replica| replica.state);
+    match (state, &view.destination) {
+        (Some(LifeCycle::Creating | LifeCycle::Updating), _) => return Pending(Reason::ReplicaNotAvailable),
+        (Some(LifeCycle::Available), Some(replica)) if wants_parts(target) => {
+            let mut parts = Missing::default();
+            parts.mount_targets(target, &view.replica_parts);
+            parts.access_points(target, &view.source_parts, &view.replica_parts, policy);
+            parts.settings(target, &view.source_parts, &view.replica_parts);
+            parts.policy(target, view, source, replica);
+            parts.tags(target, source, replica, policy);
+            if let Some(verdict) = parts.verdict() {
+                return verdict;
+            }
+        }
+        (Some(LifeCycle::Available), _) => {}
+        // In another account it may not be seen from here; EFS's word on the replication is all there is.
+        (None, _) if !wants_parts(target) => {}
+        _ => return Failed(Reason::ReplicaUnusable),
+    }
+    match replication.last_replicated {
         Some(_) => Done(Reason::ReplicaUsable),
         None => Pending(Reason::FirstSyncRunning),
-    };
-    if !wants_parts(target) {
-        return synced();
     }
-    let Some(replica) = view.destination.as_ref().filter(|replica| replica.state == LifeCycle::Available) else {
-        return Pending(Reason::ReplicaNotAvailable);
-    };
-    let mut parts = Missing::default();
-    parts.mount_targets(target, &view.replica_parts);
-    parts.access_points(target, &view.source_parts, &view.replica_parts);
-    parts.settings(target, &view.source_parts, &view.replica_parts);
-    parts.policy(target, view, source, replica);
-    parts.tags(target, source, replica);
-    match (parts.steps.as_slice(), parts.broken, parts.creating) {
-        ([_, ..], _, _) => Act(parts.steps),
-        ([], Some(reason), _) => Failed(reason),
-        ([], None, true) => Pending(Reason::PartsNotAvailable),
-        ([], None, false) => synced(),
-    }
+}
+
+/// The tags that are copied: not those of AWS, which nobody may write, nor those by which drover is told what it may do,
+/// since each speaks of one file system.
+fn copied_tags(tags: &BTreeMap<String, String>, policy: &Policy) -> BTreeMap<String, String> {
+    let ours = [policy.approval_tag.as_str(), policy.protection_tag.as_str()];
+    let kept = |key: &str| key.to_lowercase().starts_with("aws:") || key.starts_with("drover:") || ours.contains(&key);
+    tags.iter().filter(|(key, _)| !kept(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 /// What a replica lacks of what was asked for.
@@ -275,7 +304,7 @@ fn plan_parts(target: &Target, view: &View, source: &FileSystem, replication: &R
 struct Missing {
     steps: Vec<Step>,
     creating: bool,
-    broken: Option<Reason>,
+    broken: Option<(Reason, String)>,
 }
 
 impl Missing {
@@ -283,26 +312,30 @@ impl Missing {
         for asked in &target.replica.mount_targets {
             let mut groups = asked.security_groups.clone();
             groups.sort();
+            groups.dedup();
             let Some(there) = replica.mount_targets.iter().find(|there| there.subnet_id == asked.subnet_id) else {
                 self.steps.push(Step::CreateMountTarget(asked.subnet_id.clone(), groups));
                 continue;
             };
-            self.state(there.state);
+            self.state(there.state, &asked.subnet_id);
             // One that is being created has no groups to show yet.
             if there.state == LifeCycle::Available && !groups.is_empty() && there.security_groups != groups {
-                self.broken.get_or_insert(Reason::MountTargetDiffers);
+                self.broken.get_or_insert((Reason::MountTargetDiffers, asked.subnet_id.clone()));
             }
         }
     }
 
-    fn access_points(&mut self, target: &Target, source: &Parts, replica: &Parts) {
+    fn access_points(&mut self, target: &Target, source: &Parts, replica: &Parts, policy: &Policy) {
         if target.replica.access_points == Part::Leave {
             return;
         }
         for wanted in source.access_points.iter().filter(|wanted| wanted.state == LifeCycle::Available) {
             match counterpart(wanted, replica) {
-                Some(there) => self.state(there.state),
-                None => self.steps.push(Step::CreateAccessPoint(wanted.clone())),
+                Some(there) => self.state(there.state, &there.id),
+                None => {
+                    let tags = copied_tags(&wanted.tags, policy);
+                    self.steps.push(Step::CreateAccessPoint(AccessPoint { tags, ..wanted.clone() }));
+                }
             }
         }
     }
@@ -332,26 +365,40 @@ impl Missing {
             Ok(None) => {}
             Ok(Some(merged)) => self.steps.push(Step::PutPolicy(merged)),
             Err(_) if waits => {}
-            Err(_) => _ = self.broken.get_or_insert(Reason::PolicyNotTranslatable),
+            Err(arn) => _ = self.broken.get_or_insert((Reason::PolicyNotTranslatable, arn)),
         }
     }
 
-    fn tags(&mut self, target: &Target, source: &FileSystem, replica: &FileSystem) {
+    fn tags(&mut self, target: &Target, source: &FileSystem, replica: &FileSystem, policy: &Policy) {
         if target.replica.tags == Part::Leave {
             return;
         }
-        let mut missing = copied_tags(&source.tags);
+        let mut missing = copied_tags(&source.tags, policy);
         missing.retain(|key, value| replica.tags.get(key) != Some(value));
         if !missing.is_empty() {
             self.steps.push(Step::Tag(missing));
         }
     }
 
-    fn state(&mut self, state: LifeCycle) {
+    fn state(&mut self, state: LifeCycle, part: &str) {
         match state {
             LifeCycle::Available => {}
             LifeCycle::Creating | LifeCycle::Updating => self.creating = true,
-            LifeCycle::Deleting | LifeCycle::Error => _ = self.broken.get_or_insert(Reason::PartInError),
+            LifeCycle::Deleting | LifeCycle::Error => {
+                self.broken.get_or_insert((Reason::PartInError, part.to_owned()));
+            }
+        }
+    }
+}
+
+impl Missing {
+    /// What follows from what is missing; `None` if nothing is.
+    fn verdict(self) -> Option<Verdict> {
+        match (self.broken, self.creating) {
+            _ if !self.steps.is_empty() => Some(Act(self.steps)),
+            (Some((reason, part)), _) => Some(Broken(reason, part)),
+            (None, true) => Some(Pending(Reason::PartsNotAvailable)),
+            (None, false) => None,
         }
     }
 }
@@ -672,7 +719,7 @@ mod tests {
     fn point(id: &str, path: &str) -> AccessPoint {
         let arn = format!("arn:aws:elasticfilesystem:us-east-1:111122223333:access-point/{id}");
         let entrance = Entrance { path: path.to_owned(), ..Entrance::default() };
-        AccessPoint { id: id.to_owned(), arn, state: LifeCycle::Available, entrance }
+        AccessPoint { id: id.to_owned(), arn, state: LifeCycle::Available, entrance, tags: BTreeMap::new() }
     }
 
     /// Everything is asked for; the source has one of each.
@@ -765,13 +812,49 @@ mod tests {
         let (target, view) = complete();
         let mount_target = |state| changed(view.clone(), |view| view.replica_parts.mount_targets[0].state = state);
         check(target.clone(), &mount_target(LifeCycle::Creating), Pending(Reason::PartsNotAvailable));
-        check(target.clone(), &mount_target(LifeCycle::Error), Failed(Reason::PartInError));
+        check(
+            target.clone(),
+            &mount_target(LifeCycle::Error),
+            Broken(Reason::PartInError, "subnet-00000001".to_owned()),
+        );
         let other = changed(view.clone(), |view| {
             view.replica_parts.mount_targets[0].security_groups = vec!["sg-00000009".to_owned()]
         });
-        check(target.clone(), &other, Failed(Reason::MountTargetDiffers));
+        check(target.clone(), &other, Broken(Reason::MountTargetDiffers, "subnet-00000001".to_owned()));
         let creating = changed(view, |view| view.destination.as_mut().unwrap().state = LifeCycle::Creating);
         check(target, &creating, Pending(Reason::ReplicaNotAvailable));
+    }
+
+    #[test]
+    fn a_replica_that_is_broken_or_gone_is_not_called_usable() {
+        for state in [LifeCycle::Error, LifeCycle::Deleting] {
+            let broken = changed(replicating(), |view| view.destination.as_mut().unwrap().state = state);
+            check(target(), &broken, Failed(Reason::ReplicaUnusable));
+        }
+        let (furnished, view) = complete();
+        check(furnished, &changed(view, |view| view.destination = None), Failed(Reason::ReplicaUnusable));
+    }
+
+    #[test]
+    fn a_replica_of_another_kind_or_account_is_not_adopted() {
+        let zonal = changed(replicating(), |view| {
+            view.destination.as_mut().unwrap().availability_zone_name = Some("eu-west-1a".to_owned())
+        });
+        check(target(), &zonal, Refused(Reason::ReplicatesElsewhere));
+        let theirs = changed(replicating(), |view| {
+            view.replication.as_mut().unwrap().destination_owner_id = Some("999999999999".to_owned())
+        });
+        check(target(), &theirs, Refused(Reason::ReplicatesElsewhere));
+    }
+
+    #[test]
+    fn the_keys_that_open_a_file_system_are_not_copied_whatever_they_are_called() {
+        let (mut target, mut view) = complete();
+        target.replica = Replica { tags: Part::Copy, ..Replica::default() };
+        let tags = &mut view.source.as_mut().unwrap().tags;
+        tags.extend([("dr-approved".to_owned(), "CHG9".to_owned()), ("keep".to_owned(), String::new())]);
+        let policy = Policy { approval_tag: "dr-approved".to_owned(), protection_tag: "keep".to_owned(), ..policy() };
+        assert_eq!(plan_target(&command(vec![]), &target, &view, &policy), Done(Reason::ReplicaUsable));
     }
 
     #[test]
@@ -780,7 +863,8 @@ mod tests {
         view.source_parts.policy = Some(
             json!({ "Statement": [{ "Resource": "arn:aws:elasticfilesystem:us-east-1:111122223333:access-point/fsap-00000009" }] }),
         );
-        check(target.clone(), &view, Failed(Reason::PolicyNotTranslatable));
+        let unknown = "arn:aws:elasticfilesystem:us-east-1:111122223333:access-point/fsap-00000009";
+        check(target.clone(), &view, Broken(Reason::PolicyNotTranslatable, unknown.to_owned()));
         view.replica_parts.backup = false;
         check(target, &view, Act(vec![Step::PutBackup(Backup::Enabled)]));
     }
@@ -805,11 +889,15 @@ mod tests {
 
     #[test]
     fn a_request_over_the_limit_or_a_source_named_twice_is_refused() {
-        let snapshot = Snapshot { views: vec![alone(), alone()] };
-        let twice = plan(&command(vec![target(), target()]), &snapshot, &policy());
+        let views = [alone(), alone()];
+        let twice = plan(&command(vec![target(), target()]), &views, &policy());
         assert_eq!(twice, [create(&target()), Refused(Reason::NamedTwice)]);
         let strict = Policy { max_targets: 1, ..policy() };
-        let over = plan(&command(vec![target(), target()]), &snapshot, &strict);
+        let other = Target { source: reference("fs-00000009"), ..over_existing() };
+        let beside = [beside_existing(), beside_existing()];
+        let same_destination = plan(&command(vec![over_existing(), other]), &beside, &policy());
+        assert_eq!(same_destination, [create(&over_existing()), Refused(Reason::NamedTwice)]);
+        let over = plan(&command(vec![target(), target()]), &views, &strict);
         assert_eq!(over, [Refused(Reason::OverMaxTargets), Refused(Reason::OverMaxTargets)]);
     }
 }

@@ -28,7 +28,7 @@ pub enum Reason {
     OutOfTime,
     /// The source does not exist here.
     NotFound,
-    /// Another target of the request is the same source.
+    /// Another target of the request is the same source, or overwrites the same destination.
     NamedTwice,
     /// The source's ARN names another account or Region.
     ArnMismatch,
@@ -82,6 +82,8 @@ pub enum Reason {
     ReplicationPaused,
     /// The replication is beyond repair.
     ReplicationInError,
+    /// The replica is being deleted, broken, or not to be seen.
+    ReplicaUnusable,
     /// A mount target of the replica has other security groups than asked for.
     MountTargetDiffers,
     /// A mount target or access point of the replica is broken.
@@ -94,7 +96,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the README's table.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::ReplicaUsable,
         Self::PlanMode,
         Self::SourceNotAvailable,
@@ -133,6 +135,7 @@ impl Reason {
         Self::OverMaxTargets,
         Self::ReplicationPaused,
         Self::ReplicationInError,
+        Self::ReplicaUnusable,
         Self::MountTargetDiffers,
         Self::PartInError,
         Self::PolicyNotTranslatable,
@@ -154,7 +157,7 @@ impl Reason {
             Self::NotReadyYet => "EFS does not take the change in the state in which the file system is",
             Self::OutOfTime => "not begun, or not finished: the function's deadline was too near for the rest",
             Self::NotFound => "no file system with this ID exists in this account and Region",
-            Self::NamedTwice => "another target of this request is the same file system",
+            Self::NamedTwice => "another target of this request is the same source, or overwrites the same destination",
             Self::ArnMismatch => "the ARN names another account or Region than the file system is in",
             Self::SourceUnusable => "the source file system is being deleted, or in error",
             Self::NoReplicateToTag => "the file system does not carry the tag drover:replicate-to",
@@ -183,6 +186,7 @@ impl Reason {
             Self::OverMaxTargets => "the request names more file systems than this deployment allows (MAX_TARGETS)",
             Self::ReplicationPaused => "EFS has paused the replication",
             Self::ReplicationInError => "the replication is in error: EFS asks to delete it and create a new one",
+            Self::ReplicaUnusable => "the replica is being deleted, in error, or not to be seen",
             Self::MountTargetDiffers => "a mount target of the replica has other security groups than asked for",
             Self::PartInError => "a mount target or access point of the replica is in error",
             Self::PolicyNotTranslatable => "the source's policy names something that the replica has no counterpart of",
@@ -193,7 +197,16 @@ impl Reason {
     /// Whether nobody else would finish what is left: a queue should deliver the request again.
     #[must_use]
     pub fn is_unfinished(self) -> bool {
-        matches!(self, Self::NotSeenYet | Self::NotReadyYet | Self::OutOfTime)
+        matches!(
+            self,
+            Self::NotSeenYet
+                | Self::NotReadyYet
+                | Self::OutOfTime
+                | Self::SourceNotAvailable
+                | Self::ReplicationEnabling
+                | Self::ReplicaNotAvailable
+                | Self::PartsNotAvailable
+        )
     }
 
     /// When it is worth to look again, in seconds.

@@ -6,8 +6,7 @@ use shared::{Call, Fault, Mode, Outcome, Report, Saying, report::code};
 
 use crate::{
     command::{Command, Target},
-    plan::{self, Step, Verdict},
-    policy::Policy,
+    plan::{Step, Verdict},
     reason::Reason,
     snapshot::{FileSystem, Replication, Status, View},
 };
@@ -39,6 +38,8 @@ pub struct Course {
     pub view: View,
     /// Why the target could not be looked at again, if it could not.
     pub unread: Option<Fault>,
+    /// Why the target could not be looked at in the first place, if it could not.
+    pub blind: Option<Fault>,
 }
 
 impl Course {
@@ -46,7 +47,13 @@ impl Course {
     #[must_use]
     pub fn begin(verdict: Verdict, view: View) -> Self {
         let status_before = view.replication.as_ref().map(|replication| replication.status);
-        Self { first: verdict.clone(), attempts: vec![], last: verdict, status_before, view, unread: None }
+        Self { first: verdict.clone(), attempts: vec![], last: verdict, status_before, view, unread: None, blind: None }
+    }
+
+    /// The course of a target that could not be looked at.
+    #[must_use]
+    pub fn blind(fault: Fault) -> Self {
+        Self { blind: Some(fault), ..Self::begin(Verdict::Refused(Reason::UnknownState), View::default()) }
     }
 
     /// The steps that come next: those that were not tried yet. A replication is created only if the first plan said so.
@@ -60,6 +67,13 @@ impl Course {
 }
 
 impl Course {
+    /// Whether its first step destroys what an existing file system holds.
+    #[must_use]
+    pub fn overwrites(&self) -> bool {
+        let overwrites = |step: &Step| matches!(step, Step::CreateReplication(to) if to.file_system.is_some());
+        self.first.steps().iter().any(overwrites)
+    }
+
     /// The attempt that tells most: the first that failed at something which is still to be done, or the last.
     fn telling(&self) -> Option<&Attempt> {
         let failed = |attempt: &&Attempt| matches!(attempt.made, Some((_, Err(_))));
@@ -68,20 +82,15 @@ impl Course {
     }
 }
 
-/// The answer when nothing could be seen: every target has the fault of the look.
-#[must_use]
-pub fn blind(command: &Command, policy: &Policy, fault: &Fault, calls: Vec<Call>) -> Report {
-    let unseen = command.targets.iter().map(|target| {
-        Saying::fault("the look", Outcome::of_fault(fault), fault).about(named(target), Value::Null, Value::Null)
-    });
-    Report::of(command.request_id.as_ref(), plan::mode(command, policy), unseen.collect(), calls)
-}
-
 /// The answer to a request that was planned, and carried out as far as `mode` allowed and the world let it.
 #[must_use]
 pub fn report(command: &Command, courses: &[Course], mode: Mode, now: DateTime<Utc>, calls: Vec<Call>) -> Report {
     let targets = command.targets.iter().zip(courses).map(|(target, course)| {
-        let saying = if mode == Mode::Plan { foretell(course) } else { conclude(course) };
+        let saying = match (&course.blind, mode) {
+            (Some(fault), _) => Saying::fault("the look", Outcome::of_fault(fault), fault),
+            (None, Mode::Plan) => foretell(course),
+            (None, Mode::Enforce) => conclude(course),
+        };
         let mut report = saying.about(named(target), resource(&course.view), evidence(course, now));
         report.plan = course.first.steps().iter().map(sentence_of).collect();
         report.calls = course.attempts.iter().filter_map(|attempt| Some(attempt.made.as_ref()?.0.clone())).collect();
@@ -106,6 +115,7 @@ fn conclude(course: &Course) -> Saying {
     }
     match (&telling.made, &course.unread) {
         (None, _) => reason(Outcome::Pending, Reason::OutOfTime),
+        (Some((call, Err(fault))), _) if is_final(fault) => Saying::fault(call.operation, Outcome::Failed, fault),
         (Some((_, Err(fault))), _) if is_not_ready(fault) => reason(Outcome::Pending, Reason::NotReadyYet),
         (Some((call, Err(fault))), _) => Saying::failed_change(call.operation, fault),
         (Some((call, Ok(()))), Some(unread)) => Saying::fault(call.operation, Outcome::Indeterminate, unread),
@@ -121,10 +131,11 @@ fn said(verdict: &Verdict, view: &View, changed: bool) -> Option<Saying> {
         Verdict::Done(why) => (Outcome::AlreadyDone, *why),
         Verdict::Pending(why) => (Outcome::Pending, *why),
         Verdict::Refused(why) => (Outcome::Refused, *why),
-        Verdict::Failed(why) => (Outcome::Failed, *why),
+        Verdict::Failed(why) | Verdict::Broken(why, _) => (Outcome::Failed, *why),
     };
     let mut saying = reason(outcome, why);
-    if let Some(more) = more_about(why, view.replication.as_ref()) {
+    let part = if let Verdict::Broken(_, part) = verdict { Some(part.clone()) } else { None };
+    if let Some(more) = part.or_else(|| more_about(why, view.replication.as_ref())) {
         saying.message = format!("{}: {more}", saying.message);
     }
     Some(saying)
@@ -148,6 +159,12 @@ fn more_about(reason: Reason, replication: Option<&Replication>) -> Option<Strin
 /// EFS's word for "later": the file system, or the replication, is not in the state for it.
 fn is_not_ready(fault: &Fault) -> bool {
     fault.code.as_deref() == Some("IncorrectFileSystemLifeCycleState")
+}
+
+/// Conflicts that no retry solves: the network has no place for the mount target.
+fn is_final(fault: &Fault) -> bool {
+    let codes = ["MountTargetConflict", "NoFreeAddressesInSubnet", "IpAddressInUse", "NetworkInterfaceLimitExceeded"];
+    fault.code.as_deref().is_some_and(|code| codes.contains(&code))
 }
 
 /// The target in the words of the request.

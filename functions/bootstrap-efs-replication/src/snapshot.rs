@@ -5,13 +5,6 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-/// What was seen for each target, in the order of the request.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Snapshot {
-    /// One for each target.
-    pub views: Vec<View>,
-}
-
 /// What was seen for one target.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct View {
@@ -157,6 +150,8 @@ pub struct AccessPoint {
     pub state: LifeCycle,
     /// What a client finds behind it.
     pub entrance: Entrance,
+    /// `Tags`.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// What a client finds behind an access point.
@@ -168,13 +163,4 @@ pub struct Entrance {
     pub path: String,
     /// `RootDirectory.CreationInfo`: uid, gid and permissions.
     pub creation_info: Option<(i64, i64, String)>,
-    /// Its tags, but for AWS's own and drover's.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// The tags that are copied: not those of AWS, which nobody may write, nor drover's, which speak of one file system.
-#[must_use]
-pub fn copied_tags(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    let own = |key: &String| key.to_lowercase().starts_with("aws:") || key.starts_with("drover:");
-    tags.iter().filter(|(key, _)| !own(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
