@@ -351,12 +351,12 @@ impl Missing {
         }
     }
 
-    /// The policy comes when the access points are there that it may name.
+    /// A policy that names an access point waits for its counterpart: what is missing is made first, and a part that is
+    /// broken is told when no step is left.
     fn policy(&mut self, target: &Target, view: &View, source: &FileSystem, replica: &FileSystem) {
         let Some(policy) = view.source_parts.policy.as_ref().filter(|_| target.replica.policy == Part::Copy) else {
             return;
         };
-        let waits = target.replica.access_points == Part::Copy && (self.creating || !self.steps.is_empty());
         let mut names: document::Names = [(source.arn.clone(), replica.arn.clone())].into();
         for point in &view.source_parts.access_points {
             names.extend(counterpart(point, &view.replica_parts).map(|there| (point.arn.clone(), there.arn.clone())));
@@ -364,7 +364,6 @@ impl Missing {
         match document::merged(policy, view.replica_parts.policy.as_ref(), &names) {
             Ok(None) => {}
             Ok(Some(merged)) => self.steps.push(Step::PutPolicy(merged)),
-            Err(_) if waits => {}
             Err(arn) => _ = self.broken.get_or_insert((Reason::PolicyNotTranslatable, arn)),
         }
     }
