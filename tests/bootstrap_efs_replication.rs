@@ -161,13 +161,15 @@ async fn a_replica_is_made_and_seen_through_to_its_first_sync() {
     stage.wait(5);
     assert_eq!(stage.said(&new_replica()).await, "pending first_sync_running");
     stage.wait(20);
+    assert_eq!(stage.said(&new_replica()).await, "done replica_usable");
     let answer = stage.deliver(&new_replica()).await;
     assert_eq!(answer.said(), "already_done replica_usable");
     let target = &answer.body["targets"][0];
     assert_eq!(target["resource"]["destinationFileSystemId"], stage.replica().file_system_id);
     assert_eq!(target["evidence"]["status"], "ENABLED");
     assert_eq!(target["evidence"]["withinObjective"], true);
-    assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
+    assert_eq!(stage.replica().tags["drover:bootstrapped-by"], CHANGE);
+    assert_eq!(stage.changes(), ["CreateReplicationConfiguration", "TagResource"]);
 }
 
 #[tokio::test]
@@ -182,7 +184,7 @@ async fn every_part_that_was_asked_for_is_made_and_nothing_twice() {
         "pending replication_enabling",
         "pending parts_not_available",
         "pending first_sync_running",
-        "already_done replica_usable",
+        "done replica_usable",
         "already_done replica_usable",
     ];
     assert_eq!(said, expected);
@@ -194,10 +196,11 @@ async fn every_part_that_was_asked_for_is_made_and_nothing_twice() {
         "PutBackupPolicy",
         "TagResource",
         "PutFileSystemPolicy",
+        "TagResource",
     ];
     assert_eq!(stage.changes(), made);
     let replica = stage.replica();
-    assert_eq!(replica.tags.keys().collect::<Vec<_>>(), ["Name"]);
+    assert_eq!(replica.tags.keys().collect::<Vec<_>>(), ["Name", "drover:bootstrapped-by"]);
     assert_eq!(replica.lifecycle_policies.len(), 2);
     assert_eq!(replica.access_points[0].root_directory.as_ref().unwrap()["Path"], "/app");
     let policy = replica.policy.unwrap();
@@ -210,14 +213,14 @@ async fn each_kind_of_destination_can_be_had() {
     let zone = to(json!({ "availabilityZoneName": "eu-west-1a" }));
     assert_eq!(one_zone.said(&zone).await, "pending replication_enabling");
     one_zone.wait(30);
-    assert_eq!(one_zone.said(&zone).await, "already_done replica_usable");
+    assert_eq!(one_zone.said(&zone).await, "done replica_usable");
     assert_eq!(one_zone.replica().availability_zone_name.as_deref(), Some("eu-west-1a"));
 
     let existing = Stage::with(beside_existing()).await;
     assert_eq!(existing.said(&over_existing()).await, "pending replication_enabling");
     existing.wait(30);
-    assert_eq!(existing.said(&over_existing()).await, "already_done replica_usable");
-    assert_eq!(existing.changes(), ["CreateReplicationConfiguration"]);
+    assert_eq!(existing.said(&over_existing()).await, "done replica_usable");
+    assert_eq!(existing.changes(), ["CreateReplicationConfiguration", "TagResource"]);
     assert_eq!(existing.replica().protection, "REPLICATING");
 }
 
@@ -373,7 +376,7 @@ async fn a_run_that_is_killed_at_any_point_is_finished_by_the_next() {
             stage.wait(5);
         }
         assert_eq!(stage.said(&event).await, "already_done replica_usable", "after {polls} polls");
-        assert_eq!(stage.changes().len(), 7, "after {polls} polls");
+        assert_eq!(stage.changes().len(), 8, "after {polls} polls");
         if answered {
             break;
         }
@@ -412,7 +415,7 @@ async fn a_queue_keeps_a_request_until_its_replica_is_furnished() {
     }
     // What is left then is the first sync, for which a queue is no place to wait.
     assert_eq!(kept, [true, true, false, false]);
-    assert_eq!(stage.changes().len(), 7);
+    assert_eq!(stage.changes().len(), 8);
 }
 
 #[tokio::test]
@@ -562,17 +565,17 @@ async fn with_faults(operation: &str) -> String {
 #[tokio::test]
 async fn lasting_faults_at_the_replication_are_told_truly() {
     expect![[r#"
-        Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        InternalError: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        Unavailable: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        AccessDenied: permanent access_denied -> Permanent; then already_done replica_usable, 1 in all, 7 changes
-        ExpiredToken: retryable credentials_expired -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        ResetBefore: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        ResetAfter: pending replication_enabling; then already_done replica_usable, 1 in all, 7 changes
-        HangBefore: indeterminate timeout -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        HangAfter: pending replication_enabling; then already_done replica_usable, 1 in all, 7 changes
-        LateEffect: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        Truncated: pending replication_enabling; then already_done replica_usable, 1 in all, 7 changes
+        Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        InternalError: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        Unavailable: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        AccessDenied: permanent access_denied -> Permanent; then already_done replica_usable, 1 in all, 8 changes
+        ExpiredToken: retryable credentials_expired -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ResetBefore: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ResetAfter: pending replication_enabling; then already_done replica_usable, 1 in all, 8 changes
+        HangBefore: indeterminate timeout -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        HangAfter: pending replication_enabling; then already_done replica_usable, 1 in all, 8 changes
+        LateEffect: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        Truncated: pending replication_enabling; then already_done replica_usable, 1 in all, 8 changes
     "#]]
     .assert_eq(&with_faults("CreateReplicationConfiguration").await);
 }
@@ -580,31 +583,31 @@ async fn lasting_faults_at_the_replication_are_told_truly() {
 #[tokio::test]
 async fn lasting_faults_at_a_part_are_told_truly() {
     expect![[r#"
-        Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        InternalError: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        Unavailable: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        AccessDenied: permanent access_denied -> Permanent; then already_done replica_usable, 1 in all, 7 changes
-        ExpiredToken: retryable credentials_expired -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        ResetBefore: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        ResetAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 7 changes
-        HangBefore: indeterminate timeout -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        HangAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 7 changes
-        LateEffect: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        Truncated: pending parts_not_available; then already_done replica_usable, 1 in all, 7 changes
+        Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        InternalError: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        Unavailable: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        AccessDenied: permanent access_denied -> Permanent; then already_done replica_usable, 1 in all, 8 changes
+        ExpiredToken: retryable credentials_expired -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ResetBefore: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ResetAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 8 changes
+        HangBefore: indeterminate timeout -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        HangAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 8 changes
+        LateEffect: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        Truncated: pending parts_not_available; then already_done replica_usable, 1 in all, 8 changes
     "#]]
     .assert_eq(&with_faults("CreateAccessPoint").await);
     expect![[r#"
-        Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        InternalError: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        Unavailable: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        AccessDenied: permanent access_denied -> Permanent; then already_done replica_usable, 1 in all, 7 changes
-        ExpiredToken: retryable credentials_expired -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        ResetBefore: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        ResetAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 7 changes
-        HangBefore: indeterminate timeout -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        HangAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 7 changes
-        LateEffect: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 7 changes
-        Truncated: pending parts_not_available; then already_done replica_usable, 1 in all, 7 changes
+        Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        InternalError: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        Unavailable: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        AccessDenied: permanent access_denied -> Permanent; then already_done replica_usable, 1 in all, 8 changes
+        ExpiredToken: retryable credentials_expired -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ResetBefore: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ResetAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 8 changes
+        HangBefore: indeterminate timeout -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        HangAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 8 changes
+        LateEffect: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        Truncated: pending parts_not_available; then already_done replica_usable, 1 in all, 8 changes
     "#]]
     .assert_eq(&with_faults("CreateMountTarget").await);
 }

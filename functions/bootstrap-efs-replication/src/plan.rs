@@ -21,6 +21,10 @@ use crate::{
 /// The tag by which a file system asks for a replica by itself; its value is a Region.
 pub const REPLICATE_TO_TAG: &str = "drover:replicate-to";
 
+/// The tag that a replica gets when it is first seen usable; its value is the request. It tells people which change
+/// made the replica, and the invocation that sets it is the one that says `done`.
+pub const BOOTSTRAPPED_BY_TAG: &str = "drover:bootstrapped-by";
+
 /// One call that changes something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -96,7 +100,7 @@ pub fn plan_target(command: &Command, target: &Target, view: &View, policy: &Pol
         return Refused(reason);
     }
     match &view.replication {
-        Some(replication) => plan_existing(target, view, replication, &destination, policy),
+        Some(replication) => plan_existing(command, target, view, replication, &destination, policy),
         None => plan_new(command, target, view, source, destination, policy),
     }
 }
@@ -220,6 +224,7 @@ fn encryption(source: &FileSystem, destination_encrypted: bool, target: &Target)
 
 /// An existing replication to the destination that is asked for is adopted.
 fn plan_existing(
+    command: &Command,
     target: &Target,
     view: &View,
     replication: &Replication,
@@ -234,7 +239,9 @@ fn plan_existing(
         return Refused(Reason::ReplicatesElsewhere);
     }
     match replication.status {
-        Status::Enabled => plan_parts(target, view, source, replication, policy),
+        Status::Enabled => {
+            plan_parts(target, view, source, policy).unwrap_or_else(|| plan_end(command, view, source, replication))
+        }
         Status::Enabling => Pending(Reason::ReplicationEnabling),
         Status::Deleting => Refused(Reason::ReplicationDeleting),
         Status::Paused => Failed(Reason::ReplicationPaused),
@@ -259,36 +266,37 @@ fn leads_to(replication: &Replication, view: &View, source: &FileSystem, destina
     replica.availability_zone_name == destination.availability_zone_name
 }
 
-fn plan_parts(
-    target: &Target,
-    view: &View,
-    source: &FileSystem,
-    replication: &Replication,
-    policy: &Policy,
-) -> Verdict {
-    let state = view.destination.as_ref().map(|replica| replica.state);
-    match (state, &view.destination) {
-        (Some(LifeCycle::Creating | LifeCycle::Updating), _) => return Pending(Reason::ReplicaNotAvailable),
-        (Some(LifeCycle::Available), Some(replica)) if wants_parts(target) => {
-            let mut parts = Missing::default();
-            parts.mount_targets(target, &view.replica_parts);
-            parts.access_points(target, &view.source_parts, &view.replica_parts, policy);
-            parts.settings(target, &view.source_parts, &view.replica_parts);
-            parts.policy(target, view, source, replica);
-            parts.tags(target, source, replica, policy);
-            if let Some(verdict) = parts.verdict() {
-                return verdict;
-            }
-        }
-        (Some(LifeCycle::Available), _) => {}
+/// What the replica lacks or is in the way of making it; `None` if it has every part that was asked for.
+fn plan_parts(target: &Target, view: &View, source: &FileSystem, policy: &Policy) -> Option<Verdict> {
+    let Some(replica) = &view.destination else {
         // In another account it may not be seen from here; EFS's word on the replication is all there is.
-        (None, _) if !wants_parts(target) => {}
-        _ => return Failed(Reason::ReplicaUnusable),
+        return wants_parts(target).then_some(Failed(Reason::ReplicaUnusable));
+    };
+    match replica.state {
+        LifeCycle::Available => {}
+        LifeCycle::Creating | LifeCycle::Updating => return Some(Pending(Reason::ReplicaNotAvailable)),
+        LifeCycle::Deleting | LifeCycle::Error => return Some(Failed(Reason::ReplicaUnusable)),
     }
-    match replication.last_replicated {
-        Some(_) => Done(Reason::ReplicaUsable),
-        None => Pending(Reason::FirstSyncRunning),
+    let mut parts = Missing::default();
+    parts.mount_targets(target, &view.replica_parts);
+    parts.access_points(target, &view.source_parts, &view.replica_parts, policy);
+    parts.settings(target, &view.source_parts, &view.replica_parts);
+    parts.policy(target, view, source, replica);
+    parts.tags(target, source, replica, policy);
+    parts.verdict()
+}
+
+/// The first sync is waited for, and the replica is marked as usable, once.
+fn plan_end(command: &Command, view: &View, source: &FileSystem, replication: &Replication) -> Verdict {
+    if replication.last_replicated.is_none() {
+        return Pending(Reason::FirstSyncRunning);
     }
+    let ours = view.destination.as_ref().filter(|replica| replica.owner_id == source.owner_id);
+    if ours.is_some_and(|replica| !replica.tags.contains_key(BOOTSTRAPPED_BY_TAG)) {
+        let mark = [(BOOTSTRAPPED_BY_TAG.to_owned(), command.request_id.to_string())];
+        return Act(vec![Step::Tag(mark.into())]);
+    }
+    Done(Reason::ReplicaUsable)
 }
 
 /// The tags that are copied: not those of AWS, which nobody may write, nor those by which drover is told what it may do,
@@ -507,12 +515,11 @@ mod tests {
         View { destination: Some(existing()), ..alone() }
     }
 
+    /// A replica that was marked as usable.
     fn replicating() -> View {
-        View {
-            replication: Some(replication()),
-            destination: Some(FileSystem { protection: Protection::Replicating, ..existing() }),
-            ..alone()
-        }
+        let mut replica = FileSystem { protection: Protection::Replicating, ..existing() };
+        replica.tags.insert(BOOTSTRAPPED_BY_TAG.to_owned(), "CHG0".to_owned());
+        View { replication: Some(replication()), destination: Some(replica), ..alone() }
     }
 
     fn command(targets: Vec<Target>) -> Command {
@@ -540,6 +547,19 @@ mod tests {
     #[test]
     fn a_replica_that_is_synced_needs_nothing() {
         check(target(), &replicating(), Done(Reason::ReplicaUsable));
+    }
+
+    #[test]
+    fn a_replica_is_marked_once_when_it_is_first_seen_usable() {
+        let unmarked =
+            || changed(replicating(), |view| _ = view.destination.as_mut().unwrap().tags.remove(BOOTSTRAPPED_BY_TAG));
+        let mark = Act(vec![Step::Tag([(BOOTSTRAPPED_BY_TAG.to_owned(), "CHG1".to_owned())].into())]);
+        check(target(), &unmarked(), mark);
+        let unsynced = changed(unmarked(), |view| view.replication.as_mut().unwrap().last_replicated = None);
+        check(target(), &unsynced, Pending(Reason::FirstSyncRunning));
+        let theirs =
+            changed(unmarked(), |view| view.destination.as_mut().unwrap().owner_id = "999999999999".to_owned());
+        check(target(), &theirs, Done(Reason::ReplicaUsable));
     }
 
     #[test]
