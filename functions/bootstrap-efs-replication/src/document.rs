@@ -9,12 +9,13 @@ pub type Names = BTreeMap<String, String>;
 
 /// The replica's policy with the source's statements added to it, or `None` if it has them already.
 ///
-/// Nothing of the replica's own policy is taken away. ARNs of the source become those of the replica; principals and
-/// conditions stay, since both sides are in one account.
+/// Nothing of the replica's own policy is taken away. ARNs of the source become those of the replica. Principals stay,
+/// since both sides are in one account and IAM has no Regions.
 ///
 /// # Errors
 ///
-/// The first EFS ARN in the source's policy that `names` does not know.
+/// The first name in the source's policy that means nothing on the replica's side: an EFS ARN that `names` does not know,
+/// another ARN of a Region that `names` translates from, or a VPC or its endpoint.
 pub fn merged(source: &Value, replica: Option<&Value>, names: &Names) -> Result<Option<Value>, String> {
     let mut statements = replica.map(statements).unwrap_or_default();
     let had = statements.len();
@@ -60,8 +61,13 @@ fn translate_text(text: &str, names: &Names) -> Result<String, String> {
     if let Some(name) = names.get(text) {
         return Ok(name.clone());
     }
-    let is_efs_arn = text.starts_with("arn:") && text.split(':').nth(2) == Some("elasticfilesystem");
-    if is_efs_arn { Err(text.to_owned()) } else { Ok(text.to_owned()) }
+    let part = |arn: &str, at: usize| arn.split(':').nth(at).map(str::to_owned);
+    let leaves = |from: &str, to: &str| part(from, 3) == part(text, 3) && part(from, 3) != part(to, 3);
+    let from_there = || names.iter().any(|(from, to)| leaves(from, to));
+    let is_arn = text.starts_with("arn:");
+    let is_efs = is_arn && part(text, 2).as_deref() == Some("elasticfilesystem");
+    let is_network = text.starts_with("vpc-") || text.starts_with("vpce-");
+    if is_efs || is_network || (is_arn && from_there()) { Err(text.to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// Whether two statements say the same; what they are called does not matter.
@@ -156,8 +162,22 @@ mod tests {
     #[test]
     fn an_arn_without_a_counterpart_is_named() {
         let unknown = "arn:aws:elasticfilesystem:us-east-1:111122223333:access-point/fsap-00000001";
+        for (key, name) in [
+            ("elasticfilesystem:AccessPointArn", unknown),
+            ("aws:SourceVpce", "vpce-0123456789abcdef0"),
+            ("aws:SourceArn", "arn:aws:lambda:us-east-1:111122223333:function:app"),
+        ] {
+            let mut statement = statement("mount", SOURCE);
+            statement["Condition"] = json!({ "StringEquals": { key: name } });
+            assert_eq!(merged(&policy(&[statement]), None, &names()).unwrap_err(), name);
+        }
+    }
+
+    #[test]
+    fn a_principal_of_the_account_stays() {
         let mut statement = statement("mount", SOURCE);
-        statement["Condition"] = json!({ "StringEquals": { "elasticfilesystem:AccessPointArn": unknown } });
-        assert_eq!(merged(&policy(&[statement]), None, &names()).unwrap_err(), unknown);
+        statement["Principal"] = json!({ "AWS": "arn:aws:iam::111122223333:role/app" });
+        let merged = merged(&policy(&[statement]), None, &names()).unwrap().unwrap();
+        assert_eq!(merged["Statement"][0]["Principal"]["AWS"], "arn:aws:iam::111122223333:role/app");
     }
 }
