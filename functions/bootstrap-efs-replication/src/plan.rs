@@ -337,7 +337,17 @@ impl Missing {
         if target.replica.access_points == Part::Leave {
             return;
         }
-        for wanted in source.access_points.iter().filter(|wanted| wanted.state == LifeCycle::Available) {
+        for wanted in &source.access_points {
+            match wanted.state {
+                LifeCycle::Available => {}
+                // It will be there to copy.
+                LifeCycle::Creating | LifeCycle::Updating => {
+                    self.creating = true;
+                    continue;
+                }
+                // It is on its way out.
+                LifeCycle::Deleting | LifeCycle::Error => continue,
+            }
             match counterpart(wanted, replica) {
                 Some(there) => self.state(there.state, &there.id),
                 None => {
@@ -840,6 +850,9 @@ mod tests {
             view.replica_parts.mount_targets[0].security_groups = vec!["sg-00000009".to_owned()]
         });
         check(target.clone(), &other, Broken(Reason::MountTargetDiffers, "subnet-00000001".to_owned()));
+        let source_point = |state| changed(view.clone(), |view| view.source_parts.access_points[0].state = state);
+        check(target.clone(), &source_point(LifeCycle::Creating), Pending(Reason::PartsNotAvailable));
+        check(target.clone(), &source_point(LifeCycle::Deleting), Done(Reason::ReplicaUsable));
         let creating = changed(view, |view| view.destination.as_mut().unwrap().state = LifeCycle::Creating);
         check(target, &creating, Pending(Reason::ReplicaNotAvailable));
     }

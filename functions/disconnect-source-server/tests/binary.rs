@@ -128,15 +128,15 @@ async fn a_bad_variable_stops_the_start_with_a_sentence() {
 #[tokio::test]
 async fn a_run_that_takes_too_long_is_ended_and_the_next_begins_anew() {
     let mut world = world(&[("MODE", "enforce")]);
-    world.functions.get_mut(NAME).unwrap().timeout_seconds = 1;
+    world.functions.get_mut(NAME).unwrap().timeout_seconds = 3;
     let local = start(world).await;
     local.inject(Fault::next("DescribeSourceServers", FaultKind::HangBefore));
     let (hung, waiting) = (request(), request());
     let (hung, waiting) = tokio::join!(invoke(&local, &hung), invoke(&local, &waiting));
     let error = failed(hung);
     assert_eq!(error["errorType"], "Sandbox.Timedout");
-    assert!(error["errorMessage"].as_str().unwrap().ends_with("Error: Task timed out after 1.00 seconds"));
-    // The other one waited its turn and was served by a new process; a deadline of a second leaves no time to begin.
+    assert!(error["errorMessage"].as_str().unwrap().ends_with("Error: Task timed out after 3.00 seconds"));
+    // The other one waited its turn and was served by a new process; a deadline of three seconds leaves no time to begin.
     assert_eq!(answered(waiting)["outcome"], "pending");
 }
 
