@@ -18,7 +18,7 @@ use local::{
 use serde_json::{Value, json};
 use shared::{Invocation, Mode};
 
-use crate::stage::{Answer, killed_after};
+use crate::stage::{Answer, FAULTS_OF_A_CHANGE, killed_after};
 
 const SOURCE: &str = "fs-00000001";
 const EXISTING: &str = "fs-0000000e";
@@ -528,19 +528,6 @@ async fn nothing_is_begun_that_could_not_be_looked_at_afterwards() {
 
 /// Every kind of fault at an operation, three in a row, what is said then, and what changed in all after the next delivery.
 async fn with_faults(operation: &str) -> String {
-    let kinds = [
-        FaultKind::Throttle,
-        FaultKind::InternalError,
-        FaultKind::Unavailable,
-        FaultKind::AccessDenied,
-        FaultKind::ExpiredToken,
-        FaultKind::ResetBefore,
-        FaultKind::ResetAfter,
-        FaultKind::HangBefore,
-        FaultKind::HangAfter,
-        FaultKind::LateEffect,
-        FaultKind::Truncated,
-    ];
     let tell = async |kind: FaultKind| {
         let stage = Stage::with(furnished_source()).await;
         if operation != "CreateReplicationConfiguration" {
@@ -559,7 +546,7 @@ async fn with_faults(operation: &str) -> String {
         let times = changes.iter().filter(|change| *change == operation).count();
         format!("{kind:?}: {first}; then {last}, {times} in all, {} changes\n", changes.len())
     };
-    join_all(kinds.map(tell)).await.concat()
+    join_all(FAULTS_OF_A_CHANGE.map(tell)).await.concat()
 }
 
 #[tokio::test]

@@ -11,7 +11,9 @@ use local::{
 use serde_json::{Value, json};
 use shared::Mode;
 
-use crate::stage::{Answer, CHANGE, ONE, Stage, approved, by_id, killed_after, number, request, text};
+use crate::stage::{
+    Answer, CHANGE, FAULTS_OF_A_CHANGE, ONE, Stage, approved, by_id, killed_after, number, request, text,
+};
 
 const DISCONNECTED_ONCE: [&str; 2] =
     ["DisconnectSourceServer s-00000000000000001", "UntagResource s-00000000000000001"];
@@ -487,19 +489,6 @@ async fn what_cannot_end_before_the_deadline_is_not_begun() {
 
 /// Every kind of fault at an operation, `times` in a row, and what is said then, and after the next delivery, and what changed in all.
 async fn with_faults(operation: &str, times: u32) -> String {
-    let kinds = [
-        FaultKind::Throttle,
-        FaultKind::InternalError,
-        FaultKind::Unavailable,
-        FaultKind::AccessDenied,
-        FaultKind::ExpiredToken,
-        FaultKind::ResetBefore,
-        FaultKind::ResetAfter,
-        FaultKind::HangBefore,
-        FaultKind::HangAfter,
-        FaultKind::LateEffect,
-        FaultKind::Truncated,
-    ];
     let tell = async |kind: FaultKind| {
         let stage = Stage::new().await.next(operation, kind, times);
         let first = stage.disconnect().await.said();
@@ -511,7 +500,7 @@ async fn with_faults(operation: &str, times: u32) -> String {
             stage.changes().iter().map(|change| change.replace(&format!(" {ONE}"), "")).collect();
         format!("{kind:?}: {first}; then {second}; {}\n", changes.join(", "))
     };
-    join_all(kinds.map(tell)).await.concat()
+    join_all(FAULTS_OF_A_CHANGE.map(tell)).await.concat()
 }
 
 #[tokio::test]

@@ -17,6 +17,21 @@ pub(crate) const ONE: &str = "s-00000000000000001";
 /// The change under which it is approved.
 pub(crate) const CHANGE: &str = "CHG0031234";
 
+/// Every kind of fault that a call can meet which changes something.
+pub(crate) const FAULTS_OF_A_CHANGE: [FaultKind; 11] = [
+    FaultKind::Throttle,
+    FaultKind::InternalError,
+    FaultKind::Unavailable,
+    FaultKind::AccessDenied,
+    FaultKind::ExpiredToken,
+    FaultKind::ResetBefore,
+    FaultKind::ResetAfter,
+    FaultKind::HangBefore,
+    FaultKind::HangAfter,
+    FaultKind::LateEffect,
+    FaultKind::Truncated,
+];
+
 pub(crate) struct Stage {
     pub(crate) local: Local,
     pub(crate) policy: Policy,

@@ -4,7 +4,6 @@
 //! strictly by the function that knows it. Everything that cannot be a request ends as a named [`Rejection`].
 
 use aws_lambda_events::{eventbridge::EventBridgeEvent, sns::SnsRecord, sqs::SqsMessage};
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
@@ -106,8 +105,6 @@ pub struct Event {
     pub account: Option<String>,
     /// The Region where it happened.
     pub region: Option<String>,
-    /// When it happened.
-    pub time: Option<DateTime<Utc>>,
     /// The JSON text of `detail`.
     pub detail: String,
 }
@@ -283,7 +280,6 @@ fn open_event(text: &str) -> Result<Message, Rejection> {
         detail_type: event.detail_type,
         account: event.account,
         region: event.region,
-        time: event.time,
         detail: event.detail.get().to_owned(),
     }))
 }

@@ -329,8 +329,12 @@ fn is_lower(byte: &u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-'
 }
 
-fn is_region(text: &str) -> bool {
-    has_form(text, "", is_lower, 5..=32) && text.ends_with(|last: char| last.is_ascii_digit()) && text.contains('-')
+/// Whether a text can be a Region: lower-case words, three or more, of which the last is a number.
+#[must_use]
+pub fn is_region(text: &str) -> bool {
+    has_form(text, "", is_lower, 5..=32)
+        && text.ends_with(|last: char| last.is_ascii_digit())
+        && text.split('-').count() >= 3
 }
 
 /// A zone is its Region and a letter.

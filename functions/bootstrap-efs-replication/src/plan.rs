@@ -11,7 +11,7 @@ use shared::Mode;
 
 use self::Verdict::{Act, Broken, Done, Failed, Pending, Refused};
 use crate::{
-    command::{Backup, Command, Destination, Part, Target, region_of_zone},
+    command::{Backup, Command, Destination, Part, Target, is_region, region_of_zone},
     document,
     policy::Policy,
     reason::Reason,
@@ -115,10 +115,7 @@ pub fn destination(target: &Target, source: &FileSystem) -> Result<Destination, 
         return Ok(destination.clone());
     }
     let region = source.tags.get(REPLICATE_TO_TAG).ok_or(Reason::NoReplicateToTag)?;
-    let fits =
-        region.len() <= 32 && region.split('-').count() >= 3 && region.ends_with(|last: char| last.is_ascii_digit());
-    let plain = region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if !fits || !plain {
+    if !is_region(region) {
         return Err(Reason::BadReplicateToTag);
     }
     Ok(Destination { region: Some(region.clone()), ..Destination::default() })
@@ -397,18 +394,6 @@ impl Missing {
         }
     }
 
-    fn state(&mut self, state: LifeCycle, part: &str) {
-        match state {
-            LifeCycle::Available => {}
-            LifeCycle::Creating | LifeCycle::Updating => self.creating = true,
-            LifeCycle::Deleting | LifeCycle::Error => {
-                self.broken.get_or_insert((Reason::PartInError, part.to_owned()));
-            }
-        }
-    }
-}
-
-impl Missing {
     /// What follows from what is missing; `None` if nothing is.
     fn verdict(self) -> Option<Verdict> {
         match (self.broken, self.creating) {
@@ -416,6 +401,16 @@ impl Missing {
             (Some((reason, part)), _) => Some(Broken(reason, part)),
             (None, true) => Some(Pending(Reason::PartsNotAvailable)),
             (None, false) => None,
+        }
+    }
+
+    fn state(&mut self, state: LifeCycle, part: &str) {
+        match state {
+            LifeCycle::Available => {}
+            LifeCycle::Creating | LifeCycle::Updating => self.creating = true,
+            LifeCycle::Deleting | LifeCycle::Error => {
+                self.broken.get_or_insert((Reason::PartInError, part.to_owned()));
+            }
         }
     }
 }

@@ -64,9 +64,7 @@ impl Course {
         let may = |step: &&Step| !tried(step) && (!creates(step) || self.first.steps().contains(step));
         if self.unread.is_some() { vec![] } else { self.last.steps().iter().filter(may).cloned().collect() }
     }
-}
 
-impl Course {
     /// Whether its first step destroys what an existing file system holds.
     #[must_use]
     pub fn overwrites(&self) -> bool {
