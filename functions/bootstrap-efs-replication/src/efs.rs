@@ -1,6 +1,9 @@
 //! `observe` and `execute`: the only file that speaks to EFS, on each side in its own Region.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
 
 pub use aws_sdk_efs::Client;
 use aws_sdk_efs::{
@@ -40,20 +43,42 @@ pub(crate) fn calls_of_a_look(target: &Target) -> usize {
 
 type Response = aws_sdk_efs::config::http::HttpResponse;
 
+/// EFS as one invocation speaks to it: a client for each Region, made once, since each has connections of its own.
+#[derive(Debug)]
+pub struct Regions {
+    here: Client,
+    away: Mutex<BTreeMap<String, Client>>,
+}
+
+impl Regions {
+    /// EFS by way of the client of the function's own Region.
+    #[must_use]
+    pub fn from(here: &Client) -> Self {
+        Self { here: here.clone(), away: Mutex::default() }
+    }
+
+    /// The client for a Region. A panic elsewhere does not make the others wrong.
+    fn of(&self, region: &str) -> Client {
+        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || Client::from_conf(self.here.config().to_builder().region(Region::new(region.to_owned())).build());
+        away.entry(region.to_owned()).or_insert_with(make).clone()
+    }
+}
+
 /// Looks at both sides of one target.
 ///
 /// # Errors
 ///
 /// The [`Fault`] of the first call that failed.
-pub async fn view(efs: &Client, target: &Target, calls: &mut Vec<Call>) -> Result<View, Fault> {
+pub async fn view(efs: &Regions, target: &Target, calls: &mut Vec<Call>) -> Result<View, Fault> {
     let mut made = Vec::new();
     let seen = look(efs, target, &mut made).await;
     merge(calls, made);
     seen
 }
 
-async fn look(efs: &Client, target: &Target, calls: &mut Vec<Call>) -> Result<View, Fault> {
-    let mut view = View::default();
+async fn look(regions: &Regions, target: &Target, calls: &mut Vec<Call>) -> Result<View, Fault> {
+    let (efs, mut view) = (&regions.here, View::default());
     let Some(source) = file_system(efs, target.source.id.as_ref(), calls).await? else { return Ok(view) };
     view.replication = replication(efs, target.source.id.as_ref(), calls).await?;
     let asked = plan::destination(target, &source).ok();
@@ -68,7 +93,7 @@ async fn look(efs: &Client, target: &Target, calls: &mut Vec<Call>) -> Result<Vi
     };
     view.source = Some(source);
     let Some((region, id)) = there else { return Ok(view) };
-    let away = in_region(efs, &region);
+    let away = regions.of(&region);
     view.destination = file_system(&away, &id, calls).await?;
     if view.replication.is_none() && view.destination.is_some() {
         view.replication_of_destination = replication(&away, &id, calls).await?;
@@ -89,11 +114,6 @@ fn reference(target: &Target, replication: &Replication) -> String {
     let asked = target.destination.as_ref().and_then(|destination| destination.file_system.as_ref());
     let same = asked.filter(|asked| asked.id.as_ref() == replication.destination_id);
     same.map_or_else(|| replication.destination_id.clone(), |asked| asked.text().to_owned())
-}
-
-/// The same client for another Region.
-fn in_region(efs: &Client, region: &str) -> Client {
-    Client::from_conf(efs.config().to_builder().region(Region::new(region.to_owned())).build())
 }
 
 /// One file system; `None` only if EFS says that it does not exist.
@@ -210,11 +230,11 @@ fn noted<T, E: ProvideErrorMetadata>(
 /// # Errors
 ///
 /// The [`Fault`] of the call. Whether it had an effect all the same is for a read to tell.
-pub async fn execute(efs: &Client, step: &Step, target: &Target, view: &View) -> (Call, Result<(), Fault>) {
+pub async fn execute(efs: &Regions, step: &Step, target: &Target, view: &View) -> (Call, Result<(), Fault>) {
     let source = target.source.id.as_ref();
     let (operation, result) = match (step, &view.destination) {
         (Step::CreateReplication(destination), _) => {
-            let request = efs.create_replication_configuration().source_file_system_id(source);
+            let request = efs.here.create_replication_configuration().source_file_system_id(source);
             let destination = DestinationToCreate::builder()
                 .set_region(destination.region().map(str::to_owned))
                 .set_availability_zone_name(destination.availability_zone_name.clone())
@@ -224,7 +244,7 @@ pub async fn execute(efs: &Client, step: &Step, target: &Target, view: &View) ->
             let answer = request.destinations(destination.build()).send().await;
             ("CreateReplicationConfiguration", answer.map(drop).map_err(|error| Fault::from_sdk(&error)))
         }
-        (step, Some(replica)) => furnish(&in_region(efs, &replica.region), step, &replica.id).await,
+        (step, Some(replica)) => furnish(&efs.of(&replica.region), step, &replica.id).await,
         (_, None) => ("DescribeFileSystems", Err(Fault::of(FaultKind::NotFound))),
     };
     (Call::new(operation, 1, result.as_ref().err()), result)

@@ -20,6 +20,7 @@ use shared::{Answer, Call, Desk, Failure, Fault, Invocation, Message, Mode, Repo
 pub use crate::{command::Command, efs::Client, plan::plan, policy::Policy};
 use crate::{
     command::Target,
+    efs::Regions,
     plan::Verdict,
     report::{Attempt, Course},
     snapshot::View,
@@ -34,7 +35,7 @@ const TARGETS_AT_ONCE: usize = 4;
 #[derive(Clone, Copy)]
 struct Work<'a> {
     invocation: Invocation,
-    efs: &'a Client,
+    efs: &'a Regions,
     policy: &'a Policy,
 }
 
@@ -44,7 +45,7 @@ struct Work<'a> {
 ///
 /// A [`Failure`] with all reports when Lambda is to deliver the event again or the deployment is to be repaired.
 pub async fn handle(payload: &str, invocation: Invocation, efs: &Client, policy: &Policy) -> Result<Answer, Failure> {
-    let work = Work { invocation, efs, policy };
+    let work = Work { invocation, efs: &Regions::from(efs), policy };
     let desk = Desk { mode: policy.mode, invocation, calls_of_a_look: efs::CALLS_OF_A_LOOK };
     // Boxed, since a future that holds those of twenty kinds of calls is large and deep.
     let carry_out =
