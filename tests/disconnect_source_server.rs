@@ -108,6 +108,30 @@ async fn a_run_that_was_killed_after_the_disconnect_is_finished_by_the_next() {
 }
 
 #[tokio::test]
+async fn a_retirement_says_what_to_send_once_the_records_may_go() {
+    let third = SourceServer { hostname: Some("db03".to_owned()), ..approved(&number(3)) };
+    let mut stage = Stage::with(World::with([approved(ONE), SourceServer::new(&number(2)), third])).await;
+    stage.policy.max_share_percent = 100;
+    let retire = request("retire", &[by_id(ONE), by_id(&number(2)), json!({ "hostname": "db03" })]);
+    let report = stage.deliver(&retire).await.body;
+    assert_eq!(report["summary"], "2 pending, 1 refused of 3 targets");
+    assert_eq!(report["lookAgainAfterSeconds"], 5400);
+    let next = &report["nextRequest"];
+    assert_eq!(next["servers"], json!([by_id(ONE), { "hostname": "db03", "sourceServerID": number(3) }]));
+    stage.local.advance(TimeDelta::minutes(90));
+    let report = stage.deliver(next).await.body;
+    assert_eq!((text(&report["summary"]), report.get("nextRequest")), ("2 done of 2 targets", None));
+    stage.changes();
+
+    // What is not seen yet is looked at before anything else is asked for.
+    let mut stage = Stage::new().await;
+    stage.seconds_left = 0;
+    let report = stage.deliver(&request("retire", &[by_id(ONE)])).await.body;
+    assert_eq!((text(&report["outcome"]), &report["lookAgainAfterSeconds"]), ("pending", &json!(60)));
+    assert_eq!(report.get("nextRequest"), None);
+}
+
+#[tokio::test]
 async fn a_server_is_retired_in_two_steps_ninety_minutes_apart() {
     let stage = Stage::new().await;
     let retire = request("retire", &[by_id(ONE)]);

@@ -5,7 +5,7 @@ use lambda_runtime::tracing;
 
 use crate::{
     envelope::{self, Delivery, Inbound, Message, Rejection},
-    report::{Answer, Failure, Mode, Report},
+    report::{Answer, Failure, Mode, Report, code},
     start::Invocation,
 };
 
@@ -90,10 +90,11 @@ impl Desk {
 fn log(report: &Report) {
     let json = serde_json::to_string(report).unwrap_or_default();
     let request_id = report.request_id.as_deref().unwrap_or("-");
+    let outcome = code(report.outcome);
     match report.outcome.error_type() {
-        None => tracing::info!(requestID = request_id, outcome = ?report.outcome, report = json, "{}", report.summary),
+        None => tracing::info!(requestID = request_id, outcome, report = json, "{}", report.summary),
         Some(error_type) => {
-            tracing::error!(requestID = request_id, error_type, outcome = ?report.outcome, report = json, "{}", report.summary);
+            tracing::error!(requestID = request_id, error_type, outcome, report = json, "{}", report.summary);
         }
     }
 }

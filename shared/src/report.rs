@@ -229,6 +229,12 @@ pub struct Report {
     /// Why a rejected input was rejected, or why the look at AWS failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// When a pending request is worth another look, in seconds: the soonest of its targets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub look_again_after_seconds: Option<u32>,
+    /// The request to send then, where it is not the same again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_request: Option<Value>,
     /// One for each target, in the order of the request.
     pub targets: Vec<TargetReport>,
     /// The calls that were made for all targets together.
@@ -245,6 +251,8 @@ impl Report {
             request_id: None,
             mode,
             reason: Some(code(rejection.code)),
+            look_again_after_seconds: None,
+            next_request: None,
             targets: Vec::new(),
             calls: Vec::new(),
         }
@@ -254,8 +262,17 @@ impl Report {
     #[must_use]
     pub fn of(request_id: &str, mode: Mode, targets: Vec<TargetReport>, calls: Vec<Call>) -> Self {
         let outcome = targets.iter().map(|target| target.outcome).min().unwrap_or(Outcome::AlreadyDone);
-        let summary = summary(&targets);
-        Self { outcome, summary, request_id: Some(request_id.to_owned()), mode, reason: None, targets, calls }
+        Self {
+            outcome,
+            summary: summary(&targets),
+            request_id: Some(request_id.to_owned()),
+            mode,
+            reason: None,
+            look_again_after_seconds: targets.iter().filter_map(|target| target.look_again_after_seconds).min(),
+            next_request: None,
+            targets,
+            calls,
+        }
     }
 
     /// Whether a queue should deliver the request again: Lambda's answer is an error, or time ran out.

@@ -31,6 +31,8 @@ pub struct Command {
     pub targets: Vec<Target>,
     /// `Plan` for a dry run.
     pub mode: Mode,
+    /// When the request goes stale; `None` for a native event, which does not.
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// What is to become of a source server.
@@ -198,6 +200,7 @@ fn parse_request(text: &str, now: DateTime<Utc>) -> Result<Command, Rejection> {
         action: request.action,
         targets: targets.collect::<Result<_, _>>()?,
         mode: if request.dry_run { Mode::Plan } else { Mode::Enforce },
+        expires_at: Some(request.expires_at.0),
     })
 }
 
@@ -241,6 +244,7 @@ fn parse_instance_state_change(event: &Event) -> Result<Command, Rejection> {
         action: Action::Disconnect,
         targets: vec![target],
         mode: Mode::Enforce,
+        expires_at: None,
     })
 }
 

@@ -391,7 +391,7 @@ mod tests {
 
     fn command(action: Action, targets: Vec<Target>) -> Command {
         let request_id = "CHG1".to_owned().try_into().unwrap();
-        Command { request_id, action, targets, mode: Mode::Enforce }
+        Command { request_id, action, targets, mode: Mode::Enforce, expires_at: None }
     }
 
     fn policy() -> Policy {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::{Call, Fault, Mode, Outcome, Report, Saying, report::code};
 
 use crate::{
-    command::{Command, SourceServerId},
+    command::{Action, Command, SourceServerId},
     plan::{Step, TargetPlan, Verdict},
     policy::Policy,
     reason::Reason,
@@ -96,7 +96,37 @@ pub fn report(
         report.calls = course.attempts.iter().filter_map(|attempt| Some(attempt.made.as_ref()?.0.clone())).collect();
         report
     });
-    Report::of(command.request_id.as_ref(), mode, targets.collect(), calls)
+    let mut report = Report::of(command.request_id.as_ref(), mode, targets.collect(), calls);
+    report.next_request = next_request(command, &report);
+    report
+}
+
+/// The deletion that a retirement ends with, of those servers and no others, once it is all that is still to be done.
+fn next_request(command: &Command, report: &Report) -> Option<Value> {
+    let pending = || report.targets.iter().filter(|target| target.outcome == Outcome::Pending);
+    if pending().any(|target| target.reason != code(Reason::RecordAwaitsDeletion)) {
+        return None;
+    }
+    let servers: Vec<Value> = pending().map(|target| named_by_id(&target.target, &target.resource)).collect();
+    let request = json!({
+        "version": 1,
+        "requestID": command.request_id,
+        "expiresAt": command.expires_at,
+        "action": Action::Delete,
+        "servers": servers,
+        "dryRun": command.mode == Mode::Plan,
+    });
+    Some(request).filter(|_| !servers.is_empty())
+}
+
+/// A target in the words of the request, and by the ID of the server that it turned out to be.
+fn named_by_id(target: &Value, resource: &Value) -> Value {
+    let id = |value: &Value| value.get("sourceServerID").cloned();
+    let mut named = target.clone();
+    if let (Some(names), None, Some(id)) = (named.as_object_mut(), id(target), id(resource)) {
+        names.insert("sourceServerID".to_owned(), id);
+    }
+    named
 }
 
 /// What a dry run says: steps are planned, everything else is as it is.
