@@ -99,6 +99,10 @@ pub fn plan_target(command: &Command, target: &Target, view: &View, policy: &Pol
     if let Some(reason) = misfit(target, source, &destination) {
         return Refused(reason);
     }
+    let region = destination.region().unwrap_or(&source.region);
+    if policy.replica_regions.as_ref().is_some_and(|allowed| !allowed.iter().any(|allowed| allowed == region)) {
+        return Refused(Reason::RegionNotAllowed);
+    }
     match &view.replication {
         Some(replication) => plan_existing(command, target, view, replication, &destination, policy),
         None => plan_new(command, target, view, source, destination, policy),
@@ -630,6 +634,20 @@ mod tests {
         for value in ["", "yes", "eu-west", "EU-WEST-1", "eu-west-1a", "eu-west-1; rm"] {
             check(native.clone(), &tagged(value), Refused(Reason::BadReplicateToTag));
         }
+    }
+
+    #[test]
+    fn a_replica_is_made_and_furnished_only_in_a_region_that_is_allowed() {
+        let plan = |allowed: &str, target: &Target, view: &View| {
+            let policy = Policy { replica_regions: Some(vec![allowed.to_owned()]), ..policy() };
+            plan_target(&command(vec![target.clone()]), target, view, &policy)
+        };
+        let (here, there) = (to(|destination| destination.region = None), to(|_| {}));
+        assert_eq!(plan("eu-west-1", &there, &alone()), create(&there));
+        assert_eq!(plan("eu-north-1", &there, &alone()), Refused(Reason::RegionNotAllowed));
+        assert_eq!(plan("eu-west-1", &here, &alone()), Refused(Reason::RegionNotAllowed));
+        assert_eq!(plan("us-east-1", &here, &alone()), create(&here));
+        assert_eq!(plan("eu-north-1", &there, &replicating()), Refused(Reason::RegionNotAllowed));
     }
 
     #[test]

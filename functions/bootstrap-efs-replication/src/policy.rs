@@ -2,6 +2,7 @@
 
 use shared::{
     Mode,
+    ids::has_form,
     variables::{BadVariable, mode, tag_key, whole},
 };
 
@@ -16,11 +17,13 @@ pub struct Policy {
     pub protection_tag: String,
     /// `MAX_TARGETS`: the most file systems that one request may name.
     pub max_targets: usize,
+    /// `REPLICA_REGIONS`: the Regions in which replicas may be; `None` for every Region.
+    pub replica_regions: Option<Vec<String>>,
 }
 
 impl Policy {
     /// The names of all variables, in the order of the README's table.
-    pub const VARIABLES: [&str; 4] = ["MODE", "APPROVAL_TAG", "PROTECTION_TAG", "MAX_TARGETS"];
+    pub const VARIABLES: [&str; 5] = ["MODE", "APPROVAL_TAG", "PROTECTION_TAG", "MAX_TARGETS", "REPLICA_REGIONS"];
 
     /// Reads the process's environment.
     ///
@@ -43,6 +46,7 @@ impl Policy {
             approval_tag: tag_key("APPROVAL_TAG", value("APPROVAL_TAG", "drover:approved"))?,
             protection_tag: tag_key("PROTECTION_TAG", value("PROTECTION_TAG", "drover:protected"))?,
             max_targets: whole("MAX_TARGETS", value("MAX_TARGETS", "10"))?,
+            replica_regions: regions("REPLICA_REGIONS", value("REPLICA_REGIONS", "*"))?,
         };
         let expected = "a tag key; an overwrite always needs an approval, and protection cannot be switched off";
         for (name, key) in [("APPROVAL_TAG", &policy.approval_tag), ("PROTECTION_TAG", &policy.protection_tag)] {
@@ -55,6 +59,19 @@ impl Policy {
         }
         Ok(policy)
     }
+}
+
+/// Names of Regions, or `*` for every Region.
+fn regions(name: &'static str, found: String) -> Result<Option<Vec<String>>, BadVariable> {
+    if found == "*" {
+        return Ok(None);
+    }
+    let letter = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
+    let regions: Vec<String> = found.split(',').map(str::to_owned).collect();
+    if regions.iter().all(|region| has_form(region, "", letter, 1..=32)) {
+        return Ok(Some(regions));
+    }
+    Err(BadVariable::new(name, found, "`*`, or names of Regions with commas between, such as `eu-west-1,eu-north-1`"))
 }
 
 #[cfg(test)]
@@ -84,5 +101,15 @@ mod tests {
         read("PROTECTION_TAG", "drover:approved").unwrap_err();
         assert_eq!(read("MODE", "enforce").unwrap().mode, Mode::Enforce);
         assert_eq!(read("MAX_TARGETS", "3").unwrap().max_targets, 3);
+    }
+
+    #[test]
+    fn replicas_may_be_everywhere_unless_regions_are_named() {
+        let regions = |value| read("REPLICA_REGIONS", value).map(|policy| policy.replica_regions);
+        assert_eq!(regions("*").unwrap(), None);
+        assert_eq!(regions("eu-west-1,eu-north-1").unwrap().unwrap(), ["eu-west-1", "eu-north-1"]);
+        for bad in ["", "eu-west-1,", "*,eu-west-1", "eu-west-1, eu-north-1", "EU"] {
+            regions(bad).unwrap_err();
+        }
     }
 }

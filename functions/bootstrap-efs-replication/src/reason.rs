@@ -46,6 +46,8 @@ pub enum Reason {
     ReplicationDeleting,
     /// The Region and the zone, or the Region and the ARN, of the destination differ.
     RegionMismatch,
+    /// `REPLICA_REGIONS` does not name the Region of the replica.
+    RegionNotAllowed,
     /// The KMS key is in another Region than the replica.
     KmsKeyRegionMismatch,
     /// The source is the destination.
@@ -96,7 +98,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the README's table.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::ReplicaUsable,
         Self::PlanMode,
         Self::SourceNotAvailable,
@@ -117,6 +119,7 @@ impl Reason {
         Self::ReplicatesElsewhere,
         Self::ReplicationDeleting,
         Self::RegionMismatch,
+        Self::RegionNotAllowed,
         Self::KmsKeyRegionMismatch,
         Self::SameFileSystem,
         Self::RoleMissing,
@@ -166,6 +169,7 @@ impl Reason {
             Self::ReplicatesElsewhere => "the source replicates to another destination, and EFS allows one",
             Self::ReplicationDeleting => "the replication of the source is being deleted",
             Self::RegionMismatch => "the Region of the destination and its zone or ARN differ",
+            Self::RegionNotAllowed => "REPLICA_REGIONS does not name the Region of the replica",
             Self::KmsKeyRegionMismatch => "the KMS key is in another Region than the replica",
             Self::SameFileSystem => "the source and the destination are the same file system",
             Self::RoleMissing => "a destination in another account needs a roleArn",
