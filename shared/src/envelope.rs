@@ -74,10 +74,16 @@ impl RejectionCode {
 }
 
 impl Rejection {
-    /// A rejection with a sentence; the sentence may quote the input and is cut after 300 characters.
+    /// A rejection with a sentence. The sentence may quote the input: it is cut after 300 characters, and what would
+    /// break it out of the JSON string of a notification, which EventBridge fills in as it is, is written otherwise.
     pub fn new(code: RejectionCode, message: impl Into<String>) -> Self {
-        let message: String = message.into();
-        Self { code, message: message.chars().take(300).collect() }
+        let plain = |sign: char| match sign {
+            '"' => '\'',
+            '\\' => '/',
+            sign if sign.is_control() => ' ',
+            sign => sign,
+        };
+        Self { code, message: message.into().chars().take(300).map(plain).collect() }
     }
 
     fn unsupported(what: impl Into<String>) -> Self {
