@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::{
+    asks::{self, Ask},
     fault::{self, Fault, FaultKind},
     service::{self, Reply, Request, Service},
     world::{ApiError, LateEffect, World},
@@ -34,6 +35,8 @@ pub struct Entry {
     pub changed: bool,
     /// A call that this account does not expect from anybody: an unknown route, a missing signature, a wrong member.
     pub unexpected: bool,
+    /// What IAM was asked about it, as the account was before.
+    pub asks: Vec<Ask>,
 }
 
 /// What the HTTP side does with a call.
@@ -159,6 +162,7 @@ impl Cloud {
             answer: answer.to_owned(),
             changed: false,
             unexpected: true,
+            asks: Vec::new(),
         };
         state.journal.push(entry);
     }
@@ -166,11 +170,12 @@ impl Cloud {
     /// Meets a call: with a fault if one was ordered, plainly otherwise.
     pub(crate) fn meet(&self, request: &Request) -> Action {
         let mut state = self.state();
+        let asks = asks::asks(request, &state.world);
         let fault = fault::take(&mut state.world.faults, request);
         let (action, changed) = state.meet(request, fault);
         let unexpected = matches!(&action, Action::Answer(Err(error)) if error.code == "ValidationException");
         let entry = Entry::of(request, state.world.now, describe(&action, fault));
-        let entry = Entry { changed, unexpected, ..entry };
+        let entry = Entry { changed, unexpected, asks, ..entry };
         state.journal.push(entry);
         action
     }
@@ -190,7 +195,7 @@ impl Entry {
     fn of(request: &Request, at: DateTime<Utc>, answer: String) -> Self {
         let (operation, region) = (request.operation.clone(), request.region.clone());
         let subject = request.service.subject(&request.input);
-        Self { at, operation, region, subject, answer, changed: false, unexpected: false }
+        Self { at, operation, region, subject, answer, changed: false, unexpected: false, asks: Vec::new() }
     }
 }
 
@@ -201,6 +206,7 @@ impl State {
         for LateEffect { at, service, operation, region, input } in due {
             self.world.advance_to(at);
             let request = Request { service, operation, region, input };
+            // IAM was asked when it was called.
             if self.carry_out(&request).1 {
                 let entry =
                     Entry { changed: true, ..Entry::of(&request, self.world.now, "took effect late".to_owned()) };

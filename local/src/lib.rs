@@ -4,11 +4,13 @@
 //! It is written from the API references, shares no type with the functions that it runs, and is checked by AWS's own
 //! clients. In reading order: [`world`] is the account as plain data, and [`efs_world`] its file systems; [`drs`] and
 //! [`efs`] put them on the wire, [`service`] chooses between them; [`fault`] is trouble to order, [`cloud`] is the
-//! running account with its clock and journal, [`runtime`] is Lambda. Everything listens on 127.0.0.1 alone.
+//! running account with its clock and journal, and [`asks`] what IAM would be asked; [`runtime`] is Lambda. Everything
+//! listens on 127.0.0.1 alone.
 //!
 //! It is strict: an unknown route or member, a missing signature and a fault that nothing met are errors, which
 //! [`cloud::Cloud::finish`] reports.
 
+pub mod asks;
 pub mod binaries;
 pub mod cloud;
 pub mod drs;
@@ -24,6 +26,7 @@ pub mod world;
 use std::{collections::BTreeMap, fmt, io, net::SocketAddr, ops::Deref};
 
 pub use crate::{
+    asks::Ask,
     binaries::Binaries,
     cloud::{Cloud, Entry},
     efs_world::{AccessPoint, Efs, FileSystem, MountTarget, OrderedStatus, Refusal, Replication},

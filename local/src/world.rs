@@ -733,6 +733,18 @@ impl Drs {
         }
     }
 
+    /// The tags of a resource, to read.
+    pub(crate) fn tags_of(&self, kind: &str, id: &str) -> Option<&BTreeMap<String, String>> {
+        match kind {
+            "source-server" => self.source_servers.iter().find(|server| server.id == id).map(|server| &server.tags),
+            "recovery-instance" => {
+                self.recovery_instances.iter().find(|instance| instance.id == id).map(|instance| &instance.tags)
+            }
+            "job" => self.jobs.iter().find(|job| job.id == id).map(|job| &job.tags),
+            _ => None,
+        }
+    }
+
     fn settle(&mut self, now: DateTime<Utc>) {
         self.source_servers.iter_mut().for_each(|server| server.settle(now));
         let ended = self.jobs.iter().filter(|job| job.kind == "TERMINATE" && !job.is_running(now));
