@@ -18,23 +18,37 @@ use local::{
 use serde_json::{Value, json};
 use shared::{Invocation, Mode};
 
-use crate::stage::{Answer, FAULTS_OF_A_CHANGE, killed_after};
+use crate::{
+    iam,
+    stage::{Answer, FAULTS_OF_A_CHANGE, killed_after},
+};
 
 const SOURCE: &str = "fs-00000001";
 const EXISTING: &str = "fs-0000000e";
 const CHANGE: &str = "CHG0031235";
 const HERE: &str = "us-east-1";
 const THERE: &str = "eu-west-1";
+/// The role under which EFS replicates to another account.
+pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/replicate";
 
-struct Stage {
-    local: Local,
+pub(crate) struct Stage {
+    pub(crate) local: Local,
     policy: Policy,
     seconds_left: u64,
+    /// The parameter of the template; empty unless a scenario replicates to another account.
+    replication_role: &'static str,
     efs: Client,
 }
 
+/// However a scenario ends, its calls were such as the role of the template allows.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        iam::check(&self.local, "bootstrap-efs-replication", self.replication_role, None);
+    }
+}
+
 impl Stage {
-    async fn with(world: World) -> Self {
+    pub(crate) async fn with(world: World) -> Self {
         let local = Local::without_functions(world).await.unwrap();
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(1));
         let config = aws_sdk_efs::Config::builder()
@@ -46,14 +60,14 @@ impl Stage {
             .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));
         let efs = Client::from_conf(config.build());
         let policy = Policy::from_lookup(|name| (name == "MODE").then(|| "enforce".to_owned())).unwrap();
-        Self { local, policy, seconds_left: 900, efs }
+        Self { local, policy, seconds_left: 900, replication_role: "", efs }
     }
 
     async fn new() -> Self {
         Self::with(world()).await
     }
 
-    async fn deliver(&self, event: &Value) -> Answer {
+    pub(crate) async fn deliver(&self, event: &Value) -> Answer {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(self.seconds_left);
         let invocation = Invocation { now: Utc::now(), deadline };
         Answer::of(handle(&event.to_string(), invocation, &self.efs, &self.policy).await)
@@ -71,7 +85,7 @@ impl Stage {
         changes
     }
 
-    fn wait(&self, minutes: i64) {
+    pub(crate) fn wait(&self, minutes: i64) {
         self.local.advance(TimeDelta::minutes(minutes));
     }
 
@@ -91,16 +105,16 @@ fn world() -> World {
 }
 
 /// The same beside a file system in the other Region that may be overwritten.
-fn beside_existing() -> World {
+pub(crate) fn beside_existing() -> World {
     let existing = FileSystem { protection: "DISABLED".to_owned(), ..FileSystem::new(EXISTING) };
     world().with_file_system(THERE, existing.tagged("drover:approved", CHANGE))
 }
 
-fn to(destination: Value) -> Value {
+pub(crate) fn to(destination: Value) -> Value {
     request(json!({ "sourceFileSystemId": SOURCE, "destination": destination }))
 }
 
-fn request(file_system: Value) -> Value {
+pub(crate) fn request(file_system: Value) -> Value {
     let expires_at = Utc::now() + TimeDelta::hours(1);
     json!({ "version": 1, "requestID": CHANGE, "expiresAt": expires_at, "fileSystems": [file_system] })
 }
@@ -109,7 +123,7 @@ fn new_replica() -> Value {
     to(json!({ "region": THERE }))
 }
 
-fn over_existing() -> Value {
+pub(crate) fn over_existing() -> Value {
     request(json!({
         "sourceFileSystemId": SOURCE,
         "destination": { "region": THERE, "fileSystemId": EXISTING },
@@ -117,7 +131,7 @@ fn over_existing() -> Value {
     }))
 }
 
-fn furnished() -> Value {
+pub(crate) fn furnished() -> Value {
     request(json!({
         "sourceFileSystemId": SOURCE,
         "destination": { "region": THERE },
@@ -129,7 +143,7 @@ fn furnished() -> Value {
 }
 
 /// A source with one of each part, its policy naming its access point.
-fn furnished_source() -> World {
+pub(crate) fn furnished_source() -> World {
     let arn = |kind: &str, id: &str| format!("arn:aws:elasticfilesystem:{HERE}:111122223333:{kind}/{id}");
     let policy = json!({ "Version": "2012-10-17", "Statement": [{
         "Sid": "app", "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": ["elasticfilesystem:ClientMount"],
@@ -224,8 +238,8 @@ async fn each_kind_of_destination_can_be_had() {
     assert_eq!(existing.replica().protection, "REPLICATING");
 }
 
-#[tokio::test]
-async fn a_destination_in_another_account_needs_a_role_and_is_seen_by_its_arn() {
+/// Beside a file system of another account that lets this one replicate to it.
+pub(crate) async fn beside_theirs() -> Stage {
     let mut theirs = FileSystem::new(EXISTING).tagged("drover:approved", CHANGE);
     theirs.owner_id = Some("999999999999".to_owned());
     theirs.protection = "DISABLED".to_owned();
@@ -233,14 +247,22 @@ async fn a_destination_in_another_account_needs_a_role_and_is_seen_by_its_arn() 
         json!({ "Statement": [{ "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::111122223333:root" } }] })
             .to_string(),
     );
-    let stage = Stage::with(world().with_file_system(THERE, theirs)).await;
+    let mut stage = Stage::with(world().with_file_system(THERE, theirs)).await;
+    stage.replication_role = ROLE;
+    stage
+}
+
+pub(crate) fn over_theirs(role: Value) -> Value {
     let arn = format!("arn:aws:elasticfilesystem:{THERE}:999999999999:file-system/{EXISTING}");
-    let asked = |role: Value| {
-        let destination = json!({ "fileSystemId": arn, "roleArn": role });
-        request(json!({ "sourceFileSystemId": SOURCE, "destination": destination, "overwrite": EXISTING }))
-    };
-    assert_eq!(stage.said(&asked(Value::Null)).await, "refused role_missing");
-    let with_role = asked(json!("arn:aws:iam::111122223333:role/replicate"));
+    let destination = json!({ "fileSystemId": arn, "roleArn": role });
+    request(json!({ "sourceFileSystemId": SOURCE, "destination": destination, "overwrite": EXISTING }))
+}
+
+#[tokio::test]
+async fn a_destination_in_another_account_needs_a_role_and_is_seen_by_its_arn() {
+    let stage = beside_theirs().await;
+    assert_eq!(stage.said(&over_theirs(Value::Null)).await, "refused role_missing");
+    let with_role = over_theirs(json!(ROLE));
     assert_eq!(stage.said(&with_role).await, "pending replication_enabling");
     stage.wait(30);
     assert_eq!(stage.said(&with_role).await, "already_done replica_usable");

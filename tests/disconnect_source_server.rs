@@ -389,8 +389,9 @@ async fn plan_mode_shows_the_plan_and_changes_nothing() {
 
 #[tokio::test]
 async fn without_an_approval_tag_nothing_is_consumed() {
-    let mut stage = Stage::new().await;
+    let mut stage = Stage::with(World::with([SourceServer::new(ONE)])).await;
     stage.policy.approval = Approval::NotRequired;
+    stage.beyond_the_role = Some("it lets no server be disconnected that has no tag drover:approved");
     assert_eq!(stage.disconnect().await.said(), "done disconnected");
     assert_eq!(stage.disconnect().await.said(), "already_done disconnected");
     assert_eq!(stage.changes(), ["DisconnectSourceServer s-00000000000000001"]);

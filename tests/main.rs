@@ -9,7 +9,10 @@
 
 mod bootstrap_efs_replication;
 mod disconnect_source_server;
+mod iam;
 mod local;
 mod local_efs;
+mod rules;
 mod stage;
+mod template;
 mod tidy;

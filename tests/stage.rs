@@ -12,6 +12,8 @@ use local::{Fault, FaultKind, Local, SourceServer, World};
 use serde_json::{Value, json};
 use shared::Invocation;
 
+use crate::{iam, tidy::read};
+
 /// The server that a scenario is about, unless it says otherwise.
 pub(crate) const ONE: &str = "s-00000000000000001";
 /// The change under which it is approved.
@@ -36,7 +38,16 @@ pub(crate) struct Stage {
     pub(crate) local: Local,
     pub(crate) policy: Policy,
     pub(crate) seconds_left: u64,
+    /// Why the role of the template would not allow what happens here, where it would not.
+    pub(crate) beyond_the_role: Option<&'static str>,
     drs: Client,
+}
+
+/// However a scenario ends, its calls were such as the role of the template allows.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        iam::check(&self.local, "disconnect-source-server", "", self.beyond_the_role);
+    }
 }
 
 /// What one delivery was answered with.
@@ -91,6 +102,12 @@ pub(crate) fn by_id(id: &str) -> Value {
     json!({ "sourceServerID": id })
 }
 
+/// An event of the folder `events`, as it can be sent now.
+pub(crate) fn event(file: &str) -> Value {
+    let text = read(format!("events/{file}"));
+    serde_json::from_str(&local::event::fill(&text, Utc::now()).unwrap()).unwrap()
+}
+
 impl Stage {
     /// One approved server in an account of its own.
     pub(crate) async fn new() -> Self {
@@ -105,7 +122,7 @@ impl Stage {
         });
         let local = Local::without_functions(world).await.unwrap();
         let drs = client(&local);
-        Self { local, policy: policy.unwrap(), seconds_left: 900, drs }
+        Self { local, policy: policy.unwrap(), seconds_left: 900, beyond_the_role: None, drs }
     }
 
     pub(crate) async fn deliver(&self, event: &Value) -> Answer {

@@ -12,13 +12,13 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn read(path: impl AsRef<Path>) -> String {
+pub(crate) fn read(path: impl AsRef<Path>) -> String {
     let path = root().join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// The names in a folder, sorted.
-fn list(folder: &str) -> Vec<String> {
+pub(crate) fn list(folder: &str) -> Vec<String> {
     let entries = fs::read_dir(root().join(folder)).unwrap();
     let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
@@ -184,12 +184,17 @@ fn every_folder_of_events_is_a_function_or_the_samples() {
     }
 }
 
-/// The first cells of the rows of the README's table under a heading.
-fn table(readme: &str, heading: &str) -> Vec<String> {
+/// The rows of the README's table under a heading, each with its first two cells.
+pub(crate) fn rows(readme: &str, heading: &str) -> Vec<[String; 2]> {
     let readme = read(readme);
     let after = readme.split(&format!("\n{heading}\n")).nth(1).unwrap_or_else(|| panic!("no `{heading}`"));
     let rows = after.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|')).skip(2);
-    rows.map(|row| row.split('|').nth(1).unwrap().trim().trim_matches('`').to_owned()).collect()
+    rows.map(|row| [1, 2].map(|cell| row.split('|').nth(cell).unwrap().trim().trim_matches('`').to_owned())).collect()
+}
+
+/// The first cells of the rows of the README's table under a heading.
+fn table(readme: &str, heading: &str) -> Vec<String> {
+    rows(readme, heading).into_iter().map(|[first, _]| first).collect()
 }
 
 fn codes<T: Serialize + Copy>(all: &[T]) -> Vec<String> {

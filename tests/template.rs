@@ -1,0 +1,594 @@
+//! The deployment as CloudFormation would see it: `template.yaml`, read and resolved for given parameters.
+
+use std::{collections::BTreeMap, sync::LazyLock};
+
+use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use serde_json::{Map, Value, json};
+use shared::Mode;
+
+use crate::{
+    iam::{BOOTSTRAP, DISCONNECT, Role, arn_of_role, ask, everything},
+    tidy::{list, read, rows},
+};
+
+/// The account and the Region of the worlds in scenarios.
+pub(crate) const ACCOUNT: &str = "111122223333";
+pub(crate) const REGION: &str = "us-east-1";
+const STACK: &str = "drover";
+
+/// Every trigger, none of which is on by default.
+pub(crate) const TRIGGERS: [(&str, &str); 5] = [
+    ("EventTrigger", "ENABLED"),
+    ("TopicTrigger", "ENABLED"),
+    ("QueueTrigger", "ENABLED"),
+    ("InstanceTerminatedTrigger", "ENABLED"),
+    ("FileSystemTaggedTrigger", "ENABLED"),
+];
+
+/// The template as it is written, with its short tags in their long form, such as `{"Ref": "Mode"}`.
+static WRITTEN: LazyLock<Template> = LazyLock::new(|| Template::read(&read("template.yaml")));
+
+struct Template {
+    whole: Value,
+    /// The names of the parameters in their order, which JSON does not keep.
+    parameters: Vec<String>,
+}
+
+impl Template {
+    fn read(text: &str) -> Self {
+        let documents = Yaml::load_from_str(text).unwrap();
+        let [document] = documents.as_slice() else { panic!("the template is one document") };
+        let keys = document["Parameters"].as_mapping().unwrap().keys();
+        let parameters = keys.map(|key| key.as_str().unwrap().to_owned()).collect();
+        Self { whole: to_json(document), parameters }
+    }
+}
+
+/// YAML as JSON. CloudFormation reads the short tag `!X` as the function `Fn::X`, but for two.
+fn to_json(yaml: &Yaml) -> Value {
+    match yaml {
+        Yaml::Value(Scalar::Null) => Value::Null,
+        Yaml::Value(Scalar::Boolean(value)) => json!(value),
+        Yaml::Value(Scalar::Integer(value)) => json!(value),
+        Yaml::Value(Scalar::FloatingPoint(value)) => json!(value.into_inner()),
+        Yaml::Value(Scalar::String(value)) => json!(value),
+        Yaml::Sequence(items) => items.iter().map(to_json).collect(),
+        Yaml::Mapping(members) => {
+            let member = |(key, value): (&Yaml, &Yaml)| (key.as_str().unwrap().to_owned(), to_json(value));
+            Value::Object(members.iter().map(member).collect())
+        }
+        Yaml::Tagged(tag, value) => {
+            let name = match tag.suffix.as_str() {
+                name @ ("Ref" | "Condition") => name.to_owned(),
+                name => format!("Fn::{name}"),
+            };
+            json!({ name: to_json(value) })
+        }
+        other => panic!("{other:?} is not expected in a template"),
+    }
+}
+
+/// The template for given parameters.
+pub(crate) struct Deployment {
+    parameters: BTreeMap<String, Value>,
+    /// Its resources by their logical IDs, but for those whose condition is false.
+    pub(crate) resources: BTreeMap<String, Value>,
+}
+
+impl Deployment {
+    /// With the defaults of all parameters.
+    pub(crate) fn by_default() -> Self {
+        Self::with(&[])
+    }
+
+    pub(crate) fn with(parameters: &[(&str, &str)]) -> Self {
+        let declared = WRITTEN.whole["Parameters"].as_object().unwrap();
+        for (name, _) in parameters {
+            assert!(declared.contains_key(*name), "the template has no parameter {name}");
+        }
+        let value = |(name, declaration): (&String, &Value)| {
+            let given = parameters.iter().find(|(given, _)| given == name).map(|(_, value)| (*value).to_owned());
+            let text = given.unwrap_or_else(|| text_of(&declaration["Default"]));
+            let listed = declaration["Type"] == "CommaDelimitedList";
+            (name.clone(), if listed { text.split(',').map(str::trim).collect() } else { json!(text) })
+        };
+        let mut deployment = Self { parameters: declared.iter().map(value).collect(), resources: BTreeMap::new() };
+        let resources = WRITTEN.whole["Resources"].as_object().unwrap().iter();
+        deployment.resources = resources
+            .filter(|(_, resource)| resource["Condition"].as_str().is_none_or(|name| deployment.holds(name)))
+            .map(|(name, resource)| (name.clone(), deployment.resolve(resource).unwrap()))
+            .collect();
+        deployment
+    }
+
+    /// The resources of a type.
+    pub(crate) fn of_type(&self, wanted: &str) -> Vec<(&str, &Value)> {
+        let resources = self.resources.iter().filter(|(_, resource)| resource["Type"] == wanted);
+        resources.map(|(name, resource)| (name.as_str(), &resource["Properties"])).collect()
+    }
+
+    pub(crate) fn properties(&self, name: &str) -> &Value {
+        &self.resources.get(name).unwrap_or_else(|| panic!("there is no {name}"))["Properties"]
+    }
+
+    /// The logical ID of the function with a binary.
+    pub(crate) fn function(&self, binary: &str) -> &str {
+        let mut functions = self.resources.iter().filter(|(_, of)| of["Type"] == "AWS::Serverless::Function");
+        let found = functions.find(|(_, of)| of["Metadata"]["BuildProperties"]["Binary"] == binary);
+        found.unwrap_or_else(|| panic!("no function is built from {binary}")).0
+    }
+
+    pub(crate) fn arn(&self, name: &str) -> String {
+        text_of(&self.attribute(name, "Arn"))
+    }
+
+    /// A value without functions; `None` for one that is left out.
+    fn resolve(&self, value: &Value) -> Option<Value> {
+        match value {
+            Value::Array(items) => Some(items.iter().filter_map(|item| self.resolve(item)).collect()),
+            Value::Object(members) => match members.iter().next() {
+                Some((name, of)) if members.len() == 1 && (name == "Ref" || name.starts_with("Fn::")) => {
+                    self.call(name, of)
+                }
+                _ => {
+                    let members = members.iter();
+                    let resolved = members.filter_map(|(name, of)| Some((name.clone(), self.resolve(of)?)));
+                    Some(Value::Object(resolved.collect::<Map<_, _>>()))
+                }
+            },
+            plain => Some(plain.clone()),
+        }
+    }
+
+    fn call(&self, function: &str, of: &Value) -> Option<Value> {
+        match function {
+            "Ref" => self.reference(of.as_str().unwrap()),
+            "Fn::Sub" => Some(json!(self.substitute(of.as_str().unwrap()))),
+            "Fn::GetAtt" => {
+                let (name, attribute) = of.as_str().unwrap().split_once('.').unwrap();
+                Some(self.attribute(name, attribute))
+            }
+            "Fn::If" => {
+                let [condition, then, otherwise] = of.as_array().unwrap().as_slice() else { panic!("{of}") };
+                self.resolve(if self.holds(condition.as_str().unwrap()) { then } else { otherwise })
+            }
+            "Fn::Join" => {
+                let parts = self.resolve(&of[1])?;
+                Some(json!(texts_of(&parts).join(of[0].as_str().unwrap())))
+            }
+            other => panic!("{other} is not known here"),
+        }
+    }
+
+    /// Whether a condition of the template is true.
+    fn holds(&self, name: &str) -> bool {
+        let condition = &WRITTEN.whole["Conditions"][name];
+        assert!(condition.is_object(), "the template has no condition {name}");
+        self.is_true(condition)
+    }
+
+    fn is_true(&self, condition: &Value) -> bool {
+        let (function, of) = condition.as_object().unwrap().iter().next().unwrap();
+        match function.as_str() {
+            "Condition" => self.holds(of.as_str().unwrap()),
+            "Fn::Equals" => text_of(&self.resolve(&of[0]).unwrap()) == text_of(&self.resolve(&of[1]).unwrap()),
+            "Fn::Not" => !self.is_true(&of[0]),
+            "Fn::And" => of.as_array().unwrap().iter().all(|condition| self.is_true(condition)),
+            other => panic!("{other} is not known here"),
+        }
+    }
+
+    fn reference(&self, name: &str) -> Option<Value> {
+        let pseudo = match name {
+            "AWS::NoValue" => return None,
+            "AWS::Partition" => "aws",
+            "AWS::Region" => REGION,
+            "AWS::AccountId" => ACCOUNT,
+            "AWS::StackName" => STACK,
+            "AWS::URLSuffix" => "amazonaws.com",
+            _ => return Some(self.parameters.get(name).cloned().unwrap_or_else(|| self.id(name))),
+        };
+        Some(json!(pseudo))
+    }
+
+    /// `${Name}` is a reference, `${Name.Attribute}` an attribute, and `${!Text}` stays as `${Text}`.
+    fn substitute(&self, text: &str) -> String {
+        let mut parts = text.split("${");
+        let mut whole = parts.next().unwrap().to_owned();
+        for part in parts {
+            let (name, rest) = part.split_once('}').unwrap();
+            whole += &match (name.strip_prefix('!'), name.split_once('.')) {
+                (Some(literal), _) => format!("${{{literal}}}"),
+                (None, Some((name, attribute))) => text_of(&self.attribute(name, attribute)),
+                (None, None) => text_of(&self.reference(name).unwrap()),
+            };
+            whole += rest;
+        }
+        whole
+    }
+
+    /// What `Ref` gives for a resource.
+    fn id(&self, name: &str) -> Value {
+        let (kind, own) = self.kind_and_name(name);
+        json!(match kind.as_str() {
+            "AWS::SQS::Queue" => format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{own}"),
+            "AWS::SNS::Topic" | "AWS::Serverless::StateMachine" => text_of(&self.attribute(name, "Arn")),
+            _ => own,
+        })
+    }
+
+    /// What `Fn::GetAtt` gives for a resource.
+    fn attribute(&self, name: &str, attribute: &str) -> Value {
+        let (kind, own) = self.kind_and_name(name);
+        let arn = |service: &str, resource: &str| format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}");
+        json!(match (kind.as_str(), attribute) {
+            ("AWS::SQS::Queue", "QueueName") => own,
+            ("AWS::SQS::Queue", "Arn") => arn("sqs", &own),
+            ("AWS::SNS::Topic", "Arn") => arn("sns", &own),
+            ("AWS::Serverless::StateMachine", "Arn") => arn("states", &format!("stateMachine:{own}")),
+            ("AWS::Serverless::Function", "Arn") => arn("lambda", &format!("function:{own}")),
+            ("AWS::Events::Rule", "Arn") => arn("events", &format!("rule/{}{own}", self.bus_of(name))),
+            ("AWS::Logs::LogGroup", "Arn") => arn("logs", &format!("log-group:{own}:*")),
+            ("AWS::CloudWatch::Alarm", "Arn") => arn("cloudwatch", &format!("alarm:{own}")),
+            ("AWS::KMS::Key", "Arn") => arn("kms", &format!("key/{own}")),
+            ("AWS::IAM::Role", "Arn") => format!("arn:aws:iam::{ACCOUNT}:role/{own}"),
+            ("AWS::S3::Bucket", "Arn") => format!("arn:aws:s3:::{own}"),
+            _ => panic!("{attribute} of {name}, a {kind}, is not known here"),
+        })
+    }
+
+    /// What the ARN of a rule says of its bus: nothing of the default one.
+    fn bus_of(&self, rule: &str) -> String {
+        let bus = &WRITTEN.whole["Resources"][rule]["Properties"]["EventBusName"];
+        match self.resolve(bus) {
+            Some(Value::String(bus)) if bus != "default" => format!("{bus}/"),
+            _ => String::new(),
+        }
+    }
+
+    /// The type of a resource, and its name: the one that the template gives it, or else its logical ID.
+    fn kind_and_name(&self, name: &str) -> (String, String) {
+        let resource = &WRITTEN.whole["Resources"][name];
+        assert!(resource.is_object(), "the template has no {name}");
+        let properties = &resource["Properties"];
+        let given = ["FunctionName", "Name", "AlarmName", "LogGroupName", "DashboardName"];
+        let given = given.iter().find_map(|member| properties.get(*member)).and_then(|value| self.resolve(value));
+        (text_of(&resource["Type"]), given.map_or_else(|| name.to_owned(), |value| text_of(&value)))
+    }
+}
+
+/// A scalar as CloudFormation compares and hands it on.
+pub(crate) fn text_of(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(_) | Value::Bool(_) => value.to_string(),
+        other => panic!("{other} is not a text"),
+    }
+}
+
+/// A value, or all of a list: where the template may have either.
+pub(crate) fn texts_of(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().map(text_of).collect(),
+        Value::Null => Vec::new(),
+        one => vec![text_of(one)],
+    }
+}
+
+#[test]
+fn a_template_is_resolved_as_cloudformation_does() {
+    let deployment = Deployment::by_default();
+    let resolved = |value: Value| deployment.resolve(&value);
+    assert_eq!(resolved(json!({ "Ref": "Mode" })), Some(json!("plan")));
+    assert_eq!(resolved(json!({ "Ref": "ReplicaRegions" })), Some(json!(["*"])));
+    assert_eq!(
+        resolved(json!([1, { "Ref": "AWS::NoValue" }, { "a": { "Ref": "AWS::NoValue" } }])),
+        Some(json!([1, {}]))
+    );
+    assert_eq!(resolved(json!({ "Fn::If": ["Enforces", 1, { "Ref": "AWS::Region" }] })), Some(json!("us-east-1")));
+    let text = "${AWS::Partition}:${EventBusName}:${FailedRequests.Arn}:${FailedRequests}:${!Kept}";
+    let queue = "arn:aws:sqs:us-east-1:111122223333:FailedRequests";
+    let url = "https://sqs.us-east-1.amazonaws.com/111122223333/FailedRequests";
+    assert_eq!(resolved(json!({ "Fn::Sub": text })), Some(json!(format!("aws:default:{queue}:{url}:${{Kept}}"))));
+    let changed = Deployment::with(&[("Mode", "enforce"), ("ReplicaRegions", "eu-west-1, eu-north-1")]);
+    assert!(changed.holds("Enforces") && !changed.holds("Deletes") && !deployment.holds("Enforces"));
+    assert_eq!(changed.reference("ReplicaRegions"), Some(json!(["eu-west-1", "eu-north-1"])));
+    assert!(!deployment.resources.contains_key("DecommissionQueue"));
+}
+
+#[test]
+fn every_function_is_in_the_template_and_built_from_its_binary() {
+    let deployment = Deployment::by_default();
+    let functions = deployment.resources.values().filter(|of| of["Type"] == "AWS::Serverless::Function");
+    let mut binaries: Vec<String> = functions
+        .map(|function| {
+            assert_eq!(function["Metadata"]["BuildMethod"], "rust-cargolambda");
+            text_of(&function["Metadata"]["BuildProperties"]["Binary"])
+        })
+        .collect();
+    binaries.sort();
+    assert_eq!(binaries, list("functions"));
+}
+
+#[test]
+fn every_function_gets_its_variables_and_time_and_changes_nothing_by_default() {
+    let deployment = Deployment::by_default();
+    let variables = |function: &str, timeout: u64, names: &[&str]| {
+        let properties = deployment.properties(deployment.function(function));
+        assert_eq!(properties["Timeout"], timeout, "{function}");
+        let variables = properties["Environment"]["Variables"].as_object().unwrap().clone();
+        let (mut known, given) = (names.to_vec(), variables.keys().collect::<Vec<_>>());
+        known.sort_unstable();
+        assert_eq!(given, known, "{function}");
+        move |name: &str| variables.get(name).map(text_of)
+    };
+    let disconnect = variables(DISCONNECT, 300, &disconnect_source_server::Policy::VARIABLES);
+    let policy = disconnect_source_server::Policy::from_lookup(disconnect).unwrap();
+    assert_eq!(policy, disconnect_source_server::Policy::from_lookup(|_| None).unwrap());
+    assert_eq!(policy.mode, Mode::Plan);
+    let bootstrap = variables(BOOTSTRAP, 600, &bootstrap_efs_replication::Policy::VARIABLES);
+    let policy = bootstrap_efs_replication::Policy::from_lookup(bootstrap).unwrap();
+    assert_eq!(policy, bootstrap_efs_replication::Policy::from_lookup(|_| None).unwrap());
+    assert_eq!(policy.mode, Mode::Plan);
+}
+
+#[test]
+fn every_parameter_is_in_the_readme_with_its_default() {
+    let parameters = WRITTEN.parameters.iter().map(|name| {
+        let default = text_of(&WRITTEN.whole["Parameters"][name]["Default"]);
+        [name.clone(), if default.is_empty() { "empty".to_owned() } else { default }]
+    });
+    assert_eq!(rows("README.md", "### Parameters"), parameters.collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_is_listened_to_or_changed_by_default() {
+    let parameters = WRITTEN.whole["Parameters"].as_object().unwrap().iter();
+    let triggers: Vec<&str> =
+        parameters.filter(|(name, _)| name.ends_with("Trigger")).map(|(name, _)| name.as_str()).collect();
+    let mut known = TRIGGERS.map(|(name, _)| name);
+    known.sort_unstable();
+    assert_eq!(triggers, known);
+    let deployment = Deployment::by_default();
+    assert_eq!(deployment.parameters["Mode"], "plan");
+    for trigger in triggers {
+        assert_eq!(deployment.parameters[trigger], "DISABLED");
+    }
+    let functions = [DISCONNECT, BOOTSTRAP].map(|function| deployment.arn(deployment.function(function)));
+    for (name, rule) in deployment.of_type("AWS::Events::Rule") {
+        let mut targets = rule["Targets"].as_array().unwrap().iter();
+        let invokes = targets.any(|target| functions.contains(&text_of(&target["Arn"])));
+        assert!(!invokes || rule["State"] == "DISABLED", "{name}");
+    }
+    assert!(deployment.of_type("AWS::Lambda::EventSourceMapping").is_empty());
+    assert!(deployment.of_type("AWS::SNS::Subscription").is_empty());
+}
+
+#[test]
+fn what_a_rule_cannot_deliver_is_kept_and_what_it_delivers_to_lets_it() {
+    let on_another_bus = Deployment::with(&[&TRIGGERS[..], &[("EventBusName", "requests")]].concat());
+    for deployment in [everything(), on_another_bus] {
+        for (name, rule) in deployment.of_type("AWS::Events::Rule") {
+            for target in rule["Targets"].as_array().unwrap() {
+                assert!(target["RetryPolicy"].is_object(), "{name} tries as often as it likes");
+                for receiver in [&target["DeadLetterConfig"]["Arn"], &target["Arn"]] {
+                    let receiver = text_of(receiver);
+                    let admitted = admits_alone(&deployment, "events.amazonaws.com", &deployment.arn(name), &receiver);
+                    assert!(admitted, "{receiver}: {name}");
+                }
+            }
+        }
+        for (name, of) in deployment.of_type("AWS::SNS::Subscription") {
+            // What goes to dead letters by itself needs no other place.
+            let kept = of.get("RedrivePolicy").map_or(&of["Endpoint"], |policy| &policy["deadLetterTargetArn"]);
+            assert!(text_of(kept).contains(":sqs:"), "{name} keeps nothing");
+            for receiver in [kept, &of["Endpoint"]] {
+                let (topic, receiver) = (text_of(&of["TopicArn"]), text_of(receiver));
+                assert!(admits_alone(&deployment, "sns.amazonaws.com", &topic, &receiver), "{receiver}: {name}");
+            }
+        }
+        for (name, alarm) in deployment.of_type("AWS::CloudWatch::Alarm") {
+            for topic in texts_of(&alarm["AlarmActions"]) {
+                let arn = deployment.arn(name);
+                assert!(admits(&deployment, "cloudwatch.amazonaws.com", &arn, ACCOUNT, &topic), "{topic}: {name}");
+            }
+        }
+    }
+}
+
+/// Whether a service may send on behalf of a resource, and not of its like in another account or of one named alike.
+fn admits_alone(deployment: &Deployment, service: &str, source: &str, receiver: &str) -> bool {
+    let admits = |source: &str, account: &str| admits(deployment, service, source, account, receiver);
+    let (other, alike) = ("999999999999", format!("{source}x"));
+    let theirs = source.replace(ACCOUNT, other);
+    let decides_by_source = receiver.contains(":sqs:") || receiver.contains(":sns:");
+    let admits_more = || admits(source, other) || admits(&theirs, other) || admits(&alike, ACCOUNT);
+    admits(source, ACCOUNT) && !(decides_by_source && admits_more())
+}
+
+/// Whether a function, a queue or a topic lets a service send to it on behalf of a resource.
+fn admits(deployment: &Deployment, service: &str, source: &str, account: &str, receiver: &str) -> bool {
+    let action = match receiver.split(':').nth(2).unwrap() {
+        "lambda" => return is_invoked_by(deployment, service, source, receiver),
+        // The role of the target says it.
+        "states" => return true,
+        "sqs" => "sqs:SendMessage",
+        "sns" => "sns:Publish",
+        other => panic!("{other} is not known here"),
+    };
+    let policies = ["AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"].map(|kind| deployment.of_type(kind)).concat();
+    let statements = policies.iter().flat_map(|(_, policy)| policy["PolicyDocument"]["Statement"].as_array().unwrap());
+    let of_service = statements.filter(|statement| {
+        texts_of(statement["Principal"].get("Service").unwrap_or(&Value::Null)).iter().any(|of| of == service)
+    });
+    let role = Role::read(&json!({ "Statement": of_service.collect::<Vec<_>>() }));
+    role.allows(&ask(action, receiver).with("aws:SourceArn", source).with("aws:SourceAccount", account))
+}
+
+fn is_invoked_by(deployment: &Deployment, service: &str, source: &str, function: &str) -> bool {
+    let permissions = deployment.of_type("AWS::Lambda::Permission");
+    permissions.iter().any(|(_, permission)| {
+        permission["Principal"] == service
+            && permission["SourceArn"] == source
+            && function.ends_with(&format!(":{}", text_of(&permission["FunctionName"])))
+    })
+}
+
+#[test]
+fn no_service_may_do_anything_for_another_account() {
+    let deployment = everything();
+    for (name, permission) in deployment.of_type("AWS::Lambda::Permission") {
+        assert_eq!(permission["SourceAccount"], ACCOUNT, "{name}");
+        assert!(text_of(&permission["SourceArn"]).contains(&format!(":{ACCOUNT}:")), "{name}");
+    }
+    let mut seen = 0;
+    for (kind, member) in [
+        ("AWS::SQS::QueuePolicy", "PolicyDocument"),
+        ("AWS::SNS::TopicPolicy", "PolicyDocument"),
+        ("AWS::S3::BucketPolicy", "PolicyDocument"),
+        ("AWS::KMS::Key", "KeyPolicy"),
+    ] {
+        for (name, policy) in deployment.of_type(kind) {
+            for statement in policy[member]["Statement"].as_array().unwrap() {
+                if statement["Effect"] == "Deny" || statement["Principal"].get("Service").is_none() {
+                    continue;
+                }
+                seen += 1;
+                let condition = &statement["Condition"];
+                // EventBridge names no source to KMS; the policies of the topics bound it.
+                if kind == "AWS::KMS::Key" && statement["Principal"]["Service"] == "events.amazonaws.com" {
+                    continue;
+                }
+                assert_eq!(condition["StringEquals"]["aws:SourceAccount"], ACCOUNT, "{name}: {statement}");
+                let source =
+                    ["ArnEquals", "ArnLike"].iter().any(|operator| condition[*operator].get("aws:SourceArn").is_some());
+                assert!(source || kind == "AWS::KMS::Key", "{name}: {statement}");
+            }
+        }
+    }
+    assert!(seen > 5, "{seen}");
+}
+
+#[test]
+fn what_is_kept_is_encrypted() {
+    let deployment = everything();
+    for (name, queue) in deployment.of_type("AWS::SQS::Queue") {
+        assert!(queue["SqsManagedSseEnabled"] == true || queue["KmsMasterKeyId"].is_string(), "{name}");
+    }
+    for (name, topic) in deployment.of_type("AWS::SNS::Topic") {
+        assert!(topic["KmsMasterKeyId"].is_string(), "{name}");
+    }
+    for (name, bucket) in deployment.of_type("AWS::S3::Bucket") {
+        let rules = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"].as_array();
+        assert!(rules.is_some_and(|rules| !rules.is_empty()), "{name}");
+    }
+}
+
+/// The definition of a state machine with its substitutions made.
+fn definition(name: &str, machine: &Value) -> Value {
+    let mut text = read(text_of(&machine["DefinitionUri"]));
+    for (variable, value) in machine["DefinitionSubstitutions"].as_object().unwrap() {
+        let variable = format!("${{{variable}}}");
+        assert!(text.contains(&variable), "{name} does not use {variable}");
+        text = text.replace(&variable, &text_of(value));
+    }
+    assert!(!text.contains("${"), "{name}: {}", text.split("${").nth(1).unwrap().split('}').next().unwrap());
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Every object in a value, itself included.
+fn objects(value: &Value) -> Vec<&Value> {
+    let inner: Vec<&Value> = match value {
+        Value::Array(items) => items.iter().collect(),
+        Value::Object(members) => members.values().collect(),
+        _ => return Vec::new(),
+    };
+    std::iter::once(value).filter(|value| value.is_object()).chain(inner.into_iter().flat_map(objects)).collect()
+}
+
+/// What a state needs that calls a service: an action and a resource.
+fn needed(state: &Value) -> (&'static str, String) {
+    let arguments = &state["Arguments"];
+    let object = |key: &str| format!("arn:aws:s3:::{}/{key}", text_of(&arguments["Bucket"]));
+    match state["Resource"].as_str().unwrap() {
+        "arn:aws:states:::lambda:invoke" => ("lambda:InvokeFunction", text_of(&arguments["FunctionName"])),
+        "arn:aws:states:::states:startExecution" => ("states:StartExecution", text_of(&arguments["StateMachineArn"])),
+        "arn:aws:states:::events:putEvents" => {
+            let bus = text_of(&arguments["Entries"][0]["EventBusName"]);
+            ("events:PutEvents", format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{bus}"))
+        }
+        "arn:aws:states:::s3:getObject" => ("s3:GetObject", object("lists/any.json")),
+        "arn:aws:states:::s3:putObject" => {
+            ("s3:PutObject", object(&format!("{}/any/SUCCEEDED_0.json", text_of(&arguments["Prefix"]))))
+        }
+        other => panic!("{other} is not known here"),
+    }
+}
+
+#[test]
+fn every_state_machine_is_whole_and_its_role_may_do_what_it_does() {
+    let deployment = everything();
+    let machines = deployment.of_type("AWS::Serverless::StateMachine");
+    assert!(machines.len() >= 4);
+    for (name, machine) in machines {
+        let definition = definition(name, machine);
+        let role = Role::by_arn(&text_of(&machine["Role"]), &deployment, &[]);
+        let mut needs: Vec<(&str, String)> =
+            objects(&definition).into_iter().filter(|state| state.get("Resource").is_some()).map(needed).collect();
+        assert!(needs.len() >= 3, "{name}: {needs:?}");
+        if objects(&definition).iter().any(|of| of["ProcessorConfig"]["Mode"] == "DISTRIBUTED") {
+            needs.push(("states:StartExecution", deployment.arn(name)));
+        }
+        for (action, resource) in needs {
+            assert!(role.allows(&ask(action, &resource)), "{name} may not {action} on {resource}");
+        }
+    }
+}
+
+#[test]
+fn the_starter_of_follow_ups_may_start_what_its_rules_start() {
+    let deployment = everything();
+    let rules = deployment.of_type("AWS::Events::Rule");
+    let targets = rules.iter().flat_map(|(_, rule)| rule["Targets"].as_array().unwrap());
+    let started: Vec<&Value> = targets.filter(|target| target.get("RoleArn").is_some()).collect();
+    assert_eq!(started.len(), 2);
+    for target in started {
+        let role = Role::by_arn(&text_of(&target["RoleArn"]), &deployment, &[]);
+        assert!(role.allows(&ask("states:StartExecution", &text_of(&target["Arn"]))), "{target}");
+    }
+}
+
+#[test]
+fn a_queue_waits_for_its_function_and_its_function_may_take_from_it() {
+    let deployment = everything();
+    let mappings = deployment.of_type("AWS::Lambda::EventSourceMapping");
+    assert_eq!(mappings.len(), 2);
+    for (name, mapping) in mappings {
+        let queue = text_of(&mapping["EventSourceArn"]);
+        let queues = deployment.of_type("AWS::SQS::Queue").into_iter();
+        let [(_, properties)] = queues.filter(|(name, _)| deployment.arn(name) == queue).collect::<Vec<_>>()[..] else {
+            panic!("{name} reads no queue of the template")
+        };
+        let function = text_of(&mapping["FunctionName"]);
+        let of = [DISCONNECT, BOOTSTRAP].into_iter().find(|of| function.ends_with(of)).unwrap();
+        let timeout = deployment.properties(deployment.function(of))["Timeout"].as_u64().unwrap();
+        assert_eq!(properties["VisibilityTimeout"], timeout * 6, "{name}");
+        assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]), "{name}");
+        let role = Role::by_arn(&arn_of_role(of, &deployment), &deployment, &[]);
+        for action in ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"] {
+            assert!(role.allows(&ask(action, &queue)), "{of} may not {action} on {queue}");
+        }
+    }
+}
+
+#[test]
+fn a_role_has_no_rights_but_those_that_are_looked_at_here() {
+    for (name, role) in everything().of_type("AWS::IAM::Role") {
+        for elsewhere in ["ManagedPolicyArns", "PermissionsBoundary"] {
+            assert!(role.get(elsewhere).is_none(), "{name}");
+        }
+    }
+    for kind in ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"] {
+        assert!(everything().of_type(kind).is_empty(), "{kind}");
+    }
+}
