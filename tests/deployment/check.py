@@ -1,0 +1,167 @@
+"""Checks template.yaml and the state machines with the tools that know AWS's rules, without an account.
+
+`sam validate --lint` sees neither inline policies nor what SAM makes of its resources, so the template is transformed
+here as CloudFormation would, and cfn-lint reads the result; parliament reads every policy in it; asl-validator reads
+the state machines with their substitutions made.
+
+Usage: check.py ASL_VALIDATOR, in the environment of requirements.txt. ASL_VALIDATOR is the command of that tool.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import parliament
+from samcli.yamlhelper import yaml_parse
+from samtranslator.public.translator import ManagedPolicyLoader
+from samtranslator.translator.transform import transform
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = ROOT / "template.yaml"
+REGION, ACCOUNT = "us-east-1", "111122223333"
+# With everything on, so that no branch is left unread.
+EVERYTHING = {
+    "Mode": "enforce",
+    "AllowDelete": "true",
+    "TopicTrigger": "ENABLED",
+    "QueueTrigger": "ENABLED",
+    "NotificationEmail": "ops@example.com",
+    "ReplicationRoleArn": f"arn:aws:iam::{ACCOUNT}:role/replication",
+}
+# The ARNs of resources that policies name.
+ARNS = {
+    "AWS::Logs::LogGroup": "arn:aws:logs:{}:{}:log-group:{}:*",
+    "AWS::SQS::Queue": "arn:aws:sqs:{}:{}:{}",
+    "AWS::S3::Bucket": "arn:aws:s3:::{2}",
+    "AWS::Serverless::Function": "arn:aws:lambda:{}:{}:function:{}",
+    "AWS::Serverless::StateMachine": "arn:aws:states:{}:{}:stateMachine:{}",
+}
+# What parliament says of policies that are as they must be, by issue and action.
+EXPLAINED = {
+    ("RESOURCE_MISMATCH", "states:DescribeExecution"): "it knows the ARNs of express executions only",
+}
+
+
+class NoManagedPolicies(ManagedPolicyLoader):
+    """The template uses none, so nobody is asked for their ARNs."""
+
+    def __init__(self):
+        super().__init__(None)
+
+    def load(self):
+        return {}
+
+
+def transformed(source: dict) -> dict:
+    """The template as CloudFormation would see it after SAM's transform."""
+    for resource in source["Resources"].values():
+        for uri in ("CodeUri", "DefinitionUri"):
+            if uri in resource["Properties"]:
+                resource["Properties"][uri] = "s3://bucket/key"
+    os.environ["AWS_DEFAULT_REGION"] = REGION
+    return transform(source, {}, NoManagedPolicies())
+
+
+def everything(source: dict) -> dict:
+    """What each parameter and each resource stands for, with everything on. A resource stands for its ARN."""
+    values = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::StackName": "drover"}
+    for name, parameter in source["Parameters"].items():
+        value = EVERYTHING.get(name, parameter["Default"])
+        values[name] = value.split(",") if "List" in parameter["Type"] else value
+    for name, resource in source["Resources"].items():
+        values[name] = values[f"{name}.Arn"] = ARNS.get(resource["Type"], "arn:aws:service:{}:{}:{}").format(
+            REGION, ACCOUNT, name
+        )
+    return values
+
+
+def resolved(value, values: dict):
+    """A value with its intrinsic functions replaced by what they stand for; every condition holds."""
+    match value:
+        case {"Fn::If": [_, then, _]}:
+            return resolved(then, values)
+        case {"Fn::Sub": str(text)}:
+            return substituted(text, values)
+        case {"Ref": name}:
+            return values[name]
+        case {"Fn::GetAtt": [name, "Arn"]}:
+            return values[name]
+        case dict():
+            return {key: resolved(item, values) for key, item in value.items()}
+        case list():
+            return [resolved(item, values) for item in value]
+        case _:
+            return value
+
+
+def substituted(text: str, values: dict) -> str:
+    for name, value in values.items():
+        text = text.replace("${" + name + "}", str(value))
+    return text
+
+
+def run(*command: str) -> bool:
+    """Runs a tool and shows what it says if it finds fault."""
+    print("  ", " ".join(Path(command[0]).name if at == 0 else part for at, part in enumerate(command)), flush=True)
+    environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_REGION": REGION}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    if ended.returncode != 0:
+        print(ended.stdout + ended.stderr)
+    return ended.returncode == 0
+
+
+def explained(finding) -> bool:
+    """Whether everything that a finding names is in the list above."""
+    details = finding.detail if isinstance(finding.detail, list) else [{"action": str(finding.detail)}]
+    actions = [detail if isinstance(detail, str) else detail["action"] for detail in details]
+    return all((finding.issue, action) in EXPLAINED for action in actions)
+
+
+def check_policies(source: dict) -> bool:
+    """Reads every policy of every role with parliament."""
+    good, values = True, everything(source)
+    roles = {name: role for name, role in source["Resources"].items() if role["Type"] == "AWS::IAM::Role"}
+    for name, role in roles.items():
+        for policy in resolved(role["Properties"]["Policies"], values):
+            for finding in parliament.analyze_policy_string(json.dumps(policy["PolicyDocument"])).findings:
+                if not explained(finding):
+                    good = False
+                    print(f"   {name}/{policy['PolicyName']}: {finding.issue} {finding.detail} {finding.location}")
+    print(f"   parliament, on the policies of {len(roles)} roles")
+    return good
+
+
+def check_machines(source: dict, asl_validator: str, folder: Path) -> bool:
+    """Reads every state machine with asl-validator, with its substitutions made."""
+    good, values = True, everything(source)
+    for name, resource in source["Resources"].items():
+        if resource["Type"] == "AWS::Serverless::StateMachine":
+            machine = resource["Properties"]
+            substitutions = resolved(machine["DefinitionSubstitutions"], values)
+            definition = folder / f"{name}.asl.json"
+            definition.write_text(substituted((ROOT / machine["DefinitionUri"]).read_text(), substitutions))
+            good = run(asl_validator, "--json-path", str(definition)) and good
+    return good
+
+
+def main() -> int:
+    asl_validator = sys.argv[1]
+    tools = Path(sys.executable).parent
+    source = yaml_parse(TEMPLATE.read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        whole = Path(folder) / "transformed.json"
+        whole.write_text(json.dumps(transformed(yaml_parse(TEMPLATE.read_text())), indent=2))
+        found = [
+            run(str(tools / "sam"), "validate", "--lint"),
+            run(str(tools / "cfn-lint"), "--regions", REGION, "--template", str(whole)),
+            check_policies(source),
+            check_machines(source, asl_validator, Path(folder)),
+        ]
+    return 0 if all(found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
