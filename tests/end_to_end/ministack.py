@@ -1,0 +1,585 @@
+"""Starts MiniStack with some hops filled in that AWS has and MiniStack 1.5.33 has not.
+
+MiniStack is what a template is deployed into to be proved end to end without an AWS account. Where it leaves a hop
+out, a stack that works on AWS does not work there, or, worse, the other way round. Filled in here, at run time, with
+nothing of MiniStack changed on disk:
+
+* resource policies: what a rule or a topic may send to a function, a queue or a topic, and what becomes of an event
+  that a target does not take; the loopback counts as encrypted transport, which AWS's policies ask for;
+* asynchronous invocation: EventBridge rules and SNS topics invoke a function asynchronously, the outcome goes to the
+  on-success or on-failure destination, which may be an event bus, and the record has all its members;
+* Distributed Map, Parallel and Succeed states in JSONata, and the Distributed Map's ResultWriter;
+* errors of the Lambda, EventBridge and Step Functions integrations of Step Functions;
+* alarms on metric math, which are kept and never ring.
+
+Each function below says what AWS does and what MiniStack does instead. What is taken from MiniStack is internal to it,
+so the version is checked: with another one this file has to be read against the new sources first.
+
+Run it with the Python that has MiniStack, configured with MiniStack's own environment variables.
+"""
+
+import contextlib
+import contextvars
+import copy
+import json
+import sys
+import threading
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+# Python puts the folder of a script first on the path, and there this file would be found as `ministack`.
+HERE = Path(__file__).resolve().parent
+sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != HERE]
+
+from ministack import app  # noqa: E402
+from ministack.core import iam_actions  # noqa: E402
+from ministack.core.arn import parse_arn  # noqa: E402
+from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy  # noqa: E402
+from ministack.core.responses import (  # noqa: E402
+    _request_account_id,
+    _request_region,
+    get_account_id,
+    get_region,
+    new_uuid,
+    now_iso,
+)
+from ministack.services import eventbridge, lambda_svc, s3, sns, sqs  # noqa: E402
+from ministack.services import stepfunctions as sfn  # noqa: E402
+from ministack.services.cloudformation import provisioners  # noqa: E402
+
+WRITTEN_FOR = "1.5.33"
+
+
+# ---------------------------------------------------------------------------
+# Resource policies
+# ---------------------------------------------------------------------------
+
+
+def pin_request_origin(source_ip: str, _secure_transport: bool) -> None:
+    """AWS's endpoints are spoken to by TLS, and policies refuse anything else; MiniStack is spoken to by HTTP."""
+    original_pin_request_origin(source_ip, True)
+
+
+def extract_resource_arn(
+    service: str, method: str, path: str, headers: dict, body: bytes, query: dict, region: str, account: str
+) -> str:
+    """EFS asks about the file system that a call names in its query or its body, and about what is tagged; MiniStack
+    knows file systems in the path alone."""
+    arn = original_extract_resource_arn(service, method, path, headers, body, query, region, account)
+    if service != "elasticfilesystem" or arn != "*":
+        return arn
+    named = path.rsplit("/", 1)[-1] if "/resource-tags/" in path else query.get("FileSystemId") or ""
+    with contextlib.suppress(ValueError):
+        named = named or json.loads(body or b"{}").get("FileSystemId") or ""
+    named = named[0] if isinstance(named, list) else named
+    kind = "access-point" if "fsap-" in named else "file-system"
+    return f"arn:aws:elasticfilesystem:{region}:{account}:{kind}/{named.rsplit('/', 1)[-1]}" if named else "*"
+
+
+def invoke_target(target: dict, event: dict, rule: dict, view=None) -> None:
+    """A rule's event reaches a target only if the target's own policy lets EventBridge in; otherwise it goes to the
+    target's dead-letter queue, without another try. MiniStack delivers it without asking, and knows no such queue."""
+    action, policy = _policy_of(parse_arn(target["Arn"]))
+    if action is None or _allows(policy, "events.amazonaws.com", action, target["Arn"], rule["Arn"]):
+        original_invoke_target(target, event, rule, view)
+        return
+    eventbridge.logger.warning("EventBridge: %s may not send to %s", rule["Arn"], target["Arn"])
+    dead_letters = (target.get("DeadLetterConfig") or {}).get("Arn")
+    if dead_letters and _allows(
+        _policy_of(parse_arn(dead_letters))[1], "events.amazonaws.com", "sqs:SendMessage", dead_letters, rule["Arn"]
+    ):
+        seen = view or eventbridge._pattern_event_view(event)
+        eventbridge._dispatch_to_sqs(parse_arn(dead_letters), json.dumps(seen.event_with_detail()))
+
+
+def _policy_of(arn) -> tuple[str | None, dict | str]:
+    """What EventBridge and SNS do with a resource, and the resource's policy; None for what they use roles for."""
+    if arn.service == "lambda":
+        function = lambda_svc._functions.get(str(arn).split(":")[6]) or {}
+        return "lambda:InvokeFunction", function.get("policy") or {}
+    if arn.service == "sqs":
+        return "sqs:SendMessage", ((sqs._queue_by_arn(str(arn)) or {}).get("attributes") or {}).get("Policy") or {}
+    if arn.service == "sns":
+        return "sns:Publish", (sns._topics.get(str(arn), {}).get("attributes") or {}).get("Policy") or {}
+    return None, {}
+
+
+def _allows(policy: dict | str, service: str, action: str, resource: str, source: str) -> bool:
+    source_account = {"aws:sourcearn": source, "aws:sourceaccount": get_account_id()}
+    asked = EvalContext(
+        principal_arn="*",
+        principal_type="Service",
+        principal_account="",
+        action=action,
+        resource_arn=resource,
+        region=get_region(),
+        service_context=source_account,
+        secure_transport=True,
+    )
+    text = policy if isinstance(policy, str) else json.dumps(policy)
+    return bool(policy) and evaluate_resource_policy(text, asked, service=service).decision == "Allow"
+
+
+# ---------------------------------------------------------------------------
+# Asynchronous invocation of functions
+# ---------------------------------------------------------------------------
+
+
+def dispatch_rule_to_lambda(arn: str, payload: str) -> None:
+    """A rule invokes its target function asynchronously: retries, then the destination.
+
+    MiniStack runs the function once and drops the outcome.
+    """
+    func, config, name = lambda_svc._get_func_record_for_ref(arn)
+    if not func or not config:
+        eventbridge.logger.warning("EventBridge -> Lambda: function %s not found", name)
+        return
+    try:
+        event = json.loads(payload)
+    except ValueError:
+        event = {"body": payload}
+    lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(func, config), event)
+
+
+def deliver_topic_to_lambda(endpoint: str, envelope: str, topic_arn: str, sub_arn: str, *_unused) -> None:
+    """A topic invokes a subscribed function asynchronously, as a rule does, and if the function's policy lets it;
+    MiniStack runs it once, without asking."""
+    if not _allows(
+        _policy_of(parse_arn(endpoint))[1], "sns.amazonaws.com", "lambda:InvokeFunction", endpoint, topic_arn
+    ):
+        sns.logger.warning("SNS: %s may not invoke %s", topic_arn, endpoint)
+        return
+    func, config, name = lambda_svc._get_func_record_for_ref(endpoint)
+    if not func or not config:
+        sns.logger.warning("SNS -> Lambda: function %s not found", name)
+        return
+    record = {
+        "EventVersion": "1.0",
+        "EventSubscriptionArn": sub_arn,
+        "EventSource": "aws:sns",
+        "Sns": json.loads(envelope),
+    }
+    lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(func, config), {"Records": [record]})
+
+
+def invoke_async_with_retry(func: dict, event) -> None:
+    """Invoke a function asynchronously: try, try again, then hand the outcome to the destination.
+
+    MiniStack knows no OnSuccess, no event bus as destination, sends a destination's record to a dead-letter queue, and
+    its record lacks members. The retries are MiniStack's own, except that a throttled try is not counted: on AWS the
+    event goes back to the queue until it is too old.
+    """
+    threading.Thread(target=contextvars.copy_context().run, args=(_invoke_async, func, event), daemon=True).start()
+
+
+def _invoke_async(func: dict, event) -> None:
+    config = func.get("config") or func
+    account, region = lambda_svc._account_region_from_function_config(config)
+    _request_account_id.set(account)
+    _request_region.set(region)
+    settings = _event_invoke_config(func, config)
+    retries = int(settings.get("MaximumRetryAttempts", 2))
+    max_age = int(settings.get("MaximumEventAgeInSeconds", 21600))
+    result, tries, condition = _try_until_done(func, event, retries, max_age)
+    record = _invocation_record(config, event, result, tries, condition)
+    destinations = settings.get("DestinationConfig") or {}
+    destination = (destinations.get("OnFailure" if result.get("error") else "OnSuccess") or {}).get("Destination")
+    dead_letters = (config.get("DeadLetterConfig") or {}).get("TargetArn")
+    try:
+        if destination:
+            _send_to_destination(destination, record)
+        if dead_letters and result.get("error"):
+            _send_to_dead_letters(dead_letters, record)
+    except Exception:
+        lambda_svc.logger.exception("Lambda %s: the outcome was not delivered", config.get("FunctionName"))
+
+
+def _event_invoke_config(func: dict, config: dict) -> dict:
+    """The settings for the qualifier invoked; no qualifier is $LATEST. They are kept with the function, not with the
+    record of a version, under the qualifier they were given for, "" for none."""
+    function = lambda_svc._functions.get(config.get("FunctionName", "")) or func
+    configs = function.get("event_invoke_configs") or {}
+    qualifier = _qualifier(config)
+    if qualifier != "$LATEST":
+        return configs.get(qualifier) or {}
+    return configs.get("$LATEST") or configs.get("") or function.get("event_invoke_config") or {}
+
+
+def _qualifier(config: dict) -> str:
+    """What follows the name in arn:aws:lambda:REGION:ACCOUNT:function:NAME:QUALIFIER."""
+    parts = config["FunctionArn"].split(":")
+    return parts[7] if len(parts) > 7 else "$LATEST"
+
+
+def _try_until_done(func: dict, event, retries: int, max_age: int) -> tuple[dict, int, str]:
+    """The last answer of the function, how often it was tried, and the condition it ended with."""
+    base, longest = lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS, lambda_svc._LAMBDA_ASYNC_RETRY_MAX_SECONDS
+    started, waits, tries = time.time(), 0, 0
+    while True:
+        result = lambda_svc._execute_function(func, event)
+        if result.get("log"):
+            lambda_svc.logger.info("Lambda %s async output:\n%s", func["config"]["FunctionName"], result["log"])
+        tries += 0 if result.get("throttle") else 1
+        if not result.get("error"):
+            return result, tries, "Success"
+        if tries > retries:
+            return result, tries, "RetriesExhausted"
+        delay = min(base * 2 ** min(waits, 16), longest)
+        if time.time() - started + delay > max_age:
+            return result, tries, "EventAgeExceeded"
+        time.sleep(delay)
+        waits += 1
+
+
+def _invocation_record(config: dict, event, result: dict, tries: int, condition: str) -> dict:
+    """The record a destination gets (AWS Lambda developer guide, "Capturing records of Lambda asynchronous
+    invocations")."""
+    name_arn = ":".join(config["FunctionArn"].split(":")[:7])
+    response = {"statusCode": 200, "executedVersion": config.get("Version") or "$LATEST"}
+    if result.get("error"):
+        response["functionError"] = result.get("function_error") or "Unhandled"
+    return {
+        "version": "1.0",
+        "timestamp": now_iso(),
+        "requestContext": {
+            "requestId": new_uuid(),
+            "functionArn": f"{name_arn}:{_qualifier(config)}",
+            "condition": condition,
+            "approximateInvokeCount": tries,
+        },
+        "requestPayload": event,
+        "responseContext": response,
+        "responsePayload": _json_value(result.get("body")),
+    }
+
+
+def _json_value(body):
+    """What the function answered: its runtime's worker has decoded it, only a one-shot runtime leaves bytes."""
+    if not isinstance(body, (bytes, bytearray)):
+        return body
+    try:
+        return json.loads(body)
+    except ValueError:
+        return body.decode("utf-8", "replace")
+
+
+def _send_to_destination(arn: str, record: dict) -> None:
+    service = parse_arn(arn).service
+    if service == "sqs":
+        _send_to_queue(arn, json.dumps(record), {})
+    elif service == "sns":
+        _publish(arn, json.dumps(record), {})
+    elif service == "lambda":
+        func, config, _name = lambda_svc._get_func_record_for_ref(arn)
+        if not func or not config:
+            raise LookupError(f"no function {arn}")
+        lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(func, config), record)
+    elif service == "events":
+        _put_on_bus(arn, record)
+    else:
+        raise LookupError(f"destinations of {service} are not filled in: {arn}")
+
+
+def _put_on_bus(arn: str, record: dict) -> None:
+    """To an event bus the record goes as the detail of an event of the source `lambda`."""
+    spec = parse_arn(arn)
+    if (spec.account_id, spec.region) != (get_account_id(), get_region()):
+        raise LookupError(f"the bus {arn} is not in the account and region of the function")
+    outcome = "Success" if record["requestContext"]["condition"] == "Success" else "Failure"
+    entry = {
+        "Source": "lambda",
+        "DetailType": f"Lambda Function Invocation Result - {outcome}",
+        "EventBusName": arn,
+        "Resources": [arn, record["requestContext"]["functionArn"]],
+        "Detail": json.dumps(record),
+    }
+    _status, _headers, body = eventbridge._put_events({"Entries": [entry]})
+    if json.loads(body).get("FailedEntryCount", 1):
+        raise LookupError(f"the bus {arn} refused the record: {body!r}")
+
+
+def _send_to_dead_letters(arn: str, record: dict) -> None:
+    """A dead-letter queue or topic gets the event itself, and about the failure three message attributes only."""
+    answer = record["responsePayload"]
+    error = answer.get("errorMessage", "") if isinstance(answer, dict) else str(answer)
+    values = {
+        "RequestID": ("String", record["requestContext"]["requestId"]),
+        "ErrorCode": ("Number", "200"),
+        "ErrorMessage": ("String", str(error)[:1024] or "none"),
+    }
+    attributes = {name: {"DataType": kind, "StringValue": value} for name, (kind, value) in values.items()}
+    send = _send_to_queue if parse_arn(arn).service == "sqs" else _publish
+    send(arn, json.dumps(record["requestPayload"]), attributes)
+
+
+def _send_to_queue(arn: str, body: str, attributes: dict) -> None:
+    queue = sqs._queue_by_arn(arn)
+    if queue is None:
+        raise LookupError(f"no queue {arn}")
+    message = {"QueueUrl": queue["url"], "MessageBody": body, "MessageAttributes": attributes}
+    sqs._act_send_message(message, queue["url"])
+
+
+def _publish(arn: str, body: str, attributes: dict) -> None:
+    if sns.publish_internal(arn, body, message_attributes=attributes) is None:
+        raise LookupError(f"no topic {arn}")
+
+
+# ---------------------------------------------------------------------------
+# Step Functions: states in JSONata
+# ---------------------------------------------------------------------------
+
+original_pin_request_origin = app.pin_request_origin
+original_extract_resource_arn = iam_actions.extract_resource_arn
+original_invoke_target = eventbridge._invoke_target
+original_run_distributed_map = sfn._run_distributed_map
+original_run_sub_machine = sfn._run_sub_machine
+original_run_parallel_branches = sfn._run_parallel_branches
+original_apply_output_path = sfn._apply_output_path
+original_call_lambda = sfn._call_lambda
+original_put_events = sfn._invoke_events_put_events
+original_start_execution = sfn._invoke_nested_start_execution
+original_alarm_record = provisioners._cw_metric_alarm_record
+
+
+def _is_jsonata(state: dict, ctx) -> bool:
+    return sfn._state_query_language(state, ctx) == "JSONata"
+
+
+def _jsonata_outcome(state: dict, raw_input, ctx: dict, result):
+    """The output of a state with this result, its Output and Assign applied."""
+    output = sfn._apply_jsonata_output(state, raw_input, ctx, result=result, default=result)
+    sfn._apply_state_assign(state, raw_input, ctx, result=result)
+    return output
+
+
+def apply_output_path(state: dict, data, ctx=None):
+    """A Succeed state may have an Output in JSONata; MiniStack knows its OutputPath only."""
+    if state.get("Type") == "Succeed" and _is_jsonata(state, ctx):
+        return sfn._apply_jsonata_output(state, data, ctx, default=data)
+    return original_apply_output_path(state, data, ctx)
+
+
+def run_parallel_branches(state: dict, raw_input, execution: dict, ctx: dict):
+    """A Parallel state in JSONata has Arguments, Output and Assign, and its branches see the variables outside but do
+    not set them. MiniStack knows the JSONPath fields only and shares the variables."""
+    if not _is_jsonata(state, ctx):
+        return original_run_parallel_branches(state, raw_input, execution, ctx)
+    branch_input = sfn._apply_jsonata_arguments(state, raw_input, ctx)
+    results, following = original_run_parallel_branches(
+        _plain(state, "Branches"), branch_input, execution, copy.deepcopy(ctx)
+    )
+    return _jsonata_outcome(state, raw_input, ctx, results), following
+
+
+def _plain(state: dict, *fields: str) -> dict:
+    """The state with these fields, and what follows it."""
+    return {field: state[field] for field in (*fields, "Next", "End") if field in state}
+
+
+def run_sub_machine(states: dict, start_at: str, input_data, execution: dict, ctx: dict):
+    """In a child execution of a Distributed Map, $states.context.Execution is the child; with MiniStack the parent."""
+    if execution.get("mapRunArn"):
+        ctx["Execution"] = {
+            "Id": execution["executionArn"],
+            "Input": json.loads(execution["input"]),
+            "Name": execution["name"],
+            "StartTime": execution["startDate"],
+        }
+    return original_run_sub_machine(states, start_at, input_data, execution, ctx)
+
+
+def run_distributed_map(state: dict, raw_input, effective, iterator: dict, execution: dict, ctx: dict):
+    """A Distributed Map in JSONata: MiniStack reads its fields as JSONPath and has no ResultWriter.
+
+    The fields are evaluated here, MiniStack runs the equivalent in JSONPath over the finished inputs, and the result
+    is written and shaped here. As on AWS, the children do not see the variables of the parent.
+    """
+    if not _is_jsonata(state, ctx):
+        return original_run_distributed_map(state, raw_input, effective, iterator, execution, ctx)
+    plain = _plain(state, "ItemProcessor", "Iterator")
+    plain["Label"] = state.get("Label") or new_uuid()
+    for field in ("MaxConcurrency", "ToleratedFailurePercentage", "ToleratedFailureCount"):
+        if field in state:
+            plain[field] = sfn._jsonata_state_field(state, field, "number", raw_input, ctx)
+    writer = _result_writer(state, raw_input, ctx)
+    inputs = _child_inputs(state, raw_input, ctx)
+    child_ctx = {**ctx, "variables": {}}
+    earlier = set(sfn._map_runs)
+    try:
+        results, following = original_run_distributed_map(plain, inputs, inputs, iterator, execution, child_ctx)
+    except sfn._ExecutionError:
+        # The results are written too when more children failed than tolerated.
+        if writer:
+            _write_results(writer, _map_run(execution, plain["Label"], earlier))
+        raise
+    if writer:
+        results = _write_results(writer, _map_run(execution, plain["Label"], earlier))
+    return _jsonata_outcome(state, raw_input, ctx, results), following
+
+
+def _child_inputs(state: dict, raw_input, ctx: dict) -> list:
+    """The input of each child: the items of the ItemReader, of Items or of the input, through the ItemSelector."""
+    if "ItemBatcher" in state:
+        raise sfn._ExecutionError("States.Runtime", "ItemBatcher is not filled in")
+    if state.get("ItemReader"):
+        reader = sfn._apply_jsonata_template(state["ItemReader"], raw_input, ctx)
+        try:
+            items = sfn._read_map_items(reader, raw_input, ctx)
+        except (ValueError, LookupError) as err:
+            raise sfn._ExecutionError("States.ItemReaderFailed", str(err)) from err
+    elif "Items" in state:
+        items = sfn._jsonata_state_field(state, "Items", "array", raw_input, ctx)
+    else:
+        items = raw_input
+    if not isinstance(items, list):
+        raise sfn._ExecutionError("States.Runtime", f"The items are not an array: {json.dumps(items)}")
+    selector = state.get("ItemSelector")
+    if selector is None:
+        return items
+    return [
+        sfn._apply_jsonata_template(selector, raw_input, {**ctx, "Map": {"Item": {"Index": index, "Value": item}}})
+        for index, item in enumerate(items)
+    ]
+
+
+def _result_writer(state: dict, raw_input, ctx: dict) -> dict | None:
+    """The Bucket and the Prefix results are written to, if they are."""
+    writer = state.get("ResultWriter")
+    if not writer:
+        return None
+    if writer.get("Resource") != "arn:aws:states:::s3:putObject" or writer.get("WriterConfig"):
+        raise sfn._ExecutionError("States.Runtime", "A ResultWriter with WriterConfig is not filled in")
+    arguments = sfn._apply_jsonata_template(writer.get("Arguments") or {}, raw_input, ctx)
+    return {"Bucket": arguments["Bucket"], "Prefix": (arguments.get("Prefix") or "").rstrip("/")}
+
+
+def _map_run(execution: dict, label: str, earlier: set) -> str:
+    """The ARN of the Map Run just ended: .../LABEL:UUID of this execution, not there before."""
+    return next(
+        arn
+        for arn, run in sfn._map_runs.items()
+        if arn not in earlier
+        and run["executionArn"] == execution["executionArn"]
+        and arn.rsplit(":", 1)[0].endswith("/" + label)
+    )
+
+
+def _write_results(writer: dict, map_run_arn: str) -> dict:
+    """Write the files of the ResultWriter; the answer is the result of the state."""
+    folder = "/".join(part for part in (writer["Prefix"], map_run_arn.rsplit(":", 1)[1]) if part)
+    children = [child for child in sfn._executions.values() if child.get("mapRunArn") == map_run_arn]
+    files = {"FAILED": [], "PENDING": [], "SUCCEEDED": []}
+    for status in ("FAILED", "SUCCEEDED"):
+        details = [_child_details(child) for child in children if child["status"] == status]
+        if details:
+            key = f"{folder}/{status}_0.json"
+            files[status].append({"Key": key, "Size": _write_object(writer["Bucket"], key, details)})
+    manifest = {"DestinationBucket": writer["Bucket"], "MapRunArn": map_run_arn, "ResultFiles": files}
+    _write_object(writer["Bucket"], f"{folder}/manifest.json", manifest)
+    return {
+        "MapRunArn": map_run_arn,
+        "ResultWriterDetails": {"Bucket": writer["Bucket"], "Key": f"{folder}/manifest.json"},
+    }
+
+
+def _child_details(child: dict) -> dict:
+    details = {
+        "ExecutionArn": child["executionArn"],
+        "Input": child["input"],
+        "InputDetails": {"Included": True},
+        "Name": child["name"],
+        "StartDate": child["startDate"],
+        "StateMachineArn": child["stateMachineArn"],
+        "Status": child["status"],
+        "StopDate": child["stopDate"],
+    }
+    if child["status"] == "FAILED":
+        return {**details, "Error": child["error"], "Cause": child["cause"]}
+    return {**details, "Output": child["output"], "OutputDetails": {"Included": True}}
+
+
+def _write_object(bucket: str, key: str, content) -> int:
+    """Put the object, and answer its size."""
+    body = json.dumps(content).encode()
+    status, _headers, answer = s3._put_object(bucket, key, body, {"content-type": "application/json"})
+    if status != 200:
+        raise sfn._ExecutionError("States.ResultWriterFailed", f"{bucket}/{key}: {answer!r}")
+    return len(body)
+
+
+# ---------------------------------------------------------------------------
+# Step Functions: errors of integrations
+# ---------------------------------------------------------------------------
+
+
+def call_lambda(func_ref, event):
+    """A throttled function fails the task with Lambda.TooManyRequestsException, which the usual Retry names; with
+    MiniStack it is Lambda.Unknown."""
+    try:
+        return original_call_lambda(func_ref, event)
+    except sfn._ExecutionError as err:
+        if err.error == "Lambda.Unknown" and '"__type": "TooManyRequestsException"' in err.cause:
+            raise sfn._ExecutionError("Lambda.TooManyRequestsException", err.cause) from err
+        raise
+
+
+def put_events(resource: str, input_data: dict) -> dict:
+    """events:putEvents fails the task when the bus refused an entry; with MiniStack it succeeds."""
+    result = original_put_events(resource, input_data)
+    if result.get("FailedEntryCount"):
+        raise sfn._ExecutionError("EventBridge.FailedEntry", json.dumps(result))
+    return result
+
+
+def start_execution(resource: str, input_data: dict) -> dict:
+    """states:startExecution fails with names such as StepFunctions.ExecutionAlreadyExistsException; with MiniStack it
+    is the bare ExecutionAlreadyExists of the API."""
+    try:
+        return original_start_execution(resource, input_data)
+    except sfn._ExecutionError as err:
+        name = err.error.removesuffix("Exception")
+        raise sfn._ExecutionError(f"StepFunctions.{name}Exception", err.cause) from err
+
+
+# ---------------------------------------------------------------------------
+# CloudWatch
+# ---------------------------------------------------------------------------
+
+
+def alarm_record(name: str, properties: dict) -> dict:
+    """CloudFormation makes alarms on expressions; MiniStack refuses them. Here they stand under a name that no metric
+    has, so that they exist and stay as they are."""
+    if properties.get("Metrics"):
+        properties = {**properties, "Namespace": "expression", "MetricName": "expression"}
+        del properties["Metrics"]
+    return original_alarm_record(name, properties)
+
+
+# ---------------------------------------------------------------------------
+
+
+def fill_in() -> None:
+    """Put the functions above in the place of MiniStack's: each is called there by the name in its module."""
+    if version("ministack") != WRITTEN_FOR:
+        sys.exit(f"written for MiniStack {WRITTEN_FOR}, not {version('ministack')}: read it against the new sources")
+    app.pin_request_origin = pin_request_origin
+    iam_actions.extract_resource_arn = extract_resource_arn
+    eventbridge._invoke_target = invoke_target
+    provisioners._cw_metric_alarm_record = alarm_record
+    lambda_svc.invoke_async_with_retry = invoke_async_with_retry
+    eventbridge._dispatch_to_lambda = dispatch_rule_to_lambda
+    sns._deliver_to_lambda = deliver_topic_to_lambda
+    sfn._apply_output_path = apply_output_path
+    sfn._run_parallel_branches = run_parallel_branches
+    sfn._run_sub_machine = run_sub_machine
+    sfn._run_distributed_map = run_distributed_map
+    sfn._call_lambda = call_lambda
+    sfn._invoke_nested_start_execution = start_execution
+    sfn._SERVICE_DISPATCH["arn:aws:states:::events:putEvents"] = put_events
+
+
+if __name__ == "__main__":
+    fill_in()
+    app.main()
