@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value, json};
-use shared::Mode;
+use shared::{Mode, Outcome, report::code};
 
 use crate::{
     iam::{BOOTSTRAP, DISCONNECT, Role, arn_of_role, ask, everything},
@@ -591,4 +591,39 @@ fn a_role_has_no_rights_but_those_that_are_looked_at_here() {
     for kind in ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"] {
         assert!(everything().of_type(kind).is_empty(), "{kind}");
     }
+}
+
+/// A metric that nothing writes raises no alarm.
+#[test]
+fn alarms_watch_outcomes_that_there_are() {
+    let deployment = everything();
+    for (name, filter) in deployment.of_type("AWS::Logs::MetricFilter") {
+        assert_eq!(filter["FilterPattern"], "{ $.fields.outcome = \"*\" }", "{name}");
+        let metric = &filter["MetricTransformations"][0];
+        assert_eq!(metric["Dimensions"], json!([{ "Key": "Outcome", "Value": "$.fields.outcome" }]), "{name}");
+    }
+    let written = deployment.of_type("AWS::Logs::MetricFilter").into_iter().map(|(_, filter)| {
+        let metric = &filter["MetricTransformations"][0];
+        (text_of(&metric["MetricNamespace"]), text_of(&metric["MetricName"]))
+    });
+    let written: Vec<_> = written.collect();
+    let outcomes: Vec<String> = Outcome::ALL.into_iter().map(code).collect();
+    let mut watched = Vec::new();
+    for (name, alarm) in deployment.of_type("AWS::CloudWatch::Alarm") {
+        for query in alarm["Metrics"].as_array().into_iter().flatten() {
+            let metric = &query["MetricStat"]["Metric"];
+            for dimension in metric["Dimensions"].as_array().into_iter().flatten() {
+                if dimension["Name"] == "Outcome" {
+                    let outcome = text_of(&dimension["Value"]);
+                    assert!(outcomes.contains(&outcome), "{name}: {outcome}");
+                    let metric = (text_of(&metric["Namespace"]), text_of(&metric["MetricName"]));
+                    assert!(written.contains(&metric), "{name}: {metric:?}");
+                    watched.push(outcome);
+                }
+            }
+        }
+    }
+    watched.sort();
+    watched.dedup();
+    assert_eq!(watched, ["failed", "indeterminate", "permanent"], "what needs a human");
 }

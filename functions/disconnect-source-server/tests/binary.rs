@@ -74,6 +74,8 @@ async fn a_good_event_is_done_once_and_logged_in_one_line() {
     let reports = reports(&logs);
     assert_eq!(reports.len(), 2, "{logs:#?}");
     assert_eq!(reports[0]["fields"]["requestID"], "CHG1");
+    // What the template's metric filters count.
+    assert_eq!(reports[0]["fields"]["outcome"], "done");
     assert_eq!(reports[0]["fields"]["message"], "1 done of 1 target");
     let text = logs.join("\n");
     assert!(!text.contains("secret") && !text.contains("10.20.30.40"), "{text}");
