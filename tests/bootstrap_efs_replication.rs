@@ -100,7 +100,7 @@ impl Stage {
 }
 
 /// One encrypted file system of 6 GB, whose first sync takes a minute.
-fn world() -> World {
+pub(crate) fn world() -> World {
     World::empty().with_file_system(HERE, FileSystem { size_bytes: 6_000_000_000, ..FileSystem::new(SOURCE) })
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn request(file_system: Value) -> Value {
     json!({ "version": 1, "requestID": CHANGE, "expiresAt": expires_at, "fileSystems": [file_system] })
 }
 
-fn new_replica() -> Value {
+pub(crate) fn new_replica() -> Value {
     to(json!({ "region": THERE }))
 }
 

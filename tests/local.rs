@@ -173,3 +173,24 @@ async fn the_controls_show_and_change_the_account() {
     let (_, world) = send(&local, "GET /local/world", "", "").await;
     assert!(world.contains(ONE), "{world}");
 }
+
+/// A process gets this environment and nothing else; whatever a world says, it cannot lead out of this machine.
+#[tokio::test]
+async fn a_function_is_given_an_account_that_is_only_here() {
+    let world = |name: &str| {
+        let functions = json!({ "f": { "environment": { name: "https://drs.us-east-1.amazonaws.com" } } });
+        World::from_json(
+            &json!({ "account": "111122223333", "region": "us-east-1", "functions": functions }).to_string(),
+        )
+    };
+    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DRS", "AWS_ACCESS_KEY_ID", "AWS_LAMBDA_RUNTIME_API"] {
+        assert_eq!(world(name).unwrap_err(), format!("the function f: the variable {name} is reserved"));
+    }
+    let local = Local::without_functions(world("MODE").unwrap()).await.unwrap();
+    let environment = local.functions().environment("f");
+    let addresses = environment.iter().filter(|(name, _)| name.contains("ENDPOINT") || name.contains("API"));
+    let addresses: Vec<&String> = addresses.map(|(_, value)| value).collect();
+    assert!(addresses.len() >= 4, "{addresses:?}");
+    assert!(addresses.iter().all(|address| address.starts_with(&local.endpoint())), "{addresses:?}");
+    assert_eq!(environment["AWS_ACCESS_KEY_ID"], "AKIAIOSFODNN7EXAMPLE");
+}

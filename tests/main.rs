@@ -9,6 +9,7 @@
 
 mod bootstrap_efs_replication;
 mod disconnect_source_server;
+mod hostile;
 mod iam;
 mod local;
 mod local_efs;

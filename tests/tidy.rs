@@ -216,7 +216,7 @@ fn the_tables_of_the_readme_are_those_of_the_code() {
 
 #[test]
 fn every_invariant_names_a_test_that_exists() {
-    let architecture = read("ARCHITECTURE.md");
+    let documents = ["ARCHITECTURE.md", "SECURITY.md"].map(read).concat();
     let tests: String = [
         "functions/bootstrap-efs-replication/src",
         "functions/bootstrap-efs-replication/tests",
@@ -234,9 +234,9 @@ fn every_invariant_names_a_test_that_exists() {
     let is_test = |word: &&str| {
         word.matches('_').count() >= 3 && word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_')
     };
-    let named: Vec<&str> = architecture.split('`').filter(is_test).collect();
+    let named: Vec<&str> = documents.split('`').filter(is_test).collect();
     assert!(named.len() > 12, "{named:?}");
     for name in named {
-        assert!(tests.contains(&format!("fn {name}(")), "ARCHITECTURE.md names the test {name}, which does not exist");
+        assert!(tests.contains(&format!("fn {name}(")), "a document names the test {name}, which does not exist");
     }
 }

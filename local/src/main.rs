@@ -80,7 +80,8 @@ async fn main() -> ExitCode {
         Command::Serve(serve) => wait(serve).await.map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
-        eprintln!("{}error:{} {error:#}", story::BAD.render(), story::BAD.render_reset());
+        let error = story::plain(&format!("{error:#}"));
+        eprintln!("{}error:{} {error}", story::BAD.render(), story::BAD.render_reset());
         ExitCode::from(2)
     })
 }
@@ -113,6 +114,7 @@ async fn run(invoke: Invoke) -> Result<ExitCode> {
         story::tell(&invoke.event, &payload, &local, &invoke.function, &ended)
     })?;
     for complaint in local.finish().err().into_iter().flatten() {
+        let complaint = story::plain(&complaint);
         eprintln!("{}warning:{} {complaint}", story::WARN.render(), story::WARN.render_reset());
     }
     Ok(if matches!(ended, Ended::Answered(_)) { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -94,6 +94,7 @@ fn reports(ended: &Ended, logs: &[String]) -> Vec<Value> {
         }
         Ended::Unknown | Ended::NotBuilt(_) => Value::Null,
     };
+    let answer = made_plain(answer);
     let several = answer.as_array().or_else(|| answer["reports"].as_array());
     if let Some(several) = several {
         return several.clone();
@@ -102,7 +103,7 @@ fn reports(ended: &Ended, logs: &[String]) -> Vec<Value> {
         return vec![answer];
     }
     let lines = logs.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter_map(|line| serde_json::from_str(line["fields"]["report"].as_str()?).ok()).collect()
+    lines.filter_map(|line| serde_json::from_str(line["fields"]["report"].as_str()?).ok()).map(made_plain).collect()
 }
 
 fn account_line(local: &Local) -> String {
@@ -114,7 +115,7 @@ fn account_line(local: &Local) -> String {
 }
 
 fn event_lines(file: &Path, payload: &str) -> Vec<String> {
-    let event: Value = serde_json::from_str(payload).unwrap_or(Value::Null);
+    let event = made_plain(serde_json::from_str(payload).unwrap_or(Value::Null));
     let what = if let Some(records) = event["Records"].as_array() {
         let source =
             records.first().and_then(|record| record["eventSource"].as_str().or(record["EventSource"].as_str()));
@@ -219,7 +220,8 @@ fn call_lines(journal: &[Entry], here: &str) -> Vec<String> {
         let style = if entry.answer.starts_with("20") { DIM } else { BAD };
         // A call in the functions' own Region goes without saying.
         let place = if entry.region == here { String::new() } else { format!(" {DIM}{}{DIM:#}", entry.region) };
-        format!("{mark}{:34} {:40} {style}{}{style:#}{place}", entry.operation, entry.subject, entry.answer)
+        let (subject, answer) = (plain(&entry.subject), plain(&entry.answer));
+        format!("{mark}{:34} {subject:40} {style}{answer}{style:#}{place}", entry.operation)
     };
     journal.iter().map(line).collect()
 }
@@ -247,17 +249,17 @@ fn report_lines(report: &Value) -> Vec<String> {
 fn answer_lines(ended: &Ended, local: &Local, function: &str, no_reports: bool) -> Vec<String> {
     match ended {
         Ended::Answered(body) if no_reports || !body.starts_with(b"{\"outcome\"") => {
-            vec![format!("Ok {}", String::from_utf8_lossy(body))]
+            vec![format!("Ok {}", plain(&String::from_utf8_lossy(body)))]
         }
         Ended::Answered(_) => vec!["Ok, with this report".to_owned()],
         Ended::Unknown => vec![format!("{BAD}no function has this name{BAD:#}")],
         Ended::NotBuilt(why) => vec![format!("{BAD}{why}{BAD:#}")],
         Ended::Failed(error) => {
-            let mut lines = vec![format!("{BAD}the function failed: {}{BAD:#}", text(&error["errorType"]))];
+            let mut lines = vec![format!("{BAD}the function failed: {}{BAD:#}", plain(&text(&error["errorType"])))];
             if no_reports {
-                lines.push(text(&error["errorMessage"]));
+                lines.push(plain(&text(&error["errorMessage"])));
                 let logs = local.functions().logs(function);
-                lines.extend(logs.iter().rev().take(10).rev().map(|line| format!("{DIM}{line}{DIM:#}")));
+                lines.extend(logs.iter().rev().take(10).rev().map(|line| format!("{DIM}{}{DIM:#}", plain(line))));
             } else {
                 lines.push(
                     "Lambda would deliver the event again, and then hand it to the failure destination".to_owned(),
@@ -290,4 +292,46 @@ fn names(target: &Value) -> String {
 
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Text of others, on one line, bounded, and without what a terminal obeys. Colours are added after it.
+pub(crate) fn plain(text: &str) -> String {
+    const LONGEST: usize = 1000;
+    let hidden = |sign: char| matches!(sign, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let kept = text.chars().take(LONGEST);
+    kept.map(|sign| if sign.is_control() || hidden(sign) { char::REPLACEMENT_CHARACTER } else { sign }).collect()
+}
+
+/// A value with every text in it made plain.
+fn made_plain(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(plain(&text)),
+        Value::Array(items) => items.into_iter().map(made_plain).collect(),
+        Value::Object(members) => {
+            Value::Object(members.into_iter().map(|(name, of)| (plain(&name), made_plain(of))).collect())
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_story_shows_nothing_that_a_terminal_obeys() {
+        let harm = "\u{1b}[2J\r\n\u{202e}\u{9b}31m";
+        let told = plain("\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd}\u{fffd}31m");
+        assert_eq!(plain(harm), told);
+        assert_eq!(plain(&harm.repeat(1 << 20)).chars().count(), 1000);
+        let event = json!({ "source": harm, "detail-type": harm, "detail": { "servers": [{ "hostname": harm }] } });
+        let lines = event_lines(Path::new("event.json"), &event.to_string()).join("");
+        assert!(lines.contains(&told) && !lines.contains(harm), "{lines}");
+        let report = json!({ "outcome": harm, "targets": [{ "target": { "hostname": harm }, "message": harm }] });
+        let ended = Ended::Answered(report.to_string().into());
+        let report = reports(&ended, &[]).remove(0);
+        assert!(!report_lines(&report).join("").contains(harm));
+    }
 }

@@ -53,7 +53,7 @@ impl Desk {
             Ok(message) => carry_out(message).await,
             Err(rejection) => Err(rejection),
         };
-        let report = carried_out.unwrap_or_else(|rejection| Report::rejected(&rejection, self.mode));
+        let report = carried_out.unwrap_or_else(|rejection| Report::rejected(&rejection, self.mode)).made_plain();
         log(&report);
         report
     }

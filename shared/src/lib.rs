@@ -3,7 +3,7 @@
 //! In reading order: [`envelope`] finds the requests inside an event, [`strict`] reads JSON without forgiveness,
 //! [`request`] what all requests have in common, [`variables`] what all deployments do,
 //! [`ids`] holds the words that must not be confused, [`pages`] reads lists to their end, [`fault`] says why a call to AWS failed,
-//! [`report`] is what a function answers, [`desk`] takes what Lambda gives from one to the other, and [`start`] is what every `main` does first.
+//! [`plain`] makes text of others harmless, [`report`] is what a function answers, [`desk`] takes what Lambda gives from one to the other, and [`start`] is what every `main` does first.
 //! Nothing here knows an AWS service or a function.
 
 pub mod desk;
@@ -11,6 +11,7 @@ pub mod envelope;
 pub mod fault;
 pub mod ids;
 pub mod pages;
+pub mod plain;
 pub mod report;
 pub mod request;
 pub mod start;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::{
     envelope::Rejection,
     fault::{Cure, Fault},
+    plain::{make_plain, plain},
 };
 
 /// The closed set of outcomes, from the one that needs somebody soonest to the one that needs nobody.
@@ -273,6 +274,20 @@ impl Report {
             targets,
             calls,
         }
+    }
+
+    /// The same report with every text made plain: what AWS and others wrote goes to logs, people and terminals.
+    #[must_use]
+    pub fn made_plain(mut self) -> Self {
+        self.summary = plain(&self.summary);
+        for target in &mut self.targets {
+            target.message = plain(&target.message);
+            target.plan.iter_mut().for_each(|step| *step = plain(step));
+            [&mut target.target, &mut target.resource, &mut target.evidence].into_iter().for_each(make_plain);
+        }
+        let calls = self.targets.iter_mut().flat_map(|target| &mut target.calls).chain(&mut self.calls);
+        calls.for_each(|call| call.answer = plain(&call.answer));
+        self
     }
 
     /// Whether a queue should deliver the request again: Lambda's answer is an error, or time ran out.

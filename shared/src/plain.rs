@@ -1,0 +1,71 @@
+//! Makes text of others fit for logs, reports and terminals: bounded, on one line, and without what a terminal obeys.
+
+use serde_json::Value;
+
+/// The most characters of one text. Longer than any identifier, name or message that AWS documents but for policies,
+/// which no report holds.
+pub const LONGEST: usize = 1000;
+
+/// The text without control characters and without those that hide or turn what stands around them, cut after
+/// [`LONGEST`] characters.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    let cut = text.chars().nth(LONGEST).is_some();
+    let kept = text.chars().take(LONGEST).map(|sign| if is_plain(sign) { sign } else { char::REPLACEMENT_CHARACTER });
+    kept.chain(cut.then_some('…')).collect()
+}
+
+/// Makes every text of a value plain, names of members included.
+pub fn make_plain(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = plain(text),
+        Value::Array(items) => items.iter_mut().for_each(make_plain),
+        Value::Object(members) => {
+            let renamed = std::mem::take(members).into_iter().map(|(name, mut of)| {
+                make_plain(&mut of);
+                (plain(&name), of)
+            });
+            *members = renamed.collect();
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Neither a control character, nor one that has no width or changes the direction of writing.
+fn is_plain(sign: char) -> bool {
+    let unseen = ['\u{ad}', '\u{61c}', '\u{180e}', '\u{feff}', '\u{2028}', '\u{2029}'];
+    let hides = ('\u{200b}'..='\u{200f}').contains(&sign)
+        || ('\u{202a}'..='\u{202e}').contains(&sign)
+        || ('\u{2060}'..='\u{206f}').contains(&sign)
+        || ('\u{e0000}'..='\u{e007f}').contains(&sign);
+    !sign.is_control() && !hides && !unseen.contains(&sign)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_obeys_is_taken_out() {
+        assert_eq!(plain("app01.example.com"), "app01.example.com");
+        assert_eq!(plain("grün, 緑 and 🟢"), "grün, 緑 and 🟢");
+        assert_eq!(plain("a\u{1b}[2Jb\r\nc\0d"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}c\u{fffd}d");
+        assert_eq!(plain("\u{9b}31m\u{7f}\u{202e}x\u{200b}\u{feff}"), "\u{fffd}31m\u{fffd}\u{fffd}x\u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn a_text_is_cut_and_says_so() {
+        assert_eq!(plain(&"ü".repeat(LONGEST)), "ü".repeat(LONGEST));
+        assert_eq!(plain(&"ü".repeat(LONGEST + 1)), "ü".repeat(LONGEST) + "…");
+        assert_eq!(plain(&"x".repeat(10 << 20)).chars().count(), LONGEST + 1);
+    }
+
+    #[test]
+    fn every_text_of_a_value_is_made_plain() {
+        let mut value = json!({ "a\n": ["\u{1b}", { "b": "\t" }, 1, null], "c": true });
+        make_plain(&mut value);
+        assert_eq!(value, json!({ "a\u{fffd}": ["\u{fffd}", { "b": "\u{fffd}" }, 1, null], "c": true }));
+    }
+}
