@@ -39,7 +39,7 @@ pub struct Entry {
     pub asks: Vec<Ask>,
 }
 
-/// What the HTTP side does with a call.
+/// What the wire does with a call.
 #[derive(Debug)]
 pub(crate) enum Action {
     /// Answers plainly.
@@ -52,6 +52,8 @@ pub(crate) enum Action {
     Hang,
     /// Sends half of the answer and closes the connection.
     Truncate(Reply),
+    /// Answers plainly, but late.
+    Slow(Reply),
 }
 
 /// The account that everything in one process shares.
@@ -118,6 +120,12 @@ impl Cloud {
     #[must_use]
     pub fn journal(&self) -> Vec<Entry> {
         self.state().journal.clone()
+    }
+
+    /// The calls that came after the first `known` ones.
+    #[must_use]
+    pub fn journal_after(&self, known: usize) -> Vec<Entry> {
+        self.state().journal.iter().skip(known).cloned().collect()
     }
 
     /// The calls that had an effect, a line each: the operation and what it was about.
@@ -241,6 +249,14 @@ impl State {
                 let (reply, changed) = self.carry_out(request);
                 (Action::Truncate(reply), changed)
             }
+            Some(FaultKind::Slow) => {
+                let (reply, changed) = self.carry_out(request);
+                (Action::Slow(reply), changed)
+            }
+            Some(FaultKind::UnknownError) => error(400, "UnheardOfException"),
+            Some(FaultKind::StaleTags) => {
+                (Action::Answer(Service::answer(&mut self.world.with_tags_of(&self.before), request)), false)
+            }
             Some(FaultKind::StaleRead) => (Action::Answer(Service::answer(&mut self.before.clone(), request)), false),
             Some(FaultKind::RepeatedPageToken) => (Action::Answer(self.repeat_token(request)), false),
         }
@@ -272,8 +288,8 @@ impl State {
 
 fn describe(action: &Action, fault: Option<FaultKind>) -> String {
     let plain = match action {
-        Action::Answer(Ok((status, body))) => count(*status, body.as_ref()),
-        Action::Answer(Err(error)) => format!("{} {}", error.status, error.code),
+        Action::Answer(Ok((status, body))) | Action::Slow(Ok((status, body))) => count(*status, body.as_ref()),
+        Action::Answer(Err(error)) | Action::Slow(Err(error)) => format!("{} {}", error.status, error.code),
         Action::Status(status) => status.to_string(),
         Action::Reset => "connection reset".to_owned(),
         Action::Hang => "no answer".to_owned(),

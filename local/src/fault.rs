@@ -52,17 +52,43 @@ pub enum FaultKind {
     LateEffect,
     /// The call has its effect, and its answer is cut off in the middle.
     Truncated,
+    /// The call has its effect, and its answer takes four seconds.
+    Slow,
+    /// 400 with a code that no model has.
+    UnknownError,
     /// The answer is from before the last change.
     StaleRead,
+    /// The answer is of now, but its tags are from before the last change.
+    StaleTags,
     /// The answer repeats the page token of the request before.
     RepeatedPageToken,
 }
 
 impl FaultKind {
+    /// Every kind.
+    pub const ALL: [Self; 16] = [
+        Self::Throttle,
+        Self::InternalError,
+        Self::Unavailable,
+        Self::AccessDenied,
+        Self::ExpiredToken,
+        Self::ResetBefore,
+        Self::ResetAfter,
+        Self::HangBefore,
+        Self::HangAfter,
+        Self::LateEffect,
+        Self::Truncated,
+        Self::Slow,
+        Self::UnknownError,
+        Self::StaleRead,
+        Self::StaleTags,
+        Self::RepeatedPageToken,
+    ];
+
     /// Whether it can be ordered for lists only.
     #[must_use]
     pub fn is_of_lists(self) -> bool {
-        matches!(self, Self::StaleRead | Self::RepeatedPageToken)
+        matches!(self, Self::StaleRead | Self::StaleTags | Self::RepeatedPageToken)
     }
 }
 
@@ -134,6 +160,7 @@ pub(crate) fn take(faults: &mut Vec<Fault>, request: &Request) -> Option<FaultKi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::{SourceServer, World};
 
     fn call(service: Service, operation: &str, region: &str) -> Request {
         let (operation, region) = (operation.to_owned(), region.to_owned());
@@ -148,6 +175,18 @@ mod tests {
         assert_eq!(met, [false, true, true, false]);
         assert_eq!(faults, []);
         assert_eq!(take(&mut faults, &jobs), None);
+    }
+
+    #[test]
+    fn stale_tags_are_those_from_before_the_last_change_and_nothing_else_is() {
+        let id = "s-00000000000000001";
+        let mut before = World::with([SourceServer::new(id).tagged("a", "1")]);
+        let mut now = before.clone();
+        now.server(id).unwrap().tags.clear();
+        now.server(id).unwrap().data_replication_state = "DISCONNECTED".to_owned();
+        let mut seen = now.with_tags_of(&before);
+        assert_eq!(seen.server(id).unwrap().tags, before.server(id).unwrap().tags);
+        assert!(seen.server(id).unwrap().is_disconnected());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use chrono::TimeDelta;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited, combinators::BoxBody};
 use hyper::{
     Method, Request, Response, StatusCode,
-    body::{Bytes, Frame, Incoming, SizeHint},
+    body::{Body as _, Bytes, Frame, Incoming, SizeHint},
     header::{AUTHORIZATION, CONTENT_TYPE},
     service::service_fn,
 };
@@ -21,11 +21,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::{
-    cloud::{Action, Cloud},
+    cloud::Cloud,
     fault::Fault,
     runtime::Functions,
-    service::{self, Pair, Service},
-    world::ApiError,
+    wire::{Answer, Call, SLOW, Wire},
 };
 
 /// A body of any kind; its error breaks the connection.
@@ -127,92 +126,39 @@ async fn service_api(
     path: &str,
     body: &Bytes,
 ) -> io::Result<Response<Body>> {
-    let method = parts.method.as_str();
-    let Some(scope) = scope(parts) else {
-        cloud.note_unexpected(method, path, "no signature");
-        return Ok(error(403, "MissingAuthenticationTokenException", "the request has no AWS signature, version 4"));
+    let call = Call {
+        method: parts.method.as_str(),
+        path,
+        query: parts.uri.query().unwrap_or_default(),
+        authorization: parts.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok()),
+        body,
     };
-    let service = Service::signed(&scope.service);
-    let routed = service.and_then(|service| Some((service, service.route(method, path)?)));
-    let Some((service, operation)) = routed else {
-        cloud.note_unexpected(method, path, &format!("not an operation of {}", scope.service));
-        return Ok(error(
-            404,
-            "UnknownOperationException",
-            &format!("{method} {path} of {} is not served", scope.service),
-        ));
-    };
-    let request = match input(service, operation, parts, path, body) {
-        Ok(input) => service::Request { service, operation: operation.to_owned(), region: scope.region, input },
-        Err(wrong) => {
-            cloud.note_unexpected(operation, path, &wrong.message);
-            return Ok(reply(service, Err(wrong)));
+    match cloud.call(call) {
+        Wire::Answer(answer) => Ok(on_http(answer)),
+        Wire::Slow(answer) => {
+            tokio::time::sleep(SLOW).await;
+            Ok(on_http(answer))
         }
-    };
-    match cloud.meet(&request) {
-        Action::Answer(answer) => Ok(reply(service, answer)),
-        Action::Status(status) => Ok(response(status, Bytes::new())),
-        Action::Reset => Err(io::ErrorKind::ConnectionReset.into()),
-        Action::Hang => std::future::pending().await,
-        Action::Truncate(answer) => Ok(truncate(reply(service, answer)).await),
+        Wire::Truncate(answer) => Ok(truncate(on_http(answer)).await),
+        Wire::Reset => Err(io::ErrorKind::ConnectionReset.into()),
+        Wire::Hang => std::future::pending().await,
     }
 }
 
-/// What a signature says it is for. Whether it is genuine is not checked: there are no secrets here.
-struct Scope {
-    region: String,
-    service: String,
-}
-
-fn scope(parts: &hyper::http::request::Parts) -> Option<Scope> {
-    let signature = parts.headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("AWS4-HMAC-SHA256 Credential=")?;
-    let mut scope = signature.split(',').next()?.split('/').skip(2);
-    Some(Scope { region: scope.next()?.to_owned(), service: scope.next()?.to_owned() })
-}
-
-/// The members of a call: the body, and what the API's model binds to path and query.
-fn input(
-    service: Service,
-    operation: &str,
-    parts: &hyper::http::request::Parts,
-    path: &str,
-    body: &Bytes,
-) -> Result<Value, ApiError> {
-    let mut input = match body.is_empty() {
-        true => json!({}),
-        false => serde_json::from_slice(body).map_err(|error| ApiError::validation(error.to_string()))?,
-    };
-    if !input.is_object() {
-        return Err(ApiError::validation("the body is not an object"));
+fn on_http(answer: Answer) -> Response<Body> {
+    let mut response = response(answer.status, answer.body.map(Bytes::from).unwrap_or_default());
+    if !response.body().is_end_stream() {
+        response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
     }
-    let pairs = parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-    let query: Vec<Pair> = pairs
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (service::percent_decode(name), service::percent_decode(value)))
-        .collect();
-    service.bind(operation, path, &query, &mut input)?;
-    Ok(input)
-}
-
-fn reply(service: Service, reply: service::Reply) -> Response<Body> {
-    match reply {
-        Ok((status, None)) => response(status, Bytes::new()),
-        Ok((204, _)) => response(204, Bytes::new()),
-        Ok((status, Some(body))) => plain_json(status, &body),
-        Err(wrong) => with_code(plain_json(wrong.status, &service.error_body(&wrong)), wrong.code),
-    }
-}
-
-/// An error outside the services, as AWS writes it for a REST-JSON service: the code in a header, a text in the body.
-pub(crate) fn error(status: u16, code: &str, message: &str) -> Response<Body> {
-    with_code(plain_json(status, &json!({ "message": message, "code": code })), code)
-}
-
-fn with_code(mut response: Response<Body>, code: &str) -> Response<Body> {
-    if let Ok(code) = code.parse() {
+    if let Some(code) = answer.error_type.and_then(|code| code.parse().ok()) {
         response.headers_mut().insert("x-amzn-errortype", code);
     }
     response
+}
+
+/// An error outside the services.
+pub(crate) fn error(status: u16, code: &str, message: &str) -> Response<Body> {
+    on_http(Answer::error(status, code, message))
 }
 
 pub(crate) fn plain_json(status: u16, body: &Value) -> Response<Body> {

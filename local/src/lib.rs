@@ -3,7 +3,7 @@
 //!
 //! It is written from the API references, shares no type with the functions that it runs, and is checked by AWS's own
 //! clients. In reading order: [`world`] is the account as plain data, and [`efs_world`] its file systems; [`drs`] and
-//! [`efs`] put them on the wire, [`service`] chooses between them; [`fault`] is trouble to order, [`cloud`] is the
+//! [`efs`] put them on the wire, [`service`] chooses between them, and [`wire`] carries calls to them; [`fault`] is trouble to order, [`cloud`] is the
 //! running account with its clock and journal, and [`asks`] what IAM would be asked; [`runtime`] is Lambda. Everything
 //! listens on 127.0.0.1 alone.
 //!
@@ -21,6 +21,7 @@ pub mod fault;
 mod http;
 pub mod runtime;
 pub mod service;
+pub mod wire;
 pub mod world;
 
 use std::{collections::BTreeMap, fmt, io, net::SocketAddr, ops::Deref};

@@ -408,6 +408,25 @@ impl World {
         self.here().source_servers.iter_mut().find(|server| server.id == id)
     }
 
+    /// The same world, where every server and file system still has the tags that it had in an earlier one.
+    #[must_use]
+    pub fn with_tags_of(&self, earlier: &Self) -> Self {
+        let mut world = self.clone();
+        for server in world.drs.values_mut().flat_map(|drs| &mut drs.source_servers) {
+            let mut servers = earlier.drs.values().flat_map(|drs| &drs.source_servers);
+            if let Some(was) = servers.find(|was| was.id == server.id) {
+                server.tags.clone_from(&was.tags);
+            }
+        }
+        for file_system in world.efs.values_mut().flat_map(|efs| &mut efs.file_systems) {
+            let mut file_systems = earlier.efs.values().flat_map(|efs| &efs.file_systems);
+            if let Some(was) = file_systems.find(|was| was.file_system_id == file_system.file_system_id) {
+                file_system.tags.clone_from(&was.tags);
+            }
+        }
+        world
+    }
+
     /// Lets time pass until `now`. Time does not run backwards.
     pub fn advance_to(&mut self, now: DateTime<Utc>) {
         let before = self.now;
