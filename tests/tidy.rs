@@ -224,6 +224,7 @@ fn every_invariant_names_a_test_that_exists() {
         "functions/disconnect-source-server/tests",
         "shared/src",
         "local/src",
+        "simulation/src",
         "tests",
     ]
     .into_iter()

@@ -471,7 +471,10 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, asked: &Value, told: 
             _ => false,
         },
         "indeterminate" => !called.is_empty(),
-        "failed" => !hides_an_effect(&called, text(told, "message")),
+        // Doubt is not called a failure.
+        "failed" => {
+            matches!(reason, "rejected_by_aws" | "unreadable") && !hides_an_effect(&called, text(told, "message"))
+        }
         "retryable" | "permanent" => true,
         _ => false,
     };
@@ -534,6 +537,7 @@ fn is_reason(
 }
 
 /// A scenario by hand: these servers, one request, one worker, nothing that happens by itself.
+#[expect(clippy::too_many_lines, reason = "a list of scenarios, one after the other")]
 pub(crate) fn by_hand(number: u64) -> Scenario {
     let all = |count: usize| (1..=count).map(|number| json!({ "sourceServerID": id(number) })).collect::<Vec<_>>();
     let mut world = World { now: epoch(), ..World::empty() };

@@ -279,6 +279,9 @@ impl State {
 
     pub(crate) fn remember(&mut self) {
         let world = self.cloud.world();
+        if let Some(of) = efs::with_two_destinations(&world) {
+            self.violate(5, format!("{of} has two destinations"));
+        }
         self.history.push((self.world_now, world));
     }
 
@@ -346,7 +349,7 @@ impl State {
         };
         let operation = self.service().route(call.method, call.path).unwrap_or("?");
         let fault = self.pick_fault(number, operation);
-        if let Some(wire) = bugs::instead(self, operation, call, fault) {
+        if let Some(wire) = bugs::instead(self, attempt, operation, call, fault) {
             return wire;
         }
         if let Some(kind) = fault {
@@ -358,7 +361,7 @@ impl State {
         bugs::rewrite(self, attempt, operation, wire)
     }
 
-    fn note(&mut self, attempt: usize, sent: wire::Call<'_>, wire: &Wire, fault: Option<FaultKind>) {
+    pub(crate) fn note(&mut self, attempt: usize, sent: wire::Call<'_>, wire: &Wire, fault: Option<FaultKind>) {
         let entries = self.cloud.journal_after(self.known_entries);
         self.known_entries += entries.len();
         let Some(entry) = entries.into_iter().next_back() else { return };

@@ -5,15 +5,17 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a simulator that meets the unexpected is to fail loudly; indexing JSON never panics"
+    reason = "a simulator that meets the unexpected is to fail loudly, and it speaks to a terminal"
 )]
 
 mod bugs;
 mod drs;
 mod efs;
 mod engine;
+mod exhaustive;
 mod scenario;
+#[cfg(test)]
+mod tests;
 
 use std::{panic::AssertUnwindSafe, process::ExitCode, time::Instant};
 
@@ -22,6 +24,7 @@ use clap::Parser;
 use crate::{
     bugs::Bug,
     engine::{Ending, Figures, Violation},
+    exhaustive::Tally,
     scenario::{Function, Scenario},
 };
 
@@ -40,6 +43,13 @@ struct Arguments {
     /// Tells the story of this one seed.
     #[arg(long)]
     seed: Option<u64>,
+    /// Plants each bug in turn, and tells by what and after how many seeds it is caught.
+    #[arg(long)]
+    bugs: bool,
+    /// Runs every single fault at every call, a kill at every await, and every pair of faults of so many scenarios by
+    /// hand.
+    #[arg(long, value_name = "SCENARIOS")]
+    exhaustive: Option<u64>,
 }
 
 fn scenario(function: Function, seed: u64) -> Scenario {
@@ -62,35 +72,131 @@ fn run(scenario: Scenario, bug: Option<Bug>) -> Ending {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let functions: Vec<Function> =
-        Function::ALL.into_iter().filter(|of| arguments.function.is_none_or(|only| only == *of)).collect();
-    if let Some(seed) = arguments.seed {
-        functions.iter().for_each(|function| tell(*function, seed));
-        return ExitCode::SUCCESS;
-    }
-    let begun = Instant::now();
-    let mut broken = 0;
-    for function in functions {
-        let mut figures = Figures::default();
-        for seed in arguments.from..arguments.from + arguments.seeds {
-            let ending = run(scenario(function, seed), None);
-            figures.add(&ending.figures);
-            for violation in &ending.violations {
-                broken += 1;
-                if broken < 40 {
-                    println!("{} seed {seed}: invariant {}: {}", function.name(), violation.invariant, violation.text);
-                }
-            }
-        }
-        println!("{function:?} {figures:#?}");
-    }
-    println!("{:?} wall", begun.elapsed());
-    if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let chosen = |function: &Function| arguments.function.is_none_or(|only| only == *function);
+    let functions: Vec<Function> = Function::ALL.into_iter().filter(chosen).collect();
+    let held = match (arguments.seed, arguments.exhaustive) {
+        (Some(seed), _) => functions.iter().all(|function| tell(*function, seed)),
+        (_, Some(pairs)) => functions.iter().all(|function| exhaust(*function, pairs)),
+        _ if arguments.bugs => catch(&functions, arguments.seeds),
+        _ => functions.iter().all(|function| simulate(*function, &arguments)),
+    };
+    if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn tell(function: Function, seed: u64) {
+fn simulate(function: Function, arguments: &Arguments) -> bool {
+    let (begun, mut figures, mut broken) = (Instant::now(), Figures::default(), 0_u64);
+    for seed in arguments.from..arguments.from + arguments.seeds {
+        let ending = run(scenario(function, seed), None);
+        figures.add(&ending.figures);
+        for violation in &ending.violations {
+            broken += 1;
+            println!("{} seed {seed}: invariant {}: {}", function.name(), violation.invariant, violation.text);
+            println!("  cargo run --package simulation --release -- --function {} --seed {seed}", function.name());
+        }
+    }
+    println!("{}", function.name());
+    print_figures(&figures, begun, broken);
+    broken == 0
+}
+
+fn print_figures(figures: &Figures, begun: Instant, broken: u64) {
+    let counts = |counts: &std::collections::BTreeMap<String, u64>| {
+        counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
+    };
+    println!("  simulations     {}", figures.simulations);
+    println!("  attempts        {} (killed: {})", figures.deliveries, figures.kills);
+    println!("  calls           {} (with an effect: {})", figures.calls, figures.effects);
+    println!("  faults          {} ({})", figures.faults.values().sum::<u64>(), counts(&figures.faults));
+    println!("  changes by others {}", figures.happenings);
+    println!("  targets told of {} ({})", figures.targets, counts(&figures.outcomes));
+    println!("  virtual time    {:.1} years", figures.virtual_seconds as f64 / (365.25 * 86_400.0));
+    println!("  wall time       {:.1} s; processor time {}", begun.elapsed().as_secs_f64(), processor_time());
+    println!("  violations      {broken}");
+}
+
+/// What the process has used so far, where the system tells.
+fn processor_time() -> String {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let after_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    format!("{:.1} s", ticks as f64 / 100.0)
+}
+
+/// Tells the story of one seed: its world and deliveries, every call, fault, kill and report, and the verdict.
+fn tell(function: Function, seed: u64) -> bool {
     let scenario = scenario(function, seed);
-    println!("{scenario:#?}");
+    println!(
+        "{} seed {seed}\n\nthe deployment: {:?}, {} s",
+        function.name(),
+        scenario.variables,
+        scenario.timeout_seconds
+    );
+    println!("\nthe world: {}", serde_json::to_string_pretty(&scenario.world).unwrap_or_default());
+    for (number, request) in scenario.requests.iter().enumerate() {
+        println!("\nrequest {number}: {:.2000}", request.payload);
+    }
+    println!("\ndeliveries: {:#?}\nlate: {:?}", scenario.early, scenario.late);
+    println!("\nwhat others do: {:#?}\nafterwards: {:?}\n", scenario.happenings, scenario.afterwards);
     let ending = run(scenario, None);
     ending.story.iter().for_each(|line| println!("{line}"));
+    println!("\nviolations: {}; hash of the story: {:016x}", ending.violations.len(), ending.hash());
+    println!("again: cargo run --package simulation --release -- --function {} --seed {seed}", function.name());
+    ending.violations.is_empty()
+}
+
+fn exhaust(function: Function, pairs: u64) -> bool {
+    let begun = Instant::now();
+    let of = |schedules: fn(Function, u64) -> Tally, scenarios: u64| {
+        let mut all = Tally::default();
+        for number in 0..scenarios {
+            let tally = schedules(function, number);
+            all.schedules += tally.schedules;
+            all.figures.add(&tally.figures);
+            all.broken.extend(tally.broken);
+        }
+        all
+    };
+    let singles = of(exhaustive::single_faults, exhaustive::SCENARIOS);
+    let kills = of(exhaustive::kills, exhaustive::SCENARIOS);
+    let doubles = of(exhaustive::double_faults, pairs.min(exhaustive::SCENARIOS));
+    println!("{}", function.name());
+    for (name, tally) in [("single faults", &singles), ("kills", &kills), ("pairs of faults", &doubles)] {
+        println!(
+            "  {name}: {} schedules, {} calls, {} violations",
+            tally.schedules,
+            tally.figures.calls,
+            tally.broken.len()
+        );
+        tally.broken.iter().take(20).for_each(|broken| println!("    {broken}"));
+    }
+    println!("  wall time {:.1} s; processor time {}", begun.elapsed().as_secs_f64(), processor_time());
+    singles.broken.is_empty() && kills.broken.is_empty() && doubles.broken.is_empty()
+}
+
+/// By which invariant a bug is caught first, and how many seeds it took.
+fn first_catch(bug: Bug, seeds: u64) -> Option<(u64, Violation)> {
+    (0..seeds).find_map(|seed| {
+        let ending = run(scenario(bug.function(), seed), Some(bug));
+        Some((seed + 1, ending.violations.into_iter().next()?))
+    })
+}
+
+/// The table of planted bugs, as it stands in the README.
+fn catch(functions: &[Function], seeds: u64) -> bool {
+    println!("| bug | function | invariant | seeds | what was told |\n| --- | --- | --- | --- | --- |");
+    let mut all = true;
+    for bug in Bug::ALL.into_iter().filter(|bug| functions.contains(&bug.function())) {
+        let (words, name) = (bug.words(), bug.function().name());
+        match first_catch(bug, seeds) {
+            Some((seed, violation)) => {
+                let told: String = violation.text.split(';').next().unwrap_or_default().chars().take(100).collect();
+                println!("| {words} | {name} | {} | {seed} | {} |", violation.invariant, told.replace('|', "/"));
+            }
+            None => {
+                all = false;
+                println!("| {words} | {name} | - | not within {seeds} | - |");
+            }
+        }
+    }
+    all
 }
