@@ -251,7 +251,9 @@ fn on_create(state: &mut State, tape: &Tape, request: &Request, call: &Call) {
         return state.violate(5, format!("{what} without a look at it"));
     };
     let none = told(tape, "DescribeReplicationConfigurations", HERE, id);
-    if !none.is_some_and(|call| matches!(call.code.as_deref(), Some("ReplicationNotFound" | "FileSystemNotFound"))) {
+    if !is_named_twice(request, id)
+        && !none.is_some_and(|call| matches!(call.code.as_deref(), Some("ReplicationNotFound" | "FileSystemNotFound")))
+    {
         state.violate(5, format!("{what}, which was not seen to have none"));
     }
     let wanted = &call.input["Destinations"][0];
@@ -288,10 +290,19 @@ fn is_allowed(state: &State, region: &str) -> bool {
     allowed == "*" || allowed.split(',').any(|of| of == region)
 }
 
-/// Whether the last look of an attempt showed a replication of this source.
+/// Whether the last look of an attempt showed a replication of this source, and nothing failed in it afterwards.
 fn is_seen(tape: &Tape, id: &str) -> bool {
+    let asked = |call: &&Call| call.operation == "DescribeReplicationConfigurations" && call.subject == id;
+    let after: Vec<&Call> = tape.calls.iter().rev().take_while(|call| !asked(call)).collect();
     let told = told(tape, "DescribeReplicationConfigurations", HERE, id);
     told.is_some_and(|told| told.body["Replications"][0]["SourceFileSystemId"] == id)
+        && after.iter().all(|call| call.status.is_some_and(|status| status < 400 || status == 404))
+}
+
+/// Whether a request names a source twice: then the looks at the one mention and at the other cannot be told apart here,
+/// and what either showed excuses a call.
+fn is_named_twice(request: &Request, id: &str) -> bool {
+    request.targets().iter().filter(|target| target["sourceFileSystemId"] == id).count() > 1
 }
 
 /// Only what was shown to be the replica of a source of the request is furnished.
@@ -300,14 +311,15 @@ fn on_part(state: &mut State, tape: &Tape, request: &Request, call: &Call) {
     let is_replica = request.targets().iter().any(|target| {
         let source = text(target, "sourceFileSystemId");
         let told = told(tape, "DescribeReplicationConfigurations", HERE, source);
-        told.is_some_and(|told| {
-            let replication = &told.body["Replications"][0];
-            let destination = &replication["Destinations"][0];
-            replication["SourceFileSystemId"] == source
-                && destination["FileSystemId"] == id
-                && destination["Region"] == call.region.as_str()
-                && destination["Status"] == "ENABLED"
-        })
+        is_named_twice(request, source)
+            || told.is_some_and(|told| {
+                let replication = &told.body["Replications"][0];
+                let destination = &replication["Destinations"][0];
+                replication["SourceFileSystemId"] == source
+                    && destination["FileSystemId"] == id
+                    && destination["Region"] == call.region.as_str()
+                    && destination["Status"] == "ENABLED"
+            })
     });
     if !is_replica {
         state.violate(5, format!("{} of {id}, which was not seen to be the replica", call.operation));
