@@ -571,6 +571,22 @@ async fn with_faults(operation: &str) -> String {
     join_all(FAULTS_OF_A_CHANGE.map(tell)).await.concat()
 }
 
+/// The SDK would have asked a second time, been told that the source is replicated already, and told that alone: a
+/// replication that exists would have been called refused for good.
+#[tokio::test]
+async fn a_replication_whose_answer_was_lost_is_never_called_refused() {
+    let stage = Stage::new().await;
+    stage.fault("CreateReplicationConfiguration", FaultKind::Truncated, 1);
+    let lagging = Fault::next("DescribeReplicationConfigurations", FaultKind::StaleRead);
+    stage.local.inject(Fault { skip: 1, ..lagging });
+    assert_eq!(stage.said(&new_replica()).await, "indeterminate no_answer -> Retryable");
+    assert_eq!(stage.said(&new_replica()).await, "pending replication_enabling");
+    let created =
+        stage.local.journal().iter().filter(|call| call.operation == "CreateReplicationConfiguration").count();
+    assert_eq!(created, 1);
+    assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
+}
+
 #[tokio::test]
 async fn lasting_faults_at_the_replication_are_told_truly() {
     expect![[r#"

@@ -71,12 +71,14 @@ impl Dice {
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() {
+fn main() {
     let targets: usize = std::env::args().nth(1).map_or(10_000, |text| text.parse().unwrap());
     let (mut figures, mut memory) = (Figures::default(), Vec::new());
     for round in 0..targets.div_ceil(SERVERS) {
-        work_off(round, &mut figures).await;
+        // An account is served until its runtime ends, so each round has its own.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(work_off(round, &mut figures));
+        drop(runtime);
         memory.push(resident_kib());
         println!("{} targets, {} MiB resident", (round + 1) * SERVERS, resident_kib() / 1024);
     }

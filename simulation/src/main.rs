@@ -91,7 +91,10 @@ fn simulate(function: Function, arguments: &Arguments) -> bool {
         for violation in &ending.violations {
             broken += 1;
             println!("{} seed {seed}: invariant {}: {}", function.name(), violation.invariant, violation.text);
-            println!("  cargo run --package simulation --release -- --function {} --seed {seed}", function.name());
+            println!(
+                "  cargo run --profile simulation --package simulation -- --function {} --seed {seed}",
+                function.name()
+            );
         }
     }
     println!("{}", function.name());
@@ -140,7 +143,10 @@ fn tell(function: Function, seed: u64) -> bool {
     let ending = run(scenario, None);
     ending.story.iter().for_each(|line| println!("{line}"));
     println!("\nviolations: {}; hash of the story: {:016x}", ending.violations.len(), ending.hash());
-    println!("again: cargo run --package simulation --release -- --function {} --seed {seed}", function.name());
+    println!(
+        "again: cargo run --profile simulation --package simulation -- --function {} --seed {seed}",
+        function.name()
+    );
     ending.violations.is_empty()
 }
 

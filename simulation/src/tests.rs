@@ -56,14 +56,6 @@ fn no_kill_at_any_await_breaks_anything() {
 }
 
 #[test]
-#[ignore = "takes minutes unless it is optimised; `--exhaustive 6` of the binary runs the same"]
-fn no_pair_of_faults_breaks_anything() {
-    for function in Function::ALL {
-        (0..6).for_each(|number| none_broken(&exhaustive::double_faults(function, number)));
-    }
-}
-
-#[test]
 fn every_planted_bug_is_caught() {
     for bug in Bug::ALL {
         assert!(first_catch(bug, MOST_SEEDS_FOR_A_BUG).is_some(), "{}", bug.words());

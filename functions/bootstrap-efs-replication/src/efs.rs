@@ -7,7 +7,7 @@ use std::{
 
 pub use aws_sdk_efs::Client;
 use aws_sdk_efs::{
-    config::Region,
+    config::{self, Region, retry::RetryConfig},
     error::{BuildError, ProvideErrorMetadata, SdkError},
     operation::describe_replication_configurations::DescribeReplicationConfigurationsOutput,
     types::{
@@ -241,13 +241,19 @@ pub async fn execute(efs: &Regions, step: &Step, target: &Target, view: &View) -
                 .set_kms_key_id(destination.kms_key_id.clone())
                 .set_file_system_id(destination.file_system.as_ref().map(|existing| existing.text().to_owned()))
                 .set_role_arn(destination.role_arn.clone());
-            let answer = request.destinations(destination.build()).send().await;
+            let answer = request.destinations(destination.build()).customize().config_override(once()).send().await;
             ("CreateReplicationConfiguration", answer.map(drop).map_err(|error| Fault::from_sdk(&error)))
         }
         (step, Some(replica)) => furnish(&efs.of(&replica.region), step, &replica.id).await,
         (_, None) => ("DescribeFileSystems", Err(Fault::of(FaultKind::NotFound))),
     };
     (Call::new(operation, 1, result.as_ref().err()), result)
+}
+
+/// For a call without a token that makes it the same when it is repeated. The SDK would repeat it behind our back when an
+/// answer is lost, and tell the second answer alone: that the thing exists, as if it had been refused.
+fn once() -> config::Builder {
+    aws_sdk_efs::Config::builder().retry_config(RetryConfig::disabled())
 }
 
 /// Makes one part of the replica.
@@ -258,7 +264,8 @@ async fn furnish(efs: &Client, step: &Step, replica: &str) -> (&'static str, Res
             let groups = Some(groups.clone()).filter(|groups| !groups.is_empty());
             let request =
                 efs.create_mount_target().file_system_id(replica).subnet_id(subnet).set_security_groups(groups);
-            ("CreateMountTarget", request.send().await.map(drop).map_err(|error| Fault::from_sdk(&error)))
+            let answer = request.customize().config_override(once()).send().await;
+            ("CreateMountTarget", answer.map(drop).map_err(|error| Fault::from_sdk(&error)))
         }
         Step::CreateAccessPoint(point) => ("CreateAccessPoint", create_access_point(efs, replica, point).await),
         Step::PutLifecycle(transitions) => {
