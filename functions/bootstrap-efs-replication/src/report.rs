@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use shared::{Call, Fault, Mode, Outcome, Report, Saying, report::code};
+use shared::{Call, Fault, Mode, Outcome, Report, Saying, fault::Cure, report::code};
 
 use crate::{
     command::{Command, Target},
@@ -113,6 +113,9 @@ fn conclude(course: &Course) -> Saying {
     }
     match (&telling.made, &course.unread) {
         (None, _) => reason(Outcome::Pending, Reason::OutOfTime),
+        (Some((call, Err(fault))), Some(_)) if is_final(fault) || fault.kind.cure() == Cure::Human => {
+            Saying::fault(call.operation, Outcome::Indeterminate, fault)
+        }
         (Some((call, Err(fault))), _) if is_final(fault) => Saying::fault(call.operation, Outcome::Failed, fault),
         (Some((_, Err(fault))), _) if is_not_ready(fault) => reason(Outcome::Pending, Reason::NotReadyYet),
         (Some((call, Err(fault))), _) => Saying::failed_change(call.operation, fault),
@@ -322,6 +325,8 @@ mod tests {
         };
         assert_eq!(conclude(&course).outcome, Outcome::Indeterminate);
         assert_eq!(course.next(), []);
+        let refused = Course { attempts: vec![failed(FaultKind::RejectedByAws)], ..course };
+        assert_eq!(conclude(&refused).outcome, Outcome::Indeterminate, "its last word may not be the only one");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use shared::{Call, Fault, Mode, Outcome, Report, Saying, report::code};
+use shared::{Call, Fault, Mode, Outcome, Report, Saying, fault::Cure, report::code};
 
 use crate::{
     command::{Action, Command, SourceServerId},
@@ -146,6 +146,10 @@ fn conclude(course: &Course) -> Saying {
     }
     match (&last.made, &last.unread) {
         (None, _) => reason(Outcome::Pending, Reason::OutOfTime),
+        // The SDK may have repeated the call after an answer that was lost, and tells the last answer alone.
+        (Some((call, Err(fault))), _) if fault.kind.cure() == Cure::Human => {
+            Saying::fault(call.operation, Outcome::Indeterminate, fault)
+        }
         (Some((call, Err(fault))), _) => Saying::failed_change(call.operation, fault),
         (Some((call, Ok(()))), Some(unread)) => Saying::fault(call.operation, Outcome::Indeterminate, unread),
         (Some((_, Ok(()))), None) => reason(Outcome::Pending, Reason::NotSeenYet),
@@ -282,7 +286,7 @@ mod tests {
             check(vec![tried(Err(FaultKind::Conflict))], last.clone(), Outcome::Retryable, "conflict");
             check(vec![tried(Err(FaultKind::Throttled))], last.clone(), Outcome::Retryable, "throttled");
             check(vec![tried(Err(FaultKind::AccessDenied))], last.clone(), Outcome::Permanent, "access_denied");
-            check(vec![tried(Err(FaultKind::RejectedByAws))], last.clone(), Outcome::Failed, "rejected_by_aws");
+            check(vec![tried(Err(FaultKind::RejectedByAws))], last.clone(), Outcome::Indeterminate, "rejected_by_aws");
             check(vec![untried()], last, Outcome::Pending, "out_of_time");
         }
     }
