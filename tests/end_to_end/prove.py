@@ -118,7 +118,7 @@ class Machine:
         self.children.append(child)
 
     def end(self) -> None:
-        """Ends the two and whatever they started: each has a session of its own."""
+        """Ends the two and whatever they started: each leads a group of its own."""
         for child in self.children:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGTERM)
