@@ -2,23 +2,12 @@
 
 #![no_main]
 
+use fuzz::messages;
 use libfuzzer_sys::fuzz_target;
-use shared::{
-    Message, Rejection,
-    envelope::{Inbound, open},
-};
-
-fn check(message: &Result<Message, Rejection>) {
-    if let Err(rejection) = message {
-        assert!(rejection.message.chars().count() <= 300);
-        assert!(!rejection.message.contains(|sign: char| sign.is_control() || sign == '"'));
-    }
-}
 
 fuzz_target!(|text: &str| {
-    match open(text) {
-        Inbound::One(message) => check(&message),
-        Inbound::Sns(messages) => messages.iter().for_each(check),
-        Inbound::Sqs(deliveries) => deliveries.iter().for_each(|delivery| check(&delivery.message)),
+    for rejection in messages(text).into_iter().filter_map(Result::err) {
+        assert!(rejection.message.chars().count() <= 300);
+        assert!(!rejection.message.contains(|sign: char| sign.is_control() || sign == '"'));
     }
 });
