@@ -1,5 +1,6 @@
 //! What the rules of the template let through: every event to its function, and every result to whom it concerns.
 
+use deployment::{ACCOUNT, Deployment, text_of};
 use local::{FileSystem, SourceServer, World};
 use serde_json::{Value, json};
 
@@ -7,7 +8,6 @@ use crate::{
     bootstrap_efs_replication as efs,
     iam::{BOOTSTRAP, DISCONNECT, everything},
     stage::{self, event},
-    template::{ACCOUNT, Deployment, text_of},
     tidy::list,
 };
 

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use disconnect_source_server::command::DETAIL_TYPE;
 use local::{
-    SourceServer, World,
+    Ask, SourceServer, World,
     world::{Behaviour, Reply},
 };
 use serde_json::{Value, json};
@@ -78,6 +78,7 @@ pub(crate) fn generate(seed: u64) -> Scenario {
         requests,
         early,
         late,
+        late_faults: rng.usize(0..4),
         happenings,
         afterwards,
         trouble: Trouble::Random { percent: if troubled { 30 } else { 0 }, left: rng.usize(4..16) },
@@ -261,6 +262,18 @@ pub(crate) fn malformed(rng: &mut fastrand::Rng, detail: Value) -> Request {
 fn told_server(tape: &Tape, id: &str) -> Option<Value> {
     let lists = tape.calls.iter().rev().filter(|call| call.operation == "DescribeSourceServers" && call.is_ok());
     lists.flat_map(|call| call.body["items"].as_array()).flatten().find(|item| item["sourceServerID"] == id).cloned()
+}
+
+/// A question to IAM as it would be if the server still had the tags that the attempt was shown last: between the look
+/// and the act an operator may take an approval away, and the role then stops what the function cannot know.
+pub(crate) fn as_told(state: &State, attempt: usize, ask: &Ask) -> Ask {
+    let mut keys = ask.keys.clone();
+    keys.retain(|key, _| !key.starts_with("aws:ResourceTag/"));
+    let told = Ask { keys, ..ask.clone() };
+    let id = ask.resource.rsplit('/').next().unwrap_or_default();
+    let server = state.tapes.get(attempt).and_then(|tape| told_server(tape, id)).unwrap_or_default();
+    let tags = server["tags"].as_object().into_iter().flatten();
+    tags.fold(told, |ask, (key, value)| ask.with(&format!("aws:ResourceTag/{key}"), value.as_str().unwrap_or_default()))
 }
 
 /// What an attempt was shown by a list; `None` if it never read it to its end.
@@ -604,6 +617,7 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
         requests: vec![Request::of(detail, None)],
         early: [vec![Delivery { at: 0, request: 0, kills: Vec::new() }], Vec::new()],
         late: vec![Delivery { at: 60, request: 0, kills: Vec::new() }],
+        late_faults: 0,
         happenings: Vec::new(),
         afterwards: vec![What::Restore(id(1), false)],
         trouble: Trouble::Planned(Vec::new()),

@@ -7,7 +7,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     pin::pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     task::Poll,
@@ -30,6 +30,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::body::SdkBody;
 use chrono::{DateTime, TimeDelta, Utc};
+use deployment::{Deployment, Role};
 use local::{
     Cloud, Fault, FaultKind, Service, World,
     wire::{self, SLOW, Wire},
@@ -54,6 +55,15 @@ pub(crate) const STALE: TimeDelta = TimeDelta::seconds(10);
 const ATTEMPTS: usize = 6;
 /// How often a request is sent again after the trouble until it must have ended.
 const ROUNDS: usize = 24;
+/// Between two of them there is at least so much, in seconds: a first sync takes its time, and looking at it every few
+/// minutes shows nothing new.
+const HALF_AN_HOUR: u64 = 1800;
+
+/// The roles of the template that may do all that the functions can do, in the order of [`Function::ALL`].
+static ROLES: LazyLock<[Role; 2]> = LazyLock::new(|| {
+    let deployment = Deployment::with(&[("Mode", "enforce"), ("AllowDelete", "true")]);
+    Function::ALL.map(|function| Role::of(function.name(), &deployment))
+});
 
 /// A broken promise.
 #[derive(Debug, Clone)]
@@ -160,9 +170,9 @@ pub(crate) struct State {
     world_now: DateTime<Utc>,
     known_entries: usize,
     rng: fastrand::Rng,
-    pub(crate) requests: Vec<Request>,
+    pub(crate) requests: Vec<Arc<Request>>,
     happenings: Vec<Happening>,
-    pub(crate) tapes: Vec<Tape>,
+    pub(crate) tapes: Vec<Arc<Tape>>,
     /// The world after every call and every change.
     pub(crate) history: Vec<(DateTime<Utc>, World)>,
     last_change: DateTime<Utc>,
@@ -189,7 +199,7 @@ impl State {
             world_now: epoch(),
             known_entries: 0,
             rng: fastrand::Rng::with_seed(scenario.seed ^ 0x5eed),
-            requests: scenario.requests.clone(),
+            requests: scenario.requests.iter().cloned().map(Arc::new).collect(),
             happenings: scenario.happenings.clone(),
             tapes: Vec::new(),
             history: vec![(epoch(), world)],
@@ -385,6 +395,15 @@ impl State {
         if entry.unexpected && fault.is_none() {
             self.violate(7, format!("the account does not expect {entry}"));
         }
+        let [disconnect, bootstrap] = &*ROLES;
+        let role = match self.scenario.function {
+            Function::DisconnectSourceServer => disconnect,
+            Function::BootstrapEfsReplication => bootstrap,
+        };
+        let denied = entry.asks.iter().find(|ask| !role.allows(ask) && !role.allows(&drs::as_told(self, attempt, ask)));
+        if let Some(ask) = denied {
+            self.violate(9, format!("the role does not allow {} on {} {:?}", ask.action, ask.resource, ask.keys));
+        }
         if call.mutating {
             match self.scenario.function {
                 Function::DisconnectSourceServer => drs::on_change(self, attempt, &call),
@@ -400,8 +419,16 @@ impl State {
         }
         self.remember();
         if let Some(tape) = self.tapes.get_mut(attempt) {
-            tape.calls.push(call);
+            Arc::make_mut(tape).calls.push(call);
         }
+    }
+
+    /// Forgets the worlds that no attempt under way may have been shown.
+    fn forget(&mut self) {
+        let under_way = self.tapes.iter().filter(|tape| tape.in_flight).map(|tape| tape.began);
+        let from = under_way.min().unwrap_or_else(|| self.now()) - STALE;
+        let first = self.history.iter().rposition(|(at, _)| *at <= from).unwrap_or_default();
+        self.history.drain(..first);
     }
 
     /// The worlds that an attempt may have been shown: from a moment before it began until now.
@@ -572,7 +599,7 @@ impl Stage {
             state.first_polls = polls;
         }
         if let Some(tape) = state.tapes.get_mut(attempt) {
-            tape.in_flight = false;
+            Arc::make_mut(tape).in_flight = false;
         }
         let Some(Ok((mut error_type, mut body))) = ended else {
             state.figures.kills += 1;
@@ -593,11 +620,12 @@ impl Stage {
     fn begin(&self, request: usize) -> (usize, String, Invocation) {
         let mut state = self.state();
         state.sync();
+        state.forget();
         state.remember();
         state.figures.deliveries += 1;
         let attempt = state.tapes.len();
         let began = state.now();
-        state.tapes.push(Tape { request, began, in_flight: true, calls: Vec::new() });
+        state.tapes.push(Arc::new(Tape { request, began, in_flight: true, calls: Vec::new() }));
         let payload = state.requests.get(request).map(|request| request.payload.clone()).unwrap_or_default();
         let payload = bugs::payload(&state, payload);
         state.tell(format!("attempt {attempt} of request {request} begins"));
@@ -634,12 +662,17 @@ impl Stage {
         for delivery in deliveries {
             let start = self.state().start;
             tokio::time::sleep_until(start + Duration::from_secs(delivery.at)).await;
-            for number in 0..ATTEMPTS {
-                let kill = delivery.kills.get(number).copied();
-                match self.attempt(&mut worker, delivery.request, kill).await {
-                    Answered::Said { error_type: None, .. } => break,
-                    _ => tokio::time::sleep(Duration::from_secs(60 * (number as u64 + 1))).await,
-                }
+            self.deliver(&mut worker, delivery).await;
+        }
+    }
+
+    /// One delivery, until it is acknowledged or given up.
+    async fn deliver(&self, worker: &mut Worker, delivery: &Delivery) {
+        for number in 0..ATTEMPTS {
+            let kill = delivery.kills.get(number).copied();
+            match self.attempt(worker, delivery.request, kill).await {
+                Answered::Said { error_type: None, .. } => break,
+                _ => tokio::time::sleep(Duration::from_secs(60 * (number as u64 + 1))).await,
             }
         }
     }
@@ -649,7 +682,7 @@ impl Stage {
         // What takes effect late has done so by then.
         tokio::time::sleep(Duration::from_secs(60)).await;
         let mut state = self.state();
-        state.scenario.trouble = Trouble::Random { percent: 0, left: 0 };
+        state.scenario.trouble = Trouble::NONE;
         state.happenings.clear();
         state.sync();
         state.cloud.change(mend);
@@ -682,7 +715,7 @@ impl Stage {
                 return;
             }
             last = format!("{} {}", text(&body, "outcome"), body["targets"][0]["reason"]);
-            let wait = body["lookAgainAfterSeconds"].as_u64().unwrap_or(1800).max(300);
+            let wait = body["lookAgainAfterSeconds"].as_u64().unwrap_or_default().max(HALF_AN_HOUR);
             tokio::time::sleep(Duration::from_secs(wait)).await;
         }
         self.state().violate(8, format!("request {request} does not end: {last}"));
@@ -693,7 +726,7 @@ impl Stage {
         let mut state = self.state();
         let next = body["nextRequest"].clone();
         if next.is_object() && state.requests.len() < 6 {
-            state.requests.push(Request::of(next, None));
+            state.requests.push(Arc::new(Request::of(next, None)));
         }
     }
 
@@ -712,8 +745,13 @@ impl Stage {
         let mut worker = self.worker();
         for delivery in late {
             tokio::time::sleep(Duration::from_secs(delivery.at)).await;
-            self.attempt(&mut worker, delivery.request, None).await;
+            let left = self.state().scenario.late_faults;
+            self.state().scenario.trouble = Trouble::Random { percent: 30, left };
+            self.deliver(&mut worker, &delivery).await;
         }
+        // What takes effect late has done so by then.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        self.state().scenario.trouble = Trouble::NONE;
         // The last replay comes when the request has expired; it must not even look.
         let expires_at = first.map(|first| first.expires_at).unwrap_or_default();
         let left = (expires_at - self.state().now()).to_std().unwrap_or_default();

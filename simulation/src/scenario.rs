@@ -264,6 +264,10 @@ pub(crate) enum Trouble {
     Planned(Vec<(usize, FaultKind)>),
 }
 
+impl Trouble {
+    pub(crate) const NONE: Self = Self::Random { percent: 0, left: 0 };
+}
+
 /// Everything that is decided before a simulation begins.
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
@@ -277,6 +281,8 @@ pub(crate) struct Scenario {
     pub(crate) early: [Vec<Delivery>; 2],
     /// What comes late, once every request has ended.
     pub(crate) late: Vec<Delivery>,
+    /// How many faults each of those meets at most.
+    pub(crate) late_faults: usize,
     pub(crate) happenings: Vec<Happening>,
     /// What operators do once every request has ended.
     pub(crate) afterwards: Vec<What>,
