@@ -17,7 +17,7 @@ mod scenario;
 #[cfg(test)]
 mod tests;
 
-use std::{panic::AssertUnwindSafe, process::ExitCode, time::Instant};
+use std::{fmt, ops::Range, panic::AssertUnwindSafe, process::ExitCode, time::Instant};
 
 use clap::Parser;
 
@@ -52,6 +52,9 @@ struct Arguments {
     exhaustive: Option<u64>,
 }
 
+/// After how many seeds a long run says that it is still there.
+const PROGRESS: u64 = 50_000;
+
 fn scenario(function: Function, seed: u64) -> Scenario {
     match function {
         Function::DisconnectSourceServer => drs::generate(seed),
@@ -83,9 +86,28 @@ fn main() -> ExitCode {
     if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+/// Simulates on all processors; each seed comes to the same wherever it runs.
 fn simulate(function: Function, arguments: &Arguments) -> bool {
-    let (begun, mut figures, mut broken) = (Instant::now(), Figures::default(), 0_u64);
-    for seed in arguments.from..arguments.from + arguments.seeds {
+    let begun = Begun::now();
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    let (share, end) = (arguments.seeds.div_ceil(threads), arguments.from + arguments.seeds);
+    let parts: Vec<(Figures, u64)> = std::thread::scope(|scope| {
+        let first = (0..threads).map(|thread| arguments.from + thread * share);
+        let begin = |first| scope.spawn(move || simulate_some(function, first..end.min(first + share)));
+        let threads: Vec<_> = first.map(begin).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a thread that catches panics")).collect()
+    });
+    let mut figures = Figures::default();
+    parts.iter().for_each(|(part, _)| figures.add(part));
+    let broken = parts.iter().map(|(_, broken)| broken).sum();
+    println!("{}", function.name());
+    print_figures(&figures, begun, broken);
+    broken == 0
+}
+
+fn simulate_some(function: Function, seeds: Range<u64>) -> (Figures, u64) {
+    let (mut figures, mut broken) = (Figures::default(), 0);
+    for seed in seeds {
         let ending = run(scenario(function, seed), None);
         figures.add(&ending.figures);
         for violation in &ending.violations {
@@ -96,13 +118,14 @@ fn simulate(function: Function, arguments: &Arguments) -> bool {
                 function.name()
             );
         }
+        if figures.simulations.is_multiple_of(PROGRESS) {
+            println!("{}: {} seeds of this thread, {broken} violations", function.name(), figures.simulations);
+        }
     }
-    println!("{}", function.name());
-    print_figures(&figures, begun, broken);
-    broken == 0
+    (figures, broken)
 }
 
-fn print_figures(figures: &Figures, begun: Instant, broken: u64) {
+fn print_figures(figures: &Figures, begun: Begun, broken: u64) {
     let counts = |counts: &std::collections::BTreeMap<String, u64>| {
         counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
     };
@@ -113,16 +136,36 @@ fn print_figures(figures: &Figures, begun: Instant, broken: u64) {
     println!("  changes by others {}", figures.happenings);
     println!("  targets told of {} ({})", figures.targets, counts(&figures.outcomes));
     println!("  virtual time    {:.1} years", figures.virtual_seconds as f64 / (365.25 * 86_400.0));
-    println!("  wall time       {:.1} s; processor time {}", begun.elapsed().as_secs_f64(), processor_time());
+    println!("  {begun}");
     println!("  violations      {broken}");
 }
 
+/// When something began.
+#[derive(Clone, Copy)]
+struct Begun {
+    at: Instant,
+    processor_seconds: f64,
+}
+
+impl Begun {
+    fn now() -> Self {
+        Self { at: Instant::now(), processor_seconds: processor_seconds() }
+    }
+}
+
+impl fmt::Display for Begun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let processor_seconds = processor_seconds() - self.processor_seconds;
+        write!(f, "wall time {:.1} s; processor time {processor_seconds:.1} s", self.at.elapsed().as_secs_f64())
+    }
+}
+
 /// What the process has used so far, where the system tells.
-fn processor_time() -> String {
+fn processor_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
     let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
-    format!("{:.1} s", ticks as f64 / 100.0)
+    ticks as f64 / 100.0
 }
 
 /// Tells the story of one seed: its world and deliveries, every call, fault, kill and report, and the verdict.
@@ -151,7 +194,7 @@ fn tell(function: Function, seed: u64) -> bool {
 }
 
 fn exhaust(function: Function, pairs: u64) -> bool {
-    let begun = Instant::now();
+    let begun = Begun::now();
     let of = |schedules: fn(Function, u64) -> Tally, scenarios: u64| {
         let mut all = Tally::default();
         for number in 0..scenarios {
@@ -175,7 +218,7 @@ fn exhaust(function: Function, pairs: u64) -> bool {
         );
         tally.broken.iter().take(20).for_each(|broken| println!("    {broken}"));
     }
-    println!("  wall time {:.1} s; processor time {}", begun.elapsed().as_secs_f64(), processor_time());
+    println!("  {begun}");
     singles.broken.is_empty() && kills.broken.is_empty() && doubles.broken.is_empty()
 }
 
