@@ -297,7 +297,10 @@ fn text(value: &Value) -> String {
 /// Text of others, on one line, bounded, and without what a terminal obeys. Colours are added after it.
 pub(crate) fn plain(text: &str) -> String {
     const LONGEST: usize = 1000;
-    let hidden = |sign: char| matches!(sign, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let hidden = |sign: char| {
+        matches!(sign, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')
+            || matches!(sign, '\u{2060}'..='\u{206f}' | '\u{e0000}'..='\u{e007f}')
+    };
     let kept = text.chars().take(LONGEST);
     kept.map(|sign| if sign.is_control() || hidden(sign) { char::REPLACEMENT_CHARACTER } else { sign }).collect()
 }
@@ -326,6 +329,9 @@ mod tests {
         let told = plain("\u{fffd}[2J\u{fffd}\u{fffd}\u{fffd}\u{fffd}31m");
         assert_eq!(plain(harm), told);
         assert_eq!(plain(&harm.repeat(1 << 20)).chars().count(), 1000);
+        let hidden = "\u{ad}\u{61c}\u{180e}\u{200b}\u{200f}\u{2028}\u{202e}\u{2060}\u{206f}\u{feff}\u{e0000}\u{e007f}";
+        assert_eq!(plain(hidden), "\u{fffd}".repeat(12));
+        assert_eq!(plain("ħöst-ß 東京"), "ħöst-ß 東京");
         let event = json!({ "source": harm, "detail-type": harm, "detail": { "servers": [{ "hostname": harm }] } });
         let lines = event_lines(Path::new("event.json"), &event.to_string()).join("");
         assert!(lines.contains(&told) && !lines.contains(harm), "{lines}");
