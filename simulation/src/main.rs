@@ -110,17 +110,21 @@ fn simulate_some(function: Function, seeds: Range<u64>) -> (Figures, u64) {
     for seed in seeds {
         let ending = run(scenario(function, seed), None);
         figures.add(&ending.figures);
+        if figures.simulations.is_multiple_of(PROGRESS) {
+            println!("{}: {} seeds of this thread, {broken} violations before", function.name(), figures.simulations);
+        }
+        if ending.violations.is_empty() {
+            continue;
+        }
+        // One story is enough to begin with; the others are told by their commands.
+        if broken == 0 {
+            ending.story.iter().for_each(|line| println!("{line}"));
+        }
         for violation in &ending.violations {
             broken += 1;
             println!("{} seed {seed}: invariant {}: {}", function.name(), violation.invariant, violation.text);
-            println!(
-                "  cargo run --profile simulation --package simulation -- --function {} --seed {seed}",
-                function.name()
-            );
         }
-        if figures.simulations.is_multiple_of(PROGRESS) {
-            println!("{}: {} seeds of this thread, {broken} violations", function.name(), figures.simulations);
-        }
+        println!("  {}", again(function, seed));
     }
     (figures, broken)
 }
@@ -168,6 +172,11 @@ fn processor_seconds() -> f64 {
     ticks as f64 / 100.0
 }
 
+/// The command that tells the story of a seed.
+fn again(function: Function, seed: u64) -> String {
+    format!("cargo run --profile simulation --package simulation -- --function {} --seed {seed}", function.name())
+}
+
 /// Tells the story of one seed: its world and deliveries, every call, fault, kill and report, and the verdict.
 fn tell(function: Function, seed: u64) -> bool {
     let scenario = scenario(function, seed);
@@ -186,10 +195,7 @@ fn tell(function: Function, seed: u64) -> bool {
     let ending = run(scenario, None);
     ending.story.iter().for_each(|line| println!("{line}"));
     println!("\nviolations: {}; hash of the story: {:016x}", ending.violations.len(), ending.hash());
-    println!(
-        "again: cargo run --profile simulation --package simulation -- --function {} --seed {seed}",
-        function.name()
-    );
+    println!("again: {}", again(function, seed));
     ending.violations.is_empty()
 }
 
