@@ -33,3 +33,10 @@ pub fn check(request_id: &RequestId, targets: usize) {
     let id: &str = request_id.as_ref();
     assert!((1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()));
 }
+
+/// An environment in which the variables have the lines of a text as their values, in their order; what has no line is
+/// not set.
+pub fn environment<'a>(variables: &'a [&'a str], text: &'a str) -> impl Fn(&str) -> Option<String> + 'a {
+    let lines: Vec<&str> = text.lines().collect();
+    move |name| Some((*lines.get(variables.iter().position(|known| *known == name)?)?).to_owned())
+}

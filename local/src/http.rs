@@ -18,7 +18,10 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+};
 
 use crate::{
     cloud::Cloud,
@@ -43,19 +46,22 @@ pub(crate) async fn serve(port: u16, cloud: Cloud, functions: Functions) -> io::
     let address = listener.local_addr()?;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let (cloud, functions) = (cloud.clone(), functions.clone());
-            tokio::spawn(async move {
-                let service = service_fn(move |request| {
-                    let (cloud, functions) = (cloud.clone(), functions.clone());
-                    async move { route(request, &cloud, &functions).await }
-                });
-                // A connection that the other side breaks, or that a fault breaks, ends here.
-                let _ =
-                    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-            });
+            tokio::spawn(serve_connection(stream, cloud.clone(), functions.clone()));
         }
     });
     Ok(address)
+}
+
+/// Serves one connection, whatever carries it, until it ends: by the other side, or by a fault.
+pub async fn serve_connection<S>(stream: S, cloud: Cloud, functions: Functions)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let service = service_fn(move |request| {
+        let (cloud, functions) = (cloud.clone(), functions.clone());
+        async move { route(request, &cloud, &functions).await }
+    });
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn route(request: Request<Incoming>, cloud: &Cloud, functions: &Functions) -> io::Result<Response<Body>> {

@@ -3,9 +3,9 @@
 //!
 //! It is written from the API references, shares no type with the functions that it runs, and is checked by AWS's own
 //! clients. In reading order: [`world`] is the account as plain data, and [`efs_world`] its file systems; [`drs`] and
-//! [`efs`] put them on the wire, [`service`] chooses between them, and [`wire`] carries calls to them; [`fault`] is trouble to order, [`cloud`] is the
-//! running account with its clock and journal, and [`asks`] what IAM would be asked; [`runtime`] is Lambda. Everything
-//! listens on 127.0.0.1 alone.
+//! [`efs`] put them on the wire, [`service`] chooses between them, and [`wire`] carries calls to them; [`fault`] is
+//! trouble to order, [`cloud`] is the running account with its clock and journal, and [`asks`] what IAM would be asked;
+//! [`runtime`] is Lambda. Everything listens on 127.0.0.1 alone.
 //!
 //! It is strict: an unknown route or member, a missing signature and a fault that nothing met are errors, which
 //! [`cloud::Cloud::finish`] reports.
@@ -32,6 +32,7 @@ pub use crate::{
     cloud::{Cloud, Entry},
     efs_world::{AccessPoint, Efs, FileSystem, MountTarget, OrderedStatus, Refusal, Replication},
     fault::{Fault, FaultKind},
+    http::serve_connection,
     runtime::{Ended, Functions},
     service::Service,
     world::{SourceServer, World},

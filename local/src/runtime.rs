@@ -72,12 +72,24 @@ struct Function {
     logs: Arc<Mutex<Vec<String>>>,
 }
 
+impl Function {
+    fn end_process(&mut self) {
+        if let Some(process) = self.process.take() {
+            // A new sender keeps the process counted as running until its end is seen.
+            let (end, _) = oneshot::channel();
+            self.process = Some(Process { end, served: true, id: None });
+            let _ = process.end.send(());
+        }
+    }
+}
+
 /// A process that was started here.
 struct Process {
     /// Sent or dropped, it ends the process.
     end: oneshot::Sender<()>,
     /// Whether it has taken any invocation: if not, it fails to start.
     served: bool,
+    id: Option<u32>,
 }
 
 struct Invocation {
@@ -88,7 +100,8 @@ struct Invocation {
 
 impl Functions {
     /// The functions of an account.
-    pub(crate) fn new(cloud: Cloud, binaries: Binaries) -> Self {
+    #[must_use]
+    pub fn new(cloud: Cloud, binaries: Binaries) -> Self {
         Self(Arc::new(Inner {
             cloud,
             binaries,
@@ -272,7 +285,7 @@ impl Functions {
         let (end, ended) = oneshot::channel();
         let mut functions = self.functions();
         let function = functions.entry(name.to_owned()).or_default();
-        function.process = Some(Process { end, served: false });
+        function.process = Some(Process { end, served: false, id: child.id() });
         let streams = tokio::spawn(collect(child.stdout.take(), child.stderr.take(), Arc::clone(&function.logs)));
         tokio::spawn(self.clone().watch(name.to_owned(), child, ended, streams));
         Ok(())
@@ -334,11 +347,19 @@ impl Functions {
         let Some(reply) = function.taken.remove(&request_id) else { return };
         let message = format!("RequestId: {request_id} Error: Task timed out after {seconds}.00 seconds");
         let _ = reply.send(Ended::Failed(json!({ "errorType": "Sandbox.Timedout", "errorMessage": message })));
-        if let Some(process) = function.process.take() {
-            // A new sender keeps the process counted as running until its end is seen.
-            let (end, _) = oneshot::channel();
-            function.process = Some(Process { end, served: true });
-            let _ = process.end.send(());
+        function.end_process();
+    }
+
+    /// The process that serves a function, if one was started here and runs.
+    #[must_use]
+    pub fn process_id(&self, name: &str) -> Option<u32> {
+        self.functions().get(name)?.process.as_ref()?.id
+    }
+
+    /// Ends a function's process without a warning, as Lambda may do, and fails what it is working on.
+    pub fn kill(&self, name: &str) {
+        if let Some(function) = self.functions().get_mut(name) {
+            function.end_process();
         }
     }
 
