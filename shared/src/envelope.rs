@@ -341,6 +341,15 @@ mod tests {
     }
 
     #[test]
+    fn one_member_of_an_envelope_does_not_make_one() {
+        for text in
+            [r#"{"Type":"Notification"}"#, r#"{"TopicArn":"t"}"#, r#"{"eventName":"X"}"#, r#"{"eventSource":"x"}"#]
+        {
+            assert!(matches!(one(text), Ok(Message::Bare(bare)) if bare == text), "{text}");
+        }
+    }
+
+    #[test]
     fn an_event_is_found_in_every_nesting() {
         let bodies = [event(), notification(&event())];
         let Inbound::Sqs(deliveries) = open(&sqs(&[&bodies[0], &bodies[1]])) else { panic!("not a batch") };

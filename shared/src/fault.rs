@@ -175,6 +175,9 @@ fn tidy(code: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use aws_smithy_runtime_api::{client::result::ConnectorError, http::StatusCode};
+    use aws_smithy_types::{body::SdkBody, error::ErrorMetadata};
+
     use super::*;
 
     #[track_caller]
@@ -195,6 +198,31 @@ mod tests {
         check(400, "ValidationException", FaultKind::RejectedByAws);
         check(500, "InternalServerException", FaultKind::ServiceError);
         check(503, "", FaultKind::ServiceError);
+        check(200, "", FaultKind::NoAnswer);
+    }
+
+    #[test]
+    fn what_the_sdk_returns_is_told_apart_by_how_far_the_call_came() {
+        let from = |error: SdkError<ErrorMetadata, HttpResponse>| Fault::from_sdk(&error);
+        let answer = |status: u16| HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty());
+        let lost = |error: ConnectorError| from(SdkError::dispatch_failure(error)).kind;
+        assert_eq!(from(SdkError::construction_failure("no Region")).kind, FaultKind::Misconfigured);
+        assert_eq!(lost(ConnectorError::user("no such host name".into())), FaultKind::Misconfigured);
+        assert_eq!(from(SdkError::timeout_error("15 seconds")).kind, FaultKind::Timeout);
+        assert_eq!(lost(ConnectorError::timeout("5 seconds".into())), FaultKind::Timeout);
+        assert_eq!(lost(ConnectorError::io("reset".into())), FaultKind::NoAnswer);
+        assert_eq!(lost(ConnectorError::other("closed".into(), None)), FaultKind::NoAnswer);
+        assert_eq!(from(SdkError::response_error("cut off", answer(200))).kind, FaultKind::NoAnswer);
+        assert_eq!(from(SdkError::response_error("not JSON", answer(502))).kind, FaultKind::ServiceError);
+        let refused = ErrorMetadata::builder().code("ConflictException").build();
+        let conflict = Fault { kind: FaultKind::Conflict, code: Some("ConflictException".to_owned()) };
+        assert_eq!(from(SdkError::service_error(refused, answer(409))), conflict);
+    }
+
+    #[test]
+    fn only_an_answer_that_was_lost_or_broken_leaves_doubt() {
+        let doubtful: Vec<FaultKind> = FaultKind::ALL.into_iter().filter(|kind| kind.leaves_doubt()).collect();
+        assert_eq!(doubtful, [FaultKind::ServiceError, FaultKind::Timeout, FaultKind::NoAnswer]);
     }
 
     #[test]

@@ -122,6 +122,14 @@ mod tests {
     }
 
     #[test]
+    fn an_identifier_is_read_back_as_it_was_written() {
+        let id = instance("i-0abc1234").unwrap();
+        assert_eq!((id.as_ref(), id.to_string().as_str()), ("i-0abc1234", "i-0abc1234"));
+        let request = RequestId::from(id);
+        assert_eq!((request.as_ref(), request.to_string().as_str()), ("i-0abc1234", "i-0abc1234"));
+    }
+
+    #[test]
     fn a_request_id_fits_into_a_tag() {
         RequestId::try_from("CHG0031234".to_owned()).unwrap();
         RequestId::try_from("x".repeat(128)).unwrap();

@@ -88,4 +88,23 @@ mod tests {
         assert_eq!(turn("a"), Err(FaultKind::BrokenPaging));
         assert_eq!((calls[0].operation, calls[0].requests), ("DescribeJobs", 4));
     }
+
+    #[test]
+    fn a_list_without_a_page_was_asked_for_once() {
+        let mut calls = Vec::new();
+        Pages::of("DescribeJobs").end(&mut calls, "ok");
+        assert_eq!(calls, [Call::new("DescribeJobs", 1, None)]);
+    }
+
+    #[test]
+    fn calls_of_one_operation_with_one_answer_are_told_as_one() {
+        let conflict = Fault::of(FaultKind::Conflict);
+        let mut calls = vec![Call::new("DescribeJobs", 2, None), Call::new("TagResource", 1, Some(&conflict))];
+        let more = ["DescribeJobs", "TagResource", "TagResource"].map(|operation| Call::new(operation, 3, None));
+        merge(&mut calls, more.into());
+        let told: Vec<_> = calls.iter().map(|call| (call.operation, call.requests, call.answer.as_str())).collect();
+        let expected =
+            [("DescribeJobs", 5, "ok"), ("TagResource", 1, "AWS reports a conflict"), ("TagResource", 6, "ok")];
+        assert_eq!(told, expected);
+    }
 }

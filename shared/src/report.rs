@@ -403,6 +403,7 @@ impl fmt::Debug for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fault::FaultKind;
 
     fn target(outcome: Outcome) -> TargetReport {
         TargetReport {
@@ -428,6 +429,30 @@ mod tests {
         let report = report(&[Outcome::Done, Outcome::Refused, Outcome::Done, Outcome::Pending]);
         assert_eq!(report.outcome, Outcome::Pending);
         assert_eq!(report.summary, "1 pending, 1 refused, 2 done of 4 targets");
+    }
+
+    #[test]
+    fn a_variant_has_the_name_that_it_has_in_json() {
+        assert_eq!((code(Outcome::AlreadyDone).as_str(), code(Mode::Plan).as_str()), ("already_done", "plan"));
+    }
+
+    #[test]
+    fn a_change_in_doubt_is_said_to_be_so() {
+        let message = |fault| Saying::failed_change("TagResource", &Fault::of(fault)).message;
+        assert_eq!(
+            message(FaultKind::Timeout),
+            "TagResource: AWS did not answer in time; whether it took effect could not be settled"
+        );
+        assert_eq!(message(FaultKind::Conflict), "TagResource: AWS reports a conflict");
+    }
+
+    #[test]
+    fn a_queue_delivers_again_what_failed_or_was_left_unfinished() {
+        assert!(!report(&[Outcome::Done, Outcome::Pending]).wants_redelivery());
+        assert!(report(&[Outcome::Done, Outcome::Retryable]).wants_redelivery());
+        let mut unfinished = report(&[Outcome::Done, Outcome::Pending]);
+        unfinished.targets[1].unfinished = true;
+        assert!(unfinished.wants_redelivery());
     }
 
     #[test]

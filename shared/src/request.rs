@@ -101,3 +101,53 @@ impl TryFrom<String> for Timestamp {
         Ok(Self(parsed.to_utc()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check<T>(result: Result<T, Rejection>, expected: Option<RejectionCode>) {
+        assert_eq!(result.err().map(|rejection| rejection.code), expected);
+    }
+
+    fn event(source: &str) -> Event {
+        let [source, detail_type, detail] = [source, "Asked", r#"{"version": 1}"#].map(str::to_owned);
+        Event { source, detail_type, account: None, region: None, detail }
+    }
+
+    #[test]
+    fn version_1_is_read_whatever_stands_beside_it_and_no_other() {
+        check(check_version(r#"{"version": 1, "fieldOfVersion2": true}"#), None);
+        check(check_version(r#"{"version": 2, "fieldOfVersion2": true}"#), Some(RejectionCode::UnsupportedVersion));
+        check(check_version(r#"{"version": "1"}"#), Some(RejectionCode::UnsupportedVersion));
+        check(check_version(r#"{"version": null}"#), Some(RejectionCode::MissingField));
+        check(check_version("{}"), Some(RejectionCode::MissingField));
+    }
+
+    #[test]
+    fn only_aws_may_call_itself_aws() {
+        assert_eq!(detail(&event("change-management")), Ok(r#"{"version": 1}"#));
+        assert_eq!(detail(&event("awsome")), Ok(r#"{"version": 1}"#));
+        check(detail(&event("aws.drs")), Some(RejectionCode::ReservedSource));
+    }
+
+    #[test]
+    fn a_request_is_read_before_it_expires_and_at_most_a_day_ahead() {
+        let at = |text: &str| Timestamp::try_from(text.to_owned()).unwrap().0;
+        let expires = |text: &str| check_expiry(at(text), at("2026-11-21T12:00:00Z"));
+        check(expires("2026-11-21T12:00:00Z"), Some(RejectionCode::Expired));
+        check(expires("2026-11-21T11:59:59Z"), Some(RejectionCode::Expired));
+        check(expires("2026-11-21T12:00:01Z"), None);
+        check(expires("2026-11-22T12:00:00Z"), None);
+        check(expires("2026-11-22T12:00:01Z"), Some(RejectionCode::ExpiresTooLate));
+    }
+
+    #[test]
+    fn a_request_has_a_target_and_not_too_many() {
+        check(check_count("servers", 0, 3), Some(RejectionCode::InvalidValue));
+        check(check_count("servers", 1, 3), None);
+        check(check_count("servers", 3, 3), None);
+        check(check_count("servers", 4, 3), Some(RejectionCode::TooManyTargets));
+    }
+}

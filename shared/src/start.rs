@@ -66,3 +66,17 @@ pub fn log(function: &str) {
         registry.with(lines.with_filter(filter)).init();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_counts_as_left_only_if_it_can_end_at_its_slowest() {
+        let now = tokio::time::Instant::now();
+        let calls_left =
+            |seconds| Invocation { now: Utc::now(), deadline: now + Duration::from_secs(seconds) }.calls_left();
+        assert_eq!(calls_left(OPERATION_TIMEOUT.as_secs() - 1), 0);
+        assert_eq!(calls_left(OPERATION_TIMEOUT.as_secs() * 5 - 1), 4);
+    }
+}

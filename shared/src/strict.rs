@@ -190,6 +190,7 @@ mod tests {
     #[test]
     fn an_array_is_not_taken_for_an_object() {
         check("[1]", RejectionCode::WrongType);
+        assert!(read::<Request>("[1]").unwrap_err().message.contains("expected an object"));
         check(r#"{"count": 1, "inner": [[1]]}"#, RejectionCode::WrongType);
     }
 
@@ -207,5 +208,19 @@ mod tests {
     #[test]
     fn brackets_inside_strings_are_no_depth() {
         check_depth(&format!("\"{}\\\"{}\"", "[".repeat(100), "{".repeat(100))).unwrap();
+        let closed_in_strings = format!("{}{}", r#"["]","}","#.repeat(MAX_DEPTH + 1), "]".repeat(MAX_DEPTH + 1));
+        assert_eq!(check_depth(&closed_in_strings).unwrap_err().code, RejectionCode::TooDeep);
+    }
+
+    #[test]
+    fn what_stands_side_by_side_is_no_depth() {
+        check_depth(&format!("[{}[]]", "[],{\"a\":[]},".repeat(100))).unwrap();
+    }
+
+    #[test]
+    fn a_backslash_outside_of_a_string_hides_no_string() {
+        let nested = "[".repeat(MAX_DEPTH + 1);
+        check_depth(&format!("\\\"{nested}")).unwrap();
+        assert_eq!(check_depth(&format!("\\{nested}")).unwrap_err().code, RejectionCode::TooDeep);
     }
 }

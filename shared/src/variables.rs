@@ -81,3 +81,43 @@ pub fn yes_or_no(name: &'static str, found: String) -> Result<bool, BadVariable>
         _ => Err(BadVariable::new(name, found, "`true` or `false`")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T>(variable: fn(&'static str, String) -> Result<T, BadVariable>, text: &str) -> Option<T> {
+        variable("NAME", text.to_owned()).ok()
+    }
+
+    #[test]
+    fn a_mode_and_a_yes_have_one_spelling_each() {
+        assert_eq!(["plan", "enforce"].map(|text| read(mode, text)), [Some(Mode::Plan), Some(Mode::Enforce)]);
+        assert_eq!(["", "Plan", " plan"].map(|text| read(mode, text)), [None; 3]);
+        assert_eq!(["true", "false"].map(|text| read(yes_or_no, text)), [Some(true), Some(false)]);
+        assert_eq!(["", "True", "1", "yes"].map(|text| read(yes_or_no, text)), [None; 4]);
+    }
+
+    #[test]
+    fn a_number_is_whole_and_from_1_to_100() {
+        assert_eq!(["1", "100"].map(|text| read(whole, text)), [Some(1), Some(100)]);
+        assert_eq!(["0", "101", "-1", "1.0", ""].map(|text| read(whole, text)), [None; 5]);
+    }
+
+    #[test]
+    fn a_tag_key_is_one_that_a_person_can_set() {
+        let longest = "ü".repeat(128);
+        for key in ["x", "drover:approved", "awsome", longest.as_str()] {
+            assert_eq!(read(tag_key, key).as_deref(), Some(key));
+        }
+        for wrong in ["", " x", "x ", "a\tb", "aws:x", "AWS:x", &(longest + "ü")] {
+            assert_eq!(read(tag_key, wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_bad_value_is_told_in_a_sentence() {
+        let wrong = whole("MAX_TARGETS", "many".to_owned()).unwrap_err();
+        assert_eq!(format!("{wrong:?}"), "MAX_TARGETS is `many`, but must be a whole number from 1 to 100");
+    }
+}
