@@ -381,7 +381,8 @@ mod tests {
         let named =
             json!({ "sourceServerID": arn, "awsInstanceID": "i-0abc1234", "hostname": "app_1", "fqdn": "app-1.x" });
         let target = parse(&server(named.clone())).unwrap().targets.remove(0);
-        assert_eq!(target.source_server.as_ref().unwrap().id.as_ref(), "s-0123456789abcdef0");
+        let id = &target.source_server.as_ref().unwrap().id;
+        assert_eq!((id.as_ref(), id.to_string().as_str()), ("s-0123456789abcdef0", "s-0123456789abcdef0"));
         assert_eq!(json!(target), named);
     }
 

@@ -566,6 +566,46 @@ mod tests {
     }
 
     #[test]
+    fn a_server_is_found_by_any_of_its_names_alone() {
+        let servers = [server(1), server(2)];
+        let named = |change: fn(&mut Target)| {
+            let mut target = Target::default();
+            change(&mut target);
+            target
+        };
+        for target in [
+            by_id(2),
+            named(|target| target.aws_instance_id = format!("i-{:017}", 2).try_into().ok()),
+            named(|target| target.fqdn = "host2.example.com".to_owned().try_into().ok()),
+            by_hostname("host2"),
+        ] {
+            assert_eq!(find(&target, &servers), Found::One(&servers[1]), "{target:?}");
+        }
+        assert_eq!(find(&by_hostname("host2.example.com"), &servers), Found::Nothing);
+    }
+
+    #[test]
+    fn servers_are_counted_only_where_the_share_can_forbid_something() {
+        let counts = |targets: usize, max_share_percent: usize| {
+            let command = command(Action::Disconnect, (1..=targets).map(by_id).collect());
+            needs_count(&command, &Policy { max_share_percent, ..policy() })
+        };
+        assert!(counts(2, 99));
+        assert!(!counts(1, 10), "one server is always allowed");
+        assert!(!counts(2, 100), "all servers are allowed");
+    }
+
+    #[test]
+    fn only_the_servers_that_are_to_be_disconnected_lose_recovery_points() {
+        let mut servers: Vec<Server> = (1..=3).map(server).collect();
+        disconnected(&mut servers[0]);
+        servers[1].tags.clear();
+        let targets = [1, 2, 3, 4].map(by_id).to_vec();
+        let planned = plan(&command(Action::Disconnect, targets), &seen(servers), &policy());
+        assert_eq!(planned.disconnects(), [id(3)]);
+    }
+
+    #[test]
     fn a_server_that_is_named_twice_is_changed_once() {
         let command = command(Action::Disconnect, vec![by_id(1), by_hostname("host1")]);
         let planned = plan(&command, &with(|_| {}), &policy());

@@ -122,6 +122,12 @@ mod tests {
     }
 
     #[test]
+    fn a_tag_is_removed_only_where_one_is_required() {
+        assert_eq!(read(&[("APPROVAL_TAG", "go")]).unwrap().approval_tag(), "go");
+        assert_eq!(read(&[("APPROVAL_TAG", "none")]).unwrap().approval_tag(), "");
+    }
+
+    #[test]
     fn a_bad_value_is_told_in_a_sentence() {
         let cases = [
             ("MODE", "", "MODE is ``, but must be `plan` or `enforce`"),
