@@ -603,6 +603,48 @@ mod tests {
     }
 
     #[test]
+    fn an_arn_is_that_of_a_file_system_or_a_role_in_every_part() {
+        let file_system = "arn:aws-us-gov:elasticfilesystem:us-gov-west-1:111122223333:file-system/fs-00000001";
+        let role = "arn:aws:iam::111122223333:role/service-role/replicate_1";
+        let to_role = |role: &str| to(json!({ "region": "eu-west-1", "roleArn": role }));
+        parse(&with("sourceFileSystemId", json!(file_system))).unwrap();
+        let command = parse(&to_role(role)).unwrap();
+        assert_eq!(command.targets[0].destination.as_ref().unwrap().role_arn.as_deref(), Some(role));
+        for (part, wrong) in [
+            ("arn:", "urn:"),
+            ("arn:aws", "arn:evil"),
+            ("elasticfilesystem", "fsx"),
+            ("us-gov-west-1", "US"),
+            ("111122223333", "11112222333"),
+            ("file-system/", "access-point/"),
+            ("fs-00000001", "fs-1"),
+        ] {
+            let wrong = with("sourceFileSystemId", json!(file_system.replace(part, wrong)));
+            rejects(&wrong, RejectionCode::InvalidValue, "a file system");
+        }
+        for (part, wrong) in [
+            ("arn:", "urn:"),
+            ("arn:aws", "arn:evil"),
+            ("iam", "sts"),
+            ("::", ":eu-west-1:"),
+            ("111122223333", "11112222333"),
+            ("role/", "user/"),
+            ("replicate", "repli cate"),
+        ] {
+            rejects(&to_role(&role.replace(part, wrong)), RejectionCode::InvalidValue, "an IAM role");
+        }
+    }
+
+    #[test]
+    fn a_file_system_is_told_as_it_was_named() {
+        for name in ["fs-00000001", "arn:aws:elasticfilesystem:eu-west-1:111122223333:file-system/fs-00000001"] {
+            let named = FileSystemRef::try_from(name.to_owned()).unwrap();
+            assert_eq!((named.text(), named.id.to_string().as_str()), (name, "fs-00000001"));
+            assert_eq!(json!(named), json!(name));
+        }
+    }
+
+    #[test]
     fn every_part_of_the_replica_is_checked() {
         use RejectionCode::*;
         let mounts = |mounts: Value| with("replica", json!({ "mountTargets": mounts }));
@@ -617,6 +659,8 @@ mod tests {
             InvalidValue,
             "takes five",
         );
+        let five = vec!["sg-00000001"; 5];
+        parse(&mounts(json!([{ "subnetId": "subnet-00000001", "securityGroups": five }]))).unwrap();
         rejects(
             &mounts(json!([{ "subnetId": "subnet-00000001" }, { "subnetId": "subnet-00000001" }])),
             InvalidValue,

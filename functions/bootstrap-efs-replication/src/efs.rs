@@ -437,6 +437,23 @@ fn lifecycle_policy(name: &str, rule: &str) -> Option<LifecyclePolicy> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command;
+
+    #[test]
+    fn a_look_at_parts_is_more_calls_and_one_more_for_each_mount_target() {
+        let target = |mount_targets| Target {
+            source: "fs-00000001".to_owned().try_into().unwrap(),
+            destination: None,
+            overwrite: None,
+            accept_no_failback: false,
+            replica: Replica { mount_targets, ..Replica::default() },
+        };
+        let mount = command::MountTarget { subnet_id: "subnet-00000001".to_owned(), security_groups: vec![] };
+        assert_eq!(calls_of_a_look(&target(vec![])), CALLS_OF_A_LOOK);
+        let of_parts = CALLS_OF_A_LOOK + CALLS_FOR_PARTS;
+        assert_eq!(calls_of_a_look(&target(vec![mount.clone(), mount])), of_parts + 2);
+        assert_eq!(of_parts, 14);
+    }
 
     #[test]
     fn a_client_token_fits_whatever_the_length_of_the_ids() {

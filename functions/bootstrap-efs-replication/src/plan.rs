@@ -859,10 +859,17 @@ mod tests {
             &mount_target(LifeCycle::Error),
             Broken(Reason::PartInError, "subnet-00000001".to_owned()),
         );
-        let other = changed(view.clone(), |view| {
-            view.replica_parts.mount_targets[0].security_groups = vec!["sg-00000009".to_owned()]
-        });
+        let groups = |state, groups: &[&str]| {
+            changed(mount_target(state), |view| {
+                view.replica_parts.mount_targets[0].security_groups = groups.iter().map(|id| (*id).to_owned()).collect()
+            })
+        };
+        check(target.clone(), &groups(LifeCycle::Creating, &[]), Pending(Reason::PartsNotAvailable));
+        let other = groups(LifeCycle::Available, &["sg-00000009"]);
         check(target.clone(), &other, Broken(Reason::MountTargetDiffers, "subnet-00000001".to_owned()));
+        let mut any_group = target.clone();
+        any_group.replica.mount_targets[0].security_groups.clear();
+        check(any_group, &other, Done(Reason::ReplicaUsable));
         let source_point = |state| changed(view.clone(), |view| view.source_parts.access_points[0].state = state);
         check(target.clone(), &source_point(LifeCycle::Creating), Pending(Reason::PartsNotAvailable));
         check(target.clone(), &source_point(LifeCycle::Deleting), Done(Reason::ReplicaUsable));
@@ -903,6 +910,17 @@ mod tests {
     }
 
     #[test]
+    fn an_access_point_is_copied_without_the_tags_that_are_not_copied() {
+        let (mut target, mut view) = furnished();
+        target.replica = Replica { access_points: Part::Copy, ..Replica::default() };
+        let tags = &mut view.source_parts.access_points[0].tags;
+        tags.extend(["Name", "aws:x", "drover:approved"].map(|key| (key.to_owned(), "x".to_owned())));
+        let mut copied = point("fsap-00000001", "/app");
+        copied.tags.insert("Name".to_owned(), "x".to_owned());
+        check(target, &view, Act(vec![Step::CreateAccessPoint(copied)]));
+    }
+
+    #[test]
     fn a_policy_that_names_an_unknown_arn_is_told_and_stops_no_other_part() {
         let (target, mut view) = complete();
         view.source_parts.policy = Some(
@@ -940,9 +958,14 @@ mod tests {
         let strict = Policy { max_targets: 1, ..policy() };
         let other = Target { source: reference("fs-00000009"), ..over_existing() };
         let beside = [beside_existing(), beside_existing()];
-        let same_destination = plan(&command(vec![over_existing(), other]), &beside, &policy());
+        let same_destination = plan(&command(vec![over_existing(), other.clone()]), &beside, &policy());
         assert_eq!(same_destination, [create(&over_existing()), Refused(Reason::NamedTwice)]);
         let over = plan(&command(vec![target(), target()]), &views, &strict);
         assert_eq!(over, [Refused(Reason::OverMaxTargets), Refused(Reason::OverMaxTargets)]);
+        assert_eq!(plan(&command(vec![target()]), &views, &strict), [create(&target())]);
+        let another = Target { destination: target().destination, overwrite: None, ..other };
+        let beside = [alone(), View { source: Some(file_system("fs-00000009", "us-east-1")), ..View::default() }];
+        let both = plan(&command(vec![target(), another.clone()]), &beside, &policy());
+        assert_eq!(both, [create(&target()), create(&another)]);
     }
 }
