@@ -239,4 +239,31 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), Reason::ALL.len());
     }
+
+    #[test]
+    fn every_reason_has_a_sentence_of_its_own() {
+        let mut sentences = Reason::ALL.map(Reason::sentence);
+        sentences.sort_unstable();
+        assert!(sentences.windows(2).all(|two| two[0] != two[1] && two[0].contains(' ')));
+    }
+
+    #[test]
+    fn a_queue_waits_for_all_that_comes_soon_and_not_for_the_first_sync() {
+        let soon = |reason: &Reason| reason.look_again_after_seconds().is_some_and(|seconds| seconds <= 120);
+        for reason in Reason::ALL {
+            assert_eq!(reason.is_unfinished(), soon(&reason), "{reason:?}");
+        }
+        let expected = [
+            Reason::SourceNotAvailable,
+            Reason::ReplicationEnabling,
+            Reason::ReplicaNotAvailable,
+            Reason::PartsNotAvailable,
+            Reason::NotSeenYet,
+            Reason::NotReadyYet,
+            Reason::OutOfTime,
+        ];
+        assert_eq!(Reason::ALL.into_iter().filter(soon).collect::<Vec<_>>(), expected);
+        let seconds = [Reason::OutOfTime, Reason::ReplicationEnabling, Reason::FirstSyncRunning];
+        assert_eq!(seconds.map(Reason::look_again_after_seconds), [Some(60), Some(120), Some(300)]);
+    }
 }

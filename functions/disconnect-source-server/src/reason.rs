@@ -175,4 +175,24 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), Reason::ALL.len());
     }
+
+    #[test]
+    fn every_reason_has_a_sentence_of_its_own() {
+        let mut sentences = Reason::ALL.map(Reason::sentence);
+        sentences.sort_unstable();
+        assert!(sentences.windows(2).all(|two| two[0] != two[1] && two[0].contains(' ')));
+    }
+
+    #[test]
+    fn a_queue_waits_for_a_change_to_be_seen_and_not_for_ninety_minutes() {
+        let waited = Reason::ALL.into_iter().filter_map(|reason| Some((reason, reason.look_again_after_seconds()?)));
+        let expected = [
+            (Reason::RecordAwaitsDeletion, 90 * 60),
+            (Reason::NotSeenYet, SOON_SECONDS),
+            (Reason::OutOfTime, SOON_SECONDS),
+        ];
+        assert_eq!(waited.collect::<Vec<_>>(), expected);
+        let unfinished: Vec<Reason> = Reason::ALL.into_iter().filter(|reason| reason.is_unfinished()).collect();
+        assert_eq!(unfinished, [Reason::NotSeenYet, Reason::OutOfTime]);
+    }
 }
