@@ -391,6 +391,15 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_recovery_instance_that_only_the_record_names_is_read() {
+        let named = |id: &str| {
+            let found = types::SourceServer::builder().source_server_id("s-0123456789abcdef0").recovery_instance_id(id);
+            server(&found.build()).unwrap().recovery_instance_id
+        };
+        assert_eq!((named("i-0abc1234").as_deref(), named("")), (Some("i-0abc1234"), None));
+    }
+
+    #[test]
     fn a_state_of_the_future_is_not_taken_for_a_known_one() {
         assert_eq!(state(Some(&DataReplicationState::from("RESURRECTED"))), State::Unknown);
         assert_eq!(state(Some(&DataReplicationState::Stalled)), State::Connected("STALLED".to_owned()));

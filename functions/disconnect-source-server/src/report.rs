@@ -302,6 +302,29 @@ mod tests {
     }
 
     #[test]
+    fn a_loss_is_told_only_where_the_disconnect_was_called_and_seen() {
+        let connected = || State::Connected("CONTINUOUS".to_owned());
+        let of = |state: State| {
+            let server = Server { state, ..crate::drs::tests::bare_server() };
+            TargetPlan { server: Some(server), ..to_do() }
+        };
+        let points = [(crate::drs::tests::bare_server().id, 3)].into();
+        let policy = Policy::from_lookup(|_| None).unwrap();
+        let lost = |attempt: Attempt, last: State| {
+            let course = Course { first: of(connected()), attempts: vec![attempt], last: of(last) };
+            evidence(&course, &points, &policy)["recoveryPointsLost"].clone()
+        };
+        assert_eq!(lost(tried(Ok(())), State::Disconnected), json!(3));
+        assert_eq!(lost(tried(Err(FaultKind::Timeout)), State::Disconnected), json!(3));
+        assert_eq!(lost(tried(Ok(())), connected()), Value::Null);
+        assert_eq!(lost(untried(), State::Disconnected), Value::Null);
+        let unread = Attempt { unread: Some(Fault::of(FaultKind::Throttled)), ..tried(Ok(())) };
+        assert_eq!(lost(unread, State::Disconnected), Value::Null);
+        let untagged = Attempt { step: Step::ConsumeApproval, ..tried(Ok(())) };
+        assert_eq!(lost(untagged, State::Disconnected), Value::Null);
+    }
+
+    #[test]
     fn only_a_step_of_the_first_plan_is_taken_and_none_twice() {
         let server = || crate::drs::tests::bare_server();
         let of = |verdict: Verdict| TargetPlan { server: Some(server()), verdict };
