@@ -219,6 +219,53 @@ async fn every_part_that_was_asked_for_is_made_and_nothing_twice() {
     assert_eq!(replica.access_points[0].root_directory.as_ref().unwrap()["Path"], "/app");
     let policy = replica.policy.unwrap();
     assert!(policy.contains(&replica.access_points[0].access_point_id) && !policy.contains("us-east-1"), "{policy}");
+    assert_eq!(replica.access_points[0].tags, [("Name".to_owned(), "app".to_owned())].into());
+}
+
+/// How often each operation was called for one look, with each of its answers.
+async fn reads(stage: &Stage, event: &Value) -> Vec<(String, usize)> {
+    let answer = stage.deliver(event).await;
+    let calls = answer.body["calls"].as_array().unwrap().iter();
+    let mut reads: Vec<(String, usize)> = calls
+        .map(|call| (call["operation"].as_str().unwrap().to_owned(), call["requests"].as_u64().unwrap() as usize))
+        .collect();
+    reads.sort();
+    reads
+}
+
+#[tokio::test]
+async fn only_what_a_part_needs_is_read() {
+    let stage = Stage::with(furnished_source()).await;
+    let asking = |replica: Value| {
+        let mut event = new_replica();
+        event["fileSystems"][0]["replica"] = replica;
+        event["dryRun"] = json!(true);
+        event
+    };
+    let of_both_sides =
+        [("DescribeFileSystems".to_owned(), 2), ("DescribeReplicationConfigurations".to_owned(), 1)].to_vec();
+    stage.deliver(&new_replica()).await;
+    let all = furnished()["fileSystems"][0]["replica"].clone();
+    assert_eq!(reads(&stage, &asking(all)).await, of_both_sides, "the replica cannot be furnished yet");
+    stage.wait(30);
+    for (part, more) in [
+        (json!({}), &[][..]),
+        (json!({ "tags": "copy" }), &[]),
+        (json!({ "mountTargets": [{ "subnetId": "subnet-00000001" }] }), &[("DescribeMountTargets", 1)]),
+        (json!({ "backup": "enabled" }), &[("DescribeBackupPolicy", 1)]),
+        (json!({ "lifecycle": "copy" }), &[("DescribeLifecycleConfiguration", 2)]),
+        (json!({ "accessPoints": "copy" }), &[("DescribeAccessPoints", 2)]),
+        // The source has a policy and the replica none: two answers.
+        (
+            json!({ "policy": "copy" }),
+            &[("DescribeAccessPoints", 2), ("DescribeFileSystemPolicy", 1), ("DescribeFileSystemPolicy", 1)],
+        ),
+    ] {
+        let mut expected = of_both_sides.clone();
+        expected.extend(more.iter().map(|(operation, times)| ((*operation).to_owned(), *times)));
+        expected.sort();
+        assert_eq!(reads(&stage, &asking(part.clone())).await, expected, "{part}");
+    }
 }
 
 #[tokio::test]
@@ -295,6 +342,9 @@ async fn a_tag_is_enough_and_the_replica_itself_is_left_alone() {
     turned.bind((THERE, "fs-00000007"), (HERE, "fs-00000008"));
     let turned = Stage::with(turned).await;
     assert_eq!(turned.said(&created("fs-00000008")).await, "refused source_is_a_destination");
+    let of_one_side =
+        [("DescribeFileSystems".to_owned(), 1), ("DescribeReplicationConfigurations".to_owned(), 1)].to_vec();
+    assert_eq!(reads(&turned, &created("fs-00000008")).await, of_one_side);
     assert_eq!(turned.changes(), [""; 0]);
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
 }

@@ -439,20 +439,107 @@ mod tests {
     use super::*;
     use crate::command;
 
-    #[test]
-    fn a_look_at_parts_is_more_calls_and_one_more_for_each_mount_target() {
-        let target = |mount_targets| Target {
+    fn target_to(destination: Option<command::Destination>) -> Target {
+        Target {
             source: "fs-00000001".to_owned().try_into().unwrap(),
-            destination: None,
+            destination,
             overwrite: None,
             accept_no_failback: false,
-            replica: Replica { mount_targets, ..Replica::default() },
-        };
+            replica: Replica::default(),
+        }
+    }
+
+    #[test]
+    fn a_look_at_parts_is_more_calls_and_one_more_for_each_mount_target() {
+        let target =
+            |mount_targets| Target { replica: Replica { mount_targets, ..Replica::default() }, ..target_to(None) };
         let mount = command::MountTarget { subnet_id: "subnet-00000001".to_owned(), security_groups: vec![] };
         assert_eq!(calls_of_a_look(&target(vec![])), CALLS_OF_A_LOOK);
         let of_parts = CALLS_OF_A_LOOK + CALLS_FOR_PARTS;
         assert_eq!(calls_of_a_look(&target(vec![mount.clone(), mount])), of_parts + 2);
         assert_eq!(of_parts, 14);
+    }
+
+    #[test]
+    fn every_state_of_a_part_is_read_and_one_of_the_future_is_an_error() {
+        let states = ["creating", "available", "updating", "deleting", "deleted", "error", "resting"];
+        let read = states.map(|state| life_cycle(&LifeCycleState::from(state)));
+        use LifeCycle::{Available, Creating, Deleting, Error, Updating};
+        assert_eq!(read, [Creating, Available, Updating, Deleting, Deleting, Error, Error]);
+        let statuses = ["ENABLED", "ENABLING", "DISABLED", "DISABLING"];
+        assert_eq!(statuses.map(|status| is_on(&types::Status::from(status))), [true, true, false, false]);
+    }
+
+    #[test]
+    fn every_protection_and_status_is_read_and_one_of_the_future_is_unknown() {
+        let protection = |protection: &str| {
+            let found = types::FileSystemDescription::builder()
+                .owner_id("111122223333")
+                .creation_token("")
+                .file_system_id("fs-00000001")
+                .creation_time(aws_sdk_efs::primitives::DateTime::from_secs(0))
+                .life_cycle_state(LifeCycleState::Available)
+                .number_of_mount_targets(0)
+                .size_in_bytes(types::FileSystemSize::builder().value(6144).build())
+                .performance_mode(types::PerformanceMode::GeneralPurpose)
+                .set_tags(Some(vec![]));
+            let protection = types::FileSystemProtectionDescription::builder()
+                .replication_overwrite_protection(ReplicationOverwriteProtection::from(protection));
+            let found = found.file_system_protection(protection.build()).build().unwrap();
+            read_file_system(&found, "us-east-1".to_owned()).protection
+        };
+        use Protection::{Disabled, Enabled, Replicating};
+        let protections = ["ENABLED", "DISABLED", "REPLICATING", "LOCKED"].map(protection);
+        assert_eq!(protections, [Enabled, Disabled, Replicating, Protection::Unknown]);
+        let statuses = ["ENABLED", "ENABLING", "PAUSED", "PAUSING", "ERROR", "DELETING", "RESTING"];
+        use Status::{Deleting, Enabling, Error, Paused};
+        let expected = [Status::Enabled, Enabling, Paused, Paused, Error, Deleting, Status::Unknown];
+        assert_eq!(statuses.map(|status| replication_in(status).status), expected);
+    }
+
+    fn replication_in(status: &str) -> Replication {
+        let destination = types::Destination::builder()
+            .status(ReplicationStatus::from(status))
+            .file_system_id("fs-00000002")
+            .region("eu-west-1")
+            .build();
+        let found = types::ReplicationConfigurationDescription::builder()
+            .source_file_system_id("fs-00000001")
+            .source_file_system_region("us-east-1")
+            .source_file_system_arn("")
+            .original_source_file_system_arn("")
+            .creation_time(aws_sdk_efs::primitives::DateTime::from_secs(0))
+            .destinations(destination.unwrap())
+            .build();
+        let answer = DescribeReplicationConfigurationsOutput::builder().replications(found.unwrap()).build();
+        read_replication(&answer).unwrap()
+    }
+
+    #[test]
+    fn a_destination_is_asked_for_by_the_arn_that_the_request_gave_and_any_other_by_its_id() {
+        let over = |id: &str| {
+            let arn = format!("arn:aws:elasticfilesystem:eu-west-1:999999999999:file-system/{id}");
+            let file_system = Some(arn.try_into().unwrap());
+            target_to(Some(command::Destination { file_system, ..command::Destination::default() }))
+        };
+        let replication = replication_in("ENABLED");
+        let arn = "arn:aws:elasticfilesystem:eu-west-1:999999999999:file-system/fs-00000002";
+        assert_eq!(reference(&over("fs-00000002"), &replication), arn);
+        assert_eq!(reference(&over("fs-00000003"), &replication), "fs-00000002");
+        assert_eq!(reference(&target_to(None), &replication), "fs-00000002");
+    }
+
+    #[test]
+    fn a_lifecycle_transition_is_written_as_it_was_read() {
+        for (name, rule) in [
+            ("TransitionToIA", "AFTER_30_DAYS"),
+            ("TransitionToPrimaryStorageClass", "AFTER_1_ACCESS"),
+            ("TransitionToArchive", "AFTER_90_DAYS"),
+        ] {
+            let written = lifecycle_policy(name, rule).unwrap();
+            assert_eq!(transitions(&written), [(name.to_owned(), rule.to_owned())]);
+        }
+        assert_eq!(lifecycle_policy("TransitionToTape", "AFTER_1_DAY"), None);
     }
 
     #[test]

@@ -327,6 +327,86 @@ mod tests {
         assert_eq!(course.next(), []);
         let refused = Course { attempts: vec![failed(FaultKind::RejectedByAws)], ..course };
         assert_eq!(conclude(&refused).outcome, Outcome::Indeterminate, "its last word may not be the only one");
+        let denied = Course { attempts: vec![failed(FaultKind::AccessDenied)], ..refused };
+        assert_eq!(conclude(&denied).outcome, Outcome::Permanent);
+    }
+
+    fn file_system(id: &str, region: &str, size_in_bytes: i64) -> FileSystem {
+        FileSystem {
+            id: id.to_owned(),
+            arn: format!("arn:aws:elasticfilesystem:{region}:111122223333:file-system/{id}"),
+            owner_id: "111122223333".to_owned(),
+            region: region.to_owned(),
+            state: crate::snapshot::LifeCycle::Available,
+            encrypted: true,
+            availability_zone_name: None,
+            protection: crate::snapshot::Protection::Enabled,
+            size_in_bytes,
+            tags: std::collections::BTreeMap::new(),
+        }
+    }
+
+    /// A replica that was synced at the second 0.
+    fn view() -> View {
+        let replication = Replication {
+            source_id: "fs-00000001".to_owned(),
+            source_region: "us-east-1".to_owned(),
+            destination_id: "fs-00000002".to_owned(),
+            destination_region: "eu-west-1".to_owned(),
+            destination_owner_id: None,
+            status: Status::Enabled,
+            status_message: None,
+            last_replicated: DateTime::from_timestamp(0, 0),
+        };
+        View {
+            source: Some(file_system("fs-00000001", "us-east-1", 8192)),
+            replication: Some(replication),
+            destination: Some(file_system("fs-00000002", "eu-west-1", 6144)),
+            ..View::default()
+        }
+    }
+
+    fn reported(verdict: Verdict, view: View, seconds: i64) -> Value {
+        let request = json!({
+            "version": 1, "requestID": "CHG1", "expiresAt": "1970-01-01T01:00:00Z",
+            "fileSystems": [{ "sourceFileSystemId": "fs-00000001", "destination": { "region": "eu-west-1" } }],
+        });
+        let epoch = DateTime::from_timestamp(0, 0).unwrap();
+        let command = Command::parse(&shared::Message::Bare(request.to_string()), epoch).unwrap();
+        let now = DateTime::from_timestamp(seconds, 0).unwrap();
+        json!(report(&command, &[Course::begin(verdict, view)], Mode::Enforce, now, vec![]))
+    }
+
+    #[test]
+    fn a_target_is_told_with_what_was_seen_of_both_sides() {
+        let report = reported(Verdict::Pending(Reason::FirstSyncRunning), view(), 60);
+        let target = &report["targets"][0];
+        let named = json!({ "sourceFileSystemId": "fs-00000001", "region": "eu-west-1", "fileSystemId": null });
+        assert_eq!(target["target"], named);
+        assert_eq!((&target["lookAgainAfterSeconds"], &report["lookAgainAfterSeconds"]), (&json!(300), &json!(300)));
+        let evidence = &target["evidence"];
+        assert_eq!((&evidence["sourceSizeInBytes"], &evidence["replicaSizeInBytes"]), (&json!(8192), &json!(6144)));
+        assert_eq!((&evidence["statusBefore"], &evidence["status"]), (&json!("ENABLED"), &json!("ENABLED")));
+    }
+
+    #[test]
+    fn the_objective_is_fifteen_minutes() {
+        let within = |seconds| {
+            let report = reported(Verdict::Done(Reason::ReplicaUsable), view(), seconds);
+            report["targets"][0]["evidence"]["withinObjective"].as_bool().unwrap()
+        };
+        assert!(within(0) && within(900) && !within(901));
+    }
+
+    #[test]
+    fn whose_replica_a_source_is_already_is_told() {
+        let mut turned = view();
+        (turned.replication.as_mut().unwrap().source_id, turned.source) =
+            ("fs-00000003".to_owned(), Some(file_system("fs-00000001", "us-east-1", 0)));
+        let report = reported(Verdict::Refused(Reason::SourceIsADestination), turned, 0);
+        let message = report["targets"][0]["message"].as_str().unwrap();
+        assert!(message.ends_with(": of fs-00000003 in us-east-1"), "{message}");
+        assert_eq!(report["targets"][0]["resource"]["destinationFileSystemId"], Value::Null);
     }
 
     #[test]
