@@ -1,13 +1,13 @@
 //! The emulated account as seen over its port by somebody who makes mistakes.
 
-use local::{Fault, FaultKind, Local, SourceServer, World};
+use local::{Binaries, Cloud, Fault, FaultKind, Functions, Local, SourceServer, World};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-use crate::stage::ONE;
+use crate::{stage::ONE, tidy::read};
 
 const SIGNED: &str = "Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261121/us-east-1/drs/aws4_request, SignedHeaders=host, Signature=00\r\n";
 
@@ -193,4 +193,22 @@ async fn a_function_is_given_an_account_that_is_only_here() {
     assert!(addresses.len() >= 4, "{addresses:?}");
     assert!(addresses.iter().all(|address| address.starts_with(&local.endpoint())), "{addresses:?}");
     assert_eq!(environment["AWS_ACCESS_KEY_ID"], "AKIAIOSFODNN7EXAMPLE");
+}
+
+/// What the fuzzer begins with is heard, and does something.
+#[tokio::test]
+async fn requests_that_come_at_once_are_answered_one_by_one() {
+    let world = World::from_json(&read("local/worlds/default.json")).unwrap();
+    let cloud = Cloud::new(World { faults: vec![], ..world });
+    let functions = Functions::new(cloud.clone(), Binaries::Fixed([].into()));
+    let (mut client, server) = tokio::io::duplex(1 << 20);
+    let serving = tokio::spawn(local::serve_connection(server, cloud.clone(), functions));
+    client.write_all(read("fuzz/corpus/emulator/describe_and_disconnect").as_bytes()).await.unwrap();
+    let mut heard = Vec::new();
+    while cloud.journal().len() < 2 {
+        client.read_buf(&mut heard).await.unwrap();
+    }
+    assert_eq!(cloud.changes(), ["DisconnectSourceServer s-00000000000001001"]);
+    drop(client);
+    serving.await.unwrap();
 }

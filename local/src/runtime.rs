@@ -72,23 +72,13 @@ struct Function {
     logs: Arc<Mutex<Vec<String>>>,
 }
 
-impl Function {
-    fn end_process(&mut self) {
-        if let Some(process) = self.process.take() {
-            // A new sender keeps the process counted as running until its end is seen.
-            let (end, _) = oneshot::channel();
-            self.process = Some(Process { end, served: true, id: None });
-            let _ = process.end.send(());
-        }
-    }
-}
-
 /// A process that was started here.
 struct Process {
     /// Sent or dropped, it ends the process.
     end: oneshot::Sender<()>,
     /// Whether it has taken any invocation: if not, it fails to start.
     served: bool,
+    /// What the system calls it; `None` once it is being ended.
     id: Option<u32>,
 }
 
@@ -347,20 +337,18 @@ impl Functions {
         let Some(reply) = function.taken.remove(&request_id) else { return };
         let message = format!("RequestId: {request_id} Error: Task timed out after {seconds}.00 seconds");
         let _ = reply.send(Ended::Failed(json!({ "errorType": "Sandbox.Timedout", "errorMessage": message })));
-        function.end_process();
+        if let Some(process) = function.process.take() {
+            // A new sender keeps the process counted as running until its end is seen.
+            let (end, _) = oneshot::channel();
+            function.process = Some(Process { end, served: true, id: None });
+            let _ = process.end.send(());
+        }
     }
 
-    /// The process that serves a function, if one was started here and runs.
+    /// What the system calls the process that serves a function, if one was started here and runs.
     #[must_use]
     pub fn process_id(&self, name: &str) -> Option<u32> {
         self.functions().get(name)?.process.as_ref()?.id
-    }
-
-    /// Ends a function's process without a warning, as Lambda may do, and fails what it is working on.
-    pub fn kill(&self, name: &str) {
-        if let Some(function) = self.functions().get_mut(name) {
-            function.end_process();
-        }
     }
 
     /// Waits for an invocation, as long as it takes, and hands it out.
