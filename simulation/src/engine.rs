@@ -7,7 +7,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     pin::pin,
     sync::{
-        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     task::Poll,
@@ -32,7 +32,7 @@ use aws_smithy_types::body::SdkBody;
 use chrono::{DateTime, TimeDelta, Utc};
 use deployment::{Deployment, Role};
 use local::{
-    Cloud, Fault, FaultKind, Service, World,
+    Ask, Cloud, Fault, FaultKind, Service, World,
     wire::{self, SLOW, Wire},
     world::Reply,
 };
@@ -59,16 +59,25 @@ const ROUNDS: usize = 24;
 /// minutes shows nothing new.
 const HALF_AN_HOUR: u64 = 1800;
 
-/// The roles of the template that may do all that the functions can do, in the order of [`Function::ALL`].
-static ROLES: LazyLock<[Role; 2]> = LazyLock::new(|| {
-    let deployment = Deployment::with(&[("Mode", "enforce"), ("AllowDelete", "true")]);
-    Function::ALL.map(|function| Role::of(function.name(), &deployment))
-});
+/// The role that the template gives a function where it is set as in a scenario; each is made once.
+fn role(scenario: &Scenario) -> Arc<Role> {
+    static ROLES: Mutex<BTreeMap<String, Arc<Role>>> = Mutex::new(BTreeMap::new());
+    let variable = |name, default| scenario.variable(name).unwrap_or(default);
+    let parameters = [
+        ("Mode", variable("MODE", "plan")),
+        ("AllowDelete", variable("ALLOW_DELETE", "false")),
+        ("ReplicaRegions", variable("REPLICA_REGIONS", "*")),
+    ];
+    let name = scenario.function.name();
+    let mut roles = ROLES.lock().unwrap_or_else(PoisonError::into_inner);
+    let role = roles.entry(format!("{name} {parameters:?}"));
+    Arc::clone(role.or_insert_with(|| Arc::new(Role::of(name, &Deployment::with(&parameters)))))
+}
 
 /// A broken promise.
 #[derive(Debug, Clone)]
 pub(crate) struct Violation {
-    /// The number of the invariant in the design's list.
+    /// The number of the invariant in the README's list.
     pub(crate) invariant: u8,
     pub(crate) text: String,
 }
@@ -165,6 +174,7 @@ impl Ending {
 pub(crate) struct State {
     pub(crate) scenario: Scenario,
     pub(crate) cloud: Cloud,
+    role: Arc<Role>,
     pub(crate) bug: Option<Bug>,
     start: Instant,
     world_now: DateTime<Utc>,
@@ -194,6 +204,7 @@ impl State {
         let world = World { now: epoch(), ..scenario.world.clone() };
         Self {
             cloud: Cloud::new(world.clone()),
+            role: role(&scenario),
             bug,
             start: Instant::now(),
             world_now: epoch(),
@@ -395,12 +406,8 @@ impl State {
         if entry.unexpected && fault.is_none() {
             self.violate(7, format!("the account does not expect {entry}"));
         }
-        let [disconnect, bootstrap] = &*ROLES;
-        let role = match self.scenario.function {
-            Function::DisconnectSourceServer => disconnect,
-            Function::BootstrapEfsReplication => bootstrap,
-        };
-        let denied = entry.asks.iter().find(|ask| !role.allows(ask) && !role.allows(&drs::as_told(self, attempt, ask)));
+        let allows = |ask: &Ask| self.role.allows(ask) || self.role.allows(&drs::as_told(self, attempt, ask));
+        let denied = entry.asks.iter().find(|ask| !allows(ask));
         if let Some(ask) = denied {
             self.violate(9, format!("the role does not allow {} on {} {:?}", ask.action, ask.resource, ask.keys));
         }

@@ -91,45 +91,51 @@ fn simulate(function: Function, arguments: &Arguments) -> bool {
     let begun = Begun::now();
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
     let (share, end) = (arguments.seeds.div_ceil(threads), arguments.from + arguments.seeds);
-    let parts: Vec<(Figures, u64)> = std::thread::scope(|scope| {
+    let parts: Vec<Part> = std::thread::scope(|scope| {
         let first = (0..threads).map(|thread| arguments.from + thread * share);
         let begin = |first| scope.spawn(move || simulate_some(function, first..end.min(first + share)));
         let threads: Vec<_> = first.map(begin).collect();
         threads.into_iter().map(|thread| thread.join().expect("a thread that catches panics")).collect()
     });
     let mut figures = Figures::default();
-    parts.iter().for_each(|(part, _)| figures.add(part));
-    let broken = parts.iter().map(|(_, broken)| broken).sum();
+    parts.iter().for_each(|part| figures.add(&part.figures));
+    let broken = parts.iter().map(|part| part.broken.len()).sum();
+    // One story is enough to begin with; the others are told by their commands.
+    parts.iter().find_map(|part| part.first_story.as_ref()).into_iter().flatten().for_each(|line| println!("{line}"));
+    parts.iter().flat_map(|part| &part.broken).for_each(|broken| println!("{broken}"));
     println!("{}", function.name());
     print_figures(&figures, begun, broken);
     broken == 0
 }
 
-fn simulate_some(function: Function, seeds: Range<u64>) -> (Figures, u64) {
-    let (mut figures, mut broken) = (Figures::default(), 0);
-    for seed in seeds {
-        let ending = run(scenario(function, seed), None);
-        figures.add(&ending.figures);
-        if figures.simulations.is_multiple_of(PROGRESS) {
-            println!("{}: {} seeds of this thread, {broken} violations before", function.name(), figures.simulations);
-        }
-        if ending.violations.is_empty() {
-            continue;
-        }
-        // One story is enough to begin with; the others are told by their commands.
-        if broken == 0 {
-            ending.story.iter().for_each(|line| println!("{line}"));
-        }
-        for violation in &ending.violations {
-            broken += 1;
-            println!("{} seed {seed}: invariant {}: {}", function.name(), violation.invariant, violation.text);
-        }
-        println!("  {}", again(function, seed));
-    }
-    (figures, broken)
+/// What one thread's share of the seeds came to.
+#[derive(Default)]
+struct Part {
+    figures: Figures,
+    broken: Vec<String>,
+    first_story: Option<Vec<String>>,
 }
 
-fn print_figures(figures: &Figures, begun: Begun, broken: u64) {
+fn simulate_some(function: Function, seeds: Range<u64>) -> Part {
+    let mut part = Part::default();
+    for (told, seed) in (1_u64..).zip(seeds) {
+        let ending = run(scenario(function, seed), None);
+        part.figures.add(&ending.figures);
+        for Violation { invariant, text } in &ending.violations {
+            let again = again(function, seed);
+            part.broken.push(format!("{} seed {seed}: invariant {invariant}: {text}\n  {again}", function.name()));
+        }
+        if !ending.violations.is_empty() && part.first_story.is_none() {
+            part.first_story = Some(ending.story);
+        }
+        if told.is_multiple_of(PROGRESS) {
+            println!("{}: {told} seeds of this thread, {} violations", function.name(), part.broken.len());
+        }
+    }
+    part
+}
+
+fn print_figures(figures: &Figures, begun: Begun, broken: usize) {
     let counts = |counts: &std::collections::BTreeMap<String, u64>| {
         counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
     };
