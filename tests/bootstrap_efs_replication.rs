@@ -50,7 +50,8 @@ impl Drop for Stage {
 impl Stage {
     pub(crate) async fn with(world: World) -> Self {
         let local = Local::without_functions(world).await.unwrap();
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(1));
+        // A hang costs a scenario so much; a busy machine takes a second now and then.
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(2));
         let config = aws_sdk_efs::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .endpoint_url(local.endpoint())

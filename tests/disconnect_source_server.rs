@@ -238,7 +238,7 @@ async fn only_as_many_targets_are_begun_as_can_be_seen_through() {
     let mut stage = Stage::with(World::with((1..=200).map(|at| approved(&number(at))))).await;
     stage.policy.max_targets = 20;
     // Two rounds of one wave of eight and one look each: four calls of fifteen seconds.
-    stage.seconds_left = 61;
+    stage.seconds_left = 74;
     let answer = stage.deliver(&first(20)).await;
     assert_eq!(answer.body["summary"], "12 pending, 8 done of 20 targets");
     assert_eq!(
@@ -508,7 +508,7 @@ async fn what_cannot_end_before_the_deadline_is_not_begun() {
     assert_eq!(answer.said(), "pending out_of_time");
     assert_eq!(answer.body["targets"][0]["lookAgainAfterSeconds"], 60);
     assert_eq!(stage.changes(), [""; 0]);
-    stage.seconds_left = 61;
+    stage.seconds_left = 74;
     assert_eq!(stage.disconnect().await.said(), "done disconnected");
 }
 

@@ -168,7 +168,8 @@ pub(crate) async fn killed_after(mut polls: usize, delivery: impl Future<Output 
 
 /// The real client, with the SDK's own retries made quick and its time limits short.
 fn client(local: &Local) -> Client {
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(1));
+    // A hang costs a scenario so much; a busy machine takes a second now and then.
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(2));
     let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
     let config = aws_sdk_drs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
