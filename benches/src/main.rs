@@ -1,0 +1,268 @@
+//! Measures the functions beside the same jobs in Python, in Node, and without an SDK.
+//!
+//! `benches/run` puts the stage up and calls this. Every variant is started, made ready, given events and ended, in
+//! turn, several rounds, against the same Runtime API, the same DRS and EFS over TLS, and the same account: [`jobs`]
+//! says what is asked and checks that it was done, [`variants`] who does it, [`measure`] what is watched.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
+#![expect(clippy::cast_precision_loss, reason = "no figure here has sixteen digits")]
+
+mod figures;
+mod jobs;
+mod measure;
+mod plot;
+mod process;
+mod quota;
+mod runtime;
+mod service;
+mod table;
+mod variants;
+
+use std::{fs, path::PathBuf, time::Instant};
+
+use anyhow::{Context, Result, ensure};
+use chrono::Utc;
+use clap::Parser;
+use serde_json::{Value, json};
+
+use crate::{
+    figures::{Goal, Row, Section, Unit},
+    jobs::{Calls, Job, Scene},
+    measure::{Bench, First, Warm, minutes_since, ms},
+    quota::Group,
+    service::Service,
+    variants::{Stage, Variant},
+};
+
+/// How many rounds there are of what takes long and varies little.
+const ROUNDS_OF_MANY: usize = 3;
+/// How many servers or file systems an account has where nothing is said about it.
+const ACCOUNT: usize = 40;
+/// The most targets of a request.
+const MANY: usize = 100;
+const MEGABYTE: f64 = 1e6;
+/// The figures of the picture.
+const PICTURE: [&str; 5] = ["cpu", "throttled", "warm", "memory", "zip"];
+
+/// Measures the functions beside the same jobs in Python, in Node, and without an SDK.
+#[derive(Parser)]
+#[command(name = "benches/run")]
+struct Arguments {
+    /// How many rounds.
+    #[arg(long, default_value_t = 10)]
+    rounds: usize,
+    /// How many warm events a process and round.
+    #[arg(long, default_value_t = 200)]
+    events: usize,
+    /// Two rounds of few events: whether it works, not how fast.
+    #[arg(long)]
+    quick: bool,
+    /// Where `benches/run` has put everything.
+    #[arg(long, hide = true)]
+    stage: PathBuf,
+    /// Where results.json and results.svg go.
+    #[arg(long, hide = true)]
+    results: PathBuf,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let (rounds, events) = if arguments.quick { (2, 20) } else { (arguments.rounds.max(1), arguments.events.max(1)) };
+    let stage = Stage::new(&arguments.stage)?;
+    let service = Service::start(&stage.path("")).await?;
+    let bench = Bench { stage, service };
+    let group = Group::new().inspect_err(|why| eprintln!("no quota can be set here: {why:#}")).ok();
+    let begun = Instant::now();
+    let mut sections = Vec::new();
+    for job in Job::ALL {
+        let key = job.function();
+        let title = if job == Job::Disconnect { "one source server" } else { "one file system" };
+        sections.push(Section { key: key.to_owned(), title: format!("{key}, {title}"), rows: rows(job) });
+    }
+    for job in Job::ALL {
+        settle(&bench, job).await?;
+    }
+    for round in 1..=rounds {
+        for (job, section) in Job::ALL.into_iter().zip(&mut sections) {
+            one(&bench, job, section, events, group.as_ref()).await?;
+        }
+        eprintln!("round {round} of {rounds}, {}", minutes_since(begun));
+    }
+    for (job, account, title) in growth() {
+        let key = format!("{}-{MANY}-of-{account}", job.function());
+        let mut section = Section { key, title, rows: rows_of_many() };
+        for _ in 0..rounds.min(ROUNDS_OF_MANY) {
+            many(&bench, job, account, &mut section).await?;
+        }
+        eprintln!("{}, {}", section.title, minutes_since(begun));
+        sections.push(section);
+    }
+    let about = about(&bench.stage, rounds, events);
+    let note = note(&about);
+    let text = table::markdown(&sections);
+    println!("{}\n\n{text}", note.join("\n"));
+    let file = |name: &str| arguments.results.join(name);
+    let json = serde_json::to_string_pretty(&table::json(&sections, &about))?;
+    fs::write(file("results.json"), json + "\n")?;
+    fs::write(file("results.svg"), plot::svg(sections.get(..2).unwrap_or_default(), &PICTURE, &note))?;
+    Ok(())
+}
+
+/// The figures of one event.
+fn rows(job: Job) -> Vec<Row> {
+    use Goal::{AtMost, PartOf, TimesOf};
+    use Unit::{Count, Megabytes, Milliseconds};
+    use Variant::{Limit, Node, Python};
+    let row = Row::new;
+    let cpu = [PartOf(Python, 100.0), PartOf(Node, 45.0), TimesOf(Limit, 2.0)];
+    let throttled = [PartOf(Python, 300.0), PartOf(Node, 250.0)];
+    // The replica is in another Region, so at another host.
+    let one: &[Goal] = if job == Job::Disconnect { &[AtMost(1.0)] } else { &[] };
+    let mut rows = vec![
+        row("ready", "start to ready", Milliseconds, &[]),
+        row("ready_cpu", "processor time, start to ready", Milliseconds, &[]),
+        row("first", "first event", Milliseconds, &[]),
+        row("cpu", "processor time, start to first answer", Milliseconds, &cpu),
+        row("throttled", "first event, a fourteenth of a processor", Milliseconds, &throttled),
+        row(
+            "warm",
+            "warm event above the service's own time, median",
+            Milliseconds,
+            &[PartOf(Python, 8.0), PartOf(Node, 4.0)],
+        ),
+        row("warm_p99", "warm event, 99th percentile", Milliseconds, &[]),
+        row("warm_cpu", "processor time of a warm event", Milliseconds, &[]),
+        row("memory", "peak memory", Megabytes, &[PartOf(Python, 7.0)]),
+        row("zip", "zipped", Megabytes, &[AtMost(2.2)]),
+        row("calls", "calls an event", Count, &[]),
+        row("connections", "connections, first event", Count, one),
+        row("connections_warm", "connections, warm event", Count, &[]),
+    ];
+    if job == Job::Disconnect {
+        // One look at all targets and one at what became of them.
+        rows.push(row("looks", "calls of DescribeSourceServers", Count, &[AtMost(2.0)]));
+        rows.push(row("disconnects", "calls of DisconnectSourceServer", Count, &[AtMost(1.0)]));
+        rows.push(row("untags", "calls of UntagResource", Count, &[AtMost(1.0)]));
+    }
+    rows
+}
+
+/// The figures of one event with many targets, in a process that does nothing else.
+fn rows_of_many() -> Vec<Row> {
+    vec![
+        Row::new("event", "the event above the service's own time", Unit::Milliseconds, &[]),
+        Row::new("cpu", "processor time, start to answer", Unit::Milliseconds, &[]),
+        Row::new("memory", "peak memory", Unit::Megabytes, &[]),
+        Row::new("calls", "calls", Unit::Count, &[]),
+        Row::new("connections", "connections", Unit::Count, &[]),
+    ]
+}
+
+/// What grows: the account, and with it the pages of the answer.
+fn growth() -> [(Job, usize, String); 3] {
+    let servers = |account: usize, pages: &str| {
+        (Job::Disconnect, account, format!("{MANY} source servers in an account of {account}, {pages} of 1000"))
+    };
+    [servers(1000, "a page"), servers(4000, "pages"), (Job::Replicate, MANY, format!("{MANY} file systems"))]
+}
+
+/// One life of each variant that nobody looks at, so that files are read and compiled.
+async fn settle(bench: &Bench, job: Job) -> Result<()> {
+    let scene = Scene::new(job, 1, ACCOUNT);
+    for variant in Variant::ALL {
+        bench.cold(variant, job, &scene).await.with_context(|| format!("{} of {}", job.function(), variant.name()))?;
+    }
+    Ok(())
+}
+
+/// A round of one event.
+async fn one(bench: &Bench, job: Job, section: &mut Section, events: usize, group: Option<&Group>) -> Result<()> {
+    let scene = Scene::new(job, 1, ACCOUNT);
+    let mut ours = None;
+    for variant in Variant::ALL {
+        let who = || format!("{} of {}", job.function(), variant.name());
+        let (first, warm) = bench.life(variant, job, &scene, events).await.with_context(who)?;
+        same_calls(&mut ours, &first.calls).with_context(who)?;
+        let zip = fs::metadata(variant.archive(&bench.stage, job)).with_context(who)?.len();
+        if let Some(group) = group {
+            let wall = bench.throttled(variant, job, &scene, group).await.with_context(who)?;
+            section.add("throttled", variant, ms(wall));
+        }
+        section.add("zip", variant, zip as f64 / MEGABYTE);
+        note_first(section, variant, &first);
+        note_warm(section, variant, &warm);
+    }
+    Ok(())
+}
+
+/// A round of one event with many targets.
+async fn many(bench: &Bench, job: Job, account: usize, section: &mut Section) -> Result<()> {
+    let scene = Scene::new(job, MANY, account);
+    let mut ours = None;
+    for variant in Variant::ALL {
+        let who = || format!("{} of {}", section.title, variant.name());
+        let first = bench.cold(variant, job, &scene).await.with_context(who)?;
+        same_calls(&mut ours, &first.calls).with_context(who)?;
+        section.add("event", variant, ms(first.wall.saturating_sub(first.service)));
+        section.add("cpu", variant, ms(first.cpu));
+        section.add("memory", variant, first.memory as f64 / MEGABYTE);
+        section.add("calls", variant, first.calls.values().sum::<usize>() as f64);
+        section.add("connections", variant, first.connections as f64);
+    }
+    Ok(())
+}
+
+/// A variant that makes other calls than drover does another job, and is not to be compared.
+fn same_calls(ours: &mut Option<Calls>, theirs: &Calls) -> Result<()> {
+    let ours = ours.get_or_insert_with(|| theirs.clone());
+    ensure!(ours == theirs, "its calls are {theirs:?}, and drover's are {ours:?}");
+    Ok(())
+}
+
+fn note_first(section: &mut Section, variant: Variant, first: &First) {
+    let calls = |operation: &str| first.calls.get(operation).copied().unwrap_or_default() as f64;
+    section.add("ready", variant, ms(first.ready));
+    section.add("ready_cpu", variant, ms(first.ready_cpu));
+    section.add("first", variant, ms(first.wall));
+    section.add("cpu", variant, ms(first.cpu));
+    section.add("calls", variant, first.calls.values().sum::<usize>() as f64);
+    section.add("connections", variant, first.connections as f64);
+    section.add("looks", variant, calls("DescribeSourceServers"));
+    section.add("disconnects", variant, calls("DisconnectSourceServer"));
+    section.add("untags", variant, calls("UntagResource"));
+}
+
+fn note_warm(section: &mut Section, variant: Variant, warm: &Warm) {
+    section.add("warm", variant, warm.median);
+    section.add("warm_p99", variant, warm.p99);
+    section.add("warm_cpu", variant, warm.cpu);
+    section.add("memory", variant, warm.memory as f64 / MEGABYTE);
+    section.add("connections_warm", variant, warm.connections);
+}
+
+/// What the numbers are of: the day, the machine and the versions.
+fn about(stage: &Stage, rounds: usize, events: usize) -> Value {
+    let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
+    let cpus = read("/proc/cpuinfo".into());
+    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    json!({
+        "day": Utc::now().format("%Y-%m-%d").to_string(),
+        "rounds": rounds,
+        "warmEvents": events,
+        "processor": model.trim_start_matches(['\t', ' ', ':']),
+        "processors": cpus.lines().filter(|line| line.starts_with("processor")).count(),
+        "kernel": read("/proc/sys/kernel/osrelease".into()).trim(),
+        "versions": read(stage.path("versions")).trim(),
+    })
+}
+
+/// The same in two lines.
+fn note(about: &Value) -> [String; 2] {
+    let text = |name: &str| about.get(name).map(|value| value.to_string().replace('"', "")).unwrap_or_default();
+    let [day, rounds, events] = ["day", "rounds", "warmEvents"].map(text);
+    let [processors, processor, kernel] = ["processors", "processor", "kernel"].map(text);
+    let run =
+        format!("Measured {day} in {rounds} rounds of {events} warm events on {processors} processors {processor},");
+    [format!("{run} Linux {kernel}"), text("versions")]
+}

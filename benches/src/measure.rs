@@ -1,0 +1,152 @@
+//! One life of one process: started, ready, a first event, warm events.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    figures::{median, percentile},
+    jobs::{Calls, Job, Scene},
+    process::{Process, Worked},
+    quota::Group,
+    service::Service,
+    variants::{Stage, Variant},
+};
+
+/// How many warm events go by before any is measured, so that every variant has settled.
+const UNMEASURED: usize = 20;
+
+/// What everything is measured with.
+pub(crate) struct Bench {
+    pub(crate) stage: Stage,
+    pub(crate) service: Service,
+}
+
+/// The first event of a process, and what came before.
+pub(crate) struct First {
+    pub(crate) ready: Duration,
+    pub(crate) ready_cpu: Duration,
+    pub(crate) wall: Duration,
+    /// What of it was the service's own.
+    pub(crate) service: Duration,
+    /// From the start to the answer.
+    pub(crate) cpu: Duration,
+    pub(crate) memory: u64,
+    pub(crate) calls: Calls,
+    pub(crate) connections: usize,
+}
+
+/// The warm events of a process.
+pub(crate) struct Warm {
+    /// The median, without the service's own time.
+    pub(crate) median: f64,
+    pub(crate) p99: f64,
+    pub(crate) cpu: f64,
+    pub(crate) connections: f64,
+    pub(crate) memory: u64,
+}
+
+impl Bench {
+    /// A process that works on one event.
+    pub(crate) async fn cold(&self, variant: Variant, job: Job, scene: &Scene) -> Result<First> {
+        let mut process = self.start(variant, job, None).await?;
+        let first = self.first(&mut process, scene).await?;
+        process.end().await?;
+        Ok(first)
+    }
+
+    /// A process that works on a first event and then on so many more.
+    pub(crate) async fn life(&self, variant: Variant, job: Job, scene: &Scene, events: usize) -> Result<(First, Warm)> {
+        let mut process = self.start(variant, job, None).await?;
+        let first = self.first(&mut process, scene).await?;
+        for _ in 0..UNMEASURED {
+            self.event(&mut process, scene).await?;
+        }
+        let (connections, cpu) = (self.service.connections(), process.processor_time()?);
+        let (mut walls, mut above) = (Vec::new(), Vec::new());
+        for _ in 0..events {
+            let (worked, _) = self.event(&mut process, scene).await?;
+            walls.push(ms(worked.wall));
+            above.push(ms(worked.wall.saturating_sub(self.service.busy())));
+        }
+        walls.sort_by(f64::total_cmp);
+        above.sort_by(f64::total_cmp);
+        let count = events as f64;
+        let warm = Warm {
+            median: median(&above).context("no warm event")?,
+            p99: percentile(&walls, 99).context("no warm event")?,
+            cpu: ms(process.processor_time()?.saturating_sub(cpu)) / count,
+            connections: (self.service.connections() - connections) as f64 / count,
+            memory: process.peak_memory()?,
+        };
+        process.end().await?;
+        Ok((first, warm))
+    }
+
+    /// How long the first event takes under a quota, with the init before it at full speed.
+    pub(crate) async fn throttled(&self, variant: Variant, job: Job, scene: &Scene, group: &Group) -> Result<Duration> {
+        group.lift()?;
+        let mut process = self.start(variant, job, Some(group)).await?;
+        let ready = process.ready().await?;
+        group.limit()?;
+        self.service.reset(&scene.world);
+        let worked = process.work(ready, &scene.event).await?;
+        self.check(&process, scene, &worked)?;
+        process.end().await?;
+        Ok(worked.wall)
+    }
+
+    async fn start(&self, variant: Variant, job: Job, group: Option<&Group>) -> Result<Process> {
+        let command = variant.command(&self.stage, job, &self.service);
+        let log: PathBuf = self.stage.path(&format!("{}-{}.log", job.function(), variant.name()));
+        Process::start(command, &log, group).await
+    }
+
+    async fn first(&self, process: &mut Process, scene: &Scene) -> Result<First> {
+        let connections = self.service.connections();
+        let ready = process.ready().await?;
+        let ready_cpu = process.processor_time()?;
+        let since_start: Duration = ready.at - process.started;
+        self.service.reset(&scene.world);
+        let worked = process.work(ready, &scene.event).await?;
+        let cpu = process.processor_time()?;
+        let memory = process.peak_memory()?;
+        Ok(First {
+            ready: since_start,
+            ready_cpu,
+            wall: worked.wall,
+            service: self.service.busy(),
+            cpu,
+            memory,
+            calls: self.check(process, scene, &worked)?,
+            connections: self.service.connections() - connections,
+        })
+    }
+
+    /// A warm event, with all its work before it.
+    async fn event(&self, process: &mut Process, scene: &Scene) -> Result<(Worked, Calls)> {
+        let ready = process.ready().await?;
+        self.service.reset(&scene.world);
+        let worked = process.work(ready, &scene.event).await?;
+        let calls = self.check(process, scene, &worked)?;
+        Ok((worked, calls))
+    }
+
+    fn check(&self, process: &Process, scene: &Scene, worked: &Worked) -> Result<Calls> {
+        scene.check(&self.service.cloud(), &worked.answer).with_context(|| process.last_words())
+    }
+}
+
+/// A time in milliseconds.
+pub(crate) fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+/// How long something took, for people.
+pub(crate) fn minutes_since(begun: Instant) -> String {
+    let seconds = begun.elapsed().as_secs();
+    format!("{} min {} s", seconds / 60, seconds % 60)
+}
