@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::{
     figures::{median, percentile},
@@ -68,7 +68,8 @@ impl Bench {
         let (connections, cpu) = (self.service.connections(), process.processor_time()?);
         let (mut walls, mut above) = (Vec::new(), Vec::new());
         for _ in 0..events {
-            let (worked, _) = self.event(&mut process, scene).await?;
+            let (worked, calls) = self.event(&mut process, scene).await?;
+            ensure!(calls == first.calls, "its calls are {calls:?}, and were {:?} at first", first.calls);
             walls.push(ms(worked.wall));
             above.push(ms(worked.wall.saturating_sub(self.service.busy())));
         }
@@ -136,7 +137,8 @@ impl Bench {
     }
 
     fn check(&self, process: &Process, scene: &Scene, worked: &Worked) -> Result<Calls> {
-        scene.check(&self.service.cloud(), &worked.answer).with_context(|| process.last_words())
+        let checked = scene.check(&self.service.cloud(), &worked.answer);
+        checked.with_context(|| format!("it printed: {}", process.last_words()))
     }
 }
 
