@@ -18,7 +18,11 @@ mod service;
 mod table;
 mod variants;
 
-use std::{fs, path::PathBuf, time::Instant};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use anyhow::{Context, Result, ensure};
 use chrono::Utc;
@@ -41,6 +45,8 @@ const ACCOUNT: usize = 40;
 /// The most targets of a request.
 const MANY: usize = 100;
 const MEGABYTE: f64 = 1e6;
+/// Where the tables stand in the README: at its end.
+const FIGURES: &str = "\n## Figures\n\n![the most telling figures as bars](results.svg)\n";
 /// The figures of the picture.
 const PICTURE: [&str; 5] = ["cpu", "throttled", "warm", "memory", "zip"];
 
@@ -54,13 +60,13 @@ struct Arguments {
     /// How many warm events a process and round.
     #[arg(long, default_value_t = 200)]
     events: usize,
-    /// Two rounds of few events: whether it works, not how fast.
+    /// Two rounds of few events, whose results are printed and not kept: whether it works, not how fast.
     #[arg(long)]
     quick: bool,
     /// Where `benches/run` has put everything.
     #[arg(long, hide = true)]
     stage: PathBuf,
-    /// Where results.json and results.svg go.
+    /// Where results.json, results.svg and the README are.
     #[arg(long, hide = true)]
     results: PathBuf,
 }
@@ -102,10 +108,21 @@ async fn main() -> Result<()> {
     let note = note(&about);
     let text = table::markdown(&sections);
     println!("{}\n\n{text}", note.join("\n"));
-    let file = |name: &str| arguments.results.join(name);
-    let json = serde_json::to_string_pretty(&table::json(&sections, &about))?;
-    fs::write(file("results.json"), json + "\n")?;
-    fs::write(file("results.svg"), plot::svg(sections.get(..2).unwrap_or_default(), &PICTURE, &note))?;
+    if !arguments.quick {
+        keep(&arguments.results, &sections, &about, &note, &text)?;
+    }
+    Ok(())
+}
+
+/// Writes results.json, results.svg, and the tables at the end of the README, so that all are of the same run.
+fn keep(folder: &Path, sections: &[Section], about: &Value, note: &[String], text: &str) -> Result<()> {
+    let json = serde_json::to_string_pretty(&table::json(sections, about))?;
+    fs::write(folder.join("results.json"), json + "\n")?;
+    fs::write(folder.join("results.svg"), plot::svg(sections.get(..2).unwrap_or_default(), &PICTURE, note))?;
+    let readme = fs::read_to_string(folder.join("README.md"))?;
+    let (above, _) = readme.split_once(FIGURES).context("README.md has no place for the figures")?;
+    let tables = format!("{above}{FIGURES}\n{}\n\n{}\n", note.join(" "), text.trim_end());
+    fs::write(folder.join("README.md"), tables)?;
     Ok(())
 }
 

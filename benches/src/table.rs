@@ -16,7 +16,7 @@ const NOTHING: &str = "-";
 pub(crate) fn markdown(sections: &[Section]) -> String {
     let mut text = String::new();
     for section in sections {
-        let _ = writeln!(text, "{}\n", section.title);
+        let _ = writeln!(text, "### {}\n", section.title);
         let mut lines = vec![header()];
         lines.extend(section.rows.iter().map(line));
         text.push_str(&aligned(&lines));
