@@ -107,8 +107,8 @@ impl Statement {
     }
 
     fn is_about(&self, ask: &Ask) -> bool {
-        let action = ask.action.to_ascii_lowercase();
-        self.actions.iter().any(|pattern| fits(&pattern.to_ascii_lowercase(), &action))
+        let in_any_case = |one: char, other: char| one.eq_ignore_ascii_case(&other);
+        self.actions.iter().any(|pattern| fits_by(pattern, &ask.action, in_any_case))
             && self.resources.iter().any(|pattern| fits(pattern, &ask.resource))
             && self.conditions.iter().all(|condition| condition.holds(ask))
     }
@@ -134,14 +134,18 @@ impl Condition {
 
 /// Whether a text fits a pattern in which `*` stands for any text and `?` for any sign.
 fn fits(pattern: &str, text: &str) -> bool {
+    fits_by(pattern, text, |one, other| one == other)
+}
+
+fn fits_by(pattern: &str, text: &str, same: fn(char, char) -> bool) -> bool {
     let Some(first) = pattern.chars().next() else { return text.is_empty() };
     let (rest, sign) = (&pattern[first.len_utf8()..], text.chars().next());
     let after = |sign: char| &text[sign.len_utf8()..];
     match (first, sign) {
-        ('*', _) if fits(rest, text) => true,
-        ('*', Some(sign)) => fits(pattern, after(sign)),
-        ('?', Some(sign)) => fits(rest, after(sign)),
-        (first, Some(sign)) if first == sign => fits(rest, after(sign)),
+        ('*', _) if fits_by(rest, text, same) => true,
+        ('*', Some(sign)) => fits_by(pattern, after(sign), same),
+        ('?', Some(sign)) => fits_by(rest, after(sign), same),
+        (first, Some(sign)) if same(first, sign) => fits_by(rest, after(sign), same),
         _ => false,
     }
 }
