@@ -1,7 +1,8 @@
-//! Many targets over a real socket, with a third of the calls faulty and a tenth of the invocations killed: nothing is
-//! lost, nothing is done twice, calls stay within their cap, and memory stays flat.
+//! Many targets, worked off by the functions' own binaries over real sockets, with three calls in ten faulty and a tenth
+//! of the invocations killed: nothing is lost, nothing is done twice, calls stay within their cap, and memory stays
+//! flat.
 //!
-//! `cargo run --package tests --example load -- [TARGETS]`
+//! `cargo run --package tests --example load -- [FUNCTION] [TARGETS, a multiple of ten]`
 
 #![expect(
     clippy::indexing_slicing,
@@ -11,35 +12,59 @@
     reason = "a program for people, which is to fail loudly"
 )]
 
-use std::{collections::BTreeMap, time::Duration};
-
-use aws_sdk_drs::{
-    Client,
-    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig},
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, Instant},
 };
-use chrono::{TimeDelta, Utc};
-use disconnect_source_server::{Policy, handle};
-use futures_util::{StreamExt, stream};
-use local::{Fault, FaultKind, Local, SourceServer, World};
-use serde_json::{Value, json};
-use shared::Invocation;
 
-/// How many servers one account has, and one request names.
-const SERVERS: usize = 1000;
+use chrono::{TimeDelta, Utc};
+use futures_util::future::join_all;
+use local::{Binaries, Cloud, Ended, Fault, FaultKind, FileSystem, Local, SourceServer, World, world::Deployment};
+use serde_json::{Value, json};
+
+/// What is worked off at once, each account by a process of its own.
+const ACCOUNTS: usize = 10;
+/// The most that a request may name.
 const TARGETS_OF_A_REQUEST: usize = 100;
-const REQUESTS_AT_ONCE: usize = 4;
 /// The most deliveries that a request may need. Lambda gives up after three; a person sends it again.
 const MOST_DELIVERIES: u32 = 60;
-/// The most calls that a target may cost, retries of the SDK and looks of all deliveries included.
-const MOST_CALLS_OF_A_TARGET: usize = 25;
+/// The most calls that a target may cost, retries of the SDK and looks of all deliveries included: a replica is looked
+/// at on both sides, part by part.
+const MOST_CALLS_OF_A_TARGET: [(&str, usize); 2] = [(DISCONNECT, 15), (BOOTSTRAP, 250)];
 
-const OPERATIONS: [&str; 6] = [
-    "DescribeSourceServers",
-    "DescribeJobs",
-    "DescribeRecoveryInstances",
-    "DescribeRecoverySnapshots",
-    "DisconnectSourceServer",
-    "UntagResource",
+const DISCONNECT: &str = "disconnect-source-server";
+const BOOTSTRAP: &str = "bootstrap-efs-replication";
+const THERE: &str = "eu-west-1";
+
+/// What each function calls.
+const CALLED: [(&str, &[&str]); 2] = [
+    (
+        DISCONNECT,
+        &[
+            "DescribeSourceServers",
+            "DescribeJobs",
+            "DescribeRecoveryInstances",
+            "DescribeRecoverySnapshots",
+            "DisconnectSourceServer",
+            "UntagResource",
+        ],
+    ),
+    (
+        BOOTSTRAP,
+        &[
+            "DescribeFileSystems",
+            "DescribeReplicationConfigurations",
+            "DescribeLifecycleConfiguration",
+            "DescribeBackupPolicy",
+            "DescribeFileSystemPolicy",
+            "DescribeAccessPoints",
+            "CreateReplicationConfiguration",
+            "PutLifecycleConfiguration",
+            "PutBackupPolicy",
+            "TagResource",
+        ],
+    ),
 ];
 const KINDS: [FaultKind; 9] = [
     FaultKind::Throttle,
@@ -59,6 +84,18 @@ struct Figures {
     faults: usize,
     deliveries: u32,
     kills: u32,
+    /// The resident memory of a process after each of its invocations, for the one that lived longest.
+    memory: Vec<usize>,
+}
+
+impl Figures {
+    /// Keeps what was seen of a process if no other lived longer.
+    fn keep(&mut self, lived: &mut Vec<usize>) {
+        if lived.len() > self.memory.len() {
+            self.memory.clone_from(lived);
+        }
+        lived.clear();
+    }
 }
 
 /// A sequence that looks random and is the same every time.
@@ -71,69 +108,117 @@ impl Dice {
     }
 }
 
-fn main() {
-    let targets: usize = std::env::args().nth(1).map_or(10_000, |text| text.parse().unwrap());
-    let (mut figures, mut memory) = (Figures::default(), Vec::new());
-    for round in 0..targets.div_ceil(SERVERS) {
-        // An account is served until its runtime ends, so each round has its own.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(work_off(round, &mut figures));
-        drop(runtime);
-        memory.push(resident_kib());
-        println!("{} targets, {} MiB resident", (round + 1) * SERVERS, resident_kib() / 1024);
-    }
-    let Figures { calls, faults, deliveries, kills } = figures;
-    println!("{calls} calls, {faults} of them faulty; {deliveries} deliveries, {kills} of them killed");
-    println!("nothing lost, nothing done twice, {:.1} calls a target", calls as f64 / targets as f64);
-    // The first rounds fill caches and the allocator; after them there is nothing left to grow.
-    if let [.., last] = memory.as_slice()
-        && let Some(third) = memory.get(2)
-    {
-        assert!(last * 10 <= third * 12, "memory grew from {third} to {last} KiB");
-    }
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let function = arguments.next().unwrap_or_else(|| DISCONNECT.to_owned());
+    let targets: usize = arguments.next().map_or(10_000, |text| text.parse().unwrap());
+    assert!(CALLED.iter().any(|(name, _)| *name == function), "{function} is no function");
+    assert!(targets > 0 && targets.is_multiple_of(ACCOUNTS), "{targets} is no multiple of {ACCOUNTS}");
+    let binary = Binaries::around(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap().find(&function).unwrap();
+    let binaries = Binaries::Fixed([(function.clone(), binary)].into());
+    let begun = Instant::now();
+    let accounts = (0..ACCOUNTS).map(|account| work_off(&function, account, targets / ACCOUNTS, binaries.clone()));
+    let all = join_all(accounts).await;
+    let sum = |of: fn(&Figures) -> usize| all.iter().map(of).sum::<usize>();
+    let (calls, faults) = (sum(|of| of.calls), sum(|of| of.faults));
+    println!("{function}: {targets} targets in {} minutes", begun.elapsed().as_secs() / 60);
+    println!("  {calls} calls, {faults} of them faulty; {:.1} calls a target", calls as f64 / targets as f64);
+    println!("  {} deliveries, {} of them killed", sum(|of| of.deliveries as usize), sum(|of| of.kills as usize));
+    println!("  nothing lost, nothing done twice");
+    let memory = all.into_iter().map(|of| of.memory).max_by_key(Vec::len).unwrap_or_default();
+    println!("  KiB resident after each of {} invocations of a process: {memory:?}", memory.len());
+    // The first invocations fill caches and the allocator; after them there is nothing left to grow.
+    let [_, _, third, .., last] = memory.as_slice() else { panic!("too few invocations of one process") };
+    assert!(last * 10 <= third * 12, "memory grew from {third} to {last} KiB");
 }
 
-/// An account full of servers, each disconnected by one of several requests at once.
-async fn work_off(round: usize, figures: &mut Figures) {
-    let change = format!("CHG{round}");
-    let id = |number: usize| format!("s-{number:017}");
-    let server = |number| SourceServer::new(&id(number)).tagged("drover:approved", &change);
-    let world = World { faults: mischief(round), ..World::with((0..SERVERS).map(server)) };
-    let local = Local::without_functions(world).await.unwrap();
-    let requests = (0..SERVERS).collect::<Vec<_>>();
-    let requests = requests.chunks(TARGETS_OF_A_REQUEST).map(|numbers| {
-        let servers: Vec<Value> = numbers.iter().map(|number| json!({ "sourceServerID": id(*number) })).collect();
+/// One account full of what is to be worked off by several requests, one after the other.
+async fn work_off(function: &str, account: usize, targets: usize, binaries: Binaries) -> Figures {
+    let change = format!("CHG{account}");
+    let (world, targets) = match function {
+        DISCONNECT => servers(targets, &change),
+        _ => file_systems(targets),
+    };
+    let environment = [("MODE", "enforce"), ("MAX_TARGETS", "100")].into_iter();
+    let share = (function == DISCONNECT).then_some(("MAX_SHARE_PERCENT", "100"));
+    let environment = environment.chain(share).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let deployment = Deployment { timeout_seconds: 900, environment };
+    let world = World {
+        faults: mischief(function, account, targets.len()),
+        functions: [(function.to_owned(), deployment)].into(),
+        ..world
+    };
+    let local = Local::start(Cloud::new(world), 0, binaries).await.unwrap();
+    let (mut figures, mut dice, mut lived) = (Figures::default(), Dice(account as u64), Vec::new());
+    for (number, some) in targets.chunks(TARGETS_OF_A_REQUEST).enumerate() {
+        let list = if function == DISCONNECT { "servers" } else { "fileSystems" };
         let expires_at = Utc::now() + TimeDelta::hours(12);
-        json!({ "version": 1, "requestID": change, "expiresAt": expires_at, "servers": servers }).to_string()
-    });
-    let requests: Vec<String> = requests.collect();
-    let deliveries = stream::iter(requests.iter().enumerate())
-        .map(|(at, request)| deliver_until_it_ends(&local, request, Dice((round * 100 + at) as u64)))
-        .buffer_unordered(REQUESTS_AT_ONCE);
-    let ended: Vec<(u32, u32)> = deliveries.collect().await;
-    for (deliveries, kills) in ended {
-        figures.deliveries += deliveries;
-        figures.kills += kills;
+        let request = json!({ "version": 1, "requestID": change, "expiresAt": expires_at, list: some }).to_string();
+        deliver_until_it_ends(&local, function, &request, &mut dice, &mut figures, &mut lived).await;
+        println!("  {function}: account {account}, request {number} has ended");
     }
+    figures.keep(&mut lived);
+    check(function, &local, targets.len());
     let journal = local.journal();
-    figures.calls += journal.len();
-    figures.faults += journal.iter().filter(|entry| entry.answer.contains("(fault ")).count();
-    assert!(journal.len() <= SERVERS * MOST_CALLS_OF_A_TARGET, "{} calls", journal.len());
+    assert!(journal.iter().all(|entry| !entry.unexpected), "something was called that nobody expects");
+    figures.calls = journal.len();
+    figures.faults = journal.iter().filter(|entry| entry.answer.contains("(fault ")).count();
+    let (_, most) = MOST_CALLS_OF_A_TARGET.into_iter().find(|(name, _)| *name == function).unwrap();
+    assert!(journal.len() <= targets.len() * most, "{} calls", journal.len());
+    figures
+}
+
+fn servers(count: usize, change: &str) -> (World, Vec<Value>) {
+    let id = |number: usize| format!("s-{number:017}");
+    let world = World::with((0..count).map(|number| SourceServer::new(&id(number)).tagged("drover:approved", change)));
+    (world, (0..count).map(|number| json!({ "sourceServerID": id(number) })).collect())
+}
+
+fn file_systems(count: usize) -> (World, Vec<Value>) {
+    let id = |number: usize| format!("fs-{number:017x}");
+    let source = |number| FileSystem {
+        lifecycle_policies: vec![json!({ "TransitionToIA": "AFTER_30_DAYS" })],
+        ..FileSystem::new(&id(number))
+    };
+    let add = |world: World, number| world.with_file_system("us-east-1", source(number));
+    let replica = json!({ "lifecycle": "copy", "accessPoints": "copy", "backup": "enabled", "policy": "copy" });
+    let target =
+        |number| json!({ "sourceFileSystemId": id(number), "destination": { "region": THERE }, "replica": replica });
+    ((0..count).fold(World::empty(), add), (0..count).map(target).collect())
+}
+
+/// Each target was brought to its end, once.
+fn check(function: &str, local: &Local, targets: usize) {
     let mut effects: BTreeMap<String, usize> = BTreeMap::new();
     for change in local.changes() {
         *effects.entry(change).or_default() += 1;
     }
-    assert_eq!(effects.len(), 2 * SERVERS, "each server is disconnected and its approval consumed");
-    assert!(effects.values().all(|times| *times == 1), "once each");
-    assert!(local.world().here().source_servers.iter().all(SourceServer::is_disconnected));
+    assert!(effects.values().all(|times| *times == 1), "once each: {effects:#?}");
+    let mut operations: BTreeMap<&str, usize> = BTreeMap::new();
+    for change in effects.keys() {
+        *operations.entry(change.split(' ').next().unwrap_or_default()).or_default() += 1;
+    }
+    let wanted: &[&str] = match function {
+        DISCONNECT => &["DisconnectSourceServer", "UntagResource"],
+        _ => &["CreateReplicationConfiguration", "PutBackupPolicy", "PutLifecycleConfiguration", "TagResource"],
+    };
+    assert_eq!(operations, wanted.iter().map(|operation| (*operation, targets)).collect());
+    let mut world = local.world();
+    if function == DISCONNECT {
+        assert!(world.here().source_servers.iter().all(SourceServer::is_disconnected));
+    } else {
+        assert_eq!(world.file_systems(THERE).count(), targets);
+    }
 }
 
 /// Faults for about three calls in ten of each operation, each of some kind.
-fn mischief(seed: usize) -> Vec<Fault> {
+fn mischief(function: &str, seed: usize, targets: usize) -> Vec<Fault> {
     let mut dice = Dice(seed as u64 + 1);
+    let (_, called) = CALLED.into_iter().find(|(name, _)| *name == function).unwrap();
     let mut faults = Vec::new();
-    for operation in OPERATIONS {
-        for _ in 0..2 * SERVERS {
+    for operation in called {
+        for _ in 0..4 * targets {
             // How many calls in a row meet none, where each meets one with three chances in ten.
             let skip = (0..).take_while(|_| dice.roll(10) >= 3).count();
             let skip = u32::try_from(skip).unwrap();
@@ -143,52 +228,68 @@ fn mischief(seed: usize) -> Vec<Fault> {
     faults
 }
 
-/// Delivers a request as a queue does: again until it is answered Ok and nothing is pending. One in eight is to be
-/// killed on its way, unless it ends before.
-async fn deliver_until_it_ends(local: &Local, request: &str, mut dice: Dice) -> (u32, u32) {
-    let policy = Policy::from_lookup(|name| match name {
-        "MODE" => Some("enforce".to_owned()),
-        "MAX_TARGETS" | "MAX_SHARE_PERCENT" => Some("100".to_owned()),
-        _ => None,
-    });
-    let (policy, mut kills, mut told) = (policy.unwrap(), 0, Vec::new());
-    for delivery in 1..=MOST_DELIVERIES {
-        let drs = client(local);
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(900);
-        let answer = handle(request, Invocation { now: Utc::now(), deadline }, &drs, &policy);
-        let life =
-            if dice.roll(8) == 0 { Duration::from_millis(dice.roll(300) as u64) } else { Duration::from_secs(600) };
-        let ended = tokio::time::timeout(life, answer).await;
+/// Delivers a request until it is answered Ok and nothing is pending. One delivery in eight is to be killed on its way,
+/// unless it ends before.
+async fn deliver_until_it_ends(
+    local: &Local,
+    function: &str,
+    request: &str,
+    dice: &mut Dice,
+    figures: &mut Figures,
+    lived: &mut Vec<usize>,
+) {
+    let (mut told, mut killed) = (Value::Null, false);
+    for _ in 0..MOST_DELIVERIES {
+        figures.deliveries += 1;
+        let life = if dice.roll(8) == 0 { Duration::from_millis(dice.roll(20_000) as u64) } else { Duration::MAX };
+        // A process that was killed may still take the next invocation along.
+        let was_killed = killed;
+        let invoked = local.functions().invoke(function, request.to_owned().into());
+        let mut invoked = std::pin::pin!(invoked);
+        let in_time = tokio::time::timeout(life, &mut invoked).await;
+        killed = in_time.is_err() && local.functions().process_id(function).is_some_and(kill);
+        if killed {
+            figures.kills += 1;
+            figures.keep(lived);
+        }
+        let ended = match in_time {
+            Ok(ended) => ended,
+            Err(_) => invoked.await,
+        };
+        lived.extend(local.functions().process_id(function).and_then(resident_kib));
         match ended {
-            Err(_) => kills += 1,
-            Ok(Err(failure)) => told.push(format!("{failure:?}")),
-            Ok(Ok(answer)) => {
-                let outcome = json!(answer)["outcome"].clone();
-                if outcome != "pending" {
-                    assert!(outcome == "done" || outcome == "already_done", "{}", json!(answer));
-                    return (delivery, kills);
+            Ended::Answered(body) => {
+                let report: Value = serde_json::from_slice(&body).unwrap();
+                match report["outcome"].as_str() {
+                    Some("done" | "already_done") => return,
+                    // What waits for a first sync is looked at later.
+                    Some("pending") => local.advance(TimeDelta::hours(1)),
+                    _ => panic!("{report}"),
                 }
             }
+            Ended::Failed(error) => {
+                let kind = error["errorType"].as_str().unwrap_or_default();
+                let expected = matches!(kind, "Retryable" | "Permanent") || (killed || was_killed);
+                assert!(expected, "{error}");
+                told = error;
+            }
+            other => panic!("{other:?}"),
         }
     }
-    panic!("a request did not end in {MOST_DELIVERIES} deliveries: {told:#?}");
+    panic!("a request did not end in {MOST_DELIVERIES} deliveries: {told:#}");
 }
 
-fn client(local: &Local) -> Client {
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(1));
-    let config = aws_sdk_drs::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(local.endpoint())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "not-a-secret", None, None, "load"))
-        .timeout_config(timeouts.build())
-        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));
-    Client::from_conf(config.build())
+/// Ends a process without a warning, as a machine does that fails. Whether there was one to end.
+fn kill(process: u32) -> bool {
+    std::process::Command::new("kill")
+        .args(["-KILL", &process.to_string()])
+        .status()
+        .is_ok_and(|status| status.success())
 }
 
-/// What Linux says this process holds in memory.
-fn resident_kib() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+/// What Linux says a process holds in memory.
+fn resident_kib(process: u32) -> Option<usize> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
 }
