@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_efs::{
     Client,
-    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig},
+    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
 };
 use bootstrap_efs_replication::{Policy, handle};
 use chrono::{TimeDelta, Utc};
@@ -20,7 +20,7 @@ use shared::{Invocation, Mode};
 
 use crate::{
     iam,
-    stage::{Answer, FAULTS_OF_A_CHANGE, killed_after},
+    stage::{Answer, FAULTS_OF_A_CHANGE, killed_after, patience},
 };
 
 const SOURCE: &str = "fs-00000001";
@@ -37,7 +37,6 @@ pub(crate) struct Stage {
     seconds_left: u64,
     /// The parameter of the template; empty unless a scenario replicates to another account.
     replication_role: &'static str,
-    efs: Client,
 }
 
 /// However a scenario ends, its calls were such as the role of the template allows.
@@ -50,18 +49,8 @@ impl Drop for Stage {
 impl Stage {
     pub(crate) async fn with(world: World) -> Self {
         let local = Local::without_functions(world).await.unwrap();
-        // A hang costs a scenario so much; a busy machine takes a second now and then.
-        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(2));
-        let config = aws_sdk_efs::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .endpoint_url(local.endpoint())
-            .region(Region::new(HERE))
-            .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "not-a-secret", None, None, "tests"))
-            .timeout_config(timeouts.build())
-            .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));
-        let efs = Client::from_conf(config.build());
         let policy = Policy::from_lookup(|name| (name == "MODE").then(|| "enforce".to_owned())).unwrap();
-        Self { local, policy, seconds_left: 900, replication_role: "", efs }
+        Self { local, policy, seconds_left: 900, replication_role: "" }
     }
 
     async fn new() -> Self {
@@ -71,7 +60,7 @@ impl Stage {
     pub(crate) async fn deliver(&self, event: &Value) -> Answer {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(self.seconds_left);
         let invocation = Invocation { now: Utc::now(), deadline };
-        Answer::of(handle(&event.to_string(), invocation, &self.efs, &self.policy).await)
+        Answer::of(handle(&event.to_string(), invocation, &client(&self.local), &self.policy).await)
     }
 
     async fn said(&self, event: &Value) -> String {
@@ -98,6 +87,18 @@ impl Stage {
     fn fault(&self, operation: &str, kind: FaultKind, times: u32) {
         self.local.inject(Fault { times, ..Fault::next(operation, kind) });
     }
+}
+
+/// The real client of a new sandbox, with the SDK's own retries made quick.
+fn client(local: &Local) -> Client {
+    let config = aws_sdk_efs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(local.endpoint())
+        .region(Region::new(HERE))
+        .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "not-a-secret", None, None, "tests"))
+        .timeout_config(patience(local))
+        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));
+    Client::from_conf(config.build())
 }
 
 /// One encrypted file system of 6 GB, whose first sync takes a minute.

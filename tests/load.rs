@@ -37,10 +37,11 @@ const DISCONNECT: &str = "disconnect-source-server";
 const BOOTSTRAP: &str = "bootstrap-efs-replication";
 const THERE: &str = "eu-west-1";
 
-/// What each function calls.
-const CALLED: [(&str, &[&str]); 2] = [
+/// What each function calls, and for how many calls of each kind a target there are faults.
+const CALLED: [(&str, usize, &[&str]); 2] = [
     (
         DISCONNECT,
+        4,
         &[
             "DescribeSourceServers",
             "DescribeJobs",
@@ -52,6 +53,7 @@ const CALLED: [(&str, &[&str]); 2] = [
     ),
     (
         BOOTSTRAP,
+        20,
         &[
             "DescribeFileSystems",
             "DescribeReplicationConfigurations",
@@ -113,7 +115,7 @@ async fn main() {
     let mut arguments = std::env::args().skip(1);
     let function = arguments.next().unwrap_or_else(|| DISCONNECT.to_owned());
     let targets: usize = arguments.next().map_or(10_000, |text| text.parse().unwrap());
-    assert!(CALLED.iter().any(|(name, _)| *name == function), "{function} is no function");
+    assert!(CALLED.iter().any(|(name, _, _)| *name == function), "{function} is no function");
     assert!(targets > 0 && targets.is_multiple_of(ACCOUNTS), "{targets} is no multiple of {ACCOUNTS}");
     let binary = Binaries::around(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap().find(&function).unwrap();
     let binaries = Binaries::Fixed([(function.clone(), binary)].into());
@@ -215,10 +217,10 @@ fn check(function: &str, local: &Local, targets: usize) {
 /// Faults for about three calls in ten of each operation, each of some kind.
 fn mischief(function: &str, seed: usize, targets: usize) -> Vec<Fault> {
     let mut dice = Dice(seed as u64 + 1);
-    let (_, called) = CALLED.into_iter().find(|(name, _)| *name == function).unwrap();
+    let (_, faults_of_a_target, called) = CALLED.into_iter().find(|(name, _, _)| *name == function).unwrap();
     let mut faults = Vec::new();
     for operation in called {
-        for _ in 0..4 * targets {
+        for _ in 0..faults_of_a_target * targets {
             // How many calls in a row meet none, where each meets one with three chances in ten.
             let skip = (0..).take_while(|_| dice.roll(10) >= 3).count();
             let skip = u32::try_from(skip).unwrap();

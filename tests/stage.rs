@@ -40,7 +40,6 @@ pub(crate) struct Stage {
     pub(crate) seconds_left: u64,
     /// Why the role of the template would not allow what happens here, where it would not.
     pub(crate) beyond_the_role: Option<&'static str>,
-    drs: Client,
 }
 
 /// However a scenario ends, its calls were such as the role of the template allows.
@@ -121,14 +120,13 @@ impl Stage {
             _ => None,
         });
         let local = Local::without_functions(world).await.unwrap();
-        let drs = client(&local);
-        Self { local, policy: policy.unwrap(), seconds_left: 900, beyond_the_role: None, drs }
+        Self { local, policy: policy.unwrap(), seconds_left: 900, beyond_the_role: None }
     }
 
     pub(crate) async fn deliver(&self, event: &Value) -> Answer {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(self.seconds_left);
         let invocation = Invocation { now: Utc::now(), deadline };
-        Answer::of(handle(&event.to_string(), invocation, &self.drs, &self.policy).await)
+        Answer::of(handle(&event.to_string(), invocation, &client(&self.local), &self.policy).await)
     }
 
     /// Asks for the one server to be disconnected.
@@ -166,17 +164,22 @@ pub(crate) async fn killed_after(mut polls: usize, delivery: impl Future<Output 
     until_killed.await
 }
 
-/// The real client, with the SDK's own retries made quick and its time limits short.
+/// How long a call may take: not long where one is to hang, and else longer than on the busiest machine.
+pub(crate) fn patience(local: &Local) -> TimeoutConfig {
+    let hangs = |fault: &Fault| matches!(fault.kind, FaultKind::HangBefore | FaultKind::HangAfter);
+    let seconds = if local.world().faults.iter().any(hangs) { 1 } else { 60 };
+    TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(seconds)).build()
+}
+
+/// The real client of a new sandbox, with the SDK's own retries made quick.
 fn client(local: &Local) -> Client {
-    // A hang costs a scenario so much; a busy machine takes a second now and then.
-    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(2));
     let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
     let config = aws_sdk_drs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(local.endpoint())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "not-a-secret", None, None, "tests"))
-        .timeout_config(timeouts.build())
+        .timeout_config(patience(local))
         .retry_config(retries)
         .build();
     Client::from_conf(config)

@@ -46,7 +46,8 @@ const ACCOUNT: usize = 40;
 const MANY: usize = 100;
 const MEGABYTE: f64 = 1e6;
 /// Where the tables stand in the README: at its end.
-const FIGURES: &str = "\n## Figures\n\n![the most telling figures as bars](results.svg)\n";
+const FIGURES: &str = "\n## Figures\n";
+const PICTURE_IN_README: &str = "\n![the most telling figures as bars](results.svg)\n";
 /// The figures of the picture.
 const PICTURE: [&str; 5] = ["cpu", "throttled", "warm", "memory", "zip"];
 
@@ -121,7 +122,7 @@ fn keep(folder: &Path, sections: &[Section], about: &Value, note: &[String], tex
     fs::write(folder.join("results.svg"), plot::svg(sections.get(..2).unwrap_or_default(), &PICTURE, note))?;
     let readme = fs::read_to_string(folder.join("README.md"))?;
     let (above, _) = readme.split_once(FIGURES).context("README.md has no place for the figures")?;
-    let tables = format!("{above}{FIGURES}\n{}\n\n{}\n", note.join(" "), text.trim_end());
+    let tables = format!("{above}{FIGURES}{PICTURE_IN_README}\n{}\n\n{}\n", note.join(" "), text.trim_end());
     fs::write(folder.join("README.md"), tables)?;
     Ok(())
 }
