@@ -51,24 +51,11 @@ pub(crate) fn generate(seed: u64) -> Scenario {
     let rng = &mut fastrand::Rng::with_seed(seed);
     let count = rng.usize(2..8);
     let world = world(rng, count);
-    let main = request(rng, CHANGE, count);
-    let mut requests = vec![main];
-    if chance(rng, 25) {
-        requests.push(request(rng, RIVAL, count));
-    }
+    let requests = requests(rng, |rng, change| request(rng, change, count));
     let early = deliveries(rng, requests.len());
-    let mut happenings = Vec::new();
-    for _ in 0..rng.usize(0..5) {
-        happenings.push(Happening { when: when(rng), what: what(rng, count) });
-    }
-    let mut afterwards = Vec::new();
-    for number in 1..=count {
-        if chance(rng, 40) {
-            afterwards.push(What::Restore(id(number), chance(rng, 20)));
-        }
-    }
-    let number = rng.usize(1..3);
-    let late = (0..number).map(|_| late(rng)).collect();
+    let happenings = happenings(rng, |rng| what(rng, count));
+    let afterwards = afterwards(rng, count, |rng, number| What::Restore(id(number), chance(rng, 20)));
+    let late = late(rng);
     let troubled = chance(rng, 85);
     Scenario {
         function: Function::DisconnectSourceServer,
@@ -86,8 +73,42 @@ pub(crate) fn generate(seed: u64) -> Scenario {
     }
 }
 
+/// One request, and in a quarter of the stories another one for the same resources.
+pub(crate) fn requests(rng: &mut fastrand::Rng, request: impl Fn(&mut fastrand::Rng, &str) -> Request) -> Vec<Request> {
+    let mut requests = vec![request(rng, CHANGE)];
+    if chance(rng, 25) {
+        requests.push(request(rng, RIVAL));
+    }
+    requests
+}
+
+/// Up to four things that others do meanwhile.
+pub(crate) fn happenings(rng: &mut fastrand::Rng, what: impl Fn(&mut fastrand::Rng) -> What) -> Vec<Happening> {
+    (0..rng.usize(0..5)).map(|_| Happening { when: when(rng), what: what(rng) }).collect()
+}
+
+/// What operators do afterwards to four in ten of the resources, by their numbers.
+pub(crate) fn afterwards(
+    rng: &mut fastrand::Rng,
+    count: usize,
+    what: impl Fn(&mut fastrand::Rng, usize) -> What,
+) -> Vec<What> {
+    let mut afterwards = Vec::new();
+    for number in 1..=count {
+        if chance(rng, 40) {
+            afterwards.push(what(rng, number));
+        }
+    }
+    afterwards
+}
+
+/// One or two late deliveries of the first request.
+pub(crate) fn late(rng: &mut fastrand::Rng) -> Vec<Delivery> {
+    (0..rng.usize(1..3)).map(|_| late_one(rng)).collect()
+}
+
 /// Mostly an hour later, sometimes most of a day, sometimes more.
-pub(crate) fn late(rng: &mut fastrand::Rng) -> Delivery {
+fn late_one(rng: &mut fastrand::Rng) -> Delivery {
     let at = match rng.u8(0..10) {
         0..6 => rng.u64(60..7200),
         6..9 => rng.u64(3600..60_000),
@@ -121,7 +142,7 @@ pub(crate) fn deliveries(rng: &mut fastrand::Rng, requests: usize) -> [Vec<Deliv
     early
 }
 
-pub(crate) fn when(rng: &mut fastrand::Rng) -> When {
+fn when(rng: &mut fastrand::Rng) -> When {
     // Between two calls of a run is where a change hurts.
     if chance(rng, 65) { When::Call(rng.usize(0..24)) } else { When::At(rng.u64(0..4000)) }
 }

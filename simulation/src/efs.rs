@@ -9,11 +9,9 @@ use local::{
 use serde_json::{Value, json};
 
 use crate::{
-    drs::{CHANGE, chance, deliveries, expiry, late, malformed, when},
+    drs::{CHANGE, afterwards, chance, deliveries, expiry, happenings, late, malformed, requests},
     engine::{Call, State, Tape, hides_an_effect, text},
-    scenario::{
-        APPROVED, Delivery, Function, HERE, Happening, PROTECTED, Request, Scenario, THERE, Trouble, What, epoch,
-    },
+    scenario::{APPROVED, Delivery, Function, HERE, PROTECTED, Request, Scenario, THERE, Trouble, What, epoch},
 };
 
 const RIVAL: &str = "CHG2";
@@ -32,23 +30,11 @@ pub(crate) fn generate(seed: u64) -> Scenario {
     let rng = &mut fastrand::Rng::with_seed(seed);
     let count = rng.usize(1..=4);
     let world = world(rng, count);
-    let mut requests = vec![request(rng, CHANGE, count)];
-    if chance(rng, 25) {
-        requests.push(request(rng, RIVAL, count));
-    }
+    let requests = requests(rng, |rng, change| request(rng, change, count));
     let early = deliveries(rng, requests.len());
-    let mut happenings = Vec::new();
-    for _ in 0..rng.usize(0..5) {
-        happenings.push(Happening { when: when(rng), what: what(rng, count) });
-    }
-    let mut afterwards = Vec::new();
-    for number in 1..=count {
-        if chance(rng, 40) {
-            afterwards.push(What::EndReplication(source(number)));
-        }
-    }
-    let number = rng.usize(1..3);
-    let late = (0..number).map(|_| late(rng)).collect();
+    let happenings = happenings(rng, |rng| what(rng, count));
+    let afterwards = afterwards(rng, count, |_, number| What::EndReplication(source(number)));
+    let late = late(rng);
     let percent = if chance(rng, 85) { 30 } else { 0 };
     let regions = if chance(rng, 85) { "*" } else { "eu-north-1,us-east-1" };
     Scenario {

@@ -434,15 +434,18 @@ impl State {
     fn forget(&mut self) {
         let under_way = self.tapes.iter().filter(|tape| tape.in_flight).map(|tape| tape.began);
         let from = under_way.min().unwrap_or_else(|| self.now()) - STALE;
-        let first = self.history.iter().rposition(|(at, _)| *at <= from).unwrap_or_default();
-        self.history.drain(..first);
+        self.history.drain(..self.first_shown_since(from));
+    }
+
+    /// Where the worlds begin that may have been shown since a moment: with the last one from before it.
+    fn first_shown_since(&self, from: DateTime<Utc>) -> usize {
+        self.history.iter().rposition(|(at, _)| *at <= from).unwrap_or_default()
     }
 
     /// The worlds that an attempt may have been shown: from a moment before it began until now.
     pub(crate) fn worlds_of(&self, attempt: usize) -> Vec<&World> {
         let Some(tape) = self.tapes.get(attempt) else { return Vec::new() };
-        let from = tape.began - STALE;
-        let first = self.history.iter().rposition(|(at, _)| *at <= from).unwrap_or_default();
+        let first = self.first_shown_since(tape.began - STALE);
         self.history.iter().skip(first).map(|(_, world)| world).collect()
     }
 
