@@ -94,6 +94,7 @@ fn client(local: &Local) -> Client {
     let config = aws_sdk_efs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(local.endpoint())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
         .region(Region::new(HERE))
         .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "not-a-secret", None, None, "tests"))
         .timeout_config(patience(local))

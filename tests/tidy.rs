@@ -87,7 +87,7 @@ fn the_planner_is_pure() {
             "await",
             "aws_sdk",
             "aws_smithy",
-            "aws_config",
+            "aws_types",
             "std::env",
             "::now",
             "Instant",

@@ -1,8 +1,22 @@
 //! What every function does first: the log, the AWS configuration, and what an invocation allows.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    env,
+    time::{Duration, SystemTime},
+};
 
-use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::{
+    SdkConfig,
+    region::Region,
+    service_config::{LoadServiceConfig, ServiceConfigKey},
+};
 use chrono::{DateTime, Utc};
 use lambda_runtime::{
     Context,
@@ -17,13 +31,54 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a call may take with all attempts of the SDK, three by default.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The configuration of all AWS clients: environment, region and credentials as Lambda gives them, and time limits.
-pub async fn aws() -> SdkConfig {
+/// The configuration of all AWS clients: Region, credentials and endpoints from the environment, where Lambda has them,
+/// time limits, and one pool of connections.
+///
+/// It looks nowhere else: what `aws-config` would search, profiles, web identities and machines' metadata, Lambda does
+/// not have. TLS is ring's: the SDK's own choice, aws-lc, gathers entropy for tens of milliseconds before it connects.
+#[must_use]
+pub fn aws() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
         .build();
-    aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts).load().await
+    let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(https)
+        .timeout_config(timeouts)
+        .region(variable("AWS_REGION").map(Region::new))
+        .service_config(Environment);
+    config.set_credentials_provider(credentials());
+    config.set_endpoint_url(variable("AWS_ENDPOINT_URL"));
+    config.set_use_fips(switch("AWS_USE_FIPS_ENDPOINT"));
+    config.set_use_dual_stack(switch("AWS_USE_DUALSTACK_ENDPOINT"));
+    config.build()
+}
+
+/// Those of the function's role. They hold for as long as Lambda keeps the process.
+fn credentials() -> Option<SharedCredentialsProvider> {
+    let (key, secret) = (variable("AWS_ACCESS_KEY_ID")?, variable("AWS_SECRET_ACCESS_KEY")?);
+    let token = variable("AWS_SESSION_TOKEN");
+    Some(SharedCredentialsProvider::new(Credentials::new(key, secret, token, None, "environment")))
+}
+
+fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn switch(name: &str) -> Option<bool> {
+    variable(name).map(|value| value.eq_ignore_ascii_case("true"))
+}
+
+/// The variables of one service, such as `AWS_ENDPOINT_URL_DRS`.
+#[derive(Debug)]
+struct Environment;
+
+impl LoadServiceConfig for Environment {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        variable(&format!("{}_{}", key.env(), key.service_id().to_uppercase().replace(' ', "_")))
+    }
 }
 
 /// What time it is for an invocation, and until when it may work.

@@ -9,7 +9,7 @@ use shared::{Invocation, start};
 async fn main() -> Result<(), Error> {
     start::log("bootstrap_efs_replication");
     let policy = &Policy::from_env()?;
-    let efs = &Client::new(&start::aws().await);
+    let efs = &Client::new(&start::aws());
     let answer = |event: LambdaEvent<Box<RawValue>>| async move {
         handle(event.payload.get(), Invocation::new(&event.context), efs, policy).await
     };
