@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-use aws_sdk_efs::{
-    Client,
-    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig},
-};
-use bootstrap_efs_replication::{Policy, handle};
+use aws_sdk_efs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use bootstrap_efs_replication::{Policy, Regions, handle};
 use chrono::{TimeDelta, Utc};
 use expect_test::expect;
 use futures_util::future::join_all;
@@ -60,7 +57,7 @@ impl Stage {
     pub(crate) async fn deliver(&self, event: &Value) -> Answer {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(self.seconds_left);
         let invocation = Invocation { now: Utc::now(), deadline };
-        Answer::of(handle(&event.to_string(), invocation, &client(&self.local), &self.policy).await)
+        Answer::of(handle(&event.to_string(), invocation, &efs(&self.local), &self.policy).await)
     }
 
     async fn said(&self, event: &Value) -> String {
@@ -90,7 +87,7 @@ impl Stage {
 }
 
 /// The real client of a new sandbox, with the SDK's own retries made quick.
-fn client(local: &Local) -> Client {
+fn efs(local: &Local) -> Regions {
     let config = aws_sdk_efs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(local.endpoint())
@@ -99,7 +96,7 @@ fn client(local: &Local) -> Client {
         .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "not-a-secret", None, None, "tests"))
         .timeout_config(patience(local))
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));
-    Client::from_conf(config.build())
+    Regions::new(config.build())
 }
 
 /// One encrypted file system of 6 GB, whose first sync takes a minute.

@@ -2,12 +2,9 @@
 
 use std::{future::Future, task::Poll, time::Duration};
 
-use aws_sdk_drs::{
-    Client,
-    config::{BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig},
-};
+use aws_sdk_drs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig};
 use chrono::{TimeDelta, Utc};
-use disconnect_source_server::{Policy, handle};
+use disconnect_source_server::{Drs, Policy, handle};
 use local::{Fault, FaultKind, Local, SourceServer, World};
 use serde_json::{Value, json};
 use shared::Invocation;
@@ -126,7 +123,7 @@ impl Stage {
     pub(crate) async fn deliver(&self, event: &Value) -> Answer {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(self.seconds_left);
         let invocation = Invocation { now: Utc::now(), deadline };
-        Answer::of(handle(&event.to_string(), invocation, &client(&self.local), &self.policy).await)
+        Answer::of(handle(&event.to_string(), invocation, &drs(&self.local), &self.policy).await)
     }
 
     /// Asks for the one server to be disconnected.
@@ -172,7 +169,7 @@ pub(crate) fn patience(local: &Local) -> TimeoutConfig {
 }
 
 /// The real client of a new sandbox, with the SDK's own retries made quick.
-fn client(local: &Local) -> Client {
+fn drs(local: &Local) -> Drs {
     let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
     let config = aws_sdk_drs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -183,5 +180,5 @@ fn client(local: &Local) -> Client {
         .timeout_config(patience(local))
         .retry_config(retries)
         .build();
-    Client::from_conf(config)
+    Drs::new(config)
 }

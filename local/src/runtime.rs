@@ -67,6 +67,8 @@ struct Function {
     /// How many pollers wait for an invocation now.
     polling: usize,
     process: Option<Process>,
+    /// How long the journal was when its process took its first invocation.
+    calls_before: usize,
     /// Held while a binary is built and started, so that it is started once.
     starting: Arc<tokio::sync::Mutex<()>>,
     logs: Arc<Mutex<Vec<String>>>,
@@ -345,6 +347,13 @@ impl Functions {
         }
     }
 
+    /// How many calls the journal had when the process of a function took its first invocation: what it called while it
+    /// started is before that.
+    #[must_use]
+    pub fn calls_before_the_first_event(&self, name: &str) -> usize {
+        self.functions().get(name).map(|function| function.calls_before).unwrap_or_default()
+    }
+
     /// What the system calls the process that serves a function, if one was started here and runs.
     #[must_use]
     pub fn process_id(&self, name: &str) -> Option<u32> {
@@ -369,11 +378,13 @@ impl Functions {
     fn take(&self, name: &str) -> Option<Response<Body>> {
         let world = self.0.cloud.world();
         let timeout = world.functions.get(name).cloned().unwrap_or_default().timeout_seconds;
+        let calls_before = self.0.cloud.journal().len();
         let mut functions = self.functions();
         let function = functions.get_mut(name)?;
         let Invocation { request_id, payload, reply } = function.queue.pop_front()?;
-        if let Some(process) = &mut function.process {
+        if let Some(process) = function.process.as_mut().filter(|process| !process.served) {
             process.served = true;
+            function.calls_before = calls_before;
         }
         let now = Utc::now().timestamp_millis();
         let random = uuid::Uuid::new_v4().simple().to_string();

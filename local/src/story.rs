@@ -22,11 +22,16 @@ pub(crate) fn tell(file: &Path, payload: &str, local: &Local, function: &str, en
     let mut story = Story::default();
     story.chapter("event", event_lines(file, payload));
     story.chapter("account", vec![account_line(local)]);
+    let (journal, here) = (local.journal(), local.world().region);
+    let (start, calls) = journal.split_at(local.functions().calls_before_the_first_event(function).min(journal.len()));
+    if !start.is_empty() {
+        story.chapter("start", call_lines(start, &here));
+    }
     for report in &reports {
         story.chapter("seen", seen_lines(report));
         story.chapter("plan", plan_lines(report));
     }
-    story.chapter("calls", call_lines(&local.journal(), &local.world().region));
+    story.chapter("calls", call_lines(calls, &here));
     for report in &reports {
         story.chapter("report", report_lines(report));
     }

@@ -155,8 +155,7 @@ impl Fault {
     fn from_answer(status: u16, code: Option<&str>) -> Self {
         let kind = match (status, code.unwrap_or_default()) {
             (_, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired") => FaultKind::CredentialsExpired,
-            (_, code) if THROTTLES.contains(&code) => FaultKind::Throttled,
-            (429, _) => FaultKind::Throttled,
+            (status, code) if is_throttle(status, code) => FaultKind::Throttled,
             (200..=299, _) => FaultKind::NoAnswer,
             (401 | 403, _) => FaultKind::AccessDenied,
             (404, _) => FaultKind::NotFound,
@@ -166,6 +165,11 @@ impl Fault {
         };
         Self { kind, code: code.map(tidy) }
     }
+}
+
+/// Whether an error answer with this status and code asks to slow down.
+pub(crate) fn is_throttle(status: u16, code: &str) -> bool {
+    status == 429 || THROTTLES.contains(&code)
 }
 
 /// An error code as it may stand in a log: at most 64 letters and digits.

@@ -7,6 +7,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::{
     fault::{Fault, FaultKind},
+    pace::Pace,
     report::Call,
 };
 
@@ -18,6 +19,7 @@ use crate::{
 pub struct Pages {
     operation: &'static str,
     read: usize,
+    ended: bool,
     tokens: BTreeSet<String>,
 }
 
@@ -25,7 +27,15 @@ impl Pages {
     /// The reading of a list by this operation, before its first page.
     #[must_use]
     pub fn of(operation: &'static str) -> Self {
-        Self { operation, read: 0, tokens: BTreeSet::new() }
+        Self { operation, read: 0, ended: false, tokens: BTreeSet::new() }
+    }
+
+    /// Asks for the next page when its turn comes; `None` after the last.
+    pub async fn next<T>(&mut self, pace: &Pace, page: impl Future<Output = Option<T>>) -> Option<T> {
+        if self.ended {
+            return None;
+        }
+        pace.call(page).await
     }
 
     /// Takes one page. `calls` gets the call if it ends here.
@@ -42,6 +52,7 @@ impl Pages {
         self.read += 1;
         let page = answer.map_err(|error| self.fail(Fault::from_sdk(&error), calls))?;
         let token = next_token(&page).filter(|token| !token.is_empty());
+        self.ended = token.is_none();
         if token.is_some_and(|token| !self.tokens.insert(token.to_owned())) {
             return Err(self.fail(Fault::of(FaultKind::BrokenPaging), calls));
         }

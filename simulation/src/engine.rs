@@ -536,10 +536,9 @@ struct Worker {
     client: Client,
 }
 
-#[derive(Clone)]
 enum Client {
-    Drs(aws_sdk_drs::Client),
-    Efs(aws_sdk_efs::Client),
+    Drs(disconnect_source_server::Drs),
+    Efs(bootstrap_efs_replication::Regions),
 }
 
 /// What became of one attempt.
@@ -587,10 +586,10 @@ impl Stage {
         let start = self.state().start;
         let client = match function {
             Function::DisconnectSourceServer => {
-                Client::Drs(aws_sdk_drs::Client::from_conf(config!(aws_sdk_drs, connector, start)))
+                Client::Drs(disconnect_source_server::Drs::new(config!(aws_sdk_drs, connector, start)))
             }
             Function::BootstrapEfsReplication => {
-                Client::Efs(aws_sdk_efs::Client::from_conf(config!(aws_sdk_efs, connector, start)))
+                Client::Efs(bootstrap_efs_replication::Regions::new(config!(aws_sdk_efs, connector, start)))
             }
         };
         Worker { attempt, client }
@@ -648,13 +647,13 @@ impl Stage {
         let variables = bugs::variables(&self.state());
         let lookup = |name: &str| variables.iter().find(|(of, _)| *of == name).map(|(_, value)| value.clone());
         let answered = match client {
-            Client::Drs(client) => {
+            Client::Drs(drs) => {
                 let policy = disconnect_source_server::Policy::from_lookup(lookup).expect("a policy");
-                Box::pin(disconnect_source_server::handle(payload, invocation, client, &policy)).await
+                Box::pin(disconnect_source_server::handle(payload, invocation, drs, &policy)).await
             }
-            Client::Efs(client) => {
+            Client::Efs(efs) => {
                 let policy = bootstrap_efs_replication::Policy::from_lookup(lookup).expect("a policy");
-                Box::pin(bootstrap_efs_replication::handle(payload, invocation, client, &policy)).await
+                Box::pin(bootstrap_efs_replication::handle(payload, invocation, efs, &policy)).await
             }
         };
         match answered {

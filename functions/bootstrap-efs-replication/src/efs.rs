@@ -5,8 +5,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-pub use aws_sdk_efs::Client;
 use aws_sdk_efs::{
+    Client, Config,
     config::{self, Region, retry::RetryConfig},
     error::{BuildError, ProvideErrorMetadata, SdkError},
     operation::describe_replication_configurations::DescribeReplicationConfigurationsOutput,
@@ -18,7 +18,7 @@ use aws_sdk_efs::{
 };
 use chrono::DateTime;
 use shared::{
-    Call, Fault, FaultKind,
+    Call, Fault, FaultKind, Pace,
     pages::{Pages, merge},
 };
 
@@ -43,25 +43,48 @@ pub(crate) fn calls_of_a_look(target: &Target) -> usize {
 
 type Response = aws_sdk_efs::config::http::HttpResponse;
 
-/// EFS as one invocation speaks to it: a client for each Region, made once, since each has connections of its own.
+/// EFS as one process speaks to it: its own Region, and the others that it was sent to.
 #[derive(Debug)]
 pub struct Regions {
-    here: Client,
-    away: Mutex<BTreeMap<String, Client>>,
+    config: Config,
+    here: Efs,
+    away: Mutex<BTreeMap<String, Efs>>,
+}
+
+/// EFS in one Region: a client with its connections, and one pace for all that is called there.
+#[derive(Debug, Clone)]
+struct Efs {
+    client: Client,
+    pace: Pace,
 }
 
 impl Regions {
-    /// EFS by way of the client of the function's own Region.
+    /// EFS by way of clients with this configuration, each in its Region.
     #[must_use]
-    pub fn from(here: &Client) -> Self {
-        Self { here: here.clone(), away: Mutex::default() }
+    pub fn new(config: impl Into<Config>) -> Self {
+        let config = config.into();
+        Self { here: Efs::new(config.to_builder()), config, away: Mutex::default() }
     }
 
-    /// The client for a Region. A panic elsewhere does not make the others wrong.
-    fn of(&self, region: &str) -> Client {
+    /// A call that changes nothing and answers little. Only the connection that it leaves open is of use.
+    ///
+    /// It asks for a file system that does not exist: a list would want more of the role, and EFS pages by the hundred.
+    pub async fn reach(&self) {
+        let _ = self.here.client.describe_file_systems().file_system_id("fs-00000000").send().await;
+    }
+
+    /// EFS in a Region. A panic elsewhere does not make the others wrong.
+    fn of(&self, region: &str) -> Efs {
         let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || Client::from_conf(self.here.config().to_builder().region(Region::new(region.to_owned())).build());
+        let make = || Efs::new(self.config.to_builder().region(Region::new(region.to_owned())));
         away.entry(region.to_owned()).or_insert_with(make).clone()
+    }
+}
+
+impl Efs {
+    fn new(config: config::Builder) -> Self {
+        let pace = Pace::default();
+        Self { client: Client::from_conf(config.interceptor(pace.clone()).build()), pace }
     }
 }
 
@@ -117,25 +140,25 @@ fn reference(target: &Target, replication: &Replication) -> String {
 }
 
 /// One file system; `None` only if EFS says that it does not exist.
-async fn file_system(efs: &Client, id: &str, calls: &mut Vec<Call>) -> Result<Option<FileSystem>, Fault> {
-    let answer = efs.describe_file_systems().file_system_id(id).send().await;
+async fn file_system(efs: &Efs, id: &str, calls: &mut Vec<Call>) -> Result<Option<FileSystem>, Fault> {
+    let answer = efs.pace.call(efs.client.describe_file_systems().file_system_id(id).send()).await;
     let Some(found) = absent("DescribeFileSystems", answer, &["FileSystemNotFound"], calls)? else { return Ok(None) };
-    let region = efs.config().region().map(ToString::to_string).unwrap_or_default();
+    let region = efs.client.config().region().map(ToString::to_string).unwrap_or_default();
     // EFS has an error for what is not there; an empty list says nothing.
     let found = found.file_systems().first().ok_or_else(|| Fault::of(FaultKind::Unreadable))?;
     Ok(Some(read_file_system(found, region)))
 }
 
 /// The replication that a file system is part of; `None` only if EFS says that there is none.
-async fn replication(efs: &Client, id: &str, calls: &mut Vec<Call>) -> Result<Option<Replication>, Fault> {
-    let answer = efs.describe_replication_configurations().file_system_id(id).send().await;
+async fn replication(efs: &Efs, id: &str, calls: &mut Vec<Call>) -> Result<Option<Replication>, Fault> {
+    let answer = efs.pace.call(efs.client.describe_replication_configurations().file_system_id(id).send()).await;
     let none = ["ReplicationNotFound", "FileSystemNotFound"];
     let found = absent("DescribeReplicationConfigurations", answer, &none, calls)?;
     found.as_ref().map(read_replication).transpose()
 }
 
 /// What a file system has of the parts that were asked for; the others are not read.
-async fn parts(efs: &Client, id: &str, asked: &Replica, calls: &mut Vec<Call>) -> Result<Parts, Fault> {
+async fn parts(efs: &Efs, id: &str, asked: &Replica, calls: &mut Vec<Call>) -> Result<Parts, Fault> {
     let mut parts = Parts::default();
     if !asked.mount_targets.is_empty() {
         parts.mount_targets = mount_targets(efs, id, calls).await?;
@@ -145,17 +168,17 @@ async fn parts(efs: &Client, id: &str, asked: &Replica, calls: &mut Vec<Call>) -
         parts.access_points = access_points(efs, id, calls).await?;
     }
     if asked.lifecycle == Part::Copy {
-        let answer = efs.describe_lifecycle_configuration().file_system_id(id).send().await;
+        let answer = efs.pace.call(efs.client.describe_lifecycle_configuration().file_system_id(id).send()).await;
         let lifecycle = noted("DescribeLifecycleConfiguration", answer, calls)?;
         parts.lifecycle = lifecycle.lifecycle_policies().iter().flat_map(transitions).collect();
     }
     if asked.backup.is_some() {
-        let answer = efs.describe_backup_policy().file_system_id(id).send().await;
+        let answer = efs.pace.call(efs.client.describe_backup_policy().file_system_id(id).send()).await;
         let backup = absent("DescribeBackupPolicy", answer, &["PolicyNotFound"], calls)?;
         parts.backup = backup.and_then(|answer| answer.backup_policy).is_some_and(|backup| is_on(backup.status()));
     }
     if asked.policy == Part::Copy {
-        let answer = efs.describe_file_system_policy().file_system_id(id).send().await;
+        let answer = efs.pace.call(efs.client.describe_file_system_policy().file_system_id(id).send()).await;
         let policy = absent("DescribeFileSystemPolicy", answer, &["PolicyNotFound"], calls)?;
         let policy = policy.and_then(|answer| answer.policy).map(|text| serde_json::from_str(&text));
         parts.policy = policy.transpose().map_err(|_| Fault::of(FaultKind::Unreadable))?;
@@ -163,18 +186,21 @@ async fn parts(efs: &Client, id: &str, asked: &Replica, calls: &mut Vec<Call>) -
     Ok(parts)
 }
 
-async fn mount_targets(efs: &Client, id: &str, calls: &mut Vec<Call>) -> Result<Vec<MountTarget>, Fault> {
+async fn mount_targets(efs: &Efs, id: &str, calls: &mut Vec<Call>) -> Result<Vec<MountTarget>, Fault> {
     let mut targets = Vec::new();
     let mut pages = Pages::of("DescribeMountTargets");
     let mut answers =
-        efs.describe_mount_targets().file_system_id(id).into_paginator().stop_on_duplicate_token(false).send();
-    while let Some(answer) = answers.next().await {
+        efs.client.describe_mount_targets().file_system_id(id).into_paginator().stop_on_duplicate_token(false).send();
+    while let Some(answer) = pages.next(&efs.pace, answers.next()).await {
         targets.extend(pages.turn(answer, calls, |page| page.next_marker())?.mount_targets.unwrap_or_default());
     }
     pages.end(calls, "ok");
     let mut seen = Vec::new();
     for target in targets {
-        let groups = efs.describe_mount_target_security_groups().mount_target_id(target.mount_target_id()).send().await;
+        let groups = efs
+            .pace
+            .call(efs.client.describe_mount_target_security_groups().mount_target_id(target.mount_target_id()).send())
+            .await;
         // A mount target that is being created has no groups to show yet.
         let unready = ["IncorrectMountTargetState", "MountTargetNotFound"];
         let groups = absent("DescribeMountTargetSecurityGroups", groups, &unready, calls)?;
@@ -186,12 +212,12 @@ async fn mount_targets(efs: &Client, id: &str, calls: &mut Vec<Call>) -> Result<
     Ok(seen)
 }
 
-async fn access_points(efs: &Client, id: &str, calls: &mut Vec<Call>) -> Result<Vec<AccessPoint>, Fault> {
+async fn access_points(efs: &Efs, id: &str, calls: &mut Vec<Call>) -> Result<Vec<AccessPoint>, Fault> {
     let mut points = Vec::new();
     let mut pages = Pages::of("DescribeAccessPoints");
     let mut answers =
-        efs.describe_access_points().file_system_id(id).into_paginator().stop_on_duplicate_token(false).send();
-    while let Some(answer) = answers.next().await {
+        efs.client.describe_access_points().file_system_id(id).into_paginator().stop_on_duplicate_token(false).send();
+    while let Some(answer) = pages.next(&efs.pace, answers.next()).await {
         let page = pages.turn(answer, calls, |page| page.next_token())?;
         points.extend(page.access_points().iter().map(read_access_point));
     }
@@ -234,14 +260,15 @@ pub async fn execute(efs: &Regions, step: &Step, target: &Target, view: &View) -
     let source = target.source.id.as_ref();
     let (operation, result) = match (step, &view.destination) {
         (Step::CreateReplication(destination), _) => {
-            let request = efs.here.create_replication_configuration().source_file_system_id(source);
+            let request = efs.here.client.create_replication_configuration().source_file_system_id(source);
             let destination = DestinationToCreate::builder()
                 .set_region(destination.region().map(str::to_owned))
                 .set_availability_zone_name(destination.availability_zone_name.clone())
                 .set_kms_key_id(destination.kms_key_id.clone())
                 .set_file_system_id(destination.file_system.as_ref().map(|existing| existing.text().to_owned()))
                 .set_role_arn(destination.role_arn.clone());
-            let answer = request.destinations(destination.build()).customize().config_override(once()).send().await;
+            let request = request.destinations(destination.build()).customize().config_override(once());
+            let answer = efs.here.pace.call(request.send()).await;
             ("CreateReplicationConfiguration", answer.map(drop).map_err(|error| Fault::from_sdk(&error)))
         }
         (step, Some(replica)) => furnish(&efs.of(&replica.region), step, &replica.id).await,
@@ -257,13 +284,14 @@ fn once() -> config::Builder {
 }
 
 /// Makes one part of the replica.
-async fn furnish(efs: &Client, step: &Step, replica: &str) -> (&'static str, Result<(), Fault>) {
+async fn furnish(efs: &Efs, step: &Step, replica: &str) -> (&'static str, Result<(), Fault>) {
+    efs.pace.turn().await;
     match step {
         Step::CreateReplication(_) => ("CreateReplicationConfiguration", Err(Fault::of(FaultKind::Misconfigured))),
         Step::CreateMountTarget(subnet, groups) => {
             let groups = Some(groups.clone()).filter(|groups| !groups.is_empty());
             let request =
-                efs.create_mount_target().file_system_id(replica).subnet_id(subnet).set_security_groups(groups);
+                efs.client.create_mount_target().file_system_id(replica).subnet_id(subnet).set_security_groups(groups);
             let answer = request.customize().config_override(once()).send().await;
             ("CreateMountTarget", answer.map(drop).map_err(|error| Fault::from_sdk(&error)))
         }
@@ -271,12 +299,12 @@ async fn furnish(efs: &Client, step: &Step, replica: &str) -> (&'static str, Res
         Step::PutLifecycle(transitions) => {
             let policies = transitions.iter().filter_map(|(name, rule)| lifecycle_policy(name, rule)).collect();
             let request =
-                efs.put_lifecycle_configuration().file_system_id(replica).set_lifecycle_policies(Some(policies));
+                efs.client.put_lifecycle_configuration().file_system_id(replica).set_lifecycle_policies(Some(policies));
             ("PutLifecycleConfiguration", request.send().await.map(drop).map_err(|error| Fault::from_sdk(&error)))
         }
         Step::PutBackup(backup) => ("PutBackupPolicy", put_backup(efs, replica, *backup).await),
         Step::PutPolicy(document) => {
-            let request = efs.put_file_system_policy().file_system_id(replica).policy(document.to_string());
+            let request = efs.client.put_file_system_policy().file_system_id(replica).policy(document.to_string());
             ("PutFileSystemPolicy", request.send().await.map(drop).map_err(|error| Fault::from_sdk(&error)))
         }
         Step::Tag(tags) => ("TagResource", tag(efs, replica, tags).await),
@@ -284,7 +312,7 @@ async fn furnish(efs: &Client, step: &Step, replica: &str) -> (&'static str, Res
 }
 
 /// The client token is made of both sides, so that a repeated call makes no second one.
-async fn create_access_point(efs: &Client, replica: &str, point: &AccessPoint) -> Result<(), Fault> {
+async fn create_access_point(efs: &Efs, replica: &str, point: &AccessPoint) -> Result<(), Fault> {
     let Entrance { posix_user, path, creation_info } = &point.entrance;
     let user = posix_user.as_ref().map(|(uid, gid, more)| {
         PosixUser::builder()
@@ -299,6 +327,7 @@ async fn create_access_point(efs: &Client, replica: &str, point: &AccessPoint) -
     let info = info.transpose().map_err(impossible)?;
     let root = RootDirectory::builder().path(path).set_creation_info(info).build();
     let request = efs
+        .client
         .create_access_point()
         .client_token(client_token(replica, &point.id))
         .file_system_id(replica)
@@ -314,15 +343,15 @@ fn client_token(replica: &str, point: &str) -> String {
     format!("drover-{}-{}", end(replica), end(point))
 }
 
-async fn put_backup(efs: &Client, replica: &str, backup: Backup) -> Result<(), Fault> {
+async fn put_backup(efs: &Efs, replica: &str, backup: Backup) -> Result<(), Fault> {
     let status = if backup == Backup::Enabled { types::Status::Enabled } else { types::Status::Disabled };
     let policy = BackupPolicy::builder().status(status).build().map_err(impossible)?;
-    let answer = efs.put_backup_policy().file_system_id(replica).backup_policy(policy).send().await;
+    let answer = efs.client.put_backup_policy().file_system_id(replica).backup_policy(policy).send().await;
     answer.map(drop).map_err(|error| Fault::from_sdk(&error))
 }
 
-async fn tag(efs: &Client, replica: &str, tags: &BTreeMap<String, String>) -> Result<(), Fault> {
-    let answer = efs.tag_resource().resource_id(replica).set_tags(Some(sdk_tags(tags)?)).send().await;
+async fn tag(efs: &Efs, replica: &str, tags: &BTreeMap<String, String>) -> Result<(), Fault> {
+    let answer = efs.client.tag_resource().resource_id(replica).set_tags(Some(sdk_tags(tags)?)).send().await;
     answer.map(drop).map_err(|error| Fault::from_sdk(&error))
 }
 

@@ -17,10 +17,9 @@ pub mod snapshot;
 use futures_util::{StreamExt, stream};
 use shared::{Answer, Call, Desk, Failure, Fault, Invocation, Message, Mode, Report};
 
-pub use crate::{command::Command, efs::Client, plan::plan, policy::Policy};
+pub use crate::{command::Command, efs::Regions, plan::plan, policy::Policy};
 use crate::{
     command::Target,
-    efs::Regions,
     plan::Verdict,
     report::{Attempt, Course},
     snapshot::View,
@@ -44,8 +43,8 @@ struct Work<'a> {
 /// # Errors
 ///
 /// A [`Failure`] with all reports when Lambda is to deliver the event again or the deployment is to be repaired.
-pub async fn handle(payload: &str, invocation: Invocation, efs: &Client, policy: &Policy) -> Result<Answer, Failure> {
-    let work = Work { invocation, efs: &Regions::from(efs), policy };
+pub async fn handle(payload: &str, invocation: Invocation, efs: &Regions, policy: &Policy) -> Result<Answer, Failure> {
+    let work = Work { invocation, efs, policy };
     let desk = Desk { mode: policy.mode, invocation, calls_of_a_look: efs::CALLS_OF_A_LOOK };
     // Boxed, since a future that holds those of twenty kinds of calls is large and deep.
     let carry_out =

@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use aws_sdk_drs::Client;
 use aws_sdk_drs::{
+    Client, Config,
     error::{ProvideErrorMetadata, SdkError},
     types::{
         self, DataReplicationState, DescribeRecoveryInstancesRequestFilters, DescribeSourceServersRequestFilters,
         ExtensionStatus, JobStatus, ReplicationDirection,
     },
 };
-use futures_util::{StreamExt, future::join, stream};
+use futures_util::{StreamExt, stream};
 use shared::{
-    Call, Fault, FaultKind,
+    Call, Fault, FaultKind, Pace,
     pages::{Pages, merge},
 };
 
@@ -32,18 +32,35 @@ pub(crate) const CALLS_AT_ONCE: usize = 8;
 /// How many calls one after the other a look is, where every list has one page.
 pub(crate) const CALLS_OF_A_LOOK: usize = 3;
 
+/// DRS as one process speaks to it: a client with its connections, and one pace for all that is called.
+#[derive(Debug)]
+pub struct Drs {
+    client: Client,
+    pace: Pace,
+}
+
+impl Drs {
+    /// DRS by way of a client with this configuration.
+    #[must_use]
+    pub fn new(config: impl Into<Config>) -> Self {
+        let pace = Pace::default();
+        let config = config.into().to_builder().interceptor(pace.clone());
+        Self { client: Client::from_conf(config.build()), pace }
+    }
+
+    /// A call that changes nothing and answers little. Only the connection that it leaves open is of use.
+    pub async fn reach(&self) {
+        let _ = self.client.describe_jobs().max_results(1).send().await;
+    }
+}
+
 /// Looks at everything that the plan for a request depends on.
 ///
 /// # Errors
 ///
 /// The [`Fault`] of the first call that failed: an unread list is never taken for an empty one. `calls` gets every
 /// call, also the failed one.
-pub async fn observe(
-    drs: &Client,
-    command: &Command,
-    policy: &Policy,
-    calls: &mut Vec<Call>,
-) -> Result<Snapshot, Fault> {
+pub async fn observe(drs: &Drs, command: &Command, policy: &Policy, calls: &mut Vec<Call>) -> Result<Snapshot, Fault> {
     let count = plan::needs_count(command, policy);
     let Some(servers) = servers(drs, &filters(command, count), calls).await? else { return Ok(Snapshot::default()) };
     let matched = matched(command, &servers);
@@ -52,26 +69,14 @@ pub async fn observe(
     if matched.is_empty() {
         return Ok(snapshot);
     }
-    // The points are counted while the other lists are read: between the look and the act there is nothing to wait for.
+    // One after the other, since calls at once would each want a connection. What servers are in use for comes last: it
+    // changes by itself.
     let candidates = plan::plan(command, &snapshot, policy).disconnects();
-    let (mut counting, mut looking) = (Vec::new(), Vec::new());
-    let (points, uses) =
-        join(recovery_points(drs, &candidates, &mut counting), uses(drs, &matched, &mut looking)).await;
-    calls.append(&mut looking);
-    calls.append(&mut counting);
-    (snapshot.servers_in_jobs, snapshot.recovery_instances) = uses?;
-    snapshot.recovery_points = points;
+    snapshot.recovery_points = recovery_points(drs, &candidates, calls).await;
+    // Jobs first: one that ends in between has left its instance for the second list.
+    snapshot.servers_in_jobs = servers_in_jobs(drs, calls).await?;
+    snapshot.recovery_instances = recovery_instances(drs, &matched, calls).await?;
     Ok(snapshot)
-}
-
-/// What the servers are in use for. Jobs first: one that ends in between has left its instance for the second list.
-async fn uses(
-    drs: &Client,
-    ids: &[SourceServerId],
-    calls: &mut Vec<Call>,
-) -> Result<(Vec<Option<SourceServerId>>, Vec<RecoveryInstance>), Fault> {
-    let jobs = servers_in_jobs(drs, calls).await?;
-    Ok((jobs, recovery_instances(drs, ids, calls).await?))
 }
 
 /// Reads the servers with these IDs again and puts them in the place of what was seen of them before.
@@ -80,7 +85,7 @@ async fn uses(
 ///
 /// The [`Fault`] of the call; `snapshot` is unchanged then.
 pub async fn read_back(
-    drs: &Client,
+    drs: &Drs,
     ids: &[SourceServerId],
     snapshot: &mut Snapshot,
     calls: &mut Vec<Call>,
@@ -96,19 +101,20 @@ pub async fn read_back(
 /// # Errors
 ///
 /// The [`Fault`] of the call. Whether it had an effect all the same is for a read to tell.
-pub async fn execute(drs: &Client, step: Step, server: &Server, approval_tag: &str) -> (Call, Result<(), Fault>) {
+pub async fn execute(drs: &Drs, step: Step, server: &Server, approval_tag: &str) -> (Call, Result<(), Fault>) {
     let id = server.id.as_ref();
+    drs.pace.turn().await;
     let (operation, result) = match step {
         Step::Disconnect => {
-            let answer = drs.disconnect_source_server().source_server_id(id).send().await;
+            let answer = drs.client.disconnect_source_server().source_server_id(id).send().await;
             ("DisconnectSourceServer", answer.map(drop).map_err(|error| Fault::from_sdk(&error)))
         }
         Step::ConsumeApproval => {
-            let answer = drs.untag_resource().resource_arn(&server.arn).tag_keys(approval_tag).send().await;
+            let answer = drs.client.untag_resource().resource_arn(&server.arn).tag_keys(approval_tag).send().await;
             ("UntagResource", answer.map(drop).map_err(|error| Fault::from_sdk(&error)))
         }
         Step::Delete => {
-            let answer = drs.delete_source_server().source_server_id(id).send().await;
+            let answer = drs.client.delete_source_server().source_server_id(id).send().await;
             ("DeleteSourceServer", answer.map(drop).map_err(|error| Fault::from_sdk(&error)))
         }
     };
@@ -143,7 +149,7 @@ fn by_ids(ids: &[SourceServerId]) -> Vec<DescribeSourceServersRequestFilters> {
 
 /// All pages of all filters; `None` where DRS was never initialised, and so has no servers.
 async fn servers(
-    drs: &Client,
+    drs: &Drs,
     filters: &[DescribeSourceServersRequestFilters],
     calls: &mut Vec<Call>,
 ) -> Result<Option<Vec<Server>>, Fault> {
@@ -151,9 +157,9 @@ async fn servers(
     let mut servers = BTreeMap::new();
     for filter in filters {
         let mut pages = Pages::of("DescribeSourceServers");
-        let request = drs.describe_source_servers().filters(filter.clone()).max_results(PAGE_SIZE);
+        let request = drs.client.describe_source_servers().filters(filter.clone()).max_results(PAGE_SIZE);
         let mut answers = request.into_paginator().stop_on_duplicate_token(false).send();
-        while let Some(answer) = answers.next().await {
+        while let Some(answer) = pages.next(&drs.pace, answers.next()).await {
             if is_uninitialised(&answer) {
                 pages.end(calls, "UninitializedAccountException");
                 return Ok(None);
@@ -174,7 +180,7 @@ fn is_uninitialised<T, E: ProvideErrorMetadata, R>(answer: &Result<T, SdkError<E
 }
 
 async fn recovery_instances(
-    drs: &Client,
+    drs: &Drs,
     ids: &[SourceServerId],
     calls: &mut Vec<Call>,
 ) -> Result<Vec<RecoveryInstance>, Fault> {
@@ -183,9 +189,14 @@ async fn recovery_instances(
         let ids = ids.iter().map(|id| id.as_ref().to_owned()).collect();
         let filter = DescribeRecoveryInstancesRequestFilters::builder().set_source_server_ids(Some(ids)).build();
         let mut pages = Pages::of("DescribeRecoveryInstances");
-        let mut answers =
-            drs.describe_recovery_instances().filters(filter).into_paginator().stop_on_duplicate_token(false).send();
-        while let Some(answer) = answers.next().await {
+        let mut answers = drs
+            .client
+            .describe_recovery_instances()
+            .filters(filter)
+            .into_paginator()
+            .stop_on_duplicate_token(false)
+            .send();
+        while let Some(answer) = pages.next(&drs.pace, answers.next()).await {
             let page = pages.turn(answer, calls, |page| page.next_token())?;
             instances.extend(page.items.unwrap_or_default().iter().map(recovery_instance));
         }
@@ -195,11 +206,11 @@ async fn recovery_instances(
 }
 
 /// The servers of every job that has not ended. DescribeJobs knows no filter by server or by status.
-async fn servers_in_jobs(drs: &Client, calls: &mut Vec<Call>) -> Result<Vec<Option<SourceServerId>>, Fault> {
+async fn servers_in_jobs(drs: &Drs, calls: &mut Vec<Call>) -> Result<Vec<Option<SourceServerId>>, Fault> {
     let mut ids = Vec::new();
     let mut pages = Pages::of("DescribeJobs");
-    let mut answers = drs.describe_jobs().into_paginator().stop_on_duplicate_token(false).send();
-    while let Some(answer) = answers.next().await {
+    let mut answers = drs.client.describe_jobs().into_paginator().stop_on_duplicate_token(false).send();
+    while let Some(answer) = pages.next(&drs.pace, answers.next()).await {
         let page = pages.turn(answer, calls, |page| page.next_token())?;
         let jobs = page.items.unwrap_or_default();
         let unfinished = jobs.iter().filter(|job| job.status() != Some(&JobStatus::Completed));
@@ -214,11 +225,7 @@ async fn servers_in_jobs(drs: &Client, calls: &mut Vec<Call>) -> Result<Vec<Opti
 ///
 /// They are evidence and decide nothing, so a server whose count failed is left out, and the report says that the number
 /// is not known.
-async fn recovery_points(
-    drs: &Client,
-    ids: &[SourceServerId],
-    calls: &mut Vec<Call>,
-) -> BTreeMap<SourceServerId, usize> {
+async fn recovery_points(drs: &Drs, ids: &[SourceServerId], calls: &mut Vec<Call>) -> BTreeMap<SourceServerId, usize> {
     let counts = ids.iter().map(|id| count_recovery_points(drs, id));
     let counted: Vec<_> = stream::iter(counts).buffered(CALLS_AT_ONCE).collect().await;
     let mut points = BTreeMap::new();
@@ -229,13 +236,13 @@ async fn recovery_points(
     points
 }
 
-async fn count_recovery_points(drs: &Client, id: &SourceServerId) -> (Option<usize>, Vec<Call>) {
+async fn count_recovery_points(drs: &Drs, id: &SourceServerId) -> (Option<usize>, Vec<Call>) {
     let mut calls = Vec::new();
     let mut count = 0;
     let mut pages = Pages::of("DescribeRecoverySnapshots");
-    let request = drs.describe_recovery_snapshots().source_server_id(id.as_ref());
+    let request = drs.client.describe_recovery_snapshots().source_server_id(id.as_ref());
     let mut answers = request.into_paginator().stop_on_duplicate_token(false).send();
-    while let Some(answer) = answers.next().await {
+    while let Some(answer) = pages.next(&drs.pace, answers.next()).await {
         match pages.turn(answer, &mut calls, |page| page.next_token()) {
             Ok(page) => count += page.items().len(),
             Err(_) => return (None, calls),

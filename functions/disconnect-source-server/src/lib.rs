@@ -16,7 +16,7 @@ pub mod snapshot;
 use futures_util::{StreamExt, stream};
 use shared::{Answer, Call, Desk, Failure, Invocation, Message, Mode, Report};
 
-pub use crate::{command::Command, drs::Client, plan::plan, policy::Policy};
+pub use crate::{command::Command, drs::Drs, plan::plan, policy::Policy};
 use crate::{
     plan::Plan,
     report::{Attempt, Course},
@@ -27,7 +27,7 @@ use crate::{
 #[derive(Clone, Copy)]
 struct Work<'a> {
     invocation: Invocation,
-    drs: &'a Client,
+    drs: &'a Drs,
     policy: &'a Policy,
 }
 
@@ -36,7 +36,7 @@ struct Work<'a> {
 /// # Errors
 ///
 /// A [`Failure`] with all reports when Lambda is to deliver the event again or the deployment is to be repaired.
-pub async fn handle(payload: &str, invocation: Invocation, drs: &Client, policy: &Policy) -> Result<Answer, Failure> {
+pub async fn handle(payload: &str, invocation: Invocation, drs: &Drs, policy: &Policy) -> Result<Answer, Failure> {
     let work = Work { invocation, drs, policy };
     let desk = Desk { mode: policy.mode, invocation, calls_of_a_look: drs::CALLS_OF_A_LOOK };
     let carry_out = async |message: Message| Ok(work.carry_out(Command::parse(&message, invocation.now)?).await);
@@ -61,6 +61,7 @@ impl Work<'_> {
 
     /// Takes one step of every target, looks, plans again from what is seen, and goes on until there is no new step.
     ///
+    /// An approval that AWS says it has removed is not looked for again where this run has seen the rest to be done.
     /// A step that was tried is not tried again, whatever the look says: there are three kinds, so three rounds at most.
     async fn execute(
         self,
@@ -71,18 +72,28 @@ impl Work<'_> {
     ) -> Vec<Course> {
         let ids: Vec<_> = plan.targets.iter().map(|target| Some(target.server.as_ref()?.id.clone())).collect();
         let bound = command.clone().bound_to(&ids);
+        let of = |attempts: &[(usize, Attempt)]| -> Vec<_> {
+            attempts.iter().filter_map(|(at, _)| ids.get(*at)?.clone()).collect()
+        };
         let mut courses = self.begin(plan);
         loop {
             let attempts = self.take_steps(&courses).await;
             if attempts.is_empty() {
                 return courses;
             }
-            let touched: Vec<_> = attempts.iter().filter_map(|(at, _)| ids.get(*at)?.clone()).collect();
-            let unread = drs::read_back(self.drs, &touched, snapshot, calls).await.err();
+            let settled =
+                |(at, attempt): &(usize, Attempt)| courses.get(*at).is_some_and(|course| course.is_settled_by(attempt));
+            let (settled, open): (Vec<_>, Vec<_>) = attempts.into_iter().partition(settled);
+            snapshot.untag(&of(&settled), self.policy.approval_tag());
+            let unread = match of(&open) {
+                ids if ids.is_empty() => None,
+                ids => drs::read_back(self.drs, &ids, snapshot, calls).await.err(),
+            };
             let targets = crate::plan(&bound, snapshot, self.policy).targets;
-            for (at, attempt) in attempts {
+            let open = open.into_iter().map(|(at, attempt)| (at, Attempt { unread: unread.clone(), ..attempt }));
+            for (at, attempt) in settled.into_iter().chain(open) {
                 if let (Some(course), Some(last)) = (courses.get_mut(at), targets.get(at)) {
-                    course.go_on(Attempt { unread: unread.clone(), ..attempt }, last);
+                    course.go_on(attempt, last);
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Lambda entry point: wiring only.
 
-use disconnect_source_server::{Client, Policy, handle};
+use disconnect_source_server::{Drs, Policy, handle};
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::value::RawValue;
 use shared::{Invocation, start};
@@ -9,7 +9,8 @@ use shared::{Invocation, start};
 async fn main() -> Result<(), Error> {
     start::log("disconnect_source_server");
     let policy = &Policy::from_env()?;
-    let drs = &Client::new(&start::aws());
+    let drs = &Drs::new(&start::aws());
+    start::connect(drs.reach()).await;
     let answer = |event: LambdaEvent<Box<RawValue>>| async move {
         handle(event.payload.get(), Invocation::new(&event.context), drs, policy).await
     };
