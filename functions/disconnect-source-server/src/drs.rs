@@ -62,9 +62,12 @@ impl Drs {
 /// call, also the failed one.
 pub async fn observe(drs: &Drs, command: &Command, policy: &Policy, calls: &mut Vec<Call>) -> Result<Snapshot, Fault> {
     let count = plan::needs_count(command, policy);
-    let Some(servers) = servers(drs, &filters(command, count), calls).await? else { return Ok(Snapshot::default()) };
-    let matched = matched(command, &servers);
+    let seen = servers(drs, &filters(command, count), calls).await?;
+    let Some(mut servers) = seen else { return Ok(Snapshot::default()) };
     let account = count.then(|| size(&servers));
+    // Every plan searches what is left here for every target.
+    servers.retain(|server| command.targets.iter().any(|target| plan::has_name(target, server)));
+    let matched = matched(command, &servers);
     let mut snapshot = Snapshot { servers, account, initialised: true, ..Snapshot::default() };
     if matched.is_empty() {
         return Ok(snapshot);

@@ -234,7 +234,8 @@ pub fn find<'a>(target: &Target, servers: &'a [Server]) -> Found<'a> {
     }
 }
 
-fn has_name(target: &Target, server: &Server) -> bool {
+/// Whether a server has the most exact name of a target.
+pub(crate) fn has_name(target: &Target, server: &Server) -> bool {
     if let Some(source_server) = &target.source_server {
         return source_server.id == server.id;
     }
