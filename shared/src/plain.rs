@@ -10,6 +10,10 @@ pub const LONGEST: usize = 1000;
 /// [`LONGEST`] characters.
 #[must_use]
 pub fn plain(text: &str) -> String {
+    // As nearly every text is.
+    if text.len() <= LONGEST && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return text.to_owned();
+    }
     let cut = text.chars().nth(LONGEST).is_some();
     let kept = text.chars().take(LONGEST).map(|sign| if is_plain(sign) { sign } else { char::REPLACEMENT_CHARACTER });
     kept.chain(cut.then_some('…')).collect()
