@@ -59,6 +59,9 @@ async function observe({ servers }) {
   // A share can only be taken of all servers; one target is always allowed.
   const all = () => items(paginateDescribeSourceServers, { filters: {} }, PAGE_SIZE);
   const seen = await (ids.length > 1 ? all() : describe(ids));
+  const points = await atOnce(ids, async (sourceServerID) => {
+    return (await items(paginateDescribeRecoverySnapshots, { sourceServerID })).length;
+  });
   const jobs = await items(paginateDescribeJobs, {});
   const unfinished = jobs.filter((job) => job.status !== "COMPLETED");
   const working = unfinished.flatMap((job) => job.participatingServers ?? []);
@@ -69,9 +72,6 @@ async function observe({ servers }) {
       launched.set(instance.sourceServerID, instance.isDrill ?? false);
     }
   }
-  const points = await atOnce(ids, async (sourceServerID) => {
-    return (await items(paginateDescribeRecoverySnapshots, { sourceServerID })).length;
-  });
   return {
     servers: new Map(seen.map((server) => [server.sourceServerID, server])),
     connected: seen.filter((server) => state(server) !== "DISCONNECTED").length,
@@ -122,16 +122,13 @@ function decide(request, target, server, { launched, inJobs }) {
   return ["planned", "plan_mode"];
 }
 
-// Disconnects, reads back, removes the approvals of what is seen disconnected, and reads back.
+// Disconnects, reads back, and removes the approvals of what is seen disconnected.
 async function execute(targets) {
   const connected = targets.filter((target) => state(target.server) !== "DISCONNECTED");
   await atOnce(connected, (target) => change(target, new DisconnectSourceServerCommand({ sourceServerID: target.id })));
   await lookAgain(connected);
   const ended = targets.filter((target) => state(target.server) === "DISCONNECTED");
-  await atOnce(ended, (target) =>
-    change(target, new UntagResourceCommand({ resourceArn: target.server.arn, tagKeys: [APPROVAL_TAG] })),
-  );
-  await lookAgain(ended);
+  await atOnce(ended, consumeApproval);
   for (const target of targets) {
     const done = state(target.server) === "DISCONNECTED" && target.server.tags?.[APPROVAL_TAG] === undefined;
     if (done) Object.assign(target, { outcome: "done", reason: "disconnected" });
@@ -140,12 +137,20 @@ async function execute(targets) {
   }
 }
 
-// One call that changes something. What became of it is for a read to tell, whatever the call says.
+// Removes the approval; what AWS says it has removed is not looked for again.
+async function consumeApproval(target) {
+  const untag = new UntagResourceCommand({ resourceArn: target.server.arn, tagKeys: [APPROVAL_TAG] });
+  if (await change(target, untag)) delete target.server.tags[APPROVAL_TAG];
+}
+
+// One call that changes something, and whether AWS says that it did.
 async function change(target, command) {
   try {
     await drs.send(command);
+    return true;
   } catch (error) {
     target.error = error.name;
+    return false;
   }
 }
 

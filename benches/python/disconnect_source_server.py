@@ -39,7 +39,7 @@ def handler(event, context):
     snapshot = observe(request)
     targets = plan(request, snapshot)
     if MODE == "enforce" and not request["dryRun"]:
-        execute([target for target in targets if target["outcome"] == "planned"], request, snapshot)
+        execute([target for target in targets if target["outcome"] == "planned"])
     return log(report(request, targets))
 
 
@@ -74,6 +74,7 @@ def observe(request):
     # A share can only be taken of all servers; one target is always allowed.
     servers = describe_all() if len(ids) > 1 else describe(ids)
     by_id = {server["sourceServerID"]: server for server in servers}
+    points = at_once(lambda id: len(pages("describe_recovery_snapshots", sourceServerID=id)), ids)
     jobs = pages("describe_jobs")
     in_jobs = {
         server.get("sourceServerID")
@@ -86,7 +87,6 @@ def observe(request):
         for some in chunks(ids)
         for instance in pages("describe_recovery_instances", filters={"sourceServerIDs": some})
     ]
-    points = at_once(lambda id: len(pages("describe_recovery_snapshots", sourceServerID=id)), ids)
     return {
         "servers": by_id,
         "connected": sum(state(server) != "DISCONNECTED" for server in servers),
@@ -151,17 +151,13 @@ def decide(request, target, server, snapshot):
     return "planned", "plan_mode"
 
 
-def execute(targets, request, snapshot):
-    """Disconnects, reads back, removes the approvals of what is seen disconnected, and reads back."""
+def execute(targets):
+    """Disconnects, reads back, and removes the approvals of what is seen disconnected."""
     connected = [target for target in targets if state(target["server"]) != "DISCONNECTED"]
     at_once(lambda target: change(target, drs.disconnect_source_server, sourceServerID=target["id"]), connected)
     look_again(connected)
     ended = [target for target in targets if state(target["server"]) == "DISCONNECTED"]
-    at_once(
-        lambda target: change(target, drs.untag_resource, resourceArn=target["server"]["arn"], tagKeys=[APPROVAL_TAG]),
-        ended,
-    )
-    look_again(ended)
+    at_once(consume_approval, ended)
     for target in targets:
         server = target["server"]
         if state(server) == "DISCONNECTED" and APPROVAL_TAG not in server.get("tags", {}):
@@ -172,14 +168,22 @@ def execute(targets, request, snapshot):
             target["outcome"], target["reason"] = "pending", "not_seen_yet"
 
 
+def consume_approval(target):
+    """Removes the approval; what AWS says it has removed is not looked for again."""
+    if change(target, drs.untag_resource, resourceArn=target["server"]["arn"], tagKeys=[APPROVAL_TAG]):
+        target["server"]["tags"].pop(APPROVAL_TAG, None)
+
+
 def change(target, call, **arguments):
-    """One call that changes something. What became of it is for a read to tell, whatever the call says."""
+    """One call that changes something, and whether AWS says that it did."""
     try:
         call(**arguments)
+        return True
     except ClientError as error:
         target["error"] = error.response["Error"]["Code"]
     except BotoCoreError as error:
         target["error"] = type(error).__name__
+    return False
 
 
 def look_again(targets):

@@ -24,12 +24,12 @@ pub(crate) fn answer(aws: &mut Aws, event: &[u8]) -> Result<Value> {
     let filters = if ids.len() > 1 { json!({}) } else { json!({ "sourceServerIDs": ids }) };
     let account = servers(aws, &filters)?;
     let seen: Vec<Option<&Value>> = targets.iter().map(|target| matching(target, &account)).collect();
-    let jobs = pages(aws, "DescribeJobs", &json!({}))?;
-    let instances = pages(aws, "DescribeRecoveryInstances", &json!({ "filters": { "sourceServerIDs": ids } }))?;
     let mut points = Vec::new();
     for id in &ids {
         points.push(pages(aws, "DescribeRecoverySnapshots", &json!({ "sourceServerID": id }))?.len());
     }
+    let jobs = pages(aws, "DescribeJobs", &json!({}))?;
+    let instances = pages(aws, "DescribeRecoveryInstances", &json!({ "filters": { "sourceServerIDs": ids } }))?;
     let refusals: Vec<Option<&str>> = seen
         .iter()
         .map(|server| server.map_or(Some("not_found"), |it| refusal(it, change, &jobs, &instances)))
@@ -42,22 +42,22 @@ pub(crate) fn answer(aws: &mut Aws, event: &[u8]) -> Result<Value> {
     for id in &ids {
         post(aws, "DisconnectSourceServer", json!({ "sourceServerID": id }))?;
     }
-    let ended = read_back(aws, &ids)?;
-    for server in &ended {
+    let last = servers(aws, &json!({ "sourceServerIDs": ids }))?;
+    let ended = |server: &&Value| state(server) == "DISCONNECTED";
+    for server in last.iter().filter(ended) {
         let path = format!("/tags/{}", escape(text(server, "arn")));
         let query = format!("tagKeys={}", escape(APPROVAL));
         let (service, method) = ("drs", "DELETE");
         aws.must(Call { service, region: None, method, path: &path, query: &query, body: None })?;
     }
-    let last = read_back(aws, &ids)?;
-    let done = |server: &&Value| state(server) == "DISCONNECTED" && tag(server, APPROVAL).is_none();
+    // An approval that AWS says is removed is not looked for again.
     let outcome = |done: bool| if done { "done" } else { "pending" };
     let told = last.iter().zip(&points).map(|(server, points)| {
         let id = text(server, "sourceServerID");
-        json!({ "sourceServerID": id, "outcome": outcome(done(&server)), "recoveryPointsLost": points })
+        json!({ "sourceServerID": id, "outcome": outcome(ended(&server)), "recoveryPointsLost": points })
     });
     let told: Vec<Value> = told.collect();
-    let all = last.len() == ids.len() && last.iter().all(|server| done(&server));
+    let all = last.len() == ids.len() && last.iter().all(|server| ended(&server));
     Ok(json!({ "requestID": change, "outcome": outcome(all), "targets": told }))
 }
 
@@ -97,10 +97,6 @@ fn tag<'a>(server: &'a Value, key: &str) -> Option<&'a str> {
 
 fn state(server: &Value) -> &str {
     server.pointer("/dataReplicationInfo/dataReplicationState").and_then(Value::as_str).unwrap_or_default()
-}
-
-fn read_back(aws: &mut Aws, ids: &[&str]) -> Result<Vec<Value>> {
-    servers(aws, &json!({ "sourceServerIDs": ids }))
 }
 
 fn servers(aws: &mut Aws, filters: &Value) -> Result<Vec<Value>> {
