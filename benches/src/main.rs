@@ -154,7 +154,8 @@ fn rows(job: Job) -> Vec<Row> {
         row("memory", "peak memory", Megabytes, &[PartOf(Python, 7.0)]),
         row("zip", "zipped", Megabytes, &[AtMost(2.2)]),
         row("calls", "calls an event", Count, &[]),
-        row("connections", "connections, first event", Count, one),
+        row("init_calls", "calls during init", Count, &[]),
+        row("connections", "connections, init and first event", Count, one),
         row("connections_warm", "connections, warm event", Count, &[]),
     ];
     if job == Job::Disconnect {
@@ -173,7 +174,7 @@ fn rows_of_many() -> Vec<Row> {
         Row::new("cpu", "processor time, start to answer", Unit::Milliseconds, &[]),
         Row::new("memory", "peak memory", Unit::Megabytes, &[]),
         Row::new("calls", "calls", Unit::Count, &[]),
-        Row::new("connections", "connections", Unit::Count, &[]),
+        Row::new("connections", "connections, init and event", Unit::Count, &[]),
     ]
 }
 
@@ -245,6 +246,7 @@ fn note_first(section: &mut Section, variant: Variant, first: &First) {
     section.add("first", variant, ms(first.wall));
     section.add("cpu", variant, ms(first.cpu));
     section.add("calls", variant, first.calls.values().sum::<usize>() as f64);
+    section.add("init_calls", variant, first.init_calls as f64);
     section.add("connections", variant, first.connections as f64);
     section.add("looks", variant, calls("DescribeSourceServers"));
     section.add("disconnects", variant, calls("DisconnectSourceServer"));

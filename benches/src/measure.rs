@@ -35,7 +35,10 @@ pub(crate) struct First {
     /// From the start to the answer.
     pub(crate) cpu: Duration,
     pub(crate) memory: u64,
+    /// How many calls it made before it asked for the event; they are not in `calls`.
+    pub(crate) init_calls: usize,
     pub(crate) calls: Calls,
+    /// Opened since the start.
     pub(crate) connections: usize,
 }
 
@@ -52,16 +55,14 @@ pub(crate) struct Warm {
 impl Bench {
     /// A process that works on one event.
     pub(crate) async fn cold(&self, variant: Variant, job: Job, scene: &Scene) -> Result<First> {
-        let mut process = self.start(variant, job, None).await?;
-        let first = self.first(&mut process, scene).await?;
+        let (process, first) = self.first(variant, job, scene).await?;
         process.end().await?;
         Ok(first)
     }
 
     /// A process that works on a first event and then on so many more.
     pub(crate) async fn life(&self, variant: Variant, job: Job, scene: &Scene, events: usize) -> Result<(First, Warm)> {
-        let mut process = self.start(variant, job, None).await?;
-        let first = self.first(&mut process, scene).await?;
+        let (mut process, first) = self.first(variant, job, scene).await?;
         for _ in 0..UNMEASURED {
             self.event(&mut process, scene).await?;
         }
@@ -90,7 +91,7 @@ impl Bench {
     /// How long the first event takes under a quota, with the init before it at full speed.
     pub(crate) async fn throttled(&self, variant: Variant, job: Job, scene: &Scene, group: &Group) -> Result<Duration> {
         group.lift()?;
-        let mut process = self.start(variant, job, Some(group)).await?;
+        let mut process = self.start(variant, job, scene, Some(group)).await?;
         let ready = process.ready().await?;
         group.limit()?;
         self.service.reset(&scene.world);
@@ -100,31 +101,40 @@ impl Bench {
         Ok(worked.wall)
     }
 
-    async fn start(&self, variant: Variant, job: Job, group: Option<&Group>) -> Result<Process> {
+    /// Starts a process in an account in which no call was made.
+    async fn start(&self, variant: Variant, job: Job, scene: &Scene, group: Option<&Group>) -> Result<Process> {
+        self.service.reset(&scene.world);
         let command = variant.command(&self.stage, job, &self.service);
         let log: PathBuf = self.stage.path(&format!("{}-{}.log", job.function(), variant.name()));
         Process::start(command, &log, group).await
     }
 
-    async fn first(&self, process: &mut Process, scene: &Scene) -> Result<First> {
+    /// A process with its first event behind it.
+    async fn first(&self, variant: Variant, job: Job, scene: &Scene) -> Result<(Process, First)> {
         let connections = self.service.connections();
+        let mut process = self.start(variant, job, scene, None).await?;
         let ready = process.ready().await?;
         let ready_cpu = process.processor_time()?;
         let since_start: Duration = ready.at - process.started;
+        let init = self.service.cloud();
+        ensure!(init.finish().is_ok() && init.changes().is_empty(), "its calls during init are {:?}", init.journal());
         self.service.reset(&scene.world);
         let worked = process.work(ready, &scene.event).await?;
         let cpu = process.processor_time()?;
         let memory = process.peak_memory()?;
-        Ok(First {
+        let calls = self.check(&process, scene, &worked)?;
+        let first = First {
             ready: since_start,
             ready_cpu,
             wall: worked.wall,
             service: self.service.busy(),
             cpu,
             memory,
-            calls: self.check(process, scene, &worked)?,
+            init_calls: init.journal().len(),
+            calls,
             connections: self.service.connections() - connections,
-        })
+        };
+        Ok((process, first))
     }
 
     /// A warm event, with all its work before it.
