@@ -8,7 +8,7 @@ import {
   EFSClient,
 } from "@aws-sdk/client-efs";
 
-import { Rejected, parse, report, run } from "./runtime.mjs";
+import { Rejected, each, parse, report, run } from "./runtime.mjs";
 
 const { MODE = "plan", MAX_TARGETS = "10", REPLICA_REGIONS = "*" } = process.env;
 const FIELDS = ["version", "requestID", "expiresAt", "fileSystems", "dryRun"];
@@ -18,7 +18,9 @@ const CONFIG = { maxAttempts: 3, requestHandler: { connectionTimeout: 5000, requ
 const efs = new EFSClient(CONFIG);
 const away = new Map();
 
-run(async (event) => {
+run((event) => each(event, answer));
+
+async function answer(event) {
   let request;
   try {
     request = parse(event, "File System Replication Requested", "fileSystems", FIELDS);
@@ -35,7 +37,7 @@ run(async (event) => {
     else targets.push(await replicate(target, request.dryRun));
   }
   return report(request.requestID, targets);
-});
+}
 
 // Looks, decides, creates the replication if it is to be, and looks again.
 async function replicate(target, dryRun) {

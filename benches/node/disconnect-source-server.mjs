@@ -10,7 +10,7 @@ import {
   paginateDescribeSourceServers,
 } from "@aws-sdk/client-drs";
 
-import { Rejected, parse, report, run } from "./runtime.mjs";
+import { Rejected, each, parse, report, run } from "./runtime.mjs";
 
 const {
   MODE = "plan",
@@ -27,7 +27,9 @@ const CALLS_AT_ONCE = 8;
 // Made once for all events of a process, with its connections.
 const drs = new DrsClient({ maxAttempts: 3, requestHandler: { connectionTimeout: 5000, requestTimeout: 5000 } });
 
-run(async (event) => {
+run((event) => each(event, answer));
+
+async function answer(event) {
   let request;
   try {
     request = parse(event, "Source Server Decommission Requested", "servers", FIELDS);
@@ -51,7 +53,7 @@ run(async (event) => {
       evidence: { stateAfter: server ? state(server) : "no record", recoveryPoints: points },
     })),
   );
-});
+}
 
 // Everything that the plan depends on. An error ends the invocation: a list that was not read is not empty.
 async function observe({ servers }) {

@@ -34,6 +34,21 @@ export async function run(handler) {
   }
 }
 
+/** The answer to an event, or to each record of a batch of a queue: those that failed are delivered again. */
+export async function each(event, answer) {
+  if (!event.Records) return answer(event);
+  const failed = [];
+  for (const { messageId, body } of event.Records) {
+    try {
+      await answer(JSON.parse(body));
+    } catch (error) {
+      console.log(JSON.stringify({ messageId, error: `${error.name}: ${error.message}` }));
+      failed.push({ itemIdentifier: messageId });
+    }
+  }
+  return { batchItemFailures: failed };
+}
+
 /** The part of a request that is the same for both jobs; throws the name of the rule that is broken. */
 export function parse(event, detailType, targets, fields) {
   if ((event["detail-type"] ?? detailType) !== detailType) throw new Rejected("unsupported_event");

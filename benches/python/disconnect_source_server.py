@@ -32,6 +32,19 @@ class Rejected(Exception):
 
 
 def handler(event, context):
+    if "Records" not in event:
+        return answer(event)
+    failed = []
+    for record in event["Records"]:
+        try:
+            answer(json.loads(record["body"]))
+        except Exception as why:
+            print(json.dumps({"messageId": record["messageId"], "error": str(why)}))
+            failed.append({"itemIdentifier": record["messageId"]})
+    return {"batchItemFailures": failed}
+
+
+def answer(event):
     try:
         request = parse(event)
     except Rejected as why:

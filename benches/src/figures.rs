@@ -49,7 +49,16 @@ pub(crate) fn percentile(sorted: &[f64], percent: usize) -> Option<f64> {
 pub(crate) enum Unit {
     Milliseconds,
     Megabytes,
+    Seconds,
+    Percent,
     Count,
+}
+
+impl Unit {
+    /// Whether less of it is better for the same work, so that drover's share of another's says something.
+    pub(crate) fn compares(self) -> bool {
+        matches!(self, Self::Milliseconds | Self::Megabytes)
+    }
 }
 
 impl fmt::Display for Unit {
@@ -57,6 +66,8 @@ impl fmt::Display for Unit {
         f.write_str(match self {
             Self::Milliseconds => " ms",
             Self::Megabytes => " MB",
+            Self::Seconds => " s",
+            Self::Percent => " %",
             Self::Count => "",
         })
     }

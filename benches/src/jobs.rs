@@ -1,6 +1,6 @@
 //! What is asked of every variant, in which account, and how to tell that it was really done.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use anyhow::{Context, Result, bail, ensure};
 use chrono::{SecondsFormat, TimeDelta, Utc};
@@ -31,6 +31,52 @@ impl Job {
             Self::Replicate => "bootstrap-efs-replication",
         }
     }
+
+    /// The ID of a target.
+    fn id(self, number: usize) -> String {
+        match self {
+            Self::Disconnect => format!("s-{number:017}"),
+            Self::Replicate => format!("fs-{number:017}"),
+        }
+    }
+
+    /// An account with so many servers or file systems, all of which may be changed.
+    fn world(self, account: usize) -> World {
+        match self {
+            Self::Disconnect => World::with((0..account).map(|number| {
+                let mut server =
+                    SourceServer::new(&self.id(number)).tagged("Name", &host(number)).tagged(APPROVAL, CHANGE);
+                server.hostname = Some(host(number));
+                server.fqdn = Some(host(number));
+                server.aws_instance_id = Some(format!("i-{number:017}"));
+                server
+            })),
+            Self::Replicate => {
+                let mut world = World::empty();
+                let region = world.region.clone();
+                let file_systems = (0..account).map(|number| FileSystem::new(&self.id(number)).tagged("Name", "data"));
+                world.efs.entry(region).or_default().file_systems = file_systems.collect();
+                world
+            }
+        }
+    }
+
+    /// A request for these targets.
+    fn request(self, targets: Range<usize>) -> Value {
+        match self {
+            Self::Disconnect => {
+                let asked =
+                    targets.map(|number| json!({ "sourceServerID": self.id(number), "hostname": host(number) }));
+                event("Source Server Decommission Requested", "servers", &asked.collect::<Vec<_>>())
+            }
+            Self::Replicate => {
+                let destination = json!({ "region": "eu-west-1" });
+                let asked =
+                    targets.map(|number| json!({ "sourceFileSystemId": self.id(number), "destination": destination }));
+                event("File System Replication Requested", "fileSystems", &asked.collect::<Vec<_>>())
+            }
+        }
+    }
 }
 
 /// One event in one account.
@@ -47,11 +93,31 @@ pub(crate) type Calls = BTreeMap<String, usize>;
 impl Scene {
     /// So many targets of a request, in an account of so many servers or file systems.
     pub(crate) fn new(job: Job, targets: usize, account: usize) -> Self {
-        let (event, world, ids) = match job {
-            Job::Disconnect => disconnect(targets, account),
-            Job::Replicate => replicate(targets, account),
+        let event = Bytes::from(job.request(0..targets).to_string());
+        Self { job, targets: (0..targets).map(|number| job.id(number)).collect(), world: job.world(account), event }
+    }
+
+    /// So many targets in requests of so many each, which come as one batch of a queue.
+    pub(crate) fn of_batch(job: Job, targets: usize, at_once: usize, account: usize) -> Self {
+        let record = |first: usize| {
+            json!({
+                "messageId": format!("059f36b4-87a3-44ab-83d2-{first:012}"),
+                "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
+                "body": job.request(first..(first + at_once).min(targets)).to_string(),
+                "attributes": { "ApproximateReceiveCount": "1" },
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:us-east-1:111122223333:requests",
+                "awsRegion": "us-east-1",
+            })
         };
-        Self { job, targets: ids, world, event: Bytes::from(event.to_string()) }
+        let records: Vec<Value> = (0..targets).step_by(at_once.max(1)).map(record).collect();
+        Self { event: Bytes::from(json!({ "Records": records }).to_string()), ..Self::new(job, targets, account) }
+    }
+
+    /// How many of its targets are not as they were to be.
+    pub(crate) fn lost(&self, world: World) -> usize {
+        self.not_done(world).count()
     }
 
     /// Checks that the event did what it asks for, once, and that the answer says so; tells the calls.
@@ -75,7 +141,9 @@ impl Scene {
         expected.sort();
         changed.sort();
         ensure!(changed == expected, "it changed {changed:?}");
-        self.check_world(cloud.world())?;
+        if let Some(id) = self.not_done(cloud.world()).next() {
+            bail!("{id} is not as it was to be");
+        }
         let mut calls = Calls::new();
         for entry in cloud.journal() {
             *calls.entry(entry.operation).or_default() += 1;
@@ -83,47 +151,18 @@ impl Scene {
         Ok(calls)
     }
 
-    fn check_world(&self, mut world: World) -> Result<()> {
-        for id in &self.targets {
-            let seen = match self.job {
-                Job::Disconnect => world
-                    .server(id)
-                    .is_some_and(|server| server.is_disconnected() && !server.tags.contains_key(APPROVAL)),
-                Job::Replicate => world.replications.iter().any(|replication| replication.source_file_system_id == *id),
-            };
-            ensure!(seen, "{id} is not as it was to be");
-        }
-        Ok(())
+    fn not_done(&self, mut world: World) -> impl Iterator<Item = &String> {
+        self.targets.iter().filter(move |id| match self.job {
+            Job::Disconnect => {
+                !world.server(id).is_some_and(|server| server.is_disconnected() && !server.tags.contains_key(APPROVAL))
+            }
+            Job::Replicate => !world.replications.iter().any(|replication| replication.source_file_system_id == **id),
+        })
     }
 }
 
-fn disconnect(targets: usize, account: usize) -> (Value, World, Vec<String>) {
-    let id = |number: usize| format!("s-{number:017}");
-    let host = |number: usize| format!("host{number:05}.example.com");
-    let server = |number: usize| {
-        let mut server = SourceServer::new(&id(number)).tagged("Name", &host(number)).tagged(APPROVAL, CHANGE);
-        server.hostname = Some(host(number));
-        server.fqdn = Some(host(number));
-        server.aws_instance_id = Some(format!("i-{number:017}"));
-        server
-    };
-    let asked: Vec<Value> =
-        (0..targets).map(|number| json!({ "sourceServerID": id(number), "hostname": host(number) })).collect();
-    let event = event("Source Server Decommission Requested", "servers", &asked);
-    (event, World::with((0..account).map(server)), (0..targets).map(id).collect())
-}
-
-fn replicate(targets: usize, account: usize) -> (Value, World, Vec<String>) {
-    let id = |number: usize| format!("fs-{number:017}");
-    let mut world = World::empty();
-    let region = world.region.clone();
-    let file_systems = (0..account).map(|number| FileSystem::new(&id(number)).tagged("Name", "data"));
-    world.efs.entry(region).or_default().file_systems = file_systems.collect();
-    let destination = json!({ "region": "eu-west-1" });
-    let asked: Vec<Value> =
-        (0..targets).map(|number| json!({ "sourceFileSystemId": id(number), "destination": destination })).collect();
-    let event = event("File System Replication Requested", "fileSystems", &asked);
-    (event, world, (0..targets).map(id).collect())
+fn host(number: usize) -> String {
+    format!("host{number:05}.example.com")
 }
 
 /// A request as EventBridge delivers it.
@@ -162,6 +201,20 @@ mod tests {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let call = local::wire::Call { method, path, query, authorization: Some(scope), body: body.as_bytes() };
         assert!(matches!(cloud.call(call), local::wire::Wire::Answer(answer) if answer.status < 300), "{path}");
+    }
+
+    #[test]
+    fn a_batch_asks_for_every_target_once() {
+        let scene = Scene::of_batch(Job::Replicate, 250, 100, 250);
+        let event: Value = serde_json::from_slice(&scene.event).unwrap();
+        let asked = event["Records"].as_array().unwrap().iter().flat_map(|record| {
+            let request: Value = serde_json::from_str(record["body"].as_str().unwrap()).unwrap();
+            request["detail"]["fileSystems"].as_array().unwrap().clone()
+        });
+        let asked: Vec<String> =
+            asked.map(|target| target["sourceFileSystemId"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(asked, scene.targets);
+        assert_eq!((asked.len(), scene.lost(scene.world.clone())), (250, 250));
     }
 
     #[test]

@@ -32,9 +32,9 @@ use serde_json::{Value, json};
 use crate::{
     figures::{Goal, Row, Section, Unit},
     jobs::{Calls, Job, Scene},
-    measure::{Bench, First, Warm, minutes_since, ms},
+    measure::{Bench, First, Slow, Warm, minutes_since, ms},
     quota::Group,
-    service::Service,
+    service::{CALLS_A_SECOND, Service},
     variants::{Stage, Variant},
 };
 
@@ -44,6 +44,10 @@ const ROUNDS_OF_MANY: usize = 3;
 const ACCOUNT: usize = 40;
 /// The most targets of a request.
 const MANY: usize = 100;
+/// How many targets there are where calls are throttled, in requests of the most targets.
+const MORE: usize = 300;
+/// In an account of so many servers each of the requests is for no more than a tenth of those still connected.
+const ACCOUNT_OF_MORE: usize = 1200;
 const MEGABYTE: f64 = 1e6;
 /// Where the tables stand in the README: at its end.
 const FIGURES: &str = "\n## Figures\n";
@@ -104,6 +108,13 @@ async fn main() -> Result<()> {
         }
         eprintln!("{}, {}", section.title, minutes_since(begun));
         sections.push(section);
+    }
+    if !arguments.quick {
+        // They wait most of the time.
+        let [disconnect, replicate] = Job::ALL.map(|job| slow(&bench, job));
+        let (disconnect, replicate) = tokio::try_join!(disconnect, replicate)?;
+        sections.extend([disconnect, replicate]);
+        eprintln!("{MORE} targets, {}", minutes_since(begun));
     }
     let about = about(&bench.stage, rounds, events);
     let note = note(&about);
@@ -178,6 +189,18 @@ fn rows_of_many() -> Vec<Row> {
     ]
 }
 
+/// The figures of many targets under a service that throttles.
+fn rows_of_slow() -> Vec<Row> {
+    use Goal::AtMost;
+    vec![
+        Row::new("seconds", "the event", Unit::Seconds, &[]),
+        Row::new("of_floor", "the event, of the least that its calls can take", Unit::Count, &[AtMost(1.1)]),
+        Row::new("throttled", "share of throttled calls", Unit::Percent, &[AtMost(2.0)]),
+        Row::new("lost", "targets lost", Unit::Count, &[AtMost(0.0)]),
+        Row::new("calls", "calls that were let pass", Unit::Count, &[]),
+    ]
+}
+
 /// What grows: the account, and with it the pages of the answer.
 fn growth() -> [(Job, usize, String); 3] {
     let servers = |account: usize, pages: &str| {
@@ -232,6 +255,22 @@ async fn many(bench: &Bench, job: Job, account: usize, section: &mut Section) ->
     Ok(())
 }
 
+/// Many targets under a service that throttles. The limit is not asked: it tries nothing twice.
+async fn slow(bench: &Bench, job: Job) -> Result<Section> {
+    let what = if job == Job::Disconnect { "source servers" } else { "file systems" };
+    let title = format!("{MORE} {what} in one invocation, under a service that allows {CALLS_A_SECOND} calls a second");
+    let key = format!("{}-{MORE}-throttled", job.function());
+    let mut section = Section { key, title, rows: rows_of_slow() };
+    let scene = Scene::of_batch(job, MORE, MANY, if job == Job::Disconnect { ACCOUNT_OF_MORE } else { MORE });
+    let of = |variant| bench.slow(variant, job, &scene);
+    let (drover, python, node) = tokio::try_join!(of(Variant::Drover), of(Variant::Python), of(Variant::Node))
+        .with_context(|| job.function())?;
+    for (variant, slow) in [(Variant::Drover, drover), (Variant::Python, python), (Variant::Node, node)] {
+        note_slow(&mut section, variant, &slow);
+    }
+    Ok(section)
+}
+
 /// A variant that makes other calls than drover does another job, and is not to be compared.
 fn same_calls(ours: &mut Option<Calls>, theirs: &Calls) -> Result<()> {
     let ours = ours.get_or_insert_with(|| theirs.clone());
@@ -259,6 +298,15 @@ fn note_warm(section: &mut Section, variant: Variant, warm: &Warm) {
     section.add("warm_cpu", variant, warm.cpu);
     section.add("memory", variant, warm.memory as f64 / MEGABYTE);
     section.add("connections_warm", variant, warm.connections);
+}
+
+fn note_slow(section: &mut Section, variant: Variant, slow: &Slow) {
+    let (seconds, passed, throttled) = (slow.wall.as_secs_f64(), slow.passed as f64, slow.throttled as f64);
+    section.add("seconds", variant, seconds);
+    section.add("of_floor", variant, seconds / (passed / CALLS_A_SECOND));
+    section.add("throttled", variant, 100.0 * throttled / (passed + throttled));
+    section.add("lost", variant, slow.lost as f64);
+    section.add("calls", variant, passed);
 }
 
 /// What the numbers are of: the day, the machine and the versions.

@@ -52,6 +52,16 @@ pub(crate) struct Warm {
     pub(crate) memory: u64,
 }
 
+/// An event whose calls were throttled.
+pub(crate) struct Slow {
+    pub(crate) wall: Duration,
+    /// How many calls were let pass, and how many were not.
+    pub(crate) passed: usize,
+    pub(crate) throttled: usize,
+    /// How many targets are not as they were to be.
+    pub(crate) lost: usize,
+}
+
 impl Bench {
     /// A process that works on one event.
     pub(crate) async fn cold(&self, variant: Variant, job: Job, scene: &Scene) -> Result<First> {
@@ -99,6 +109,25 @@ impl Bench {
         self.check(&process, scene, &worked)?;
         process.end().await?;
         Ok(worked.wall)
+    }
+
+    /// An event under a service that throttles, which several processes can work on at once. What was not done in the
+    /// end is counted, also where the process gave up.
+    pub(crate) async fn slow(&self, variant: Variant, job: Job, scene: &Scene) -> Result<Slow> {
+        let service = self.service.throttling().await?;
+        let bench = Self { stage: self.stage.clone(), service };
+        let mut process = bench.start(variant, job, scene, None).await?;
+        let ready = process.ready().await?;
+        bench.service.reset(&scene.world);
+        let begun = Instant::now();
+        if let Err(why) = process.work(ready, &scene.event).await {
+            eprintln!("{} of {} gave up: {why:#}", job.function(), variant.name());
+        }
+        let wall = begun.elapsed();
+        process.end().await?;
+        let cloud = bench.service.cloud();
+        let (passed, throttled) = (cloud.journal().len(), bench.service.throttled());
+        Ok(Slow { wall, passed, throttled, lost: scene.lost(cloud.world()) })
     }
 
     /// Starts a process in an account in which no call was made.

@@ -20,11 +20,11 @@ use tokio::{
 
 use crate::{
     quota::Group,
-    runtime::{Answered, Ready, Runtime, Sign},
+    runtime::{Answered, Ready, Runtime, Sign, TIMEOUT_MS},
 };
 
-/// How long anything may take before the run is given up.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long anything may take before the run is given up: an event has Lambda's longest timeout.
+const PATIENCE: Duration = Duration::from_millis(TIMEOUT_MS);
 
 /// A process that speaks to a Runtime API of its own.
 pub(crate) struct Process {

@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{
     Request, Response, StatusCode,
     body::{Bytes, Incoming},
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue},
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
@@ -32,11 +32,16 @@ use tokio_rustls::{
     },
 };
 
+/// How many calls a second a service allows that throttles, and how many it saves up.
+pub(crate) const CALLS_A_SECOND: f64 = 10.0;
+const CALLS_SAVED: f64 = 10.0;
+
 /// The services at one port; every variant meets the same.
 #[derive(Clone)]
 pub(crate) struct Service {
     port: u16,
     authority: PathBuf,
+    acceptor: TlsAcceptor,
     state: Arc<Mutex<State>>,
 }
 
@@ -44,6 +49,32 @@ struct State {
     cloud: Cloud,
     connections: usize,
     busy: Duration,
+    /// Where calls are throttled.
+    bucket: Option<Bucket>,
+    throttled: usize,
+}
+
+/// A bucket of calls that may be made, filled by time.
+struct Bucket {
+    saved: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    fn full() -> Self {
+        Self { saved: CALLS_SAVED, at: Instant::now() }
+    }
+
+    /// Takes a call out; `false` if there is none.
+    fn lets_pass(&mut self, now: Instant) -> bool {
+        let filled = now.saturating_duration_since(self.at).as_secs_f64() * CALLS_A_SECOND;
+        (self.saved, self.at) = ((self.saved + filled).min(CALLS_SAVED), now);
+        let passes = self.saved >= 1.0;
+        if passes {
+            self.saved -= 1.0;
+        }
+        passes
+    }
 }
 
 impl Service {
@@ -67,11 +98,21 @@ impl Service {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)?;
+        Self::serve(TlsAcceptor::from(Arc::new(config)), authority_file, None).await
+    }
+
+    /// The same services at another port, with an account of their own, over all of which calls are throttled.
+    pub(crate) async fn throttling(&self) -> Result<Self> {
+        Self::serve(self.acceptor.clone(), self.authority.clone(), Some(Bucket::full())).await
+    }
+
+    async fn serve(acceptor: TlsAcceptor, authority: PathBuf, bucket: Option<Bucket>) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let state = State { cloud: Cloud::new(World::empty()), connections: 0, busy: Duration::ZERO };
-        let service =
-            Self { port: listener.local_addr()?.port(), authority: authority_file, state: Arc::new(Mutex::new(state)) };
-        tokio::spawn(service.clone().accept(listener, TlsAcceptor::from(Arc::new(config))));
+        let cloud = Cloud::new(World::empty());
+        let state = State { cloud, connections: 0, busy: Duration::ZERO, bucket, throttled: 0 };
+        let port = listener.local_addr()?.port();
+        let service = Self { port, authority, acceptor, state: Arc::new(Mutex::new(state)) };
+        tokio::spawn(service.clone().accept(listener));
         Ok(service)
     }
 
@@ -85,12 +126,14 @@ impl Service {
         &self.authority
     }
 
-    /// Begins anew with an account: no call was made, and none took time. Connections stay and are counted on.
+    /// Begins anew with an account: no call was made, none took time, none was throttled. Connections stay and are
+    /// counted on, and what a bucket has saved stays too.
     pub(crate) fn reset(&self, world: &World) {
         let cloud = Cloud::new(world.clone());
         let mut state = self.state();
         state.cloud = cloud;
         state.busy = Duration::ZERO;
+        state.throttled = 0;
     }
 
     /// The account since the last reset.
@@ -108,14 +151,19 @@ impl Service {
         self.state().busy
     }
 
-    async fn accept(self, listener: TcpListener, acceptor: TlsAcceptor) {
+    /// How many calls were throttled since the last reset.
+    pub(crate) fn throttled(&self) -> usize {
+        self.state().throttled
+    }
+
+    async fn accept(self, listener: TcpListener) {
         while let Ok((stream, _)) = listener.accept().await {
             self.state().connections += 1;
-            let (service, acceptor) = (self.clone(), acceptor.clone());
+            let service = self.clone();
             tokio::spawn(async move {
                 // Small answers go out at once.
                 let _ = stream.set_nodelay(true);
-                let Ok(stream) = acceptor.accept(stream).await else { return };
+                let Ok(stream) = service.acceptor.accept(stream).await else { return };
                 let answer = service_fn(|request| service.answer(request));
                 // A client that ends breaks its connections.
                 let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
@@ -126,6 +174,9 @@ impl Service {
     async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        if !self.lets_pass() {
+            return Ok(throttle());
+        }
         let call = Call {
             method: parts.method.as_str(),
             path: parts.uri.path(),
@@ -141,6 +192,14 @@ impl Service {
         Ok(on_http(answer))
     }
 
+    /// Whether a call may be made; one that may not never reaches the account.
+    fn lets_pass(&self) -> bool {
+        let mut state = self.state();
+        let passes = state.bucket.as_mut().is_none_or(|bucket| bucket.lets_pass(Instant::now()));
+        state.throttled += usize::from(!passes);
+        passes
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -154,4 +213,30 @@ fn on_http(answer: Answer) -> Response<Full<Bytes>> {
         response.headers_mut().insert("x-amzn-errortype", code);
     }
     response
+}
+
+fn throttle() -> Response<Full<Bytes>> {
+    let body = Bytes::from_static(br#"{"message":"Rate exceeded"}"#);
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    let headers = [("content-type", "application/json"), ("x-amzn-errortype", "ThrottlingException")];
+    let header = |(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
+    response.headers_mut().extend(headers.map(header));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bucket_allows_what_it_has_saved_and_then_ten_calls_a_second() {
+        let mut bucket = Bucket::full();
+        let begun = bucket.at;
+        let passed = |bucket: &mut Bucket, seconds: u64| {
+            let now = begun + Duration::from_secs(seconds);
+            (0..50).filter(|_| bucket.lets_pass(now)).count()
+        };
+        assert_eq!([0, 1, 1, 2, 60].map(|seconds| passed(&mut bucket, seconds)), [10, 10, 0, 10, 10]);
+    }
 }

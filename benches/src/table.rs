@@ -38,9 +38,7 @@ fn line(row: &Row) -> Vec<String> {
     let mut cells = vec![name];
     cells.extend(Variant::ALL.map(|variant| cell(row, variant)));
     let compared = [Variant::Python, Variant::Node, Variant::Limit];
-    cells.extend(
-        compared.map(|variant| row.part_of(variant).filter(|_| row.unit != Unit::Count).map_or_else(none, share)),
-    );
+    cells.extend(compared.map(|variant| row.part_of(variant).filter(|_| row.unit.compares()).map_or_else(none, share)));
     let goals: Vec<String> = row.goals.iter().map(|goal| verdict(row, *goal)).collect();
     cells.push(goals.join(", "));
     cells

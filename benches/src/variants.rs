@@ -91,6 +91,7 @@ impl Variant {
 }
 
 /// The folder in which `benches/run` has put everything.
+#[derive(Clone)]
 pub(crate) struct Stage(PathBuf);
 
 impl Stage {
