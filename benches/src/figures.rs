@@ -50,6 +50,7 @@ pub(crate) enum Unit {
     Milliseconds,
     Megabytes,
     Seconds,
+    Minutes,
     Percent,
     Count,
 }
@@ -67,6 +68,7 @@ impl fmt::Display for Unit {
             Self::Milliseconds => " ms",
             Self::Megabytes => " MB",
             Self::Seconds => " s",
+            Self::Minutes => " min",
             Self::Percent => " %",
             Self::Count => "",
         })

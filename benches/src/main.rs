@@ -68,6 +68,9 @@ struct Arguments {
     /// Two rounds of few events, whose results are printed and not kept: whether it works, not how fast.
     #[arg(long)]
     quick: bool,
+    /// Measures also what building costs, which otherwise stays in the tables as it was measured last.
+    #[arg(long)]
+    build: bool,
     /// Where `benches/run` has put everything.
     #[arg(long, hide = true)]
     stage: PathBuf,
@@ -116,6 +119,7 @@ async fn main() -> Result<()> {
         sections.extend([disconnect, replicate]);
         eprintln!("{MORE} targets, {}", minutes_since(begun));
     }
+    sections.extend(building(&bench.stage, &arguments)?);
     let about = about(&bench.stage, rounds, events);
     let note = note(&about);
     let text = table::markdown(&sections);
@@ -199,6 +203,32 @@ fn rows_of_slow() -> Vec<Row> {
         Row::new("lost", "targets lost", Unit::Count, &[AtMost(0.0)]),
         Row::new("calls", "calls that were let pass", Unit::Count, &[]),
     ]
+}
+
+/// What building costs; drover alone is built.
+fn rows_of_building() -> Vec<Row> {
+    use Goal::AtMost;
+    vec![
+        Row::new("cold", "the README's first command, nothing built, processor time", Unit::Minutes, &[AtMost(6.0)]),
+        Row::new("edit", "the same after an edit of a function", Unit::Seconds, &[AtMost(6.0)]),
+        Row::new("edit_cpu", "the same after an edit of a function, processor time", Unit::Seconds, &[]),
+    ]
+}
+
+/// What building costs, as `benches/run` has just measured it, or as it was measured last, if ever.
+fn building(stage: &Stage, arguments: &Arguments) -> Result<Option<Section>> {
+    let section = |title| Section { key: "building".to_owned(), title, rows: rows_of_building() };
+    if !arguments.build {
+        let kept = serde_json::from_slice(&fs::read(arguments.results.join("results.json"))?)?;
+        return Ok(table::read(&kept, section(String::new())));
+    }
+    let measured: Value = serde_json::from_slice(&fs::read(stage.path("building.json"))?)?;
+    let mut section = section(format!("building, measured {}", today()));
+    for row in rows_of_building() {
+        let number = measured.get(row.key).and_then(Value::as_f64).with_context(|| row.key)?;
+        section.add(row.key, Variant::Drover, number);
+    }
+    Ok(Some(section))
 }
 
 /// What grows: the account, and with it the pages of the answer.
@@ -309,13 +339,17 @@ fn note_slow(section: &mut Section, variant: Variant, slow: &Slow) {
     section.add("calls", variant, passed);
 }
 
+fn today() -> String {
+    Utc::now().format("%Y-%m-%d").to_string()
+}
+
 /// What the numbers are of: the day, the machine and the versions.
 fn about(stage: &Stage, rounds: usize, events: usize) -> Value {
     let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
     let cpus = read("/proc/cpuinfo".into());
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
     json!({
-        "day": Utc::now().format("%Y-%m-%d").to_string(),
+        "day": today(),
         "rounds": rounds,
         "warmEvents": events,
         "processor": model.trim_start_matches(['\t', ' ', ':']),

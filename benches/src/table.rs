@@ -124,6 +124,19 @@ pub(crate) fn json(sections: &[Section], about: &Value) -> Value {
     json!({ "about": about, "sections": sections })
 }
 
+/// Gives a section the title and drover's numbers that it has in such JSON; `None` where it is not there.
+pub(crate) fn read(json: &Value, mut section: Section) -> Option<Section> {
+    let kept =
+        json.get("sections")?.as_array()?.iter().find(|kept| kept.get("section") == Some(&json!(section.key)))?;
+    kept.get("title")?.as_str()?.clone_into(&mut section.title);
+    for figure in kept.get("figures")?.as_array()? {
+        let name = figure.get("figure")?.as_str()?;
+        let numbers = figure.pointer("/variants/drover/rounds")?.as_array()?;
+        numbers.iter().filter_map(Value::as_f64).for_each(|number| section.add(name, Variant::Drover, number));
+    }
+    Some(section)
+}
+
 fn row(row: &Row) -> Value {
     let variants = Variant::ALL.map(|variant| {
         let samples = row.of(variant);
@@ -182,6 +195,17 @@ mod tests {
         assert_eq!(json["sections"][0]["figures"][0]["variants"]["drover"]["median"], 5.0);
         assert_eq!(json["sections"][0]["figures"][0]["goals"][0]["met"], false);
         assert_eq!(json["sections"][0]["figures"][0]["goals"][1]["met"], Value::Null);
+    }
+
+    #[test]
+    fn a_section_is_read_as_it_was_kept() {
+        let (kept, none) = (section(), section().rows.iter().map(|row| Row::new(row.key, "", row.unit, &[])).collect());
+        let mut empty = Section { key: "job".to_owned(), title: String::new(), rows: none };
+        let json = json(&[kept.clone()], &json!({}));
+        let again = read(&json, empty.clone()).unwrap();
+        assert_eq!((&again.title, again.rows[0].of(Variant::Drover)), (&kept.title, kept.rows[0].of(Variant::Drover)));
+        empty.key = "other".to_owned();
+        assert!(read(&json, empty).is_none());
     }
 
     #[test]
