@@ -638,6 +638,14 @@ async fn a_replication_whose_answer_was_lost_is_never_called_refused() {
 }
 
 #[tokio::test]
+async fn a_replication_that_was_throttled_is_asked_for_again_at_once() {
+    let stage = Stage::new().await;
+    stage.fault("CreateReplicationConfiguration", FaultKind::Throttle, 2);
+    assert_eq!(stage.said(&new_replica()).await, "pending replication_enabling");
+    assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
+}
+
+#[tokio::test]
 async fn lasting_faults_at_the_replication_are_told_truly() {
     expect![[r#"
         Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 8 changes

@@ -12,8 +12,13 @@ use std::{
 use aws_smithy_runtime_api::{
     box_error::BoxError,
     client::{
-        interceptors::{Intercept, context::FinalizerInterceptorContextRef, dyn_dispatch_hint},
+        interceptors::{
+            Intercept,
+            context::{FinalizerInterceptorContextRef, InterceptorContext},
+            dyn_dispatch_hint,
+        },
         orchestrator::HttpResponse,
+        retries::classifiers::{ClassifyRetry, RetryAction},
         runtime_components::RuntimeComponents,
     },
 };
@@ -163,6 +168,24 @@ impl Intercept for Pace {
             self.learn(throttles(answer));
         }
         Ok(())
+    }
+}
+
+/// Has the SDK repeat a call only where AWS throttled it, and so did nothing. For a call without a token that makes it the
+/// same when it is repeated.
+#[derive(Debug, Clone, Copy)]
+pub struct OnlyThrottles;
+
+impl ClassifyRetry for OnlyThrottles {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        match context.response() {
+            Some(answer) if throttles(answer) => RetryAction::NoActionIndicated,
+            _ => RetryAction::RetryForbidden,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "OnlyThrottles"
     }
 }
 

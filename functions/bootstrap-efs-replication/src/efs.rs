@@ -7,7 +7,7 @@ use std::{
 
 use aws_sdk_efs::{
     Client, Config,
-    config::{self, Region, retry::RetryConfig},
+    config::{self, Region},
     error::{BuildError, ProvideErrorMetadata, SdkError},
     operation::describe_replication_configurations::DescribeReplicationConfigurationsOutput,
     types::{
@@ -19,6 +19,7 @@ use aws_sdk_efs::{
 use chrono::DateTime;
 use shared::{
     Call, Fault, FaultKind, Pace,
+    pace::OnlyThrottles,
     pages::{Pages, merge},
 };
 
@@ -280,7 +281,7 @@ pub async fn execute(efs: &Regions, step: &Step, target: &Target, view: &View) -
 /// For a call without a token that makes it the same when it is repeated. The SDK would repeat it behind our back when an
 /// answer is lost, and tell the second answer alone: that the thing exists, as if it had been refused.
 fn once() -> config::Builder {
-    aws_sdk_efs::Config::builder().retry_config(RetryConfig::disabled())
+    Config::builder().retry_classifier(OnlyThrottles)
 }
 
 /// Makes one part of the replica.
