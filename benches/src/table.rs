@@ -201,7 +201,7 @@ mod tests {
     fn a_section_is_read_as_it_was_kept() {
         let (kept, none) = (section(), section().rows.iter().map(|row| Row::new(row.key, "", row.unit, &[])).collect());
         let mut empty = Section { key: "job".to_owned(), title: String::new(), rows: none };
-        let json = json(&[kept.clone()], &json!({}));
+        let json = json(std::slice::from_ref(&kept), &json!({}));
         let again = read(&json, empty.clone()).unwrap();
         assert_eq!((&again.title, again.rows[0].of(Variant::Drover)), (&kept.title, kept.rows[0].of(Variant::Drover)));
         empty.key = "other".to_owned();
