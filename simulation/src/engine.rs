@@ -538,7 +538,7 @@ struct Worker {
 
 enum Client {
     Drs(disconnect_source_server::Drs),
-    Efs(bootstrap_efs_replication::Regions),
+    Efs(Box<bootstrap_efs_replication::Regions>),
 }
 
 /// What became of one attempt.
@@ -589,7 +589,7 @@ impl Stage {
                 Client::Drs(disconnect_source_server::Drs::new(config!(aws_sdk_drs, connector, start)))
             }
             Function::BootstrapEfsReplication => {
-                Client::Efs(bootstrap_efs_replication::Regions::new(config!(aws_sdk_efs, connector, start)))
+                Client::Efs(Box::new(bootstrap_efs_replication::Regions::new(config!(aws_sdk_efs, connector, start))))
             }
         };
         Worker { attempt, client }
