@@ -111,7 +111,7 @@ impl State {
         }
     }
 
-    /// The SDK will repeat the call on its own, so that a turn is kept for it.
+    /// The SDK will repeat the call on its own, so that a turn is kept for it; one for a storm, or a turn could take forever.
     fn slow_down(&mut self, now: Instant) {
         let known = self.throttled.take().filter(|throttled| now - throttled.at < MEMORY);
         let throttled = match known {
@@ -122,7 +122,9 @@ impl State {
                 Throttled { at: now, allowed: None, passed: 0 }
             }
         };
-        self.next = Some(self.next.map_or(now, |next| next.max(now)) + throttled.interval(now));
+        let interval = throttled.interval(now);
+        let next = self.next.map_or(now, |next| next.max(now)) + interval;
+        self.next = Some(next.min(now + PAUSE + interval));
         self.throttled = Some(throttled);
     }
 }
@@ -288,6 +290,17 @@ mod tests {
             pace.turn().await;
         }
         assert!(Instant::now() - begun < Duration::from_secs(6), "{:?}", Instant::now() - begun);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_storm_of_throttles_keeps_nobody_waiting_longer_than_one() {
+        let pace = Pace::default();
+        pace.learn(true);
+        tokio::time::sleep(STORM).await;
+        (0..100).for_each(|_| pace.learn(true));
+        let begun = Instant::now();
+        pace.turn().await;
+        assert!(Instant::now() - begun <= PAUSE * 2, "{:?}", Instant::now() - begun);
     }
 
     #[tokio::test(start_paused = true)]

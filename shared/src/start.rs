@@ -7,10 +7,13 @@ use std::{
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_smithy_http_client::{
-    Builder,
+    Builder, Connector,
+    proxy::ProxyConfig,
     tls::{Provider, rustls_provider::CryptoMode},
 };
-use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::{
+    behavior_version::BehaviorVersion, http::SharedHttpClient, runtime_components::RuntimeComponents,
+};
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::{
     SdkConfig,
@@ -39,17 +42,16 @@ pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 /// time limits, and one pool of connections.
 ///
 /// It looks nowhere else: what `aws-config` would search, profiles, web identities and machines' metadata, Lambda does
-/// not have. TLS is ring's: the SDK's own choice, aws-lc, gathers entropy for tens of milliseconds before it connects.
+/// not have. How often the SDK tries is not for the environment to say, since the deadline's arithmetic knows it.
 #[must_use]
 pub fn aws() -> SdkConfig {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
         .build();
-    let https = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(https)
+        .http_client(https())
         .timeout_config(timeouts)
         .region(variable("AWS_REGION").map(Region::new))
         .service_config(Environment);
@@ -58,6 +60,18 @@ pub fn aws() -> SdkConfig {
     config.set_use_fips(switch("AWS_USE_FIPS_ENDPOINT"));
     config.set_use_dual_stack(switch("AWS_USE_DUALSTACK_ENDPOINT"));
     config.build()
+}
+
+/// What the SDK would choose, and a proxy if the environment names one, but for TLS, which is ring's: the SDK's own
+/// choice, aws-lc, gathers entropy for tens of milliseconds before it connects.
+fn https() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let mut connector =
+            Connector::builder().proxy_config(ProxyConfig::from_env()).tls_provider(Provider::Rustls(CryptoMode::Ring));
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        connector.build()
+    })
 }
 
 /// Opens a connection before the first event, since Lambda starts a function with a whole processor and then gives it a
