@@ -124,13 +124,14 @@ function decide(request, target, server, { launched, inJobs }) {
   return ["planned", "plan_mode"];
 }
 
-// Disconnects, reads back, and removes the approvals of what is seen disconnected.
+// Disconnects, reads back, removes the approvals of what is seen disconnected, and reads back.
 async function execute(targets) {
   const connected = targets.filter((target) => state(target.server) !== "DISCONNECTED");
   await atOnce(connected, (target) => change(target, new DisconnectSourceServerCommand({ sourceServerID: target.id })));
   await lookAgain(connected);
   const ended = targets.filter((target) => state(target.server) === "DISCONNECTED");
   await atOnce(ended, consumeApproval);
+  await lookAgain(ended);
   for (const target of targets) {
     const done = state(target.server) === "DISCONNECTED" && target.server.tags?.[APPROVAL_TAG] === undefined;
     if (done) Object.assign(target, { outcome: "done", reason: "disconnected" });
@@ -139,7 +140,7 @@ async function execute(targets) {
   }
 }
 
-// Removes the approval; what AWS says it has removed is not looked for again.
+// Removes the approval.
 async function consumeApproval(target) {
   const untag = new UntagResourceCommand({ resourceArn: target.server.arn, tagKeys: [APPROVAL_TAG] });
   if (await change(target, untag)) delete target.server.tags[APPROVAL_TAG];

@@ -165,12 +165,13 @@ def decide(request, target, server, snapshot):
 
 
 def execute(targets):
-    """Disconnects, reads back, and removes the approvals of what is seen disconnected."""
+    """Disconnects, reads back, removes the approvals of what is seen disconnected, and reads back."""
     connected = [target for target in targets if state(target["server"]) != "DISCONNECTED"]
     at_once(lambda target: change(target, drs.disconnect_source_server, sourceServerID=target["id"]), connected)
     look_again(connected)
     ended = [target for target in targets if state(target["server"]) == "DISCONNECTED"]
     at_once(consume_approval, ended)
+    look_again(ended)
     for target in targets:
         server = target["server"]
         if state(server) == "DISCONNECTED" and APPROVAL_TAG not in server.get("tags", {}):
@@ -182,7 +183,7 @@ def execute(targets):
 
 
 def consume_approval(target):
-    """Removes the approval; what AWS says it has removed is not looked for again."""
+    """Removes the approval."""
     if change(target, drs.untag_resource, resourceArn=target["server"]["arn"], tagKeys=[APPROVAL_TAG]):
         target["server"]["tags"].pop(APPROVAL_TAG, None)
 

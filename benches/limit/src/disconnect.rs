@@ -50,7 +50,7 @@ pub(crate) fn answer(aws: &mut Aws, event: &[u8]) -> Result<Value> {
         let (service, method) = ("drs", "DELETE");
         aws.must(Call { service, region: None, method, path: &path, query: &query, body: None })?;
     }
-    // An approval that AWS says is removed is not looked for again.
+    let last = servers(aws, &json!({ "sourceServerIDs": ids }))?;
     let outcome = |done: bool| if done { "done" } else { "pending" };
     let told = last.iter().zip(&points).map(|(server, points)| {
         let id = text(server, "sourceServerID");

@@ -61,7 +61,6 @@ impl Work<'_> {
 
     /// Takes one step of every target, looks, plans again from what is seen, and goes on until there is no new step.
     ///
-    /// An approval that AWS says it has removed is not looked for again where this run has seen the rest to be done.
     /// A step that was tried is not tried again, whatever the look says: there are three kinds, so three rounds at most.
     async fn execute(
         self,
@@ -72,28 +71,18 @@ impl Work<'_> {
     ) -> Vec<Course> {
         let ids: Vec<_> = plan.targets.iter().map(|target| Some(target.server.as_ref()?.id.clone())).collect();
         let bound = command.clone().bound_to(&ids);
-        let of = |attempts: &[(usize, Attempt)]| -> Vec<_> {
-            attempts.iter().filter_map(|(at, _)| ids.get(*at)?.clone()).collect()
-        };
         let mut courses = self.begin(plan);
         loop {
             let attempts = self.take_steps(&courses).await;
             if attempts.is_empty() {
                 return courses;
             }
-            let settled =
-                |(at, attempt): &(usize, Attempt)| courses.get(*at).is_some_and(|course| course.is_settled_by(attempt));
-            let (settled, open): (Vec<_>, Vec<_>) = attempts.into_iter().partition(settled);
-            snapshot.untag(&of(&settled), self.policy.approval_tag());
-            let unread = match of(&open) {
-                ids if ids.is_empty() => None,
-                ids => drs::read_back(self.drs, &ids, snapshot, calls).await.err(),
-            };
+            let touched: Vec<_> = attempts.iter().filter_map(|(at, _)| ids.get(*at)?.clone()).collect();
+            let unread = drs::read_back(self.drs, &touched, snapshot, calls).await.err();
             let targets = crate::plan(&bound, snapshot, self.policy).targets;
-            let open = open.into_iter().map(|(at, attempt)| (at, Attempt { unread: unread.clone(), ..attempt }));
-            for (at, attempt) in settled.into_iter().chain(open) {
+            for (at, attempt) in attempts {
                 if let (Some(course), Some(last)) = (courses.get_mut(at), targets.get(at)) {
-                    course.go_on(attempt, last);
+                    course.go_on(Attempt { unread: unread.clone(), ..attempt }, last);
                 }
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! Pure and total: no calls, no clock, no environment. Read it from the top; the rules stand in the order in which
 //! they are asked. One law holds by type: a plan either has steps or says how things are. Only a look that finds
-//! nothing left to do can say that something is done; an approval that AWS says it has removed counts as looked at.
+//! nothing left to do can say that something is done.
 
 use std::iter;
 

@@ -59,13 +59,6 @@ impl Course {
         self.attempts.push(attempt);
     }
 
-    /// Whether nothing is left to look for after this attempt: AWS answered that the approval is gone, which is no error
-    /// for one that was gone before, and an earlier step of this course was read back.
-    #[must_use]
-    pub fn is_settled_by(&self, attempt: &Attempt) -> bool {
-        attempt.step == Step::ConsumeApproval && matches!(attempt.made, Some((_, Ok(())))) && !self.attempts.is_empty()
-    }
-
     /// Whether this course ended the replication: the step was taken, and the last look shows it.
     fn ended_replication(&self) -> bool {
         let took = |attempt: &Attempt| attempt.step == Step::Disconnect && attempt.made.is_some();
@@ -260,17 +253,6 @@ mod tests {
         let first = to_do();
         let saying = conclude(&Course { first, attempts, last });
         assert_eq!((saying.outcome, saying.reason.as_str()), (outcome, reason));
-    }
-
-    #[test]
-    fn a_removed_approval_settles_only_a_course_that_was_read_back() {
-        let untagged = |result: Result<(), FaultKind>| Attempt { step: Step::ConsumeApproval, ..tried(result) };
-        let begun = Course::begin(to_do());
-        assert!(!begun.is_settled_by(&untagged(Ok(()))));
-        let read_back = Course { attempts: vec![tried(Ok(()))], ..begun };
-        assert!(read_back.is_settled_by(&untagged(Ok(()))));
-        assert!(!read_back.is_settled_by(&untagged(Err(FaultKind::Timeout))));
-        assert!(!read_back.is_settled_by(&tried(Ok(()))));
     }
 
     #[test]

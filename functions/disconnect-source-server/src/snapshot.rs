@@ -21,15 +21,6 @@ pub struct Snapshot {
     pub initialised: bool,
 }
 
-impl Snapshot {
-    /// Takes a tag off servers, as AWS has done.
-    pub fn untag(&mut self, ids: &[SourceServerId], key: &str) {
-        for server in self.servers.iter_mut().filter(|server| ids.contains(&server.id)) {
-            server.tags.remove(key);
-        }
-    }
-}
-
 /// How many source servers an account has in one Region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountSize {
