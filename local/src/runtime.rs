@@ -378,13 +378,12 @@ impl Functions {
     fn take(&self, name: &str) -> Option<Response<Body>> {
         let world = self.0.cloud.world();
         let timeout = world.functions.get(name).cloned().unwrap_or_default().timeout_seconds;
-        let calls_before = self.0.cloud.journal().len();
         let mut functions = self.functions();
         let function = functions.get_mut(name)?;
         let Invocation { request_id, payload, reply } = function.queue.pop_front()?;
         if let Some(process) = function.process.as_mut().filter(|process| !process.served) {
             process.served = true;
-            function.calls_before = calls_before;
+            function.calls_before = self.0.cloud.journal().len();
         }
         let now = Utc::now().timestamp_millis();
         let random = uuid::Uuid::new_v4().simple().to_string();
