@@ -191,10 +191,10 @@ impl ClassifyRetry for OnlyThrottles {
     }
 }
 
-/// Whether an answer says to slow down: by its status, or by the code that AWS puts in a header, before a `:` and what
-/// follows.
+/// Whether an answer says to slow down: by its status, or by the code that AWS puts in a header, between a namespace with
+/// a `#` and an address after a `:`.
 fn throttles(answer: &HttpResponse) -> bool {
-    let code = answer.headers().get("x-amzn-errortype").and_then(|text| text.split(':').next());
+    let code = answer.headers().get("x-amzn-errortype").and_then(|text| text.split(':').next()?.rsplit('#').next());
     is_throttle(answer.status().as_u16(), code.unwrap_or_default())
 }
 
@@ -323,6 +323,7 @@ mod tests {
             throttles(&answer)
         };
         assert!(answer(429, "Unknown") && answer(400, "ThrottlingException:http://internal.amazon.com/"));
+        assert!(answer(400, "com.amazonaws.drs#ThrottlingException"));
         assert!(!answer(400, "ValidationException") && !answer(503, "InternalServerError") && !answer(200, ""));
     }
 }
