@@ -40,7 +40,7 @@ pub enum FaultKind {
     NotFound,
     /// The role may not do this.
     AccessDenied,
-    /// The call could not even be made: a missing Region or an impossible input.
+    /// The call could not even be made: an endpoint or an input is impossible.
     Misconfigured,
     /// AWS refused the call for another reason.
     RejectedByAws,
@@ -123,7 +123,7 @@ impl FaultKind {
             Self::Conflict => "AWS reports a conflict",
             Self::NotFound => "AWS does not know the resource",
             Self::AccessDenied => "the role of the function may not do this",
-            Self::Misconfigured => "the call could not be made; Region or credentials are missing",
+            Self::Misconfigured => "the call could not be made: an endpoint or an input is impossible",
             Self::RejectedByAws => "AWS refused the call",
         }
     }
@@ -210,7 +210,7 @@ mod tests {
         let from = |error: SdkError<ErrorMetadata, HttpResponse>| Fault::from_sdk(&error);
         let answer = |status: u16| HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty());
         let lost = |error: ConnectorError| from(SdkError::dispatch_failure(error)).kind;
-        assert_eq!(from(SdkError::construction_failure("no Region")).kind, FaultKind::Misconfigured);
+        assert_eq!(from(SdkError::construction_failure("no such input")).kind, FaultKind::Misconfigured);
         assert_eq!(lost(ConnectorError::user("no such host name".into())), FaultKind::Misconfigured);
         assert_eq!(from(SdkError::timeout_error("15 seconds")).kind, FaultKind::Timeout);
         assert_eq!(lost(ConnectorError::timeout("5 seconds".into())), FaultKind::Timeout);

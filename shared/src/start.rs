@@ -29,6 +29,8 @@ use lambda_runtime::{
     },
 };
 
+use crate::variables::BadVariable;
+
 /// How long one attempt of a call may take. The SDK sets no such limit by itself, so a hang would last until Lambda's own.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the start may wait for a first connection. Lambda gives a start ten seconds.
@@ -43,8 +45,11 @@ pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 ///
 /// It looks nowhere else: what `aws-config` would search, profiles, web identities and machines' metadata, Lambda does
 /// not have. How often the SDK tries is not for the environment to say, since the deadline's arithmetic knows it.
-#[must_use]
-pub fn aws() -> SdkConfig {
+///
+/// # Errors
+///
+/// The first variable that is missing and without which no call can be made.
+pub fn aws() -> Result<SdkConfig, BadVariable> {
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
@@ -53,13 +58,13 @@ pub fn aws() -> SdkConfig {
         .behavior_version(BehaviorVersion::latest())
         .http_client(https())
         .timeout_config(timeouts)
-        .region(variable("AWS_REGION").map(Region::new))
+        .region(Region::new(needed("AWS_REGION", "the Region of the function")?))
+        .credentials_provider(credentials()?)
         .service_config(Environment);
-    config.set_credentials_provider(credentials());
     config.set_endpoint_url(variable("AWS_ENDPOINT_URL"));
     config.set_use_fips(switch("AWS_USE_FIPS_ENDPOINT"));
     config.set_use_dual_stack(switch("AWS_USE_DUALSTACK_ENDPOINT"));
-    config.build()
+    Ok(config.build())
 }
 
 /// What the SDK would choose, and a proxy if the environment names one, but for TLS, which is ring's: the SDK's own
@@ -81,10 +86,15 @@ pub async fn connect(reach: impl Future<Output = ()>) {
 }
 
 /// Those of the function's role. They hold for as long as Lambda keeps the process.
-fn credentials() -> Option<SharedCredentialsProvider> {
-    let (key, secret) = (variable("AWS_ACCESS_KEY_ID")?, variable("AWS_SECRET_ACCESS_KEY")?);
+fn credentials() -> Result<SharedCredentialsProvider, BadVariable> {
+    let key = needed("AWS_ACCESS_KEY_ID", "the key of the role's credentials")?;
+    let secret = needed("AWS_SECRET_ACCESS_KEY", "the secret of the role's credentials")?;
     let token = variable("AWS_SESSION_TOKEN");
-    Some(SharedCredentialsProvider::new(Credentials::new(key, secret, token, None, "environment")))
+    Ok(SharedCredentialsProvider::new(Credentials::new(key, secret, token, None, "environment")))
+}
+
+fn needed(name: &'static str, what: &'static str) -> Result<String, BadVariable> {
+    variable(name).ok_or_else(|| BadVariable::new(name, String::new(), what))
 }
 
 fn variable(name: &str) -> Option<String> {

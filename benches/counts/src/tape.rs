@@ -24,8 +24,9 @@ use shared::start;
 use crate::scene::noon;
 
 /// The configuration of a function, with something else for HTTP and for the clock.
-pub(crate) fn configuration(http: impl HttpClient + 'static) -> SdkConfig {
-    start::aws().into_builder().http_client(http).time_source(StaticTimeSource::new(noon().into())).build()
+pub(crate) fn configuration(http: impl HttpClient + 'static) -> Result<SdkConfig> {
+    let config = start::aws()?.into_builder();
+    Ok(config.http_client(http).time_source(StaticTimeSource::new(noon().into())).build())
 }
 
 /// One call and what it was answered.

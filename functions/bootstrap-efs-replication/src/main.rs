@@ -9,7 +9,7 @@ use shared::{Invocation, start};
 async fn main() -> Result<(), Error> {
     start::log("bootstrap_efs_replication");
     let policy = &Policy::from_env()?;
-    let efs = &Regions::new(&start::aws());
+    let efs = &Regions::new(&start::aws()?);
     start::connect(efs.reach()).await;
     let answer = |event: LambdaEvent<Box<RawValue>>| async move {
         handle(event.payload.get(), Invocation::new(&event.context), efs, policy).await

@@ -9,7 +9,7 @@ use shared::{Invocation, start};
 async fn main() -> Result<(), Error> {
     start::log("disconnect_source_server");
     let policy = &Policy::from_env()?;
-    let drs = &Drs::new(&start::aws());
+    let drs = &Drs::new(&start::aws()?);
     start::connect(drs.reach()).await;
     let answer = |event: LambdaEvent<Box<RawValue>>| async move {
         handle(event.payload.get(), Invocation::new(&event.context), drs, policy).await

@@ -7,7 +7,7 @@
     reason = "a test that meets the unexpected is to fail loudly"
 )]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, process::Command};
 
 use chrono::{TimeDelta, Utc};
 use local::{Binaries, Cloud, Ended, Fault, FaultKind, Local, SourceServer, World, world::Deployment};
@@ -126,6 +126,18 @@ async fn a_bad_variable_stops_the_start_with_a_sentence() {
     let logs = local.functions().logs(NAME).join("\n");
     assert!(logs.contains("MODE is `yolo`, but must be `plan` or `enforce`"), "{logs}");
     assert_eq!(local.journal(), []);
+}
+
+#[test]
+fn without_a_region_or_credentials_it_does_not_start() {
+    let variables = [("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    for (missing, _) in variables {
+        let mut function = Command::new(env!("CARGO_BIN_EXE_disconnect-source-server"));
+        function.env_clear().envs(variables.into_iter().filter(|(name, _)| *name != missing));
+        let ended = function.output().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert!(!ended.status.success() && said.contains(&format!("{missing} is ``, but must be the ")), "{said}");
+    }
 }
 
 #[tokio::test]
