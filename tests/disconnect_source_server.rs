@@ -28,6 +28,16 @@ async fn under_both_answers() -> [Stage; 2] {
     [stage(Reply::Ok).await, stage(Reply::Conflict).await]
 }
 
+/// The same account where the answer to a disconnect shows the server as it is from then on, and where it does not.
+async fn told_or_not() -> [Stage; 2] {
+    let stage = |disconnect_answers_as_before| {
+        let mut world = World::with([approved(ONE)]);
+        world.behaviour = Behaviour { disconnect_answers_as_before, ..Behaviour::default() };
+        Stage::with(world)
+    };
+    [stage(false).await, stage(true).await]
+}
+
 #[tokio::test]
 async fn a_server_is_disconnected_and_its_approval_consumed() {
     let stage = Stage::new().await;
@@ -419,7 +429,31 @@ async fn many_targets_are_looked_at_together() {
         "DisconnectSourceServer",
         "UntagResource",
     ];
-    assert_eq!(counts.map(|operation| stage.count(operation)), [3, 1, 1, 3, 3]);
+    assert_eq!(counts.map(|operation| stage.count(operation)), [2, 1, 1, 3, 3]);
+}
+
+#[tokio::test]
+async fn an_approval_is_consumed_only_once_the_server_was_told_or_seen_disconnected() {
+    let orders = [
+        "DisconnectSourceServer, UntagResource, DescribeSourceServers",
+        "DisconnectSourceServer, DescribeSourceServers, UntagResource, DescribeSourceServers",
+    ];
+    for (stage, order) in told_or_not().await.into_iter().zip(orders) {
+        assert_eq!(stage.disconnect().await.said(), "done disconnected");
+        let journal = stage.local.journal();
+        let acts = journal.iter().map(|entry| entry.operation.as_str());
+        let acts: Vec<_> = acts.skip_while(|operation| *operation != "DisconnectSourceServer").collect();
+        assert_eq!(acts.join(", "), order);
+        stage.changes();
+    }
+}
+
+#[tokio::test]
+async fn an_answer_alone_ends_no_request() {
+    let stage = Stage::new().await;
+    assert_eq!(stage.deliver(&request("retire", &[by_id(ONE)])).await.said(), "pending record_awaits_deletion");
+    assert_eq!(stage.count("DescribeSourceServers"), 2);
+    stage.changes();
 }
 
 #[tokio::test]
@@ -450,7 +484,7 @@ async fn a_list_is_read_to_its_end() {
     let last = request("disconnect", &[json!({ "hostname": "host2500" })]);
     assert_eq!(stage.deliver(&last).await.said(), "done disconnected");
     assert_eq!(stage.changes()[0], format!("DisconnectSourceServer {}", number(2500)));
-    assert_eq!(stage.count("DescribeSourceServers"), 3 + 2);
+    assert_eq!(stage.count("DescribeSourceServers"), 3 + 1);
 }
 
 #[tokio::test]
@@ -621,24 +655,27 @@ async fn an_uncounted_recovery_point_is_unknown_and_stops_nothing() {
 
 #[tokio::test]
 async fn a_disconnect_that_cannot_be_read_back_is_in_doubt_and_settled_by_the_next_delivery() {
-    let stage = Stage::new().await;
     let after_the_look = Fault { skip: 1, times: 3, ..Fault::next("DescribeSourceServers", FaultKind::Throttle) };
-    stage.local.inject(after_the_look);
-    assert_eq!(stage.disconnect().await.said(), "indeterminate throttled -> Retryable");
-    assert_eq!(stage.disconnect().await.said(), "done disconnected");
-    assert_eq!(stage.disconnect().await.said(), "already_done disconnected");
-    assert_eq!(stage.changes(), DISCONNECTED_ONCE);
+    for (stage, next) in told_or_not().await.into_iter().zip(["already_done disconnected", "done disconnected"]) {
+        stage.local.inject(after_the_look.clone());
+        assert_eq!(stage.disconnect().await.said(), "indeterminate throttled -> Retryable");
+        assert_eq!(stage.disconnect().await.said(), next);
+        assert_eq!(stage.disconnect().await.said(), "already_done disconnected");
+        assert_eq!(stage.changes(), DISCONNECTED_ONCE);
+    }
 }
 
 #[tokio::test]
 async fn a_read_that_lags_behind_is_not_taken_for_a_failure_nor_for_success() {
-    let stage = Stage::new().await;
-    stage.local.inject(Fault { skip: 1, ..Fault::next("DescribeSourceServers", FaultKind::StaleRead) });
-    let answer = stage.disconnect().await;
-    assert_eq!(answer.said(), "pending not_seen_yet");
-    assert_eq!(answer.body["targets"][0]["evidence"]["stateAfter"], "CONTINUOUS");
-    assert_eq!(stage.disconnect().await.said(), "done disconnected");
-    assert_eq!(stage.changes(), DISCONNECTED_ONCE);
+    let cases = [("DISCONNECTED", "already_done disconnected"), ("CONTINUOUS", "done disconnected")];
+    for (stage, (state, next)) in told_or_not().await.into_iter().zip(cases) {
+        stage.local.inject(Fault { skip: 1, ..Fault::next("DescribeSourceServers", FaultKind::StaleRead) });
+        let answer = stage.disconnect().await;
+        assert_eq!(answer.said(), "pending not_seen_yet");
+        assert_eq!(answer.body["targets"][0]["evidence"]["stateAfter"], state);
+        assert_eq!(stage.disconnect().await.said(), next);
+        assert_eq!(stage.changes(), DISCONNECTED_ONCE);
+    }
 }
 
 #[tokio::test]

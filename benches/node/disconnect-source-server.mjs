@@ -127,11 +127,10 @@ function decide(request, target, server, { launched, inJobs }) {
 // Disconnects, reads back, removes the approvals of what is seen disconnected, and reads back.
 async function execute(targets) {
   const connected = targets.filter((target) => state(target.server) !== "DISCONNECTED");
-  await atOnce(connected, (target) => change(target, new DisconnectSourceServerCommand({ sourceServerID: target.id })));
-  await lookAgain(connected);
+  await atOnce(connected, disconnect);
   const ended = targets.filter((target) => state(target.server) === "DISCONNECTED");
   await atOnce(ended, consumeApproval);
-  await lookAgain(ended);
+  await lookAgain(targets);
   for (const target of targets) {
     const done = state(target.server) === "DISCONNECTED" && target.server.tags?.[APPROVAL_TAG] === undefined;
     if (done) Object.assign(target, { outcome: "done", reason: "disconnected" });
@@ -140,20 +139,21 @@ async function execute(targets) {
   }
 }
 
-// Removes the approval.
-async function consumeApproval(target) {
-  const untag = new UntagResourceCommand({ resourceArn: target.server.arn, tagKeys: [APPROVAL_TAG] });
-  if (await change(target, untag)) delete target.server.tags[APPROVAL_TAG];
+async function disconnect(target) {
+  const command = new DisconnectSourceServerCommand({ sourceServerID: target.id });
+  target.server = (await change(target, command)) ?? target.server;
 }
 
-// One call that changes something, and whether AWS says that it did.
+async function consumeApproval(target) {
+  await change(target, new UntagResourceCommand({ resourceArn: target.server.arn, tagKeys: [APPROVAL_TAG] }));
+}
+
+// The answer to one call that changes something; none if it failed.
 async function change(target, command) {
   try {
-    await drs.send(command);
-    return true;
+    return await drs.send(command);
   } catch (error) {
     target.error = error.name;
-    return false;
   }
 }
 

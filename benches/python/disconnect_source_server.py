@@ -165,13 +165,10 @@ def decide(request, target, server, snapshot):
 
 
 def execute(targets):
-    """Disconnects, reads back, removes the approvals of what is seen disconnected, and reads back."""
-    connected = [target for target in targets if state(target["server"]) != "DISCONNECTED"]
-    at_once(lambda target: change(target, drs.disconnect_source_server, sourceServerID=target["id"]), connected)
-    look_again(connected)
-    ended = [target for target in targets if state(target["server"]) == "DISCONNECTED"]
-    at_once(consume_approval, ended)
-    look_again(ended)
+    """Disconnects, removes the approvals of what AWS answers as disconnected, and reads back."""
+    at_once(disconnect, [target for target in targets if state(target["server"]) != "DISCONNECTED"])
+    at_once(consume_approval, [target for target in targets if state(target["server"]) == "DISCONNECTED"])
+    look_again(targets)
     for target in targets:
         server = target["server"]
         if state(server) == "DISCONNECTED" and APPROVAL_TAG not in server.get("tags", {}):
@@ -182,22 +179,23 @@ def execute(targets):
             target["outcome"], target["reason"] = "pending", "not_seen_yet"
 
 
+def disconnect(target):
+    target["server"] = change(target, drs.disconnect_source_server, sourceServerID=target["id"]) or target["server"]
+
+
 def consume_approval(target):
-    """Removes the approval."""
-    if change(target, drs.untag_resource, resourceArn=target["server"]["arn"], tagKeys=[APPROVAL_TAG]):
-        target["server"]["tags"].pop(APPROVAL_TAG, None)
+    change(target, drs.untag_resource, resourceArn=target["server"]["arn"], tagKeys=[APPROVAL_TAG])
 
 
 def change(target, call, **arguments):
-    """One call that changes something, and whether AWS says that it did."""
+    """The answer to one call that changes something; none if it failed."""
     try:
-        call(**arguments)
-        return True
+        return call(**arguments)
     except ClientError as error:
         target["error"] = error.response["Error"]["Code"]
     except BotoCoreError as error:
         target["error"] = type(error).__name__
-    return False
+    return None
 
 
 def look_again(targets):

@@ -249,8 +249,11 @@ fn source_servers(drs: &mut Drs, context: &Context, request: &Request) -> Reply 
             drs.source_server(&id).map(|server| (200, Some(configuration_json(server))))
         }
         "DisconnectSourceServer" => {
-            let server = drs.disconnect(&of_server()?, context.now, context.behaviour)?;
-            Ok((200, Some(server_json(server, context))))
+            let id = of_server()?;
+            let before = drs.source_server(&id)?.clone();
+            let server = drs.disconnect(&id, context.now, context.behaviour)?;
+            let told = if context.behaviour.disconnect_answers_as_before { &before } else { server };
+            Ok((200, Some(server_json(told, context))))
         }
         "RetryDataReplication" => {
             drs.retry(&of_server()?, context.now).map(|server| (200, Some(server_json(server, context))))

@@ -116,6 +116,8 @@ pub struct Behaviour {
     /// `DisconnectSourceServer` on a server with a recovery instance: the API reference forbids it, the console's guide
     /// does not.
     pub disconnect_with_recovery_instance: Reply,
+    /// Whether `DisconnectSourceServer` answers with the server as it was, and not as it is from then on.
+    pub disconnect_answers_as_before: bool,
     /// `DeleteSourceServer` within the 90 minutes in which staging resources are removed.
     pub delete_before_cleanup: Reply,
     /// How many items a page holds when the request does not say.
@@ -324,6 +326,7 @@ impl Default for Behaviour {
             disconnect_extended: Reply::Conflict,
             disconnect_during_job: Reply::Conflict,
             disconnect_with_recovery_instance: Reply::Conflict,
+            disconnect_answers_as_before: false,
             delete_before_cleanup: Reply::Ok,
             page_size: 50,
             second_replication: Refusal::BadRequest,

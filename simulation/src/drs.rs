@@ -179,6 +179,7 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
         disconnect_extended: either(rng),
         disconnect_during_job: either(rng),
         disconnect_with_recovery_instance: either(rng),
+        disconnect_answers_as_before: rng.bool(),
         delete_before_cleanup: either(rng),
         page_size: *rng.choice(&[1, 2, 50]).unwrap_or(&50),
         ..Behaviour::default()
@@ -281,8 +282,15 @@ pub(crate) fn malformed(rng: &mut fastrand::Rng, detail: Value) -> Request {
 
 /// What an attempt was shown of a server the last time that it looked, as it stood on the wire.
 fn told_server(tape: &Tape, id: &str) -> Option<Value> {
-    let lists = tape.calls.iter().rev().filter(|call| call.operation == "DescribeSourceServers" && call.is_ok());
-    lists.flat_map(|call| call.body["items"].as_array()).flatten().find(|item| item["sourceServerID"] == id).cloned()
+    let is_it = |server: &&Value| server["sourceServerID"] == id;
+    tape.calls.iter().filter(|call| call.is_ok()).fold(None, |told, call| match call.operation.as_str() {
+        "DescribeSourceServers" => call.body["items"].as_array().into_iter().flatten().find(is_it).cloned().or(told),
+        "DisconnectSourceServer" if is_it(&&call.body) => told.map(|mut told| {
+            told["dataReplicationInfo"] = call.body["dataReplicationInfo"].clone();
+            told
+        }),
+        _ => told,
+    })
 }
 
 /// A question to IAM as it would be if the server still had the tags that the attempt was shown last: between the look
@@ -596,7 +604,10 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
         4 => disconnect(&mut world, 1),
         5 => servers = vec![json!({ "hostname": "host1", "fqdn": "host1.example.com" })],
         6 => servers = vec![json!({ "awsInstanceID": format!("i-{:017x}", 1) })],
-        7 => world.behaviour.second_disconnect = Reply::Ok,
+        7 => {
+            world.behaviour.second_disconnect = Reply::Ok;
+            world.behaviour.disconnect_answers_as_before = true;
+        }
         8 => {
             What::Protect(id(2)).apply(&mut world);
             servers = all(3);

@@ -39,12 +39,12 @@ pub(crate) fn answer(aws: &mut Aws, event: &[u8]) -> Result<Value> {
     if over || refusals.iter().any(Option::is_some) || variable("MODE")? != "enforce" {
         return Ok(json!({ "requestID": change, "outcome": "refused", "reasons": refusals }));
     }
+    let mut answers = Vec::new();
     for id in &ids {
-        post(aws, "DisconnectSourceServer", json!({ "sourceServerID": id }))?;
+        answers.push(post(aws, "DisconnectSourceServer", json!({ "sourceServerID": id }))?);
     }
-    let last = servers(aws, &json!({ "sourceServerIDs": ids }))?;
     let ended = |server: &&Value| state(server) == "DISCONNECTED";
-    for server in last.iter().filter(ended) {
+    for server in answers.iter().filter(ended) {
         let path = format!("/tags/{}", escape(text(server, "arn")));
         let query = format!("tagKeys={}", escape(APPROVAL));
         let (service, method) = ("drs", "DELETE");

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_drs::{
     Client, Config,
     error::{ProvideErrorMetadata, SdkError},
+    operation::disconnect_source_server::DisconnectSourceServerOutput,
     types::{
         self, DataReplicationState, DescribeRecoveryInstancesRequestFilters, DescribeSourceServersRequestFilters,
         ExtensionStatus, JobStatus, ReplicationDirection,
@@ -99,26 +100,35 @@ pub async fn read_back(
     Ok(())
 }
 
-/// Makes the one call that a step is.
+/// Makes the one call that a step is, and takes from AWS's answer the state in which the server is now, if it tells one.
 ///
 /// # Errors
 ///
 /// The [`Fault`] of the call. Whether it had an effect all the same is for a read to tell.
-pub async fn execute(drs: &Drs, step: Step, server: &Server, approval_tag: &str) -> (Call, Result<(), Fault>) {
+pub async fn execute(
+    drs: &Drs,
+    step: Step,
+    server: &Server,
+    approval_tag: &str,
+) -> (Call, Result<Option<State>, Fault>) {
     let id = server.id.as_ref();
     drs.pace.turn().await;
     let (operation, result) = match step {
         Step::Disconnect => {
             let answer = drs.client.disconnect_source_server().source_server_id(id).send().await;
-            ("DisconnectSourceServer", answer.map(drop).map_err(|error| Fault::from_sdk(&error)))
+            let told = |answer: DisconnectSourceServerOutput| {
+                let replication = answer.data_replication_info().filter(|_| answer.source_server_id() == Some(id))?;
+                Some(state(replication.data_replication_state()))
+            };
+            ("DisconnectSourceServer", answer.map(told).map_err(|error| Fault::from_sdk(&error)))
         }
         Step::ConsumeApproval => {
             let answer = drs.client.untag_resource().resource_arn(&server.arn).tag_keys(approval_tag).send().await;
-            ("UntagResource", answer.map(drop).map_err(|error| Fault::from_sdk(&error)))
+            ("UntagResource", answer.map(|_| None).map_err(|error| Fault::from_sdk(&error)))
         }
         Step::Delete => {
             let answer = drs.client.delete_source_server().source_server_id(id).send().await;
-            ("DeleteSourceServer", answer.map(drop).map_err(|error| Fault::from_sdk(&error)))
+            ("DeleteSourceServer", answer.map(|_| None).map_err(|error| Fault::from_sdk(&error)))
         }
     };
     (Call::new(operation, 1, result.as_ref().err()), result)

@@ -18,9 +18,9 @@ use shared::{Answer, Call, Desk, Failure, Invocation, Message, Mode, Report};
 
 pub use crate::{command::Command, drs::Drs, plan::plan, policy::Policy};
 use crate::{
-    plan::Plan,
+    plan::{Plan, Step},
     report::{Attempt, Course},
-    snapshot::Snapshot,
+    snapshot::{Snapshot, State},
 };
 
 /// What every request of an invocation is worked on with.
@@ -62,6 +62,7 @@ impl Work<'_> {
     /// Takes one step of every target, looks, plans again from what is seen, and goes on until there is no new step.
     ///
     /// A step that was tried is not tried again, whatever the look says: there are three kinds, so three rounds at most.
+    /// Where AWS's own answer shows what the next step waits for, the look waits for that step.
     async fn execute(
         self,
         command: &Command,
@@ -77,12 +78,16 @@ impl Work<'_> {
             if attempts.is_empty() {
                 return courses;
             }
-            let touched: Vec<_> = attempts.iter().filter_map(|(at, _)| ids.get(*at)?.clone()).collect();
-            let unread = drs::read_back(self.drs, &touched, snapshot, calls).await.err();
+            let of = |shown: bool| {
+                let attempts = attempts.iter().filter(move |attempt| attempt.2 == shown);
+                attempts.filter_map(|(at, ..)| ids.get(*at)?.clone()).collect::<Vec<_>>()
+            };
+            snapshot.show_disconnected(&of(true));
+            let unread = drs::read_back(self.drs, &of(false), snapshot, calls).await.err();
             let targets = crate::plan(&bound, snapshot, self.policy).targets;
-            for (at, attempt) in attempts {
+            for (at, attempt, shown) in attempts {
                 if let (Some(course), Some(last)) = (courses.get_mut(at), targets.get(at)) {
-                    course.go_on(Attempt { unread: unread.clone(), ..attempt }, last);
+                    course.go_on(Attempt { unread: unread.clone().filter(|_| !shown), ..attempt }, last);
                 }
             }
         }
@@ -103,12 +108,17 @@ impl Work<'_> {
         courses
     }
 
-    async fn take_steps(self, courses: &[Course]) -> Vec<(usize, Attempt)> {
+    /// The targets of which a step was taken, and whether AWS's answer shows a server disconnected whose course goes on.
+    ///
+    /// Such an answer is enough to use up an approval. It is not enough to delete a record, or to say that it is done.
+    async fn take_steps(self, courses: &[Course]) -> Vec<(usize, Attempt, bool)> {
         let steps = courses.iter().enumerate().filter_map(|(at, course)| {
             let (step, server) = course.next()?;
+            let consumes_next = course.last.steps().get(1) == Some(&Step::ConsumeApproval);
             Some(async move {
-                let made = drs::execute(self.drs, step, server, self.policy.approval_tag()).await;
-                (at, Attempt { step, made: Some(made), unread: None })
+                let (call, told) = drs::execute(self.drs, step, server, self.policy.approval_tag()).await;
+                let shown = consumes_next && matches!(told, Ok(Some(State::Disconnected)));
+                (at, Attempt { step, made: Some((call, told.map(drop))), unread: None }, shown)
             })
         });
         stream::iter(steps.collect::<Vec<_>>()).buffered(drs::CALLS_AT_ONCE).collect().await

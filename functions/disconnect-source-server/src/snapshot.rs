@@ -21,6 +21,14 @@ pub struct Snapshot {
     pub initialised: bool,
 }
 
+impl Snapshot {
+    /// Takes over what AWS's answers to disconnects show of these servers; all else stays as it was seen.
+    pub fn show_disconnected(&mut self, ids: &[SourceServerId]) {
+        let shown = self.servers.iter_mut().filter(|server| ids.contains(&server.id));
+        shown.for_each(|server| server.state = State::Disconnected);
+    }
+}
+
 /// How many source servers an account has in one Region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AccountSize {
