@@ -403,6 +403,7 @@ async fn without_an_approval_tag_nothing_is_consumed() {
     stage.policy.approval = Approval::NotRequired;
     stage.beyond_the_role = Some("it lets no server be disconnected that has no tag drover:approved");
     assert_eq!(stage.disconnect().await.said(), "done disconnected");
+    assert_eq!(stage.count("DescribeSourceServers"), 2);
     assert_eq!(stage.disconnect().await.said(), "already_done disconnected");
     assert_eq!(stage.changes(), ["DisconnectSourceServer s-00000000000000001"]);
 }
@@ -446,6 +447,29 @@ async fn an_approval_is_consumed_only_once_the_server_was_told_or_seen_disconnec
         assert_eq!(acts.join(", "), order);
         stage.changes();
     }
+}
+
+#[tokio::test]
+async fn an_approval_for_another_request_that_came_meanwhile_is_left_alone() {
+    let stage = Stage::new().await;
+    stage
+        .local
+        .change(|world| _ = world.server(ONE).unwrap().tags.insert("drover:approved".to_owned(), "CHG2".to_owned()));
+    // The look lags behind, so it still shows the approval of before; the answer to the disconnect shows the new one.
+    let stage = stage.next("DescribeSourceServers", FaultKind::StaleTags, 1);
+    assert_eq!(stage.disconnect().await.said(), "done disconnected");
+    assert_eq!(stage.changes(), ["DisconnectSourceServer s-00000000000000001"]);
+}
+
+#[tokio::test]
+async fn of_two_servers_the_one_that_aws_tells_of_needs_no_look_before_its_approval_goes() {
+    let stage = Stage::with(thirty()).await.next("DisconnectSourceServer", FaultKind::ResetAfter, 1);
+    let the_look_between = Fault { skip: 1, times: 3, ..Fault::next("DescribeSourceServers", FaultKind::Throttle) };
+    stage.local.inject(the_look_between);
+    let report = stage.deliver(&first(2)).await.body;
+    assert_eq!(report["summary"], "1 to be retried, 1 done of 2 targets");
+    assert_eq!(stage.deliver(&first(2)).await.body["summary"], "1 done, 1 already done of 2 targets");
+    stage.changes();
 }
 
 #[tokio::test]

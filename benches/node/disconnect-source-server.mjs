@@ -124,7 +124,7 @@ function decide(request, target, server, { launched, inJobs }) {
   return ["planned", "plan_mode"];
 }
 
-// Disconnects, reads back, removes the approvals of what is seen disconnected, and reads back.
+// Disconnects, removes the approvals of what AWS answers as disconnected, and reads back.
 async function execute(targets) {
   const connected = targets.filter((target) => state(target.server) !== "DISCONNECTED");
   await atOnce(connected, disconnect);

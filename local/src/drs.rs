@@ -250,10 +250,9 @@ fn source_servers(drs: &mut Drs, context: &Context, request: &Request) -> Reply 
         }
         "DisconnectSourceServer" => {
             let id = of_server()?;
-            let before = drs.source_server(&id)?.clone();
-            let server = drs.disconnect(&id, context.now, context.behaviour)?;
-            let told = if context.behaviour.disconnect_answers_as_before { &before } else { server };
-            Ok((200, Some(server_json(told, context))))
+            let before = server_json(drs.source_server(&id)?, context);
+            let after = server_json(drs.disconnect(&id, context.now, context.behaviour)?, context);
+            Ok((200, Some(if context.behaviour.disconnect_answers_as_before { before } else { after })))
         }
         "RetryDataReplication" => {
             drs.retry(&of_server()?, context.now).map(|server| (200, Some(server_json(server, context))))

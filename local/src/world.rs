@@ -116,7 +116,7 @@ pub struct Behaviour {
     /// `DisconnectSourceServer` on a server with a recovery instance: the API reference forbids it, the console's guide
     /// does not.
     pub disconnect_with_recovery_instance: Reply,
-    /// Whether `DisconnectSourceServer` answers with the server as it was, and not as it is from then on.
+    /// Whether `DisconnectSourceServer` answers with the server as it was, and not, as its model says, as it is then.
     pub disconnect_answers_as_before: bool,
     /// `DeleteSourceServer` within the 90 minutes in which staging resources are removed.
     pub delete_before_cleanup: Reply,

@@ -24,6 +24,7 @@ pub(crate) enum Bug {
     ApprovalNotConsumed,
     ConsumedBeforeTheEffect,
     ProtectionIgnored,
+    AnyAnswerTold,
     ReportBeforeTheReadBack,
     StaleReadTrusted,
     FirstPageOnly,
@@ -43,7 +44,7 @@ pub(crate) enum Bug {
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 24] = [
+    pub(crate) const ALL: [Self; 25] = [
         Self::ConflictIsSuccess,
         Self::TimeoutIsFailure,
         Self::ErrorIsNothingThere,
@@ -52,6 +53,7 @@ impl Bug {
         Self::ApprovalNotConsumed,
         Self::ConsumedBeforeTheEffect,
         Self::ProtectionIgnored,
+        Self::AnyAnswerTold,
         Self::ReportBeforeTheReadBack,
         Self::StaleReadTrusted,
         Self::FirstPageOnly,
@@ -94,6 +96,7 @@ impl Bug {
             Self::ApprovalNotConsumed => "approval not consumed",
             Self::ConsumedBeforeTheEffect => "approval consumed before the effect",
             Self::ProtectionIgnored => "protection ignored",
+            Self::AnyAnswerTold => "any answer to a disconnect taken for a look",
             Self::ReportBeforeTheReadBack => "report before the read-back",
             Self::StaleReadTrusted => "one stale read trusted",
             Self::FirstPageOnly => "first page only",
@@ -184,7 +187,8 @@ pub(crate) fn rewrite(state: &mut State, attempt: usize, operation: &str, wire: 
     }
     let Wire::Answer(mut answer) = wire else { return wire };
     let parsed = answer.body.as_deref().and_then(|body| serde_json::from_str::<Value>(body).ok());
-    if let Some(mut body) = parsed.filter(|_| answer.status == 200 && reads) {
+    let garbled = reads || (bug, operation) == (Bug::AnyAnswerTold, "DisconnectSourceServer");
+    if let Some(mut body) = parsed.filter(|_| answer.status == 200 && garbled) {
         garble(state, bug, attempt, operation, &mut body);
         answer.body = Some(body.to_string());
     }
@@ -203,6 +207,9 @@ fn garble(state: &State, bug: Bug, attempt: usize, operation: &str, body: &mut V
     let Some(tape) = state.tapes.get(attempt) else { return };
     let Some(request) = state.requests.get(tape.request) else { return };
     match (bug, operation) {
+        (Bug::AnyAnswerTold, "DisconnectSourceServer") => {
+            body["dataReplicationInfo"]["dataReplicationState"] = json!("DISCONNECTED");
+        }
         (Bug::FirstPageOnly, _) => body["nextToken"] = Value::Null,
         (Bug::JobIgnored, "DescribeJobs") | (Bug::RecoveryInstanceIgnored, "DescribeRecoveryInstances") => {
             body["items"] = json!([]);

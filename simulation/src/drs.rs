@@ -282,15 +282,12 @@ pub(crate) fn malformed(rng: &mut fastrand::Rng, detail: Value) -> Request {
 
 /// What an attempt was shown of a server the last time that it looked, as it stood on the wire.
 fn told_server(tape: &Tape, id: &str) -> Option<Value> {
-    let is_it = |server: &&Value| server["sourceServerID"] == id;
-    tape.calls.iter().filter(|call| call.is_ok()).fold(None, |told, call| match call.operation.as_str() {
-        "DescribeSourceServers" => call.body["items"].as_array().into_iter().flatten().find(is_it).cloned().or(told),
-        "DisconnectSourceServer" if is_it(&&call.body) => told.map(|mut told| {
-            told["dataReplicationInfo"] = call.body["dataReplicationInfo"].clone();
-            told
-        }),
-        _ => told,
-    })
+    let shown = tape.calls.iter().rev().filter(|call| call.is_ok()).flat_map(|call| match call.operation.as_str() {
+        "DescribeSourceServers" => call.body["items"].as_array().map_or(&[][..], Vec::as_slice),
+        "DisconnectSourceServer" => std::slice::from_ref(&call.body),
+        _ => &[],
+    });
+    shown.into_iter().find(|server| server["sourceServerID"] == id).cloned()
 }
 
 /// A question to IAM as it would be if the server still had the tags that the attempt was shown last: between the look

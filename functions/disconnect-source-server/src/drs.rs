@@ -1,6 +1,6 @@
 //! `observe` and `execute`: the only file that speaks to DRS.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_drs::{
     Client, Config,
@@ -100,38 +100,38 @@ pub async fn read_back(
     Ok(())
 }
 
-/// Makes the one call that a step is, and takes from AWS's answer the state in which the server is now, if it tells one.
+/// Makes the one call that a step is, and says whether AWS's answer shows the server disconnected and else as it was seen.
 ///
 /// # Errors
 ///
 /// The [`Fault`] of the call. Whether it had an effect all the same is for a read to tell.
-pub async fn execute(
-    drs: &Drs,
-    step: Step,
-    server: &Server,
-    approval_tag: &str,
-) -> (Call, Result<Option<State>, Fault>) {
+pub async fn execute(drs: &Drs, step: Step, server: &Server, approval_tag: &str) -> (Call, Result<bool, Fault>) {
     let id = server.id.as_ref();
     drs.pace.turn().await;
     let (operation, result) = match step {
         Step::Disconnect => {
             let answer = drs.client.disconnect_source_server().source_server_id(id).send().await;
-            let told = |answer: DisconnectSourceServerOutput| {
-                let replication = answer.data_replication_info().filter(|_| answer.source_server_id() == Some(id))?;
-                Some(state(replication.data_replication_state()))
-            };
-            ("DisconnectSourceServer", answer.map(told).map_err(|error| Fault::from_sdk(&error)))
+            let told = answer.map(|answer| tells_disconnected(&answer, server));
+            ("DisconnectSourceServer", told.map_err(|error| Fault::from_sdk(&error)))
         }
         Step::ConsumeApproval => {
             let answer = drs.client.untag_resource().resource_arn(&server.arn).tag_keys(approval_tag).send().await;
-            ("UntagResource", answer.map(|_| None).map_err(|error| Fault::from_sdk(&error)))
+            ("UntagResource", answer.map(|_| false).map_err(|error| Fault::from_sdk(&error)))
         }
         Step::Delete => {
             let answer = drs.client.delete_source_server().source_server_id(id).send().await;
-            ("DeleteSourceServer", answer.map(|_| None).map_err(|error| Fault::from_sdk(&error)))
+            ("DeleteSourceServer", answer.map(|_| false).map_err(|error| Fault::from_sdk(&error)))
         }
     };
     (Call::new(operation, 1, result.as_ref().err()), result)
+}
+
+/// The server in the answer is the one that was seen, now DISCONNECTED, and nobody has changed its tags meanwhile.
+fn tells_disconnected(answer: &DisconnectSourceServerOutput, server: &Server) -> bool {
+    let replication = answer.data_replication_info();
+    answer.source_server_id() == Some(server.id.as_ref())
+        && state(replication.and_then(|replication| replication.data_replication_state())) == State::Disconnected
+        && tags(answer.tags()) == server.tags
 }
 
 /// The narrowest filters that serve: by ID, by instance, or none where a name has no filter or a count is needed.
@@ -300,10 +300,14 @@ fn server(server: &types::SourceServer) -> Option<Server> {
         direction: direction(server),
         staging: staging(server.staging_area()),
         recovery_instance_id: server.recovery_instance_id().filter(|id| !id.is_empty()).map(str::to_owned),
-        tags: server.tags().into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        tags: tags(server.tags()),
         replicated_bytes: bytes(disks),
         replication_hours: server.life_cycle().and_then(|cycle| hours(cycle.elapsed_replication_duration()?)),
     })
+}
+
+fn tags(tags: Option<&HashMap<String, String>>) -> BTreeMap<String, String> {
+    tags.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 fn bytes(disks: &[types::DataReplicationInfoReplicatedDisk]) -> Option<i64> {
@@ -382,6 +386,23 @@ pub(crate) mod tests {
     /// A server of which AWS tells the ID and nothing else.
     pub(crate) fn bare_server() -> Server {
         server(&types::SourceServer::builder().source_server_id("s-0123456789abcdef0").build()).unwrap()
+    }
+
+    #[test]
+    fn an_answer_tells_of_the_server_that_was_seen_and_of_no_other() {
+        let seen = Server { tags: [("drover:approved".to_owned(), "CHG1".to_owned())].into(), ..bare_server() };
+        let tells = |id: &str, state: DataReplicationState, approval: &str| {
+            let replication = types::DataReplicationInfo::builder().data_replication_state(state).build();
+            let answer =
+                DisconnectSourceServerOutput::builder().source_server_id(id).data_replication_info(replication);
+            tells_disconnected(&answer.tags("drover:approved", approval).build(), &seen)
+        };
+        let id = seen.id.as_ref();
+        assert!(tells(id, DataReplicationState::Disconnected, "CHG1"));
+        assert!(!tells("s-0123456789abcdef1", DataReplicationState::Disconnected, "CHG1"));
+        assert!(!tells(id, DataReplicationState::Continuous, "CHG1"));
+        assert!(!tells(id, DataReplicationState::Disconnected, "CHG2"));
+        assert!(!tells_disconnected(&DisconnectSourceServerOutput::builder().build(), &seen));
     }
 
     #[test]

@@ -18,9 +18,9 @@ use shared::{Answer, Call, Desk, Failure, Invocation, Message, Mode, Report};
 
 pub use crate::{command::Command, drs::Drs, plan::plan, policy::Policy};
 use crate::{
-    plan::{Plan, Step},
+    plan::Plan,
     report::{Attempt, Course},
-    snapshot::{Snapshot, State},
+    snapshot::Snapshot,
 };
 
 /// What every request of an invocation is worked on with.
@@ -29,6 +29,16 @@ struct Work<'a> {
     invocation: Invocation,
     drs: &'a Drs,
     policy: &'a Policy,
+}
+
+/// A step that was taken of a target.
+struct Taken {
+    /// Which target.
+    at: usize,
+    attempt: Attempt,
+    /// Whether AWS's answer tells that the server is disconnected, and its approval is what comes next. It is enough to
+    /// use that up; it is not enough to delete a record, or to say that something is done.
+    told: bool,
 }
 
 /// Answers one invocation.
@@ -62,7 +72,7 @@ impl Work<'_> {
     /// Takes one step of every target, looks, plans again from what is seen, and goes on until there is no new step.
     ///
     /// A step that was tried is not tried again, whatever the look says: there are three kinds, so three rounds at most.
-    /// Where AWS's own answer shows what the next step waits for, the look waits for that step.
+    /// Where AWS's own answer tells what the next step waits for, the look waits for that step.
     async fn execute(
         self,
         command: &Command,
@@ -74,20 +84,19 @@ impl Work<'_> {
         let bound = command.clone().bound_to(&ids);
         let mut courses = self.begin(plan);
         loop {
-            let attempts = self.take_steps(&courses).await;
-            if attempts.is_empty() {
+            let taken = self.take_steps(&courses).await;
+            if taken.is_empty() {
                 return courses;
             }
-            let of = |shown: bool| {
-                let attempts = attempts.iter().filter(move |attempt| attempt.2 == shown);
-                attempts.filter_map(|(at, ..)| ids.get(*at)?.clone()).collect::<Vec<_>>()
-            };
-            snapshot.show_disconnected(&of(true));
-            let unread = drs::read_back(self.drs, &of(false), snapshot, calls).await.err();
+            let (told, untold): (Vec<&Taken>, Vec<&Taken>) = taken.iter().partition(|taken| taken.told);
+            let servers = |of: Vec<&Taken>| -> Vec<_> { of.iter().filter_map(|of| ids.get(of.at)?.clone()).collect() };
+            snapshot.mark_disconnected(&servers(told));
+            let unread = drs::read_back(self.drs, &servers(untold), snapshot, calls).await.err();
             let targets = crate::plan(&bound, snapshot, self.policy).targets;
-            for (at, attempt, shown) in attempts {
+            for Taken { at, attempt, told } in taken {
+                let unread = if told { None } else { unread.clone() };
                 if let (Some(course), Some(last)) = (courses.get_mut(at), targets.get(at)) {
-                    course.go_on(Attempt { unread: unread.clone().filter(|_| !shown), ..attempt }, last);
+                    course.go_on(Attempt { unread, ..attempt }, last);
                 }
             }
         }
@@ -108,17 +117,13 @@ impl Work<'_> {
         courses
     }
 
-    /// The targets of which a step was taken, and whether AWS's answer shows a server disconnected whose course goes on.
-    ///
-    /// Such an answer is enough to use up an approval. It is not enough to delete a record, or to say that it is done.
-    async fn take_steps(self, courses: &[Course]) -> Vec<(usize, Attempt, bool)> {
+    async fn take_steps(self, courses: &[Course]) -> Vec<Taken> {
         let steps = courses.iter().enumerate().filter_map(|(at, course)| {
             let (step, server) = course.next()?;
-            let consumes_next = course.last.steps().get(1) == Some(&Step::ConsumeApproval);
             Some(async move {
-                let (call, told) = drs::execute(self.drs, step, server, self.policy.approval_tag()).await;
-                let shown = consumes_next && matches!(told, Ok(Some(State::Disconnected)));
-                (at, Attempt { step, made: Some((call, told.map(drop))), unread: None }, shown)
+                let (call, result) = drs::execute(self.drs, step, server, self.policy.approval_tag()).await;
+                let told = course.consumes_next() && result == Ok(true);
+                Taken { at, attempt: Attempt { step, made: Some((call, result.map(drop))), unread: None }, told }
             })
         });
         stream::iter(steps.collect::<Vec<_>>()).buffered(drs::CALLS_AT_ONCE).collect().await

@@ -51,7 +51,13 @@ impl Course {
         if planned && !tried { Some((step, self.last.server.as_ref()?)) } else { None }
     }
 
-    /// Adds an attempt, and the plan after the look that followed it.
+    /// Whether the approval is to be removed after the next step.
+    #[must_use]
+    pub fn consumes_next(&self) -> bool {
+        self.last.steps().get(1) == Some(&Step::ConsumeApproval)
+    }
+
+    /// Adds an attempt, and the plan after the look that followed it, or after what AWS's answer told.
     pub fn go_on(&mut self, attempt: Attempt, last: &TargetPlan) {
         if attempt.unread.is_none() {
             self.last = last.clone();

@@ -22,10 +22,10 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Takes over what AWS's answers to disconnects show of these servers; all else stays as it was seen.
-    pub fn show_disconnected(&mut self, ids: &[SourceServerId]) {
-        let shown = self.servers.iter_mut().filter(|server| ids.contains(&server.id));
-        shown.for_each(|server| server.state = State::Disconnected);
+    /// Takes over what AWS's answers to disconnects tell of these servers; all else is as it was seen.
+    pub fn mark_disconnected(&mut self, ids: &[SourceServerId]) {
+        let told = self.servers.iter_mut().filter(|server| ids.contains(&server.id));
+        told.for_each(|server| server.state = State::Disconnected);
     }
 }
 
