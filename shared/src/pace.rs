@@ -292,6 +292,33 @@ mod tests {
         assert!(Instant::now() - begun < Duration::from_secs(6), "{:?}", Instant::now() - begun);
     }
 
+    /// How many milliseconds the next call waits for its turn.
+    async fn wait(pace: &Pace) -> u128 {
+        let begun = Instant::now();
+        pace.turn().await;
+        (Instant::now() - begun).as_millis()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_throttle_makes_a_pause_and_then_a_guess_that_doubles_each_second() {
+        let pace = Pace::default();
+        pace.learn(true);
+        assert_eq!(wait(&pace).await, 600);
+        tokio::time::sleep(Duration::from_millis(1400)).await;
+        assert_eq!((wait(&pace).await, wait(&pace).await), (0, 25));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_throttle_tells_what_was_allowed_and_the_pace_goes_a_little_below() {
+        let pace = Pace::default();
+        pace.learn(true);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        (0..20).for_each(|_| pace.learn(false));
+        pace.learn(true);
+        // Ten a second passed, so that it is nine from now on; waits end with a whole millisecond.
+        assert_eq!((wait(&pace).await, wait(&pace).await), (112, 112));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_storm_of_throttles_keeps_nobody_waiting_longer_than_one() {
         let pace = Pace::default();
