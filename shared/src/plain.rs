@@ -60,6 +60,18 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_sees_is_taken_out() {
+        let hidden =
+            ["\u{ad}", "\u{61c}", "\u{180e}", "\u{200b}", "\u{200f}", "\u{2028}", "\u{2029}", "\u{202a}", "\u{202e}"];
+        for sign in hidden.into_iter().chain(["\u{2060}", "\u{206f}", "\u{feff}", "\u{e0000}", "\u{e007f}"]) {
+            assert_eq!(plain(&format!("a{sign}b")), "a\u{fffd}b", "{}", sign.escape_unicode());
+        }
+        for sign in ["\u{200a}", "\u{2010}", "\u{2027}", "\u{205f}", "\u{2070}", "\u{e0080}"] {
+            assert_eq!(plain(sign), sign, "{}", sign.escape_unicode());
+        }
+    }
+
+    #[test]
     fn a_text_is_cut_and_says_so() {
         assert_eq!(plain(&"ü".repeat(LONGEST)), "ü".repeat(LONGEST));
         assert_eq!(plain(&"ü".repeat(LONGEST + 1)), "ü".repeat(LONGEST) + "…");
