@@ -186,13 +186,21 @@ async fn a_function_is_given_an_account_that_is_only_here() {
     for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DRS", "AWS_ACCESS_KEY_ID", "AWS_LAMBDA_RUNTIME_API"] {
         assert_eq!(world(name).unwrap_err(), format!("the function f: the variable {name} is reserved"));
     }
-    let local = Local::without_functions(world("MODE").unwrap()).await.unwrap();
+    // A function that prints what it was given.
+    let binaries = Binaries::Fixed([("f".to_owned(), "/usr/bin/env".into())].into());
+    let local = Local::start(Cloud::new(world("MODE").unwrap()), 0, binaries).await.unwrap();
+    assert!(local.endpoint().starts_with("http://127.0.0.1:"), "{}", local.endpoint());
     let environment = local.functions().environment("f");
     let addresses = environment.iter().filter(|(name, _)| name.contains("ENDPOINT") || name.contains("API"));
     let addresses: Vec<&String> = addresses.map(|(_, value)| value).collect();
     assert!(addresses.len() >= 4, "{addresses:?}");
     assert!(addresses.iter().all(|address| address.starts_with(&local.endpoint())), "{addresses:?}");
     assert_eq!(environment["AWS_ACCESS_KEY_ID"], "AKIAIOSFODNN7EXAMPLE");
+    local.functions().invoke("f", "{}".into()).await;
+    let mut given = local.functions().logs("f");
+    given.sort();
+    let told: Vec<String> = environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(given, told);
 }
 
 /// What the fuzzer begins with is heard, and does something.

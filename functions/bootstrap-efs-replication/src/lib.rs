@@ -46,7 +46,7 @@ struct Work<'a> {
 pub async fn handle(payload: &str, invocation: Invocation, efs: &Regions, policy: &Policy) -> Result<Answer, Failure> {
     let work = Work { invocation, efs, policy };
     let desk = Desk { mode: policy.mode, invocation, calls_of_a_look: efs::CALLS_OF_A_LOOK };
-    // Boxed, since a future that holds those of twenty kinds of calls is large and deep.
+    // Boxed, since a future that holds those of fifteen kinds of calls is large and deep.
     let carry_out =
         async |message: Message| Ok(Box::pin(work.carry_out(Command::parse(&message, invocation.now)?)).await);
     desk.answer(payload, carry_out).await
