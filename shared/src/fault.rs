@@ -32,7 +32,7 @@ pub enum FaultKind {
     BrokenPaging,
     /// AWS's answer lacks what identifies a resource.
     Unreadable,
-    /// The credentials have expired; the next invocation gets new ones.
+    /// The credentials have expired; the next process gets new ones.
     CredentialsExpired,
     /// AWS says that the change conflicts with something, and does not say with what.
     Conflict,
