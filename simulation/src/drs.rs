@@ -23,12 +23,21 @@ pub(crate) fn id(number: usize) -> String {
     format!("s-{number:017}")
 }
 
+/// Where the machines are that were replicated.
+const ORIGIN: (&str, &str) = ("444455556666", "eu-central-1");
+
+fn instance(number: usize) -> String {
+    format!("i-{number:017x}")
+}
+
 /// A server with all its names.
 pub(crate) fn server(number: usize) -> SourceServer {
     SourceServer {
         hostname: Some(format!("host{number}")),
         fqdn: Some(format!("host{number}.example.com")),
-        aws_instance_id: Some(format!("i-{number:017x}")),
+        aws_instance_id: Some(instance(number)),
+        origin_account_id: Some(ORIGIN.0.to_owned()),
+        origin_region: Some(ORIGIN.1.to_owned()),
         recovery_points: 3,
         ..SourceServer::new(&id(number))
     }
@@ -50,8 +59,16 @@ fn either(rng: &mut fastrand::Rng) -> Reply {
 pub(crate) fn generate(seed: u64) -> Scenario {
     let rng = &mut fastrand::Rng::with_seed(seed);
     let count = rng.usize(2..8);
-    let world = world(rng, count);
-    let requests = requests(rng, |rng, change| request(rng, change, count));
+    let mut world = world(rng, count);
+    let mut requests = requests(rng, |rng, change| request(rng, change, count));
+    if chance(rng, 10) {
+        let number = rng.usize(1..=count);
+        // Who approves what is terminated names the instance.
+        if chance(rng, 80) {
+            What::Approve(id(number), instance(number)).apply(&mut world);
+        }
+        requests[0] = terminated(rng, number);
+    }
     let early = deliveries(rng, requests.len());
     let happenings = happenings(rng, |rng| what(rng, count));
     let afterwards = afterwards(rng, count, |rng, number| What::Restore(id(number), chance(rng, 20)));
@@ -219,18 +236,45 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
     world
 }
 
+/// A server by one of its names or by several, of which one in ten is another's or is written otherwise.
 fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
-    let hostname = format!("host{}", if chance(rng, 5) { number + 1 } else { number });
+    let hostname = slip(rng, number, |number| format!("host{number}"));
+    let fqdn = slip(rng, number, |number| format!("host{number}.example.com"));
+    let arn = |account: &str| format!("arn:aws:drs:{HERE}:{account}:source-server/{}", id(number));
     match rng.u8(0..100) {
-        0..45 => json!({ "sourceServerID": id(number) }),
-        45..65 => json!({ "sourceServerID": id(number), "hostname": hostname }),
-        65..70 => json!({ "sourceServerID": format!("arn:aws:drs:{HERE}:111122223333:source-server/{}", id(number)) }),
-        70..73 => json!({ "sourceServerID": format!("arn:aws:drs:{HERE}:999999999999:source-server/{}", id(number)) }),
-        73..83 => json!({ "hostname": format!("host{number}") }),
-        83..90 => json!({ "fqdn": format!("host{number}.example.com"), "hostname": hostname }),
-        90..97 => json!({ "awsInstanceID": format!("i-{number:017x}") }),
+        0..35 => json!({ "sourceServerID": id(number) }),
+        35..50 => json!({ "sourceServerID": id(number), "hostname": hostname }),
+        50..58 => json!({ "sourceServerID": id(number), "fqdn": fqdn }),
+        58..62 => json!({ "sourceServerID": arn("111122223333") }),
+        62..65 => json!({ "sourceServerID": arn("999999999999") }),
+        65..75 => json!({ "hostname": hostname }),
+        75..82 => json!({ "fqdn": fqdn, "hostname": hostname }),
+        82..88 => json!({ "awsInstanceID": instance(number) }),
+        88..93 => json!({ "awsInstanceID": instance(number), "hostname": hostname }),
+        93..97 => json!({ "sourceServerID": id(number), "awsInstanceID": slip(rng, number, instance) }),
         _ => json!({ "sourceServerID": id(90 + number) }),
     }
+}
+
+fn slip(rng: &mut fastrand::Rng, number: usize, name: impl Fn(usize) -> String) -> String {
+    match rng.u8(0..20) {
+        0 => name(number + 1),
+        1 => name(number).to_uppercase().replace("I-", "i-"),
+        _ => name(number),
+    }
+}
+
+/// The event of a machine that was terminated, in ten of a hundred cases one of another account or Region.
+fn terminated(rng: &mut fastrand::Rng, number: usize) -> Request {
+    let account = if chance(rng, 5) { "999999999999" } else { ORIGIN.0 };
+    let region = if chance(rng, 5) { "eu-west-3" } else { ORIGIN.1 };
+    let event = json!({ "version": "0", "id": "7bf73129-1428-4cd3-a780-95db273d1602", "source": "aws.ec2",
+        "detail-type": "EC2 Instance State-change Notification", "account": account, "region": region,
+        "time": "2027-01-15T08:00:00Z", "resources": [],
+        "detail": { "instance-id": instance(number), "state": "terminated" } });
+    let target = json!({ "awsInstanceID": instance(number), "originAccountID": account, "originRegion": region });
+    let detail = json!({ "action": "disconnect", "servers": [target] });
+    Request::native(&instance(number), &event, detail)
 }
 
 fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
@@ -319,6 +363,7 @@ fn told_list(tape: &Tape, operation: &str) -> Option<Vec<Value>> {
 
 fn names_fit(target: &Value, item: &Value) -> bool {
     let hints = &item["sourceProperties"]["identificationHints"];
+    let origin = &item["sourceCloudProperties"];
     let fits = |name: &str, seen: &Value| target[name].is_null() || target[name] == *seen;
     let source_server = &target["sourceServerID"];
     let by_id = source_server.is_null() || *source_server == item["sourceServerID"] || *source_server == item["arn"];
@@ -326,6 +371,8 @@ fn names_fit(target: &Value, item: &Value) -> bool {
         && fits("awsInstanceID", &hints["awsInstanceID"])
         && fits("hostname", &hints["hostname"])
         && fits("fqdn", &hints["fqdn"])
+        && fits("originAccountID", &origin["originAccountID"])
+        && fits("originRegion", &origin["originRegion"])
 }
 
 /// Checks a call that changes something against what this attempt had been shown before.
@@ -356,7 +403,7 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
     rule(1, request.targets().iter().any(|target| names_fit(target, &told)), "does not fit the names of the request");
     rule(1, told["tags"][APPROVED] == request.id.as_str(), "is not approved for this request");
     rule(1, told["tags"][PROTECTED].is_null(), "is protected");
-    rule(7, tape.began < request.expires_at, "was asked for by a request that has expired");
+    rule(7, !request.is_stale(tape.began), "was asked for by a request that has expired");
     let disconnected = told["dataReplicationInfo"]["dataReplicationState"] == "DISCONNECTED";
     match call.operation.as_str() {
         "UntagResource" => rule(4, disconnected, "still replicates: its approval is not to be consumed yet"),
@@ -571,6 +618,9 @@ fn is_reason(
         "aws_instance_id_mismatch" => ever(&|server| differs("awsInstanceID", &server.aws_instance_id)),
         "hostname_mismatch" => ever(&|server| differs("hostname", &server.hostname)),
         "fqdn_mismatch" => ever(&|server| differs("fqdn", &server.fqdn)),
+        "origin_mismatch" => ever(&|server| {
+            differs("originAccountID", &server.origin_account_id) || differs("originRegion", &server.origin_region)
+        }),
         _ => false,
     }
 }
@@ -600,7 +650,7 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
         3 => servers = all(2),
         4 => disconnect(&mut world, 1),
         5 => servers = vec![json!({ "hostname": "host1", "fqdn": "host1.example.com" })],
-        6 => servers = vec![json!({ "awsInstanceID": format!("i-{:017x}", 1) })],
+        6 => servers = vec![json!({ "awsInstanceID": instance(1) })],
         7 => {
             world.behaviour.second_disconnect = Reply::Ok;
             world.behaviour.disconnect_answers_as_before = true;

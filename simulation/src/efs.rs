@@ -3,7 +3,7 @@
 use bootstrap_efs_replication::command::DETAIL_TYPE;
 use local::{
     World,
-    efs_world::{AccessPoint, FileSystem, Refusal, Replication},
+    efs_world::{AccessPoint, FileSystem, MountTarget, Refusal, Replication},
     world::{Behaviour, Reply},
 };
 use serde_json::{Value, json};
@@ -16,6 +16,7 @@ use crate::{
 
 const RIVAL: &str = "CHG2";
 const MARK: &str = "drover:bootstrapped-by";
+const REPLICATE_TO: &str = "drover:replicate-to";
 
 fn source(number: usize) -> String {
     format!("fs-0000000{number}")
@@ -30,7 +31,11 @@ pub(crate) fn generate(seed: u64) -> Scenario {
     let rng = &mut fastrand::Rng::with_seed(seed);
     let count = rng.usize(1..=4);
     let world = world(rng, count);
-    let requests = requests(rng, |rng, change| request(rng, change, count));
+    let mut requests = requests(rng, |rng, change| request(rng, change, count));
+    if chance(rng, 10) {
+        let number = rng.usize(1..=count);
+        requests[0] = tagged(rng, number);
+    }
     let early = deliveries(rng, requests.len());
     let happenings = happenings(rng, |rng| what(rng, count));
     let afterwards = afterwards(rng, count, |_, number| What::EndReplication(source(number)));
@@ -96,16 +101,33 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
             world = world.with_file_system(THERE, FileSystem::new(&id));
             world.bind((HERE, &source(number)), (THERE, &id));
         }
+        // What may be overwritten may be replicated itself.
+        if chance(rng, 6) {
+            let id = format!("fs-000000d{number}");
+            world = world.with_file_system(HERE, FileSystem::new(&id));
+            world.bind((THERE, &existing(number)), (HERE, &id));
+        }
     }
     world
 }
 
 fn a_source(rng: &mut fastrand::Rng, number: usize) -> FileSystem {
-    let mut of = FileSystem::new(&source(number)).tagged("Name", "data");
+    let mut of = FileSystem::new(&source(number)).tagged("Name", "data").tagged("aws:cloudformation:stack-name", "app");
+    for tag in [APPROVED, PROTECTED] {
+        if chance(rng, 10) {
+            of.tags.insert(tag.to_owned(), CHANGE.to_owned());
+        }
+    }
+    match rng.u8(0..100) {
+        0..50 => _ = of.tags.insert(REPLICATE_TO.to_owned(), THERE.to_owned()),
+        50..55 => _ = of.tags.insert(REPLICATE_TO.to_owned(), "Ireland".to_owned()),
+        _ => {}
+    }
     of.size_bytes = rng.u64(1..100_000_000_000);
     of.encrypted = chance(rng, 85);
     if chance(rng, 60) {
         let point = json!({ "accessPointId": format!("fsap-0000000{number}"), "clientToken": "app",
+            "tags": { "Name": "app", APPROVED: CHANGE },
             "posixUser": { "Uid": 1000, "Gid": 1000 }, "rootDirectory": { "Path": "/app" } });
         of.access_points = serde_json::from_value::<AccessPoint>(point).into_iter().collect();
     }
@@ -137,6 +159,12 @@ fn an_existing(rng: &mut fastrand::Rng, number: usize) -> FileSystem {
     }
     if chance(rng, 75) {
         "DISABLED".clone_into(&mut there.protection);
+    }
+    if chance(rng, 30) {
+        let mounted = json!({ "mountTargetId": format!("fsmt-0000000{number}"), "subnetId": "subnet-00000001",
+            "ipAddress": "192.0.2.1", "availabilityZoneName": "eu-west-1a",
+            "securityGroups": [if rng.bool() { "sg-00000001" } else { "sg-00000002" }] });
+        there.mount_targets = serde_json::from_value::<MountTarget>(mounted).into_iter().collect();
     }
     there
 }
@@ -182,6 +210,21 @@ fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
     target
 }
 
+/// The event of a file system that was tagged or created, which asks for what its tag says.
+fn tagged(rng: &mut fastrand::Rng, number: usize) -> Request {
+    let detail = if rng.bool() {
+        json!({ "eventName": "TagResource", "requestParameters": { "resourceId": source(number) } })
+    } else {
+        json!({ "eventName": "CreateFileSystem", "responseElements": { "fileSystemId": source(number) } })
+    };
+    let mut event = json!({ "version": "0", "id": "36eb8523-97d0-4518-b33d-ee3579ff19f0",
+        "source": "aws.elasticfilesystem", "detail-type": "AWS API Call via CloudTrail", "account": "111122223333",
+        "region": HERE, "time": "2027-01-15T08:00:00Z", "resources": [], "detail": detail });
+    event["detail"]["eventSource"] = json!("elasticfilesystem.amazonaws.com");
+    let detail = json!({ "fileSystems": [{ "sourceFileSystemId": source(number) }] });
+    Request::native(&source(number), &event, detail)
+}
+
 /// What an attempt was shown the last time that it asked for something: the status and the body.
 fn told<'a>(tape: &'a Tape, operation: &str, region: &str, id: &str) -> Option<&'a Call> {
     // An error says nothing but that something is not there.
@@ -205,7 +248,7 @@ fn tag<'a>(file_system: &'a Value, key: &str) -> Option<&'a str> {
 pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
     let Some(tape) = state.tapes.get(attempt).cloned() else { return };
     let Some(request) = state.requests.get(tape.request).cloned() else { return };
-    if tape.began >= request.expires_at {
+    if request.is_stale(tape.began) {
         state.violate(7, format!("{} for a request that has expired", call.operation));
     }
     if request.targets().len() > state.scenario.number("MAX_TARGETS", 10) {
@@ -222,8 +265,9 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
         other => state.violate(5, format!("{other} of {}, which nothing here calls", call.subject)),
     }
     let keys = call.input["Tags"].as_array().cloned().unwrap_or_default();
-    if keys.iter().any(|tag| tag["Key"] == APPROVED || tag["Key"] == PROTECTED) {
-        state.violate(5, format!("{} writes a tag of the operators'", call.operation));
+    let others = |key: &str| key.starts_with("aws:") || (key.starts_with("drover:") && key != MARK);
+    if keys.iter().any(|tag| others(text(tag, "Key"))) {
+        state.violate(5, format!("{} writes a tag of AWS's or of the operators'", call.operation));
     }
 }
 
@@ -264,6 +308,10 @@ fn on_create(state: &mut State, tape: &Tape, request: &Request, call: &Call) {
     let keys = asked["overwrite"] == over
         && tag(there, APPROVED) == Some(&request.id)
         && there["FileSystemProtection"]["ReplicationOverwriteProtection"] == "DISABLED";
+    let own = told(tape, "DescribeReplicationConfigurations", region, over);
+    if own.is_none_or(Call::is_ok) {
+        state.violate(5, format!("{what} over {over}, which was not seen to have none of its own"));
+    }
     if !keys || tag(there, PROTECTED).is_some() {
         state.violate(5, format!("{what} over {over} without its three keys"));
     }
@@ -372,11 +420,20 @@ fn is_usable(world: &World, asked: &Value) -> bool {
     let Some(replica) = find(world, &of.destination_region, &of.destination_file_system_id) else { return false };
     let parts = &asked["replica"];
     let copies = |part: &str| parts[part] == "copy";
+    let destination = &asked["destination"];
+    let where_asked = match destination["fileSystemId"].as_str() {
+        Some(id) => replica.file_system_id == id,
+        None => {
+            of.destination_region == THERE
+                && replica.availability_zone_name.as_deref() == destination["availabilityZoneName"].as_str()
+        }
+    };
     let mounted = parts["mountTargets"].as_array().into_iter().flatten().all(|wanted| {
-        replica
-            .mount_targets
-            .iter()
-            .any(|there| wanted["subnetId"] == there.subnet_id.as_str() && there.state == "available")
+        replica.mount_targets.iter().any(|there| {
+            wanted["subnetId"] == there.subnet_id.as_str()
+                && (wanted["securityGroups"].is_null() || wanted["securityGroups"] == json!(there.security_groups))
+                && there.state == "available"
+        })
     });
     let points = !copies("accessPoints")
         || source.access_points.iter().all(|wanted| {
@@ -384,7 +441,8 @@ fn is_usable(world: &World, asked: &Value) -> bool {
                 there.root_directory.as_ref().map(|root| &root["Path"])
                     == wanted.root_directory.as_ref().map(|root| &root["Path"])
             };
-            replica.access_points.iter().find(same).is_some_and(|there| there.state == "available")
+            let tagged = |there: &AccessPoint| there.tags.get("Name") == wanted.tags.get("Name");
+            replica.access_points.iter().find(same).is_some_and(|there| there.state == "available" && tagged(there))
         });
     let backup = match parts["backup"].as_str() {
         Some("enabled") => replica.backup.as_deref() == Some("ENABLED"),
@@ -392,17 +450,21 @@ fn is_usable(world: &World, asked: &Value) -> bool {
         _ => true,
     };
     let tags = !copies("tags")
-        || source.tags.iter().all(|(key, value)| key.starts_with("drover:") || replica.tags.get(key) == Some(value));
+        || source.tags.iter().all(|(key, value)| {
+            key.starts_with("drover:") || key.starts_with("aws:") || replica.tags.get(key) == Some(value)
+        });
+    let policy = |policy: &String| policy.contains(&replica.file_system_id);
     of.status(world.now, world.behaviour) == "ENABLED"
         && of.last_replicated_at(world.now).is_some()
         && replica.life_cycle_state == "available"
         && replica.tags.contains_key(MARK)
+        && where_asked
         && mounted
         && points
         && backup
         && tags
         && (!copies("lifecycle") || source.lifecycle_policies == replica.lifecycle_policies)
-        && (!copies("policy") || source.policy.is_none() || replica.policy.is_some())
+        && (!copies("policy") || source.policy.is_none() || replica.policy.as_ref().is_some_and(policy))
 }
 
 /// Checks what is said of one target against the worlds that the attempt may have been shown.
@@ -490,9 +552,13 @@ fn is_reason(state: &State, worlds: &[&World], request: &Request, asked: &Value,
         "overwrite_protection_enabled" => there(&|of| of.protection == "ENABLED"),
         "overwrite_not_confirmed" => asked["overwrite"] != over,
         "destination_not_found" => ever(&|world| find(world, THERE, over).is_none()),
-        "destination_in_use" => there(&|of| of.protection == "REPLICATING"),
+        "destination_in_use" => {
+            there(&|of| of.protection == "REPLICATING") || ever(&|world| replication(world, over).is_some())
+        }
         "destination_not_encrypted" => here(&|of| of.encrypted) && there(&|of| !of.encrypted),
         "failback_impossible" => here(&|of| !of.encrypted),
+        "no_replicate_to_tag" => here(&|of| !of.tags.contains_key(REPLICATE_TO)),
+        "bad_replicate_to_tag" => here(&|of| of.tags.get(REPLICATE_TO).is_some_and(|to| to != THERE)),
         "replicates_elsewhere" => ever(&|world| replication(world, id).is_some()),
         _ => false,
     }

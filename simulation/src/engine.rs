@@ -712,7 +712,7 @@ impl Stage {
     async fn settle_one(&self, worker: &mut Worker, request: usize, asked: &Request) {
         let mut last = String::new();
         for _ in 0..ROUNDS {
-            if self.state().now() >= asked.expires_at && asked.detail.is_some() {
+            if asked.is_stale(self.state().now()) && asked.detail.is_some() {
                 return;
             }
             let Answered::Said { error_type, body } = self.attempt(worker, request, None).await else {
@@ -762,7 +762,7 @@ impl Stage {
         tokio::time::sleep(Duration::from_secs(60)).await;
         self.state().scenario.trouble = Trouble::NONE;
         // The last replay comes when the request has expired; it must not even look.
-        let expires_at = first.map(|first| first.expires_at).unwrap_or_default();
+        let Some(expires_at) = first.and_then(|first| first.expires_at) else { return };
         let left = (expires_at - self.state().now()).to_std().unwrap_or_default();
         tokio::time::sleep(left + Duration::from_secs(1)).await;
         self.attempt(&mut worker, 0, None).await;
@@ -803,7 +803,7 @@ fn check_report(state: &mut State, attempt: usize, error_type: Option<&str>, bod
     if error_type != expected {
         state.violate(2, format!("{outcome} was answered with {error_type:?}"));
     }
-    let is_request = request.detail.is_some() && tape.began < request.expires_at;
+    let is_request = request.detail.is_some() && !request.is_stale(tape.began);
     if !is_request {
         if outcome != "rejected" || error_type.is_some() || !body["targets"].as_array().is_some_and(Vec::is_empty) {
             state.violate(7, format!("what is no request, or has expired, is {outcome} {error_type:?}"));

@@ -39,14 +39,15 @@ pub(crate) struct Request {
     pub(crate) payload: String,
     /// The detail, where the payload is a request at all.
     pub(crate) detail: Option<Value>,
-    pub(crate) expires_at: DateTime<Utc>,
+    /// When it goes stale; an event of AWS never does.
+    pub(crate) expires_at: Option<DateTime<Utc>>,
 }
 
 impl Request {
     /// A request by itself, or inside an event.
     pub(crate) fn of(detail: Value, inside: Option<&str>) -> Self {
         let text = |name: &str| detail.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let expires_at = DateTime::parse_from_rfc3339(&text("expiresAt")).map(|at| at.to_utc()).unwrap_or_default();
+        let expires_at = DateTime::parse_from_rfc3339(&text("expiresAt")).map(|at| at.to_utc()).ok();
         let payload = match inside {
             None => detail.to_string(),
             Some(kind) => serde_json::json!({
@@ -57,6 +58,15 @@ impl Request {
             .to_string(),
         };
         Self { id: text("requestID"), payload, expires_at, detail: Some(detail) }
+    }
+
+    /// An event of AWS, which asks for what `detail` says of it.
+    pub(crate) fn native(id: &str, event: &Value, detail: Value) -> Self {
+        Self { id: id.to_owned(), payload: event.to_string(), expires_at: None, detail: Some(detail) }
+    }
+
+    pub(crate) fn is_stale(&self, now: DateTime<Utc>) -> bool {
+        self.expires_at.is_some_and(|expires_at| now >= expires_at)
     }
 
     pub(crate) fn is_dry_run(&self) -> bool {
