@@ -25,24 +25,34 @@ use serde_json::{Value, json};
 
 /// What is worked off at once, each account by a process of its own.
 const ACCOUNTS: usize = 10;
-/// The most that a request may name.
-const TARGETS_OF_A_REQUEST: usize = 100;
 /// The most deliveries that a request may need. Lambda gives up after three; a person sends it again.
 const MOST_DELIVERIES: u32 = 60;
-/// The most calls that a target may cost, retries of the SDK and looks of all deliveries included: a replica is looked
-/// at on both sides, part by part.
-const MOST_CALLS_OF_A_TARGET: [(&str, usize); 2] = [(DISCONNECT, 15), (BOOTSTRAP, 250)];
-
 const DISCONNECT: &str = "disconnect-source-server";
 const BOOTSTRAP: &str = "bootstrap-efs-replication";
 const THERE: &str = "eu-west-1";
 
-/// What each function calls, and for how many calls of each kind a target there are faults.
-const CALLED: [(&str, usize, &[&str]); 2] = [
-    (
-        DISCONNECT,
-        4,
-        &[
+/// What one function is loaded with.
+struct Load {
+    function: &'static str,
+    /// How many targets a request names. It ends with a report in which all of them are done: of ten replicas, each
+    /// looked at by a dozen calls, some look would fail every time.
+    targets_of_a_request: usize,
+    /// For how many calls of each kind a target there are faults.
+    faults_of_a_target: usize,
+    /// The most calls that a target may cost, retries of the SDK and looks of all deliveries included: a replica is looked
+    /// at on both sides, part by part.
+    most_calls_of_a_target: usize,
+    /// What the function calls.
+    calls: &'static [&'static str],
+}
+
+const LOADS: [Load; 2] = [
+    Load {
+        function: DISCONNECT,
+        targets_of_a_request: 100,
+        faults_of_a_target: 4,
+        most_calls_of_a_target: 15,
+        calls: &[
             "DescribeSourceServers",
             "DescribeJobs",
             "DescribeRecoveryInstances",
@@ -50,11 +60,13 @@ const CALLED: [(&str, usize, &[&str]); 2] = [
             "DisconnectSourceServer",
             "UntagResource",
         ],
-    ),
-    (
-        BOOTSTRAP,
-        20,
-        &[
+    },
+    Load {
+        function: BOOTSTRAP,
+        targets_of_a_request: 2,
+        faults_of_a_target: 20,
+        most_calls_of_a_target: 250,
+        calls: &[
             "DescribeFileSystems",
             "DescribeReplicationConfigurations",
             "DescribeLifecycleConfiguration",
@@ -66,7 +78,7 @@ const CALLED: [(&str, usize, &[&str]); 2] = [
             "PutBackupPolicy",
             "TagResource",
         ],
-    ),
+    },
 ];
 const KINDS: [FaultKind; 9] = [
     FaultKind::Throttle,
@@ -115,12 +127,13 @@ async fn main() {
     let mut arguments = std::env::args().skip(1);
     let function = arguments.next().unwrap_or_else(|| DISCONNECT.to_owned());
     let targets: usize = arguments.next().map_or(10_000, |text| text.parse().unwrap());
-    assert!(CALLED.iter().any(|(name, _, _)| *name == function), "{function} is no function");
+    let load = LOADS.into_iter().find(|load| load.function == function);
+    let load = load.unwrap_or_else(|| panic!("{function} is no function"));
     assert!(targets > 0 && targets.is_multiple_of(ACCOUNTS), "{targets} is no multiple of {ACCOUNTS}");
     let binary = Binaries::around(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap().find(&function).unwrap();
     let binaries = Binaries::Fixed([(function.clone(), binary)].into());
     let begun = Instant::now();
-    let accounts = (0..ACCOUNTS).map(|account| work_off(&function, account, targets / ACCOUNTS, binaries.clone()));
+    let accounts = (0..ACCOUNTS).map(|account| work_off(&load, account, targets / ACCOUNTS, binaries.clone()));
     let all = join_all(accounts).await;
     let sum = |of: fn(&Figures) -> usize| all.iter().map(of).sum::<usize>();
     let (calls, faults) = (sum(|of| of.calls), sum(|of| of.faults));
@@ -136,7 +149,8 @@ async fn main() {
 }
 
 /// One account full of what is to be worked off by several requests, one after the other.
-async fn work_off(function: &str, account: usize, targets: usize, binaries: Binaries) -> Figures {
+async fn work_off(load: &Load, account: usize, targets: usize, binaries: Binaries) -> Figures {
+    let function = load.function;
     let change = format!("CHG{account}");
     let (world, targets) = match function {
         DISCONNECT => servers(targets, &change),
@@ -147,13 +161,13 @@ async fn work_off(function: &str, account: usize, targets: usize, binaries: Bina
     let environment = environment.chain(share).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let deployment = Deployment { timeout_seconds: 900, environment };
     let world = World {
-        faults: mischief(function, account, targets.len()),
+        faults: mischief(load, account, targets.len()),
         functions: [(function.to_owned(), deployment)].into(),
         ..world
     };
     let local = Local::start(Cloud::new(world), 0, binaries).await.unwrap();
     let (mut figures, mut dice, mut lived) = (Figures::default(), Dice(account as u64), Vec::new());
-    for (number, some) in targets.chunks(TARGETS_OF_A_REQUEST).enumerate() {
+    for (number, some) in targets.chunks(load.targets_of_a_request).enumerate() {
         let list = if function == DISCONNECT { "servers" } else { "fileSystems" };
         let expires_at = Utc::now() + TimeDelta::hours(12);
         let request = json!({ "version": 1, "requestID": change, "expiresAt": expires_at, list: some }).to_string();
@@ -166,8 +180,7 @@ async fn work_off(function: &str, account: usize, targets: usize, binaries: Bina
     assert!(journal.iter().all(|entry| !entry.unexpected), "something was called that nobody expects");
     figures.calls = journal.len();
     figures.faults = journal.iter().filter(|entry| entry.answer.contains("(fault ")).count();
-    let (_, most) = MOST_CALLS_OF_A_TARGET.into_iter().find(|(name, _)| *name == function).unwrap();
-    assert!(journal.len() <= targets.len() * most, "{} calls", journal.len());
+    assert!(journal.len() <= targets.len() * load.most_calls_of_a_target, "{} calls", journal.len());
     figures
 }
 
@@ -215,12 +228,11 @@ fn check(function: &str, local: &Local, targets: usize) {
 }
 
 /// Faults for about three calls in ten of each operation, each of some kind.
-fn mischief(function: &str, seed: usize, targets: usize) -> Vec<Fault> {
+fn mischief(load: &Load, seed: usize, targets: usize) -> Vec<Fault> {
     let mut dice = Dice(seed as u64 + 1);
-    let (_, faults_of_a_target, called) = CALLED.into_iter().find(|(name, _, _)| *name == function).unwrap();
     let mut faults = Vec::new();
-    for operation in called {
-        for _ in 0..faults_of_a_target * targets {
+    for operation in load.calls {
+        for _ in 0..load.faults_of_a_target * targets {
             // How many calls in a row meet none, where each meets one with three chances in ten.
             let skip = (0..).take_while(|_| dice.roll(10) >= 3).count();
             let skip = u32::try_from(skip).unwrap();
