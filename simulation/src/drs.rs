@@ -1,5 +1,7 @@
 //! Source servers: what a seed makes of them, and what must hold whatever happens to them.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use disconnect_source_server::command::DETAIL_TYPE;
 use local::{
@@ -217,7 +219,11 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
             18..21 => "EXTENDED".clone_into(&mut server.staging_status),
             21..24 => "FAILBACK".clone_into(&mut server.replication_direction),
             24..26 => server.reversed_direction_source_server_arn = Some("arn:aws:drs:reversed".to_owned()),
-            26..29 => server.hostname = Some("host1".to_owned()),
+            26..31 => server.hostname = Some("host1".to_owned()),
+            // What AWS may add to its lists one day.
+            31 => "HIBERNATING".clone_into(&mut server.data_replication_state),
+            32 => "MOVED".clone_into(&mut server.staging_status),
+            33 => "SIDEWAYS".clone_into(&mut server.replication_direction),
             _ => {}
         }
         if chance(rng, 8) && !server.is_disconnected() {
@@ -230,7 +236,9 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
         if chance(rng, 25) {
             let ends = if chance(rng, 35) { TimeDelta::minutes(rng.i64(1..40)) } else { TimeDelta::minutes(-5) };
             let begun = epoch() - TimeDelta::hours(1);
-            world.here().jobs.push(job(jobs, &id(number), begun, epoch() + ends));
+            // One in ten does not say whose it is.
+            let of = if chance(rng, 10) { String::new() } else { id(number) };
+            world.here().jobs.push(job(jobs, &of, begun, epoch() + ends));
         }
     }
     world
@@ -252,7 +260,8 @@ fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
         82..88 => json!({ "awsInstanceID": instance(number) }),
         88..93 => json!({ "awsInstanceID": instance(number), "hostname": hostname }),
         93..97 => json!({ "sourceServerID": id(number), "awsInstanceID": slip(rng, number, instance) }),
-        _ => json!({ "sourceServerID": id(90 + number) }),
+        97..99 => json!({ "sourceServerID": id(90 + number) }),
+        _ => json!({ "sourceServerID": arn("111122223333").replace(&id(number), &id(90 + number)) }),
     }
 }
 
@@ -375,6 +384,14 @@ fn names_fit(target: &Value, item: &Value) -> bool {
         && fits("originRegion", &origin["originRegion"])
 }
 
+/// How many other servers with the names of a target an attempt was shown.
+fn others_told(tape: &Tape, target: &Value, id: &str) -> usize {
+    let lists = tape.calls.iter().filter(|call| call.operation == "DescribeSourceServers" && call.is_ok());
+    let servers = lists.flat_map(|call| call.body["items"].as_array().into_iter().flatten());
+    let others = servers.filter(|server| server["sourceServerID"] != id && names_fit(target, server));
+    others.map(|server| text(server, "sourceServerID")).collect::<BTreeSet<_>>().len()
+}
+
 /// Checks a call that changes something against what this attempt had been shown before.
 ///
 /// The invariant is weaker than "was so when it acted": between the look and the act an operator may do anything, and a
@@ -401,6 +418,8 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
     };
     rule(1, wanted && allowed, "was not asked for, or is not allowed");
     rule(1, request.targets().iter().any(|target| names_fit(target, &told)), "does not fit the names of the request");
+    let meant = request.targets().into_iter().filter(|target| names_fit(target, &told));
+    rule(1, meant.into_iter().any(|target| others_told(&tape, &target, id) == 0), "is one of several with these names");
     rule(1, told["tags"][APPROVED] == request.id.as_str(), "is not approved for this request");
     rule(1, told["tags"][PROTECTED].is_null(), "is protected");
     rule(7, !request.is_stale(tape.began), "was asked for by a request that has expired");
@@ -424,11 +443,13 @@ fn is_free(tape: &Tape, told: &Value, id: &str) -> bool {
         return false;
     };
     let works_on = |job: &Value| {
-        job["participatingServers"].as_array().into_iter().flatten().any(|server| server["sourceServerID"] == id)
+        let servers = job["participatingServers"].as_array().into_iter().flatten();
+        servers.into_iter().any(|server| server["sourceServerID"] == id || server["sourceServerID"] == "")
     };
-    told["replicationDirection"] != "FAILBACK"
+    told["replicationDirection"] == "FAILOVER"
         && told["reversedDirectionSourceServerArn"].as_str().is_none_or(str::is_empty)
         && told["stagingArea"]["status"] == "NOT_EXTENDED"
+        && told["dataReplicationInfo"]["dataReplicationState"] != "HIBERNATING"
         && told["recoveryInstanceId"].as_str().is_none_or(str::is_empty)
         && !jobs.iter().any(|job| job["status"] != "COMPLETED" && works_on(job))
         && !instances.iter().any(|instance| instance["sourceServerID"] == id)
@@ -545,7 +566,11 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, asked: &Value, told: 
     };
     let holds = match outcome {
         "done" => !called.is_empty() && true_end(),
-        "already_done" => called.is_empty() && true_end(),
+        // That something is not there tells that it was deleted only where it is named by its ID.
+        "already_done" => {
+            let by_id = text(asked, "sourceServerID").starts_with("s-");
+            called.is_empty() && true_end() && (reason != "record_deleted" || by_id)
+        }
         "planned" => {
             !tape.calls.iter().any(|call| call.mutating) && (request.is_dry_run() || !state.scenario.enforces())
         }
@@ -600,7 +625,13 @@ fn is_reason(
         }),
         "job_running" => ever_in(&|world| {
             let mut jobs = world.drs.get(HERE).into_iter().flat_map(|drs| &drs.jobs);
-            jobs.any(|job| job.source_server_ids.iter().any(|of| of == id) && job.status(world.now) != "COMPLETED")
+            let works = |of: &String| of == id || of.is_empty();
+            jobs.any(|job| job.source_server_ids.iter().any(works) && job.status(world.now) != "COMPLETED")
+        }),
+        "unknown_state" => ever(&|server| {
+            server.data_replication_state == "HIBERNATING"
+                || server.staging_status == "MOVED"
+                || server.replication_direction == "SIDEWAYS"
         }),
         "failback_direction" => ever(&|server| server.replication_direction == "FAILBACK"),
         "reversed_pair" => ever(&|server| server.reversed_direction_source_server_arn.is_some()),

@@ -101,6 +101,12 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
             world = world.with_file_system(THERE, FileSystem::new(&id));
             world.bind((HERE, &source(number)), (THERE, &id));
         }
+        // A source may be somebody's replica.
+        if chance(rng, 6) {
+            let id = format!("fs-000000c{number}");
+            world = world.with_file_system(THERE, FileSystem::new(&id));
+            world.bind((THERE, &id), (HERE, &source(number)));
+        }
         // What may be overwritten may be replicated itself.
         if chance(rng, 6) {
             let id = format!("fs-000000d{number}");
@@ -189,7 +195,9 @@ fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
     let mut target = match rng.u8(0..100) {
         0..50 => json!({ "sourceFileSystemId": id, "destination": { "region": THERE } }),
         50..60 => json!({ "sourceFileSystemId": id, "destination": { "availabilityZoneName": "eu-west-1a" } }),
-        60..93 => json!({ "sourceFileSystemId": id, "overwrite": existing(number),
+        60..62 => json!({ "sourceFileSystemId": id,
+            "destination": { "region": THERE, "availabilityZoneName": "eu-central-1a" } }),
+        62..93 => json!({ "sourceFileSystemId": id, "overwrite": existing(number),
             "destination": { "region": THERE, "fileSystemId": existing(number) } }),
         _ => json!({ "sourceFileSystemId": id,
             "destination": { "region": THERE, "fileSystemId": existing(number) } }),
@@ -291,6 +299,13 @@ fn on_create(state: &mut State, tape: &Tape, request: &Request, call: &Call) {
     let region = asked["destination"]["region"].as_str().unwrap_or(THERE);
     if wanted["Region"].as_str().is_some_and(|to| to != region) || !is_allowed(state, region) {
         state.violate(5, format!("{what} in another Region than is asked for or allowed: {wanted}"));
+    }
+    if wanted["AvailabilityZoneName"].as_str().is_some_and(|zone| !zone.starts_with(region)) {
+        state.violate(5, format!("{what} in a zone of another Region: {wanted}"));
+    }
+    let is_replica = seen["FileSystemProtection"]["ReplicationOverwriteProtection"] == "REPLICATING";
+    if !is_named_twice(request, id) && (seen["LifeCycleState"] != "available" || is_replica) {
+        state.violate(5, format!("{what}, which was seen to be changing, or a replica itself"));
     }
     let encrypted = seen["Encrypted"] == true;
     let Some(over) = wanted["FileSystemId"].as_str() else {
@@ -557,6 +572,10 @@ fn is_reason(state: &State, worlds: &[&World], request: &Request, asked: &Value,
         }
         "destination_not_encrypted" => here(&|of| of.encrypted) && there(&|of| !of.encrypted),
         "failback_impossible" => here(&|of| !of.encrypted),
+        "region_mismatch" => asked["destination"]["availabilityZoneName"] == "eu-central-1a",
+        "source_is_a_destination" => {
+            ever(&|world| world.replications.iter().any(|of| of.destination_file_system_id == id))
+        }
         "no_replicate_to_tag" => here(&|of| !of.tags.contains_key(REPLICATE_TO)),
         "bad_replicate_to_tag" => here(&|of| of.tags.get(REPLICATE_TO).is_some_and(|to| to != THERE)),
         "replicates_elsewhere" => ever(&|world| replication(world, id).is_some()),
