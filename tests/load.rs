@@ -64,7 +64,7 @@ const LOADS: [Load; 2] = [
     Load {
         function: BOOTSTRAP,
         targets_of_a_request: 2,
-        faults_of_a_target: 20,
+        faults_of_a_target: 6,
         most_calls_of_a_target: 250,
         calls: &[
             "DescribeFileSystems",
