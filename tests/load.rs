@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 const ACCOUNTS: usize = 10;
 /// The most deliveries that a request may need. Lambda gives up after three; a person sends it again.
 const MOST_DELIVERIES: u32 = 60;
+
 const DISCONNECT: &str = "disconnect-source-server";
 const BOOTSTRAP: &str = "bootstrap-efs-replication";
 const THERE: &str = "eu-west-1";

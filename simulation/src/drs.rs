@@ -1,7 +1,5 @@
 //! Source servers: what a seed makes of them, and what must hold whatever happens to them.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use disconnect_source_server::command::DETAIL_TYPE;
 use local::{
@@ -24,6 +22,9 @@ const RIVAL: &str = "CHG2";
 pub(crate) fn id(number: usize) -> String {
     format!("s-{number:017}")
 }
+
+/// A word that AWS may add to its lists one day.
+const UNHEARD_OF: &str = "UNHEARD_OF";
 
 /// Where the machines are that were replicated.
 const ORIGIN: (&str, &str) = ("444455556666", "eu-central-1");
@@ -220,10 +221,9 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
             21..24 => "FAILBACK".clone_into(&mut server.replication_direction),
             24..26 => server.reversed_direction_source_server_arn = Some("arn:aws:drs:reversed".to_owned()),
             26..31 => server.hostname = Some("host1".to_owned()),
-            // What AWS may add to its lists one day.
-            31 => "HIBERNATING".clone_into(&mut server.data_replication_state),
-            32 => "MOVED".clone_into(&mut server.staging_status),
-            33 => "SIDEWAYS".clone_into(&mut server.replication_direction),
+            31 => UNHEARD_OF.clone_into(&mut server.data_replication_state),
+            32 => UNHEARD_OF.clone_into(&mut server.staging_status),
+            33 => UNHEARD_OF.clone_into(&mut server.replication_direction),
             _ => {}
         }
         if chance(rng, 8) && !server.is_disconnected() {
@@ -384,12 +384,11 @@ fn names_fit(target: &Value, item: &Value) -> bool {
         && fits("originRegion", &origin["originRegion"])
 }
 
-/// How many other servers with the names of a target an attempt was shown.
-fn others_told(tape: &Tape, target: &Value, id: &str) -> usize {
+/// Whether an attempt was shown another server with the names of a target.
+fn is_one_of_several(tape: &Tape, target: &Value, id: &str) -> bool {
     let lists = tape.calls.iter().filter(|call| call.operation == "DescribeSourceServers" && call.is_ok());
-    let servers = lists.flat_map(|call| call.body["items"].as_array().into_iter().flatten());
-    let others = servers.filter(|server| server["sourceServerID"] != id && names_fit(target, server));
-    others.map(|server| text(server, "sourceServerID")).collect::<BTreeSet<_>>().len()
+    let mut servers = lists.flat_map(|call| call.body["items"].as_array().into_iter().flatten());
+    servers.any(|server| server["sourceServerID"] != id && names_fit(target, server))
 }
 
 /// Checks a call that changes something against what this attempt had been shown before.
@@ -417,9 +416,11 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
         }
     };
     rule(1, wanted && allowed, "was not asked for, or is not allowed");
-    rule(1, request.targets().iter().any(|target| names_fit(target, &told)), "does not fit the names of the request");
-    let meant = request.targets().into_iter().filter(|target| names_fit(target, &told));
-    rule(1, meant.into_iter().any(|target| others_told(&tape, &target, id) == 0), "is one of several with these names");
+    let mut meant = request.targets();
+    meant.retain(|target| names_fit(target, &told));
+    rule(1, !meant.is_empty(), "does not fit the names of the request");
+    let alone = meant.iter().any(|target| !is_one_of_several(&tape, target, id));
+    rule(1, alone, "is one of several with these names");
     rule(1, told["tags"][APPROVED] == request.id.as_str(), "is not approved for this request");
     rule(1, told["tags"][PROTECTED].is_null(), "is protected");
     rule(7, !request.is_stale(tape.began), "was asked for by a request that has expired");
@@ -449,7 +450,7 @@ fn is_free(tape: &Tape, told: &Value, id: &str) -> bool {
     told["replicationDirection"] == "FAILOVER"
         && told["reversedDirectionSourceServerArn"].as_str().is_none_or(str::is_empty)
         && told["stagingArea"]["status"] == "NOT_EXTENDED"
-        && told["dataReplicationInfo"]["dataReplicationState"] != "HIBERNATING"
+        && told["dataReplicationInfo"]["dataReplicationState"] != UNHEARD_OF
         && told["recoveryInstanceId"].as_str().is_none_or(str::is_empty)
         && !jobs.iter().any(|job| job["status"] != "COMPLETED" && works_on(job))
         && !instances.iter().any(|instance| instance["sourceServerID"] == id)
@@ -629,9 +630,9 @@ fn is_reason(
             jobs.any(|job| job.source_server_ids.iter().any(works) && job.status(world.now) != "COMPLETED")
         }),
         "unknown_state" => ever(&|server| {
-            server.data_replication_state == "HIBERNATING"
-                || server.staging_status == "MOVED"
-                || server.replication_direction == "SIDEWAYS"
+            [&server.data_replication_state, &server.staging_status, &server.replication_direction]
+                .iter()
+                .any(|word| *word == UNHEARD_OF)
         }),
         "failback_direction" => ever(&|server| server.replication_direction == "FAILBACK"),
         "reversed_pair" => ever(&|server| server.reversed_direction_source_server_arn.is_some()),
