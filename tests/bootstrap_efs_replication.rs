@@ -513,7 +513,7 @@ async fn a_subnet_in_a_zone_that_is_taken_is_told_for_good_and_stops_no_other_pa
     stage.wait(10);
     for _ in 0..2 {
         let answer = stage.deliver(&event).await;
-        assert_eq!(answer.said(), "failed conflict");
+        assert_eq!(answer.said(), "failed rejected_by_aws");
         let message = answer.body["targets"][0]["message"].as_str().unwrap();
         assert!(message.contains("CreateMountTarget") && message.contains("MountTargetConflict"), "{message}");
     }

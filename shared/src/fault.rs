@@ -1,8 +1,13 @@
 //! Why a call to AWS did not answer as asked, in the few kinds that lead to different behaviour.
 
+use std::error::Error;
+
+use aws_smithy_http::endpoint::ResolveEndpointError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde::Serialize;
+
+use crate::codes::CODES;
 
 /// A failed call: its kind, and the code that AWS gave, if AWS answered.
 ///
@@ -24,6 +29,8 @@ pub enum FaultKind {
     Throttled,
     /// AWS answered with a server error.
     ServiceError,
+    /// AWS has no capacity for the change at the moment; nothing was changed.
+    NoCapacity,
     /// No answer within the time limit of the call.
     Timeout,
     /// The connection failed, or the answer was cut off.
@@ -34,35 +41,23 @@ pub enum FaultKind {
     Unreadable,
     /// The credentials have expired; the next process gets new ones.
     CredentialsExpired,
+    /// AWS refused the signature, as it does when clocks disagree or a process was frozen between signing and sending.
+    SignatureRefused,
     /// AWS says that the change conflicts with something, and does not say with what.
     Conflict,
     /// AWS does not know the resource.
     NotFound,
     /// The role may not do this.
     AccessDenied,
+    /// AWS does not know the credentials, as in a Region that is not enabled for the account.
+    RegionNotEnabled,
     /// The call could not even be made: an endpoint or an input is impossible.
     Misconfigured,
+    /// A quota of the account is used up; the code names it.
+    QuotaExceeded,
     /// AWS refused the call for another reason.
     RejectedByAws,
 }
-
-/// The codes by which AWS's services throttle, whatever the status; as the SDK's own retries know them.
-const THROTTLES: [&str; 14] = [
-    "Throttling",
-    "ThrottlingException",
-    "ThrottledException",
-    "RequestThrottledException",
-    "TooManyRequestsException",
-    "ProvisionedThroughputExceededException",
-    "TransactionInProgressException",
-    "RequestLimitExceeded",
-    "BandwidthLimitExceeded",
-    "LimitExceededException",
-    "RequestThrottled",
-    "SlowDown",
-    "PriorRequestNotComplete",
-    "EC2ThrottledException",
-];
 
 /// What Lambda is told about a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,18 +72,22 @@ pub enum Cure {
 
 impl FaultKind {
     /// Every fault, in the order of the README's table.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Throttled,
         Self::ServiceError,
+        Self::NoCapacity,
         Self::Timeout,
         Self::NoAnswer,
         Self::BrokenPaging,
         Self::Unreadable,
         Self::CredentialsExpired,
+        Self::SignatureRefused,
         Self::Conflict,
         Self::NotFound,
         Self::AccessDenied,
+        Self::RegionNotEnabled,
         Self::Misconfigured,
+        Self::QuotaExceeded,
         Self::RejectedByAws,
     ];
 
@@ -97,9 +96,34 @@ impl FaultKind {
     pub fn cure(self) -> Cure {
         match self {
             Self::Throttled | Self::ServiceError | Self::Timeout | Self::NoAnswer | Self::BrokenPaging => Cure::Retry,
-            Self::CredentialsExpired | Self::Conflict | Self::NotFound => Cure::Retry,
-            Self::AccessDenied | Self::Misconfigured => Cure::Repair,
-            Self::RejectedByAws | Self::Unreadable => Cure::Human,
+            Self::NoCapacity | Self::CredentialsExpired | Self::SignatureRefused => Cure::Retry,
+            Self::Conflict | Self::NotFound => Cure::Retry,
+            Self::AccessDenied | Self::RegionNotEnabled | Self::Misconfigured => Cure::Repair,
+            Self::QuotaExceeded | Self::RejectedByAws | Self::Unreadable => Cure::Human,
+        }
+    }
+
+    /// What an error answer means: by its code, else by what its code is called, else by its status.
+    fn of_answer(status: u16, code: Option<&str>, message: Option<&str>) -> Self {
+        let code = code.unwrap_or_default();
+        if let Some((kind, _)) = CODES.iter().find(|(_, codes)| codes.contains(&code)) {
+            return *kind;
+        }
+        let is_quota = code.contains("LimitExceeded") || code.contains("QuotaExceeded");
+        // AWS's front door may throttle before it knows the service, and then gives a sentence and no code.
+        let is_rate = code.is_empty() && message.is_some_and(|message| message.eq_ignore_ascii_case("rate exceeded"));
+        match status {
+            _ if is_quota => Self::QuotaExceeded,
+            429 => Self::Throttled,
+            _ if is_rate => Self::Throttled,
+            200..=299 => Self::NoAnswer,
+            401 | 403 => Self::AccessDenied,
+            402 => Self::QuotaExceeded,
+            404 => Self::NotFound,
+            408 => Self::Timeout,
+            409 => Self::Conflict,
+            500..=599 => Self::ServiceError,
+            _ => Self::RejectedByAws,
         }
     }
 
@@ -115,15 +139,23 @@ impl FaultKind {
         match self {
             Self::Throttled => "AWS throttled the call",
             Self::ServiceError => "AWS answered with a server error",
+            Self::NoCapacity => "AWS has no capacity for the change at the moment",
             Self::Timeout => "AWS did not answer in time",
             Self::NoAnswer => "the connection to AWS broke before a complete answer",
             Self::BrokenPaging => "AWS repeated a page token, so the list is incomplete",
             Self::Unreadable => "AWS's answer lacks what identifies a resource",
             Self::CredentialsExpired => "the credentials have expired",
+            Self::SignatureRefused => {
+                "AWS refused the signature, as it does when clocks disagree or a process was frozen"
+            }
             Self::Conflict => "AWS reports a conflict",
             Self::NotFound => "AWS does not know the resource",
             Self::AccessDenied => "the role of the function may not do this",
+            Self::RegionNotEnabled => {
+                "AWS does not know the credentials; the Region may not be enabled for the account"
+            }
             Self::Misconfigured => "the call could not be made: an endpoint or an input is impossible",
+            Self::QuotaExceeded => "a quota of the account is used up",
             Self::RejectedByAws => "AWS refused the call",
         }
     }
@@ -142,8 +174,14 @@ impl Fault {
             SdkError::ConstructionFailure(_) => Self::of(FaultKind::Misconfigured),
             SdkError::TimeoutError(_) => Self::of(FaultKind::Timeout),
             SdkError::DispatchFailure(failure) if failure.is_timeout() => Self::of(FaultKind::Timeout),
-            SdkError::DispatchFailure(failure) if failure.is_user() => Self::of(FaultKind::Misconfigured),
-            SdkError::ServiceError(answer) => Self::from_answer(answer.raw().status().as_u16(), answer.err().code()),
+            SdkError::DispatchFailure(failure)
+                if failure.is_user() || failure.as_connector_error().is_some_and(|error| is_impossible(error)) =>
+            {
+                Self::of(FaultKind::Misconfigured)
+            }
+            SdkError::ServiceError(answer) => {
+                Self::from_answer(answer.raw().status().as_u16(), answer.err().code(), answer.err().message())
+            }
             SdkError::ResponseError(answer) if answer.raw().status().is_server_error() => {
                 Self::of(FaultKind::ServiceError)
             }
@@ -151,25 +189,22 @@ impl Fault {
         }
     }
 
-    /// Classifies an error answer: by code where a code says more than its status, else by status.
-    fn from_answer(status: u16, code: Option<&str>) -> Self {
-        let kind = match (status, code.unwrap_or_default()) {
-            (_, "ExpiredToken" | "ExpiredTokenException" | "RequestExpired") => FaultKind::CredentialsExpired,
-            (status, code) if is_throttle(status, code) => FaultKind::Throttled,
-            (200..=299, _) => FaultKind::NoAnswer,
-            (401 | 403, _) => FaultKind::AccessDenied,
-            (404, _) => FaultKind::NotFound,
-            (409, _) => FaultKind::Conflict,
-            (500..=599, _) => FaultKind::ServiceError,
-            _ => FaultKind::RejectedByAws,
-        };
-        Self { kind, code: code.map(tidy) }
+    /// Classifies an error answer. Of the message only the words of a throttle count, and only where no code says more.
+    fn from_answer(status: u16, code: Option<&str>, message: Option<&str>) -> Self {
+        Self { kind: FaultKind::of_answer(status, code, message), code: code.map(tidy) }
     }
 }
 
-/// Whether an error answer with this status and code asks to slow down.
-pub(crate) fn is_throttle(status: u16, code: &str) -> bool {
-    status == 429 || THROTTLES.contains(&code)
+/// Whether a call can never be sent: the SDK finds no endpoint in its configuration, or one of a scheme that it does not
+/// speak. Only hyper's words tell the latter from a connection that failed.
+fn is_impossible(error: &(dyn Error + 'static)) -> bool {
+    let says_so = error.is::<ResolveEndpointError>() || error.to_string().contains("unsupported scheme");
+    says_so || error.source().is_some_and(is_impossible)
+}
+
+/// Whether an error answer asks to slow down.
+pub(crate) fn is_throttle(status: u16, code: Option<&str>, message: Option<&str>) -> bool {
+    FaultKind::of_answer(status, code, message) == FaultKind::Throttled
 }
 
 /// An error code as it may stand in a log: at most 64 letters and digits.
@@ -186,23 +221,94 @@ mod tests {
 
     #[track_caller]
     fn check(status: u16, code: &str, expected: FaultKind) {
-        assert_eq!(Fault::from_answer(status, Some(code)).kind, expected, "{status} {code}");
+        assert_eq!(Fault::from_answer(status, Some(code), None).kind, expected, "{status} {code}");
     }
 
     #[test]
-    fn answers_are_told_apart_by_code_then_by_status() {
+    fn a_known_code_counts_whatever_the_status() {
         check(429, "ThrottlingException", FaultKind::Throttled);
         check(400, "ThrottlingException", FaultKind::Throttled);
-        check(429, "Unknown", FaultKind::Throttled);
+        check(400, "RequestLimitExceeded", FaultKind::Throttled);
+        check(429, "TooManyRequests", FaultKind::RejectedByAws);
+        check(503, "InsufficientThroughputCapacity", FaultKind::NoCapacity);
         check(403, "ExpiredTokenException", FaultKind::CredentialsExpired);
+        check(400, "ExpiredTokenException", FaultKind::CredentialsExpired);
         check(403, "AccessDeniedException", FaultKind::AccessDenied);
+        check(400, "AccessDeniedException", FaultKind::AccessDenied);
         check(404, "ResourceNotFoundException", FaultKind::NotFound);
         check(409, "ConflictException", FaultKind::Conflict);
-        check(402, "ServiceQuotaExceededException", FaultKind::RejectedByAws);
         check(400, "ValidationException", FaultKind::RejectedByAws);
         check(500, "InternalServerException", FaultKind::ServiceError);
+    }
+
+    #[test]
+    fn a_quota_is_no_missing_permission() {
+        for code in ["FileSystemLimitExceeded", "AccessPointLimitExceeded", "MountTargetLimitExceeded"] {
+            check(403, code, FaultKind::QuotaExceeded);
+        }
+        check(402, "ServiceQuotaExceededException", FaultKind::QuotaExceeded);
+        check(402, "PaymentRequired", FaultKind::QuotaExceeded);
+        check(400, "ReplicaQuotaExceeded", FaultKind::QuotaExceeded);
+        let fault = Fault::from_answer(403, Some("FileSystemLimitExceeded"), None);
+        assert_eq!(fault.to_string(), "a quota of the account is used up (FileSystemLimitExceeded)");
+        assert_eq!(fault.kind.cure(), Cure::Human);
+    }
+
+    #[test]
+    fn a_refused_signature_passes_and_a_region_that_is_off_does_not() {
+        let signature =
+            ["InvalidSignatureException", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "RequestInTheFuture"];
+        for code in signature {
+            check(403, code, FaultKind::SignatureRefused);
+        }
+        assert_eq!(FaultKind::SignatureRefused.cure(), Cure::Retry);
+        for code in ["UnrecognizedClientException", "InvalidClientTokenId", "OptInRequired"] {
+            check(403, code, FaultKind::RegionNotEnabled);
+        }
+        assert_eq!(FaultKind::RegionNotEnabled.cure(), Cure::Repair);
+    }
+
+    #[test]
+    fn an_unknown_code_is_told_by_its_status() {
+        check(429, "Unknown", FaultKind::Throttled);
+        check(403, "Unknown", FaultKind::AccessDenied);
+        check(401, "Unknown", FaultKind::AccessDenied);
+        check(404, "Unknown", FaultKind::NotFound);
+        check(408, "Unknown", FaultKind::Timeout);
+        check(409, "Unknown", FaultKind::Conflict);
         check(503, "", FaultKind::ServiceError);
         check(200, "", FaultKind::NoAnswer);
+        check(418, "Unknown", FaultKind::RejectedByAws);
+    }
+
+    #[test]
+    fn a_throttle_without_a_code_is_known_by_its_words() {
+        let kind = |status, code, message| Fault::from_answer(status, code, Some(message)).kind;
+        assert_eq!(kind(400, None, "Rate exceeded"), FaultKind::Throttled);
+        assert_eq!(kind(400, Some(""), "Rate exceeded"), FaultKind::Throttled);
+        assert_eq!(kind(400, Some("ValidationException"), "Rate exceeded"), FaultKind::RejectedByAws);
+        assert_eq!(kind(400, None, "no such file system"), FaultKind::RejectedByAws);
+    }
+
+    #[test]
+    fn every_code_stands_in_the_table_once_and_every_kind_has_a_sentence_of_its_own() {
+        let mut codes: Vec<&str> = CODES.iter().flat_map(|(_, codes)| *codes).copied().collect();
+        codes.sort_unstable();
+        assert!(codes.windows(2).all(|two| two[0] != two[1]), "{codes:?}");
+        let mut sentences = FaultKind::ALL.map(FaultKind::sentence);
+        sentences.sort_unstable();
+        assert!(sentences.windows(2).all(|two| two[0] != two[1]));
+    }
+
+    #[test]
+    fn a_call_that_can_never_be_sent_is_told_from_a_connection_that_failed() {
+        let from = |error: ConnectorError| {
+            Fault::from_sdk(&SdkError::<ErrorMetadata, HttpResponse>::dispatch_failure(error)).kind
+        };
+        let no_endpoint = ResolveEndpointError::message("FIPS and custom endpoint are not supported");
+        assert_eq!(from(ConnectorError::other(no_endpoint.into(), None)), FaultKind::Misconfigured);
+        assert_eq!(from(ConnectorError::io("unsupported scheme ftp".into())), FaultKind::Misconfigured);
+        assert_eq!(from(ConnectorError::io("tcp connect error".into())), FaultKind::NoAnswer);
     }
 
     #[test]
@@ -231,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_code_cannot_carry_anything_into_a_log() {
-        let fault = Fault::from_answer(400, Some("Bad\n{\"host\": 1}"));
+        let fault = Fault::from_answer(400, Some("Bad\n{\"host\": 1}"), None);
         assert_eq!(fault.to_string(), "AWS refused the call (Badhost1)");
     }
 }

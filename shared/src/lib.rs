@@ -6,6 +6,7 @@
 //! [`plain`] makes text of others harmless, [`report`] is what a function answers, [`desk`] takes what Lambda gives from one to the other, and [`start`] is what every `main` does first.
 //! Nothing here knows an AWS service or a function.
 
+mod codes;
 pub mod desk;
 pub mod envelope;
 pub mod fault;

@@ -23,6 +23,7 @@ use aws_smithy_runtime_api::{
     },
 };
 use aws_smithy_types::config_bag::ConfigBag;
+use serde::Deserialize;
 use tokio::time::{Instant, sleep_until};
 
 use crate::fault::is_throttle;
@@ -191,11 +192,45 @@ impl ClassifyRetry for OnlyThrottles {
     }
 }
 
-/// Whether an answer says to slow down: by its status, or by the code that AWS puts in a header, between a namespace with
-/// a `#` and an address after a `:`.
+/// Has the SDK repeat a call that AWS throttled without an error code that the SDK knows.
+#[derive(Debug, Clone, Copy)]
+pub struct Throttles;
+
+impl ClassifyRetry for Throttles {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        match context.response() {
+            Some(answer) if throttles(answer) => RetryAction::throttling_error(),
+            _ => RetryAction::NoActionIndicated,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "Throttles"
+    }
+}
+
+/// Whether an answer says to slow down: by the code that AWS puts in a header, between a namespace with a `#` and an
+/// address after a `:`, or in the body; by its status; or by its words.
 fn throttles(answer: &HttpResponse) -> bool {
-    let code = answer.headers().get("x-amzn-errortype").and_then(|text| text.split(':').next()?.rsplit('#').next());
-    is_throttle(answer.status().as_u16(), code.unwrap_or_default())
+    let status = answer.status().as_u16();
+    if status < 400 {
+        return false;
+    }
+    let bare = |text: &str| text.split(':').next().and_then(|text| text.rsplit('#').next()).map(str::to_owned);
+    let body: ErrorBody = serde_json::from_slice(answer.body().bytes().unwrap_or_default()).unwrap_or_default();
+    let named = body.code.as_deref().or(body.kind.as_deref());
+    let code = answer.headers().get("x-amzn-errortype").or(named).and_then(bare);
+    is_throttle(status, code.as_deref(), body.message.as_deref())
+}
+
+/// The body of an error answer, as AWS's JSON protocols write it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ErrorBody {
+    code: Option<String>,
+    #[serde(rename = "__type")]
+    kind: Option<String>,
+    message: Option<String>,
 }
 
 #[cfg(test)]
@@ -352,5 +387,17 @@ mod tests {
         assert!(answer(429, "Unknown") && answer(400, "ThrottlingException:http://internal.amazon.com/"));
         assert!(answer(400, "com.amazonaws.drs#ThrottlingException"));
         assert!(!answer(400, "ValidationException") && !answer(503, "InternalServerError") && !answer(200, ""));
+    }
+
+    #[test]
+    fn a_throttle_without_a_code_in_its_header_is_known_by_its_body() {
+        let answer = |status: u16, body: &'static str| {
+            throttles(&HttpResponse::new(status.try_into().unwrap(), aws_smithy_types::body::SdkBody::from(body)))
+        };
+        assert!(answer(400, r#"{"message":"Rate exceeded"}"#));
+        assert!(answer(400, r#"{"__type":"com.amazonaws.drs#ThrottlingException"}"#));
+        assert!(answer(503, r#"{"code":"SlowDown","message":"Reduce your request rate"}"#));
+        assert!(!answer(400, r#"{"message":"no such file system"}"#) && !answer(400, "<html>") && !answer(400, ""));
+        assert!(!answer(400, r#"{"code":"ValidationException","message":"Rate exceeded"}"#));
     }
 }

@@ -19,7 +19,7 @@ use aws_sdk_efs::{
 use chrono::DateTime;
 use shared::{
     Call, Fault, FaultKind, Pace,
-    pace::OnlyThrottles,
+    pace::{OnlyThrottles, Throttles},
     pages::{Pages, merge},
 };
 
@@ -85,7 +85,7 @@ impl Regions {
 impl Efs {
     fn new(config: config::Builder) -> Self {
         let pace = Pace::default();
-        Self { client: Client::from_conf(config.interceptor(pace.clone()).build()), pace }
+        Self { client: Client::from_conf(config.interceptor(pace.clone()).retry_classifier(Throttles).build()), pace }
     }
 }
 

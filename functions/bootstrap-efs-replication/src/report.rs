@@ -113,10 +113,9 @@ fn conclude(course: &Course) -> Saying {
     }
     match (&telling.made, &course.unread) {
         (None, _) => reason(Outcome::Pending, Reason::OutOfTime),
-        (Some((call, Err(fault))), Some(_)) if is_final(fault) || fault.kind.cure() == Cure::Human => {
+        (Some((call, Err(fault))), Some(_)) if fault.kind.cure() == Cure::Human => {
             Saying::fault(call.operation, Outcome::Indeterminate, fault)
         }
-        (Some((call, Err(fault))), _) if is_final(fault) => Saying::fault(call.operation, Outcome::Failed, fault),
         (Some((_, Err(fault))), _) if is_not_ready(fault) => reason(Outcome::Pending, Reason::NotReadyYet),
         (Some((call, Err(fault))), _) => Saying::failed_change(call.operation, fault),
         (Some((call, Ok(()))), Some(unread)) => Saying::fault(call.operation, Outcome::Indeterminate, unread),
@@ -160,12 +159,6 @@ fn more_about(reason: Reason, replication: Option<&Replication>) -> Option<Strin
 /// EFS's word for "later": the file system, or the replication, is not in the state for it.
 fn is_not_ready(fault: &Fault) -> bool {
     fault.code.as_deref() == Some("IncorrectFileSystemLifeCycleState")
-}
-
-/// Conflicts that no retry solves: the network has no place for the mount target.
-fn is_final(fault: &Fault) -> bool {
-    let codes = ["MountTargetConflict", "NoFreeAddressesInSubnet", "IpAddressInUse", "NetworkInterfaceLimitExceeded"];
-    fault.code.as_deref().is_some_and(|code| codes.contains(&code))
 }
 
 /// The target in the words of the request.

@@ -14,6 +14,7 @@ use aws_sdk_drs::{
 use futures_util::{StreamExt, stream};
 use shared::{
     Call, Fault, FaultKind, Pace,
+    pace::Throttles,
     pages::{Pages, merge},
 };
 
@@ -45,7 +46,7 @@ impl Drs {
     #[must_use]
     pub fn new(config: impl Into<Config>) -> Self {
         let pace = Pace::default();
-        let config = config.into().to_builder().interceptor(pace.clone());
+        let config = config.into().to_builder().interceptor(pace.clone()).retry_classifier(Throttles);
         Self { client: Client::from_conf(config.build()), pace }
     }
 
