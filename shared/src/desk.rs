@@ -82,7 +82,8 @@ impl Desk {
                 None => return Err(Failure::of_batch(reports)),
             }
         }
-        Ok(Answer::Batch(answer))
+        let credentials_expired = reports.iter().any(Report::met_expired_credentials);
+        Ok(Answer::Batch { failed: answer, credentials_expired })
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     envelope::Rejection,
-    fault::{Cure, Fault},
+    fault::{Cure, Fault, FaultKind},
     plain::{make_plain, plain},
 };
 
@@ -290,6 +290,13 @@ impl Report {
         self
     }
 
+    /// Whether AWS said of any call that the credentials have expired.
+    #[must_use]
+    pub fn met_expired_credentials(&self) -> bool {
+        let mut calls = self.targets.iter().flat_map(|target| &target.calls).chain(&self.calls);
+        calls.any(|call| call.answer.starts_with(FaultKind::CredentialsExpired.sentence()))
+    }
+
     /// Whether a queue should deliver the request again: Lambda's answer is an error, or time ran out.
     #[must_use]
     pub fn wants_redelivery(&self) -> bool {
@@ -322,8 +329,15 @@ pub enum Answer {
         /// One for each record, in their order.
         reports: Vec<Report>,
     },
-    /// The SQS records to deliver again.
-    Batch(SqsBatchResponse),
+    /// A batch, of which Lambda is told what to deliver again.
+    Batch {
+        /// The SQS records to deliver again.
+        #[serde(flatten)]
+        failed: SqsBatchResponse,
+        /// Whether AWS said of any record's calls that the credentials have expired.
+        #[serde(skip)]
+        credentials_expired: bool,
+    },
 }
 
 /// What one invocation answers when Lambda is to deliver again, or a human is to repair the deployment.
@@ -362,6 +376,16 @@ impl Answer {
             Some(error_type) => Err(Failure { error_type, reports }),
         }
     }
+
+    /// Whether AWS said of any call that the credentials have expired.
+    #[must_use]
+    pub fn met_expired_credentials(&self) -> bool {
+        match self {
+            Self::One(report) => report.met_expired_credentials(),
+            Self::Many { reports } => reports.iter().any(Report::met_expired_credentials),
+            Self::Batch { credentials_expired, .. } => *credentials_expired,
+        }
+    }
 }
 
 impl Failure {
@@ -369,6 +393,12 @@ impl Failure {
     #[must_use]
     pub fn of_batch(reports: Vec<Report>) -> Self {
         Self { error_type: "Retryable", reports }
+    }
+
+    /// Whether AWS said of any call that the credentials have expired.
+    #[must_use]
+    pub fn met_expired_credentials(&self) -> bool {
+        self.reports.iter().any(Report::met_expired_credentials)
     }
 
     fn json(&self) -> String {

@@ -1,11 +1,21 @@
 //! What every function does first: the log, the AWS configuration, and what an invocation allows.
 
 use std::{
+    cell::Cell,
     env,
     time::{Duration, SystemTime},
 };
 
-use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_config::{
+    default_provider::{
+        app_name, ignore_configured_endpoint_urls::ignore_configured_endpoint_urls_provider,
+        use_dual_stack::use_dual_stack_provider, use_fips::use_fips_provider,
+    },
+    environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
+    meta::region::ProvideRegion,
+    provider_config::ProviderConfig,
+};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::{
     Builder, Connector,
     proxy::ProxyConfig,
@@ -17,19 +27,26 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::{
     SdkConfig,
-    region::Region,
     service_config::{LoadServiceConfig, ServiceConfigKey},
 };
 use chrono::{DateTime, Utc};
 use lambda_runtime::{
-    Context,
+    Context, Error, LambdaEvent, Runtime,
+    layers::TracingLayer,
+    service_fn,
+    tower::util::MapResultLayer,
     tracing::{
         Level,
         subscriber::{self, Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt},
     },
 };
 
-use crate::variables::BadVariable;
+use serde_json::value::RawValue;
+
+use crate::{
+    report::{Answer, Failure},
+    variables::BadVariable,
+};
 
 /// How long one attempt of a call may take. The SDK sets no such limit by itself, so a hang would last until Lambda's own.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,16 +57,23 @@ const LONGEST_TURN: Duration = Duration::from_secs(5);
 /// How long a call may take with all attempts of the SDK, three by default.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The configuration of all AWS clients: Region, credentials and endpoints from the environment, where Lambda has them,
-/// time limits, and one pool of connections.
+/// The configuration of all AWS clients: Region, credentials, endpoints, FIPS, dual stack and app name from the
+/// environment, by the SDK's own providers; time limits, and one pool of connections.
 ///
-/// It looks nowhere else: what `aws-config` would search, profiles, web identities and machines' metadata, Lambda does
-/// not have. How often the SDK tries is not for the environment to say, since the deadline's arithmetic knows it.
+/// It looks nowhere else: profiles, web identities and machines' metadata, which `aws_config::load` would search, Lambda
+/// does not have, and their code would make the binary a sixth larger. How often the SDK tries is not for the environment
+/// to say, since the deadline's arithmetic knows it.
 ///
 /// # Errors
 ///
 /// The first variable that is missing and without which no call can be made.
-pub fn aws() -> Result<SdkConfig, BadVariable> {
+pub async fn aws() -> Result<SdkConfig, BadVariable> {
+    needed("AWS_ACCESS_KEY_ID", "the key of the role's credentials")?;
+    needed("AWS_SECRET_ACCESS_KEY", "the secret of the role's credentials")?;
+    let region = EnvironmentVariableRegionProvider::new().region().await;
+    let missing = || BadVariable::new("AWS_REGION", String::new(), "the Region of the function");
+    let environment = &ProviderConfig::empty();
+    let endpoints = Endpoints { ignored: ignore_configured_endpoint_urls_provider(environment).await == Some(true) };
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
@@ -58,13 +82,13 @@ pub fn aws() -> Result<SdkConfig, BadVariable> {
         .behavior_version(BehaviorVersion::latest())
         .http_client(https())
         .timeout_config(timeouts)
-        .region(Region::new(needed("AWS_REGION", "the Region of the function")?))
-        .credentials_provider(credentials()?)
-        .service_config(Environment);
-    config.set_endpoint_url(variable("AWS_ENDPOINT_URL"));
-    config.set_use_fips(switch("AWS_USE_FIPS_ENDPOINT"));
-    config.set_use_dual_stack(switch("AWS_USE_DUALSTACK_ENDPOINT"));
-    Ok(config.build())
+        .region(region.ok_or_else(missing)?)
+        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()));
+    config.set_app_name(app_name::default_provider().app_name().await);
+    config.set_use_fips(use_fips_provider(environment).await);
+    config.set_use_dual_stack(use_dual_stack_provider(environment).await);
+    config.set_endpoint_url(endpoints.everywhere());
+    Ok(config.service_config(endpoints).build())
 }
 
 /// What the SDK would choose, and a proxy if the environment names one, but for TLS, which is ring's: the SDK's own
@@ -85,14 +109,6 @@ pub async fn connect(reach: impl Future<Output = ()>) {
     let _ = tokio::time::timeout(CONNECT_TIMEOUT, reach).await;
 }
 
-/// Those of the function's role. They hold for as long as Lambda keeps the process.
-fn credentials() -> Result<SharedCredentialsProvider, BadVariable> {
-    let key = needed("AWS_ACCESS_KEY_ID", "the key of the role's credentials")?;
-    let secret = needed("AWS_SECRET_ACCESS_KEY", "the secret of the role's credentials")?;
-    let token = variable("AWS_SESSION_TOKEN");
-    Ok(SharedCredentialsProvider::new(Credentials::new(key, secret, token, None, "environment")))
-}
-
 fn needed(name: &'static str, what: &'static str) -> Result<String, BadVariable> {
     variable(name).ok_or_else(|| BadVariable::new(name, String::new(), what))
 }
@@ -101,18 +117,47 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn switch(name: &str) -> Option<bool> {
-    variable(name).map(|value| value.eq_ignore_ascii_case("true"))
+/// The endpoints that the environment names: `AWS_ENDPOINT_URL`, and `AWS_ENDPOINT_URL_DRS` and its like for one service.
+///
+/// They are handed on as they stand, so that a call to one that cannot exist fails. The SDK's own provider leaves out with
+/// a warning what is no URL, and the call would go to the real AWS.
+#[derive(Debug)]
+struct Endpoints {
+    ignored: bool,
 }
 
-/// The variables of one service, such as `AWS_ENDPOINT_URL_DRS`.
-#[derive(Debug)]
-struct Environment;
-
-impl LoadServiceConfig for Environment {
-    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
-        variable(&format!("{}_{}", key.env(), key.service_id().to_uppercase().replace(' ', "_")))
+impl Endpoints {
+    fn everywhere(&self) -> Option<String> {
+        variable("AWS_ENDPOINT_URL").filter(|_| !self.ignored)
     }
+}
+
+impl LoadServiceConfig for Endpoints {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        let name = format!("{}_{}", key.env(), key.service_id().to_uppercase().replace(' ', "_"));
+        variable(&name).filter(|_| !self.ignored)
+    }
+}
+
+/// Answers one event after the other.
+///
+/// # Errors
+///
+/// What Lambda's Runtime API makes impossible; and, once an answer was given for which the credentials were too old, that:
+/// they do not change as long as a process lives, so it ends, and Lambda starts one with new credentials.
+pub async fn serve(handle: impl AsyncFn(&str, Invocation) -> Result<Answer, Failure>) -> Result<(), Error> {
+    let expired = &Cell::new(false);
+    let answer = async |event: LambdaEvent<Box<RawValue>>| {
+        let answer = handle(event.payload.get(), Invocation::new(&event.context)).await;
+        expired.set(answer.as_ref().map_or_else(Failure::met_expired_credentials, Answer::met_expired_credentials));
+        answer
+    };
+    let after_the_answer = |sent: Result<(), Error>| match sent {
+        Ok(()) if expired.get() => Err("the credentials have expired; the next process gets new ones".into()),
+        sent => sent,
+    };
+    let runtime = Runtime::new(service_fn(answer)).layer(TracingLayer::new());
+    runtime.layer(MapResultLayer::new(after_the_answer)).run().await
 }
 
 /// What time it is for an invocation, and until when it may work.

@@ -7,11 +7,15 @@
     reason = "a test that meets the unexpected is to fail loudly"
 )]
 
-use std::{collections::BTreeMap, process::Command};
+use std::{
+    collections::BTreeMap,
+    process::{Command, Stdio},
+};
 
 use chrono::{TimeDelta, Utc};
 use local::{Binaries, Cloud, Ended, Fault, FaultKind, Local, SourceServer, World, world::Deployment};
 use serde_json::{Value, json};
+use tokio::{io::AsyncReadExt, net::TcpListener};
 
 const NAME: &str = "disconnect-source-server";
 const ID: &str = "s-00000000000000001";
@@ -137,6 +141,76 @@ fn without_a_region_or_credentials_it_does_not_start() {
         let ended = function.output().unwrap();
         let said = String::from_utf8(ended.stderr).unwrap();
         assert!(!ended.status.success() && said.contains(&format!("{missing} is ``, but must be the ")), "{said}");
+    }
+}
+
+/// Only the SDK's own reading of the environment makes a FIPS or dual-stack endpoint of it.
+#[tokio::test]
+async fn an_endpoint_that_cannot_exist_is_for_the_deployment_to_repair() {
+    for name in ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"] {
+        let local = start(world(&[("MODE", "enforce"), (name, "true")])).await;
+        let error = failed(invoke(&local, &request()).await);
+        assert_eq!(error["errorType"], "Permanent", "{name}");
+        let report: Value = serde_json::from_str(error["errorMessage"].as_str().unwrap()).unwrap();
+        assert_eq!(report["targets"][0]["reason"], "misconfigured", "{name}");
+        assert_eq!(local.journal(), []);
+    }
+}
+
+#[tokio::test]
+async fn once_the_credentials_have_expired_the_next_event_gets_a_new_process() {
+    let local = start(world(&[("MODE", "enforce")])).await;
+    let batch = json!({ "Records": [{ "messageId": "1", "eventSource": "aws:sqs", "body": request() }] }).to_string();
+    for (payload, is_batch) in [(request(), false), (batch, true)] {
+        local.inject(Fault::next("DescribeSourceServers", FaultKind::ExpiredToken));
+        match invoke(&local, &payload).await {
+            Ended::Failed(error) if !is_batch => assert_eq!(error["errorType"], "Retryable"),
+            Ended::Answered(body) if is_batch => {
+                assert_eq!(
+                    serde_json::from_slice::<Value>(&body).unwrap()["batchItemFailures"][0]["itemIdentifier"],
+                    "1"
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+        // The answer was given by a process that ended afterwards and said why.
+        assert_eq!(answered(invoke(&local, "{}").await)["outcome"], "rejected");
+    }
+    let warm_ups = local.journal().iter().filter(|entry| entry.operation == "DescribeJobs").count();
+    assert_eq!(warm_ups, 3, "one for each process");
+    let logs = local.functions().logs(NAME);
+    let said = logs.iter().filter(|line| line.contains("the next process gets new ones")).count();
+    assert_eq!(said, 2, "{logs:#?}");
+}
+
+/// A proxy sees where a function wants to go.
+#[tokio::test]
+async fn configured_endpoints_are_ignored_where_the_environment_says_so() {
+    let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let mut function = tokio::process::Command::new(env!("CARGO_BIN_EXE_disconnect-source-server"));
+    let mut child = function
+        .env_clear()
+        .env("AWS_REGION", "eu-west-1")
+        .env("AWS_ACCESS_KEY_ID", "key")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+        .env("AWS_ENDPOINT_URL_DRS", "http://127.0.0.1:9")
+        .env("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+        .env("HTTPS_PROXY", address)
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let asked = async {
+        let (mut stream, _) = proxy.accept().await.unwrap();
+        let mut line = [0; 64];
+        let read = stream.read(&mut line).await.unwrap();
+        String::from_utf8_lossy(&line[..read]).into_owned()
+    };
+    tokio::select! {
+        asked = asked => assert!(asked.starts_with("CONNECT drs.eu-west-1.amazonaws.com:443 "), "{asked}"),
+        _ = child.wait() => panic!("it went elsewhere"),
     }
 }
 
