@@ -1,10 +1,14 @@
-//! Finds the requests inside what Lambda was given: EventBridge, SNS, SQS, their nestings, or a request by itself.
+//! Finds the requests inside what Lambda was given: EventBridge, SNS, SQS, a pipe, their nestings, or a request by itself.
 //!
-//! Envelopes are read leniently, since AWS adds fields to them; what they carry is handed on as text and read
+//! Envelopes are read leniently, member by member: only what is used is looked at; what they carry is handed on as text and read
 //! strictly by the function that knows it. Everything that cannot be a request ends as a named [`Rejection`].
 
-use aws_lambda_events::{eventbridge::EventBridgeEvent, sns::SnsRecord, sqs::SqsMessage};
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{MapAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
 use crate::strict;
@@ -122,11 +126,11 @@ pub enum Inbound {
     One(Result<Message, Rejection>),
     /// SNS records (Lambda gets one at a time, but the shape is a list), answered with as many reports.
     Sns(Vec<Result<Message, Rejection>>),
-    /// SQS records, answered with the list of those to deliver again.
+    /// SQS records, or those of an EventBridge pipe, answered with the list of those to deliver again.
     Sqs(Vec<Delivery>),
 }
 
-/// One SQS record.
+/// One record of a batch.
 #[derive(Debug)]
 pub struct Delivery {
     /// The ID by which a failed record is asked for again.
@@ -137,84 +141,161 @@ pub struct Delivery {
     pub message: Result<Message, Rejection>,
 }
 
-/// The members by which the shapes are told apart; their values are read afterwards.
-#[derive(Deserialize)]
-struct Shape {
-    #[serde(rename = "Records")]
-    records: Option<Vec<Box<RawValue>>>,
-    #[serde(rename = "detail-type")]
-    detail_type: Option<IgnoredAny>,
-    #[serde(rename = "Type")]
-    sns_type: Option<IgnoredAny>,
-    #[serde(rename = "Message")]
-    sns_message: Option<Box<RawValue>>,
-    #[serde(rename = "TopicArn")]
-    topic_arn: Option<IgnoredAny>,
-    #[serde(rename = "AlarmName")]
-    alarm_name: Option<IgnoredAny>,
-    #[serde(rename = "requestPayload")]
-    request_payload: Option<IgnoredAny>,
-    #[serde(rename = "responseContext")]
-    response_context: Option<IgnoredAny>,
-    #[serde(rename = "eventName")]
-    event_name: Option<IgnoredAny>,
-    #[serde(rename = "eventSource")]
-    event_source: Option<IgnoredAny>,
-    #[serde(rename = "batchItemFailures")]
-    batch_item_failures: Option<IgnoredAny>,
+/// The members of a JSON object, each as the text that it was written as.
+///
+/// Only what is asked for is looked at, so that nothing which AWS adds, leaves out, doubles or writes oddly can lose a
+/// request.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
 }
 
-/// Which service a record of a `Records` list came from; SNS writes `EventSource`, SQS `eventSource`.
-#[derive(Deserialize)]
-struct RecordShape {
-    #[serde(alias = "EventSource", rename = "eventSource", default)]
-    event_source: String,
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Members(members))
+    }
+}
+
+impl<'a> Members<'a> {
+    fn read(text: &'a str) -> Result<Self, Rejection> {
+        strict::check_text(text)?;
+        serde_json::from_str(text).map_err(|error| strict::rejection(&error))
+    }
+
+    /// Whether a member is there, whatever its value, but for `null`.
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, value)| known == name && value.get() != "null")
+    }
+
+    /// A member that decides something, so that it must not be there twice; `null` is as good as none.
+    fn one(&self, name: &str) -> Result<Option<&'a RawValue>, Rejection> {
+        let mut named = self.0.iter().filter(|(known, _)| known == name);
+        let first = named.next();
+        if named.next().is_some() {
+            return Err(Rejection::new(RejectionCode::DuplicateField, format!("duplicate field `{name}`")));
+        }
+        Ok(first.map(|(_, value)| *value).filter(|value| value.get() != "null"))
+    }
+
+    fn text(&self, name: &str) -> Result<Option<String>, Rejection> {
+        let Some(value) = self.one(name)? else { return Ok(None) };
+        let text = serde_json::from_str(value.get());
+        text.map(Some).map_err(|error| strict::rejection_of(name, &error))
+    }
+
+    fn needed(&self, name: &str) -> Result<&'a RawValue, Rejection> {
+        let missing = || Rejection::new(RejectionCode::MissingField, format!("missing field `{name}`"));
+        self.one(name)?.ok_or_else(missing)
+    }
+
+    fn needed_text(&self, name: &str) -> Result<String, Rejection> {
+        let value = self.needed(name)?;
+        serde_json::from_str(value.get()).map_err(|error| strict::rejection_of(name, &error))
+    }
+
+    /// The objects in a member that is a list.
+    fn list(&self, name: &str) -> Result<Option<Vec<&'a RawValue>>, Rejection> {
+        Ok(self.one(name)?.and_then(|value| serde_json::from_str(value.get()).ok()))
+    }
 }
 
 /// Opens what Lambda was given.
 #[must_use]
 pub fn open(text: &str) -> Inbound {
-    let shape = match shape(text) {
-        Ok(shape) => shape,
-        Err(rejection) => return Inbound::One(Err(rejection)),
-    };
-    match shape.records {
+    try_open(text).unwrap_or_else(|rejection| Inbound::One(Err(rejection)))
+}
+
+fn try_open(text: &str) -> Result<Inbound, Rejection> {
+    if text.trim_start().starts_with('[') {
+        return open_pipe(text);
+    }
+    let members = Members::read(text)?;
+    match members.list("Records")? {
         Some(records) => open_records(&records),
-        None => Inbound::One(open_message(text, &shape, Layer::Outermost)),
+        None => Ok(Inbound::One(open_message(text, &members, Layer::Outermost))),
     }
 }
 
-fn open_records(records: &[Box<RawValue>]) -> Inbound {
+/// The records of an EventBridge pipe, which sends them as a list by itself: those of a queue as SQS writes them, or
+/// whatever the pipe's input transformer made of each.
+fn open_pipe(text: &str) -> Result<Inbound, Rejection> {
+    strict::check_text(text)?;
+    let records: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| strict::rejection(&error))?;
+    if records.is_empty() || records.iter().any(|record| !record.get().starts_with('{')) {
+        let message = "invalid type: a list of anything but objects, expected an object";
+        return Err(Rejection::new(RejectionCode::WrongType, message));
+    }
+    Ok(Inbound::Sqs(records.into_iter().map(open_pipe_record).collect()))
+}
+
+fn open_pipe_record(record: &RawValue) -> Delivery {
+    match Members::read(record.get()) {
+        Ok(members) if members.has("body") && is_from(&members, "aws:sqs") => open_sqs(record),
+        Ok(members) => {
+            let [message, event] = ["messageId", "eventID"].map(|name| members.text(name).ok().flatten());
+            let message_id = message.or(event);
+            Delivery { message_id, fifo: false, message: open_message(record.get(), &members, Layer::Inside) }
+        }
+        Err(rejection) => Delivery { message_id: None, fifo: false, message: Err(rejection) },
+    }
+}
+
+fn open_records(records: &[&RawValue]) -> Result<Inbound, Rejection> {
     let sources: Vec<String> = records.iter().map(|record| record_source(record)).collect();
     let all_from = |service: &str| !sources.is_empty() && sources.iter().all(|source| source == service);
     if all_from("aws:sqs") {
-        return Inbound::Sqs(records.iter().map(|record| open_sqs(record)).collect());
+        return Ok(Inbound::Sqs(records.iter().map(|record| open_sqs(record)).collect()));
     }
     if all_from("aws:sns") {
-        return Inbound::Sns(records.iter().map(|record| open_sns(record)).collect());
+        return Ok(Inbound::Sns(records.iter().map(|record| open_sns(record)).collect()));
     }
     let named = sources.first().map_or("nobody", String::as_str);
     let message = format!("`Records` of `{named}` hold no request; SNS and SQS records do, each by themselves");
-    Inbound::One(Err(Rejection::unsupported(message)))
+    Err(Rejection::unsupported(message))
 }
 
+/// Which service a record came from; SNS writes `EventSource`, SQS `eventSource`.
 fn record_source(record: &RawValue) -> String {
-    serde_json::from_str::<RecordShape>(record.get()).map(|shape| shape.event_source).unwrap_or_default()
+    let Ok(members) = Members::read(record.get()) else { return String::new() };
+    let named = ["eventSource", "EventSource"].map(|name| members.text(name).ok().flatten());
+    named.into_iter().flatten().next().unwrap_or_default()
+}
+
+fn is_from(members: &Members<'_>, service: &str) -> bool {
+    members.text("eventSource").is_ok_and(|source| source.as_deref() == Some(service))
 }
 
 fn open_sns(record: &RawValue) -> Result<Message, Rejection> {
-    let record: SnsRecord = serde_json::from_str(record.get()).map_err(|error| strict::rejection(&error))?;
-    open_inner(&record.sns.message)
+    let notification = Members::read(record.get())?.needed("Sns")?;
+    open_inner(&Members::read(notification.get())?.needed_text("Message")?)
 }
 
 fn open_sqs(record: &RawValue) -> Delivery {
-    match serde_json::from_str::<SqsMessage>(record.get()) {
-        Ok(record) => Delivery {
-            message_id: record.message_id,
-            fifo: record.event_source_arn.is_some_and(|arn| arn.ends_with(".fifo")),
-            message: open_inner(&record.body.unwrap_or_default()),
-        },
-        Err(error) => Delivery { message_id: None, fifo: false, message: Err(strict::rejection(&error)) },
+    let members = match Members::read(record.get()) {
+        Ok(members) => members,
+        Err(rejection) => return Delivery { message_id: None, fifo: false, message: Err(rejection) },
+    };
+    let [message_id, queue] = ["messageId", "eventSourceARN"].map(|name| members.text(name).ok().flatten());
+    let body = members.text("body").map(Option::unwrap_or_default);
+    Delivery {
+        message_id,
+        fifo: queue.is_some_and(|arn| arn.ends_with(".fifo")),
+        message: body.and_then(|body| open_inner(&body)),
     }
 }
 
@@ -227,79 +308,65 @@ enum Layer {
 }
 
 fn open_inner(text: &str) -> Result<Message, Rejection> {
-    open_message(text, &shape(text)?, Layer::Inside)
+    open_message(text, &Members::read(text)?, Layer::Inside)
 }
 
-fn open_message(text: &str, shape: &Shape, layer: Layer) -> Result<Message, Rejection> {
-    if shape.records.is_some() {
+fn open_message(text: &str, members: &Members<'_>, layer: Layer) -> Result<Message, Rejection> {
+    if members.list("Records")?.is_some() {
         return Err(Rejection::unsupported("`Records` inside a message hold no request"));
     }
-    if shape.detail_type.is_some() {
-        return open_event(text);
+    if members.has("detail-type") {
+        return open_event(text, members);
     }
-    if shape.sns_type.is_some() && shape.topic_arn.is_some() {
-        return open_notification(text, shape, layer);
+    if members.has("Type") && members.has("TopicArn") {
+        return open_notification(members, layer);
     }
-    match look_alike(shape) {
+    match look_alike(members) {
         Some(what) => Err(Rejection::unsupported(format!("{what} is not a request"))),
         None => Ok(Message::Bare(text.to_owned())),
     }
 }
 
-fn look_alike(shape: &Shape) -> Option<&'static str> {
-    if shape.alarm_name.is_some() {
+fn look_alike(members: &Members<'_>) -> Option<&'static str> {
+    if members.has("AlarmName") {
         return Some("a CloudWatch alarm");
     }
-    if shape.request_payload.is_some() || shape.response_context.is_some() {
+    if members.has("requestPayload") || members.has("responseContext") {
         return Some("the record of a Lambda destination");
     }
-    if shape.event_name.is_some() && shape.event_source.is_some() {
+    if members.has("eventName") && members.has("eventSource") {
         return Some("a CloudTrail log entry");
     }
-    shape.batch_item_failures.is_some().then_some("the answer to an SQS batch")
+    members.has("batchItemFailures").then_some("the answer to an SQS batch")
 }
 
 /// An SNS envelope as it stands in an SQS body. Only `Type` and `Message` are read: the rest varies by protocol.
-fn open_notification(text: &str, shape: &Shape, layer: Layer) -> Result<Message, Rejection> {
-    #[derive(Deserialize)]
-    struct Notification {
-        #[serde(rename = "Type")]
-        kind: String,
-    }
-    let notification: Notification = serde_json::from_str(text).map_err(|error| strict::rejection(&error))?;
-    if notification.kind != "Notification" {
-        return Err(Rejection::unsupported(format!("an SNS `{}` is not a request", notification.kind)));
+fn open_notification(members: &Members<'_>, layer: Layer) -> Result<Message, Rejection> {
+    let kind = members.needed_text("Type")?;
+    if kind != "Notification" {
+        return Err(Rejection::unsupported(format!("an SNS `{kind}` is not a request")));
     }
     if matches!(layer, Layer::InsideNotification) {
         return Err(Rejection::unsupported("an SNS envelope inside an SNS envelope holds no request"));
     }
-    let raw = shape.sns_message.as_ref().map_or("null", |message| message.get());
-    let inner: String = serde_json::from_str(raw).map_err(|error| strict::rejection(&error))?;
-    let inner_shape = self::shape(&inner)?;
-    open_message(&inner, &inner_shape, Layer::InsideNotification)
+    let inner = members.needed_text("Message")?;
+    open_message(&inner, &Members::read(&inner)?, Layer::InsideNotification)
 }
 
-fn open_event(text: &str) -> Result<Message, Rejection> {
-    let event: EventBridgeEvent<Box<RawValue>> = strict::read(text)?;
+fn open_event(text: &str, members: &Members<'_>) -> Result<Message, Rejection> {
+    strict::check_size(text)?;
     Ok(Message::Event(Event {
-        source: event.source,
-        detail_type: event.detail_type,
-        account: event.account,
-        region: event.region,
-        detail: event.detail.get().to_owned(),
+        source: members.needed_text("source")?,
+        detail_type: members.needed_text("detail-type")?,
+        account: members.text("account")?,
+        region: members.text("region")?,
+        detail: members.needed("detail")?.get().to_owned(),
     }))
-}
-
-fn shape(text: &str) -> Result<Shape, Rejection> {
-    strict::check_depth(text)?;
-    serde_json::from_str::<strict::Object<Shape>>(text)
-        .map(|object| object.0)
-        .map_err(|error| strict::rejection(&error))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -404,5 +471,134 @@ mod tests {
         let deep = "[".repeat(100_000);
         assert_eq!(one(&deep).unwrap_err().code, RejectionCode::TooDeep);
         assert_eq!(one(&notification(&deep)).unwrap_err().code, RejectionCode::TooDeep);
+    }
+
+    /// The text of an object in which one member that nobody needs is another one: every JSON type, absent, or doubled.
+    fn oddities(object: &Value, needed: &[&str]) -> Vec<String> {
+        let members = object.as_object().unwrap();
+        let values = ["null", "true", "0", "-1.5e300", "\"\"", "\"\\ud800\"", "[]", "[{}]", "{}", "{\"a\":[1]}"];
+        let mut texts = vec![object.to_string()];
+        for name in members.keys().filter(|name| !needed.contains(&name.as_str())) {
+            let rest: Vec<String> = members
+                .iter()
+                .filter(|(other, _)| *other != name)
+                .map(|(other, value)| format!("{}:{value}", json!(other)))
+                .collect();
+            texts.push(format!("{{{}}}", rest.join(",")));
+            for value in values {
+                let odd = format!("{}:{value}", json!(name));
+                texts.push(format!("{{{odd},{}}}", rest.join(",")));
+                texts.push(format!("{{{odd},{},{odd}}}", rest.join(",")));
+            }
+        }
+        texts
+    }
+
+    /// An envelope with every member that AWS documents for it.
+    fn envelopes() -> [(Value, &'static [&'static str]); 4] {
+        let event = json!({
+            "version": "0", "id": "i", "detail-type": "Asked", "source": "test", "account": "111122223333",
+            "time": "2026-03-20T12:58:28Z", "region": "us-east-1", "resources": [], "replay-name": "r",
+            "detail": { "a": 1 },
+        });
+        let record = json!({
+            "messageId": "m", "receiptHandle": "r", "body": event.to_string(),
+            "attributes": { "ApproximateReceiveCount": "1" }, "messageAttributes": {}, "md5OfBody": "x",
+            "md5OfMessageAttributes": "x", "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:us-east-1:111122223333:q",
+            "awsRegion": "us-east-1",
+        });
+        let sns = json!({
+            "Type": "Notification", "MessageId": "m", "TopicArn": "t", "Subject": null, "Message": event.to_string(),
+            "Timestamp": "2026-03-20T17:43:20.111Z", "SignatureVersion": "1", "Signature": "E", "SigningCertUrl": "u",
+            "UnsubscribeUrl": "u", "MessageAttributes": {},
+        });
+        let delivered = json!({
+            "EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": "arn", "Sns": sns.clone(),
+        });
+        [
+            (event, &["detail-type", "source", "detail", "account", "region"]),
+            (record, &["messageId", "body", "eventSource", "eventSourceARN"]),
+            (sns, &["Type", "TopicArn", "Message"]),
+            (delivered, &["EventSource", "Sns"]),
+        ]
+    }
+
+    /// Every message in a text, and by what it is asked for again.
+    fn all(text: &str) -> Vec<(Option<String>, String)> {
+        let found: Vec<(Option<String>, Result<Message, Rejection>)> = match open(text) {
+            Inbound::One(message) => vec![(None, message)],
+            Inbound::Sns(messages) => messages.into_iter().map(|message| (None, message)).collect(),
+            Inbound::Sqs(deliveries) => deliveries.into_iter().map(|one| (one.message_id, one.message)).collect(),
+        };
+        let detail = |message| match message {
+            Ok(Message::Event(event)) => event.detail,
+            other => panic!("lost: {other:?} of {text}"),
+        };
+        found.into_iter().map(|(id, message)| (id, detail(message))).collect()
+    }
+
+    #[test]
+    fn no_member_that_nobody_needs_can_lose_a_request_in_any_nesting() {
+        let [event, record, sns, delivered] = envelopes().map(|(object, needed)| oddities(&object, needed));
+        let named = |id: Option<&str>| vec![(id.map(str::to_owned), r#"{"a":1}"#.to_owned())];
+        let in_queue = |body: &str| json!({ "messageId": "m", "eventSource": "aws:sqs", "body": body }).to_string();
+        let in_topic = |message: &str| {
+            json!({ "Records": [{ "EventSource": "aws:sns", "Sns": { "Message": message } }] }).to_string()
+        };
+        let in_records = |record: &str| format!(r#"{{"Records":[{record}],"added":1}}"#);
+        let in_pipe = |record: &str| format!("[{record}]");
+        for event in &event {
+            assert_eq!(all(event), named(None));
+            assert_eq!(all(&in_topic(event)), named(None));
+            assert_eq!(all(&in_pipe(event)), named(None));
+            for body in
+                [event.clone(), json!({ "Type": "Notification", "TopicArn": "t", "Message": event }).to_string()]
+            {
+                assert_eq!(all(&in_records(&in_queue(&body))), named(Some("m")));
+                assert_eq!(all(&in_pipe(&in_queue(&body))), named(Some("m")));
+            }
+        }
+        for record in &record {
+            assert_eq!(all(&in_records(record)), named(Some("m")));
+            assert_eq!(all(&in_pipe(record)), named(Some("m")));
+        }
+        for sns in &sns {
+            assert_eq!(all(&in_records(&in_queue(sns))), named(Some("m")));
+            assert_eq!(all(&in_records(&format!(r#"{{"EventSource":"aws:sns","Sns":{sns}}}"#))), named(None));
+        }
+        for delivered in &delivered {
+            assert_eq!(all(&in_records(delivered)), named(None));
+        }
+    }
+
+    #[test]
+    fn a_member_that_decides_must_be_there_once_and_be_a_text() {
+        let cases = [
+            (r#"{"detail-type":"Asked","source":"a","source":"b","detail":{}}"#, RejectionCode::DuplicateField),
+            (r#"{"detail-type":"Asked","source":1,"detail":{}}"#, RejectionCode::WrongType),
+            (r#"{"detail-type":"Asked","source":"a","account":111122223333,"detail":{}}"#, RejectionCode::WrongType),
+            (r#"{"detail-type":"Asked","detail":{}}"#, RejectionCode::MissingField),
+            (r#"{"detail-type":"Asked","source":"a"}"#, RejectionCode::MissingField),
+            (r#"{"detail-type":"Asked","source":"a","detail":{},"detail":{}}"#, RejectionCode::DuplicateField),
+        ];
+        for (text, code) in cases {
+            assert_eq!(one(text).unwrap_err().code, code, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pipe_sends_a_list_and_names_what_failed_by_what_its_source_named() {
+        let ids = |text: &str| match open(text) {
+            Inbound::Sqs(deliveries) => deliveries.into_iter().map(|delivery| delivery.message_id).collect::<Vec<_>>(),
+            other => panic!("not a batch: {other:?}"),
+        };
+        let (event, queue) = (event(), json!({ "messageId": "m", "eventSource": "aws:sqs", "body": event() }));
+        let of_stream = json!({ "eventID": "e", "eventSource": "aws:dynamodb" });
+        let expected = [None, Some("m".to_owned()), Some("e".to_owned()), None];
+        assert_eq!(ids(&format!("[{event}, {queue},{of_stream},{{\"version\": 1}}]")), expected);
+        for nothing in ["[]", "[1]", "[{}, []]", " [null]"] {
+            assert_eq!(one(nothing).unwrap_err().code, RejectionCode::WrongType, "{nothing}");
+        }
+        assert_eq!(one("[{}").unwrap_err().code, RejectionCode::MalformedJson);
     }
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::{
     envelope::{Event, Rejection, RejectionCode},
@@ -20,16 +21,16 @@ pub const MAX_HOURS_TO_EXPIRY: i64 = 24;
 pub fn check_version(text: &str) -> Result<(), Rejection> {
     #[derive(Deserialize)]
     struct Version {
-        version: Option<serde_json::Value>,
+        version: Option<Box<RawValue>>,
     }
-    match strict::read::<Version>(text)?.version {
-        Some(version) if version == 1 => Ok(()),
-        Some(version) => {
-            let message = format!("version {version} is not known; this function reads version 1");
-            Err(Rejection::new(RejectionCode::UnsupportedVersion, message))
-        }
-        None => {
+    match strict::read::<Version>(text)?.version.as_deref().map(RawValue::get) {
+        Some("1") => Ok(()),
+        None | Some("null") => {
             Err(Rejection::new(RejectionCode::MissingField, "missing field `version`; this function reads version 1"))
+        }
+        Some(version) => {
+            let message = format!("version {version} is not known; this function reads version 1, written as 1");
+            Err(Rejection::new(RejectionCode::UnsupportedVersion, message))
         }
     }
 }
@@ -123,6 +124,11 @@ mod tests {
         check(check_version(r#"{"version": "1"}"#), Some(RejectionCode::UnsupportedVersion));
         check(check_version(r#"{"version": null}"#), Some(RejectionCode::MissingField));
         check(check_version("{}"), Some(RejectionCode::MissingField));
+        for version in ["1e0", "1.0", "true", "[1]"] {
+            let wrong = check_version(&format!(r#"{{"version": {version}}}"#)).unwrap_err();
+            assert_eq!(wrong.code, RejectionCode::UnsupportedVersion);
+            assert!(wrong.message.contains(&format!("version {version} is not known")), "{}", wrong.message);
+        }
     }
 
     #[test]

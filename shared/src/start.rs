@@ -35,9 +35,11 @@ use lambda_runtime::{
     layers::TracingLayer,
     service_fn,
     tower::util::MapResultLayer,
-    tracing::{
-        Level,
-        subscriber::{self, Layer, filter::Targets, layer::SubscriberExt, util::SubscriberInitExt},
+    tracing::subscriber::{
+        self, Layer,
+        filter::{LevelFilter, Targets},
+        layer::SubscriberExt,
+        util::SubscriberInitExt,
     },
 };
 
@@ -189,15 +191,25 @@ impl Invocation {
 ///
 /// Everything else logs at INFO at most, whatever the level: at DEBUG the SDK logs AWS's answers, with host names in them.
 pub fn log(function: &str) {
-    let level = std::env::var("AWS_LAMBDA_LOG_LEVEL").ok().and_then(|level| level.parse().ok()).unwrap_or(Level::INFO);
-    let filter = Targets::new().with_default(level.min(Level::INFO)).with_target(function, level);
+    let level = level(&env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default());
+    let filter = Targets::new().with_default(level.min(LevelFilter::INFO)).with_target(function, level);
     let lines = subscriber::fmt::layer().with_target(false).without_time();
-    let json = std::env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
+    let json = env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
     let registry = subscriber::registry();
     if json {
         registry.with(lines.json().with_filter(filter)).init();
     } else {
         registry.with(lines.with_filter(filter)).init();
+    }
+}
+
+/// A level by one of Lambda's names, or by one of the SDK's; INFO for any other. Nothing here is worse than an error, so
+/// that FATAL, which Lambda knows and Rust does not, shows as little as ERROR.
+fn level(name: &str) -> LevelFilter {
+    match name {
+        _ if name.is_empty() => LevelFilter::INFO,
+        _ if name.eq_ignore_ascii_case("fatal") => LevelFilter::ERROR,
+        _ => name.parse().unwrap_or(LevelFilter::INFO),
     }
 }
 
@@ -212,5 +224,22 @@ mod tests {
             |seconds| Invocation { now: Utc::now(), deadline: now + Duration::from_secs(seconds) }.calls_left();
         assert_eq!(calls_left(19), 0);
         assert_eq!(calls_left(99), 4);
+    }
+
+    #[test]
+    fn a_level_is_one_of_lambdas_or_info() {
+        let names = ["TRACE", "debug", "INFO", "WARN", "ERROR", "FATAL", "OFF", "", "LOUD"];
+        let expected = [
+            LevelFilter::TRACE,
+            LevelFilter::DEBUG,
+            LevelFilter::INFO,
+            LevelFilter::WARN,
+            LevelFilter::ERROR,
+            LevelFilter::ERROR,
+            LevelFilter::OFF,
+            LevelFilter::INFO,
+            LevelFilter::INFO,
+        ];
+        assert_eq!(names.map(level), expected);
     }
 }

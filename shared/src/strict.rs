@@ -45,23 +45,52 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
 ///
 /// A [`Rejection`] that names what is wrong: size, depth, syntax, or the field that serde stumbled over.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Rejection> {
+    check_size(text)?;
+    check_text(text)?;
+    serde_json::from_str::<Object<T>>(text).map(|object| object.0).map_err(|error| name(text, &error))
+}
+
+/// Refuses a request that is larger than [`MAX_REQUEST_BYTES`].
+///
+/// # Errors
+///
+/// [`RejectionCode::TooLarge`].
+pub fn check_size(text: &str) -> Result<(), Rejection> {
     if text.len() > MAX_REQUEST_BYTES {
         let message = format!("the request has {} bytes; at most {MAX_REQUEST_BYTES} are read", text.len());
         return Err(Rejection::new(RejectionCode::TooLarge, message));
     }
-    check_depth(text)?;
-    serde_json::from_str::<Object<T>>(text).map(|object| object.0).map_err(|error| name(text, &error))
+    Ok(())
 }
 
-/// Names an error. Where an enum is expected, serde_json calls a value of another type a syntax error; in a text that is
-/// JSON all the same, it is a wrong type.
+/// Refuses what no parser is to see: a byte order mark, which JSON forbids and nobody sees, and nesting that is too deep.
+///
+/// # Errors
+///
+/// [`RejectionCode::MalformedJson`] or [`RejectionCode::TooDeep`].
+pub fn check_text(text: &str) -> Result<(), Rejection> {
+    if text.starts_with('\u{feff}') {
+        let message = "not JSON: it begins with a byte order mark, which is to be left out";
+        return Err(Rejection::new(RejectionCode::MalformedJson, message));
+    }
+    check_depth(text)
+}
+
+/// Names an error. serde_json calls a value of another type a syntax error where an enum is expected; in a text that is
+/// JSON all the same, it is a wrong type. Half of a surrogate pair is found only when the text is read.
 fn name(text: &str, error: &serde_json::Error) -> Rejection {
     let rejection = rejection(error);
-    if rejection.code == RejectionCode::MalformedJson && serde_json::from_str::<IgnoredAny>(text).is_ok() {
-        let message = format!("a value of another type is expected at line {} column {}", error.line(), error.column());
-        return Rejection::new(RejectionCode::WrongType, message);
+    if rejection.code != RejectionCode::MalformedJson || serde_json::from_str::<IgnoredAny>(text).is_err() {
+        return rejection;
     }
-    rejection
+    let (line, column) = (error.line(), error.column());
+    if rejection.message.contains("hex escape") {
+        let message =
+            format!("not JSON: half of a surrogate pair, which is no character, at line {line} column {column}");
+        return Rejection::new(RejectionCode::MalformedJson, message);
+    }
+    let message = format!("a value of another type is expected at line {line} column {column}");
+    Rejection::new(RejectionCode::WrongType, message)
 }
 
 /// Refuses nesting deeper than [`MAX_DEPTH`], before any parser recurses into it.
@@ -99,6 +128,13 @@ pub fn rejection(error: &serde_json::Error) -> Rejection {
         serde_json::error::Category::Data => Rejection::new(data_code(&message), message),
         _ => Rejection::new(RejectionCode::MalformedJson, format!("not JSON: {message}")),
     }
+}
+
+/// Names the error of one member's value.
+#[must_use]
+pub fn rejection_of(member: &str, error: &serde_json::Error) -> Rejection {
+    let named = rejection(error);
+    Rejection::new(named.code, format!("`{member}`: {}", named.message))
 }
 
 fn data_code(message: &str) -> RejectionCode {
@@ -185,6 +221,20 @@ mod tests {
             assert_eq!(read::<Painted>(text).unwrap_err().code, code, "{text}");
         }
         read::<Painted>(r#"{"colour": "red"}"#).unwrap();
+    }
+
+    #[test]
+    fn what_is_almost_json_is_named() {
+        let said = |text: &str| {
+            let rejection = read::<Request>(text).unwrap_err();
+            (rejection.code, rejection.message)
+        };
+        for half in ["\\ud800", "\\udc00", "\\ud800x", "\\ud800\\u0041"] {
+            let (code, message) = said(&format!("{{\"count\": \"{half}\"}}"));
+            assert!(code == RejectionCode::MalformedJson && message.contains("surrogate"), "{half}: {message}");
+        }
+        let (code, message) = said("\u{feff}{\"count\": 1}");
+        assert!(code == RejectionCode::MalformedJson && message.contains("byte order mark"), "{message}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use shared::{
     Event, Message, Mode, Rejection, RequestId,
     envelope::RejectionCode,
@@ -382,29 +383,23 @@ fn parse_efs_call(event: &Event) -> Result<Command, Rejection> {
         event_source: String,
         event_name: String,
         #[serde(default)]
-        error_code: Option<String>,
+        error_code: Option<Value>,
         #[serde(default)]
-        request_parameters: Option<Parameters>,
+        request_parameters: Option<Value>,
         #[serde(default)]
-        response_elements: Option<Elements>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Parameters {
-        #[serde(alias = "fileSystemId", default)]
-        resource_id: Option<String>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Elements {
-        #[serde(default)]
-        file_system_id: Option<String>,
+        response_elements: Option<Value>,
     }
     let detail: Detail = strict::read(&event.detail)?;
+    if let Some(code) = &detail.error_code {
+        let what = format!("`{}` failed, by its errorCode {code}, and asks for no replica", detail.event_name);
+        return Err(Rejection::new(RejectionCode::UnsupportedEvent, what));
+    }
+    let named = |of: &Option<Value>, name: &str| Some(of.as_ref()?.get(name)?.as_str()?.to_owned());
+    let requested = |name: &str| named(&detail.request_parameters, name);
     let id = match detail.event_name.as_str() {
-        _ if detail.event_source != "elasticfilesystem.amazonaws.com" || detail.error_code.is_some() => None,
-        "CreateFileSystem" => detail.response_elements.and_then(|elements| elements.file_system_id),
-        "TagResource" | "CreateTags" => detail.request_parameters.and_then(|parameters| parameters.resource_id),
+        _ if detail.event_source != "elasticfilesystem.amazonaws.com" => None,
+        "CreateFileSystem" => named(&detail.response_elements, "fileSystemId"),
+        "TagResource" | "CreateTags" => requested("resourceId").or_else(|| requested("fileSystemId")),
         _ => None,
     };
     let Some(id) = id.filter(|id| !id.starts_with("fsap-")) else {
@@ -516,7 +511,7 @@ mod tests {
     use std::{fmt::Write as _, path::Path};
 
     use expect_test::{expect, expect_file};
-    use serde_json::{Value, json};
+    use serde_json::json;
     use shared::{Inbound, envelope};
 
     use super::*;
