@@ -521,6 +521,61 @@ async fn a_subnet_in_a_zone_that_is_taken_is_told_for_good_and_stops_no_other_pa
 }
 
 #[tokio::test]
+async fn a_quota_of_the_other_region_is_told_by_its_name() {
+    let full = (0..1000)
+        .fold(world(), |world, number| world.with_file_system(THERE, FileSystem::new(&format!("fs-{number:08x}"))));
+    let stage = Stage::with(full).await;
+    let answer = stage.deliver(&new_replica()).await;
+    assert_eq!(answer.said(), "failed quota_exceeded");
+    let message = answer.body["targets"][0]["message"].as_str().unwrap();
+    assert!(message.ends_with("a quota of the account is used up (FileSystemLimitExceeded)"), "{message}");
+    stage.changes();
+}
+
+/// EFS itself says that the replication exists; only the other Region is dark.
+#[tokio::test]
+async fn a_look_that_is_denied_is_named_and_does_not_put_the_change_in_doubt() {
+    let stage = Stage::new().await;
+    stage
+        .local
+        .inject(Fault { times: 9, ..Fault::next("DescribeFileSystems", FaultKind::AccessDenied).in_region(THERE) });
+    let answer = stage.deliver(&new_replica()).await;
+    assert_eq!(answer.said(), "permanent access_denied -> Permanent");
+    let target = &answer.body["targets"][0];
+    assert_eq!(
+        target["message"],
+        "DescribeFileSystems: the role of the function may not do this (AccessDeniedException)"
+    );
+    assert_eq!(target["evidence"]["status"], "ENABLING");
+    assert_eq!(stage.local.changes().len(), 1);
+}
+
+#[tokio::test]
+async fn a_region_that_hangs_costs_its_own_targets_alone() {
+    const ELSEWHERE: &str = "eu-north-1";
+    let sources = (1..=9).map(|number| format!("fs-{number:08x}"));
+    let many = sources.clone().fold(World::empty(), |world, id| world.with_file_system(HERE, FileSystem::new(&id)));
+    let mut stage = Stage::with(many).await;
+    stage.seconds_left = 900;
+    let at = |region: &str, id: &str| json!({ "sourceFileSystemId": id, "destination": { "region": region } });
+    let targets: Vec<Value> =
+        sources.enumerate().map(|(number, id)| at(if number < 8 { THERE } else { ELSEWHERE }, &id)).collect();
+    let mut event = new_replica();
+    event["fileSystems"] = json!(targets);
+    stage.deliver(&event).await;
+    stage.seconds_left = 3;
+    stage
+        .local
+        .inject(Fault { times: 99, ..Fault::next("DescribeFileSystems", FaultKind::HangBefore).in_region(THERE) });
+    let answer = stage.deliver(&event).await;
+    let said = |number: usize| answer.body["targets"][number]["reason"].as_str().unwrap().to_owned();
+    for number in 0..8 {
+        assert!(["out_of_time", "timeout"].contains(&said(number).as_str()), "{}", said(number));
+    }
+    assert_eq!(said(8), "replication_enabling");
+}
+
+#[tokio::test]
 async fn a_key_that_is_turned_back_before_the_overwrite_counts() {
     let stage = Stage::with(beside_existing()).await;
     stage.local.change(|world| {

@@ -290,7 +290,7 @@ async fn what_must_not_go_is_refused_by_name_and_left_alone() {
     refused(with(|server| server.staging_status = "EXTENSION_ERROR".to_owned()), "extension_error").await;
     refused(with(|server| server.data_replication_state = "RESURRECTED".to_owned()), "unknown_state").await;
     refused(World::with([]), "not_found").await;
-    refused(World::empty(), "not_found").await;
+    refused(World::empty(), "not_initialised").await;
 }
 
 fn recovery_instance(is_drill: bool) -> RecoveryInstance {
@@ -780,7 +780,7 @@ async fn another_region_is_another_account_to_drs() {
     let here = std::mem::take(&mut world.drs).remove("us-east-1").unwrap();
     world.drs.insert("eu-west-1".to_owned(), here);
     let stage = Stage::with(world).await;
-    assert_eq!(stage.disconnect().await.said(), "refused not_found");
+    assert_eq!(stage.disconnect().await.said(), "refused not_initialised");
     assert_eq!(stage.changes(), [""; 0]);
 }
 

@@ -81,6 +81,13 @@ pub fn merge(calls: &mut Vec<Call>, more: Vec<Call>) {
     }
 }
 
+/// The operation among these calls that failed with this fault, the last one if there are several.
+#[must_use]
+pub fn failed(calls: &[Call], fault: &Fault) -> &'static str {
+    let answer = fault.to_string();
+    calls.iter().rev().find(|call| call.answer == answer).map_or("the look", |call| call.operation)
+}
+
 #[cfg(test)]
 mod tests {
     use aws_smithy_types::error::ErrorMetadata;
@@ -105,6 +112,16 @@ mod tests {
         let mut calls = Vec::new();
         Pages::of("DescribeJobs").end(&mut calls, "ok");
         assert_eq!(calls, [Call::new("DescribeJobs", 1, None)]);
+    }
+
+    #[test]
+    fn the_call_that_failed_is_found_among_those_that_did_not() {
+        let denied = Fault::of(FaultKind::AccessDenied);
+        let calls = [Call::new("DescribeJobs", 1, Some(&denied)), Call::new("DescribeSourceServers", 1, None)];
+        assert_eq!(
+            (failed(&calls, &denied), failed(&calls, &Fault::of(FaultKind::Timeout))),
+            ("DescribeJobs", "the look")
+        );
     }
 
     #[test]

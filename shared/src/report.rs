@@ -189,6 +189,13 @@ impl Saying {
         }
     }
 
+    /// What a call that may have changed something makes to be said when the look that was to show it failed.
+    #[must_use]
+    pub fn unread(change: &str, look: &str, fault: &Fault) -> Self {
+        let message = format!("{look}: {fault}; whether {change} took effect could not be settled");
+        Self { message, ..Self::fault(look, Outcome::Indeterminate, fault) }
+    }
+
     /// What a call that was to change something makes to be said when a look does not show the change.
     #[must_use]
     pub fn failed_change(call: &str, fault: &Fault) -> Self {

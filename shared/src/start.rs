@@ -56,6 +56,8 @@ pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a call may wait for its turn before it is made: the last of eight at the slowest pace.
 const LONGEST_TURN: Duration = Duration::from_secs(5);
+/// How long before the end of the function a look is given up, so that there is time to say so.
+const TIME_TO_REPORT: Duration = Duration::from_secs(1);
 /// How long a call may take with all attempts of the SDK, three by default.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -179,6 +181,15 @@ impl Invocation {
         Self { now: Utc::now(), deadline: tokio::time::Instant::now() + left }
     }
 
+    /// Makes a look, unless or until too little time is left to report what it shows; `None` then.
+    pub async fn in_time<T>(&self, look: impl Future<Output = T>) -> Option<T> {
+        let last_moment = self.deadline.checked_sub(TIME_TO_REPORT).unwrap_or(self.deadline);
+        if tokio::time::Instant::now() >= last_moment {
+            return None;
+        }
+        tokio::time::timeout_at(last_moment, look).await.ok()
+    }
+
     /// How many calls, one after the other and each at its slowest, end before Lambda ends the function.
     #[must_use]
     pub fn calls_left(&self) -> usize {
@@ -224,6 +235,16 @@ mod tests {
             |seconds| Invocation { now: Utc::now(), deadline: now + Duration::from_secs(seconds) }.calls_left();
         assert_eq!(calls_left(19), 0);
         assert_eq!(calls_left(99), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_is_given_up_while_there_is_time_to_say_so() {
+        let began = tokio::time::Instant::now();
+        let invocation = Invocation { now: Utc::now(), deadline: began + Duration::from_secs(10) };
+        assert_eq!(invocation.in_time(async { 1 }).await, Some(1));
+        assert_eq!(invocation.in_time(std::future::pending::<i32>()).await, None);
+        assert_eq!(began.elapsed(), Duration::from_secs(9));
+        assert_eq!(invocation.in_time(async { 1 }).await, None);
     }
 
     #[test]

@@ -18,16 +18,16 @@ use aws_sdk_efs::{
 };
 use chrono::DateTime;
 use shared::{
-    Call, Fault, FaultKind, Pace,
+    Call, Fault, FaultKind, Invocation, Pace,
     pace::{OnlyThrottles, Throttles},
-    pages::{Pages, merge},
+    pages::{Pages, failed, merge},
 };
 
 use crate::{
     command::{Backup, Part, Replica, Target},
     plan::{self, Step},
     snapshot::{
-        AccessPoint, Entrance, FileSystem, LifeCycle, MountTarget, Parts, Protection, Replication, Status, View,
+        AccessPoint, Entrance, FileSystem, LifeCycle, MountTarget, Parts, Protection, Replication, Status, Unread, View,
     },
 };
 
@@ -89,21 +89,35 @@ impl Efs {
     }
 }
 
-/// Looks at both sides of one target.
+/// Looks at both sides of one target, as long as there is time.
 ///
 /// # Errors
 ///
-/// The [`Fault`] of the first call that failed.
-pub async fn view(efs: &Regions, target: &Target, calls: &mut Vec<Call>) -> Result<View, Fault> {
-    let mut made = Vec::new();
-    let seen = look(efs, target, &mut made).await;
+/// The first call that failed, or that time ran out, and what was seen before.
+pub async fn view(
+    efs: &Regions,
+    target: &Target,
+    invocation: Invocation,
+    calls: &mut Vec<Call>,
+) -> Result<View, Box<Unread>> {
+    let (mut made, mut view) = (Vec::new(), View::default());
+    let looked = invocation.in_time(look(efs, target, &mut view, &mut made)).await;
+    let failed = match looked {
+        Some(Ok(())) => None,
+        Some(Err(fault)) => Some(Some((failed(&made, &fault), fault))),
+        None => Some(None),
+    };
     merge(calls, made);
-    seen
+    match failed {
+        None => Ok(view),
+        Some(failed) => Err(Box::new(Unread { failed, seen: view })),
+    }
 }
 
-async fn look(regions: &Regions, target: &Target, calls: &mut Vec<Call>) -> Result<View, Fault> {
-    let (efs, mut view) = (&regions.here, View::default());
-    let Some(source) = file_system(efs, target.source.id.as_ref(), calls).await? else { return Ok(view) };
+async fn look(regions: &Regions, target: &Target, view: &mut View, calls: &mut Vec<Call>) -> Result<(), Fault> {
+    let efs = &regions.here;
+    let Some(source) = file_system(efs, target.source.id.as_ref(), calls).await? else { return Ok(()) };
+    view.source = Some(source.clone());
     view.replication = replication(efs, target.source.id.as_ref(), calls).await?;
     let asked = plan::destination(target, &source).ok();
     let there = match (&view.replication, &asked) {
@@ -115,8 +129,7 @@ async fn look(regions: &Regions, target: &Target, calls: &mut Vec<Call>) -> Resu
             .map(|(region, file_system)| (region.to_owned(), file_system.text().to_owned())),
         (None, None) => None,
     };
-    view.source = Some(source);
-    let Some((region, id)) = there else { return Ok(view) };
+    let Some((region, id)) = there else { return Ok(()) };
     let away = regions.of(&region);
     view.destination = file_system(&away, &id, calls).await?;
     if view.replication.is_none() && view.destination.is_some() {
@@ -129,7 +142,7 @@ async fn look(regions: &Regions, target: &Target, calls: &mut Vec<Call>) -> Resu
         view.source_parts = parts(efs, target.source.id.as_ref(), &of_source, calls).await?;
         view.replica_parts = parts(&away, &replica.id, &target.replica, calls).await?;
     }
-    Ok(view)
+    Ok(())
 }
 
 /// How the destination of a replication is asked for: by the ARN of the request where there is one, since an ID says
@@ -374,6 +387,7 @@ fn read_file_system(found: &types::FileSystemDescription, region: String) -> Fil
         region,
         state: life_cycle(found.life_cycle_state()),
         encrypted: found.encrypted().unwrap_or_default(),
+        kms_key_arn: found.kms_key_id().map(str::to_owned),
         availability_zone_name: found.availability_zone_name().map(str::to_owned),
         protection: match protection {
             Some(ReplicationOverwriteProtection::Enabled) => Protection::Enabled,
@@ -399,7 +413,8 @@ fn read_replication(answer: &DescribeReplicationConfigurationsOutput) -> Result<
         status: match destination.status() {
             ReplicationStatus::Enabled => Status::Enabled,
             ReplicationStatus::Enabling => Status::Enabling,
-            ReplicationStatus::Paused | ReplicationStatus::Pausing => Status::Paused,
+            ReplicationStatus::Pausing => Status::Pausing,
+            ReplicationStatus::Paused => Status::Paused,
             ReplicationStatus::Error => Status::Error,
             ReplicationStatus::Deleting => Status::Deleting,
             _ => Status::Unknown,
@@ -522,8 +537,8 @@ mod tests {
         let protections = ["ENABLED", "DISABLED", "REPLICATING", "LOCKED"].map(protection);
         assert_eq!(protections, [Enabled, Disabled, Replicating, Protection::Unknown]);
         let statuses = ["ENABLED", "ENABLING", "PAUSED", "PAUSING", "ERROR", "DELETING", "RESTING"];
-        use Status::{Deleting, Enabling, Error, Paused};
-        let expected = [Status::Enabled, Enabling, Paused, Paused, Error, Deleting, Status::Unknown];
+        use Status::{Deleting, Enabling, Error, Paused, Pausing};
+        let expected = [Status::Enabled, Enabling, Paused, Pausing, Error, Deleting, Status::Unknown];
         assert_eq!(statuses.map(|status| replication_in(status).status), expected);
     }
 

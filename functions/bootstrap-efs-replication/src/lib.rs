@@ -14,20 +14,22 @@ pub mod reason;
 pub mod report;
 pub mod snapshot;
 
-use futures_util::{StreamExt, stream};
-use shared::{Answer, Call, Desk, Failure, Fault, Invocation, Message, Mode, Report};
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, future::join_all, stream};
+use shared::{Answer, Call, Desk, Failure, Invocation, Message, Mode, Report};
 
 pub use crate::{command::Command, efs::Regions, plan::plan, policy::Policy};
 use crate::{
     command::Target,
     plan::Verdict,
     report::{Attempt, Course},
-    snapshot::View,
+    snapshot::{Unread, View},
 };
 
 /// How many rounds of steps and looks one invocation makes of a target: the replication, its parts, and what they name.
 const ROUNDS: usize = 3;
-/// How many targets are worked on at once.
+/// How many targets are worked on at once whose replicas are in one Region.
 const TARGETS_AT_ONCE: usize = 4;
 
 /// What every request of an invocation is worked on with.
@@ -60,7 +62,7 @@ impl Work<'_> {
         let verdicts = plan(&command, &seen, self.policy);
         let courses = verdicts.into_iter().zip(views).map(|(verdict, view)| match view {
             Ok(view) => Course::begin(verdict, view),
-            Err(fault) => Course::blind(fault),
+            Err(unread) => Course::blind(*unread),
         });
         let mode = plan::mode(&command, self.policy);
         let courses: Vec<Course> = match mode {
@@ -71,24 +73,18 @@ impl Work<'_> {
     }
 
     /// Looks at every target; one that cannot be looked at does not hide the others.
-    async fn observe(self, command: &Command, calls: &mut Vec<Call>) -> Vec<Result<View, Fault>> {
-        let mut views = Vec::new();
-        for target in &command.targets {
-            views.push(efs::view(self.efs, target, calls).await);
-        }
-        views
+    async fn observe(self, command: &Command, calls: &mut Vec<Call>) -> Vec<Result<View, Box<Unread>>> {
+        let looks = command.targets.iter().map(async |target| {
+            let mut made = Vec::new();
+            (efs::view(self.efs, target, self.invocation, &mut made).await, made)
+        });
+        side_by_side(command, looks.collect(), calls).await
     }
 
     async fn execute(self, command: &Command, courses: Vec<Course>, calls: &mut Vec<Call>) -> Vec<Course> {
         let courses =
             command.targets.iter().zip(courses).map(|(target, course)| self.see_through(command, target, course));
-        let ended: Vec<_> = stream::iter(courses.collect::<Vec<_>>()).buffered(TARGETS_AT_ONCE).collect().await;
-        let mut courses = Vec::new();
-        for (course, made) in ended {
-            shared::pages::merge(calls, made);
-            courses.push(course);
-        }
-        courses
+        side_by_side(command, courses.collect(), calls).await
     }
 
     /// Takes the steps of a target, looks, plans again from what is seen, and goes on while there are new steps.
@@ -104,9 +100,9 @@ impl Work<'_> {
             if !acted {
                 break;
             }
-            match efs::view(self.efs, target, &mut calls).await {
+            match efs::view(self.efs, target, self.invocation, &mut calls).await {
                 Ok(view) => (course.last, course.view) = (self.plan_again(command, target, &view), view),
-                Err(fault) => course.unread = Some(fault),
+                Err(unread) => course.unread = Some(*unread),
             }
         }
         (course, calls)
@@ -114,9 +110,9 @@ impl Work<'_> {
 
     /// Looks again right before an overwrite: the others may have taken their time, and a key may have been turned back.
     async fn look_once_more(self, command: &Command, target: &Target, calls: &mut Vec<Call>) -> Course {
-        match efs::view(self.efs, target, calls).await {
+        match efs::view(self.efs, target, self.invocation, calls).await {
             Ok(view) => Course::begin(self.plan_again(command, target, &view), view),
-            Err(fault) => Course::blind(fault),
+            Err(unread) => Course::blind(*unread),
         }
     }
 
@@ -138,4 +134,27 @@ impl Work<'_> {
     fn plan_again(self, command: &Command, target: &Target, view: &View) -> Verdict {
         plan::plan_target(command, target, view, self.policy)
     }
+}
+
+/// Works on the targets of each Region beside those of every other one, so that a Region that hangs costs its own targets
+/// alone. Answers in the order of the request.
+async fn side_by_side<T>(
+    command: &Command,
+    work: Vec<impl Future<Output = (T, Vec<Call>)>>,
+    calls: &mut Vec<Call>,
+) -> Vec<T> {
+    let mut regions: BTreeMap<Option<&str>, Vec<_>> = BTreeMap::new();
+    for (at, (target, work)) in command.targets.iter().zip(work).enumerate() {
+        let region = target.destination.as_ref().and_then(|destination| destination.region());
+        regions.entry(region).or_default().push(async move { (at, work.await) });
+    }
+    let regions = regions.into_values().map(|work| stream::iter(work).buffered(TARGETS_AT_ONCE).collect::<Vec<_>>());
+    let mut ended: Vec<_> = join_all(regions).await.into_iter().flatten().collect();
+    ended.sort_by_key(|(at, _)| *at);
+    let mut answers = Vec::new();
+    for (_, (answer, made)) in ended {
+        shared::pages::merge(calls, made);
+        answers.push(answer);
+    }
+    answers
 }

@@ -25,6 +25,9 @@ pub const REPLICATE_TO_TAG: &str = "drover:replicate-to";
 /// made the replica, and the invocation that sets it is the one that says `done`.
 pub const BOOTSTRAPPED_BY_TAG: &str = "drover:bootstrapped-by";
 
+/// The most tags of a file system that are not AWS's own (EFS User Guide, quotas).
+const MAX_TAGS: usize = 50;
+
 /// One call that changes something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -239,12 +242,16 @@ fn plan_existing(
     if !leads_to(replication, view, source, destination) {
         return Refused(Reason::ReplicatesElsewhere);
     }
+    if has_another_key(view, destination) {
+        return Refused(Reason::KmsKeyDiffers);
+    }
     match replication.status {
         Status::Enabled => {
             plan_parts(target, view, source, policy).unwrap_or_else(|| plan_end(command, view, source, replication))
         }
         Status::Enabling => Pending(Reason::ReplicationEnabling),
         Status::Deleting => Refused(Reason::ReplicationDeleting),
+        Status::Pausing => Failed(Reason::ReplicationPausing),
         Status::Paused => Failed(Reason::ReplicationPaused),
         Status::Error => Failed(Reason::ReplicationInError),
         Status::Unknown => Failed(Reason::UnknownState),
@@ -265,6 +272,15 @@ fn leads_to(replication: &Replication, view: &View, source: &FileSystem, destina
     // A replica that is not to be seen yet is taken for the one that was asked for: there can be no other.
     let Some(replica) = &view.destination else { return true };
     replica.availability_zone_name == destination.availability_zone_name
+}
+
+/// Whether the replica is encrypted by another key than asked for. EFS tells the ARN of the key; behind an alias only KMS
+/// could see, so that a request by alias is not compared.
+fn has_another_key(view: &View, destination: &Destination) -> bool {
+    let Some(asked) = destination.kms_key_id.as_deref() else { return false };
+    let Some(key) = view.destination.as_ref().and_then(|replica| replica.kms_key_arn.as_deref()) else { return false };
+    let is_alias = asked.starts_with("alias/") || asked.contains(":alias/");
+    !is_alias && asked != key && key.rsplit_once(":key/").is_none_or(|(_, id)| asked != id)
 }
 
 /// What the replica lacks or is in the way of making it; `None` if it has every part that was asked for.
@@ -293,7 +309,10 @@ fn plan_end(command: &Command, view: &View, source: &FileSystem, replication: &R
         return Pending(Reason::FirstSyncRunning);
     }
     let ours = view.destination.as_ref().filter(|replica| replica.owner_id == source.owner_id);
-    if ours.is_some_and(|replica| !replica.tags.contains_key(BOOTSTRAPPED_BY_TAG)) {
+    if let Some(replica) = ours.filter(|replica| !replica.tags.contains_key(BOOTSTRAPPED_BY_TAG)) {
+        if users_tags(&replica.tags).count() >= MAX_TAGS {
+            return Done(Reason::ReplicaUsableUnmarked);
+        }
         let mark = [(BOOTSTRAPPED_BY_TAG.to_owned(), command.request_id.to_string())];
         return Act(vec![Step::Tag(mark.into())]);
     }
@@ -306,6 +325,11 @@ fn copied_tags(tags: &BTreeMap<String, String>, policy: &Policy) -> BTreeMap<Str
     let ours = [policy.approval_tag.as_str(), policy.protection_tag.as_str()];
     let kept = |key: &str| key.to_lowercase().starts_with("aws:") || key.starts_with("drover:") || ours.contains(&key);
     tags.iter().filter(|(key, _)| !kept(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// The tags that count: those of AWS itself do not.
+fn users_tags(tags: &BTreeMap<String, String>) -> impl Iterator<Item = &String> {
+    tags.keys().filter(|key| !key.to_lowercase().starts_with("aws:"))
 }
 
 /// What a replica lacks of what was asked for.
@@ -393,7 +417,11 @@ impl Missing {
         }
         let mut missing = copied_tags(&source.tags, policy);
         missing.retain(|key, value| replica.tags.get(key) != Some(value));
-        if !missing.is_empty() {
+        let added = missing.keys().filter(|key| !replica.tags.contains_key(*key)).count();
+        let tags = users_tags(&replica.tags).count() + added;
+        if tags > MAX_TAGS {
+            self.broken.get_or_insert((Reason::TooManyTags, format!("{tags} tags")));
+        } else if !missing.is_empty() {
             self.steps.push(Step::Tag(missing));
         }
     }
@@ -460,6 +488,7 @@ mod tests {
             region: region.to_owned(),
             state: LifeCycle::Available,
             encrypted: true,
+            kms_key_arn: None,
             availability_zone_name: None,
             protection: Protection::Enabled,
             size_in_bytes: 6144,
@@ -539,9 +568,13 @@ mod tests {
         Policy::from_lookup(|_| None).unwrap()
     }
 
+    fn decide(target: &Target, view: &View) -> Verdict {
+        plan_target(&command(vec![target.clone()]), target, view, &policy())
+    }
+
     #[track_caller]
     fn check(target: Target, view: &View, expected: Verdict) {
-        assert_eq!(plan_target(&command(vec![target.clone()]), &target, view, &policy()), expected);
+        assert_eq!(decide(&target, view), expected);
     }
 
     fn create(target: &Target) -> Verdict {
@@ -551,6 +584,57 @@ mod tests {
     fn changed(mut view: View, change: impl FnOnce(&mut View)) -> View {
         change(&mut view);
         view
+    }
+
+    #[test]
+    fn a_replica_with_another_key_than_asked_for_is_not_adopted() {
+        const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+        let adopted = |asked: &str| {
+            let target = to(|destination| destination.kms_key_id = Some(asked.to_owned()));
+            let mut view = replicating();
+            view.destination.as_mut().unwrap().kms_key_arn = Some(KEY.to_owned());
+            decide(&target, &view)
+        };
+        for same in [KEY, "1234abcd-12ab-34cd-56ef-1234567890ab", "alias/replicas"] {
+            assert_ne!(adopted(same), Refused(Reason::KmsKeyDiffers), "{same}");
+        }
+        for other in [
+            "arn:aws:kms:eu-west-1:111122223333:key/00000000-12ab-34cd-56ef-1234567890ab",
+            "00000000-12ab-34cd-56ef-1234567890ab",
+            "34cd-56ef-1234567890ab",
+        ] {
+            assert_eq!(adopted(other), Refused(Reason::KmsKeyDiffers), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_replica_without_room_for_the_mark_is_usable_all_the_same() {
+        let marked = |tags: usize, of_aws: usize| {
+            let mut view = replicating();
+            let named = (0..tags).map(|number| (format!("tag{number}"), String::new()));
+            let aws = (0..of_aws).map(|number| (format!("aws:tag{number}"), String::new()));
+            view.destination.as_mut().unwrap().tags = named.chain(aws).collect();
+            decide(&target(), &view)
+        };
+        assert!(matches!(marked(49, 3), Act(steps) if matches!(steps.as_slice(), [Step::Tag(_)])));
+        assert_eq!(marked(50, 0), Done(Reason::ReplicaUsableUnmarked));
+    }
+
+    #[test]
+    fn more_tags_than_aws_allows_are_told_and_not_tried() {
+        let copied = |of_source: usize, of_replica: usize| {
+            let mut target = target();
+            target.replica.tags = Part::Copy;
+            let mut view = replicating();
+            let tags = |count: usize, prefix: &str| {
+                (0..count).map(|number| (format!("{prefix}{number}"), "x".to_owned())).collect()
+            };
+            view.source.as_mut().unwrap().tags = tags(of_source, "source");
+            view.destination.as_mut().unwrap().tags = tags(of_replica, "replica");
+            decide(&target, &view)
+        };
+        assert!(matches!(copied(30, 20), Act(steps) if matches!(steps.as_slice(), [Step::Tag(_)])));
+        assert_eq!(copied(30, 21), Broken(Reason::TooManyTags, "51 tags".to_owned()));
     }
 
     #[test]

@@ -8,6 +8,8 @@ use serde::Serialize;
 pub enum Reason {
     /// The replication is ENABLED, its first sync complete, and every part that was asked for is there and available.
     ReplicaUsable,
+    /// The same, but the replica has so many tags that there is no room for the mark.
+    ReplicaUsableUnmarked,
     /// Plan mode: the steps are shown and not taken.
     PlanMode,
     /// The source is being created or changed.
@@ -50,6 +52,8 @@ pub enum Reason {
     RegionNotAllowed,
     /// The KMS key is in another Region than the replica.
     KmsKeyRegionMismatch,
+    /// The replica is encrypted by another KMS key than asked for.
+    KmsKeyDiffers,
     /// The source is the destination.
     SameFileSystem,
     /// Another account needs a role.
@@ -80,6 +84,8 @@ pub enum Reason {
     FailbackImpossible,
     /// The request names more file systems than the deployment allows.
     OverMaxTargets,
+    /// The replication is about to be paused.
+    ReplicationPausing,
     /// The replication is paused.
     ReplicationPaused,
     /// The replication is beyond repair.
@@ -88,6 +94,8 @@ pub enum Reason {
     ReplicaUnusable,
     /// A mount target of the replica has other security groups than asked for.
     MountTargetDiffers,
+    /// The replica would have more tags than AWS allows.
+    TooManyTags,
     /// A mount target or access point of the replica is broken.
     PartInError,
     /// The source's file system policy names something that the replica has no counterpart of.
@@ -98,8 +106,9 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the README's table.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 48] = [
         Self::ReplicaUsable,
+        Self::ReplicaUsableUnmarked,
         Self::PlanMode,
         Self::SourceNotAvailable,
         Self::ReplicationEnabling,
@@ -121,6 +130,7 @@ impl Reason {
         Self::RegionMismatch,
         Self::RegionNotAllowed,
         Self::KmsKeyRegionMismatch,
+        Self::KmsKeyDiffers,
         Self::SameFileSystem,
         Self::RoleMissing,
         Self::RoleNotNeeded,
@@ -136,10 +146,12 @@ impl Reason {
         Self::DestinationNotEncrypted,
         Self::FailbackImpossible,
         Self::OverMaxTargets,
+        Self::ReplicationPausing,
         Self::ReplicationPaused,
         Self::ReplicationInError,
         Self::ReplicaUnusable,
         Self::MountTargetDiffers,
+        Self::TooManyTags,
         Self::PartInError,
         Self::PolicyNotTranslatable,
         Self::UnknownState,
@@ -150,6 +162,9 @@ impl Reason {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::ReplicaUsable => "seen: replicating, the first sync complete, and every part asked for available",
+            Self::ReplicaUsableUnmarked => {
+                "seen: replicating, the first sync complete, and every part asked for available; its 50 tags leave no room for the mark drover:bootstrapped-by"
+            }
             Self::PlanMode => "plan mode: nothing was changed; these steps would be taken",
             Self::SourceNotAvailable => "the source file system is still being created or changed",
             Self::ReplicationEnabling => "EFS is setting the replication up",
@@ -171,6 +186,7 @@ impl Reason {
             Self::RegionMismatch => "the Region of the destination and its zone or ARN differ",
             Self::RegionNotAllowed => "REPLICA_REGIONS does not name the Region of the replica",
             Self::KmsKeyRegionMismatch => "the KMS key is in another Region than the replica",
+            Self::KmsKeyDiffers => "the source has a replica already, encrypted by another KMS key than asked for",
             Self::SameFileSystem => "the source and the destination are the same file system",
             Self::RoleMissing => "a destination in another account needs a roleArn",
             Self::RoleNotNeeded => "a destination in the same account is replicated to without a roleArn",
@@ -188,10 +204,12 @@ impl Reason {
                 "the source is not encrypted and the replica is: nothing could be replicated back (acceptNoFailback)"
             }
             Self::OverMaxTargets => "the request names more file systems than this deployment allows (MAX_TARGETS)",
+            Self::ReplicationPausing => "EFS is pausing the replication",
             Self::ReplicationPaused => "EFS has paused the replication",
             Self::ReplicationInError => "the replication is in error: EFS asks to delete it and create a new one",
             Self::ReplicaUnusable => "the replica is being deleted, in error, or not to be seen",
             Self::MountTargetDiffers => "a mount target of the replica has other security groups than asked for",
+            Self::TooManyTags => "with the source's tags the replica would have more than the 50 that AWS allows",
             Self::PartInError => "a mount target or access point of the replica is in error",
             Self::PolicyNotTranslatable => "the source's policy names something that the replica has no counterpart of",
             Self::UnknownState => "AWS describes the file system in a way that drover does not know",

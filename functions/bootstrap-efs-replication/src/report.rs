@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use shared::{Call, Fault, Mode, Outcome, Report, Saying, fault::Cure, report::code};
+use shared::{Call, Fault, FaultKind, Mode, Outcome, Report, Saying, fault::Cure, report::code};
 
 use crate::{
     command::{Command, Target},
     plan::{Step, Verdict},
     reason::Reason,
-    snapshot::{FileSystem, Replication, Status, View},
+    snapshot::{FileSystem, Replication, Status, Unread, View},
 };
 
 /// The age of the last sync within which EFS means to stay, for most file systems (EFS User Guide).
@@ -37,9 +37,9 @@ pub struct Course {
     /// What was seen at last.
     pub view: View,
     /// Why the target could not be looked at again, if it could not.
-    pub unread: Option<Fault>,
+    pub unread: Option<Unread>,
     /// Why the target could not be looked at in the first place, if it could not.
-    pub blind: Option<Fault>,
+    pub blind: Option<Unread>,
 }
 
 impl Course {
@@ -52,8 +52,9 @@ impl Course {
 
     /// The course of a target that could not be looked at.
     #[must_use]
-    pub fn blind(fault: Fault) -> Self {
-        Self { blind: Some(fault), ..Self::begin(Verdict::Refused(Reason::UnknownState), View::default()) }
+    pub fn blind(unread: Unread) -> Self {
+        let seen = unread.seen.clone();
+        Self { blind: Some(unread), ..Self::begin(Verdict::Refused(Reason::UnknownState), seen) }
     }
 
     /// The steps that come next: those that were not tried yet. A replication is created only if the first plan said so.
@@ -72,6 +73,16 @@ impl Course {
         self.first.steps().iter().any(overwrites)
     }
 
+    /// Whether the look that failed had seen what a step was for: the replication stands on the source's side, whatever
+    /// the other side answers.
+    fn shows(&self, step: &Step, unread: &Unread) -> bool {
+        let made = |view: &View| {
+            let source = view.source.as_ref().map(|source| &source.id);
+            view.replication.as_ref().is_some_and(|replication| Some(&replication.source_id) == source)
+        };
+        matches!(step, Step::CreateReplication(_)) && made(&unread.seen)
+    }
+
     /// The attempt that tells most: the first that failed at something which is still to be done, or the last.
     fn telling(&self) -> Option<&Attempt> {
         let failed = |attempt: &&Attempt| matches!(attempt.made, Some((_, Err(_))));
@@ -85,11 +96,12 @@ impl Course {
 pub fn report(command: &Command, courses: &[Course], mode: Mode, now: DateTime<Utc>, calls: Vec<Call>) -> Report {
     let targets = command.targets.iter().zip(courses).map(|(target, course)| {
         let saying = match (&course.blind, mode) {
-            (Some(fault), _) => Saying::fault("the look", Outcome::of_fault(fault), fault),
+            (Some(unread), _) => unseen(unread),
             (None, Mode::Plan) => foretell(course),
             (None, Mode::Enforce) => conclude(course),
         };
-        let mut report = saying.about(named(target), resource(&course.view), evidence(course, now));
+        let view = course.unread.as_ref().map_or(&course.view, |unread| &unread.seen);
+        let mut report = saying.about(named(target), resource(view), evidence(course, view, now));
         report.plan = course.first.steps().iter().map(sentence_of).collect();
         report.calls = course.attempts.iter().filter_map(|attempt| Some(attempt.made.as_ref()?.0.clone())).collect();
         report
@@ -118,8 +130,20 @@ fn conclude(course: &Course) -> Saying {
         }
         (Some((_, Err(fault))), _) if is_not_ready(fault) => reason(Outcome::Pending, Reason::NotReadyYet),
         (Some((call, Err(fault))), _) => Saying::failed_change(call.operation, fault),
-        (Some((call, Ok(()))), Some(unread)) => Saying::fault(call.operation, Outcome::Indeterminate, unread),
+        (Some((_, Ok(()))), Some(unread)) if course.shows(&telling.step, unread) => unseen(unread),
+        (Some((call, Ok(()))), Some(unread)) => match &unread.failed {
+            Some((look, fault)) => Saying::unread(call.operation, look, fault),
+            None => Saying::unread(call.operation, "the look", &Fault::of(FaultKind::Timeout)),
+        },
         (Some((_, Ok(()))), None) => reason(Outcome::Pending, Reason::NotSeenYet),
+    }
+}
+
+/// What a look that failed says by itself, where nothing is in doubt.
+fn unseen(unread: &Unread) -> Saying {
+    match &unread.failed {
+        Some((look, fault)) => Saying::fault(look, Outcome::of_fault(fault), fault),
+        None => reason(Outcome::Pending, Reason::OutOfTime),
     }
 }
 
@@ -135,17 +159,18 @@ fn said(verdict: &Verdict, view: &View, changed: bool) -> Option<Saying> {
     };
     let mut saying = reason(outcome, why);
     let part = if let Verdict::Broken(_, part) = verdict { Some(part.clone()) } else { None };
-    if let Some(more) = part.or_else(|| more_about(why, view.replication.as_ref())) {
+    if let Some(more) = part.or_else(|| more_about(why, view)) {
         saying.message = format!("{}: {more}", saying.message);
     }
     Some(saying)
 }
 
 /// What EFS itself says, or which destination it is that is in the way.
-fn more_about(reason: Reason, replication: Option<&Replication>) -> Option<String> {
-    let replication = replication?;
+fn more_about(reason: Reason, view: &View) -> Option<String> {
+    let replication: &Replication = view.replication.as_ref()?;
     match reason {
-        Reason::ReplicationPaused | Reason::ReplicationInError => {
+        Reason::KmsKeyDiffers => view.destination.as_ref()?.kms_key_arn.clone(),
+        Reason::ReplicationPausing | Reason::ReplicationPaused | Reason::ReplicationInError => {
             Some(replication.status_message.as_ref()?.chars().take(300).collect())
         }
         Reason::ReplicatesElsewhere => {
@@ -181,8 +206,9 @@ fn resource(view: &View) -> Value {
     })
 }
 
-fn evidence(course: &Course, now: DateTime<Utc>) -> Value {
-    let replication = course.view.replication.as_ref();
+/// What was seen, by the last look as far as it came, and what was done about it.
+fn evidence(course: &Course, view: &View, now: DateTime<Utc>) -> Value {
+    let replication = view.replication.as_ref();
     let synced = replication.and_then(|replication| replication.last_replicated);
     let age = synced.map(|synced| (now - synced).num_seconds().max(0));
     let created = course.attempts.iter().filter(|attempt| matches!(attempt.made, Some((_, Ok(())))));
@@ -192,8 +218,8 @@ fn evidence(course: &Course, now: DateTime<Utc>) -> Value {
         "lastReplicatedTimestamp": synced,
         "secondsSinceLastSync": age,
         "withinObjective": age.map(|age| age <= OBJECTIVE_SECONDS),
-        "sourceSizeInBytes": course.view.source.as_ref().map(size),
-        "replicaSizeInBytes": course.view.destination.as_ref().map(size),
+        "sourceSizeInBytes": view.source.as_ref().map(size),
+        "replicaSizeInBytes": view.destination.as_ref().map(size),
         "created": created.map(|attempt| sentence_of(&attempt.step)).collect::<Vec<_>>(),
         "differs": course.last.steps().iter().map(sentence_of).collect::<Vec<_>>(),
     })
@@ -207,6 +233,7 @@ fn status(status: Status) -> &'static str {
     match status {
         Status::Enabling => "ENABLING",
         Status::Enabled => "ENABLED",
+        Status::Pausing => "PAUSING",
         Status::Paused => "PAUSED",
         Status::Error => "ERROR",
         Status::Deleting => "DELETING",
@@ -265,6 +292,10 @@ mod tests {
         tried(Err(Fault::of(kind)))
     }
 
+    fn unread(look: &'static str, kind: FaultKind, seen: View) -> Unread {
+        Unread { failed: Some((look, Fault::of(kind))), seen }
+    }
+
     #[track_caller]
     fn check(attempts: Vec<Attempt>, last: Verdict, outcome: Outcome, reason: &str) {
         let course = Course { attempts, last, ..Course::begin(Verdict::Act(vec![step()]), View::default()) };
@@ -313,7 +344,7 @@ mod tests {
     fn a_change_that_cannot_be_read_back_is_in_doubt() {
         let course = Course {
             attempts: vec![tried(Ok(()))],
-            unread: Some(Fault::of(FaultKind::Throttled)),
+            unread: Some(unread("DescribeFileSystems", FaultKind::Throttled, View::default())),
             ..Course::begin(Verdict::Act(vec![step()]), View::default())
         };
         assert_eq!(conclude(&course).outcome, Outcome::Indeterminate);
@@ -324,6 +355,46 @@ mod tests {
         assert_eq!(conclude(&denied).outcome, Outcome::Permanent);
     }
 
+    #[test]
+    fn the_look_that_failed_is_named_and_what_it_had_seen_before_counts() {
+        let create = Step::CreateReplication(crate::command::Destination::default());
+        let attempt = Attempt { step: create.clone(), ..tried(Ok(())) };
+        let concluded = |seen: View| {
+            let course = Course {
+                attempts: vec![attempt.clone()],
+                unread: Some(unread("DescribeFileSystems", FaultKind::AccessDenied, seen)),
+                ..Course::begin(Verdict::Act(vec![create.clone()]), View::default())
+            };
+            conclude(&course)
+        };
+        // The source's side shows the replication; only the other side is dark.
+        let saying = concluded(view());
+        assert_eq!((saying.outcome, saying.reason.as_str()), (Outcome::Permanent, "access_denied"));
+        assert_eq!(saying.message, "DescribeFileSystems: the role of the function may not do this");
+        let saying = concluded(View::default());
+        assert_eq!(saying.outcome, Outcome::Indeterminate);
+        let doubt = "DescribeFileSystems: the role of the function may not do this; whether PutBackupPolicy took effect could not be settled";
+        assert_eq!(saying.message, doubt);
+    }
+
+    #[test]
+    fn what_could_not_be_seen_in_time_is_pending() {
+        let command =
+            crate::Command { request_id: "CHG1".to_owned().try_into().unwrap(), targets: vec![], mode: Mode::Enforce };
+        let course = Course::blind(Unread { failed: None, seen: View::default() });
+        let target = Target {
+            source: "fs-00000001".to_owned().try_into().unwrap(),
+            destination: None,
+            overwrite: None,
+            accept_no_failback: false,
+            replica: crate::command::Replica::default(),
+        };
+        let command = crate::Command { targets: vec![target], ..command };
+        let report = report(&command, &[course], Mode::Enforce, DateTime::default(), vec![]);
+        assert_eq!((report.outcome, report.targets[0].reason.as_str()), (Outcome::Pending, "out_of_time"));
+        assert!(report.wants_redelivery());
+    }
+
     fn file_system(id: &str, region: &str, size_in_bytes: i64) -> FileSystem {
         FileSystem {
             id: id.to_owned(),
@@ -332,6 +403,7 @@ mod tests {
             region: region.to_owned(),
             state: crate::snapshot::LifeCycle::Available,
             encrypted: true,
+            kms_key_arn: None,
             availability_zone_name: None,
             protection: crate::snapshot::Protection::Enabled,
             size_in_bytes,

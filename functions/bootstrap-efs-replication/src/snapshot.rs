@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use shared::Fault;
 
 /// What was seen for one target.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -22,6 +23,15 @@ pub struct View {
     pub replica_parts: Parts,
 }
 
+/// Why a target could not be looked at to the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// The call that failed, by the API's name of the operation; `None` where time ran out.
+    pub failed: Option<(&'static str, Fault)>,
+    /// What was seen before.
+    pub seen: View,
+}
+
 /// A file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSystem {
@@ -37,6 +47,8 @@ pub struct FileSystem {
     pub state: LifeCycle,
     /// `Encrypted`.
     pub encrypted: bool,
+    /// `KmsKeyId`, which is an ARN, of an encrypted file system.
+    pub kms_key_arn: Option<String>,
     /// `AvailabilityZoneName`, of a One Zone file system.
     pub availability_zone_name: Option<String>,
     /// `FileSystemProtection.ReplicationOverwriteProtection`.
@@ -103,7 +115,9 @@ pub enum Status {
     Enabling,
     /// It replicates; whether the first sync is complete, this does not say.
     Enabled,
-    /// It stands still, or is about to.
+    /// It is about to stand still.
+    Pausing,
+    /// It stands still.
     Paused,
     /// It is beyond repair.
     Error,

@@ -13,7 +13,7 @@ use aws_sdk_drs::{
 };
 use futures_util::{StreamExt, stream};
 use shared::{
-    Call, Fault, FaultKind, Pace,
+    Call, Fault, FaultKind, Invocation, Pace,
     pace::Throttles,
     pages::{Pages, merge},
 };
@@ -33,6 +33,9 @@ const PAGE_SIZE: i32 = 1000;
 pub(crate) const CALLS_AT_ONCE: usize = 8;
 /// How many calls one after the other a look is, where every list has one page.
 pub(crate) const CALLS_OF_A_LOOK: usize = 3;
+/// How many calls one after the other a request still needs where recovery points are counted: the count itself, jobs,
+/// recovery instances, and the two steps of a target with a look after each.
+const CALLS_BESIDE_COUNTS: usize = 7;
 
 /// DRS as one process speaks to it: a client with its connections, and one pace for all that is called.
 #[derive(Debug)]
@@ -62,7 +65,13 @@ impl Drs {
 ///
 /// The [`Fault`] of the first call that failed: an unread list is never taken for an empty one. `calls` gets every
 /// call, also the failed one.
-pub async fn observe(drs: &Drs, command: &Command, policy: &Policy, calls: &mut Vec<Call>) -> Result<Snapshot, Fault> {
+pub async fn observe(
+    drs: &Drs,
+    command: &Command,
+    policy: &Policy,
+    invocation: Invocation,
+    calls: &mut Vec<Call>,
+) -> Result<Snapshot, Fault> {
     let count = plan::needs_count(command, policy);
     let seen = servers(drs, &filters(command, count), calls).await?;
     let Some(mut servers) = seen else { return Ok(Snapshot::default()) };
@@ -77,7 +86,7 @@ pub async fn observe(drs: &Drs, command: &Command, policy: &Policy, calls: &mut 
     // One after the other, since calls at once would each want a connection. What servers are in use for comes last: it
     // changes by itself.
     let candidates = plan::plan(command, &snapshot, policy).disconnects();
-    snapshot.recovery_points = recovery_points(drs, &candidates, calls).await;
+    snapshot.recovery_points = recovery_points(drs, &candidates, invocation, calls).await;
     // Jobs first: one that ends in between has left its instance for the second list.
     snapshot.servers_in_jobs = servers_in_jobs(drs, calls).await?;
     snapshot.recovery_instances = recovery_instances(drs, &matched, calls).await?;
@@ -238,9 +247,17 @@ async fn servers_in_jobs(drs: &Drs, calls: &mut Vec<Call>) -> Result<Vec<Option<
 /// Counts the recovery points that disconnects would destroy.
 ///
 /// They are evidence and decide nothing, so a server whose count failed is left out, and the report says that the number
-/// is not known.
-async fn recovery_points(drs: &Drs, ids: &[SourceServerId], calls: &mut Vec<Call>) -> BTreeMap<SourceServerId, usize> {
-    let counts = ids.iter().map(|id| count_recovery_points(drs, id));
+/// is not known. So is one for which there is no time, with every call of the rest at its slowest.
+async fn recovery_points(
+    drs: &Drs,
+    ids: &[SourceServerId],
+    invocation: Invocation,
+    calls: &mut Vec<Call>,
+) -> BTreeMap<SourceServerId, usize> {
+    let counts = ids.iter().map(async |id| match invocation.calls_left() > CALLS_BESIDE_COUNTS {
+        true => count_recovery_points(drs, id).await,
+        false => (None, Vec::new()),
+    });
     let counted: Vec<_> = stream::iter(counts).buffered(CALLS_AT_ONCE).collect().await;
     let mut points = BTreeMap::new();
     for (id, (count, call)) in ids.iter().zip(counted) {

@@ -14,7 +14,7 @@ pub mod report;
 pub mod snapshot;
 
 use futures_util::{StreamExt, stream};
-use shared::{Answer, Call, Desk, Failure, Invocation, Message, Mode, Report};
+use shared::{Answer, Call, Desk, Failure, Fault, FaultKind, Invocation, Message, Mode, Report};
 
 pub use crate::{command::Command, drs::Drs, plan::plan, policy::Policy};
 use crate::{
@@ -56,9 +56,11 @@ pub async fn handle(payload: &str, invocation: Invocation, drs: &Drs, policy: &P
 impl Work<'_> {
     async fn carry_out(self, command: Command) -> Report {
         let mut calls = Vec::new();
-        let mut snapshot = match drs::observe(self.drs, &command, self.policy, &mut calls).await {
-            Ok(snapshot) => snapshot,
-            Err(fault) => return report::blind(&command, self.policy, &fault, calls),
+        let look = drs::observe(self.drs, &command, self.policy, self.invocation, &mut calls);
+        let mut snapshot = match self.invocation.in_time(look).await {
+            Some(Ok(snapshot)) => snapshot,
+            Some(Err(fault)) => return report::blind(&command, self.policy, Some(&fault), calls),
+            None => return report::blind(&command, self.policy, None, calls),
         };
         let plan = plan(&command, &snapshot, self.policy);
         let mode = plan::mode(&command, self.policy);
@@ -91,7 +93,8 @@ impl Work<'_> {
             let (told, untold): (Vec<&Taken>, Vec<&Taken>) = taken.iter().partition(|taken| taken.told);
             let servers = |of: Vec<&Taken>| -> Vec<_> { of.iter().filter_map(|of| ids.get(of.at)?.clone()).collect() };
             snapshot.mark_disconnected(&servers(told));
-            let unread = drs::read_back(self.drs, &servers(untold), snapshot, calls).await.err();
+            let look = self.invocation.in_time(drs::read_back(self.drs, &servers(untold), snapshot, calls)).await;
+            let unread = look.unwrap_or_else(|| Err(Fault::of(FaultKind::Timeout))).err();
             let targets = crate::plan(&bound, snapshot, self.policy).targets;
             for Taken { at, attempt, told } in taken {
                 let unread = if told { None } else { unread.clone() };

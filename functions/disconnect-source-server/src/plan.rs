@@ -80,6 +80,7 @@ fn plan_target(command: &Command, target: &Target, snapshot: &Snapshot, policy: 
         Found::Nothing if is_deleted(command.action, target, snapshot) => {
             TargetPlan::unfound(Done(Reason::RecordDeleted))
         }
+        Found::Nothing if !snapshot.initialised => TargetPlan::unfound(Refused(Reason::NotInitialised)),
         Found::Nothing => TargetPlan::unfound(Refused(Reason::NotFound)),
         Found::Several => TargetPlan::unfound(Refused(Reason::Ambiguous)),
     }
@@ -552,7 +553,8 @@ mod tests {
         refuses(by_hostname("host9"), &with(|_| {}), Reason::NotFound);
         check(Action::Disconnect, &seen(vec![]), Refused(Reason::NotFound));
         check(Action::Delete, &seen(vec![]), Done(Reason::RecordDeleted));
-        check(Action::Delete, &Snapshot::default(), Refused(Reason::NotFound));
+        check(Action::Delete, &Snapshot::default(), Refused(Reason::NotInitialised));
+        check(Action::Disconnect, &Snapshot::default(), Refused(Reason::NotInitialised));
     }
 
     #[test]

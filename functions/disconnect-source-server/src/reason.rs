@@ -23,6 +23,8 @@ pub enum Reason {
     OutOfTime,
     /// Plan mode: the steps are shown and not taken.
     PlanMode,
+    /// DRS was never initialised here.
+    NotInitialised,
     /// No source server fits.
     NotFound,
     /// Several source servers fit.
@@ -73,13 +75,14 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the README's table.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Disconnected,
         Self::RecordDeleted,
         Self::RecordAwaitsDeletion,
         Self::NotSeenYet,
         Self::OutOfTime,
         Self::PlanMode,
+        Self::NotInitialised,
         Self::NotFound,
         Self::Ambiguous,
         Self::NamedTwice,
@@ -112,11 +115,12 @@ impl Reason {
             Self::Disconnected => "seen DISCONNECTED, with no approval of this request left on it",
             Self::RecordDeleted => "seen: no record of this server exists",
             Self::RecordAwaitsDeletion => {
-                "seen DISCONNECTED; the record may be deleted when AWS has removed the staging resources, within 90 minutes"
+                "seen DISCONNECTED; AWS removes the staging resources within 90 minutes, and then the record is to be deleted; a delete that is sent before is not held back"
             }
             Self::NotSeenYet => "AWS accepted the change, but reading back does not show it yet",
             Self::OutOfTime => "not begun: the function's deadline was too near to see it through",
             Self::PlanMode => "plan mode: nothing was changed; these steps would be taken",
+            Self::NotInitialised => "DRS was never initialised in this account and Region, so it has no source servers",
             Self::NotFound => "no source server with this name exists in this account and Region",
             Self::Ambiguous => "several source servers fit this name; name the one by sourceServerID",
             Self::NamedTwice => "another target of this request is the same source server",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use shared::{Call, Fault, Mode, Outcome, Report, Saying, fault::Cure, report::code};
+use shared::{Call, Fault, Mode, Outcome, Report, Saying, fault::Cure, pages::failed, report::code};
 
 use crate::{
     command::{Action, Command, SourceServerId},
@@ -74,12 +74,15 @@ impl Course {
     }
 }
 
-/// The answer when nothing could be seen: every target has the fault of the look.
+/// The answer when nothing could be seen: every target has the fault of the look, or `None` where time ran out.
 #[must_use]
-pub fn blind(command: &Command, policy: &Policy, fault: &Fault, calls: Vec<Call>) -> Report {
-    let saying = || Saying::fault("the look", Outcome::of_fault(fault), fault);
-    let unseen = command.targets.iter().map(|target| saying().about(json!(target), Value::Null, Value::Null));
-    Report::of(command.request_id.as_ref(), crate::plan::mode(command, policy), unseen.collect(), calls)
+pub fn blind(command: &Command, policy: &Policy, fault: Option<&Fault>, calls: Vec<Call>) -> Report {
+    let saying = || match fault {
+        Some(fault) => Saying::fault(failed(&calls, fault), Outcome::of_fault(fault), fault),
+        None => reason(Outcome::Pending, Reason::OutOfTime),
+    };
+    let unseen = command.targets.iter().map(|target| saying().about(json!(target), Value::Null, Value::Null)).collect();
+    Report::of(command.request_id.as_ref(), crate::plan::mode(command, policy), unseen, calls)
 }
 
 /// The answer to a request that was planned, and carried out as far as `mode` allowed and the world let it.
@@ -157,7 +160,7 @@ fn conclude(course: &Course) -> Saying {
             Saying::fault(call.operation, Outcome::Indeterminate, fault)
         }
         (Some((call, Err(fault))), _) => Saying::failed_change(call.operation, fault),
-        (Some((call, Ok(()))), Some(unread)) => Saying::fault(call.operation, Outcome::Indeterminate, unread),
+        (Some((call, Ok(()))), Some(unread)) => Saying::unread(call.operation, "DescribeSourceServers", unread),
         (Some((_, Ok(()))), None) => reason(Outcome::Pending, Reason::NotSeenYet),
     }
 }

@@ -219,7 +219,9 @@ async fn a_run_that_takes_too_long_is_ended_and_the_next_begins_anew() {
     let mut world = world(&[("MODE", "enforce")]);
     world.functions.get_mut(NAME).unwrap().timeout_seconds = 3;
     let local = start(world).await;
-    local.inject(Fault::next("DescribeSourceServers", FaultKind::HangBefore));
+    assert_eq!(answered(invoke(&local, "{}").await)["outcome"], "rejected");
+    let process = local.functions().process_id(NAME).unwrap().to_string();
+    assert!(Command::new("kill").args(["-STOP", &process]).status().unwrap().success());
     let (hung, waiting) = (request(), request());
     let (hung, waiting) = tokio::join!(invoke(&local, &hung), invoke(&local, &waiting));
     let error = failed(hung);
@@ -227,6 +229,17 @@ async fn a_run_that_takes_too_long_is_ended_and_the_next_begins_anew() {
     assert!(error["errorMessage"].as_str().unwrap().ends_with("Error: Task timed out after 3.00 seconds"));
     // The other one waited its turn and was served by a new process; a deadline of three seconds leaves no time to begin.
     assert_eq!(answered(waiting)["outcome"], "pending");
+}
+
+#[tokio::test]
+async fn a_look_that_hangs_is_given_up_in_time_to_say_so() {
+    let mut world = world(&[("MODE", "enforce")]);
+    world.functions.get_mut(NAME).unwrap().timeout_seconds = 3;
+    let local = start(world).await;
+    local.inject(Fault::next("DescribeSourceServers", FaultKind::HangBefore));
+    let report = answered(invoke(&local, &request()).await);
+    let target = &report["targets"][0];
+    assert_eq!((&target["outcome"], &target["reason"]), (&json!("pending"), &json!("out_of_time")));
 }
 
 #[tokio::test]
