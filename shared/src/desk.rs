@@ -53,7 +53,8 @@ impl Desk {
             Ok(message) => carry_out(message).await,
             Err(rejection) => Err(rejection),
         };
-        let report = carried_out.unwrap_or_else(|rejection| Report::rejected(&rejection, self.mode)).made_plain();
+        let report =
+            carried_out.unwrap_or_else(|rejection| Report::rejected(&rejection, self.mode)).made_plain().bounded();
         log(&report);
         report
     }

@@ -72,7 +72,7 @@ impl Pages {
 }
 
 /// Adds calls to a list in which calls of the same operation with the same answer are one entry.
-pub fn merge(calls: &mut Vec<Call>, more: Vec<Call>) {
+pub fn merge(calls: &mut Vec<Call>, more: impl IntoIterator<Item = Call>) {
     for call in more {
         match calls.iter_mut().find(|known| known.operation == call.operation && known.answer == call.answer) {
             Some(known) => known.requests += call.requests,
@@ -129,7 +129,7 @@ mod tests {
         let conflict = Fault::of(FaultKind::Conflict);
         let mut calls = vec![Call::new("DescribeJobs", 2, None), Call::new("TagResource", 1, Some(&conflict))];
         let more = ["DescribeJobs", "TagResource", "TagResource"].map(|operation| Call::new(operation, 3, None));
-        merge(&mut calls, more.into());
+        merge(&mut calls, more);
         let told: Vec<_> = calls.iter().map(|call| (call.operation, call.requests, call.answer.as_str())).collect();
         let expected =
             [("DescribeJobs", 5, "ok"), ("TagResource", 1, "AWS reports a conflict"), ("TagResource", 6, "ok")];

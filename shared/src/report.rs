@@ -10,8 +10,16 @@ use serde_json::Value;
 use crate::{
     envelope::Rejection,
     fault::{Cure, Fault, FaultKind},
+    pages::merge,
     plain::{make_plain, plain},
 };
+
+/// The most bytes of a report, as a text inside of JSON. With a request of 64 KiB it fits an event of 256 KiB.
+pub const MAX_REPORT_BYTES: usize = 160_000;
+/// The most characters of a name where names had to be cut.
+const LONGEST_CUT_NAME: usize = 64;
+/// The most characters of a message where messages had to be cut.
+const LONGEST_CUT_MESSAGE: usize = 200;
 
 /// The closed set of outcomes, from the one that needs somebody soonest to the one that needs nobody.
 ///
@@ -243,6 +251,9 @@ pub struct Report {
     /// The request to send then, where it is not the same again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_request: Option<Value>,
+    /// What was left out of each target, so that the report fits what carries it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub cut: Vec<&'static str>,
     /// One for each target, in the order of the request.
     pub targets: Vec<TargetReport>,
     /// The calls that were made for all targets together.
@@ -261,6 +272,7 @@ impl Report {
             reason: Some(code(rejection.code)),
             look_again_after_seconds: None,
             next_request: None,
+            cut: Vec::new(),
             targets: Vec::new(),
             calls: Vec::new(),
         }
@@ -278,6 +290,7 @@ impl Report {
             reason: None,
             look_again_after_seconds: targets.iter().filter_map(|target| target.look_again_after_seconds).min(),
             next_request: None,
+            cut: Vec::new(),
             targets,
             calls,
         }
@@ -297,6 +310,39 @@ impl Report {
         self
     }
 
+    /// The same report, small enough for whatever carries it: what matters least is left out first, and named in `cut`.
+    ///
+    /// A log event has at most 256 KiB, and so have a result event, which also has the request of 64 KiB, and the input of
+    /// a state machine. There the report is a text inside of JSON, so it is measured as such.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        if self.size() > MAX_REPORT_BYTES {
+            // They are still counted, with those that were made for all targets together.
+            merge(&mut self.calls, self.targets.iter_mut().flat_map(|target| std::mem::take(&mut target.calls)));
+            self.cut.push("calls");
+        }
+        let cuts: [(&'static str, fn(&mut TargetReport)); 4] = [
+            ("plan", |target| target.plan.clear()),
+            ("evidence", |target| target.evidence = Value::Null),
+            ("names", |target| shorten(&mut target.target)),
+            ("messages", |target| target.message = cut_off(&target.message, LONGEST_CUT_MESSAGE)),
+        ];
+        for (part, cut) in cuts {
+            if self.size() <= MAX_REPORT_BYTES {
+                break;
+            }
+            self.targets.iter_mut().for_each(cut);
+            self.cut.push(part);
+        }
+        self
+    }
+
+    /// How many bytes the report has as a text inside of JSON.
+    fn size(&self) -> usize {
+        let json = serde_json::to_string(self).unwrap_or_default();
+        json.bytes().map(|byte| if matches!(byte, b'"' | b'\\') { 2 } else { 1 }).sum()
+    }
+
     /// Whether AWS said of any call that the credentials have expired.
     #[must_use]
     pub fn met_expired_credentials(&self) -> bool {
@@ -308,6 +354,21 @@ impl Report {
     #[must_use]
     pub fn wants_redelivery(&self) -> bool {
         self.outcome.error_type().is_some() || self.targets.iter().any(|target| target.unfinished)
+    }
+}
+
+fn cut_off(text: &str, longest: usize) -> String {
+    let cut = text.chars().nth(longest).is_some();
+    text.chars().take(longest).chain(cut.then_some('…')).collect()
+}
+
+/// Cuts every text of a value to what still tells it from the others.
+fn shorten(value: &mut Value) {
+    match value {
+        Value::String(text) => *text = cut_off(text, LONGEST_CUT_NAME),
+        Value::Array(items) => items.iter_mut().for_each(shorten),
+        Value::Object(members) => members.values_mut().for_each(shorten),
+        _ => {}
     }
 }
 
@@ -466,6 +527,45 @@ mod tests {
         let report = report(&[Outcome::Done, Outcome::Refused, Outcome::Done, Outcome::Pending]);
         assert_eq!(report.outcome, Outcome::Pending);
         assert_eq!(report.summary, "1 pending, 1 refused, 2 done of 4 targets");
+    }
+
+    /// A report of as many targets as a request may have, each with the longest texts that there can be.
+    fn largest() -> Report {
+        let long = |text: &str| "\"".to_owned() + &text.repeat(crate::plain::LONGEST - 1);
+        let target = || TargetReport {
+            target: serde_json::json!({ "sourceServerID": "x".repeat(120), "hostname": "x".repeat(255), "fqdn": "x".repeat(255) }),
+            resource: serde_json::json!({ "sourceServerID": "x".repeat(19), "arn": "x".repeat(120) }),
+            message: long("m"),
+            plan: vec![long("p"); 16],
+            evidence: serde_json::json!({ "created": [long("c")], "differs": [long("d")] }),
+            calls: vec![Call::new("CreateReplicationConfiguration", 1, None); 4],
+            ..target(Outcome::Pending)
+        };
+        let mut report = Report::of(&"x".repeat(128), Mode::Enforce, (0..100).map(|_| target()).collect(), vec![]);
+        report.next_request = Some(Value::String("x".repeat(64 * 1024)));
+        report
+    }
+
+    #[test]
+    fn the_largest_report_fits_what_carries_it_and_says_what_was_cut() {
+        let report = largest().bounded();
+        assert_eq!(report.cut, ["calls", "plan", "evidence", "names", "messages"]);
+        assert_eq!((report.targets.len(), report.targets[0].reason.as_str()), (100, "test"));
+        let calls: Vec<_> = report.calls.iter().map(|call| (call.operation, call.requests)).collect();
+        assert_eq!(calls, [("CreateReplicationConfiguration", 400)]);
+        let json = serde_json::to_string(&report).unwrap();
+        let as_text = serde_json::to_string(&json).unwrap().len() - 2;
+        assert_eq!(as_text, report.size());
+        assert!(as_text <= MAX_REPORT_BYTES, "{as_text}");
+        // Of the 256 KiB of a log event or a result event, this much is left for the request and the envelope.
+        assert_eq!(256 * 1024 - MAX_REPORT_BYTES, 102_144);
+    }
+
+    #[test]
+    fn a_report_that_fits_is_left_as_it_is() {
+        let report = report(&[Outcome::Done; 100]);
+        let json = serde_json::to_string(&report).unwrap();
+        assert_eq!(serde_json::to_string(&report.bounded()).unwrap(), json);
     }
 
     #[test]

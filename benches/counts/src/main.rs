@@ -85,13 +85,13 @@ fn main() -> Result<()> {
 
     let cloud = Cloud::new(scene.world.clone());
     let recorder = Recorder::new(cloud.clone());
-    let function = Function::start(job, &configuration(recorder.clone())?, variable)?;
+    let function = Function::start(job, &runtime.block_on(configuration(recorder.clone()))?, variable)?;
     let answer = said(work(&runtime, &function, &scene.event))?;
     scene.check(&cloud, &answer, mode)?;
 
     // The first event makes what the later ones find: identities, endpoints, the client of another Region.
     let player = Player::of(recorder.calls());
-    let function = Function::start(job, &configuration(player.clone())?, variable)?;
+    let function = Function::start(job, &runtime.block_on(configuration(player.clone()))?, variable)?;
     ensure!(said(work(&runtime, &function, &scene.event))? == answer, "the answer is another one: {answer}");
     player.rewind()?;
     let played = counted(&runtime, &function, &scene.event);

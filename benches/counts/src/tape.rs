@@ -24,8 +24,8 @@ use shared::start;
 use crate::scene::noon;
 
 /// The configuration of a function, with something else for HTTP and for the clock.
-pub(crate) fn configuration(http: impl HttpClient + 'static) -> Result<SdkConfig> {
-    let config = start::aws()?.into_builder();
+pub(crate) async fn configuration(http: impl HttpClient + 'static) -> Result<SdkConfig> {
+    let config = start::aws().await?.into_builder();
     Ok(config.http_client(http).time_source(StaticTimeSource::new(noon().into())).build())
 }
 

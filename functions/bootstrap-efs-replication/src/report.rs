@@ -1,8 +1,10 @@
 //! `report`: what may truthfully be said of each target, and why.
 
+use std::mem::discriminant;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use shared::{Call, Fault, FaultKind, Mode, Outcome, Report, Saying, fault::Cure, report::code};
+use shared::{Call, Fault, FaultKind, Mode, Outcome, Report, Saying, fault::Cure, pages::merge, report::code};
 
 use crate::{
     command::{Command, Target},
@@ -13,6 +15,9 @@ use crate::{
 
 /// The age of the last sync within which EFS means to stay, for most file systems (EFS User Guide).
 pub const OBJECTIVE_SECONDS: i64 = 15 * 60;
+
+/// How many steps of one kind, or tags of one step, a report names before it counts them.
+const STEPS_NAMED: usize = 4;
 
 /// One step that was taken, or for which there was no time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,8 +107,8 @@ pub fn report(command: &Command, courses: &[Course], mode: Mode, now: DateTime<U
         };
         let view = course.unread.as_ref().map_or(&course.view, |unread| &unread.seen);
         let mut report = saying.about(named(target), resource(view), evidence(course, view, now));
-        report.plan = course.first.steps().iter().map(sentence_of).collect();
-        report.calls = course.attempts.iter().filter_map(|attempt| Some(attempt.made.as_ref()?.0.clone())).collect();
+        report.plan = sentences(course.first.steps());
+        merge(&mut report.calls, course.attempts.iter().filter_map(|attempt| Some(attempt.made.as_ref()?.0.clone())));
         report
     });
     Report::of(command.request_id.as_ref(), mode, targets.collect(), calls)
@@ -212,6 +217,7 @@ fn evidence(course: &Course, view: &View, now: DateTime<Utc>) -> Value {
     let synced = replication.and_then(|replication| replication.last_replicated);
     let age = synced.map(|synced| (now - synced).num_seconds().max(0));
     let created = course.attempts.iter().filter(|attempt| matches!(attempt.made, Some((_, Ok(())))));
+    let created: Vec<&Step> = created.map(|attempt| &attempt.step).collect();
     json!({
         "statusBefore": course.status_before.map(status),
         "status": replication.map(|replication| status(replication.status)),
@@ -220,8 +226,8 @@ fn evidence(course: &Course, view: &View, now: DateTime<Utc>) -> Value {
         "withinObjective": age.map(|age| age <= OBJECTIVE_SECONDS),
         "sourceSizeInBytes": view.source.as_ref().map(size),
         "replicaSizeInBytes": view.destination.as_ref().map(size),
-        "created": created.map(|attempt| sentence_of(&attempt.step)).collect::<Vec<_>>(),
-        "differs": course.last.steps().iter().map(sentence_of).collect::<Vec<_>>(),
+        "created": sentences(created),
+        "differs": sentences(course.last.steps()),
     })
 }
 
@@ -239,6 +245,21 @@ fn status(status: Status) -> &'static str {
         Status::Deleting => "DELETING",
         Status::Unknown => "unknown",
     }
+}
+
+/// Steps in words. Of many alike, one after the other, the first are named and the others counted: a file system may have
+/// ten thousand access points, and a report has to fit what carries it.
+fn sentences<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Vec<String> {
+    let steps: Vec<&Step> = steps.into_iter().collect();
+    let mut sentences = Vec::new();
+    for alike in steps.chunk_by(|step, next| discriminant(*step) == discriminant(*next)) {
+        let named = if alike.len() > STEPS_NAMED { STEPS_NAMED - 1 } else { alike.len() };
+        sentences.extend(alike.iter().take(named).map(|step| sentence_of(step)));
+        let more = alike.len() - named;
+        let of_all = alike.len();
+        sentences.extend((more > 0).then(|| format!("and {more} more like these, {of_all} in all")));
+    }
+    sentences
 }
 
 /// A step in words, without the contents of policies.
@@ -259,6 +280,10 @@ pub fn sentence_of(step: &Step) -> String {
         Step::PutLifecycle(transitions) => format!("set {} lifecycle transitions", transitions.len()),
         Step::PutBackup(backup) => format!("set automatic backups to {}", code(backup)),
         Step::PutPolicy(_) => "merge the source's file system policy".to_owned(),
+        Step::Tag(tags) if tags.len() > STEPS_NAMED => {
+            let first: Vec<&str> = tags.keys().take(STEPS_NAMED - 1).map(String::as_str).collect();
+            format!("set {} tags: {} and more", tags.len(), first.join(", "))
+        }
         Step::Tag(tags) => format!("set the tags {}", tags.keys().cloned().collect::<Vec<_>>().join(", ")),
     }
 }
@@ -375,6 +400,35 @@ mod tests {
         assert_eq!(saying.outcome, Outcome::Indeterminate);
         let doubt = "DescribeFileSystems: the role of the function may not do this; whether PutBackupPolicy took effect could not be settled";
         assert_eq!(saying.message, doubt);
+    }
+
+    #[test]
+    fn of_many_steps_alike_the_first_are_named_and_the_others_counted() {
+        let point = |number: usize| {
+            let entrance = crate::snapshot::Entrance { path: format!("/{number}"), ..Default::default() };
+            Step::CreateAccessPoint(crate::snapshot::AccessPoint {
+                id: format!("fsap-{number}"),
+                arn: String::new(),
+                state: crate::snapshot::LifeCycle::Available,
+                entrance,
+                tags: std::collections::BTreeMap::new(),
+            })
+        };
+        let few: Vec<Step> = (1..=4).map(point).collect();
+        assert_eq!(sentences(&few).len(), 4);
+        let many: Vec<Step> = (1..=10_000).map(point).chain([step()]).collect();
+        let expected = [
+            "create an access point like fsap-1 for /1",
+            "create an access point like fsap-2 for /2",
+            "create an access point like fsap-3 for /3",
+            "and 9997 more like these, 10000 in all",
+            "set automatic backups to enabled",
+        ];
+        assert_eq!(sentences(&many), expected);
+        let tags =
+            |count: usize| Step::Tag((1..=count).map(|number| (format!("t{number:02}"), String::new())).collect());
+        assert_eq!(sentence_of(&tags(2)), "set the tags t01, t02");
+        assert_eq!(sentence_of(&tags(50)), "set 50 tags: t01, t02, t03 and more");
     }
 
     #[test]
