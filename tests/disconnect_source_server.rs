@@ -508,7 +508,7 @@ async fn a_list_is_read_to_its_end() {
     let last = request("disconnect", &[json!({ "hostname": "host2500" })]);
     assert_eq!(stage.deliver(&last).await.said(), "done disconnected");
     assert_eq!(stage.changes()[0], format!("DisconnectSourceServer {}", number(2500)));
-    assert_eq!(stage.count("DescribeSourceServers"), 3 + 1);
+    assert_eq!(stage.count("DescribeSourceServers"), 10 + 1);
 }
 
 #[tokio::test]

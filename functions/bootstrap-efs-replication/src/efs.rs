@@ -110,7 +110,7 @@ pub async fn view(
     merge(calls, made);
     match failed {
         None => Ok(view),
-        Some(failed) => Err(Box::new(Unread { failed, seen: view })),
+        Some(failed) => Err(Box::new(Unread { failed, seen: view.without_parts() })),
     }
 }
 
@@ -139,8 +139,14 @@ async fn look(regions: &Regions, target: &Target, view: &mut View, calls: &mut V
     if let Some(replica) = view.destination.as_ref().filter(|_| enabled && plan::wants_parts(target)) {
         // The source's own mount targets and backups decide nothing.
         let of_source = Replica { mount_targets: vec![], backup: None, ..target.replica.clone() };
-        view.source_parts = parts(efs, target.source.id.as_ref(), &of_source, calls).await?;
-        view.replica_parts = parts(&away, &replica.id, &target.replica, calls).await?;
+        view.replica_parts = parts(&away, &replica.id, &target.replica, |_| false, calls).await?;
+        let (there, missing) = (&view.replica_parts, &mut view.missing_access_points);
+        let made_next = |point: &AccessPoint| {
+            let is_missing = plan::is_missing(point, there);
+            *missing += usize::from(is_missing);
+            is_missing && *missing <= plan::ACCESS_POINTS_AT_ONCE
+        };
+        view.source_parts = parts(efs, target.source.id.as_ref(), &of_source, made_next, calls).await?;
     }
     Ok(())
 }
@@ -171,15 +177,22 @@ async fn replication(efs: &Efs, id: &str, calls: &mut Vec<Call>) -> Result<Optio
     found.as_ref().map(read_replication).transpose()
 }
 
-/// What a file system has of the parts that were asked for; the others are not read.
-async fn parts(efs: &Efs, id: &str, asked: &Replica, calls: &mut Vec<Call>) -> Result<Parts, Fault> {
+/// What a file system has of the parts that were asked for; the others are not read. Tags are kept only of those access
+/// points that `tagged` names.
+async fn parts(
+    efs: &Efs,
+    id: &str,
+    asked: &Replica,
+    tagged: impl FnMut(&AccessPoint) -> bool,
+    calls: &mut Vec<Call>,
+) -> Result<Parts, Fault> {
     let mut parts = Parts::default();
     if !asked.mount_targets.is_empty() {
         parts.mount_targets = mount_targets(efs, id, calls).await?;
     }
     // A policy may name access points, so that it wants them on both sides.
     if asked.access_points == Part::Copy || asked.policy == Part::Copy {
-        parts.access_points = access_points(efs, id, calls).await?;
+        parts.access_points = access_points(efs, id, tagged, calls).await?;
     }
     if asked.lifecycle == Part::Copy {
         let answer = efs.pace.call(efs.client.describe_lifecycle_configuration().file_system_id(id).send()).await;
@@ -226,14 +239,24 @@ async fn mount_targets(efs: &Efs, id: &str, calls: &mut Vec<Call>) -> Result<Vec
     Ok(seen)
 }
 
-async fn access_points(efs: &Efs, id: &str, calls: &mut Vec<Call>) -> Result<Vec<AccessPoint>, Fault> {
+async fn access_points(
+    efs: &Efs,
+    id: &str,
+    mut tagged: impl FnMut(&AccessPoint) -> bool,
+    calls: &mut Vec<Call>,
+) -> Result<Vec<AccessPoint>, Fault> {
     let mut points = Vec::new();
     let mut pages = Pages::of("DescribeAccessPoints");
     let mut answers =
         efs.client.describe_access_points().file_system_id(id).into_paginator().stop_on_duplicate_token(false).send();
     while let Some(answer) = pages.next(&efs.pace, answers.next()).await {
         let page = pages.turn(answer, calls, |page| page.next_token())?;
-        points.extend(page.access_points().iter().map(read_access_point));
+        for mut point in page.access_points().iter().map(read_access_point) {
+            if !tagged(&point) {
+                point.tags.clear();
+            }
+            points.push(point);
+        }
     }
     pages.end(calls, "ok");
     Ok(points)

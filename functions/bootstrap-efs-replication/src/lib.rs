@@ -24,11 +24,9 @@ use crate::{
     command::Target,
     plan::Verdict,
     report::{Attempt, Course},
-    snapshot::{Unread, View},
+    snapshot::View,
 };
 
-/// How many rounds of steps and looks one invocation makes of a target: the replication, its parts, and what they name.
-const ROUNDS: usize = 3;
 /// How many targets are worked on at once whose replicas are in one Region.
 const TARGETS_AT_ONCE: usize = 4;
 
@@ -57,26 +55,25 @@ pub async fn handle(payload: &str, invocation: Invocation, efs: &Regions, policy
 impl Work<'_> {
     async fn carry_out(self, command: Command) -> Report {
         let mut calls = Vec::new();
-        let views = self.observe(&command, &mut calls).await;
-        let seen: Vec<View> = views.iter().map(|view| view.clone().unwrap_or_default()).collect();
-        let verdicts = plan(&command, &seen, self.policy);
-        let courses = verdicts.into_iter().zip(views).map(|(verdict, view)| match view {
-            Ok(view) => Course::begin(verdict, view),
-            Err(unread) => Course::blind(*unread),
-        });
+        let courses = self.observe(&command, &mut calls).await;
         let mode = plan::mode(&command, self.policy);
-        let courses: Vec<Course> = match mode {
-            Mode::Plan => courses.collect(),
-            Mode::Enforce => self.execute(&command, courses.collect(), &mut calls).await,
+        let courses = match mode {
+            Mode::Plan => courses,
+            Mode::Enforce => self.execute(&command, courses, &mut calls).await,
         };
         report::report(&command, &courses, mode, self.invocation.now, calls)
     }
 
-    /// Looks at every target; one that cannot be looked at does not hide the others.
-    async fn observe(self, command: &Command, calls: &mut Vec<Call>) -> Vec<Result<View, Box<Unread>>> {
-        let looks = command.targets.iter().map(async |target| {
+    /// Looks at every target and plans; one that cannot be looked at does not hide the others. A plan is made right after
+    /// its look, so that the parts of few file systems are in memory at once.
+    async fn observe(self, command: &Command, calls: &mut Vec<Call>) -> Vec<Course> {
+        let looks = command.targets.iter().enumerate().map(async |(at, target)| {
             let mut made = Vec::new();
-            (efs::view(self.efs, target, self.invocation, &mut made).await, made)
+            let course = match efs::view(self.efs, target, self.invocation, &mut made).await {
+                Ok(view) => Course::begin(plan(command, at, target, &view, self.policy), view.without_parts()),
+                Err(unread) => Course::blind(*unread),
+            };
+            (course, made)
         });
         side_by_side(command, looks.collect(), calls).await
     }
@@ -93,7 +90,8 @@ impl Work<'_> {
         if course.overwrites() {
             course = self.look_once_more(command, target, &mut calls).await;
         }
-        for _ in 0..ROUNDS {
+        // Each round takes steps that were not tried before, and there are only so many.
+        loop {
             let attempts = self.take_steps(target, &course).await;
             let acted = attempts.iter().any(|attempt| attempt.made.is_some());
             course.attempts.extend(attempts);
@@ -101,7 +99,9 @@ impl Work<'_> {
                 break;
             }
             match efs::view(self.efs, target, self.invocation, &mut calls).await {
-                Ok(view) => (course.last, course.view) = (self.plan_again(command, target, &view), view),
+                Ok(view) => {
+                    (course.last, course.view) = (self.plan_again(command, target, &view), view.without_parts());
+                }
                 Err(unread) => course.unread = Some(*unread),
             }
         }
@@ -111,7 +111,7 @@ impl Work<'_> {
     /// Looks again right before an overwrite: the others may have taken their time, and a key may have been turned back.
     async fn look_once_more(self, command: &Command, target: &Target, calls: &mut Vec<Call>) -> Course {
         match efs::view(self.efs, target, self.invocation, calls).await {
-            Ok(view) => Course::begin(self.plan_again(command, target, &view), view),
+            Ok(view) => Course::begin(self.plan_again(command, target, &view), view.without_parts()),
             Err(unread) => Course::blind(*unread),
         }
     }

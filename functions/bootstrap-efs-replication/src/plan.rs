@@ -25,6 +25,10 @@ pub const REPLICATE_TO_TAG: &str = "drover:replicate-to";
 /// made the replica, and the invocation that sets it is the one that says `done`.
 pub const BOOTSTRAPPED_BY_TAG: &str = "drover:bootstrapped-by";
 
+/// How many access points one plan makes. A file system may have ten thousand, with 50 tags each, which would not fit into
+/// the function's memory.
+pub const ACCESS_POINTS_AT_ONCE: usize = 500;
+
 /// The most tags of a file system that are not AWS's own (EFS User Guide, quotas).
 const MAX_TAGS: usize = 50;
 
@@ -64,19 +68,16 @@ pub enum Verdict {
     Broken(Reason, String),
 }
 
-/// What will be done and said about every target, in the order of the request.
+/// Decides about the target at a place of the request: by the rules of the request first, and then by itself.
 #[must_use]
-pub fn plan(command: &Command, views: &[View], policy: &Policy) -> Vec<Verdict> {
+pub fn plan(command: &Command, at: usize, target: &Target, view: &View, policy: &Policy) -> Verdict {
     if command.targets.len() > policy.max_targets {
-        return command.targets.iter().map(|_| Refused(Reason::OverMaxTargets)).collect();
+        return Refused(Reason::OverMaxTargets);
     }
-    let verdicts = command.targets.iter().enumerate().map(|(at, target)| {
-        if command.targets.iter().take(at).any(|earlier| is_same(earlier, target)) {
-            return Refused(Reason::NamedTwice);
-        }
-        views.get(at).map_or(Refused(Reason::NotFound), |view| plan_target(command, target, view, policy))
-    });
-    verdicts.collect()
+    if command.targets.iter().take(at).any(|earlier| is_same(earlier, target)) {
+        return Refused(Reason::NamedTwice);
+    }
+    plan_target(command, target, view, policy)
 }
 
 /// Whether two targets are the same source, or would overwrite the same file system.
@@ -362,6 +363,7 @@ impl Missing {
         if target.replica.access_points == Part::Leave {
             return;
         }
+        let mut missing = 0;
         for wanted in &source.access_points {
             match wanted.state {
                 LifeCycle::Available => {}
@@ -375,7 +377,10 @@ impl Missing {
             }
             match counterpart(wanted, replica) {
                 Some(there) => self.state(there.state, &there.id),
+                // The look after these shows which come next.
+                None if missing == ACCESS_POINTS_AT_ONCE => self.creating = true,
                 None => {
+                    missing += 1;
                     let tags = copied_tags(&wanted.tags, policy);
                     self.steps.push(Step::CreateAccessPoint(AccessPoint { tags, ..wanted.clone() }));
                 }
@@ -445,6 +450,12 @@ impl Missing {
             }
         }
     }
+}
+
+/// Whether an access point of the source is to be made on the replica.
+#[must_use]
+pub fn is_missing(wanted: &AccessPoint, replica: &Parts) -> bool {
+    wanted.state == LifeCycle::Available && counterpart(wanted, replica).is_none()
 }
 
 /// The access point of the replica behind which a client finds the same.
@@ -566,6 +577,11 @@ mod tests {
 
     fn policy() -> Policy {
         Policy::from_lookup(|_| None).unwrap()
+    }
+
+    fn plan_all(command: &Command, views: &[View], policy: &Policy) -> Vec<Verdict> {
+        let targets = command.targets.iter().zip(views).enumerate();
+        targets.map(|(at, (target, view))| plan(command, at, target, view, policy)).collect()
     }
 
     fn decide(target: &Target, view: &View) -> Verdict {
@@ -1037,19 +1053,19 @@ mod tests {
     #[test]
     fn a_request_over_the_limit_or_a_source_named_twice_is_refused() {
         let views = [alone(), alone()];
-        let twice = plan(&command(vec![target(), target()]), &views, &policy());
+        let twice = plan_all(&command(vec![target(), target()]), &views, &policy());
         assert_eq!(twice, [create(&target()), Refused(Reason::NamedTwice)]);
         let strict = Policy { max_targets: 1, ..policy() };
         let other = Target { source: reference("fs-00000009"), ..over_existing() };
         let beside = [beside_existing(), beside_existing()];
-        let same_destination = plan(&command(vec![over_existing(), other.clone()]), &beside, &policy());
+        let same_destination = plan_all(&command(vec![over_existing(), other.clone()]), &beside, &policy());
         assert_eq!(same_destination, [create(&over_existing()), Refused(Reason::NamedTwice)]);
-        let over = plan(&command(vec![target(), target()]), &views, &strict);
+        let over = plan_all(&command(vec![target(), target()]), &views, &strict);
         assert_eq!(over, [Refused(Reason::OverMaxTargets), Refused(Reason::OverMaxTargets)]);
-        assert_eq!(plan(&command(vec![target()]), &views, &strict), [create(&target())]);
+        assert_eq!(plan_all(&command(vec![target()]), &views, &strict), [create(&target())]);
         let another = Target { destination: target().destination, overwrite: None, ..other };
         let beside = [alone(), View { source: Some(file_system("fs-00000009", "us-east-1")), ..View::default() }];
-        let both = plan(&command(vec![target(), another.clone()]), &beside, &policy());
+        let both = plan_all(&command(vec![target(), another.clone()]), &beside, &policy());
         assert_eq!(both, [create(&target()), create(&another)]);
     }
 }

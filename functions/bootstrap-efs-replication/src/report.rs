@@ -140,6 +140,7 @@ fn conclude(course: &Course) -> Saying {
             Some((look, fault)) => Saying::unread(call.operation, look, fault),
             None => Saying::unread(call.operation, "the look", &Fault::of(FaultKind::Timeout)),
         },
+        (Some((_, Ok(()))), None) if !course.next().is_empty() => reason(Outcome::Pending, Reason::OutOfTime),
         (Some((_, Ok(()))), None) => reason(Outcome::Pending, Reason::NotSeenYet),
     }
 }
@@ -226,6 +227,7 @@ fn evidence(course: &Course, view: &View, now: DateTime<Utc>) -> Value {
         "withinObjective": age.map(|age| age <= OBJECTIVE_SECONDS),
         "sourceSizeInBytes": view.source.as_ref().map(size),
         "replicaSizeInBytes": view.destination.as_ref().map(size),
+        "accessPointsMissing": view.missing_access_points,
         "created": sentences(created),
         "differs": sentences(course.last.steps()),
     })

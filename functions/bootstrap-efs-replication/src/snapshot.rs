@@ -21,6 +21,16 @@ pub struct View {
     pub source_parts: Parts,
     /// What the replica has besides the data; read once it can be furnished.
     pub replica_parts: Parts,
+    /// How many access points of the source have no counterpart on the replica.
+    pub missing_access_points: usize,
+}
+
+impl View {
+    /// The same without the parts, which are many and have served once a plan is made of them.
+    #[must_use]
+    pub fn without_parts(self) -> Self {
+        Self { source_parts: Parts::default(), replica_parts: Parts::default(), ..self }
+    }
 }
 
 /// Why a target could not be looked at to the end.
@@ -164,7 +174,7 @@ pub struct AccessPoint {
     pub state: LifeCycle,
     /// What a client finds behind it.
     pub entrance: Entrance,
-    /// `Tags`.
+    /// `Tags`, of those of the source that are to be made next; nothing else asks for them.
     pub tags: BTreeMap<String, String>,
 }
 

@@ -5,7 +5,11 @@
 use std::collections::BTreeMap;
 
 use chrono::{TimeDelta, Utc};
-use local::{Binaries, Cloud, Ended, Fault, FaultKind, Local, World, efs_world::FileSystem, world::Deployment};
+use local::{
+    Binaries, Cloud, Ended, Fault, FaultKind, Local, World,
+    efs_world::{AccessPoint, FileSystem},
+    world::Deployment,
+};
 use serde_json::{Value, json};
 
 const NAME: &str = "bootstrap-efs-replication";
@@ -45,6 +49,49 @@ fn failed(ended: Ended) -> Value {
         Ended::Failed(error) => error,
         other => panic!("did not fail: {other:?}"),
     }
+}
+
+/// The most memory that the function's process has had, in megabytes.
+fn peak_memory(local: &Local) -> u64 {
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", local.functions().process_id(NAME).unwrap())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() / 1000
+}
+
+/// A file system may have 10,000 access points, each with tags.
+#[tokio::test]
+async fn a_file_system_at_its_quotas_fits_into_half_of_the_functions_memory() {
+    let tags: BTreeMap<String, String> =
+        (10..20).map(|number| (format!("{number}{}", "k".repeat(126)), "v".repeat(256))).collect();
+    let mut world = world(&[("MODE", "enforce")]);
+    let source = world.file_system("us-east-1", SOURCE).unwrap();
+    source.access_points = (0..10_000)
+        .map(|number| AccessPoint {
+            access_point_id: format!("fsap-{number:017x}"),
+            client_token: format!("token{number}"),
+            tags: tags.clone(),
+            posix_user: Some(json!({ "Uid": number, "Gid": 0 })),
+            root_directory: Some(json!({ "Path": format!("/{}{number}", "p".repeat(90)) })),
+            created_at: None,
+            state: "available".to_owned(),
+        })
+        .collect();
+    let local = start(world).await;
+    let replica = json!({ "accessPoints": "copy" });
+    let file_system =
+        json!({ "sourceFileSystemId": SOURCE, "destination": { "region": "eu-west-1" }, "replica": replica });
+    let expires_at = Utc::now() + TimeDelta::hours(1);
+    let request = json!({ "version": 1, "requestID": "CHG1", "expiresAt": expires_at, "fileSystems": [file_system], "dryRun": false });
+    assert_eq!(answered(invoke(&local, &request.to_string()).await)["targets"][0]["reason"], "replication_enabling");
+    local.advance(TimeDelta::minutes(10));
+    let mut look = request.clone();
+    look["dryRun"] = json!(true);
+    let report = answered(invoke(&local, &look.to_string()).await);
+    assert_eq!(report["targets"][0]["evidence"]["accessPointsMissing"], 10_000);
+    assert_eq!(report["targets"][0]["plan"][3], "and 497 more like these, 500 in all");
+    let peak = peak_memory(&local);
+    assert!(peak < 64, "{peak} MB");
 }
 
 #[tokio::test]

@@ -27,8 +27,8 @@ use crate::{
 
 /// The most IDs that one filter of DescribeSourceServers or DescribeRecoveryInstances takes.
 const IDS_IN_A_FILTER: usize = 200;
-/// How many servers a page is asked to hold; the console asks DescribeSourceServers for as many.
-const PAGE_SIZE: i32 = 1000;
+/// How many servers a page is asked to hold. DRS has no upper bound; with 50 tags on each a page is 5 MB.
+const PAGE_SIZE: i32 = 250;
 /// How many calls are under way at once. DRS publishes no limit; this is far below what its console makes.
 pub(crate) const CALLS_AT_ONCE: usize = 8;
 /// How many calls one after the other a look is, where every list has one page.
@@ -73,11 +73,10 @@ pub async fn observe(
     calls: &mut Vec<Call>,
 ) -> Result<Snapshot, Fault> {
     let count = plan::needs_count(command, policy);
-    let seen = servers(drs, &filters(command, count), calls).await?;
-    let Some(mut servers) = seen else { return Ok(Snapshot::default()) };
-    let account = count.then(|| size(&servers));
-    // Every plan searches what is left here for every target.
-    servers.retain(|server| command.targets.iter().any(|target| plan::has_name(target, server)));
+    let named = |server: &Server| command.targets.iter().any(|target| plan::has_name(target, server));
+    let seen = servers(drs, &filters(command, count), named, calls).await?;
+    let Some((servers, size)) = seen else { return Ok(Snapshot::default()) };
+    let account = count.then_some(size);
     let matched = matched(command, &servers);
     let mut snapshot = Snapshot { servers, account, initialised: true, ..Snapshot::default() };
     if matched.is_empty() {
@@ -104,9 +103,9 @@ pub async fn read_back(
     snapshot: &mut Snapshot,
     calls: &mut Vec<Call>,
 ) -> Result<(), Fault> {
-    let seen = servers(drs, &by_ids(ids), calls).await?.unwrap_or_default();
+    let seen = servers(drs, &by_ids(ids), |_| true, calls).await?;
     snapshot.servers.retain(|server| !ids.contains(&server.id));
-    snapshot.servers.extend(seen);
+    snapshot.servers.extend(seen.into_iter().flat_map(|(servers, _)| servers));
     Ok(())
 }
 
@@ -170,14 +169,18 @@ fn by_ids(ids: &[SourceServerId]) -> Vec<DescribeSourceServersRequestFilters> {
     ids.chunks(IDS_IN_A_FILTER).map(filter).collect()
 }
 
-/// All pages of all filters; `None` where DRS was never initialised, and so has no servers.
+/// All pages of all filters, of which only those servers are kept that are wanted, and how many there are in all; `None`
+/// where DRS was never initialised, and so has no servers.
+///
+/// An account may have 4,000 records with 50 tags each, which would not fit into the function's memory.
 async fn servers(
     drs: &Drs,
     filters: &[DescribeSourceServersRequestFilters],
+    wanted: impl Fn(&Server) -> bool,
     calls: &mut Vec<Call>,
-) -> Result<Option<Vec<Server>>, Fault> {
+) -> Result<Option<(Vec<Server>, AccountSize)>, Fault> {
     // A record that moves from page to page while it is listed may be seen twice; by its ID it is one.
-    let mut servers = BTreeMap::new();
+    let (mut servers, mut connected) = (BTreeMap::new(), BTreeMap::new());
     for filter in filters {
         let mut pages = Pages::of("DescribeSourceServers");
         let request = drs.client.describe_source_servers().filters(filter.clone()).max_results(PAGE_SIZE);
@@ -190,12 +193,16 @@ async fn servers(
             let page = pages.turn(answer, calls, |page| page.next_token())?;
             for item in page.items.unwrap_or_default() {
                 let server = server(&item).ok_or_else(|| pages.fail(Fault::of(FaultKind::Unreadable), calls))?;
-                servers.insert(server.id.clone(), server);
+                connected.insert(server.id.clone(), server.state != State::Disconnected);
+                if wanted(&server) {
+                    servers.insert(server.id.clone(), server);
+                }
             }
         }
         pages.end(calls, "ok");
     }
-    Ok(Some(servers.into_values().collect()))
+    let size = AccountSize { records: connected.len(), connected: connected.into_values().filter(|yes| *yes).count() };
+    Ok(Some((servers.into_values().collect(), size)))
 }
 
 fn is_uninitialised<T, E: ProvideErrorMetadata, R>(answer: &Result<T, SdkError<E, R>>) -> bool {
@@ -289,11 +296,6 @@ fn matched(command: &Command, servers: &[Server]) -> Vec<SourceServerId> {
         _ => None,
     });
     ids.collect::<BTreeSet<_>>().into_iter().collect()
-}
-
-fn size(servers: &[Server]) -> AccountSize {
-    let connected = servers.iter().filter(|server| server.state != State::Disconnected).count();
-    AccountSize { records: servers.len(), connected }
 }
 
 fn id(text: Option<&str>) -> Option<SourceServerId> {

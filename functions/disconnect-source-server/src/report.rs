@@ -123,7 +123,7 @@ fn next_request(command: &Command, report: &Report) -> Option<Value> {
         "expiresAt": command.expires_at,
         "action": Action::Delete,
         "servers": servers,
-        "dryRun": command.mode == Mode::Plan,
+        "dryRun": report.mode == Mode::Plan,
     });
     Some(request).filter(|_| !servers.is_empty())
 }

@@ -61,6 +61,14 @@ fn failed(ended: Ended) -> Value {
     }
 }
 
+/// The most memory that the function's process has had, in megabytes.
+fn peak_memory(local: &Local) -> u64 {
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", local.functions().process_id(NAME).unwrap())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() / 1000
+}
+
 /// The log lines that carry a report.
 fn reports(logs: &[String]) -> Vec<Value> {
     let lines = logs.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
@@ -103,6 +111,27 @@ async fn a_fault_fails_the_invocation_with_the_whole_report() {
     assert_eq!(report["targets"][0]["evidence"]["stateAfter"], "CONTINUOUS");
     let logs = local.functions().logs(NAME);
     assert!(!logs.join("\n").contains("secret"), "{logs:#?}");
+}
+
+/// 4,000 records with as many and as long tags as AWS allows are 77 MB, and a function has 128.
+#[tokio::test]
+async fn an_account_at_its_quotas_fits_into_half_of_the_functions_memory() {
+    let tags: BTreeMap<String, String> =
+        (10..59).map(|number| (format!("{number}{}", "k".repeat(126)), "v".repeat(256))).collect();
+    let mut world = world(&[("MODE", "enforce")]);
+    for number in 2..=4000 {
+        let mut server = SourceServer::new(&format!("s-{number:017}")).tagged("drover:approved", "CHG1");
+        server.hostname = Some(format!("host{number}"));
+        server.tags.extend(tags.clone());
+        world.drs.get_mut("us-east-1").unwrap().source_servers.push(server);
+    }
+    let local = start(world).await;
+    let expires_at = Utc::now() + TimeDelta::hours(1);
+    let servers: Vec<Value> = (2..=9).map(|number| json!({ "hostname": format!("host{number}") })).collect();
+    let request = json!({ "version": 1, "requestID": "CHG1", "expiresAt": expires_at, "servers": servers }).to_string();
+    assert_eq!(answered(invoke(&local, &request).await)["summary"], "8 done of 8 targets");
+    let peak = peak_memory(&local);
+    assert!(peak < 64, "{peak} MB");
 }
 
 #[tokio::test]
