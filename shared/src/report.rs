@@ -569,6 +569,15 @@ mod tests {
     }
 
     #[test]
+    fn it_is_worth_to_look_again_when_the_soonest_target_says_so() {
+        let of = |seconds| TargetReport { look_again_after_seconds: seconds, ..target(Outcome::Pending) };
+        let report = |targets: Vec<TargetReport>| Report::of("CHG1", Mode::Enforce, targets, vec![]);
+        let soonest = report(vec![of(Some(5400)), of(None), of(Some(60)), of(Some(300))]);
+        assert_eq!(soonest.look_again_after_seconds, Some(60));
+        assert_eq!(report(vec![of(None)]).look_again_after_seconds, None);
+    }
+
+    #[test]
     fn a_variant_has_the_name_that_it_has_in_json() {
         assert_eq!((code(Outcome::AlreadyDone).as_str(), code(Mode::Plan).as_str()), ("already_done", "plan"));
     }

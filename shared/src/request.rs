@@ -150,6 +150,31 @@ mod tests {
     }
 
     #[test]
+    fn a_point_in_time_is_written_as_rfc_3339_writes_it() {
+        let at = |text: &str| Timestamp::try_from(text.to_owned()).map(|at| at.0.to_rfc3339()).ok();
+        let midnight = Some("2026-11-22T00:00:00+00:00".to_owned());
+        for same in
+            ["2026-11-22T00:00:00Z", "2026-11-22T00:00:00.000Z", "2026-11-22T01:00:00+01:00", "2026-11-22t00:00:00z"]
+        {
+            assert_eq!(at(same), midnight, "{same}");
+        }
+        for wrong in [
+            "2026-11-22",
+            "2026-11-22T00:00:00",
+            "2026-11-22T00:00Z",
+            "20261122T000000Z",
+            "2026-11-22T24:00:00Z",
+            "2026-11-31T00:00:00Z",
+            "Sun, 22 Nov 2026 00:00:00 GMT",
+            "1795305600",
+            " 2026-11-22T00:00:00Z",
+            "",
+        ] {
+            assert_eq!(at(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_request_has_a_target_and_not_too_many() {
         check(check_count("servers", 0, 3), Some(RejectionCode::InvalidValue));
         check(check_count("servers", 1, 3), None);

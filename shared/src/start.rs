@@ -237,6 +237,16 @@ mod tests {
         assert_eq!(calls_left(99), 4);
     }
 
+    #[test]
+    fn what_time_it_is_does_not_depend_on_how_much_there_is() {
+        let before = Utc::now();
+        let mut context = Context::default();
+        context.deadline = u64::try_from(before.timestamp_millis()).unwrap() + 900_000;
+        let invocation = Invocation::new(&context);
+        assert!((before..=Utc::now()).contains(&invocation.now));
+        assert!((43..=45).contains(&invocation.calls_left()), "900 seconds are 45 calls of 20");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_look_is_given_up_while_there_is_time_to_say_so() {
         let began = tokio::time::Instant::now();

@@ -154,6 +154,44 @@ mod tests {
     }
 
     #[test]
+    fn a_deny_is_taken_over_as_it_is() {
+        let deny = |resource: &str| {
+            json!({
+                "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": resource,
+                "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+            })
+        };
+        let source = policy(&[statement("mount", SOURCE), deny(SOURCE)]);
+        let merged = merged(&source, None, &names()).unwrap();
+        assert_eq!(merged, Some(policy(&[statement("mount", REPLICA), deny(REPLICA)])));
+    }
+
+    #[test]
+    fn statements_that_differ_in_one_member_are_not_the_same() {
+        let there = statement("mount", REPLICA);
+        let changes: [(&str, Value); 4] = [
+            ("Effect", json!("Deny")),
+            ("Principal", json!({ "AWS": "arn:aws:iam::111122223333:role/app" })),
+            ("Action", json!(["elasticfilesystem:ClientWrite"])),
+            ("Condition", json!({ "Bool": { "aws:SecureTransport": "true" } })),
+        ];
+        for (member, value) in changes {
+            let (mut asked, mut expected) = (statement("mount", SOURCE), statement("mount", REPLICA));
+            (asked[member], expected[member]) = (value.clone(), value);
+            expected.as_object_mut().unwrap().remove("Sid");
+            let merged = merged(&policy(&[asked]), Some(&policy(std::slice::from_ref(&there))), &names()).unwrap();
+            assert_eq!(merged, Some(policy(&[there.clone(), expected])), "{member}");
+        }
+    }
+
+    #[test]
+    fn an_arn_is_translated_as_a_whole_and_not_by_its_beginning() {
+        for other in [format!("{SOURCE}0"), format!("{SOURCE}/x")] {
+            assert_eq!(merged(&policy(&[statement("mount", &other)]), None, &names()).unwrap_err(), other);
+        }
+    }
+
+    #[test]
     fn a_single_statement_needs_no_list() {
         let source = json!({ "Statement": statement("mount", SOURCE) });
         assert_eq!(merged(&source, None, &names()).unwrap(), Some(policy(&[statement("mount", REPLICA)])));

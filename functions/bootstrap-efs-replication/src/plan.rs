@@ -603,6 +603,39 @@ mod tests {
     }
 
     #[test]
+    fn an_approval_is_compared_letter_by_letter() {
+        for approved in ["chg1", "CHG1 ", "CHG11", ""] {
+            let mut view = beside_existing();
+            view.destination.as_mut().unwrap().tags = [("drover:approved".to_owned(), approved.to_owned())].into();
+            check(over_existing(), &view, Refused(Reason::ApprovedForAnotherRequest));
+        }
+    }
+
+    #[test]
+    fn a_tag_with_another_value_is_set_again() {
+        let mut target = target();
+        target.replica.tags = Part::Copy;
+        let mut view = replicating();
+        let tag = |value: &str| [("Name".to_owned(), value.to_owned())].into();
+        (view.source.as_mut().unwrap().tags, view.destination.as_mut().unwrap().tags) = (tag("new"), tag("old"));
+        check(target, &view, Act(vec![Step::Tag(tag("new"))]));
+    }
+
+    #[test]
+    fn security_groups_are_the_same_in_any_order() {
+        let groups = |names: [&str; 2]| names.map(str::to_owned).to_vec();
+        let (mut target, mut view) = (target(), replicating());
+        let mount = MountTarget { subnet_id: "subnet-1".to_owned(), security_groups: groups(["sg-2", "sg-1"]) };
+        target.replica.mount_targets = vec![mount];
+        view.replica_parts.mount_targets = vec![snapshot::MountTarget {
+            subnet_id: "subnet-1".to_owned(),
+            state: LifeCycle::Available,
+            security_groups: groups(["sg-1", "sg-2"]),
+        }];
+        check(target, &view, Done(Reason::ReplicaUsable));
+    }
+
+    #[test]
     fn a_replica_with_another_key_than_asked_for_is_not_adopted() {
         const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
         let adopted = |asked: &str| {

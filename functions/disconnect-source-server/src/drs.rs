@@ -242,13 +242,18 @@ async fn servers_in_jobs(drs: &Drs, calls: &mut Vec<Call>) -> Result<Vec<Option<
     let mut answers = drs.client.describe_jobs().into_paginator().stop_on_duplicate_token(false).send();
     while let Some(answer) = pages.next(&drs.pace, answers.next()).await {
         let page = pages.turn(answer, calls, |page| page.next_token())?;
-        let jobs = page.items.unwrap_or_default();
-        let unfinished = jobs.iter().filter(|job| job.status() != Some(&JobStatus::Completed));
-        let servers = unfinished.flat_map(|job| job.participating_servers());
-        ids.extend(servers.map(|server| id(server.source_server_id())));
+        ids.extend(page.items.unwrap_or_default().iter().flat_map(servers_in_job));
     }
     pages.end(calls, "ok");
     Ok(ids)
+}
+
+/// The servers that a job works on: none once it has ended, whatever its type; all of them in every other state.
+fn servers_in_job(job: &types::Job) -> Vec<Option<SourceServerId>> {
+    if job.status() == Some(&JobStatus::Completed) {
+        return Vec::new();
+    }
+    job.participating_servers().iter().map(|server| id(server.source_server_id())).collect()
 }
 
 /// Counts the recovery points that disconnects would destroy.
@@ -423,6 +428,23 @@ pub(crate) mod tests {
         assert!(!tells(id, DataReplicationState::Continuous, "CHG1"));
         assert!(!tells(id, DataReplicationState::Disconnected, "CHG2"));
         assert!(!tells_disconnected(&DisconnectSourceServerOutput::builder().build(), &seen));
+    }
+
+    #[test]
+    fn a_job_works_on_all_of_its_servers_until_it_has_ended() {
+        let ids = ["s-00000000000000001", "s-00000000000000002", "s-00000000000000003"];
+        let servers = ids.map(|id| types::ParticipatingServer::builder().source_server_id(id).build());
+        let job = |kind: &str, status: Option<&str>| {
+            let job = types::Job::builder().job_id("drsjob-00000000000000001").r#type(kind.into());
+            let job = job.set_status(status.map(JobStatus::from)).set_participating_servers(Some(servers.to_vec()));
+            servers_in_job(&job.build().unwrap()).into_iter().flatten().map(|id| id.to_string()).collect::<Vec<_>>()
+        };
+        for kind in ["LAUNCH", "TERMINATE", "CREATE_CONVERTED_SNAPSHOT", "HIBERNATE"] {
+            for status in [Some("PENDING"), Some("STARTED"), Some("RESTING"), None] {
+                assert_eq!(job(kind, status), ids, "{kind} {status:?}");
+            }
+            assert_eq!(job(kind, Some("COMPLETED")), [""; 0], "{kind}");
+        }
     }
 
     #[test]

@@ -543,9 +543,28 @@ mod tests {
             &unknown_origin,
             Reason::OriginMismatch,
         );
+        let unknown_account = with(|server| server.origin_account_id = None);
+        refuses(
+            other(|target| target.origin_account_id = Some("111122223333".to_owned())),
+            &unknown_account,
+            Reason::OriginMismatch,
+        );
         let arn = "arn:aws:drs:eu-west-1:111122223333:source-server/s-00000000000000001";
         let by_arn = Target { source_server: arn.to_owned().try_into().ok(), ..Target::default() };
         refuses(by_arn, &snapshot, Reason::ArnMismatch);
+    }
+
+    #[test]
+    fn an_approval_is_compared_letter_by_letter() {
+        for approved in ["chg1", "CHG1 ", "CHG11", ""] {
+            let seen = with(|server| _ = server.tags.insert(APPROVED.0.to_owned(), approved.to_owned()));
+            check(Action::Disconnect, &seen, Refused(Reason::ApprovedForAnotherRequest));
+            let seen = with(|server| {
+                server.tags.insert(APPROVED.0.to_owned(), approved.to_owned());
+                server.state = State::Disconnected;
+            });
+            check(Action::Disconnect, &seen, Done(Reason::Disconnected));
+        }
     }
 
     #[test]
