@@ -327,6 +327,69 @@ async fn a_server_with_a_recovery_instance_or_a_job_is_left_alone() {
     }
 }
 
+/// DRS launches many servers by one job.
+#[tokio::test]
+async fn every_server_of_a_job_is_left_alone_whatever_the_job_does() {
+    for kind in ["LAUNCH", "TERMINATE", "CREATE_CONVERTED_SNAPSHOT"] {
+        let mut world = World::with((1..=4).map(|at| approved(&number(at))));
+        let job: Job = serde_json::from_value(json!({
+            "jobID": "drsjob-00000000000000001", "type": kind, "initiatedBy": "START_RECOVERY", "createdAt": world.now,
+            "endsAt": world.now + TimeDelta::minutes(15), "sourceServerIDs": [number(1), number(2), number(3)],
+        }))
+        .unwrap();
+        world.here().jobs.push(job);
+        let mut stage = Stage::with(world).await;
+        stage.policy.max_share_percent = 100;
+        let all: Vec<Value> = (1..=4).map(|at| by_id(&number(at))).collect();
+        let answer = stage.deliver(&request("disconnect", &all)).await;
+        let reasons: Vec<&str> = (0..4).map(|at| text(&answer.body["targets"][at]["reason"])).collect();
+        assert_eq!(reasons, ["job_running", "job_running", "job_running", "disconnected"], "{kind}");
+        assert_eq!(stage.changes()[0], format!("DisconnectSourceServer {}", number(4)));
+    }
+}
+
+/// Each call is reckoned at its slowest, 20 seconds: two rounds of a call and a look.
+#[tokio::test]
+async fn a_server_is_begun_only_if_it_can_be_seen_through() {
+    for (seconds, said) in [(79, "pending out_of_time"), (81, "done disconnected")] {
+        let mut stage = Stage::new().await;
+        stage.seconds_left = seconds;
+        assert_eq!(stage.disconnect().await.said(), said, "{seconds}");
+        stage.changes();
+    }
+}
+
+/// A request that expires in an hour, though the function has three, and one that has expired though it has just begun.
+#[tokio::test]
+async fn expiry_is_judged_by_the_time_of_the_invocation() {
+    let mut stage = Stage::new().await;
+    stage.seconds_left = 3 * 3600;
+    assert_eq!(stage.disconnect().await.said(), "done disconnected");
+    let mut late = request("disconnect", &[by_id(ONE)]);
+    late["expiresAt"] = json!(chrono::Utc::now() - TimeDelta::seconds(1));
+    assert_eq!(stage.deliver(&late).await.body["reason"], "expired");
+    assert_eq!(stage.changes(), DISCONNECTED_ONCE);
+}
+
+#[tokio::test]
+async fn what_is_only_looked_at_is_carried_on_as_that() {
+    let retired = async |policy: Mode, dry_run: bool| {
+        let mut world = World::with([approved(ONE)]);
+        world.server(ONE).unwrap().data_replication_state = "DISCONNECTED".to_owned();
+        let mut stage = Stage::with(world).await;
+        stage.policy.mode = policy;
+        let mut retire = request("retire", &[by_id(ONE)]);
+        retire["dryRun"] = json!(dry_run);
+        let report = stage.deliver(&retire).await.body;
+        assert_eq!(report["targets"][0]["reason"], "record_awaits_deletion");
+        (report["mode"].clone(), report["nextRequest"]["dryRun"].clone())
+    };
+    assert_eq!(retired(Mode::Enforce, false).await, (json!("enforce"), json!(false)));
+    assert_eq!(retired(Mode::Enforce, true).await, (json!("plan"), json!(true)));
+    assert_eq!(retired(Mode::Plan, false).await, (json!("plan"), json!(true)));
+    assert_eq!(retired(Mode::Plan, true).await, (json!("plan"), json!(true)));
+}
+
 #[tokio::test]
 async fn every_way_to_name_a_server_finds_it_with_the_narrowest_filter() {
     let cases = [

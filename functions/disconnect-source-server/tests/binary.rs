@@ -111,6 +111,26 @@ async fn a_fault_fails_the_invocation_with_the_whole_report() {
     assert_eq!(report["targets"][0]["evidence"]["stateAfter"], "CONTINUOUS");
     let logs = local.functions().logs(NAME);
     assert!(!logs.join("\n").contains("secret"), "{logs:#?}");
+    // What the template's metric filters count, and its alarms watch.
+    let line = reports(&logs).remove(0);
+    let fields = ["requestID", "outcome", "error_type", "message"].map(|name| line["fields"][name].as_str().unwrap());
+    assert_eq!(fields, ["CHG1", "permanent", "Permanent", "1 stopped by the deployment of 1 target"]);
+    assert_eq!(line["level"], "ERROR");
+}
+
+#[tokio::test]
+async fn what_others_wrote_is_made_plain_before_it_is_logged() {
+    let mut world = world(&[("MODE", "enforce")]);
+    let server = world.server(ID).unwrap();
+    server.tags.insert("drover:approved".to_owned(), "\u{1b}[2J\u{202e}".to_owned());
+    let local = start(world).await;
+    let report = answered(invoke(&local, &request()).await);
+    assert_eq!(report["targets"][0]["reason"], "approved_for_another_request");
+    let logged: Value =
+        serde_json::from_str(reports(&local.functions().logs(NAME))[0]["fields"]["report"].as_str().unwrap()).unwrap();
+    for report in [report, logged] {
+        assert_eq!(report["targets"][0]["evidence"]["approvedFor"], "\u{fffd}[2J\u{fffd}");
+    }
 }
 
 /// 4,000 records with as many and as long tags as AWS allows are 77 MB, and a function has 128.
