@@ -17,7 +17,7 @@ use shared::{Invocation, Mode};
 
 use crate::{
     iam,
-    stage::{Answer, FAULTS_OF_A_CHANGE, killed_after, patience},
+    stage::{Answer, FAULTS_OF_A_CHANGE, ThrottlesAtFirst, killed_after, patience},
 };
 
 const SOURCE: &str = "fs-00000001";
@@ -743,6 +743,25 @@ async fn a_mount_target_whose_answer_was_lost_is_asked_for_once() {
     let asked = stage.local.journal().iter().filter(|call| call.operation == "CreateMountTarget").count();
     assert_eq!(asked, 1);
     stage.changes();
+}
+
+/// In virtual time, which nothing but waiting takes.
+#[tokio::test(start_paused = true)]
+async fn what_a_call_learns_of_throttles_the_next_one_waits_for() {
+    let config = aws_sdk_efs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(ThrottlesAtFirst::client(404, "FileSystemNotFound", "{}"))
+        .region(Region::new(HERE))
+        .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "not-a-secret", None, None, "tests"))
+        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));
+    let (efs, policy) = (Regions::new(config.build()), Policy::from_lookup(|_| None).unwrap());
+    efs.reach().await;
+    let throttled = tokio::time::Instant::now();
+    let invocation = Invocation { now: Utc::now(), deadline: throttled + Duration::from_secs(900) };
+    let answer = Answer::of(handle(&new_replica().to_string(), invocation, &efs, &policy).await);
+    assert_eq!(answer.said(), "refused not_found");
+    // The pause after a first throttle.
+    assert!(throttled.elapsed() >= Duration::from_millis(490), "{:?}", throttled.elapsed());
 }
 
 /// Each call is reckoned at its slowest, 20 seconds; a step wants one more than the look that follows it.

@@ -1,7 +1,10 @@
 //! Scenarios of `disconnect-source-server`: an event in, the account changed or not, the truth told.
 
+use std::time::Duration;
+
+use aws_sdk_drs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
 use chrono::TimeDelta;
-use disconnect_source_server::policy::Approval;
+use disconnect_source_server::{Drs, Policy, handle, policy::Approval};
 use expect_test::expect;
 use futures_util::future::join_all;
 use local::{
@@ -9,10 +12,11 @@ use local::{
     world::{Behaviour, Job, RecoveryInstance, Reply},
 };
 use serde_json::{Value, json};
-use shared::Mode;
+use shared::{Invocation, Mode};
 
 use crate::stage::{
-    Answer, CHANGE, FAULTS_OF_A_CHANGE, ONE, Stage, approved, by_id, killed_after, number, request, text,
+    Answer, CHANGE, FAULTS_OF_A_CHANGE, ONE, Stage, ThrottlesAtFirst, approved, by_id, killed_after, number, request,
+    text,
 };
 
 const DISCONNECTED_ONCE: [&str; 2] =
@@ -369,6 +373,26 @@ async fn expiry_is_judged_by_the_time_of_the_invocation() {
     late["expiresAt"] = json!(chrono::Utc::now() - TimeDelta::seconds(1));
     assert_eq!(stage.deliver(&late).await.body["reason"], "expired");
     assert_eq!(stage.changes(), DISCONNECTED_ONCE);
+}
+
+/// In virtual time, which nothing but waiting takes.
+#[tokio::test(start_paused = true)]
+async fn what_a_call_learns_of_throttles_the_next_one_waits_for() {
+    let config = aws_sdk_drs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(ThrottlesAtFirst::client(200, "", r#"{"items":[]}"#))
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "not-a-secret", None, None, "tests"))
+        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));
+    let (drs, policy) = (Drs::new(config.build()), Policy::from_lookup(|_| None).unwrap());
+    drs.reach().await;
+    let throttled = tokio::time::Instant::now();
+    let invocation = Invocation { now: chrono::Utc::now(), deadline: throttled + Duration::from_secs(900) };
+    let event = request("disconnect", &[by_id(ONE)]).to_string();
+    let answer = Answer::of(handle(&event, invocation, &drs, &policy).await);
+    assert_eq!(answer.said(), "refused not_found");
+    // The pause after a first throttle.
+    assert!(throttled.elapsed() >= Duration::from_millis(490), "{:?}", throttled.elapsed());
 }
 
 #[tokio::test]

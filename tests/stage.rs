@@ -1,8 +1,21 @@
 //! A stage for scenarios: an emulated account, the real SDK client, and the function's own `handle` in between.
 
-use std::{future::Future, task::Poll, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
 
 use aws_sdk_drs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn},
+    orchestrator::{HttpRequest, HttpResponse},
+};
+use aws_smithy_types::body::SdkBody;
 use chrono::{TimeDelta, Utc};
 use disconnect_source_server::{Drs, Policy, handle};
 use local::{Fault, FaultKind, Local, SourceServer, World};
@@ -166,6 +179,32 @@ pub(crate) fn patience(local: &Local) -> TimeoutConfig {
     let hangs = |fault: &Fault| matches!(fault.kind, FaultKind::HangBefore | FaultKind::HangAfter);
     let seconds = if local.world().faults.iter().any(hangs) { 1 } else { 60 };
     TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(seconds)).build()
+}
+
+/// A service that throttles its first three calls, which are one with the SDK's retries, and answers as told after that.
+#[derive(Debug, Clone)]
+pub(crate) struct ThrottlesAtFirst {
+    calls: Arc<AtomicUsize>,
+    answer: (u16, &'static str, &'static str),
+}
+
+impl ThrottlesAtFirst {
+    /// A client whose calls come here: the status, error code and body of every later answer.
+    pub(crate) fn client(status: u16, code: &'static str, body: &'static str) -> SharedHttpClient {
+        let service = Self { calls: Arc::default(), answer: (status, code, body) };
+        http_client_fn(move |_, _| SharedHttpConnector::new(service.clone()))
+    }
+}
+
+impl HttpConnector for ThrottlesAtFirst {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        let throttled = (429, "ThrottlingException", "{}");
+        let is_throttled = self.calls.fetch_add(1, Ordering::Relaxed) < 3;
+        let (status, code, body) = if is_throttled { throttled } else { self.answer };
+        let mut answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+        answer.headers_mut().insert("x-amzn-errortype", code);
+        HttpConnectorFuture::ready(Ok(answer))
+    }
 }
 
 /// The real client of a new sandbox, with the SDK's own retries made quick.

@@ -462,6 +462,20 @@ mod tests {
     }
 
     #[test]
+    fn only_a_terminated_instance_asks_for_anything() {
+        let event = |state: &str| {
+            let detail = json!({ "instance-id": "i-0abc1234def567890", "state": state });
+            let event = json!({ "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2", "detail": detail });
+            let Inbound::One(Ok(message)) = envelope::open(&event.to_string()) else { panic!("not an event") };
+            Command::parse(&message, now())
+        };
+        assert_eq!(event("terminated").unwrap().request_id.as_ref(), "i-0abc1234def567890");
+        for state in ["pending", "running", "stopping", "stopped", "shutting-down", "Terminated", ""] {
+            assert_eq!(event(state).unwrap_err().code, RejectionCode::UnsupportedEvent, "{state}");
+        }
+    }
+
+    #[test]
     fn an_event_of_awss_own_cannot_carry_a_request() {
         let event = json!({ "detail-type": DETAIL_TYPE, "source": "aws.drs", "detail": request() }).to_string();
         let Inbound::One(Ok(message)) = envelope::open(&event) else { panic!("not an event") };
