@@ -820,6 +820,29 @@ async fn a_batch_asks_only_for_the_records_that_are_not_finished() {
     assert_eq!(stage.changes().len(), 4);
 }
 
+/// A pipe sends the records of its queue as a list, or what its input transformer made of them, with or without a name.
+#[tokio::test]
+async fn a_pipe_asks_only_for_the_records_that_are_not_finished() {
+    let stage = Stage::with(World::with([approved(ONE), approved(&number(2))])).await;
+    let stage = stage.next("DisconnectSourceServer", FaultKind::Throttle, 3);
+    let [one, two] = [ONE.to_owned(), number(2)].map(|id| request("disconnect", &[by_id(&id)]));
+    let record = |body: &Value| json!({ "messageId": "m1", "eventSource": "aws:sqs", "body": body.to_string() });
+    let event = json!({
+        "messageId": "m2", "detail-type": "Source Server Decommission Requested", "source": "cmdb", "detail": two,
+    });
+    let pipe = json!([record(&one), event, { "messageId": "m3", "not": "a request" }]);
+    let answer = stage.deliver(&pipe).await;
+    assert_eq!(answer.body, json!({ "batchItemFailures": [{ "itemIdentifier": "m1" }] }));
+    let again = stage.deliver(&pipe).await;
+    assert_eq!(again.body, json!({ "batchItemFailures": [] }));
+    assert_eq!(stage.changes().len(), 4);
+
+    let stage = Stage::new().await.next("DescribeSourceServers", FaultKind::AccessDenied, 1);
+    let answer = stage.deliver(&json!([one])).await;
+    assert_eq!(answer.error_type.as_deref(), Some("Retryable"), "nothing names it, so the pipe sends all of it again");
+    stage.changes();
+}
+
 #[tokio::test]
 async fn a_queue_that_keeps_an_order_stops_at_the_first_failure() {
     let stage = Stage::new().await.next("DescribeSourceServers", FaultKind::AccessDenied, 1);

@@ -8,7 +8,7 @@ use shared::{Call, Fault, FaultKind, Mode, Outcome, Report, Saying, fault::Cure,
 
 use crate::{
     command::{Command, Target},
-    plan::{Step, Verdict},
+    plan::{ACCESS_POINTS_AT_ONCE, Step, Verdict},
     reason::Reason,
     snapshot::{FileSystem, Replication, Status, Unread, View},
 };
@@ -39,6 +39,8 @@ pub struct Course {
     pub last: Verdict,
     /// The status of the replication at the first look.
     pub status_before: Option<Status>,
+    /// How many access points the replica lacked at the first look.
+    pub missing_before: usize,
     /// What was seen at last.
     pub view: View,
     /// Why the target could not be looked at again, if it could not.
@@ -52,7 +54,9 @@ impl Course {
     #[must_use]
     pub fn begin(verdict: Verdict, view: View) -> Self {
         let status_before = view.replication.as_ref().map(|replication| replication.status);
-        Self { first: verdict.clone(), attempts: vec![], last: verdict, status_before, view, unread: None, blind: None }
+        let (first, missing_before) = (verdict.clone(), view.missing_access_points);
+        let attempts = Vec::new();
+        Self { first, attempts, last: verdict, status_before, missing_before, view, unread: None, blind: None }
     }
 
     /// The course of a target that could not be looked at.
@@ -108,6 +112,8 @@ pub fn report(command: &Command, courses: &[Course], mode: Mode, now: DateTime<U
         let view = course.unread.as_ref().map_or(&course.view, |unread| &unread.seen);
         let mut report = saying.about(named(target), resource(view), evidence(course, view, now));
         report.plan = sentences(course.first.steps());
+        let later = course.missing_before.saturating_sub(ACCESS_POINTS_AT_ONCE);
+        report.plan.extend((later > 0).then(|| format!("then create {later} more access points")));
         merge(&mut report.calls, course.attempts.iter().filter_map(|attempt| Some(attempt.made.as_ref()?.0.clone())));
         report
     });

@@ -90,6 +90,7 @@ async fn a_file_system_at_its_quotas_fits_into_half_of_the_functions_memory() {
     let report = answered(invoke(&local, &look.to_string()).await);
     assert_eq!(report["targets"][0]["evidence"]["accessPointsMissing"], 10_000);
     assert_eq!(report["targets"][0]["plan"][3], "and 497 more like these, 500 in all");
+    assert_eq!(report["targets"][0]["plan"][4], "then create 9500 more access points");
     let peak = peak_memory(&local);
     assert!(peak < 64, "{peak} MB");
 }
