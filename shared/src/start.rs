@@ -8,7 +8,7 @@ use std::{
 
 use aws_config::{
     default_provider::{
-        app_name, ignore_configured_endpoint_urls::ignore_configured_endpoint_urls_provider,
+        ignore_configured_endpoint_urls::ignore_configured_endpoint_urls_provider,
         use_dual_stack::use_dual_stack_provider, use_fips::use_fips_provider,
     },
     environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
@@ -27,6 +27,7 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::{
     SdkConfig,
+    app_name::AppName,
     service_config::{LoadServiceConfig, ServiceConfigKey},
 };
 use chrono::{DateTime, Utc};
@@ -88,7 +89,8 @@ pub async fn aws() -> Result<SdkConfig, BadVariable> {
         .timeout_config(timeouts)
         .region(region.ok_or_else(missing)?)
         .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()));
-    config.set_app_name(app_name::default_provider().app_name().await);
+    // aws-config's own provider would read the profile files once more.
+    config.set_app_name(variable("AWS_SDK_UA_APP_ID").and_then(|name| AppName::new(name).ok()));
     config.set_use_fips(use_fips_provider(environment).await);
     config.set_use_dual_stack(use_dual_stack_provider(environment).await);
     config.set_endpoint_url(endpoints.everywhere());
