@@ -10,6 +10,7 @@
 use std::{
     collections::BTreeMap,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use chrono::{TimeDelta, Utc};
@@ -268,11 +269,17 @@ async fn a_run_that_takes_too_long_is_ended_and_the_next_begins_anew() {
     let mut world = world(&[("MODE", "enforce")]);
     world.functions.get_mut(NAME).unwrap().timeout_seconds = 3;
     let local = start(world).await;
-    assert_eq!(answered(invoke(&local, "{}").await)["outcome"], "rejected");
-    let process = local.functions().process_id(NAME).unwrap().to_string();
-    assert!(Command::new("kill").args(["-STOP", &process]).status().unwrap().success());
+    local.inject(Fault::next("DescribeSourceServers", FaultKind::HangBefore));
     let (hung, waiting) = (request(), request());
-    let (hung, waiting) = tokio::join!(invoke(&local, &hung), invoke(&local, &waiting));
+    // Once it waits for the answer that does not come, it cannot even give up.
+    let stopped_at_the_call = async {
+        while !local.journal().iter().any(|entry| entry.operation == "DescribeSourceServers") {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let process = local.functions().process_id(NAME).unwrap().to_string();
+        assert!(Command::new("kill").args(["-STOP", &process]).status().unwrap().success());
+    };
+    let (hung, waiting, ()) = tokio::join!(invoke(&local, &hung), invoke(&local, &waiting), stopped_at_the_call);
     let error = failed(hung);
     assert_eq!(error["errorType"], "Sandbox.Timedout");
     assert!(error["errorMessage"].as_str().unwrap().ends_with("Error: Task timed out after 3.00 seconds"));
