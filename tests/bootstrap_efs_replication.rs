@@ -17,7 +17,7 @@ use shared::{Invocation, Mode};
 
 use crate::{
     iam,
-    stage::{Answer, FAULTS_OF_A_CHANGE, ThrottlesAtFirst, killed_after, patience},
+    stage::{Answer, Answers, FAULTS_OF_A_CHANGE, killed_after, patience},
 };
 
 const SOURCE: &str = "fs-00000001";
@@ -750,7 +750,7 @@ async fn a_mount_target_whose_answer_was_lost_is_asked_for_once() {
 async fn what_a_call_learns_of_throttles_the_next_one_waits_for() {
     let config = aws_sdk_efs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(ThrottlesAtFirst::client(404, "FileSystemNotFound", "{}"))
+        .http_client(Answers::new(Answers::THROTTLED, (404, "FileSystemNotFound", "{}")).client())
         .region(Region::new(HERE))
         .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "not-a-secret", None, None, "tests"))
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));

@@ -15,8 +15,7 @@ use serde_json::{Value, json};
 use shared::{Invocation, Mode};
 
 use crate::stage::{
-    Answer, CHANGE, FAULTS_OF_A_CHANGE, ONE, Stage, ThrottlesAtFirst, approved, by_id, killed_after, number, request,
-    text,
+    Answer, Answers, CHANGE, FAULTS_OF_A_CHANGE, ONE, Stage, approved, by_id, killed_after, number, request, text,
 };
 
 const DISCONNECTED_ONCE: [&str; 2] =
@@ -375,24 +374,57 @@ async fn expiry_is_judged_by_the_time_of_the_invocation() {
     assert_eq!(stage.changes(), DISCONNECTED_ONCE);
 }
 
-/// In virtual time, which nothing but waiting takes.
-#[tokio::test(start_paused = true)]
-async fn what_a_call_learns_of_throttles_the_next_one_waits_for() {
+/// DRS with these answers, and no server.
+fn drs_that(answers: &Answers) -> Drs {
     let config = aws_sdk_drs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .http_client(ThrottlesAtFirst::client(200, "", r#"{"items":[]}"#))
+        .http_client(answers.client())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "not-a-secret", None, None, "tests"))
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));
-    let (drs, policy) = (Drs::new(config.build()), Policy::from_lookup(|_| None).unwrap());
+    Drs::new(config.build())
+}
+
+const NO_SERVER: (u16, &str, &str) = (200, "", r#"{"items":[]}"#);
+
+async fn asked_of(drs: &Drs) -> String {
+    let policy = Policy::from_lookup(|_| None).unwrap();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(900);
+    let invocation = Invocation { now: chrono::Utc::now(), deadline };
+    let event = request("disconnect", &[by_id(ONE)]).to_string();
+    Answer::of(handle(&event, invocation, drs, &policy).await).said()
+}
+
+/// In virtual time, which nothing but waiting takes.
+#[tokio::test(start_paused = true)]
+async fn what_a_call_learns_of_throttles_the_next_one_waits_for() {
+    let drs = drs_that(&Answers::new(Answers::THROTTLED, NO_SERVER));
     drs.reach().await;
     let throttled = tokio::time::Instant::now();
-    let invocation = Invocation { now: chrono::Utc::now(), deadline: throttled + Duration::from_secs(900) };
-    let event = request("disconnect", &[by_id(ONE)]).to_string();
-    let answer = Answer::of(handle(&event, invocation, &drs, &policy).await);
-    assert_eq!(answer.said(), "refused not_found");
+    assert_eq!(asked_of(&drs).await, "refused not_found");
     // The pause after a first throttle.
     assert!(throttled.elapsed() >= Duration::from_millis(490), "{:?}", throttled.elapsed());
+}
+
+/// Each at the first call only: as after a freeze, in a Region that is off, and at a front door that names no code.
+#[tokio::test(start_paused = true)]
+async fn what_aws_answers_before_a_service_sees_the_call_is_told_by_its_code() {
+    let cases = [
+        (
+            (1, (403, "InvalidSignatureException", r#"{"message":"Signature expired"}"#)),
+            "retryable signature_refused -> Retryable",
+        ),
+        ((1, (403, "UnrecognizedClientException", "{}")), "permanent region_not_enabled -> Permanent"),
+        ((1, (403, "ExpiredTokenException", "{}")), "retryable credentials_expired -> Retryable"),
+        ((3, (400, "", r#"{"message":"Rate exceeded"}"#)), "retryable throttled -> Retryable"),
+    ];
+    for (first, said) in cases {
+        let answers = Answers::new(first, NO_SERVER);
+        let drs = drs_that(&answers);
+        assert_eq!(asked_of(&drs).await, said);
+        assert_eq!(answers.calls(), first.0, "{said}");
+        assert_eq!(asked_of(&drs).await, "refused not_found");
+    }
 }
 
 #[tokio::test]

@@ -181,28 +181,45 @@ pub(crate) fn patience(local: &Local) -> TimeoutConfig {
     TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(seconds)).build()
 }
 
-/// A service that throttles its first three calls, which are one with the SDK's retries, and answers as told after that.
+/// An answer of AWS's: its status, the error code in its header, and its body.
+pub(crate) type Canned = (u16, &'static str, &'static str);
+
+/// A service that answers its first calls in one way, and every later one in another.
 #[derive(Debug, Clone)]
-pub(crate) struct ThrottlesAtFirst {
+pub(crate) struct Answers {
     calls: Arc<AtomicUsize>,
-    answer: (u16, &'static str, &'static str),
+    first: (usize, Canned),
+    then: Canned,
 }
 
-impl ThrottlesAtFirst {
-    /// A client whose calls come here: the status, error code and body of every later answer.
-    pub(crate) fn client(status: u16, code: &'static str, body: &'static str) -> SharedHttpClient {
-        let service = Self { calls: Arc::default(), answer: (status, code, body) };
+impl Answers {
+    /// As many calls as the SDK makes of one that is throttled.
+    pub(crate) const THROTTLED: (usize, Canned) = (3, (429, "ThrottlingException", "{}"));
+
+    pub(crate) fn new(first: (usize, Canned), then: Canned) -> Self {
+        Self { calls: Arc::default(), first, then }
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// What makes a client's calls come here.
+    pub(crate) fn client(&self) -> SharedHttpClient {
+        let service = self.clone();
         http_client_fn(move |_, _| SharedHttpConnector::new(service.clone()))
     }
 }
 
-impl HttpConnector for ThrottlesAtFirst {
+impl HttpConnector for Answers {
     fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-        let throttled = (429, "ThrottlingException", "{}");
-        let is_throttled = self.calls.fetch_add(1, Ordering::Relaxed) < 3;
-        let (status, code, body) = if is_throttled { throttled } else { self.answer };
+        let (times, first) = self.first;
+        let is_first = self.calls.fetch_add(1, Ordering::Relaxed) < times;
+        let (status, code, body) = if is_first { first } else { self.then };
         let mut answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
-        answer.headers_mut().insert("x-amzn-errortype", code);
+        if !code.is_empty() {
+            answer.headers_mut().insert("x-amzn-errortype", code);
+        }
         HttpConnectorFuture::ready(Ok(answer))
     }
 }

@@ -5,7 +5,7 @@ use std::error::Error;
 use aws_smithy_http::endpoint::ResolveEndpointError;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::codes::CODES;
 
@@ -103,6 +103,12 @@ impl FaultKind {
         }
     }
 
+    /// What an error answer means.
+    pub(crate) fn of_response(answer: &HttpResponse) -> Self {
+        let ErrorAnswer { code, message } = ErrorAnswer::read(answer);
+        Self::of_answer(answer.status().as_u16(), code.as_deref(), message.as_deref())
+    }
+
     /// What an error answer means: by its code, else by what its code is called, else by its status.
     fn of_answer(status: u16, code: Option<&str>, message: Option<&str>) -> Self {
         let code = code.unwrap_or_default();
@@ -180,7 +186,10 @@ impl Fault {
                 Self::of(FaultKind::Misconfigured)
             }
             SdkError::ServiceError(answer) => {
-                Self::from_answer(answer.raw().status().as_u16(), answer.err().code(), answer.err().message())
+                // Where AWS gives no code, the SDK keeps the message to itself.
+                let said = ErrorAnswer::read(answer.raw());
+                let code = answer.err().code().or(said.code.as_deref());
+                Self::from_answer(answer.raw().status().as_u16(), code, said.message.as_deref())
             }
             SdkError::ResponseError(answer) if answer.raw().status().is_server_error() => {
                 Self::of(FaultKind::ServiceError)
@@ -202,9 +211,29 @@ fn is_impossible(error: &(dyn Error + 'static)) -> bool {
     says_so || error.source().is_some_and(is_impossible)
 }
 
-/// Whether an error answer asks to slow down.
-pub(crate) fn is_throttle(status: u16, code: Option<&str>, message: Option<&str>) -> bool {
-    FaultKind::of_answer(status, code, message) == FaultKind::Throttled
+/// What an error answer says of itself.
+struct ErrorAnswer {
+    code: Option<String>,
+    message: Option<String>,
+}
+
+impl ErrorAnswer {
+    /// Reads the code that AWS puts in a header, between a namespace with a `#` and an address after a `:`, or in the
+    /// body, and the message of the body.
+    fn read(answer: &HttpResponse) -> Self {
+        #[derive(Default, Deserialize)]
+        #[serde(default)]
+        struct Body {
+            code: Option<String>,
+            #[serde(rename = "__type")]
+            kind: Option<String>,
+            message: Option<String>,
+        }
+        let body: Body = serde_json::from_slice(answer.body().bytes().unwrap_or_default()).unwrap_or_default();
+        let bare = |text: &str| text.split(':').next().and_then(|text| text.rsplit('#').next()).map(str::to_owned);
+        let named = body.code.as_deref().or(body.kind.as_deref());
+        Self { code: answer.headers().get("x-amzn-errortype").or(named).and_then(bare), message: body.message }
+    }
 }
 
 /// An error code as it may stand in a log: at most 64 letters and digits.

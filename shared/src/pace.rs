@@ -23,10 +23,9 @@ use aws_smithy_runtime_api::{
     },
 };
 use aws_smithy_types::config_bag::ConfigBag;
-use serde::Deserialize;
 use tokio::time::{Instant, sleep_until};
 
-use crate::fault::is_throttle;
+use crate::fault::FaultKind;
 
 /// How many calls a second are tried after the first throttle; twice as many each second, until the next one tells more.
 const FIRST_GUESS: f64 = 10.0;
@@ -209,28 +208,9 @@ impl ClassifyRetry for Throttles {
     }
 }
 
-/// Whether an answer says to slow down: by the code that AWS puts in a header, between a namespace with a `#` and an
-/// address after a `:`, or in the body; by its status; or by its words.
+/// Whether an answer says to slow down.
 fn throttles(answer: &HttpResponse) -> bool {
-    let status = answer.status().as_u16();
-    if status < 400 {
-        return false;
-    }
-    let bare = |text: &str| text.split(':').next().and_then(|text| text.rsplit('#').next()).map(str::to_owned);
-    let body: ErrorBody = serde_json::from_slice(answer.body().bytes().unwrap_or_default()).unwrap_or_default();
-    let named = body.code.as_deref().or(body.kind.as_deref());
-    let code = answer.headers().get("x-amzn-errortype").or(named).and_then(bare);
-    is_throttle(status, code.as_deref(), body.message.as_deref())
-}
-
-/// The body of an error answer, as AWS's JSON protocols write it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ErrorBody {
-    code: Option<String>,
-    #[serde(rename = "__type")]
-    kind: Option<String>,
-    message: Option<String>,
+    answer.status().as_u16() >= 400 && FaultKind::of_response(answer) == FaultKind::Throttled
 }
 
 #[cfg(test)]
