@@ -6,6 +6,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use chrono::TimeDelta;
@@ -36,6 +37,9 @@ pub(crate) type Body = BoxBody<Bytes, io::Error>;
 /// The largest body that is read; Lambda's own limit for a synchronous payload.
 const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
+/// How long to wait after a connection could not be accepted.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+
 /// Serves everything on 127.0.0.1 until the runtime ends.
 ///
 /// # Errors
@@ -45,8 +49,12 @@ pub(crate) async fn serve(port: u16, cloud: Cloud, functions: Functions) -> io::
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            tokio::spawn(serve_connection(stream, cloud.clone(), functions.clone()));
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => _ = tokio::spawn(serve_connection(stream, cloud.clone(), functions.clone())),
+                // Too many open files, for instance: it passes as connections end, and the service goes on.
+                Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
+            }
         }
     });
     Ok(address)
