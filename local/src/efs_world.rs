@@ -826,14 +826,19 @@ impl World {
     ///
     /// ReplicationNotFound, FileSystemNotFound, or BadRequest for a local deletion within one account and Region.
     pub fn stop_replicating(&mut self, region: &str, source: &str, locally: bool) -> Result<(), ApiError> {
-        let id = Named::file_system(source)?.id;
+        let Named { id, place } = Named::file_system(source)?;
+        // The Region of an ARN is the source's, which the call need not be made in.
+        let is_source = |replication: &Replication| {
+            let own = (replication.source_region.as_str(), self.account.as_str());
+            replication.source_file_system_id == id && place.is_none_or(|place| place == own)
+        };
         let side_here = |replication: &Replication| {
             let to = &replication.destination_file_system_id;
             replication.side(region, id).or_else(|| replication.side(region, to))
         };
         let mut replications = self.replications.iter().enumerate();
         let found = replications.find_map(|(at, replication)| {
-            let side = side_here(replication).filter(|_| replication.source_file_system_id == id)?;
+            let side = side_here(replication).filter(|_| is_source(replication))?;
             Some((at, side, replication.clone()))
         });
         let Some((at, side, replication)) = found else {
@@ -1434,6 +1439,22 @@ mod tests {
         assert_eq!(world.file_system(THERE, REPLICA).unwrap().protection, "ENABLED");
         assert_eq!(world.stop_replicating(HERE, SOURCE, false).unwrap_err().code, "ReplicationNotFound");
         assert_eq!(world.stop_replicating(THERE, SOURCE, false).unwrap_err().code, "FileSystemNotFound");
+    }
+
+    #[test]
+    fn an_arn_deletes_the_replication_of_its_own_account_and_region_alone() {
+        let arn =
+            |region: &str, account: &str| format!("arn:aws:elasticfilesystem:{region}:{account}:file-system/{SOURCE}");
+        let mut world = world();
+        replicate(&mut world, to_region()).unwrap();
+        for (region, account) in [(HERE, OTHER_ACCOUNT), (THERE, "111122223333"), ("us-west-2", OTHER_ACCOUNT)] {
+            for from in [HERE, THERE] {
+                let refused = world.stop_replicating(from, &arn(region, account), false).unwrap_err();
+                assert_eq!(refused.code, "FileSystemNotFound", "{region} {account} from {from}");
+            }
+        }
+        world.stop_replicating(THERE, &arn(HERE, "111122223333"), false).unwrap();
+        assert_eq!(world.replications, []);
     }
 
     #[test]
