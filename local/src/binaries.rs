@@ -74,12 +74,34 @@ impl Binaries {
     }
 }
 
-fn build(root: &Path, name: &str) -> Result<PathBuf, String> {
+/// What `cargo run` and `cargo test` tell a program about its own package. The build scripts of some crates watch these
+/// variables: with them, the same build by hand and from here would each undo what the other has compiled.
+const OF_CARGO: [&str; 7] = [
+    "CARGO_PKG_",
+    "CARGO_MANIFEST_",
+    "CARGO_BIN_",
+    "CARGO_CRATE_NAME",
+    "CARGO_PRIMARY_PACKAGE",
+    "CARGO_TARGET_TMPDIR",
+    "OUT_DIR",
+];
+
+fn command(root: &Path, name: &str) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(root).args(["build", "--package", name, "--bin", name]);
     command.arg("--message-format=json-render-diagnostics").stdin(Stdio::null()).stderr(Stdio::inherit());
-    let output = command.output().map_err(|error| format!("cargo could not be started: {error}"))?;
+    for (variable, _) in std::env::vars_os() {
+        let is_of_cargo = |variable: &str| variable == "CARGO" || OF_CARGO.iter().any(|of| variable.starts_with(of));
+        if variable.to_str().is_some_and(is_of_cargo) {
+            command.env_remove(variable);
+        }
+    }
+    command
+}
+
+fn build(root: &Path, name: &str) -> Result<PathBuf, String> {
+    let output = command(root, name).output().map_err(|error| format!("cargo could not be started: {error}"))?;
     if !output.status.success() {
         return Err(format!("cargo could not build {name}; its messages are above"));
     }
@@ -88,4 +110,20 @@ fn build(root: &Path, name: &str) -> Result<PathBuf, String> {
     let mut executables =
         artifacts.filter(|artifact| artifact.target.name == name).filter_map(|artifact| artifact.executable);
     executables.next().ok_or_else(|| format!("cargo built {name} and did not say where"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_does_not_inherit_what_cargo_says_of_this_package() {
+        assert!(std::env::var_os("CARGO_PKG_NAME").is_some(), "cargo runs this test");
+        let command = command(Path::new("."), "f");
+        let kept = |variable: &str| !command.get_envs().any(|(name, value)| name == variable && value.is_none());
+        for variable in ["CARGO", "CARGO_PKG_NAME", "CARGO_PKG_VERSION_PRE", "CARGO_MANIFEST_DIR"] {
+            assert!(!kept(variable), "{variable} is inherited");
+        }
+        assert!(kept("CARGO_TARGET_DIR") && kept("CARGO_HOME") && kept("PATH"));
+    }
 }
