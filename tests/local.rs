@@ -191,7 +191,9 @@ async fn a_function_is_given_an_account_that_is_only_here() {
     let local = Local::start(Cloud::new(world("MODE").unwrap()), 0, binaries).await.unwrap();
     assert!(local.endpoint().starts_with("http://127.0.0.1:"), "{}", local.endpoint());
     let environment = local.functions().environment("f");
-    let addresses = environment.iter().filter(|(name, _)| name.contains("ENDPOINT") || name.contains("API"));
+    assert_eq!(environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"], "false");
+    let leads = |name: &str| name.contains("ENDPOINT_URL") && !name.contains("IGNORE") || name.contains("API");
+    let addresses = environment.iter().filter(|(name, _)| leads(name));
     let addresses: Vec<&String> = addresses.map(|(_, value)| value).collect();
     assert!(addresses.len() >= 4, "{addresses:?}");
     assert!(addresses.iter().all(|address| address.starts_with(&local.endpoint())), "{addresses:?}");

@@ -9,7 +9,7 @@ use std::{
     path::Path,
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
@@ -33,6 +33,9 @@ use crate::{
     cloud::Cloud,
     http::{self, Body, plain_json, response},
 };
+
+/// How long a runtime may take from an answer to its next poll. Nothing else is started for its function meanwhile.
+const BETWEEN_POLLS: Duration = Duration::from_secs(2);
 
 /// What became of an invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +69,8 @@ struct Function {
     taken: BTreeMap<String, oneshot::Sender<Ended>>,
     /// How many pollers wait for an invocation now.
     polling: usize,
+    /// When a runtime was last seen: as it polled, or as it answered.
+    seen: Option<Instant>,
     process: Option<Process>,
     /// How long the journal was when its process took its first invocation.
     calls_before: usize,
@@ -135,6 +140,8 @@ impl Functions {
             ("AWS_ENDPOINT_URL", format!("http://{address}")),
             ("AWS_ENDPOINT_URL_DRS", format!("http://{address}")),
             ("AWS_ENDPOINT_URL_EFS", format!("http://{address}")),
+            // Set by whoever started this, it would lead past the endpoints and into a real account.
+            ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
@@ -149,13 +156,20 @@ impl Functions {
         if !self.exists(name) {
             return Ended::Unknown;
         }
-        let (reply, ended) = oneshot::channel();
+        let (reply, mut ended) = oneshot::channel();
         let request_id = uuid::Uuid::new_v4().to_string();
         let invocation = Invocation { request_id: request_id.clone(), payload, reply };
         self.functions().entry(name.to_owned()).or_default().queue.push_back(invocation);
         self.0.wake.notify_waiters();
-        if let Err(why) = self.ensure_running(name).await {
-            self.forget(name, &request_id);
+        // Whoever polls already may answer before anything needs to be started.
+        let started = tokio::select! {
+            biased;
+            ended = &mut ended => return ended.unwrap_or_else(|_| exited(&request_id, "the runtime went away")),
+            started = self.ensure_running(name) => started,
+        };
+        if let Err(why) = started
+            && self.forget(name, &request_id)
+        {
             return Ended::NotBuilt(why);
         }
         ended.await.unwrap_or_else(|_| exited(&request_id, "the runtime went away"))
@@ -238,7 +252,7 @@ impl Functions {
     }
 
     fn exists(&self, name: &str) -> bool {
-        self.0.binaries.have(name) || self.is_running(name)
+        self.0.binaries.have(name) || self.is_running(name) || self.is_between_polls(name)
     }
 
     fn not_found(&self, name: &str) -> Response<Body> {
@@ -254,6 +268,9 @@ impl Functions {
             Some(starting) => Some(starting.lock().await),
             None => None,
         };
+        while !self.is_running(name) && self.is_between_polls(name) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
         if self.is_running(name) {
             return Ok(());
         }
@@ -268,6 +285,12 @@ impl Functions {
         let serves =
             |function: &Function| function.process.is_some() || function.polling > 0 || !function.taken.is_empty();
         functions.get(name).is_some_and(serves)
+    }
+
+    /// Whether a runtime was here a moment ago, and is likely to poll again.
+    fn is_between_polls(&self, name: &str) -> bool {
+        let seen = self.functions().get(name).and_then(|function| function.seen);
+        seen.is_some_and(|seen| seen.elapsed() < BETWEEN_POLLS)
     }
 
     fn start(&self, name: &str, binary: &Path) -> io::Result<()> {
@@ -306,7 +329,7 @@ impl Functions {
         let mut functions = self.functions();
         let Some(function) = functions.get_mut(name) else { return false };
         let served = function.process.take().is_some_and(|process| process.served);
-        function.polling = 0;
+        (function.polling, function.seen) = (0, None);
         for (request_id, reply) in std::mem::take(&mut function.taken) {
             let _ = reply.send(exited(&request_id, &format!("Runtime exited with error: {how}")));
         }
@@ -325,10 +348,13 @@ impl Functions {
         }
     }
 
-    fn forget(&self, name: &str, request_id: &str) {
-        if let Some(function) = self.functions().get_mut(name) {
-            function.queue.retain(|invocation| invocation.request_id != request_id);
-        }
+    /// Takes an invocation back, and tells whether nobody had taken it yet.
+    fn forget(&self, name: &str, request_id: &str) -> bool {
+        let mut functions = self.functions();
+        let Some(function) = functions.get_mut(name) else { return false };
+        let waiting = function.queue.len();
+        function.queue.retain(|invocation| invocation.request_id != request_id);
+        function.queue.len() < waiting
     }
 
     /// Fails an invocation that was not answered in time, and ends the process that works on it.
@@ -409,7 +435,10 @@ impl Functions {
     }
 
     fn end(&self, name: &str, request_id: &str, ended: Ended) -> Response<Body> {
-        let reply = self.functions().get_mut(name).and_then(|function| function.taken.remove(request_id));
+        let reply = self.functions().get_mut(name).and_then(|function| {
+            function.seen = Some(Instant::now());
+            function.taken.remove(request_id)
+        });
         match reply {
             Some(reply) => {
                 // Nobody waits any more if the invocation timed out.
@@ -443,7 +472,11 @@ struct Polling<'a> {
 
 impl<'a> Polling<'a> {
     fn begin(functions: &'a Functions, name: &'a str) -> Self {
-        functions.functions().entry(name.to_owned()).or_default().polling += 1;
+        let mut all = functions.functions();
+        let function = all.entry(name.to_owned()).or_default();
+        function.polling += 1;
+        function.seen = Some(Instant::now());
+        drop(all);
         Self { functions, name }
     }
 }
@@ -518,4 +551,52 @@ fn lambda_error(status: u16, code: &str, message: &str) -> Response<Body> {
     *response.body_mut() = plain_json(status, &json!({ "Type": "User", member: message })).into_body();
     response.headers_mut().remove("content-length");
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::World;
+
+    fn functions(binary: &str) -> Functions {
+        let binaries = Binaries::Fixed([("f".to_owned(), binary.into())].into());
+        Functions::new(Cloud::new(World::empty()), binaries)
+    }
+
+    fn invoke(functions: &Functions) -> JoinHandle<Ended> {
+        let functions = functions.clone();
+        tokio::spawn(async move { functions.invoke("f", Bytes::from_static(b"{}")).await })
+    }
+
+    /// Polls and answers as a runtime does that nobody started here.
+    async fn serve_by_hand(functions: &Functions) {
+        let next = functions.next("f").await;
+        let id = next.headers()["lambda-runtime-aws-request-id"].to_str().unwrap().to_owned();
+        assert_eq!(functions.end("f", &id, Ended::Answered("1".into())).status(), 202);
+    }
+
+    #[tokio::test]
+    async fn an_answer_counts_before_anything_was_started() {
+        let functions = functions("/there/is/none");
+        let starting = Arc::clone(&functions.functions().entry("f".to_owned()).or_default().starting);
+        let held = starting.lock_owned().await;
+        let invoked = invoke(&functions);
+        serve_by_hand(&functions).await;
+        drop(held);
+        assert_eq!(invoked.await.unwrap(), Ended::Answered("1".into()));
+        assert_eq!(functions.process_id("f"), None);
+    }
+
+    #[tokio::test]
+    async fn a_function_that_was_started_by_hand_gets_no_second_process() {
+        // It would run, and take nothing.
+        let functions = functions("/usr/bin/yes");
+        let ((), first) = tokio::join!(serve_by_hand(&functions), functions.invoke("f", "{}".into()));
+        assert_eq!(first, Ended::Answered("1".into()));
+        let second = invoke(&functions);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        assert_eq!(functions.process_id("f"), None);
+        serve_by_hand(&functions).await;
+        assert_eq!(second.await.unwrap(), Ended::Answered("1".into()));
+    }
 }
