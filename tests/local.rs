@@ -62,8 +62,8 @@ async fn an_unknown_member_is_refused_and_noted() {
 
 #[tokio::test]
 async fn a_body_that_is_no_object_is_refused_and_noted() {
-    complains(&account().await, "POST /DescribeJobs", SIGNED, "[]", 400, "ValidationException").await;
-    complains(&account().await, "POST /DescribeJobs", SIGNED, "{", 400, "ValidationException").await;
+    complains(&account().await, "POST /DescribeJobs", SIGNED, "[]", 400, "SerializationException").await;
+    complains(&account().await, "POST /DescribeJobs", SIGNED, "{", 400, "SerializationException").await;
 }
 
 #[tokio::test]

@@ -2,14 +2,15 @@
 //!
 //! Member names, statuses and error codes are those of the API's model; the official clients check them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    service::{self, Pair, Reply, Request, input, put},
+    constraints,
+    service::{self, Reply, Request, Service, input, put},
     world::{ApiError, Behaviour, Drs, Job, RecoveryInstance, SourceServer, World},
 };
 
@@ -87,19 +88,10 @@ pub fn subject(input: &Value) -> String {
     }
 }
 
-/// Adds to a call's members the ARN in the path and the keys in the query.
-pub(crate) fn bind(path: &str, query: &[Pair], input: &mut Value) -> Result<(), ApiError> {
-    if let Some(arn) = path.strip_prefix("/tags/") {
-        put(input, "resourceArn", json!(service::percent_decode(arn)));
-    }
-    if let Some((name, _)) = query.iter().find(|(name, _)| name != "tagKeys") {
-        return Err(ApiError::validation(format!("`{name}` is not a parameter of it")));
-    }
-    if !query.is_empty() {
-        let keys: Vec<&String> = query.iter().map(|(_, key)| key).collect();
-        put(input, "tagKeys", json!(keys));
-    }
-    Ok(())
+/// The ARN that the path of a call carries.
+pub(crate) fn path_members(path: &str) -> Vec<(&'static str, String)> {
+    let arn = path.strip_prefix("/tags/");
+    arn.map(|arn| ("resourceArn", service::percent_decode(arn))).into_iter().collect()
 }
 
 /// Answers a call.
@@ -133,6 +125,32 @@ pub fn answer(world: &mut World, request: &Request) -> Reply {
         "DescribeJobs" | "DescribeJobLogItems" | "DeleteJob" => jobs(drs, &context, request),
         _ => source_servers(drs, &context, request),
     }
+}
+
+/// Checks what a world file says of DRS: an answer about it is one that the model has.
+pub(crate) fn check(world: &World) -> Result<(), String> {
+    for (region, drs) in &world.drs {
+        let context = Context {
+            account: world.account.clone(),
+            region: region.clone(),
+            now: world.now,
+            behaviour: world.behaviour,
+        };
+        let servers = drs.source_servers.iter().map(|of| (&of.id, "SourceServer", server_json(of, &context)));
+        let configurations =
+            drs.source_servers.iter().map(|of| (&of.id, "ReplicationConfiguration", configuration_json(of)));
+        let instances = drs.recovery_instances.iter();
+        let instances = instances.map(|of| (&of.id, "RecoveryInstance", recovery_instance_json(of, &context)));
+        let jobs = drs.jobs.iter().map(|of| (&of.id, "Job", job_json(of, &context)));
+        let mut seen = BTreeSet::new();
+        for (id, shape, answer) in servers.chain(configurations).chain(instances).chain(jobs) {
+            constraints::check(Service::Drs, shape, &answer).map_err(|wrong| format!("{id}: {wrong}"))?;
+            if !seen.insert((shape, id)) {
+                return Err(format!("{id} is there twice"));
+            }
+        }
+    }
+    Ok(())
 }
 
 struct Context {
@@ -280,9 +298,6 @@ fn describe_source_servers(drs: &Drs, context: &Context, request: &Request) -> R
                 && (filters.staging_account_ids.is_empty() || filters.staging_account_ids.contains(&context.account))
         })
     };
-    if filters.is_some_and(|filters| filters.ids.len() > 200) {
-        return Err(ApiError::validation("filters.sourceServerIDs has more than 200 members"));
-    }
     let items = drs.source_servers.iter().filter(fits).map(|server| server_json(server, context)).collect();
     page(items, &list, context)
 }
@@ -300,10 +315,8 @@ fn describe_recovery_snapshots(drs: &mut Drs, context: &Context, request: &Reque
             filters.from_date_time.is_none_or(|from| *at >= from) && filters.to_date_time.is_none_or(|to| *at <= to)
         })
     });
-    match list.order.as_deref() {
-        Some("ASC") => items.reverse(),
-        Some("DESC") | None => {}
-        Some(other) => return Err(ApiError::validation(format!("order is `{other}`, not ASC or DESC"))),
+    if list.order.as_deref() == Some("ASC") {
+        items.reverse();
     }
     page(items.into_iter().map(|(_, item)| item).collect(), &list, context)
 }
@@ -449,9 +462,8 @@ fn tags(world: &mut World, request: &Request) -> Reply {
         "TagResource" => {
             let mut more = tags.clone();
             more.extend(wanted.tags);
-            if more.len() > 50 || more.iter().any(|(key, value)| key.is_empty() || key.len() > 256 || value.len() > 256)
-            {
-                return Err(ApiError::validation("at most 50 tags of at most 256 characters"));
+            if more.len() > 50 {
+                return Err(ApiError::validation("a resource has at most 50 tags"));
             }
             *tags = more;
             Ok((200, None))
@@ -467,9 +479,6 @@ fn tags(world: &mut World, request: &Request) -> Reply {
 /// One page of a list.
 fn page<F>(items: Vec<Value>, list: &List<F>, context: &Context) -> Reply {
     let size = list.max_results.unwrap_or(context.behaviour.page_size);
-    if size == 0 {
-        return Err(ApiError::validation("maxResults must be at least 1"));
-    }
     let (items, token) = service::page(items, size, list.next_token.as_deref())
         .ok_or_else(|| ApiError::validation("nextToken is not one of ours"))?;
     let mut page = json!({ "items": items });

@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
+    constraints,
     efs_world::{
         AccessPoint, Destination, FileSystem, MountTarget, Replication, bad_request, check_security_groups, check_tags,
         no_replication,
     },
-    service::{self, Pair, Reply, Request, input, percent_decode, put},
+    service::{self, Reply, Request, Service, input, percent_decode, put},
     world::{ApiError, World},
 };
 
@@ -63,7 +64,7 @@ pub fn route(method: &str, path: &str) -> Option<&'static str> {
 }
 
 /// What a path says for the parameters of a template; `None` if it does not fit.
-fn parameters<'a>(template: &'a str, path: &str) -> Option<Vec<(&'a str, String)>> {
+fn parameters(template: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
     if template.split('/').count() != path.split('/').count() {
         return None;
     }
@@ -110,38 +111,10 @@ pub(crate) fn tokens(operation: &str) -> (&'static str, &'static str) {
     }
 }
 
-/// Adds to a call's members what path and query say. Only what has no body has a query, and the other way round.
-pub(crate) fn bind(operation: &str, path: &str, query: &[Pair], input: &mut Value) -> Result<(), ApiError> {
-    let Some((_, method, template, _)) = OPERATIONS.iter().find(|(name, ..)| *name == operation) else { return Ok(()) };
-    let without_body = matches!(*method, "GET" | "DELETE");
-    if without_body && input.as_object().is_some_and(|body| !body.is_empty()) {
-        return Err(ApiError::validation(format!("{operation} has no body")));
-    }
-    for (name, value) in query {
-        if !without_body {
-            return Err(ApiError::validation(format!("`{name}` is not a parameter of it")));
-        }
-        match name.as_str() {
-            "MaxItems" | "MaxResults" => {
-                let number: u32 = value.parse().map_err(|_| ApiError::validation(format!("{name} is not a number")))?;
-                put(input, name, json!(number));
-            }
-            "deletionMode" => put(input, "DeletionMode", json!(value)),
-            "tagKeys" => {
-                let mut keys = input.get("TagKeys").and_then(Value::as_array).cloned().unwrap_or_default();
-                keys.push(json!(value));
-                put(input, "TagKeys", json!(keys));
-            }
-            _ => put(input, name, json!(value)),
-        }
-    }
-    for (name, value) in path.strip_prefix(VERSION).and_then(|path| parameters(template, path)).unwrap_or_default() {
-        if input.get(name).is_some() {
-            return Err(ApiError::validation(format!("{name} belongs in the path")));
-        }
-        put(input, name, json!(value));
-    }
-    Ok(())
+/// The members that the path of a call carries.
+pub(crate) fn path_members(operation: &str, path: &str) -> Vec<(&'static str, String)> {
+    let of = OPERATIONS.iter().find(|(name, ..)| *name == operation).zip(path.strip_prefix(VERSION));
+    of.and_then(|((_, _, template, _), path)| parameters(template, path)).unwrap_or_default()
 }
 
 /// Answers a call.
@@ -160,6 +133,40 @@ pub fn answer(world: &mut World, request: &Request) -> Reply {
         operation if operation.ends_with("Policy") || operation.ends_with("Configuration") => settings(world, request),
         _ => file_systems(world, request),
     }
+}
+
+/// Checks what a world file says of EFS: an answer about it is one that the model has.
+pub(crate) fn check(world: &World) -> Result<(), String> {
+    let account = &world.account;
+    let fits = |id: &str, shape: &str, answer: &Value| {
+        constraints::check(Service::Efs, shape, answer).map_err(|wrong| format!("{id}: {wrong}"))
+    };
+    for (region, of) in world.efs.iter().flat_map(|(region, efs)| efs.file_systems.iter().map(move |of| (region, of))) {
+        let id = &of.file_system_id;
+        fits(id, "FileSystemDescription", &file_system_json(of, region, account, world.now))?;
+        fits(id, "LifecycleConfigurationDescription", &lifecycle_json(of))?;
+        policy_json(of).map_or(Ok(()), |policy| fits(id, "FileSystemPolicyDescription", &policy))?;
+        backup_json(of).map_or(Ok(()), |backup| fits(id, "BackupPolicyDescription", &backup))?;
+        for target in &of.mount_targets {
+            let id = &target.mount_target_id;
+            fits(id, "MountTargetDescription", &mount_target_json(target, of, region, world))?;
+            fits(id, "DescribeMountTargetSecurityGroupsResponse", &security_groups_json(target))?;
+        }
+        for point in &of.access_points {
+            fits(&point.access_point_id, "AccessPointDescription", &access_point_json(point, of, region, account))?;
+        }
+    }
+    for replication in &world.replications {
+        let id = &replication.source_file_system_id;
+        fits(id, "ReplicationConfigurationDescription", &replication_json(replication, world))?;
+    }
+    for (id, subnet) in &world.subnets {
+        let target = json!({ "SubnetId": id, "VpcId": subnet.vpc_id,
+            "AvailabilityZoneName": subnet.availability_zone_name, "MountTargetId": "fsmt-00000000",
+            "FileSystemId": "fs-00000000", "LifeCycleState": "available" });
+        fits(id, "MountTargetDescription", &target)?;
+    }
+    Ok(())
 }
 
 fn not_served(operation: &str) -> Reply {
@@ -275,9 +282,6 @@ fn file_systems(world: &mut World, request: &Request) -> Reply {
 }
 
 fn new_file_system(wanted: CreateFileSystem) -> Result<FileSystem, ApiError> {
-    if !(1..=64).contains(&wanted.creation_token.chars().count()) {
-        return Err(ApiError::validation("CreationToken has 1 to 64 characters"));
-    }
     let backup = wanted.backup.unwrap_or(wanted.availability_zone_name.is_some());
     Ok(FileSystem {
         creation_token: wanted.creation_token,
@@ -359,8 +363,8 @@ fn settings(world: &mut World, request: &Request) -> Reply {
     match request.operation.as_str() {
         "DescribeLifecycleConfiguration" => Ok((200, Some(lifecycle_json(of_file_system(world, request)?)))),
         "DescribeBackupPolicy" => {
-            let status = of_file_system(world, request)?.backup.clone().ok_or_else(|| missing("backup policy"))?;
-            Ok((200, Some(json!({ "BackupPolicy": { "Status": status } }))))
+            let policy = backup_json(of_file_system(world, request)?).ok_or_else(|| missing("backup policy"))?;
+            Ok((200, Some(policy)))
         }
         "DescribeFileSystemPolicy" => {
             let policy = policy_json(of_file_system(world, request)?).ok_or_else(|| missing("policy"))?;
@@ -386,8 +390,8 @@ fn settings(world: &mut World, request: &Request) -> Reply {
             if !matches!(put.backup_policy.status.as_str(), "ENABLED" | "DISABLED") {
                 return Err(bad_request("Status is neither ENABLED nor DISABLED"));
             }
-            file_system.backup = Some(put.backup_policy.status.clone());
-            Ok((200, Some(json!({ "BackupPolicy": { "Status": put.backup_policy.status } }))))
+            file_system.backup = Some(put.backup_policy.status);
+            Ok((200, backup_json(file_system)))
         }
         "PutFileSystemPolicy" => {
             let put: PutPolicy = input(&request.input)?;
@@ -401,6 +405,15 @@ fn settings(world: &mut World, request: &Request) -> Reply {
 
 fn lifecycle_json(file_system: &FileSystem) -> Value {
     json!({ "LifecyclePolicies": file_system.lifecycle_policies })
+}
+
+fn backup_json(file_system: &FileSystem) -> Option<Value> {
+    let status = file_system.backup.as_ref()?;
+    Some(json!({ "BackupPolicy": { "Status": status } }))
+}
+
+fn security_groups_json(target: &MountTarget) -> Value {
+    json!({ "SecurityGroups": target.security_groups })
 }
 
 fn policy_json(file_system: &FileSystem) -> Option<Value> {
@@ -441,11 +454,7 @@ fn replications(world: &mut World, request: &Request) -> Reply {
         }
         "DeleteReplicationConfiguration" => {
             let wanted: StopReplicating = input(&request.input)?;
-            let locally = match wanted.deletion_mode.as_deref() {
-                None | Some("ALL_CONFIGURATIONS") => false,
-                Some("LOCAL_CONFIGURATION_ONLY") => true,
-                Some(other) => return Err(ApiError::validation(format!("`{other}` is not a DeletionMode"))),
-            };
+            let locally = wanted.deletion_mode.as_deref() == Some("LOCAL_CONFIGURATION_ONLY");
             world.stop_replicating(region, &wanted.source_file_system_id, locally).map(|()| (204, None))
         }
         _ => describe_replications(world, request),
@@ -467,7 +476,7 @@ fn describe_replications(world: &mut World, request: &Request) -> Reply {
     let items: Vec<Value> = world.replications.iter().filter(here).map(|of| replication_json(of, world)).collect();
     match &list.file_system_id {
         Some(name) if items.is_empty() => Err(no_replication(name)),
-        _ => page(request, "Replications", items, size(list.max_results)?, list.next_token.as_deref()),
+        _ => page(request, "Replications", items, list.max_results.unwrap_or(PAGE), list.next_token.as_deref()),
     }
 }
 
@@ -514,7 +523,7 @@ fn mount_targets(world: &mut World, request: &Request) -> Reply {
         "DescribeMountTargetSecurityGroups" => {
             let of: OfMountTarget = input(&request.input)?;
             let target = settled(world, region, &of.mount_target_id)?;
-            Ok((200, Some(json!({ "SecurityGroups": target.security_groups }))))
+            Ok((200, Some(security_groups_json(target))))
         }
         "ModifyMountTargetSecurityGroups" => {
             let modify: ModifySecurityGroups = input(&request.input)?;
@@ -641,15 +650,6 @@ fn access_points(world: &mut World, request: &Request) -> Reply {
 }
 
 fn new_access_point(wanted: CreateAccessPoint) -> Result<AccessPoint, ApiError> {
-    if !(1..=64).contains(&wanted.client_token.chars().count()) {
-        return Err(ApiError::validation("ClientToken has 1 to 64 characters"));
-    }
-    if wanted.posix_user.as_ref().is_some_and(|user| user.secondary_gids.len() > 16) {
-        return Err(bad_request("a user has at most 16 secondary groups"));
-    }
-    if let Some(root) = &wanted.root_directory {
-        check_root(root)?;
-    }
     Ok(AccessPoint {
         access_point_id: String::new(),
         client_token: wanted.client_token,
@@ -659,24 +659,6 @@ fn new_access_point(wanted: CreateAccessPoint) -> Result<AccessPoint, ApiError> 
         created_at: None,
         state: String::new(),
     })
-}
-
-/// At most four folders deep, without the signs that the model forbids; permissions are three or four octal digits.
-fn check_root(root: &RootDirectory) -> Result<(), ApiError> {
-    let folders = root.path.strip_prefix('/').map(|path| path.split('/').collect::<Vec<_>>()).unwrap_or_default();
-    let is_folder = |folder: &&str| {
-        !folder.is_empty() && !folder.starts_with('.') && !folder.contains(|letter| "$#<>;`|&?{}^*\n".contains(letter))
-    };
-    let is_path = root.path == "/" || ((1..=4).contains(&folders.len()) && folders.iter().all(is_folder));
-    if !is_path || root.path.chars().count() > 100 {
-        return Err(bad_request(format!("`{}` is not a path of an access point", root.path)));
-    }
-    let is_mode =
-        |text: &str| (3..=4).contains(&text.len()) && text.bytes().all(|digit| (b'0'..=b'7').contains(&digit));
-    match &root.creation_info {
-        Some(info) if !is_mode(&info.permissions) => Err(bad_request("Permissions are three or four octal digits")),
-        _ => Ok(()),
-    }
 }
 
 fn describe_access_points(world: &mut World, request: &Request) -> Reply {
@@ -693,7 +675,7 @@ fn describe_access_points(world: &mut World, request: &Request) -> Reply {
         (None, Some(name)) => all(world.named_file_system(region, name)?),
         (None, None) => world.file_systems(region).filter(|of| of.owner(&account) == account).flat_map(all).collect(),
     };
-    page(request, "AccessPoints", items, size(list.max_results)?, list.next_token.as_deref())
+    page(request, "AccessPoints", items, list.max_results.unwrap_or(PAGE), list.next_token.as_deref())
 }
 
 #[derive(Deserialize)]
@@ -716,21 +698,14 @@ fn tags(world: &mut World, request: &Request) -> Reply {
             Ok(file_system) => file_system_tags_json(file_system),
             Err(_) => tags_json(world.efs_tags(region, &wanted.resource_id)?),
         };
-        return page(request, "Tags", items, size(wanted.max_results)?, wanted.next_token.as_deref());
+        return page(request, "Tags", items, wanted.max_results.unwrap_or(PAGE), wanted.next_token.as_deref());
     }
     let tags = world.efs_tags(region, &wanted.resource_id)?;
-    // AWS's own tags may be there already; nobody else may write or remove one.
-    let new = read_tags(wanted.tags)?;
-    check_tags(&new)?;
-    if wanted.tag_keys.iter().any(|key| key.to_lowercase().starts_with("aws:")) {
-        return Err(bad_request("a tag of AWS's own cannot be removed"));
-    }
+    // AWS's own tags may be there already; the model lets nobody else write or remove one.
     let mut changed = tags.clone();
-    changed.extend(new);
+    changed.extend(read_tags(wanted.tags)?);
     changed.retain(|key, _| !wanted.tag_keys.contains(key));
-    if changed.keys().filter(|key| !key.to_lowercase().starts_with("aws:")).count() > 50 {
-        return Err(bad_request("a resource has at most 50 tags"));
-    }
+    check_tags(&changed)?;
     *tags = changed;
     Ok((200, None))
 }
@@ -746,14 +721,6 @@ fn file_system_tags_json(file_system: &FileSystem) -> Vec<Value> {
         tags.push(json!({ "Key": "aws:elasticfilesystem:default-backup", "Value": "enabled" }));
     }
     tags
-}
-
-/// The size of a page that a request asks for.
-fn size(wanted: Option<usize>) -> Result<usize, ApiError> {
-    match wanted.unwrap_or(PAGE) {
-        0 => Err(ApiError::validation("MaxResults must be at least 1")),
-        size => Ok(size),
-    }
 }
 
 /// One page of a list.

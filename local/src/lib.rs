@@ -3,8 +3,8 @@
 //!
 //! It is written from the API references, shares no type with the functions that it runs, and is checked by AWS's own
 //! clients. In reading order: [`world`] is the account as plain data, and [`efs_world`] its file systems; [`drs`] and
-//! [`efs`] put them on the wire, [`service`] chooses between them, and [`wire`] carries calls to them; [`fault`] is
-//! trouble to order, [`cloud`] is the running account with its clock and journal, and [`asks`] what IAM would be asked;
+//! [`efs`] put them on the wire, [`constraints`] is what their models allow, [`service`] chooses between them, and
+//! [`wire`] carries calls to them; [`fault`] is trouble to order, [`cloud`] is the running account with its clock and journal, and [`asks`] what IAM would be asked;
 //! [`runtime`] is Lambda. Everything listens on 127.0.0.1 alone.
 //!
 //! It is strict: an unknown route or member, a missing signature and a fault that nothing met are errors, which
@@ -13,6 +13,7 @@
 pub mod asks;
 pub mod binaries;
 pub mod cloud;
+pub mod constraints;
 pub mod drs;
 pub mod efs;
 pub mod efs_world;

@@ -94,11 +94,11 @@ impl Service {
         }
     }
 
-    /// Adds to a call's members what path and query say.
-    pub(crate) fn bind(self, operation: &str, path: &str, query: &[Pair], input: &mut Value) -> Result<(), ApiError> {
+    /// The members of a call that its path carries.
+    pub(crate) fn path_members(self, operation: &str, path: &str) -> Vec<(&'static str, String)> {
         match self {
-            Self::Drs => drs::bind(path, query, input),
-            Self::Efs => efs::bind(operation, path, query, input),
+            Self::Drs => drs::path_members(path),
+            Self::Efs => efs::path_members(operation, path),
         }
     }
 

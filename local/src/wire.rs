@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     cloud::{Action, Cloud},
+    constraints,
     service::{self, Pair, Service},
     world::ApiError,
 };
@@ -123,18 +124,14 @@ fn scope(authorization: Option<&str>) -> Option<Scope> {
 
 /// The members of a call: the body, and what the API's model binds to path and query.
 fn input(service: Service, operation: &str, call: Call<'_>) -> Result<Value, ApiError> {
-    let mut input = match call.body.is_empty() {
+    let body = match call.body.is_empty() {
         true => json!({}),
-        false => serde_json::from_slice(call.body).map_err(|error| ApiError::validation(error.to_string()))?,
+        false => serde_json::from_slice(call.body).map_err(|error| constraints::serialization(error.to_string()))?,
     };
-    if !input.is_object() {
-        return Err(ApiError::validation("the body is not an object"));
-    }
     let pairs = call.query.split('&').filter(|pair| !pair.is_empty());
     let query: Vec<Pair> = pairs
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .map(|(name, value)| (service::percent_decode(name), service::percent_decode(value)))
         .collect();
-    service.bind(operation, call.path, &query, &mut input)?;
-    Ok(input)
+    constraints::input(service, operation, &service.path_members(operation, call.path), &query, body)
 }

@@ -9,24 +9,12 @@ use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    constraints, drs, efs,
     efs_world::{Efs, Refusal, Replication, Subnet},
     fault::Fault,
     service::Service,
 };
 
-/// The states of a source server (`DataReplicationState`).
-const STATES: [&str; 10] = [
-    "STOPPED",
-    "INITIATING",
-    "INITIAL_SYNC",
-    "BACKLOG",
-    "CREATING_SNAPSHOT",
-    "CONTINUOUS",
-    "PAUSED",
-    "RESCAN",
-    "STALLED",
-    "DISCONNECTED",
-];
 /// Staging resources are removed within 90 minutes of a disconnect (`DisconnectSourceServer`).
 pub const STAGING_GONE: TimeDelta = TimeDelta::minutes(90);
 /// The agent is told to uninstall itself within about 10 minutes of a disconnect (`DisconnectSourceServer`).
@@ -358,9 +346,10 @@ impl World {
     }
 
     fn check(&self) -> Result<(), String> {
-        if self.account.len() != 12 || !self.account.bytes().all(|byte| byte.is_ascii_digit()) {
+        if !is_account(&self.account) {
             return Err(format!("the account `{}` is not 12 digits", self.account));
         }
+        self.check_regions()?;
         if !(2000..3000).contains(&self.now.year()) {
             return Err(format!("it is {} there; a world is in the years from 2000 to 2999", self.now));
         }
@@ -368,11 +357,41 @@ impl World {
             return Err("a page size of 0 has no pages".to_owned());
         }
         for (name, deployment) in &self.functions {
+            let is_sign = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_');
+            if !(1..=64).contains(&name.len()) || !name.chars().all(is_sign) {
+                return Err(format!("`{name}` is not the name of a function"));
+            }
             deployment.check().map_err(|wrong| format!("the function {name}: {wrong}"))?;
         }
         self.faults.iter().try_for_each(Fault::check)?;
-        self.drs.values().try_for_each(Drs::check)?;
-        self.check_efs()
+        self.late.iter().try_for_each(LateEffect::check)?;
+        self.check_efs()?;
+        drs::check(self)?;
+        efs::check(self)
+    }
+
+    /// Every Region exists, is in the account's partition, and has the service that is told of there.
+    fn check_regions(&self) -> Result<(), String> {
+        let partition = constraints::partition(&self.region);
+        let drs = self.drs.keys().map(|region| (region, Service::Drs));
+        let efs = self.efs.keys().chain(self.subnets.values().map(|subnet| &subnet.region));
+        let ends = self.replications.iter().flat_map(|of| [&of.source_region, &of.destination_region]);
+        let late = self.late.iter().map(|effect| (&effect.region, effect.service));
+        let all = drs.chain(efs.chain(ends).map(|region| (region, Service::Efs))).chain(late);
+        let faults = self.faults.iter().filter_map(|fault| fault.region.as_ref());
+        for region in all.clone().map(|(region, _)| region).chain(faults).chain([&self.region]) {
+            match constraints::partition(region) {
+                None => return Err(format!("`{region}` is not a Region")),
+                of if of != partition => {
+                    return Err(format!("{region} is not in the partition of {}", self.region));
+                }
+                _ => {}
+            }
+        }
+        match all.into_iter().find(|(region, service)| !constraints::is_in(*service, region)) {
+            Some((region, service)) => Err(format!("{service:?} is not in {region}")),
+            None => Ok(()),
+        }
     }
 
     /// An account in which DRS was never initialised.
@@ -512,6 +531,14 @@ impl Deployment {
     }
 }
 
+impl LateEffect {
+    fn check(&self) -> Result<(), String> {
+        let (service, operation) = (self.service, self.operation.as_str());
+        let checked = constraints::check_input(service, operation, &self.input);
+        checked.map_err(|wrong| format!("a late effect of {operation}: {wrong}"))
+    }
+}
+
 impl Job {
     /// The status at a moment.
     #[must_use]
@@ -529,25 +556,6 @@ impl Job {
 }
 
 impl Drs {
-    fn check(&self) -> Result<(), String> {
-        let mut seen = std::collections::BTreeSet::new();
-        for server in &self.source_servers {
-            if !is_source_server_id(&server.id) {
-                return Err(format!("`{}` is not a sourceServerID: s- and 17 letters or digits", server.id));
-            }
-            if !seen.insert(&server.id) {
-                return Err(format!("{} is there twice", server.id));
-            }
-            if !STATES.contains(&server.data_replication_state.as_str()) {
-                return Err(format!(
-                    "{}: `{}` is not a dataReplicationState",
-                    server.id, server.data_replication_state
-                ));
-            }
-        }
-        Ok(())
-    }
-
     /// `DisconnectSourceServer`: ends replication, destroys the recovery points, and leaves the rest to time.
     ///
     /// # Errors
@@ -712,11 +720,8 @@ impl Drs {
     ///
     /// # Errors
     ///
-    /// ResourceNotFoundException, or ValidationException for what cannot be an ID.
+    /// ResourceNotFoundException.
     pub fn source_server(&mut self, id: &str) -> Result<&mut SourceServer, ApiError> {
-        if !is_source_server_id(id) {
-            return Err(ApiError::validation(format!("`{id}` is not a sourceServerID")));
-        }
         self.source_servers.iter_mut().find(|server| server.id == id).ok_or_else(|| ApiError::not_found(id))
     }
 
@@ -782,8 +787,9 @@ impl Drs {
     }
 }
 
-fn is_source_server_id(id: &str) -> bool {
-    id.strip_prefix("s-").is_some_and(|rest| rest.len() == 17 && rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+/// Whether text is the ID of an account.
+pub(crate) fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The first ID of a kind that is not taken.
@@ -923,11 +929,25 @@ mod tests {
         let one = format!(r#"{{"sourceServerID": "{ID}"}}"#);
         World::from_json(&world(&one, "")).unwrap();
         let cases = [
-            (world(r#"{"sourceServerID": "banana"}"#, ""), "`banana` is not a sourceServerID"),
+            (world(r#"{"sourceServerID": "banana"}"#, ""), "Value 'banana' at 'sourceServerID'"),
             (world(&format!("{one}, {one}"), ""), "is there twice"),
             (
                 world(&one.replace('}', r#", "dataReplicationState": "Continuous"}"#), ""),
-                "is not a dataReplicationState",
+                "Value 'Continuous' at 'dataReplicationInfo.dataReplicationState'",
+            ),
+            (world(&one.replace('}', r#", "stagingStatus": "SOMEHOW"}"#), ""), "at 'stagingArea.status'"),
+            (world(&one.replace('}', r#", "originAccountID": "1", "originRegion": "x"}"#), ""), "originRegion"),
+            (world(&one.replace('}', &format!(r#", "hostname": "{}"}}"#, "h".repeat(257))), ""), "hostname"),
+            (world("", "").replace(r#""us-east-1": {"#, r#""us-east-9": {"#), "`us-east-9` is not a Region"),
+            (world("", "").replace(r#""us-east-1": {"#, r#""us-gov-east-1": {"#), "not in the partition of us-east-1"),
+            (world("", "").replace("us-east-1", "cn-north-1").replace("s-0", "s-1"), "Drs is not in cn-north-1"),
+            (world("", r#", "functions": {"a b": {}}"#), "`a b` is not the name of a function"),
+            (
+                world(
+                    "",
+                    r#", "late": [{"at": "2026-11-21T00:00:00Z", "operation": "DeleteJob", "region": "us-east-1", "input": {}}]"#,
+                ),
+                "Value null at 'jobID'",
             ),
             (world("", r#", "behaviour": {"pageSize": 0}"#), "page size"),
             (world("", r#", "functions": {"f": {"timeoutSeconds": 0}}"#), "a timeout of 0 seconds"),

@@ -23,6 +23,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
+import constraints
+
 # What any operation may answer, whatever its model says: the signature and IAM stand before the service.
 OF_EVERY_OPERATION = {"AccessDeniedException", "ExpiredTokenException", "MissingAuthenticationTokenException", "ValidationException", "503"}
 
@@ -270,7 +272,7 @@ def check_mount_targets(efs, endpoint: str, id: str) -> None:
     check(efs.describe_file_systems(FileSystemId=id)["FileSystems"][0]["NumberOfMountTargets"] == 2, "mount targets are counted")
     efs.modify_mount_target_security_groups(**of, SecurityGroups=["sg-00000002", "sg-00000003"])
     check(len(efs.describe_mount_target_security_groups(**of)["SecurityGroups"]) == 2, "the security groups are the new ones")
-    expect_error("SecurityGroupNotFound", efs.modify_mount_target_security_groups, **of, SecurityGroups=["default-group"])
+    expect_error("ValidationException", efs.modify_mount_target_security_groups, **of, SecurityGroups=["default-group"])
     expect_error("FileSystemInUse", efs.delete_file_system, FileSystemId=id)
     for target in efs.describe_mount_targets(FileSystemId=id)["MountTargets"]:
         efs.delete_mount_target(MountTargetId=target["MountTargetId"])
@@ -287,7 +289,7 @@ def check_access_points(efs, endpoint: str, id: str) -> None:
         check(False, "a client token was to be refused the second time")
     except ClientError as error:
         check(error.response["AccessPointId"] == made["AccessPointId"], f"a repeated token names what it made: {error.response}")
-    expect_error("BadRequest", efs.create_access_point, ClientToken="two", FileSystemId=id, RootDirectory={"Path": "/a/b/c/d/e"})
+    expect_error("ValidationException", efs.create_access_point, ClientToken="two", FileSystemId=id, RootDirectory={"Path": "/a/b/c/d/e"})
     other = efs.create_access_point(ClientToken="two", FileSystemId=id)
     post(endpoint, "/local/advance", {"minutes": 1})
     points = page_through(efs, "describe_access_points", "AccessPoints", FileSystemId=id)
@@ -310,7 +312,7 @@ def check_efs_tags(efs, id: str) -> None:
     check(tags == {"Name": "new", "drover:approved": "CHG1", "a key": "ä/=+"}, f"tags come back as they were: {tags}")
     efs.untag_resource(ResourceId=id, TagKeys=["a key", "drover:approved"])
     check(efs.list_tags_for_resource(ResourceId=id)["Tags"] == [{"Key": "Name", "Value": "new"}], "only the named tags go")
-    expect_error("BadRequest", efs.tag_resource, ResourceId=id, Tags=[{"Key": "aws:x", "Value": ""}])
+    expect_error("ValidationException", efs.tag_resource, ResourceId=id, Tags=[{"Key": "aws:x", "Value": ""}])
     expect_error("FileSystemNotFound", efs.list_tags_for_resource, ResourceId=ABSENT)
 
 
@@ -461,16 +463,6 @@ def wait_until_served(endpoint: str) -> None:
     sys.exit("local serve did not come up")
 
 
-def operations_served(workspace: Path) -> set[tuple[str, str]]:
-    served = set()
-    for service in ("drs", "efs"):
-        source = (workspace / f"local/src/{service}.rs").read_text()
-        start = source.index("[", source.index("=", source.index("const OPERATIONS")))
-        names = re.findall(r'\(\s*"([A-Za-z]+)"', source[start : source.index("];", start)])
-        served |= {(service, name) for name in names}
-    return served
-
-
 def main() -> None:
     local, workspace = sys.argv[1], Path(sys.argv[2])
     port = free_port()
@@ -502,7 +494,10 @@ def main() -> None:
         finally:
             served.terminate()
             served.wait()
-    missing = operations_served(workspace) - called
+    committed = (workspace / constraints.TABLE).read_text()
+    check(committed == constraints.written(workspace), f"{constraints.TABLE} is not what constraints.py writes")
+    served_operations = {(service, name) for service, names in constraints.operations_served(workspace).items() for name in names}
+    missing = served_operations - called
     check(not missing, f"served and not checked: {sorted(missing)}")
     for problem in problems:
         print(problem)
