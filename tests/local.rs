@@ -83,6 +83,7 @@ async fn tags_are_those_of_the_resource_that_the_whole_arn_names() {
     assert_eq!(get(&format!("arn:aws:drs:us-east-1:111122223333:source-server/{ONE}"), SIGNED).await, 200);
     assert_eq!(get(&format!("arn:aws:drs:us-east-1:999999999999:source-server/{ONE}"), SIGNED).await, 404);
     assert_eq!(get(&format!("arn:aws:drs:eu-west-1:111122223333:source-server/{ONE}"), SIGNED).await, 404);
+    assert_eq!(get(&format!("arn:aws-cn:drs:us-east-1:111122223333:source-server/{ONE}"), SIGNED).await, 404);
     let elsewhere = SIGNED.replace("us-east-1", "eu-west-1");
     assert_eq!(get(&format!("arn:aws:drs:eu-west-1:111122223333:source-server/{ONE}"), &elsewhere).await, 404);
     assert_eq!(get(&format!("source-server/{ONE}"), SIGNED).await, 400);

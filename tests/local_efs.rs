@@ -81,6 +81,28 @@ async fn a_file_system_is_of_its_own_region_and_owner() {
 }
 
 #[tokio::test]
+async fn an_account_is_in_one_partition_with_the_arns_of_it() {
+    let (west, east) = ("us-gov-west-1", "us-gov-east-1");
+    let world = World { region: west.to_owned(), ..World::empty() }.with_file_system(west, FileSystem::new(ONE));
+    let local = Local::without_functions(world).await.unwrap();
+    let (_, _, list) = get(&local, west, FILE_SYSTEMS).await;
+    let arn = format!("arn:aws-us-gov:elasticfilesystem:{west}:111122223333:file-system/{ONE}");
+    assert_eq!(list["FileSystems"][0]["FileSystemArn"], arn);
+    for (name, status) in [(&arn, 200), (&arn.replace("aws-us-gov", "aws"), 400)] {
+        let (answered, code, _) = get(&local, west, &format!("{FILE_SYSTEMS}?FileSystemId={name}")).await;
+        assert_eq!((answered, code == "BadRequest"), (status, status == 400), "{name}");
+    }
+    let replicate = format!("POST {FILE_SYSTEMS}/{ONE}/replication-configuration");
+    for (region, status) in [("us-east-1", 400), ("cn-north-1", 400), (east, 200)] {
+        let body = json!({ "Destinations": [{ "Region": region }] }).to_string();
+        let (answered, _, made) = send(&local, west, &replicate, &body).await;
+        assert_eq!(answered, status, "{region}: {made}");
+    }
+    assert_eq!(get(&local, "us-east-1", FILE_SYSTEMS).await.1, "UnrecognizedClientException");
+    assert_eq!(get(&local, "us-gov-west-9", FILE_SYSTEMS).await.1, "InvalidSignatureException");
+}
+
+#[tokio::test]
 async fn a_replication_is_seen_from_both_regions_and_noted_as_a_change() {
     let local = account().await;
     let body = json!({ "Destinations": [{ "Region": "eu-west-1" }] }).to_string();

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::{
+    constraints,
     efs_world::{Destination, FileSystem},
     service::{Request, Service},
     world::World,
@@ -240,10 +241,12 @@ impl Call<'_> {
         asks.push(match &wanted.role_arn {
             Some(role) => Ask::new("iam:PassRole", role, &self.request.region).with("iam:PassedToService", efs),
             None => {
-                let role = format!("aws-service-role/{efs}/AWSServiceRoleForAmazonElasticFileSystem");
-                let role = arn("iam", "", &self.world.account, "role", &role);
-                // IAM is in one Region for the whole world.
-                Ask::new("iam:CreateServiceLinkedRole", &role, "us-east-1").with("iam:AWSServiceName", efs)
+                let (partition, home) = home_of_iam(&self.request.region);
+                let role = format!(
+                    "arn:{partition}:iam::{}:role/aws-service-role/{efs}/AWSServiceRoleForAmazonElasticFileSystem",
+                    self.world.account
+                );
+                Ask::new("iam:CreateServiceLinkedRole", &role, home).with("iam:AWSServiceName", efs)
             }
         });
         asks
@@ -296,7 +299,17 @@ fn arn(service: &str, region: &str, account: &str, kind: &str, name: &str) -> St
     if name.starts_with("arn:") {
         return name.to_owned();
     }
-    format!("arn:aws:{service}:{region}:{account}:{kind}/{name}")
+    constraints::arn(service, region, account, &format!("{kind}/{name}"))
+}
+
+/// The partition of a Region, and the one Region in which IAM is there.
+fn home_of_iam(region: &str) -> (&str, &str) {
+    match constraints::partition(region).unwrap_or("aws") {
+        "aws" => ("aws", "us-east-1"),
+        "aws-cn" => ("aws-cn", "cn-north-1"),
+        "aws-us-gov" => ("aws-us-gov", "us-gov-west-1"),
+        other => (other, region),
+    }
 }
 
 #[cfg(test)]

@@ -94,6 +94,12 @@ impl Cloud {
         self.state().world.clone()
     }
 
+    /// Whose account it is, and in which Region its functions run.
+    pub(crate) fn place(&self) -> (String, String) {
+        let state = self.state();
+        (state.world.account.clone(), state.world.region.clone())
+    }
+
     /// Changes the world, as an operator does.
     pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         let mut state = self.state();

@@ -113,6 +113,12 @@ pub fn partition(region: &str) -> Option<&'static str> {
     of.map(|(partition, _)| partition.as_str())
 }
 
+/// The ARN of a resource in a Region, with the partition that the Region is in.
+#[must_use]
+pub fn arn(service: &str, region: &str, account: &str, resource: &str) -> String {
+    format!("arn:{}:{service}:{region}:{account}:{resource}", partition(region).unwrap_or("aws"))
+}
+
 /// Whether a service has an endpoint in a Region.
 #[must_use]
 pub fn is_in(service: Service, region: &str) -> bool {

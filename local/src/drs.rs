@@ -450,10 +450,11 @@ struct Tags {
 fn tags(world: &mut World, request: &Request) -> Reply {
     let wanted: Tags = input(&request.input)?;
     let parts: Vec<&str> = wanted.resource_arn.splitn(6, ':').collect();
-    let ["arn", "aws", "drs", region, account, resource] = parts.as_slice() else {
+    let ["arn", partition, "drs", region, account, resource] = parts.as_slice() else {
         return Err(ApiError::validation("resourceArn is not the ARN of a DRS resource"));
     };
-    let here = *region == request.region && *account == world.account;
+    let partition_here = constraints::partition(&request.region);
+    let here = *region == request.region && *account == world.account && Some(*partition) == partition_here;
     let drs = world.drs.get_mut(&request.region).filter(|_| here);
     let drs = drs.ok_or_else(|| ApiError::not_found(&wanted.resource_arn))?;
     let (kind, id) = resource.split_once('/').ok_or_else(|| ApiError::validation("resourceArn names no resource"))?;
@@ -493,7 +494,7 @@ fn time(at: DateTime<Utc>) -> String {
 }
 
 fn arn(context: &Context, kind: &str, id: &str) -> String {
-    format!("arn:aws:drs:{}:{}:{kind}/{id}", context.region, context.account)
+    constraints::arn("drs", &context.region, &context.account, &format!("{kind}/{id}"))
 }
 
 fn server_json(server: &SourceServer, context: &Context) -> Value {

@@ -740,7 +740,7 @@ fn time(at: DateTime<Utc>) -> i64 {
 }
 
 fn arn(region: &str, account: &str, kind: &str, id: &str) -> String {
-    format!("arn:aws:elasticfilesystem:{region}:{account}:{kind}/{id}")
+    constraints::arn("elasticfilesystem", region, account, &format!("{kind}/{id}"))
 }
 
 fn file_system_json(of: &FileSystem, region: &str, account: &str, now: DateTime<Utc>) -> Value {
@@ -768,7 +768,7 @@ fn file_system_json(of: &FileSystem, region: &str, account: &str, now: DateTime<
         "FileSystemProtection": { "ReplicationOverwriteProtection": of.protection },
     });
     if of.encrypted {
-        let own = || format!("arn:aws:kms:{region}:{owner}:alias/aws/elasticfilesystem");
+        let own = || constraints::arn("kms", region, owner, "alias/aws/elasticfilesystem");
         put(&mut json, "KmsKeyId", json!(of.kms_key_id.clone().unwrap_or_else(own)));
     }
     if let Some(mibps) = of.provisioned_throughput_in_mibps {

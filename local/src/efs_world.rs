@@ -10,7 +10,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::world::{ApiError, Behaviour, Reply, World, fresh};
+use crate::{
+    constraints,
+    service::Service,
+    world::{ApiError, Behaviour, Reply, World, fresh},
+};
 
 /// How long a file system is `creating`. Not documented; a plausible pace.
 const FILE_SYSTEM_TAKES: TimeDelta = TimeDelta::minutes(1);
@@ -297,14 +301,14 @@ impl<'a> Named<'a> {
         let parts: Vec<&str> = name.split(':').collect();
         let named = match parts.as_slice() {
             [id] => Some(Self { id, place: None }),
-            ["arn", "aws", "elasticfilesystem", region, account, resource] => resource
+            ["arn", partition, "elasticfilesystem", region, account, resource] => resource
                 .split_once('/')
-                .filter(|(of, _)| *of == kind)
+                .filter(|(of, _)| *of == kind && constraints::partition(region) == Some(partition))
                 .map(|(_, id)| Self { id, place: Some((region, account)) }),
             _ => None,
         };
         let named = named.filter(|named| is_id(prefix, named.id));
-        named.ok_or_else(|| ApiError::validation(format!("`{name}` is neither the ID nor the ARN of a {kind}")))
+        named.ok_or_else(|| bad_request(format!("`{name}` is neither the ID nor the ARN of a {kind}")))
     }
 }
 
@@ -718,6 +722,10 @@ impl World {
         destinations: &[Destination],
     ) -> Result<&Replication, ApiError> {
         let [wanted] = destinations else { return Err(bad_request("a replication has exactly one destination")) };
+        let partition = wanted.role_arn.as_deref().map(|role| role.split(':').nth(1));
+        if partition.is_some_and(|of| of != constraints::partition(region)) {
+            return Err(bad_request("the role is in another partition"));
+        }
         let source = self.replicable(region, source)?;
         let (to, id) = match &wanted.file_system_id {
             Some(name) => self.existing_destination(region, &source, wanted, name)?,
@@ -795,8 +803,8 @@ impl World {
             (None, Some(zone)) => region_of(zone).ok_or_else(|| unsupported_zone(zone))?,
             (None, None) => return Err(bad_request("a destination needs a Region or an Availability Zone")),
         };
-        if !is_region(to) {
-            return Err(ApiError::validation(format!("`{to}` is not a Region")));
+        if !is_within_reach(&self.region, to) {
+            return Err(bad_request(format!("EFS is not in {to}, or it is in another partition")));
         }
         if zone.is_some_and(|zone| region_of(zone) != Some(to)) {
             return Err(unsupported_zone(to));
@@ -1167,21 +1175,15 @@ fn is_id(prefix: &str, id: &str) -> bool {
     id.strip_prefix(prefix).is_some_and(|rest| (8..=40).contains(&rest.len()) && rest.bytes().all(is_digit))
 }
 
-/// Whether text looks like the name of a Region.
-fn is_region(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let is_letters = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
-    match parts.as_slice() {
-        [names @ .., number] if (2..=3).contains(&names.len()) => {
-            names.iter().all(is_letters) && number.len() == 1 && number.bytes().all(|byte| byte.is_ascii_digit())
-        }
-        _ => false,
-    }
+/// Whether EFS can replicate from a Region to another: within one partition.
+fn is_within_reach(from: &str, to: &str) -> bool {
+    constraints::is_in(Service::Efs, to) && constraints::partition(from) == constraints::partition(to)
 }
 
 /// The Region of a zone, which is the Region and a letter; `None` for a zone that no Region has here.
 fn region_of(zone: &str) -> Option<&str> {
-    zone.strip_suffix(|letter| ('a'..='f').contains(&letter)).filter(|region| is_region(region))
+    let region = zone.strip_suffix(|letter| ('a'..='f').contains(&letter));
+    region.filter(|region| constraints::is_in(Service::Efs, region))
 }
 
 /// The days of a transition's value, none for the first access; `None` for another text.
@@ -1202,7 +1204,7 @@ fn check_key(key: Option<&str>, region: &str) -> Result<(), ApiError> {
     let parts: Vec<&str> = key.split(':').collect();
     match parts.as_slice() {
         [_] => Ok(()),
-        ["arn", _, "kms", of, _, _] if *of == region => Ok(()),
+        ["arn", partition, "kms", of, _, _] if *of == region && constraints::partition(of) == Some(partition) => Ok(()),
         ["arn", _, "kms", _, _, _] => {
             Err(bad_request("Failed to create destination file system: Invalid KMS key ID (unexpected region)"))
         }
@@ -1434,7 +1436,14 @@ mod tests {
             (zone(None, "eu-west-1z"), "UnsupportedAvailabilityZone"),
             (key(&key_here), "BadRequest"),
             (to_existing("fs-00000000000000009"), "FileSystemNotFound"),
-            (Destination { region: Some("nowhere".to_owned()), ..Destination::default() }, "ValidationException"),
+            (Destination { region: Some("us-nowhere-1".to_owned()), ..Destination::default() }, "BadRequest"),
+            (Destination { region: Some("us-gov-east-1".to_owned()), ..Destination::default() }, "BadRequest"),
+            (zone(None, "cn-north-1a"), "BadRequest"),
+            (Destination { role_arn: Some(ROLE.replace("aws", "aws-cn")), ..to_region() }, "BadRequest"),
+            (
+                to_existing(&format!("arn:aws-cn:elasticfilesystem:{THERE}:111122223333:file-system/{REPLICA}")),
+                "BadRequest",
+            ),
         ] {
             let mut world = world();
             let before = world.clone();

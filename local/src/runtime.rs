@@ -31,6 +31,7 @@ use tokio::{
 use crate::{
     binaries::Binaries,
     cloud::Cloud,
+    constraints,
     http::{self, Body, plain_json, response},
 };
 
@@ -255,9 +256,14 @@ impl Functions {
         self.0.binaries.have(name) || self.is_running(name) || self.is_between_polls(name)
     }
 
+    /// The ARN of a function.
+    fn arn(&self, name: &str) -> String {
+        let (account, region) = self.0.cloud.place();
+        constraints::arn("lambda", &region, &account, &format!("function:{name}"))
+    }
+
     fn not_found(&self, name: &str) -> Response<Body> {
-        let world = self.0.cloud.world();
-        let message = format!("Function not found: arn:aws:lambda:{}:{}:function:{name}", world.region, world.account);
+        let message = format!("Function not found: {}", self.arn(name));
         lambda_error(404, "ResourceNotFoundException", &message)
     }
 
@@ -417,10 +423,7 @@ impl Functions {
         let headers = [
             ("lambda-runtime-aws-request-id", request_id.clone()),
             ("lambda-runtime-deadline-ms", (now + i64::from(timeout) * 1000).to_string()),
-            (
-                "lambda-runtime-invoked-function-arn",
-                format!("arn:aws:lambda:{}:{}:function:{name}", world.region, world.account),
-            ),
+            ("lambda-runtime-invoked-function-arn", self.arn(name)),
             ("lambda-runtime-trace-id", format!("Root=1-{:08x}-{root};Parent={parent};Sampled=0", now / 1000)),
             ("content-type", "application/json".to_owned()),
         ];

@@ -64,6 +64,10 @@ impl Cloud {
             let message = "the request has no AWS signature, version 4";
             return Wire::Answer(Answer::error(403, "MissingAuthenticationTokenException", message));
         };
+        if let Err(wrong) = self.admits(&scope) {
+            self.note_unexpected(call.method, call.path, &format!("signed for {}", scope.region));
+            return Wire::Answer(wrong);
+        }
         let service = Service::signed(&scope.service);
         let routed = service.and_then(|service| Some((service, service.route(call.method, call.path)?)));
         let Some((service, operation)) = routed else {
@@ -86,6 +90,22 @@ impl Cloud {
             Action::Reset => Wire::Reset,
             Action::Hang => Wire::Hang,
         }
+    }
+
+    /// A signature is for a Region that exists, and an account is in one partition.
+    fn admits(&self, scope: &Scope) -> Result<(), Answer> {
+        let (_, here) = self.place();
+        let service = Service::signed(&scope.service);
+        let partition = constraints::partition(&scope.region);
+        if partition.is_none() || service.is_some_and(|service| !constraints::is_in(service, &scope.region)) {
+            let message = "Credential should be scoped to a valid region.";
+            return Err(Answer::error(403, "InvalidSignatureException", message));
+        }
+        if partition != constraints::partition(&here) {
+            let message = "The security token included in the request is invalid.";
+            return Err(Answer::error(403, "UnrecognizedClientException", message));
+        }
+        Ok(())
     }
 }
 
