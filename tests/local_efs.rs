@@ -152,6 +152,15 @@ async fn a_fault_of_a_list_repeats_the_marker_of_efs() {
 }
 
 #[tokio::test]
+async fn a_throttled_call_is_answered_as_each_service_answers_it() {
+    let local = account().await;
+    local.inject(Fault::next("DescribeFileSystems", FaultKind::Throttle));
+    let throttled = (400, "ThrottlingException".to_owned(), json!({ "message": "Rate exceeded" }));
+    assert_eq!(get(&local, "us-east-1", FILE_SYSTEMS).await, throttled);
+    local.finish().unwrap();
+}
+
+#[tokio::test]
 async fn a_late_effect_is_still_an_effect_of_efs() {
     let local = account().await;
     local.inject(Fault::next("UpdateFileSystemProtection", FaultKind::LateEffect));

@@ -237,7 +237,10 @@ impl State {
                 let (reply, changed) = self.carry_out(request);
                 (Action::Answer(reply), changed)
             }
-            Some(FaultKind::Throttle) => error(429, "ThrottlingException"),
+            Some(FaultKind::Throttle) => {
+                let wrong = ApiError::new(request.service.throttled(), "ThrottlingException", "Rate exceeded");
+                (Action::Answer(Err(wrong)), false)
+            }
             Some(FaultKind::InternalError) => error(500, request.service.internal_error()),
             Some(FaultKind::AccessDenied) => error(403, "AccessDeniedException"),
             Some(FaultKind::ExpiredToken) => error(403, "ExpiredTokenException"),

@@ -30,7 +30,7 @@ pub struct Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
-    /// 429 ThrottlingException.
+    /// ThrottlingException, with the status that the service has for it: 429 of DRS, 400 of EFS.
     Throttle,
     /// 500 InternalServerException, or what the service calls it.
     InternalError,

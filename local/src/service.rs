@@ -118,9 +118,19 @@ impl Service {
         }
     }
 
+    /// The status of a throttled call. The model of EFS has it for one operation, as 429; what EFS sends is a 400.
+    pub(crate) fn throttled(self) -> u16 {
+        match self {
+            Self::Drs => 429,
+            Self::Efs => 400,
+        }
+    }
+
     /// The body of an error.
     pub(crate) fn error_body(self, error: &ApiError) -> Value {
         let mut body = match (self, error.code) {
+            // What throttles stands before EFS, and does not know its members.
+            (Self::Efs, "ThrottlingException") => json!({ "message": error.message }),
             (Self::Efs, code) => json!({ "ErrorCode": code, "Message": error.message }),
             // DRS has no `code` beside these two.
             (Self::Drs, "ThrottlingException" | "InternalServerException") => json!({ "message": error.message }),

@@ -26,7 +26,7 @@ from botocore.validate import ParamValidator
 import constraints
 
 # What any operation may answer, whatever its model says: the signature and IAM stand before the service.
-OF_EVERY_OPERATION = {"AccessDeniedException", "ExpiredTokenException", "MissingAuthenticationTokenException", "ValidationException", "503"}
+OF_EVERY_OPERATION = {"AccessDeniedException", "ExpiredTokenException", "MissingAuthenticationTokenException", "SerializationException", "ThrottlingException", "ValidationException", "503"}
 
 ONE, TWO, LAUNCHED, EXTENDABLE = (f"s-{number:017}" for number in range(1, 5))
 INSTANCE, KEPT_INSTANCE = "i-00000000000000001", "i-00000000000000002"
@@ -382,8 +382,8 @@ def check_unencrypted(efs, elsewhere, endpoint: str, plain: str) -> None:
 
 def check_efs_faults(efs, endpoint: str) -> None:
     for kind, code in (("throttle", "ThrottlingException"), ("internal_error", "InternalServerError"), ("access_denied", "AccessDeniedException")):
-        post(endpoint, "/local/faults", {"operation": "CreateAccessPoint", "kind": kind})
-        expect_error(code, efs.create_access_point, ClientToken="three", FileSystemId=SOURCE)
+        post(endpoint, "/local/faults", {"operation": "DescribeFileSystems", "kind": kind})
+        expect_error(code, efs.describe_file_systems)
     post(endpoint, "/local/faults", {"operation": "DescribeReplicationConfigurations", "kind": "repeated_page_token"})
     check(efs.describe_replication_configurations(NextToken="from-0")["NextToken"] == "from-0", "a token of EFS is repeated to order")
 
