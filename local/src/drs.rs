@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     constraints,
     service::{self, Reply, Request, Service, input, put},
-    world::{ApiError, Behaviour, Drs, Job, RecoveryInstance, SourceServer, World},
+    world::{ApiError, Behaviour, Drs, Job, RecoveryInstance, SourceServer, World, fresh},
 };
 
 /// The operations whose path is their name, and whether they can change anything.
@@ -100,12 +100,7 @@ pub(crate) fn path_members(path: &str) -> Vec<(&'static str, String)> {
 ///
 /// The error that AWS would answer with.
 pub fn answer(world: &mut World, request: &Request) -> Reply {
-    let context = Context {
-        account: world.account.clone(),
-        region: request.region.clone(),
-        now: world.now,
-        behaviour: world.behaviour,
-    };
+    let context = Context::of(world, &request.region);
     if request.operation == "InitializeService" {
         input::<Nothing>(&request.input)?;
         world.drs.entry(request.region.clone()).or_default();
@@ -116,31 +111,42 @@ pub fn answer(world: &mut World, request: &Request) -> Reply {
     }
     let drs = world.drs.get_mut(&request.region).ok_or_else(ApiError::uninitialized)?;
     match request.operation.as_str() {
+        "ReverseReplication" => reverse(world, &context, request),
         operation if operation.ends_with("RecoveryInstance") || operation == "StopFailback" => {
             recovery_instances(drs, &context, request)
         }
-        "TerminateRecoveryInstances" | "DescribeRecoveryInstances" | "ReverseReplication" => {
-            recovery_instances(drs, &context, request)
-        }
+        "TerminateRecoveryInstances" | "DescribeRecoveryInstances" => recovery_instances(drs, &context, request),
         "DescribeJobs" | "DescribeJobLogItems" | "DeleteJob" => jobs(drs, &context, request),
+        "StopReplication" | "DisconnectSourceServer" => {
+            let reply = source_servers(drs, &context, request)?;
+            end_failback(world, request)?;
+            Ok(reply)
+        }
         _ => source_servers(drs, &context, request),
     }
+}
+
+/// A failback ends with the replication of the server that it goes to.
+fn end_failback(world: &mut World, request: &Request) -> Result<(), ApiError> {
+    let id = input::<OfServer>(&request.input)?.id;
+    let server = world.drs.get_mut(&request.region).and_then(|drs| drs.source_server(&id).ok());
+    let failback = server.filter(|server| server.replication_direction == "FAILBACK");
+    let Some(instance) = failback.and_then(|server| server.aws_instance_id.clone()) else { return Ok(()) };
+    for from in world.drs.values_mut().filter_map(|drs| drs.recovery_instance(&instance).ok()) {
+        from.failback_state = "FAILBACK_NOT_STARTED".to_owned();
+    }
+    Ok(())
 }
 
 /// Checks what a world file says of DRS: an answer about it is one that the model has.
 pub(crate) fn check(world: &World) -> Result<(), String> {
     for (region, drs) in &world.drs {
-        let context = Context {
-            account: world.account.clone(),
-            region: region.clone(),
-            now: world.now,
-            behaviour: world.behaviour,
-        };
+        let context = Context::of(world, region);
         let servers = drs.source_servers.iter().map(|of| (&of.id, "SourceServer", server_json(of, &context)));
         let configurations =
             drs.source_servers.iter().map(|of| (&of.id, "ReplicationConfiguration", configuration_json(of)));
         let instances = drs.recovery_instances.iter();
-        let instances = instances.map(|of| (&of.id, "RecoveryInstance", recovery_instance_json(of, &context)));
+        let instances = instances.map(|of| (&of.id, "RecoveryInstance", recovery_instance_json(of, drs, &context)));
         let jobs = drs.jobs.iter().map(|of| (&of.id, "Job", job_json(of, &context)));
         let mut seen = BTreeSet::new();
         for (id, shape, answer) in servers.chain(configurations).chain(instances).chain(jobs) {
@@ -158,6 +164,39 @@ struct Context {
     region: String,
     now: DateTime<Utc>,
     behaviour: Behaviour,
+    /// The last launch of each server that was launched.
+    launches: BTreeMap<String, Launch>,
+}
+
+/// A launch, as far as its job and what it launched tell of it.
+#[derive(Default)]
+struct Launch {
+    is_drill: bool,
+    job: Option<(String, DateTime<Utc>)>,
+    /// A LaunchStatus.
+    status: &'static str,
+}
+
+impl Context {
+    fn of(world: &World, region: &str) -> Self {
+        let mut launches: BTreeMap<String, Launch> = BTreeMap::new();
+        let drs = world.drs.get(region);
+        let jobs = drs.into_iter().flat_map(|drs| &drs.jobs).filter(|job| job.kind == "LAUNCH");
+        for (job, server) in jobs.flat_map(|job| job.source_server_ids.iter().map(move |server| (job, server))) {
+            let last = launches.get(server).and_then(|launch| launch.job.as_ref()).map(|(_, at)| *at);
+            if last.is_none_or(|last| last <= job.created_at) {
+                let (is_drill, status) = (job.initiated_by == "START_DRILL", launch_status(job, world.now));
+                let job = Some((job.id.clone(), job.created_at));
+                launches.insert(server.clone(), Launch { is_drill, job, status });
+            }
+        }
+        for instance in drs.into_iter().flat_map(|drs| &drs.recovery_instances) {
+            let launch = launches.entry(instance.source_server_id.clone()).or_default();
+            (launch.is_drill, launch.status) = (instance.is_drill, "LAUNCHED");
+        }
+        let (account, region) = (world.account.clone(), region.to_owned());
+        Self { account, region, now: world.now, behaviour: world.behaviour, launches }
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -295,7 +334,8 @@ fn describe_source_servers(drs: &Drs, context: &Context, request: &Request) -> R
         filters.is_none_or(|filters| {
             (filters.ids.is_empty() || filters.ids.contains(&server.id))
                 && filters.hardware_id.as_ref().is_none_or(|id| server.aws_instance_id.as_ref() == Some(id))
-                && (filters.staging_account_ids.is_empty() || filters.staging_account_ids.contains(&context.account))
+                && (filters.staging_account_ids.is_empty()
+                    || filters.staging_account_ids.iter().any(|id| id == staging_account(server, context)))
         })
     };
     let items = drs.source_servers.iter().filter(fits).map(|server| server_json(server, context)).collect();
@@ -309,7 +349,7 @@ fn describe_recovery_snapshots(drs: &mut Drs, context: &Context, request: &Reque
     let Ok(server) = drs.source_server(&id) else { return page(Vec::new(), &list, context) };
     let filters = list.filters.as_ref();
     let mut items: Vec<(DateTime<Utc>, Value)> =
-        (0..server.recovery_points).map(|at| recovery_point(server, at, context)).collect();
+        server.points(context.now).into_iter().map(|at| (at, recovery_point(server, at))).collect();
     items.retain(|(at, _)| {
         filters.is_none_or(|filters| {
             filters.from_date_time.is_none_or(|from| *at >= from) && filters.to_date_time.is_none_or(|to| *at <= to)
@@ -321,22 +361,21 @@ fn describe_recovery_snapshots(drs: &mut Drs, context: &Context, request: &Reque
     page(items.into_iter().map(|(_, item)| item).collect(), &list, context)
 }
 
-/// Point `at` of a server, the newest first: every ten minutes of an hour, every hour of a day, every day.
-fn recovery_point(server: &SourceServer, at: u32, context: &Context) -> (DateTime<Utc>, Value) {
-    let minutes = match i64::from(at) {
-        at if at < 6 => at * 10,
-        at if at < 30 => (at - 5) * 60,
-        at => (at - 28) * 24 * 60,
-    };
-    let taken = context.now - TimeDelta::minutes(minutes);
-    let item = json!({
-        "snapshotID": format!("pit-{at:017}"),
+/// A recovery point of a server. Its IDs are made of its server and its time: the same whenever it is asked for.
+fn recovery_point(server: &SourceServer, taken: DateTime<Utc>) -> Value {
+    let of = |kind: &str| digest(&format!("{kind} {} {}", server.id, taken.timestamp()));
+    json!({
+        "snapshotID": format!("pit-{:017x}", of("point")),
         "sourceServerID": server.id,
         "expectedTimestamp": time(taken),
         "timestamp": time(taken),
-        "ebsSnapshots": [format!("snap-{at:017x}")],
-    });
-    (taken, item)
+        "ebsSnapshots": [format!("snap-{:017x}", of("snapshot"))],
+    })
+}
+
+/// FNV-1a, 64 bits: IDs that look like AWS's, and are the same in every run.
+fn digest(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// Servers of a staging account that could be extended here. This world has one account, so there are none.
@@ -346,17 +385,34 @@ fn list_extensible(_: &Drs, context: &Context, request: &Request) -> Reply {
     page(Vec::new(), &list, context)
 }
 
+/// A server of another account in the same Region is extended into this one, once. Whether it is there, nobody here knows.
 fn extend(drs: &mut Drs, context: &Context, request: &Request) -> Reply {
     let extend: Extend = input(&request.input)?;
-    let mut server = SourceServer::new(&drs.fresh_source_server_id());
-    server.staging_status = "EXTENDED".to_owned();
-    server.tags = extend.tags;
-    let mut json = server_json(&server, context);
-    if let Some(area) = json.get_mut("stagingArea") {
-        put(area, "stagingSourceServerArn", json!(extend.source_server_arn));
+    let own = constraints::arn("drs", &context.region, &context.account, "");
+    let (place, account) = (own.rsplitn(3, ':').nth(2), extend.source_server_arn.split(':').nth(4));
+    let there = place.is_some_and(|place| extend.source_server_arn.starts_with(&format!("{place}:")));
+    if !there || account == Some(&context.account) {
+        let message = format!("{} is not a server of another account in {}", extend.source_server_arn, context.region);
+        return Err(ApiError::validation(message));
     }
+    if drs.source_servers.iter().any(|of| of.staging_source_server_arn.as_ref() == Some(&extend.source_server_arn)) {
+        return Err(ApiError::validation(format!("{} is extended already", extend.source_server_arn)));
+    }
+    let server = SourceServer {
+        staging_status: "EXTENDED".to_owned(),
+        staging_source_server_arn: Some(extend.source_server_arn),
+        tags: extend.tags,
+        ..SourceServer::new(&drs.fresh_source_server_id())
+    };
+    let json = server_json(&server, context);
     drs.source_servers.push(server);
     Ok((201, Some(json!({ "sourceServer": json }))))
+}
+
+/// The account in which a server is replicated to.
+fn staging_account<'a>(server: &'a SourceServer, context: &'a Context) -> &'a str {
+    let extended = server.staging_source_server_arn.as_ref().and_then(|arn| arn.split(':').nth(4));
+    extended.unwrap_or(&context.account)
 }
 
 fn recovery_instances(drs: &mut Drs, context: &Context, request: &Request) -> Reply {
@@ -373,7 +429,7 @@ fn recovery_instances(drs: &mut Drs, context: &Context, request: &Request) -> Re
                 })
             };
             let fitting = drs.recovery_instances.iter().filter(fits);
-            page(fitting.map(|instance| recovery_instance_json(instance, context)).collect(), &list, context)
+            page(fitting.map(|instance| recovery_instance_json(instance, drs, context)).collect(), &list, context)
         }
         "TerminateRecoveryInstances" => {
             let ids = input::<Terminate>(&request.input)?.ids;
@@ -385,21 +441,60 @@ fn recovery_instances(drs: &mut Drs, context: &Context, request: &Request) -> Re
             drs.recovery_instance(&of_instance()?)?.failback_state = "FAILBACK_NOT_STARTED".to_owned();
             Ok((200, None))
         }
-        "ReverseReplication" => reverse(drs, &of_instance()?, context),
         other => Err(ApiError::internal(&format!("{other} is not served"))),
     }
 }
 
-/// The server from which an instance came gets a counterpart, and the two name each other.
-fn reverse(drs: &mut Drs, recovery_instance_id: &str, context: &Context) -> Reply {
-    let source_server_id = drs.recovery_instance(recovery_instance_id)?.source_server_id.clone();
-    let mut counterpart = SourceServer::new(&drs.fresh_source_server_id());
-    counterpart.replication_direction = "FAILBACK".to_owned();
-    counterpart.reversed_direction_source_server_arn = Some(arn(context, "source-server", &source_server_id));
-    let arn = arn(context, "source-server", &counterpart.id);
-    drs.source_server(&source_server_id)?.reversed_direction_source_server_arn = Some(arn.clone());
-    drs.source_servers.push(counterpart);
-    Ok((200, Some(json!({ "reversedDirectionSourceServerArn": arn }))))
+/// Replication from a recovery instance back to where its server came from, in EC2 alone: the server gets a counterpart
+/// in the origin's Region, which the instance is the source of, and the two name each other. The second time, the
+/// counterpart is there.
+fn reverse(world: &mut World, context: &Context, request: &Request) -> Reply {
+    let id = input::<OfRecoveryInstance>(&request.input)?.id;
+    let answer = |arn: &str| Ok((200, Some(json!({ "reversedDirectionSourceServerArn": arn }))));
+    let fresh = SourceServer::new(&fresh_in_all_regions(world));
+    let here = world.drs.get_mut(&request.region).ok_or_else(ApiError::uninitialized)?;
+    let source_server_id = here.recovery_instance(&id)?.source_server_id.clone();
+    let server = here.source_server(&source_server_id)?.clone();
+    let (Some(account), Some(region)) = (&server.origin_account_id, &server.origin_region) else {
+        return Err(ApiError::validation(format!("{source_server_id} did not originate in EC2")));
+    };
+    if *account != context.account {
+        return Err(ApiError::new(403, "AccessDeniedException", format!("the origin is in the account {account}")));
+    }
+    let origin = world.drs.get_mut(region).ok_or_else(ApiError::uninitialized)?;
+    let own_arn = arn(context, "source-server", &source_server_id);
+    let replicates = |of: &&SourceServer| of.reversed_direction_source_server_arn.as_ref() == Some(&own_arn);
+    let counterpart = match origin.source_servers.iter().find(replicates) {
+        Some(known) if known.aws_instance_id.as_ref() == Some(&id) => known.id.clone(),
+        Some(other) => return Err(ApiError::conflict(format!("{} replicates from another instance", other.id))),
+        None => {
+            let mut counterpart = SourceServer {
+                hostname: server.hostname.clone(),
+                fqdn: server.fqdn.clone(),
+                aws_instance_id: Some(id.clone()),
+                origin_account_id: Some(context.account.clone()),
+                origin_region: Some(context.region.clone()),
+                replication_direction: "FAILBACK".to_owned(),
+                reversed_direction_source_server_arn: Some(own_arn),
+                disk_bytes: server.disk_bytes,
+                ..fresh
+            };
+            counterpart.start(context.now);
+            let made = counterpart.id.clone();
+            origin.source_servers.push(counterpart);
+            made
+        }
+    };
+    let arn = constraints::arn("drs", region, &context.account, &format!("source-server/{counterpart}"));
+    let here = world.drs.get_mut(&request.region).ok_or_else(ApiError::uninitialized)?;
+    here.source_server(&source_server_id)?.reversed_direction_source_server_arn = Some(arn.clone());
+    here.recovery_instance(&id)?.failback_state = "FAILBACK_IN_PROGRESS".to_owned();
+    answer(&arn)
+}
+
+fn fresh_in_all_regions(world: &World) -> String {
+    let servers = world.drs.values().flat_map(|drs| &drs.source_servers);
+    fresh("s-", servers.map(|server| server.id.as_str()))
 }
 
 fn jobs(drs: &mut Drs, context: &Context, request: &Request) -> Reply {
@@ -502,14 +597,21 @@ fn server_json(server: &SourceServer, context: &Context) -> Value {
         "sourceServerID": server.id,
         "arn": arn(context, "source-server", &server.id),
         "tags": server.tags,
-        "lastLaunchResult": "NOT_STARTED",
+        "lastLaunchResult": match context.launches.get(&server.id).map(|launch| launch.status) {
+            None => "NOT_STARTED",
+            Some("PENDING" | "IN_PROGRESS") => "PENDING",
+            Some(_) => "SUCCEEDED",
+        },
         "dataReplicationInfo": replication_json(server, context),
         "lifeCycle": life_cycle_json(server, context),
         "sourceProperties": properties_json(server, context),
-        "stagingArea": { "status": server.staging_status, "stagingAccountID": context.account },
+        "stagingArea": { "status": server.staging_status, "stagingAccountID": staging_account(server, context) },
         "replicationDirection": server.replication_direction,
         "agentVersion": "6.4.0",
     });
+    if let (Some(arn), Some(area)) = (&server.staging_source_server_arn, json.get_mut("stagingArea")) {
+        put(area, "stagingSourceServerArn", json!(arn));
+    }
     if let Some(id) = &server.recovery_instance_id {
         put(&mut json, "recoveryInstanceId", json!(id));
     }
@@ -554,12 +656,25 @@ fn replication_json(server: &SourceServer, context: &Context) -> Value {
 fn life_cycle_json(server: &SourceServer, context: &Context) -> Value {
     let since = server.replicating_since.unwrap_or(context.now - TimeDelta::days(180));
     let hours = (context.now - since).num_hours();
-    json!({
+    let mut json = json!({
         "addedToServiceDateTime": time(since),
         "firstByteDateTime": time(since),
         "elapsedReplicationDuration": format!("P{}DT{}H", hours / 24, hours % 24),
         "lastSeenByServiceDateTime": time(server.agent_gone_at.map_or(context.now, |gone| gone.min(context.now))),
-    })
+    });
+    if let Some(Launch { is_drill, job, status }) = context.launches.get(&server.id) {
+        let mut launch = json!({ "status": status, "initiated": { "type": launch_type(*is_drill) } });
+        if let (Some((id, at)), Some(initiated)) = (job, launch.get_mut("initiated")) {
+            put(initiated, "jobID", json!(id));
+            put(initiated, "apiCallDateTime", json!(time(*at)));
+        }
+        put(&mut json, "lastLaunch", launch);
+    }
+    json
+}
+
+fn launch_type(is_drill: bool) -> &'static str {
+    if is_drill { "DRILL" } else { "RECOVERY" }
 }
 
 fn properties_json(server: &SourceServer, context: &Context) -> Value {
@@ -583,8 +698,28 @@ fn properties_json(server: &SourceServer, context: &Context) -> Value {
     })
 }
 
-fn recovery_instance_json(instance: &RecoveryInstance, context: &Context) -> Value {
-    json!({
+fn recovery_instance_json(instance: &RecoveryInstance, drs: &Drs, context: &Context) -> Value {
+    let server = drs.source_servers.iter().find(|server| server.id == instance.source_server_id);
+    let is_of_aws = server.is_none_or(|server| server.origin_region.is_some() || server.aws_instance_id.is_some());
+    let mut properties = server.map_or_else(|| json!({}), |server| properties_json(server, context));
+    let bytes = server.map(|server| server.disk_bytes).unwrap_or_default();
+    // The model has 19 signs for an ID that has 21 today, so this is one of the old form.
+    let volume = format!("vol-{:08x}", digest(&instance.id) >> 32);
+    if let Some(properties) = properties.as_object_mut() {
+        properties.retain(|member, _| !matches!(member.as_str(), "recommendedInstanceType" | "supportsNitroInstances"));
+        let disk = json!({ "internalDeviceName": "/dev/xvda", "bytes": bytes, "ebsVolumeID": volume });
+        properties.insert("disks".to_owned(), json!([disk]));
+    }
+    if let Some(hints) = properties.get_mut("identificationHints") {
+        put(hints, "awsInstanceID", json!(instance.id));
+    }
+    let fails_back = instance.failback_state == "FAILBACK_IN_PROGRESS";
+    let state = match instance.disconnected {
+        true => "DISCONNECTED",
+        false if fails_back => "INITIAL_SYNC",
+        false => "NOT_STARTED",
+    };
+    let mut json = json!({
         "recoveryInstanceID": instance.id,
         "ec2InstanceID": instance.id,
         "ec2InstanceState": instance.ec2_instance_state,
@@ -593,19 +728,39 @@ fn recovery_instance_json(instance: &RecoveryInstance, context: &Context) -> Val
         "tags": instance.tags,
         "failback": { "state": instance.failback_state },
         "isDrill": instance.is_drill,
-        "originEnvironment": "AWS",
-    })
+        "originEnvironment": if is_of_aws { "AWS" } else { "ON_PREMISES" },
+        "dataReplicationInfo": { "dataReplicationState": state },
+        "recoveryInstanceProperties": properties,
+        "agentVersion": "6.4.0",
+    });
+    if let Some(region) = server.and_then(|server| server.origin_region.as_ref()) {
+        put(&mut json, "originAvailabilityZone", json!(format!("{region}a")));
+    }
+    if let Some((id, at)) = context.launches.get(&instance.source_server_id).and_then(|launch| launch.job.as_ref()) {
+        put(&mut json, "jobID", json!(id));
+        put(&mut json, "pointInTimeSnapshotDateTime", json!(time(*at)));
+    }
+    json
 }
 
-fn job_json(job: &Job, context: &Context) -> Value {
-    let status = job.status(context.now);
-    let launch_status = match (status, job.kind.as_str()) {
+fn launch_status(job: &Job, now: DateTime<Utc>) -> &'static str {
+    match (job.status(now), job.kind.as_str()) {
         ("PENDING", _) => "PENDING",
         ("STARTED", _) => "IN_PROGRESS",
         (_, "TERMINATE") => "TERMINATED",
         _ => "LAUNCHED",
+    }
+}
+
+fn job_json(job: &Job, context: &Context) -> Value {
+    let status = job.status(context.now);
+    let server = |(at, id): (usize, &String)| {
+        let mut server = json!({ "sourceServerID": id, "launchStatus": launch_status(job, context.now) });
+        if let Some(instance) = job.recovery_instance_ids.get(at) {
+            put(&mut server, "recoveryInstanceID", json!(instance));
+        }
+        server
     };
-    let server = |id: &String| json!({ "sourceServerID": id, "launchStatus": launch_status });
     let mut json = json!({
         "jobID": job.id,
         "arn": arn(context, "job", &job.id),
@@ -613,7 +768,7 @@ fn job_json(job: &Job, context: &Context) -> Value {
         "initiatedBy": job.initiated_by,
         "creationDateTime": time(job.created_at),
         "status": status,
-        "participatingServers": job.source_server_ids.iter().map(server).collect::<Vec<_>>(),
+        "participatingServers": job.source_server_ids.iter().enumerate().map(server).collect::<Vec<_>>(),
         "tags": job.tags,
     });
     if status == "COMPLETED" {
@@ -644,4 +799,132 @@ fn configuration_json(server: &SourceServer) -> Value {
             { "ruleID": 3, "units": "DAY", "interval": 1, "retentionDuration": 7, "enabled": true },
         ],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: &str = "s-00000000000000001";
+    const TWO: &str = "s-00000000000000002";
+    const INSTANCE: &str = "i-0123456789abcdef0";
+
+    fn world() -> World {
+        let origin = |id: &str| SourceServer {
+            origin_account_id: Some("111122223333".to_owned()),
+            origin_region: Some("us-west-2".to_owned()),
+            ..SourceServer::new(id)
+        };
+        let mut world = World::with([origin(ONE), SourceServer::new(TWO)]);
+        let instance = json!({ "recoveryInstanceID": INSTANCE, "sourceServerID": ONE, "isDrill": true });
+        world.here().recovery_instances.push(serde_json::from_value(instance).unwrap());
+        world
+    }
+
+    fn call(world: &mut World, operation: &str, input: Value) -> Result<Value, &'static str> {
+        let (operation, region) = (operation.to_owned(), world.region.clone());
+        let request = Request { service: Service::Drs, operation, region, input };
+        answer(world, &request).map(|(_, body)| body.unwrap_or_default()).map_err(|error| error.code)
+    }
+
+    fn points(world: &mut World, id: &str) -> BTreeMap<String, String> {
+        let list =
+            call(world, "DescribeRecoverySnapshots", json!({ "sourceServerID": id, "maxResults": 100 })).unwrap();
+        let items = list["items"].as_array().unwrap().iter();
+        items.map(|item| (item["snapshotID"].to_string(), item["timestamp"].to_string())).collect()
+    }
+
+    #[test]
+    fn a_recovery_point_is_of_one_server_and_one_time() {
+        let mut world = world();
+        let (one, two) = (points(&mut world, ONE), points(&mut world, TWO));
+        assert_eq!((one.len(), two.len()), (37, 37));
+        assert!(one.keys().all(|id| !two.contains_key(id)));
+        let now = world.now;
+        world.advance_to(now + TimeDelta::minutes(15));
+        let later = points(&mut world, ONE);
+        assert!(later.keys().filter(|id| one.contains_key(*id)).count() > 30);
+        assert!(later.iter().all(|(id, at)| one.get(id).is_none_or(|was| was == at)));
+        assert!(one.keys().any(|id| !later.contains_key(id)), "the oldest are gone");
+    }
+
+    #[test]
+    fn a_reversal_begins_in_the_region_of_the_origin_and_only_once() {
+        let mut world = world();
+        let reverse = |world: &mut World| call(world, "ReverseReplication", json!({ "recoveryInstanceID": INSTANCE }));
+        assert_eq!(reverse(&mut world), Err("UninitializedAccountException"), "the origin's Region");
+        world.drs.insert("us-west-2".to_owned(), Drs::default());
+        let made = reverse(&mut world).unwrap();
+        assert_eq!(reverse(&mut world), Ok(made.clone()));
+        let [counterpart] = world.drs["us-west-2"].source_servers.as_slice() else { panic!("one") };
+        let arn = format!("arn:aws:drs:us-west-2:111122223333:source-server/{}", counterpart.id);
+        assert_eq!(made["reversedDirectionSourceServerArn"], arn);
+        assert_eq!(counterpart.aws_instance_id.as_deref(), Some(INSTANCE));
+        let own = format!("arn:aws:drs:us-east-1:111122223333:source-server/{ONE}");
+        assert_eq!(counterpart.reversed_direction_source_server_arn, Some(own));
+        assert_eq!(world.here().source_servers.len(), 2);
+        let terminate = json!({ "recoveryInstanceIDs": [INSTANCE] });
+        assert_eq!(call(&mut world, "TerminateRecoveryInstances", terminate.clone()), Err("ConflictException"));
+        let id = world.drs["us-west-2"].source_servers[0].id.clone();
+        world.region = "us-west-2".to_owned();
+        call(&mut world, "StopReplication", json!({ "sourceServerID": id })).unwrap();
+        world.region = "us-east-1".to_owned();
+        call(&mut world, "TerminateRecoveryInstances", terminate).unwrap();
+    }
+
+    #[test]
+    fn what_did_not_originate_in_ec2_cannot_be_reversed() {
+        let mut world = world();
+        world.server(ONE).unwrap().origin_region = None;
+        let reversed = call(&mut world, "ReverseReplication", json!({ "recoveryInstanceID": INSTANCE }));
+        assert_eq!(reversed, Err("ValidationException"));
+    }
+
+    #[test]
+    fn an_extended_server_names_its_staging_account_and_is_extended_once() {
+        let mut world = world();
+        let arn = |account: &str, region: &str| format!("arn:aws:drs:{region}:{account}:source-server/{ONE}");
+        let extend = |world: &mut World, arn: String| {
+            call(world, "CreateExtendedSourceServer", json!({ "sourceServerArn": arn }))
+        };
+        for (account, region) in [("111122223333", "us-east-1"), ("444455556666", "us-west-2")] {
+            assert_eq!(extend(&mut world, arn(account, region)), Err("ValidationException"), "{account} {region}");
+        }
+        let wanted = arn("444455556666", "us-east-1");
+        let made = extend(&mut world, wanted.clone()).unwrap();
+        let area =
+            json!({ "status": "EXTENDED", "stagingAccountID": "444455556666", "stagingSourceServerArn": wanted });
+        assert_eq!(made["sourceServer"]["stagingArea"], area);
+        assert_eq!(extend(&mut world, wanted), Err("ValidationException"));
+        let of_account = |world: &mut World, account: &str| {
+            let filters = json!({ "filters": { "stagingAccountIDs": [account] } });
+            call(world, "DescribeSourceServers", filters).unwrap()["items"].as_array().unwrap().len()
+        };
+        assert_eq!((of_account(&mut world, "444455556666"), of_account(&mut world, "111122223333")), (1, 2));
+    }
+
+    #[test]
+    fn a_launch_is_seen_on_its_server_its_job_and_its_instance() {
+        let mut world = world();
+        let now = world.now;
+        let job = json!({ "jobID": "drsjob-00000000000000001", "type": "LAUNCH", "initiatedBy": "START_DRILL",
+            "createdAt": now - TimeDelta::hours(1), "endsAt": now, "sourceServerIDs": [ONE] });
+        world.here().jobs.push(serde_json::from_value(job).unwrap());
+        let servers = call(&mut world, "DescribeSourceServers", json!({})).unwrap();
+        let [launched, other] = [0, 1].map(|at| &servers["items"][at]);
+        assert_eq!(
+            (&launched["lastLaunchResult"], &other["lastLaunchResult"]),
+            (&json!("SUCCEEDED"), &json!("NOT_STARTED"))
+        );
+        let launch = &launched["lifeCycle"]["lastLaunch"];
+        assert_eq!((&launch["status"], &launch["initiated"]["type"]), (&json!("LAUNCHED"), &json!("DRILL")));
+        let instances = call(&mut world, "DescribeRecoveryInstances", json!({})).unwrap();
+        let instance = &instances["items"][0];
+        assert_eq!(instance["jobID"], launch["initiated"]["jobID"]);
+        assert_eq!(instance["recoveryInstanceProperties"]["disks"][0]["bytes"], 100_u64 << 30);
+        assert_eq!(instance["originAvailabilityZone"], "us-west-2a");
+        let terminated = call(&mut world, "TerminateRecoveryInstances", json!({ "recoveryInstanceIDs": [INSTANCE] }));
+        assert_eq!(terminated.unwrap()["job"]["participatingServers"][0]["recoveryInstanceID"], INSTANCE);
+        check(&world).unwrap();
+    }
 }

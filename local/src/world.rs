@@ -19,6 +19,8 @@ use crate::{
 pub const STAGING_GONE: TimeDelta = TimeDelta::minutes(90);
 /// The agent is told to uninstall itself within about 10 minutes of a disconnect (`DisconnectSourceServer`).
 pub const AGENT_GONE: TimeDelta = TimeDelta::minutes(10);
+/// The quota: source servers of a job.
+const SERVERS_OF_A_JOB: usize = 100;
 /// How long a job waits before it starts. Not documented; a plausible pace.
 const JOB_STARTS: TimeDelta = TimeDelta::minutes(1);
 /// How long a job takes in all. Not documented; a plausible pace.
@@ -182,6 +184,9 @@ pub struct SourceServer {
     /// NOT_EXTENDED, EXTENDED or EXTENSION_ERROR.
     #[serde(default = "not_extended")]
     pub staging_status: String,
+    /// Of an extended server: the server of a staging account whose replication it shares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub staging_source_server_arn: Option<String>,
     /// The recovery instance that the record names.
     #[serde(rename = "recoveryInstanceID", default, skip_serializing_if = "Option::is_none")]
     pub recovery_instance_id: Option<String>,
@@ -191,7 +196,8 @@ pub struct SourceServer {
     /// The size of its one disk; replicated in full.
     #[serde(default = "hundred_gibibytes")]
     pub disk_bytes: u64,
-    /// How many recovery points it has.
+    /// How many recovery points it has at most: every ten minutes of an hour, then every hour of a day, then every day
+    /// of a week.
     #[serde(default = "a_week_of_points")]
     pub recovery_points: u32,
     /// When its replication began, for the last time.
@@ -475,6 +481,7 @@ impl SourceServer {
             replication_direction: failover(),
             reversed_direction_source_server_arn: None,
             staging_status: not_extended(),
+            staging_source_server_arn: None,
             recovery_instance_id: None,
             tags: BTreeMap::new(),
             disk_bytes: hundred_gibibytes(),
@@ -492,15 +499,41 @@ impl SourceServer {
         self
     }
 
+    /// Whether it shares the replication of a server in a staging account, or did so.
+    #[must_use]
+    pub fn is_extended(&self) -> bool {
+        self.staging_status != "NOT_EXTENDED"
+    }
+
     /// Whether replication has ended for good.
     #[must_use]
     pub fn is_disconnected(&self) -> bool {
         self.data_replication_state == "DISCONNECTED"
     }
 
+    /// The times of its recovery points, the newest first. They stand for as long as AWS keeps them: a point is taken
+    /// every ten minutes, and of those that are an hour old the first of each hour is kept, a day later the first of each
+    /// day.
+    #[must_use]
+    pub fn points(&self, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+        let (minutes, hours, days) = (6, 24, 7);
+        let age_of = |(step, from): (i64, DateTime<Utc>)| {
+            let newest = from.timestamp().div_euclid(step * 60) * step;
+            (0..).map(move |back| DateTime::from_timestamp((newest - back * step) * 60, 0).unwrap_or(from))
+        };
+        let hour_ago = now - TimeDelta::hours(1);
+        let day_ago = hour_ago - TimeDelta::hours(hours);
+        let kept = [(10, now, minutes), (60, hour_ago, hours), (24 * 60, day_ago, days)];
+        let all = kept.into_iter().flat_map(|(step, from, count)| age_of((step, from)).zip(0..count));
+        let first = self.replicating_since.map(|since| since + INITIATING + INITIAL_SYNC);
+        let taken = all.map(|(at, _)| at).filter(|at| first.is_none_or(|first| *at >= first));
+        taken.take(self.recovery_points as usize).collect()
+    }
+
     /// Begins a replication from nothing, as an operator does who restores a server.
     pub fn start(&mut self, now: DateTime<Utc>) {
         self.data_replication_state = "INITIATING".to_owned();
+        self.recovery_points = a_week_of_points();
         self.replicating_since = Some(now);
         (self.staging_gone_at, self.agent_gone_at) = (None, None);
     }
@@ -574,8 +607,7 @@ impl Drs {
         refuse_if(launched, behaviour.disconnect_with_recovery_instance, || format!("{id} has a Recovery Instance"))?;
         refuse_if(server.is_disconnected(), behaviour.second_disconnect, || format!("{id} is disconnected"))?;
         refuse_if(in_job, behaviour.disconnect_during_job, || format!("{id} is in a running job"))?;
-        let extended = server.staging_status != "NOT_EXTENDED";
-        refuse_if(extended, behaviour.disconnect_extended, || format!("{id} is extended"))?;
+        refuse_if(server.is_extended(), behaviour.disconnect_extended, || format!("{id} is extended"))?;
         if !server.is_disconnected() {
             server.data_replication_state = "DISCONNECTED".to_owned();
             server.recovery_points = 0;
@@ -592,7 +624,8 @@ impl Drs {
     /// ResourceNotFoundException, or ConflictException for a server that still replicates.
     pub fn delete(&mut self, id: &str, now: DateTime<Utc>, behaviour: Behaviour) -> Result<(), ApiError> {
         let server = self.source_server(id)?;
-        if !server.is_disconnected() {
+        // What is extended from a staging account can go at any time: it does not replicate.
+        if !server.is_disconnected() && !server.is_extended() {
             return Err(ApiError::conflict(format!("{id} must be disconnected first")));
         }
         let cleaning = server.staging_gone_at.is_some_and(|gone| now < gone);
@@ -648,12 +681,27 @@ impl Drs {
     ///
     /// # Errors
     ///
-    /// ConflictException for an instance that is not there: the model knows no other error for it.
+    /// ConflictException for an instance that is not there, is there twice, is failed back from, or is being terminated:
+    /// the model knows no other error for it. ServiceQuotaExceededException for more servers than a job may have.
     pub fn terminate(&mut self, ids: &[String], now: DateTime<Utc>) -> Result<&Job, ApiError> {
+        let conflict = |why: String| Err(ApiError::conflict(why));
+        if ids.len() > SERVERS_OF_A_JOB {
+            return Err(ApiError::new(402, "ServiceQuotaExceededException", "a job has at most 100 servers"));
+        }
+        let mut running = self.jobs.iter().filter(|job| job.is_running(now)).flat_map(|job| &job.recovery_instance_ids);
+        if let Some(id) = running.find(|id| ids.contains(id)) {
+            return conflict(format!("{id} is being terminated"));
+        }
         let mut source_server_ids = Vec::new();
-        for id in ids {
+        for (at, id) in ids.iter().enumerate() {
             let known = self.recovery_instances.iter().find(|instance| instance.id == *id);
             let known = known.ok_or_else(|| ApiError::conflict(format!("{id} does not exist")))?;
+            if ids.iter().take(at).any(|before| before == id) {
+                return conflict(format!("{id} is there twice"));
+            }
+            if matches!(known.failback_state.as_str(), "FAILBACK_IN_PROGRESS" | "FAILBACK_READY_FOR_LAUNCH") {
+                return conflict(format!("{id} is being failed back: {}", known.failback_state));
+            }
             source_server_ids.push(known.source_server_id.clone());
         }
         self.jobs.push(Job {
@@ -867,6 +915,75 @@ mod tests {
         assert_eq!((server.data_replication_state.as_str(), server.recovery_points), ("DISCONNECTED", 0));
         assert_eq!(server.staging_gone_at, Some(noon() + TimeDelta::minutes(90)));
         assert_eq!(server.agent_gone_at, Some(noon() + TimeDelta::minutes(10)));
+    }
+
+    #[test]
+    fn recovery_points_have_times_that_stand_until_aws_thins_them_out() {
+        let server = SourceServer::new(ID);
+        let mut before = server.points(noon());
+        assert_eq!(before.len(), 37);
+        assert!(before.is_sorted_by(|newer, older| newer > older), "{before:?}");
+        assert!(noon() - before[36] > TimeDelta::days(7));
+        for minutes in (1..30 * 60).step_by(7) {
+            let now = noon() + TimeDelta::minutes(minutes);
+            let points = server.points(now);
+            assert_eq!(points.len(), 37);
+            let new = |at: &&DateTime<Utc>| !before.contains(at);
+            assert!(points.iter().filter(new).all(|at| now - at < TimeDelta::minutes(10)), "{minutes}");
+            before = points;
+        }
+        let few = SourceServer { recovery_points: 3, ..SourceServer::new(ID) };
+        assert_eq!(few.points(noon()), server.points(noon())[..3]);
+    }
+
+    #[test]
+    fn a_restarted_server_has_points_again_once_it_is_synchronised() {
+        let mut drs = drs();
+        drs.stop(ID).unwrap();
+        drs.start(ID, noon()).unwrap();
+        let server = drs.source_server(ID).unwrap();
+        assert!(server.points(noon() + TimeDelta::hours(2)).is_empty());
+        assert_eq!(server.points(noon() + TimeDelta::hours(3)).len(), 6);
+    }
+
+    fn launched(failback_state: &str) -> Drs {
+        let instance = |id: &str| RecoveryInstance {
+            id: id.to_owned(),
+            source_server_id: ID.to_owned(),
+            is_drill: true,
+            ec2_instance_state: running(),
+            failback_state: failback_state.to_owned(),
+            disconnected: false,
+            tags: BTreeMap::new(),
+        };
+        Drs { recovery_instances: vec![instance("i-00000001"), instance("i-00000002")], ..drs() }
+    }
+
+    #[test]
+    fn what_cannot_be_terminated_is_a_conflict_or_over_the_quota() {
+        let terminate = |drs: &mut Drs, ids: &[&str]| {
+            let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+            drs.terminate(&ids, noon()).map(|job| job.recovery_instance_ids.clone()).map_err(|error| error.status)
+        };
+        let mut drs = launched("FAILBACK_NOT_STARTED");
+        assert_eq!(terminate(&mut drs, &["i-00000001", "i-00000001"]), Err(409));
+        assert_eq!(terminate(&mut drs, &["i-00000001", "i-00000003"]), Err(409));
+        assert_eq!(terminate(&mut drs, &["i-00000001"; 101]), Err(402));
+        assert!(terminate(&mut drs, &["i-00000001"]).is_ok());
+        assert_eq!(terminate(&mut drs, &["i-00000001", "i-00000002"]), Err(409), "it is being terminated");
+        for state in ["FAILBACK_IN_PROGRESS", "FAILBACK_READY_FOR_LAUNCH"] {
+            assert_eq!(terminate(&mut launched(state), &["i-00000002"]), Err(409), "{state}");
+        }
+        assert!(terminate(&mut launched("FAILBACK_COMPLETED"), &["i-00000002"]).is_ok());
+    }
+
+    #[test]
+    fn an_extended_server_can_be_deleted_at_any_time() {
+        for status in ["EXTENDED", "EXTENSION_ERROR"] {
+            let mut drs = drs();
+            drs.source_servers[0].staging_status = status.to_owned();
+            drs.delete(ID, noon(), Behaviour::default()).unwrap();
+        }
     }
 
     #[test]

@@ -124,7 +124,7 @@ def post(endpoint: str, path: str, body: dict) -> None:
     urllib.request.urlopen(urllib.request.Request(endpoint + path, data=data, method="POST")).read()
 
 
-def check_drs(drs, endpoint: str) -> None:
+def check_drs(drs, origin, endpoint: str) -> None:
     lists = {"DescribeSourceServers": {}, "DescribeRecoveryInstances": {}, "DescribeJobs": {}}
     lists["DescribeRecoverySnapshots"] = {"sourceServerID": ONE, "order": "ASC"}
     lists["ListExtensibleSourceServers"] = {"stagingAccountID": "111122223333"}
@@ -162,15 +162,17 @@ def check_drs(drs, endpoint: str) -> None:
     drs.disconnect_source_server(sourceServerID=ONE)
     drs.delete_source_server(sourceServerID=ONE)
     expect_error("ResourceNotFoundException", drs.delete_source_server, sourceServerID=ONE)
-    extended = drs.create_extended_source_server(sourceServerArn=arn, tags={"a": "b"})["sourceServer"]["sourceServerID"]
+    extended = drs.create_extended_source_server(sourceServerArn=arn.replace("111122223333", "444455556666"), tags={"a": "b"})["sourceServer"]["sourceServerID"]
     ids = [server["sourceServerID"] for server in drs.describe_source_servers()["items"]]
     check(extended in ids and len(ids) == len(set(ids)), f"every server has an ID of its own: {ids}")
 
     expect_error("ConflictException", drs.disconnect_source_server, sourceServerID=LAUNCHED)
     drs.stop_failback(recoveryInstanceID=INSTANCE)
     reversed_arn = drs.reverse_replication(recoveryInstanceID=INSTANCE)["reversedDirectionSourceServerArn"]
-    arns = [server["arn"] for server in drs.describe_source_servers()["items"]]
-    check(reversed_arn in arns, "a reversal makes a source server")
+    check(reversed_arn in [server["arn"] for server in origin.describe_source_servers()["items"]], "a reversal makes a source server in the origin's Region")
+    check(drs.reverse_replication(recoveryInstanceID=INSTANCE)["reversedDirectionSourceServerArn"] == reversed_arn, "a reversal makes one source server")
+    expect_error("ConflictException", drs.terminate_recovery_instances, recoveryInstanceIDs=[INSTANCE])
+    drs.stop_failback(recoveryInstanceID=INSTANCE)
     expect_error("ConflictException", drs.delete_recovery_instance, recoveryInstanceID=KEPT_INSTANCE)
     drs.disconnect_recovery_instance(recoveryInstanceID=KEPT_INSTANCE)
     drs.delete_recovery_instance(recoveryInstanceID=KEPT_INSTANCE)
@@ -432,7 +434,7 @@ def world() -> dict:
     servers = [
         server(ONE, hostname="app01", fqdn="app01.example.com", awsInstanceID="i-0abc1234", originAccountID="111122223333", originRegion="us-west-2"),
         server(TWO, dataReplicationState="STALLED"),
-        server(LAUNCHED),
+        server(LAUNCHED, originAccountID="111122223333", originRegion="eu-west-1"),
         server(EXTENDABLE),
         server("s-00000000000000005", stagingStatus="EXTENDED"),
     ]
@@ -488,7 +490,7 @@ def main() -> None:
             check(elsewhere.describe_source_servers()["items"] == [], "an initialised Region is empty")
             check_lambda(functions)
             check_lambda_failure(functions, endpoint)
-            check_drs(drs, endpoint)
+            check_drs(drs, elsewhere, endpoint)
             check_faults(drs, impatient, endpoint)
             check_efs(efs, efs_elsewhere, endpoint)
         finally:
