@@ -12,7 +12,7 @@ use crate::{
     constraints,
     efs_world::{
         AccessPoint, Destination, FileSystem, MountTarget, Replication, bad_request, check_security_groups, check_tags,
-        no_replication,
+        no_replication, zone_id,
     },
     service::{self, Reply, Request, Service, input, percent_decode, put},
     world::{ApiError, World},
@@ -345,9 +345,8 @@ struct BackupPolicy {
 struct PutPolicy {
     file_system_id: String,
     policy: String,
-    /// Whether a policy shuts its own writer out is not looked at.
-    #[serde(rename = "BypassPolicyLockoutSafetyCheck", default)]
-    _bypass: bool,
+    #[serde(default)]
+    bypass_policy_lockout_safety_check: bool,
 }
 
 /// The file system that a call names, and nothing else.
@@ -396,7 +395,7 @@ fn settings(world: &mut World, request: &Request) -> Reply {
         "PutFileSystemPolicy" => {
             let put: PutPolicy = input(&request.input)?;
             let file_system = world.named_file_system(region, &put.file_system_id)?;
-            file_system.set_policy(&put.policy, behaviour)?;
+            file_system.set_policy(&put.policy, put.bypass_policy_lockout_safety_check, behaviour)?;
             Ok((200, policy_json(file_system)))
         }
         other => not_served(other),
@@ -486,6 +485,7 @@ struct CreateMountTarget {
     file_system_id: String,
     subnet_id: String,
     ip_address: Option<String>,
+    ipv6_address: Option<String>,
     ip_address_type: Option<String>,
     #[serde(default)]
     security_groups: Vec<String>,
@@ -548,7 +548,7 @@ fn settled<'a>(world: &'a mut World, region: &str, id: &str) -> Result<&'a mut M
 fn create_mount_target(world: &mut World, request: &Request) -> Reply {
     let wanted: CreateMountTarget = input(&request.input)?;
     let region = request.region.as_str();
-    if wanted.ip_address_type.is_some_and(|kind| kind != "IPV4_ONLY") {
+    if wanted.ipv6_address.is_some() || wanted.ip_address_type.is_some_and(|kind| kind != "IPV4_ONLY") {
         return Err(bad_request("the subnets here have IPv4 addresses only"));
     }
     let target = world.create_mount_target(
@@ -774,8 +774,9 @@ fn file_system_json(of: &FileSystem, region: &str, account: &str, now: DateTime<
     if let Some(mibps) = of.provisioned_throughput_in_mibps {
         put(&mut json, "ProvisionedThroughputInMibps", json!(mibps));
     }
-    for (member, value) in [("Name", of.tags.get("Name")), ("AvailabilityZoneName", of.availability_zone_name.as_ref())]
-    {
+    let (zone, name) = (of.availability_zone_name.as_ref(), of.tags.get("Name"));
+    let zone_id = zone.and_then(|zone| zone_id(zone));
+    for (member, value) in [("Name", name), ("AvailabilityZoneName", zone), ("AvailabilityZoneId", zone_id.as_ref())] {
         if let Some(value) = value {
             put(&mut json, member, json!(value));
         }
@@ -794,6 +795,9 @@ fn mount_target_json(target: &MountTarget, of: &FileSystem, region: &str, world:
         "NetworkInterfaceId": target.mount_target_id.replace("fsmt-", "eni-"),
         "AvailabilityZoneName": target.availability_zone_name,
     });
+    if let Some(id) = zone_id(&target.availability_zone_name) {
+        put(&mut json, "AvailabilityZoneId", json!(id));
+    }
     if let Ok(subnet) = world.subnet(region, &target.subnet_id) {
         put(&mut json, "VpcId", json!(subnet.vpc_id));
     }

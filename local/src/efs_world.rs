@@ -4,7 +4,10 @@
 //! reaches them by ARN, as far as their policy names its account. What ends asynchronously in AWS without a known pace,
 //! a deletion for instance, ends at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -224,6 +227,9 @@ pub struct Subnet {
     /// Its VPC.
     #[serde(default = "default_vpc")]
     pub vpc_id: String,
+    /// Its IPv4 addresses.
+    #[serde(default = "default_addresses")]
+    pub cidr_block: String,
 }
 
 /// Which error a call is refused with, where the API reference does not say.
@@ -278,6 +284,10 @@ fn enabled() -> String {
 
 fn default_vpc() -> String {
     DEFAULT_VPC.to_owned()
+}
+
+fn default_addresses() -> String {
+    "10.0.0.0/16".to_owned()
 }
 
 /// A resource as a caller names it: by its ID, or by an ARN, which says Region and account too.
@@ -498,12 +508,17 @@ impl FileSystem {
     ///
     /// # Errors
     ///
-    /// IncorrectFileSystemLifeCycleState, or InvalidPolicyException for what is not JSON or too long.
-    pub fn set_policy(&mut self, policy: &str, behaviour: Behaviour) -> Result<(), ApiError> {
+    /// IncorrectFileSystemLifeCycleState, or InvalidPolicyException for what is no policy, and for one that would keep
+    /// its writer from writing another, unless the writer waives that check.
+    pub fn set_policy(&mut self, policy: &str, waived: bool, behaviour: Behaviour) -> Result<(), ApiError> {
         self.require_open(behaviour.writes_while_replicating)?;
-        let is_policy = serde_json::from_str::<Value>(policy).is_ok_and(|policy| policy.get("Statement").is_some());
-        if !is_policy || policy.len() > 20_000 {
-            return Err(ApiError::new(400, "InvalidPolicyException", "the policy is not a policy of EFS"));
+        let invalid = |message: &str| Err(ApiError::new(400, "InvalidPolicyException", message));
+        let read = serde_json::from_str::<Value>(policy).ok();
+        let Some(statements) = read.as_ref().and_then(|policy| policy.get("Statement")) else {
+            return invalid("the policy is not a policy of EFS");
+        };
+        if !waived && many(statements).iter().any(locks_out) {
+            return invalid("the policy locks its writer out");
         }
         self.policy = Some(policy.to_owned());
         Ok(())
@@ -518,6 +533,33 @@ impl FileSystem {
             settle(&mut point.state, &mut point.created_at, ACCESS_POINT_TAKES, now);
         }
     }
+}
+
+/// One value or several, as policies have them.
+fn many(value: &Value) -> &[Value] {
+    value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice)
+}
+
+/// Whether a statement forbids everybody, on no condition, to write a policy. Who the writer is, nobody here knows.
+fn locks_out(statement: &Value) -> bool {
+    let texts = |name: &str| statement.get(name).map(|value| many(value).iter().filter_map(Value::as_str));
+    let is_writing = |action: &str| {
+        let action = action.to_ascii_lowercase();
+        let covers = |start: &str| "elasticfilesystem:putfilesystempolicy".starts_with(start);
+        action.strip_suffix('*').map_or_else(|| action == "elasticfilesystem:putfilesystempolicy", covers)
+    };
+    let acts = match (texts("Action"), texts("NotAction")) {
+        (Some(mut actions), _) => actions.any(is_writing),
+        (None, Some(mut others)) => !others.any(is_writing),
+        (None, None) => false,
+    };
+    let principal = statement.get("Principal");
+    let named = principal.and_then(|who| who.get("AWS")).or(principal);
+    let everybody = named.is_some_and(|who| many(who).iter().any(|who| who == "*"));
+    statement.get("Effect").is_some_and(|effect| effect == "Deny")
+        && statement.get("Condition").is_none()
+        && everybody
+        && acts
 }
 
 /// What is being created is available after a while. One that does not say since when begins with the first look.
@@ -812,7 +854,6 @@ impl World {
         check_key(wanted.kms_key_id.as_deref(), to)?;
         let backup = zone.is_some() || self.behaviour.backup_on_regional_replica;
         let replica = FileSystem {
-            creation_token: format!("destination-fs-{}", source.file_system_id),
             size_bytes: METADATA_BYTES,
             performance_mode: zone.map_or_else(|| source.performance_mode.clone(), |_| general_purpose()),
             throughput_mode: source.throughput_mode.clone(),
@@ -822,8 +863,10 @@ impl World {
             backup: backup.then(enabled),
             ..FileSystem::new("")
         };
-        let id = self.add_file_system(to, replica)?.file_system_id.clone();
-        Ok((to.to_owned(), id))
+        let replica = self.add_file_system(to, replica)?;
+        // A token is of one file system alone, however often a source is replicated.
+        replica.creation_token = format!("destination-{}", replica.file_system_id);
+        Ok((to.to_owned(), replica.file_system_id.clone()))
     }
 
     /// `DeleteReplicationConfiguration`: by its source, in the Region of either end. The destination stays and can be
@@ -899,7 +942,7 @@ impl World {
         let target = MountTarget {
             mount_target_id: fresh("fsmt-", self.all_mount_targets().map(|target| target.mount_target_id.as_str())),
             subnet_id: subnet_id.to_owned(),
-            ip_address: self.free_address(region, ip_address)?,
+            ip_address: self.free_address(region, &subnet, ip_address)?,
             availability_zone_name: subnet.availability_zone_name,
             security_groups: match security_groups.is_empty() {
                 true => vec![DEFAULT_SECURITY_GROUP.to_owned()],
@@ -951,19 +994,23 @@ impl World {
     }
 
     /// The address that is asked for, or one that is free.
-    fn free_address(&self, region: &str, wanted: Option<&str>) -> Result<String, ApiError> {
+    fn free_address(&self, region: &str, subnet: &Subnet, wanted: Option<&str>) -> Result<String, ApiError> {
+        let (first, last) = addresses(&subnet.cidr_block).ok_or_else(lost)?;
         let taken: BTreeSet<&str> = self.mount_targets_in(region).map(|target| target.ip_address.as_str()).collect();
         if let Some(wanted) = wanted {
-            wanted
-                .parse::<std::net::Ipv4Addr>()
-                .map_err(|_| ApiError::validation(format!("`{wanted}` is not an IPv4 address")))?;
+            let address = wanted.parse::<Ipv4Addr>();
+            let address = address.map_err(|_| bad_request(format!("`{wanted}` is not an IPv4 address")))?;
+            if !(first..=last).contains(&address.to_bits()) {
+                return Err(bad_request(format!("{wanted} is not in the subnet's {}", subnet.cidr_block)));
+            }
             let message = format!("{wanted} is in use");
             return match taken.contains(wanted) {
                 true => Err(ApiError::new(409, "IpAddressInUse", message)),
                 false => Ok(wanted.to_owned()),
             };
         }
-        let mut free = (10..65_000_u32).map(|at| format!("10.0.{}.{}", at / 250, at % 250));
+        // AWS keeps the first four addresses of a subnet and the last.
+        let mut free = (first.saturating_add(4)..last).map(|address| Ipv4Addr::from_bits(address).to_string());
         let free = free.find(|address| !taken.contains(address.as_str()));
         free.ok_or_else(|| ApiError::new(409, "NoFreeAddressesInSubnet", "the subnet is full"))
     }
@@ -992,6 +1039,7 @@ impl World {
             region: region.to_owned(),
             availability_zone_name: format!("{region}{zone}"),
             vpc_id: default_vpc(),
+            cidr_block: default_addresses(),
         })
     }
 
@@ -1043,11 +1091,14 @@ impl World {
         let (behaviour, now) = (self.behaviour, self.now);
         let points = self.efs.values().flat_map(|efs| &efs.file_systems).flat_map(|of| &of.access_points);
         let access_point_id = fresh("fsap-", points.map(|point| point.access_point_id.as_str()));
+        let owner = self.named_file_system(region, name)?.owner_id.clone();
+        // A token is of an account and a Region, whichever file system it comes with.
+        let own = self.file_systems(region).filter(|of| of.owner_id == owner).flat_map(|of| &of.access_points);
+        let first = own.into_iter().find(|point| point.client_token == wanted.client_token);
+        let first = first.map(|point| point.access_point_id.clone());
         let file_system = self.named_file_system(region, name)?;
         file_system.require_open(behaviour.writes_while_replicating)?;
-        let first = file_system.access_points.iter().find(|point| point.client_token == wanted.client_token);
-        if let Some(first) = first {
-            let id = first.access_point_id.clone();
+        if let Some(id) = first {
             let message = format!("{id} was created with this token");
             let more = Some(("AccessPointId", id));
             return Err(ApiError { more, ..ApiError::new(409, "AccessPointAlreadyExists", message) });
@@ -1146,6 +1197,12 @@ impl World {
                 return Err(format!("{twice} is there twice"));
             }
         }
+        for (id, subnet) in &self.subnets {
+            let is_there = region_of(&subnet.availability_zone_name) == Some(&subnet.region);
+            if !is_there || addresses(&subnet.cidr_block).is_none() {
+                return Err(format!("the subnet {id} has a zone of another Region, or no block of addresses"));
+            }
+        }
         self.replications.iter().try_for_each(|replication| self.check_replication(replication))
     }
 
@@ -1173,6 +1230,34 @@ impl World {
 fn is_id(prefix: &str, id: &str) -> bool {
     let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     id.strip_prefix(prefix).is_some_and(|rest| (8..=40).contains(&rest.len()) && rest.bytes().all(is_digit))
+}
+
+/// The first and the last address of a block.
+fn addresses(cidr_block: &str) -> Option<(u32, u32)> {
+    let (address, length) = cidr_block.split_once('/')?;
+    let (address, length) = (address.parse::<Ipv4Addr>().ok()?, length.parse::<u32>().ok()?);
+    let mask = u32::MAX.checked_shl(32_u32.checked_sub(length)?).filter(|_| (16..=28).contains(&length))?;
+    Some((address.to_bits() & mask, address.to_bits() | !mask))
+}
+
+/// The ID of a zone: its Region's name made short, and the zone's number, which here is the letter's.
+pub(crate) fn zone_id(zone: &str) -> Option<String> {
+    let region = region_of(zone)?;
+    let number = zone.bytes().next_back()?.checked_sub(b'a')?.checked_add(1)?;
+    let mut parts = region.split('-');
+    let mut id = parts.next()?.to_owned();
+    for part in parts {
+        id.push_str(match part {
+            "north" | "south" | "east" | "west" | "central" => part.get(..1)?,
+            "northeast" => "ne",
+            "northwest" => "nw",
+            "southeast" => "se",
+            "southwest" => "sw",
+            "gov" => "g",
+            other => other,
+        });
+    }
+    Some(format!("{id}-az{number}"))
 }
 
 /// Whether EFS can replicate from a Region to another: within one partition.
@@ -1518,11 +1603,71 @@ mod tests {
             world.behaviour = behaviour;
             let replica = world.file_system(THERE, REPLICA).unwrap();
             assert_eq!(replica.set_lifecycle(vec![], behaviour).is_ok(), ok);
-            assert_eq!(replica.set_policy(r#"{"Statement": []}"#, behaviour).is_ok(), ok);
-            let point: AccessPoint = serde_json::from_str(r#"{"accessPointId": "", "clientToken": "a"}"#).unwrap();
-            let made = world.create_access_point(THERE, REPLICA, point.clone());
+            assert_eq!(replica.set_policy(r#"{"Statement": []}"#, false, behaviour).is_ok(), ok);
+            let made = world.create_access_point(THERE, REPLICA, point());
             assert_eq!(made.map_err(|error| error.code).is_ok(), ok);
-            world.create_access_point(HERE, SOURCE, point).unwrap();
+            world.create_access_point(HERE, SOURCE, point()).unwrap();
+        }
+    }
+
+    fn point() -> AccessPoint {
+        serde_json::from_str(r#"{"accessPointId": "", "clientToken": "a"}"#).unwrap()
+    }
+
+    #[test]
+    fn a_client_token_is_of_an_account_and_a_region() {
+        let mut world = world().with_file_system(HERE, FileSystem::new("fs-00000001"));
+        let foreign = FileSystem { owner_id: Some(OTHER_ACCOUNT.to_owned()), ..FileSystem::new("fs-00000002") };
+        world = world.with_file_system(HERE, FileSystem { access_points: vec![point()], ..foreign });
+        let id = world.create_access_point(HERE, SOURCE, point()).unwrap().access_point_id;
+        let again = world.create_access_point(HERE, "fs-00000001", point()).unwrap_err();
+        assert_eq!((again.code, again.more), ("AccessPointAlreadyExists", Some(("AccessPointId", id))));
+        world.create_access_point(THERE, REPLICA, point()).unwrap();
+    }
+
+    #[test]
+    fn two_replicas_of_one_source_have_two_tokens() {
+        let mut world = world();
+        for _ in 0..2 {
+            replicate(&mut world, to_region()).unwrap();
+            world.stop_replicating(HERE, SOURCE, false).unwrap();
+        }
+        let tokens: BTreeSet<&String> = world.file_systems(THERE).map(|of| &of.creation_token).collect();
+        assert_eq!(tokens.len(), world.file_systems(THERE).count(), "{tokens:?}");
+    }
+
+    #[test]
+    fn a_policy_that_locks_its_writer_out_needs_the_check_to_be_waived() {
+        let statement = |more: &str| format!(r#"{{"Statement": [{{"Effect": "Deny", "Principal": "*", {more}}}]}}"#);
+        for (policy, locks) in [
+            (statement(r#""Action": "*""#), true),
+            (statement(r#""Action": ["elasticfilesystem:ClientMount", "elasticfilesystem:Put*"]"#), true),
+            (statement(r#""NotAction": "elasticfilesystem:ClientMount""#), true),
+            (statement(r#""Action": "*""#).replace(r#""*", "#, r#"{"AWS": ["*"]}, "#), true),
+            (statement(r#""Action": "elasticfilesystem:ClientMount""#), false),
+            (statement(r#""NotAction": "elasticfilesystem:*""#), false),
+            (statement(r#""Action": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}"#), false),
+            (statement(r#""Action": "*""#).replace("Deny", "Allow"), false),
+        ] {
+            let set = |waived| FileSystem::new(SOURCE).set_policy(&policy, waived, Behaviour::default());
+            assert_eq!(
+                set(false).map_err(|error| error.code),
+                if locks { Err("InvalidPolicyException") } else { Ok(()) },
+                "{policy}"
+            );
+            set(true).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_zone_has_the_id_that_aws_gives_zones_of_its_region() {
+        for (zone, id) in [
+            ("us-east-1a", "use1-az1"),
+            ("ap-southeast-2c", "apse2-az3"),
+            ("us-gov-west-1b", "usgw1-az2"),
+            ("cn-northwest-1a", "cnnw1-az1"),
+        ] {
+            assert_eq!(zone_id(zone).as_deref(), Some(id));
         }
     }
 
@@ -1563,11 +1708,17 @@ mod tests {
         assert_eq!(mount("subnet-00000000", Some("10.0.0.11"), &["sg-00000000"]), Ok("us-east-1a".to_owned()));
         assert_eq!(mount("subnet-00000003", None, &[]), Err("MountTargetConflict"));
         assert_eq!(mount("subnet-00000001", Some("10.0.0.11"), &[]), Err("IpAddressInUse"));
+        assert_eq!(mount("subnet-00000001", Some("10.1.0.11"), &[]), Err("BadRequest"));
+        assert_eq!(mount("subnet-00000001", Some("10.0.0.311"), &[]), Err("BadRequest"));
         assert_eq!(mount("subnet-00000001", None, &["default"]), Err("SecurityGroupNotFound"));
         assert_eq!(mount("subnet-00000001", None, &["sg-00000000"; 6]), Err("SecurityGroupLimitExceeded"));
         assert_eq!(mount("subnet-00000001", None, &[]), Ok("us-east-1b".to_owned()));
-        let subnet =
-            Subnet { region: HERE.to_owned(), availability_zone_name: "us-east-1f".into(), vpc_id: default_vpc() };
+        let subnet = Subnet {
+            region: HERE.to_owned(),
+            availability_zone_name: "us-east-1f".into(),
+            vpc_id: default_vpc(),
+            cidr_block: default_addresses(),
+        };
         world.subnets.insert("subnet-0000000f".to_owned(), subnet);
         let one_zone =
             FileSystem { availability_zone_name: Some("us-east-1a".into()), ..FileSystem::new("fs-00000001") };
