@@ -143,8 +143,11 @@ async fn file_systems_come_in_pages_of_a_hundred_whatever_is_asked_for() {
 async fn a_fault_of_a_list_repeats_the_marker_of_efs() {
     let local = account().await;
     local.inject(Fault::next("DescribeFileSystems", FaultKind::RepeatedPageToken));
-    let (_, _, page) = get(&local, "us-east-1", &format!("{FILE_SYSTEMS}?Marker=from-0")).await;
-    assert_eq!(page["NextMarker"], "from-0");
+    let (_, _, first) = get(&local, "us-east-1", FILE_SYSTEMS).await;
+    let marker = first["NextMarker"].as_str().unwrap();
+    local.inject(Fault::next("DescribeFileSystems", FaultKind::RepeatedPageToken));
+    let (_, _, page) = get(&local, "us-east-1", &format!("{FILE_SYSTEMS}?Marker={marker}")).await;
+    assert_eq!(page["NextMarker"], marker);
     local.inject(Fault::next("DescribeFileSystems", FaultKind::InternalError).in_region("eu-west-1"));
     assert_eq!(get(&local, "us-east-1", FILE_SYSTEMS).await.0, 200);
     assert_eq!(get(&local, "eu-west-1", FILE_SYSTEMS).await.1, "InternalServerError");

@@ -1,6 +1,7 @@
 //! The running account: the world, its clock, the faults to come, and the journal of every call.
 
 use std::{
+    collections::{BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -12,11 +13,15 @@ use crate::{
     asks::{self, Ask},
     fault::{self, Fault, FaultKind},
     service::{self, Reply, Request, Service},
-    world::{ApiError, LateEffect, World},
+    world::{ApiError, Deployment, LateEffect, World},
 };
 
 /// How much later than its call a late effect lands.
 const LATE: TimeDelta = TimeDelta::seconds(30);
+
+/// How many calls an account keeps that runs with the machine's clock, and how many complaints are kept anywhere.
+const KEPT_CALLS: usize = 10_000;
+const KEPT_COMPLAINTS: usize = 1000;
 
 /// One call as it was met.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,20 +70,33 @@ struct State {
     world: World,
     /// The world as it was before its last change, for reads that lag behind.
     before: World,
-    journal: Vec<Entry>,
+    /// The calls, the last ones where the account runs for long.
+    journal: VecDeque<Entry>,
+    /// How many calls the journal has let go.
+    let_go: usize,
+    /// What nobody expects, in sentences; and the operations that were called: neither ends with the journal.
+    complaints: Vec<String>,
+    called: BTreeSet<String>,
     /// Where the clock was tied to the machine's, if it runs by itself.
     running_since: Option<(DateTime<Utc>, Instant)>,
 }
 
 impl Cloud {
-    /// An account whose clock stands still until it is advanced.
+    /// An account whose clock stands still until it is advanced. Its journal keeps every call, for tests.
     #[must_use]
     pub fn new(world: World) -> Self {
-        let state = State { before: world.clone(), world, journal: Vec::new(), running_since: None };
-        Self(Arc::new(Mutex::new(state)))
+        Self(Arc::new(Mutex::new(State {
+            before: world.clone(),
+            world,
+            journal: VecDeque::new(),
+            let_go: 0,
+            complaints: Vec::new(),
+            called: BTreeSet::new(),
+            running_since: None,
+        })))
     }
 
-    /// An account whose clock runs with the machine's.
+    /// An account whose clock runs with the machine's. Its journal keeps the last 10,000 calls, for it may run for weeks.
     #[must_use]
     pub fn running(world: World) -> Self {
         let cloud = Self::new(world);
@@ -122,16 +140,29 @@ impl Cloud {
         self.state().world.faults.push(fault);
     }
 
-    /// Every call so far.
+    /// Every call that is kept.
     #[must_use]
     pub fn journal(&self) -> Vec<Entry> {
-        self.state().journal.clone()
+        self.state().journal.iter().cloned().collect()
+    }
+
+    /// How many calls there were so far.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        let state = self.state();
+        state.let_go + state.journal.len()
+    }
+
+    /// How a function is deployed.
+    pub(crate) fn deployment(&self, function: &str) -> Deployment {
+        self.state().world.functions.get(function).cloned().unwrap_or_default()
     }
 
     /// The calls that came after the first `known` ones.
     #[must_use]
     pub fn journal_after(&self, known: usize) -> Vec<Entry> {
-        self.state().journal.iter().skip(known).cloned().collect()
+        let state = self.state();
+        state.journal.iter().skip(known.saturating_sub(state.let_go)).cloned().collect()
     }
 
     /// The calls that had an effect, a line each: the operation and what it was about.
@@ -152,12 +183,9 @@ impl Cloud {
     /// A sentence for each unexpected call and each unmet fault.
     pub fn finish(&self) -> Result<(), Vec<String>> {
         let state = self.state();
-        let unexpected = state.journal.iter().filter(|entry| entry.unexpected);
-        let mut complaints: Vec<String> = unexpected
-            .map(|entry| format!("unexpected call: {} {}: {}", entry.operation, entry.subject, entry.answer))
-            .collect();
+        let mut complaints = state.complaints.clone();
         for fault in &state.world.faults {
-            let met = fault.times == u32::MAX && state.journal.iter().any(|entry| entry.operation == fault.operation);
+            let met = fault.times == u32::MAX && state.called.contains(&fault.operation);
             if !met {
                 complaints.push(format!("no call of {} met the fault {:?}", fault.operation, fault.kind));
             }
@@ -178,7 +206,7 @@ impl Cloud {
             unexpected: true,
             asks: Vec::new(),
         };
-        state.journal.push(entry);
+        state.note(entry);
     }
 
     /// Meets a call: with a fault if one was ordered, plainly otherwise.
@@ -190,7 +218,7 @@ impl Cloud {
         let unexpected = matches!(&action, Action::Answer(Err(error)) if error.code == "ValidationException");
         let entry = Entry::of(request, state.world.now, describe(&action, fault));
         let entry = Entry { changed, unexpected, asks, ..entry };
-        state.journal.push(entry);
+        state.note(entry);
         action
     }
 
@@ -214,6 +242,21 @@ impl Entry {
 }
 
 impl State {
+    fn note(&mut self, entry: Entry) {
+        if entry.unexpected && self.complaints.len() < KEPT_COMPLAINTS {
+            let Entry { operation, subject, answer, .. } = &entry;
+            self.complaints.push(format!("unexpected call: {operation} {subject}: {answer}"));
+        }
+        if !self.called.contains(&entry.operation) {
+            self.called.insert(entry.operation.clone());
+        }
+        self.journal.push_back(entry);
+        if self.running_since.is_some() && self.journal.len() > KEPT_CALLS {
+            self.journal.pop_front();
+            self.let_go += 1;
+        }
+    }
+
     fn advance_to(&mut self, now: DateTime<Utc>) {
         let (due, later) = std::mem::take(&mut self.world.late).into_iter().partition(|effect| effect.at <= now);
         self.world.late = later;
@@ -224,7 +267,7 @@ impl State {
             if self.carry_out(&request).1 {
                 let entry =
                     Entry { changed: true, ..Entry::of(&request, self.world.now, "took effect late".to_owned()) };
-                self.journal.push(entry);
+                self.note(entry);
             }
         }
         self.world.advance_to(now);
@@ -284,7 +327,7 @@ impl State {
 
     fn repeat_token(&mut self, request: &Request) -> Reply {
         let (asked, next) = request.service.tokens(&request.operation);
-        let asked = request.input.get(asked).cloned().unwrap_or_else(|| json!("from-0"));
+        let asked = request.input.get(asked).cloned().unwrap_or_else(|| json!(service::page_token(request, 0)));
         Service::answer(&mut self.world, request).map(|(status, body)| {
             let with_token = body.map(|mut body| {
                 service::put(&mut body, next, asked);
@@ -317,5 +360,28 @@ fn count(status: u16, body: Option<&Value>) -> String {
     match body.and_then(|body| LISTS.iter().find_map(|list| body.get(list)?.as_array())) {
         Some(items) => format!("{status} {} found", items.len()),
         None => status.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_ends_where_an_account_runs_for_long_and_complaints_stay() {
+        let call = |cloud: &Cloud| {
+            let (operation, region) = ("InitializeService".to_owned(), "us-east-1".to_owned());
+            cloud.meet(&Request { service: Service::Drs, operation, region, input: json!({}) });
+        };
+        for (cloud, kept) in
+            [(Cloud::running(World::empty()), KEPT_CALLS), (Cloud::new(World::empty()), KEPT_CALLS + 6)]
+        {
+            cloud.inject(Fault::every("InitializeService", FaultKind::Throttle));
+            cloud.note_unexpected("GET", "/", "no signature");
+            (0..KEPT_CALLS + 5).for_each(|_| call(&cloud));
+            assert_eq!((cloud.journal().len(), cloud.calls()), (kept, KEPT_CALLS + 6));
+            assert_eq!(cloud.journal_after(KEPT_CALLS + 3).len(), 3);
+            assert_eq!(cloud.finish().unwrap_err(), ["unexpected call: GET /: no signature"]);
+        }
     }
 }

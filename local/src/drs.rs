@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     constraints,
-    service::{self, Reply, Request, Service, input, put},
+    service::{self, Reply, Request, Service, digest, input, put},
     world::{ApiError, Behaviour, Drs, Job, RecoveryInstance, SourceServer, World, fresh},
 };
 
@@ -339,14 +339,14 @@ fn describe_source_servers(drs: &Drs, context: &Context, request: &Request) -> R
         })
     };
     let items = drs.source_servers.iter().filter(fits).map(|server| server_json(server, context)).collect();
-    page(items, &list, context)
+    page(items, &list, request, context)
 }
 
 fn describe_recovery_snapshots(drs: &mut Drs, context: &Context, request: &Request) -> Reply {
     let list: List<SnapshotFilters> = input(&request.input)?;
     let id = list.source_server_id.clone().ok_or_else(|| ApiError::validation("sourceServerID is required"))?;
     // The model knows no error for a server that does not exist, so it has no points.
-    let Ok(server) = drs.source_server(&id) else { return page(Vec::new(), &list, context) };
+    let Ok(server) = drs.source_server(&id) else { return page(Vec::new(), &list, request, context) };
     let filters = list.filters.as_ref();
     let mut items: Vec<(DateTime<Utc>, Value)> =
         server.points(context.now).into_iter().map(|at| (at, recovery_point(server, at))).collect();
@@ -358,7 +358,7 @@ fn describe_recovery_snapshots(drs: &mut Drs, context: &Context, request: &Reque
     if list.order.as_deref() == Some("ASC") {
         items.reverse();
     }
-    page(items.into_iter().map(|(_, item)| item).collect(), &list, context)
+    page(items.into_iter().map(|(_, item)| item).collect(), &list, request, context)
 }
 
 /// A recovery point of a server. Its IDs are made of its server and its time: the same whenever it is asked for.
@@ -373,16 +373,11 @@ fn recovery_point(server: &SourceServer, taken: DateTime<Utc>) -> Value {
     })
 }
 
-/// FNV-1a, 64 bits: IDs that look like AWS's, and are the same in every run.
-fn digest(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
 /// Servers of a staging account that could be extended here. This world has one account, so there are none.
 fn list_extensible(_: &Drs, context: &Context, request: &Request) -> Reply {
     let list: List<Nothing> = input(&request.input)?;
     list.staging_account_id.as_ref().ok_or_else(|| ApiError::validation("stagingAccountID is required"))?;
-    page(Vec::new(), &list, context)
+    page(Vec::new(), &list, request, context)
 }
 
 /// A server of another account in the same Region is extended into this one, once. Whether it is there, nobody here knows.
@@ -429,7 +424,12 @@ fn recovery_instances(drs: &mut Drs, context: &Context, request: &Request) -> Re
                 })
             };
             let fitting = drs.recovery_instances.iter().filter(fits);
-            page(fitting.map(|instance| recovery_instance_json(instance, drs, context)).collect(), &list, context)
+            page(
+                fitting.map(|instance| recovery_instance_json(instance, drs, context)).collect(),
+                &list,
+                request,
+                context,
+            )
         }
         "TerminateRecoveryInstances" => {
             let ids = input::<Terminate>(&request.input)?.ids;
@@ -509,13 +509,13 @@ fn jobs(drs: &mut Drs, context: &Context, request: &Request) -> Reply {
                         && filters.to_date.is_none_or(|to| job.created_at <= to)
                 })
             };
-            page(drs.jobs.iter().filter(fits).map(|job| job_json(job, context)).collect(), &list, context)
+            page(drs.jobs.iter().filter(fits).map(|job| job_json(job, context)).collect(), &list, request, context)
         }
         "DescribeJobLogItems" => {
             let list: List<Nothing> = input(&request.input)?;
             let id = list.job_id.clone().ok_or_else(|| ApiError::validation("jobID is required"))?;
             let items = drs.job(&id).map(|job| log_items(job, context)).unwrap_or_default();
-            page(items, &list, context)
+            page(items, &list, request, context)
         }
         _ => {
             let id = input::<OfJob>(&request.input)?.id;
@@ -573,9 +573,9 @@ fn tags(world: &mut World, request: &Request) -> Reply {
 }
 
 /// One page of a list.
-fn page<F>(items: Vec<Value>, list: &List<F>, context: &Context) -> Reply {
+fn page<F>(items: Vec<Value>, list: &List<F>, request: &Request, context: &Context) -> Reply {
     let size = list.max_results.unwrap_or(context.behaviour.page_size);
-    let (items, token) = service::page(items, size, list.next_token.as_deref())
+    let (items, token) = service::page(items, size, list.next_token.as_deref(), request)
         .ok_or_else(|| ApiError::validation("nextToken is not one of ours"))?;
     let mut page = json!({ "items": items });
     if let Some(token) = token {

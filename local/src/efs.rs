@@ -727,7 +727,7 @@ fn file_system_tags_json(file_system: &FileSystem) -> Vec<Value> {
 fn page(request: &Request, list: &str, items: Vec<Value>, size: usize, token: Option<&str>) -> Reply {
     let (asked, next) = tokens(&request.operation);
     let (items, token) =
-        service::page(items, size, token).ok_or_else(|| bad_request(format!("{asked} is not ours")))?;
+        service::page(items, size, token, request).ok_or_else(|| bad_request(format!("{asked} is not ours")))?;
     let mut page = json!({ list: items });
     if let Some(token) = token {
         put(&mut page, next, json!(token));

@@ -123,7 +123,7 @@ impl Functions {
     /// The environment that a function's process gets: what Lambda sets, the endpoints here, and the deployment's own.
     #[must_use]
     pub fn environment(&self, name: &str) -> BTreeMap<String, String> {
-        let world = self.0.cloud.world();
+        let (_, region) = self.0.cloud.place();
         let address = self.0.address.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut environment: BTreeMap<String, String> = [
             ("AWS_LAMBDA_RUNTIME_API", format!("http://{address}/runtime/{name}")),
@@ -133,8 +133,8 @@ impl Functions {
             ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}")),
             ("AWS_LAMBDA_LOG_STREAM_NAME", "local".to_owned()),
             ("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()),
-            ("AWS_REGION", world.region.clone()),
-            ("AWS_DEFAULT_REGION", world.region.clone()),
+            ("AWS_REGION", region.clone()),
+            ("AWS_DEFAULT_REGION", region),
             ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "not-a-secret".to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
@@ -147,7 +147,7 @@ impl Functions {
         .map(|(name, value)| (name.to_owned(), value))
         .into();
         // What Lambda and this account set comes last: a deployment cannot point a function elsewhere.
-        let mut own = world.functions.get(name).cloned().unwrap_or_default().environment;
+        let mut own = self.0.cloud.deployment(name).environment;
         own.append(&mut environment);
         own
     }
@@ -408,14 +408,13 @@ impl Functions {
 
     /// Hands out the invocation that waits longest. Its time runs from now.
     fn take(&self, name: &str) -> Option<Response<Body>> {
-        let world = self.0.cloud.world();
-        let timeout = world.functions.get(name).cloned().unwrap_or_default().timeout_seconds;
+        let timeout = self.0.cloud.deployment(name).timeout_seconds;
         let mut functions = self.functions();
         let function = functions.get_mut(name)?;
         let Invocation { request_id, payload, reply } = function.queue.pop_front()?;
         if let Some(process) = function.process.as_mut().filter(|process| !process.served) {
             process.served = true;
-            function.calls_before = self.0.cloud.journal().len();
+            function.calls_before = self.0.cloud.calls();
         }
         let now = Utc::now().timestamp_millis();
         let random = uuid::Uuid::new_v4().simple().to_string();

@@ -152,6 +152,20 @@ pub(crate) fn input<T: DeserializeOwned>(input: &Value) -> Result<T, ApiError> {
     serde_json::from_value(input.clone()).map_err(|error| ApiError::validation(error.to_string()))
 }
 
+/// The token of the page that begins with an item: of one list alone, which is an operation in a Region with its filters.
+pub(crate) fn page_token(request: &Request, first: usize) -> String {
+    let is_of_page = |name: &str| ["token", "marker", "max"].iter().any(|part| name.to_lowercase().contains(part));
+    let members = request.input.as_object().into_iter().flatten();
+    let filters: Vec<_> = members.filter(|(name, _)| *name == "CreationToken" || !is_of_page(name)).collect();
+    let list = json!([request.service, request.operation, request.region, filters]);
+    format!("{:016x}-{first}", digest(&list.to_string()))
+}
+
+/// FNV-1a, 64 bits: names that look like AWS's, and are the same in every run.
+pub(crate) fn digest(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 /// Gives an object a member; anything else stays as it is.
 pub(crate) fn put(json: &mut Value, member: &str, value: Value) {
     if let Some(object) = json.as_object_mut() {
@@ -164,15 +178,21 @@ pub(crate) fn percent_decode(text: &str) -> String {
     percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// One page of a list, and the token of the next; `None` for a token that is none of ours.
-///
-/// A token is the number of the first item that it continues with.
-pub(crate) fn page(items: Vec<Value>, size: usize, token: Option<&str>) -> Option<(Vec<Value>, Option<String>)> {
+/// One page of a list, and the token of the next; `None` for a token that is none of this list's.
+pub(crate) fn page(
+    items: Vec<Value>,
+    size: usize,
+    token: Option<&str>,
+    request: &Request,
+) -> Option<(Vec<Value>, Option<String>)> {
     let start: usize = match token {
         None => 0,
-        Some(token) => token.strip_prefix("from-").and_then(|from| from.parse().ok())?,
+        Some(token) => token.rsplit_once('-').and_then(|(_, from)| from.parse().ok())?,
     };
+    if token.is_some_and(|token| token != page_token(request, start)) {
+        return None;
+    }
     let next = start.saturating_add(size);
-    let token = (next < items.len()).then(|| format!("from-{next}"));
+    let token = (next < items.len()).then(|| page_token(request, next));
     Some((items.into_iter().skip(start).take(size).collect(), token))
 }

@@ -23,7 +23,9 @@ pub(crate) fn tell(file: &Path, payload: &str, local: &Local, function: &str, en
     story.chapter("event", event_lines(file, payload));
     story.chapter("account", vec![account_line(local)]);
     let (journal, here) = (local.journal(), local.world().region);
-    let (start, calls) = journal.split_at(local.functions().calls_before_the_first_event(function).min(journal.len()));
+    let before = local.functions().calls_before_the_first_event(function);
+    let let_go = local.calls() - journal.len();
+    let (start, calls) = journal.split_at(before.saturating_sub(let_go).min(journal.len()));
     if !start.is_empty() {
         story.chapter("start", call_lines(start, &here));
     }

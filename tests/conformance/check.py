@@ -386,8 +386,9 @@ def check_efs_faults(efs, endpoint: str) -> None:
     for kind, code in (("throttle", "ThrottlingException"), ("internal_error", "InternalServerError"), ("access_denied", "AccessDeniedException")):
         post(endpoint, "/local/faults", {"operation": "DescribeFileSystems", "kind": kind})
         expect_error(code, efs.describe_file_systems)
-    post(endpoint, "/local/faults", {"operation": "DescribeReplicationConfigurations", "kind": "repeated_page_token"})
-    check(efs.describe_replication_configurations(NextToken="from-0")["NextToken"] == "from-0", "a token of EFS is repeated to order")
+    post(endpoint, "/local/faults", {"operation": "DescribeReplicationConfigurations", "kind": "repeated_page_token", "times": 2})
+    token = efs.describe_replication_configurations()["NextToken"]
+    check(efs.describe_replication_configurations(NextToken=token)["NextToken"] == token, "a token of EFS is repeated to order")
 
 
 def check_efs(efs, elsewhere, endpoint: str) -> None:
