@@ -91,11 +91,35 @@ async fn tags_are_those_of_the_resource_that_the_whole_arn_names() {
 
 #[tokio::test]
 async fn a_page_token_of_nonsense_is_refused() {
-    for token in ["made up", "from-18446744073709551615", "from-99999999999999999999"] {
-        let local = account().await;
+    for token in ["made up", "from-0", "-18446744073709551615", "0123456789abcdef-99999999999999999999"] {
         let body = json!({ "nextToken": token }).to_string();
-        let (status, text) = send(&local, "POST /DescribeSourceServers", SIGNED, &body).await;
-        assert!(status == 400 || text.ends_with("{\"items\":[]}"), "{text}");
+        complains(&account().await, "POST /DescribeSourceServers", SIGNED, &body, 400, "ValidationException").await;
+    }
+}
+
+#[tokio::test]
+async fn a_page_token_is_of_one_list_in_one_region() {
+    let servers = (1..=3).map(|number| SourceServer::new(&crate::stage::number(number)));
+    let mut world = World::with(servers);
+    world.drs.insert("eu-west-1".to_owned(), world.drs["us-east-1"].clone());
+    let local = Local::without_functions(world).await.unwrap();
+    let list = async |operation: &str, signed: &str, body: Value| {
+        let (status, text) = send(&local, &format!("POST /{operation}"), signed, &body.to_string()).await;
+        (status, serde_json::from_str::<Value>(text.rsplit("\r\n").next().unwrap()).unwrap())
+    };
+    let (_, first) = list("DescribeSourceServers", SIGNED, json!({ "maxResults": 1 })).await;
+    let token = &first["nextToken"];
+    let (status, rest) = list("DescribeSourceServers", SIGNED, json!({ "nextToken": token })).await;
+    assert_eq!((status, rest["items"].as_array().unwrap().len()), (200, 2));
+    let elsewhere = SIGNED.replace("us-east-1", "eu-west-1");
+    let filters = json!({ "sourceServerIDs": [ONE] });
+    for (operation, signed, body) in [
+        ("DescribeSourceServers", elsewhere.as_str(), json!({ "nextToken": token })),
+        ("DescribeSourceServers", SIGNED, json!({ "nextToken": token, "filters": filters })),
+        ("DescribeRecoveryInstances", SIGNED, json!({ "nextToken": token })),
+        ("DescribeJobs", SIGNED, json!({ "nextToken": token })),
+    ] {
+        assert_eq!(list(operation, signed, body.clone()).await.0, 400, "{operation} {body}");
     }
 }
 
@@ -156,6 +180,48 @@ async fn whoever_polls_under_a_name_is_the_function() {
     assert!(text.contains("x-amz-function-error: Unhandled\r\n"), "{text}");
     let body: Value = serde_json::from_str(text.rsplit("\r\n").next().unwrap()).unwrap();
     assert_eq!(body["errorType"], "Retryable");
+}
+
+#[tokio::test]
+async fn what_another_page_sends_is_refused() {
+    let local = account().await;
+    let address = local.endpoint().replace("http://", "");
+    for (host, origin, status) in [
+        (address.as_str(), "", 200),
+        ("localhost:9010", "", 200),
+        ("[::1]", "", 200),
+        ("rebound.example.com", "", 403),
+        ("127.0.0.1.example.com", "", 403),
+        ("", "", 403),
+        (address.as_str(), "Origin: https://example.com\r\n", 403),
+        (address.as_str(), "Origin: null\r\n", 403),
+        ("localhost:9010", "Origin: http://localhost:9010\r\n", 200),
+    ] {
+        for line in ["GET /local/world", "POST /2015-03-31/functions/nothing/invocations"] {
+            let request = format!("{line} HTTP/1.1\r\nHost: {host}\r\n{origin}Connection: close\r\n\r\n");
+            let answer = exchange(&local, request.as_bytes()).await;
+            let refused = answer.starts_with("HTTP/1.1 403");
+            assert_eq!(refused, status == 403, "{request}{answer}");
+        }
+    }
+}
+
+/// Sends bytes, and returns all that comes back until the other side closes.
+async fn exchange(local: &Local, request: &[u8]) -> String {
+    let mut stream = TcpStream::connect(local.endpoint().replace("http://", "")).await.unwrap();
+    // A server that has read enough closes before all is sent.
+    let _ = stream.write_all(request).await;
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_ends_the_connection() {
+    let local = account().await;
+    let head = format!("POST /DescribeJobs HTTP/1.1\r\nHost: localhost\r\n{SIGNED}Content-Length: 6291457\r\n\r\n");
+    let answer = exchange(&local, &[head.into_bytes(), vec![b' '; 6_291_457]].concat()).await;
+    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("connection: close\r\n"), "{answer}");
 }
 
 #[tokio::test]

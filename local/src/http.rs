@@ -12,12 +12,12 @@ use std::{
 use chrono::TimeDelta;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited, combinators::BoxBody};
 use hyper::{
-    Method, Request, Response, StatusCode,
+    HeaderMap, Method, Request, Response, StatusCode,
     body::{Body as _, Bytes, Frame, Incoming, SizeHint},
-    header::{AUTHORIZATION, CONTENT_TYPE},
+    header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, ORIGIN},
     service::service_fn,
 };
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -39,6 +39,9 @@ const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
 /// How long to wait after a connection could not be accepted.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+
+/// How long the headers of a request may take, and an idle connection may wait for the next one.
+const HEADERS_TAKE: Duration = Duration::from_secs(60);
 
 /// Serves everything on 127.0.0.1 until the runtime ends.
 ///
@@ -69,7 +72,9 @@ where
         let (cloud, functions) = (cloud.clone(), functions.clone());
         async move { route(request, &cloud, &functions).await }
     });
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    let mut connection = hyper::server::conn::http1::Builder::new();
+    connection.timer(TokioTimer::new()).header_read_timeout(HEADERS_TAKE);
+    let _ = connection.serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn route(request: Request<Incoming>, cloud: &Cloud, functions: &Functions) -> io::Result<Response<Body>> {
@@ -77,12 +82,18 @@ async fn route(request: Request<Incoming>, cloud: &Cloud, functions: &Functions)
     let body = match Limited::new(body, MAX_BODY_BYTES).collect().await {
         Ok(body) => body.to_bytes(),
         Err(wrong) if wrong.is::<LengthLimitError>() => {
-            return Ok(error(413, "RequestEntityTooLargeException", "the body is larger than 6 MB"));
+            // The rest of the body is on its way, and would be taken for the next request.
+            let mut refused = error(413, "RequestEntityTooLargeException", "the body is larger than 6 MB");
+            refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            return Ok(refused);
         }
         Err(broken) => return Err(io::Error::other(broken)),
     };
     let path = parts.uri.path().to_owned();
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    if matches!(segments.first(), Some(&("local" | "runtime" | "2015-03-31"))) && !is_from_here(&parts.headers) {
+        return Ok(error(403, "AccessDeniedException", "the Host or the Origin of the request is not this machine"));
+    }
     match segments.as_slice() {
         ["runtime", function, "2018-06-01", "runtime", rest @ ..] => {
             functions.runtime_api(function, rest, &parts, body).await
@@ -96,6 +107,19 @@ async fn route(request: Request<Incoming>, cloud: &Cloud, functions: &Functions)
         ["local", control] => Ok(control_api(cloud, &parts.method, control, &body)),
         _ => service_api(cloud, &parts, &path, &body).await,
     }
+}
+
+/// Whether a request was meant for this machine and comes from no page of another. The services of the account need no
+/// such check: no page can sign.
+fn is_from_here(headers: &HeaderMap) -> bool {
+    let is_here = |authority: &str| {
+        let host = authority.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
+        matches!(host.map_or(authority, |(host, _)| host), "127.0.0.1" | "localhost" | "[::1]")
+    };
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let host = headers.get(HOST).map(text).unwrap_or_default();
+    let origin = headers.get(ORIGIN).map(text);
+    is_here(&host) && origin.is_none_or(|origin| origin.strip_prefix("http://").is_some_and(|of| of == host))
 }
 
 /// What an operator or a test does to the account: look at it, let time pass, order a fault.
@@ -162,7 +186,7 @@ async fn service_api(
 fn on_http(answer: Answer) -> Response<Body> {
     let mut response = response(answer.status, answer.body.map(Bytes::from).unwrap_or_default());
     if !response.body().is_end_stream() {
-        response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     if let Some(code) = answer.error_type.and_then(|code| code.parse().ok()) {
         response.headers_mut().insert("x-amzn-errortype", code);
@@ -177,7 +201,7 @@ pub(crate) fn error(status: u16, code: &str, message: &str) -> Response<Body> {
 
 pub(crate) fn plain_json(status: u16, body: &Value) -> Response<Body> {
     let mut response = response(status, Bytes::from(body.to_string()));
-    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
@@ -217,5 +241,25 @@ impl hyper::body::Body for CutOff {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+    use crate::{binaries::Binaries, world::World};
+
+    #[tokio::test(start_paused = true)]
+    async fn headers_that_never_end_end_the_connection() {
+        let cloud = Cloud::new(World::empty());
+        let functions = Functions::new(cloud.clone(), Binaries::Fixed([].into()));
+        let (mut client, server) = tokio::io::duplex(1 << 10);
+        let serving = tokio::spawn(serve_connection(server, cloud, functions));
+        client.write_all(b"GET / HTTP/1.1\r\nHost: loc").await.unwrap();
+        tokio::time::timeout(2 * HEADERS_TAKE, serving).await.expect("it ends by itself").unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.unwrap();
     }
 }
