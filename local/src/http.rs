@@ -34,8 +34,10 @@ use crate::{
 /// A body of any kind; its error breaks the connection.
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
 
-/// The largest body that is read; Lambda's own limit for a synchronous payload.
+/// The largest body that is read; Lambda's own limit for a synchronous payload. An answer of a function may be a hundred
+/// bytes larger.
 const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
+pub(crate) const MAX_ANSWER_BYTES: usize = MAX_BODY_BYTES + 100;
 
 /// How long to wait after a connection could not be accepted.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
@@ -79,18 +81,19 @@ where
 
 async fn route(request: Request<Incoming>, cloud: &Cloud, functions: &Functions) -> io::Result<Response<Body>> {
     let (parts, body) = request.into_parts();
-    let body = match Limited::new(body, MAX_BODY_BYTES).collect().await {
+    let path = parts.uri.path().to_owned();
+    let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+    let largest = if segments.first() == Some(&"runtime") { MAX_ANSWER_BYTES } else { MAX_BODY_BYTES };
+    let body = match Limited::new(body, largest).collect().await {
         Ok(body) => body.to_bytes(),
         Err(wrong) if wrong.is::<LengthLimitError>() => {
-            // The rest of the body is on its way, and would be taken for the next request.
-            let mut refused = error(413, "RequestEntityTooLargeException", "the body is larger than 6 MB");
-            refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            return Ok(refused);
+            if let ["runtime", function, "2018-06-01", "runtime", "invocation", id, "response"] = segments.as_slice() {
+                return Ok(closing(functions.answer_is_too_large(function, id)));
+            }
+            return Ok(closing(error(413, "RequestEntityTooLargeException", "the body is larger than 6 MB")));
         }
         Err(broken) => return Err(io::Error::other(broken)),
     };
-    let path = parts.uri.path().to_owned();
-    let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     if matches!(segments.first(), Some(&("local" | "runtime" | "2015-03-31"))) && !is_from_here(&parts.headers) {
         return Ok(error(403, "AccessDeniedException", "the Host or the Origin of the request is not this machine"));
     }
@@ -98,15 +101,19 @@ async fn route(request: Request<Incoming>, cloud: &Cloud, functions: &Functions)
         ["runtime", function, "2018-06-01", "runtime", rest @ ..] => {
             functions.runtime_api(function, rest, &parts, body).await
         }
-        ["2015-03-31", "functions", function, "invocations"] if parts.method == Method::POST => {
-            functions.invoke_api(function, &parts.headers, body).await
-        }
+        ["2015-03-31", "functions", rest @ ..] => functions.lambda_api(rest, &parts, body).await,
         ["local", "logs", function] if parts.method == Method::GET => {
             Ok(plain_json(200, &json!(functions.logs(function))))
         }
         ["local", control] => Ok(control_api(cloud, &parts.method, control, &body)),
         _ => service_api(cloud, &parts, &path, &body).await,
     }
+}
+
+/// The last answer of a connection: the rest of a body is on its way, and would be taken for the next request.
+fn closing(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// Whether a request was meant for this machine and comes from no page of another. The services of the account need no

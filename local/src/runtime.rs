@@ -33,7 +33,15 @@ use crate::{
     cloud::Cloud,
     constraints,
     http::{self, Body, plain_json, response},
+    service,
 };
+
+/// The memory of every function.
+const MEMORY_MB: u32 = 128;
+/// The largest payload of an event that nobody waits for.
+const MAX_EVENT_BYTES: usize = 1024 * 1024;
+/// The longest context of a client, as it is sent.
+const MAX_CLIENT_CONTEXT: usize = 3583;
 
 /// How long a runtime may take from an answer to its next poll. Nothing else is started for its function meanwhile.
 const BETWEEN_POLLS: Duration = Duration::from_secs(2);
@@ -92,8 +100,18 @@ struct Process {
 
 struct Invocation {
     request_id: String,
-    payload: Bytes,
+    event: Event,
     reply: oneshot::Sender<Ended>,
+}
+
+/// What a function is invoked with.
+#[derive(Default)]
+struct Event {
+    payload: Bytes,
+    /// The version that was asked for, if one was.
+    qualifier: Option<String>,
+    /// The client's own JSON beside the payload.
+    client_context: Option<String>,
 }
 
 impl Functions {
@@ -129,7 +147,7 @@ impl Functions {
             ("AWS_LAMBDA_RUNTIME_API", format!("http://{address}/runtime/{name}")),
             ("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", MEMORY_MB.to_string()),
             ("AWS_LAMBDA_LOG_GROUP_NAME", format!("/aws/lambda/{name}")),
             ("AWS_LAMBDA_LOG_STREAM_NAME", "local".to_owned()),
             ("AWS_LAMBDA_LOG_FORMAT", "JSON".to_owned()),
@@ -154,12 +172,15 @@ impl Functions {
 
     /// Invokes a function and waits for its end.
     pub async fn invoke(&self, name: &str, payload: Bytes) -> Ended {
+        self.invoke_with(name, uuid::Uuid::new_v4().to_string(), Event { payload, ..Event::default() }).await
+    }
+
+    async fn invoke_with(&self, name: &str, request_id: String, event: Event) -> Ended {
         if !self.exists(name) {
             return Ended::Unknown;
         }
         let (reply, mut ended) = oneshot::channel();
-        let request_id = uuid::Uuid::new_v4().to_string();
-        let invocation = Invocation { request_id: request_id.clone(), payload, reply };
+        let invocation = Invocation { request_id: request_id.clone(), event, reply };
         self.functions().entry(name.to_owned()).or_default().queue.push_back(invocation);
         self.0.wake.notify_waiters();
         // Whoever polls already may answer before anything needs to be started.
@@ -193,33 +214,142 @@ impl Functions {
         }
     }
 
-    /// The Invoke API.
-    pub(crate) async fn invoke_api(
+    /// Lambda's API: Invoke, ListFunctions, GetFunction and GetFunctionConfiguration.
+    pub(crate) async fn lambda_api(&self, path: &[&str], parts: &Parts, payload: Bytes) -> io::Result<Response<Body>> {
+        let (name, rest) = match (parts.method.as_str(), path) {
+            ("GET", [] | [""]) => return Ok(self.list()),
+            (_, [name, rest @ ..]) => (name, rest),
+            _ => return Ok(http::error(404, "UnknownOperationException", "this is not served")),
+        };
+        let (name, qualifier) = match self.named(name, parts.uri.query().unwrap_or_default()) {
+            Ok(named) => named,
+            Err(refused) => return Ok(refused),
+        };
+        match (parts.method.as_str(), rest) {
+            ("POST", ["invocations"]) => self.invoke_api(&name, qualifier, &parts.headers, payload).await,
+            ("GET", [] | ["configuration"]) if !self.exists(&name) => Ok(self.not_found(&name, qualifier.as_deref())),
+            ("GET", []) => {
+                let code = json!({ "RepositoryType": "S3", "Location": "https://localhost/" });
+                Ok(plain_json(200, &json!({ "Configuration": self.configuration(&name), "Code": code })))
+            }
+            ("GET", ["configuration"]) => Ok(plain_json(200, &self.configuration(&name))),
+            _ => Ok(http::error(404, "UnknownOperationException", "this is not served")),
+        }
+    }
+
+    async fn invoke_api(
         &self,
-        given: &str,
+        name: &str,
+        qualifier: Option<String>,
         headers: &HeaderMap,
         payload: Bytes,
     ) -> io::Result<Response<Body>> {
-        let name = &plain_name(given);
         let payload = if payload.is_empty() { Bytes::from_static(b"{}") } else { payload };
-        if let Err(wrong) = serde_json::from_slice::<serde::de::IgnoredAny>(&payload) {
+        if let Err(wrong) = readable(&payload) {
             let message = format!("Could not parse request body into json: {wrong}");
             return Ok(lambda_error(400, "InvalidRequestContentException", &message));
         }
+        let client_context = match headers.get("x-amz-client-context").map(client_context) {
+            Some(None) => {
+                let message = "Client context must be a valid Base64-encoded JSON object.";
+                return Ok(lambda_error(400, "InvalidRequestContentException", message));
+            }
+            given => given.flatten(),
+        };
         let kind = headers.get("x-amz-invocation-type").map_or(b"RequestResponse".as_slice(), HeaderValue::as_bytes);
+        let event = Event { payload, qualifier, client_context };
         match kind {
-            b"RequestResponse" => Ok(self.invoke_and_wait(name, headers, payload).await),
-            b"Event" => Ok(self.invoke_later(name, payload)),
+            b"RequestResponse" => Ok(self.invoke_and_wait(name, headers, event).await),
+            b"Event" if event.payload.len() > MAX_EVENT_BYTES => {
+                let message =
+                    format!("{} byte payload is too large for the Event invocation type", event.payload.len());
+                Ok(lambda_error(413, "RequestTooLargeException", &message))
+            }
+            b"Event" => Ok(self.invoke_later(name, event)),
             b"DryRun" if self.exists(name) => Ok(response(204, Bytes::new())),
-            b"DryRun" => Ok(self.not_found(name)),
+            b"DryRun" => Ok(self.not_found(name, event.qualifier.as_deref())),
             _ => Ok(lambda_error(400, "InvalidParameterValueException", "unknown X-Amz-Invocation-Type")),
         }
     }
 
-    async fn invoke_and_wait(&self, name: &str, headers: &HeaderMap, payload: Bytes) -> Response<Body> {
+    /// The function that a caller names, by its name or an ARN, and its qualifier, which stands there or in the query.
+    /// There is one version here.
+    fn named(&self, given: &str, query: &str) -> Result<(String, Option<String>), Response<Body>> {
+        let given = service::percent_decode(given);
+        let of_query = query.split('&').find_map(|pair| pair.strip_prefix("Qualifier=")).map(service::percent_decode);
+        let parts: Vec<&str> = given.split(':').collect();
+        let (account, region) = self.0.cloud.place();
+        let (place, function) = match parts.as_slice() {
+            ["arn", _, "lambda", of, owner, "function", function @ ..] => (Some((*of, *owner)), function),
+            [owner, "function", function @ ..] => (Some((region.as_str(), *owner)), function),
+            function => (None, function),
+        };
+        let (name, in_name) = match function {
+            [name] => (*name, None),
+            [name, qualifier] => (*name, Some((*qualifier).to_owned())),
+            _ => ("", None),
+        };
+        let is_sign = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_');
+        if name.is_empty() || given.len() > 170 || !name.chars().all(is_sign) {
+            let message =
+                format!("1 validation error detected: Value '{given}' at 'functionName' failed to satisfy constraint");
+            return Err(lambda_error(400, "ValidationException", &message));
+        }
+        match place {
+            Some((_, owner)) if owner != account => {
+                let message = format!("the caller is not authorized to perform lambda on {given}");
+                return Err(lambda_error(403, "AccessDeniedException", &message));
+            }
+            Some((of, _)) if of != region => {
+                let message = format!("Functions from '{of}' are not reachable in this region ('{region}')");
+                return Err(lambda_error(404, "ResourceNotFoundException", &message));
+            }
+            _ => {}
+        }
+        if in_name.is_some() && of_query.is_some() && in_name != of_query {
+            let message = "The derived qualifier from the function name does not match the specified qualifier.";
+            return Err(lambda_error(400, "InvalidParameterValueException", message));
+        }
+        match in_name.or(of_query) {
+            Some(other) if other != "$LATEST" => Err(self.not_found(name, Some(&other))),
+            qualifier => Ok((name.to_owned(), qualifier)),
+        }
+    }
+
+    fn list(&self) -> Response<Body> {
+        let names = self.0.binaries.names();
+        let functions: Vec<Value> = names.iter().map(|name| self.configuration(name)).collect();
+        plain_json(200, &json!({ "Functions": functions }))
+    }
+
+    /// A function as Lambda describes it.
+    fn configuration(&self, name: &str) -> Value {
+        let deployment = self.0.cloud.deployment(name);
+        let (account, region) = self.0.cloud.place();
+        let partition = constraints::partition(&region).unwrap_or("aws");
+        json!({
+            "FunctionName": name,
+            "FunctionArn": self.arn(name),
+            "Runtime": "provided.al2023",
+            "Role": format!("arn:{partition}:iam::{account}:role/{name}"),
+            "Handler": "bootstrap",
+            "Timeout": deployment.timeout_seconds,
+            "MemorySize": MEMORY_MB,
+            "Version": "$LATEST",
+            "PackageType": "Zip",
+            "Architectures": [if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }],
+            "State": "Active",
+            "LastUpdateStatus": "Successful",
+            "Environment": { "Variables": deployment.environment },
+        })
+    }
+
+    async fn invoke_and_wait(&self, name: &str, headers: &HeaderMap, event: Event) -> Response<Body> {
         let lines = self.logs(name).len();
-        let (failed, body) = match self.invoke(name, payload).await {
-            Ended::Unknown => return self.not_found(name),
+        let (request_id, begun) = (uuid::Uuid::new_v4().to_string(), Instant::now());
+        let qualifier = event.qualifier.clone();
+        let (failed, body) = match self.invoke_with(name, request_id.clone(), event).await {
+            Ended::Unknown => return self.not_found(name, qualifier.as_deref()),
             Ended::NotBuilt(why) => return lambda_error(502, "InvalidRuntimeException", &why),
             Ended::Answered(body) => (false, body),
             Ended::Failed(error) => (true, Bytes::from(error.to_string())),
@@ -232,7 +362,14 @@ impl Functions {
             headers_out.insert("x-amz-function-error", HeaderValue::from_static("Unhandled"));
         }
         if headers.get("x-amz-log-type").is_some_and(|kind| kind == "Tail") {
-            let tail = self.logs(name).split_off(lines).join("\n");
+            let milliseconds = begun.elapsed().as_secs_f64() * 1000.0;
+            let said: String = self.logs(name).drain(lines..).map(|line| line + "\n").collect();
+            let tail = format!(
+                "START RequestId: {request_id} Version: $LATEST\n{said}END RequestId: {request_id}\n\
+                 REPORT RequestId: {request_id}\tDuration: {milliseconds:.2} ms\tBilled Duration: {:.0} ms\t\
+                 Memory Size: {MEMORY_MB} MB\tMax Memory Used: {MEMORY_MB} MB\t\n",
+                milliseconds.ceil()
+            );
             let start = tail.char_indices().map(|(at, _)| at).find(|at| tail.len() - at <= 4096).unwrap_or(0);
             let encoded = BASE64_STANDARD.encode(tail.get(start..).unwrap_or_default());
             headers_out.extend(
@@ -243,12 +380,14 @@ impl Functions {
     }
 
     /// Accepts the event and runs the function once. AWS would retry a failure twice, after one and two minutes.
-    fn invoke_later(&self, name: &str, payload: Bytes) -> Response<Body> {
+    fn invoke_later(&self, name: &str, event: Event) -> Response<Body> {
         if !self.exists(name) {
-            return self.not_found(name);
+            return self.not_found(name, event.qualifier.as_deref());
         }
         let (functions, name) = (self.clone(), name.to_owned());
-        tokio::spawn(async move { functions.invoke(&name, payload).await });
+        // Only who waits for the answer has a context.
+        let event = Event { client_context: None, ..event };
+        tokio::spawn(async move { functions.invoke_with(&name, uuid::Uuid::new_v4().to_string(), event).await });
         response(202, Bytes::new())
     }
 
@@ -262,8 +401,9 @@ impl Functions {
         constraints::arn("lambda", &region, &account, &format!("function:{name}"))
     }
 
-    fn not_found(&self, name: &str) -> Response<Body> {
-        let message = format!("Function not found: {}", self.arn(name));
+    fn not_found(&self, name: &str, qualifier: Option<&str>) -> Response<Body> {
+        let qualifier = qualifier.map(|qualifier| format!(":{qualifier}")).unwrap_or_default();
+        let message = format!("Function not found: {}{qualifier}", self.arn(name));
         lambda_error(404, "ResourceNotFoundException", &message)
     }
 
@@ -411,7 +551,8 @@ impl Functions {
         let timeout = self.0.cloud.deployment(name).timeout_seconds;
         let mut functions = self.functions();
         let function = functions.get_mut(name)?;
-        let Invocation { request_id, payload, reply } = function.queue.pop_front()?;
+        let Invocation { request_id, event, reply } = function.queue.pop_front()?;
+        let Event { payload, qualifier, client_context } = event;
         if let Some(process) = function.process.as_mut().filter(|process| !process.served) {
             process.served = true;
             function.calls_before = self.0.cloud.calls();
@@ -422,12 +563,16 @@ impl Functions {
         let headers = [
             ("lambda-runtime-aws-request-id", request_id.clone()),
             ("lambda-runtime-deadline-ms", (now + i64::from(timeout) * 1000).to_string()),
-            ("lambda-runtime-invoked-function-arn", self.arn(name)),
+            (
+                "lambda-runtime-invoked-function-arn",
+                self.arn(&qualifier.map_or_else(|| name.to_owned(), |qualifier| format!("{name}:{qualifier}"))),
+            ),
             ("lambda-runtime-trace-id", format!("Root=1-{:08x}-{root};Parent={parent};Sampled=0", now / 1000)),
             ("content-type", "application/json".to_owned()),
         ];
+        let context = client_context.map(|context| ("lambda-runtime-client-context", context));
         let mut response = response(200, payload);
-        for (name, value) in headers {
+        for (name, value) in headers.into_iter().chain(context) {
             let value = HeaderValue::from_str(&value).ok();
             response.headers_mut().extend(value.map(|value| (HeaderName::from_static(name), value)));
         }
@@ -449,6 +594,16 @@ impl Functions {
             }
             None => runtime_error(400, "InvalidRequestID", "no invocation with this ID is under way"),
         }
+    }
+
+    /// Fails the invocation whose answer is larger than Lambda takes, and tells the runtime.
+    pub(crate) fn answer_is_too_large(&self, name: &str, request_id: &str) -> Response<Body> {
+        let most = http::MAX_ANSWER_BYTES;
+        let message = format!("Response payload size exceeded maximum allowed payload size ({most} bytes).");
+        let error = json!({ "errorType": "Function.ResponseSizeTooLarge", "errorMessage": message });
+        let _ = self.end(name, request_id, Ended::Failed(error));
+        let message = format!("Exceeded maximum allowed payload size ({most} bytes).");
+        runtime_error(413, "RequestEntityTooLarge", &message)
     }
 
     fn fail_init(&self, name: &str, body: &Bytes) -> Response<Body> {
@@ -524,11 +679,17 @@ fn exit_status(status: ExitStatus) -> String {
     }
 }
 
-/// The name in what the Invoke API is given: a name, a name with a qualifier, or a function's ARN.
-fn plain_name(given: &str) -> String {
-    let given = percent_encoding::percent_decode_str(given).decode_utf8_lossy();
-    let name = given.split_once(":function:").map_or(&*given, |(_, name)| name);
-    name.split(':').next().unwrap_or(name).to_owned()
+/// That a payload is JSON in UTF-8. Skipping over texts alone would let any bytes pass.
+fn readable(payload: &[u8]) -> Result<(), String> {
+    let text = std::str::from_utf8(payload).map_err(|wrong| wrong.to_string())?;
+    serde_json::from_str::<serde::de::IgnoredAny>(text).map(|_| ()).map_err(|wrong| wrong.to_string())
+}
+
+/// The JSON in a client's context.
+fn client_context(header: &HeaderValue) -> Option<String> {
+    let text = String::from_utf8(BASE64_STANDARD.decode(header.as_bytes()).ok()?).ok()?;
+    let is_object = serde_json::from_str::<Value>(&text).is_ok_and(|context| context.is_object());
+    (is_object && header.len() <= MAX_CLIENT_CONTEXT).then_some(text)
 }
 
 fn exited(request_id: &str, how: &str) -> Ended {

@@ -98,8 +98,8 @@ def after_call(http_response, parsed, model, **_) -> None:
             status = modelled[code].metadata.get("error", {}).get("httpStatusCode")
             check(status == http_response.status_code, f"{where}: {code} has status {http_response.status_code}, the model says {status}")
         return
-    if model.service_model.service_name == "lambda":
-        return  # Invoke answers 200, 202 or 204 by its invocation type, and its body is the function's own.
+    if model.name == "Invoke":
+        return  # It answers 200, 202 or 204 by its invocation type, and its body is the function's own.
     wanted = model.http.get("responseCode", 200)
     check(http_response.status_code == wanted, f"{where}: status {http_response.status_code}, the model says {wanted}")
     if model.output_shape is None:
@@ -412,7 +412,13 @@ def check_lambda(functions) -> None:
     answer = invoke({"not": "a request"}, LogType="Tail")
     check(answer["StatusCode"] == 200 and "FunctionError" not in answer, "a rejection is answered Ok")
     check(json.load(answer["Payload"])["outcome"] == "rejected", "the function's answer is the payload")
-    check(b"rejected" in base64.b64decode(answer["LogResult"]), "the tail of the log is sent along")
+    tail = base64.b64decode(answer["LogResult"]).decode()
+    check(re.fullmatch(r"(?s)START RequestId: .*rejected.*\nEND RequestId: .*\nREPORT RequestId: .*\n", tail) is not None, f"the tail of the log is sent along: {tail}")
+    names = [function["FunctionName"] for function in functions.list_functions()["Functions"]]
+    check("disconnect-source-server" in names, f"functions are listed: {names}")
+    described = functions.get_function(FunctionName="disconnect-source-server", Qualifier="$LATEST")["Configuration"]
+    check(functions.get_function_configuration(FunctionName=described["FunctionArn"])["FunctionArn"] == described["FunctionArn"], "a function is described")
+    expect_error("ResourceNotFoundException", functions.get_function, FunctionName="disconnect-source-server:1")
     check(invoke({}, InvocationType="Event")["StatusCode"] == 202, "an Event is accepted")
     check(invoke({}, InvocationType="DryRun")["StatusCode"] == 204, "a DryRun has no content")
     expect_error("ResourceNotFoundException", functions.invoke, FunctionName="nothing", Payload="{}")
