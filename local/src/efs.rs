@@ -724,11 +724,15 @@ fn file_system_tags_json(file_system: &FileSystem) -> Vec<Value> {
 }
 
 /// One page of a list.
-fn page(request: &Request, list: &str, items: Vec<Value>, size: usize, token: Option<&str>) -> Reply {
+fn page(request: &Request, list: &str, items: Vec<Value>, size: usize, token_asked: Option<&str>) -> Reply {
     let (asked, next) = tokens(&request.operation);
     let (items, token) =
-        service::page(items, size, token, request).ok_or_else(|| bad_request(format!("{asked} is not ours")))?;
+        service::page(items, size, token_asked, request).ok_or_else(|| bad_request(format!("{asked} is not ours")))?;
     let mut page = json!({ list: items });
+    // What is paged by markers repeats the one that it was asked with.
+    if let Some(marker) = token_asked.filter(|_| asked == "Marker") {
+        put(&mut page, asked, json!(marker));
+    }
     if let Some(token) = token {
         put(&mut page, next, json!(token));
     }

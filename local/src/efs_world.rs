@@ -1001,7 +1001,7 @@ impl World {
             let address = wanted.parse::<Ipv4Addr>();
             let address = address.map_err(|_| bad_request(format!("`{wanted}` is not an IPv4 address")))?;
             if !(first..=last).contains(&address.to_bits()) {
-                return Err(bad_request(format!("{wanted} is not in the subnet's {}", subnet.cidr_block)));
+                return Err(bad_request("Address does not fall within the subnet's address range"));
             }
             let message = format!("{wanted} is in use");
             return match taken.contains(wanted) {

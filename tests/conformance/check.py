@@ -24,6 +24,7 @@ from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
 import constraints
+import moto_efs
 
 # What any operation may answer, whatever its model says: the signature and IAM stand before the service.
 OF_EVERY_OPERATION = {"AccessDeniedException", "ExpiredTokenException", "MissingAuthenticationTokenException", "SerializationException", "ThrottlingException", "ValidationException", "503"}
@@ -508,6 +509,8 @@ def main() -> None:
     served_operations = {(service, name) for service, names in constraints.operations_served(workspace).items() for name in names}
     missing = served_operations - called
     check(not missing, f"served and not checked: {sorted(missing)}")
+    for problem in moto_efs.run(local, workspace):
+        check(False, problem)
     for problem in problems:
         print(problem)
     print(f"{checks - len(problems)} passed, {len(problems)} failed")
