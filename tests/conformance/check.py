@@ -24,6 +24,7 @@ from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
 import constraints
+import limits
 import moto_efs
 
 # What any operation may answer, whatever its model says: the signature and IAM stand before the service.
@@ -51,27 +52,38 @@ def check(condition: bool, problem: str) -> None:
         problems.append(problem)
 
 
+def check_size(where: str, size: int, shape) -> None:
+    low, high = shape.metadata.get("min"), shape.metadata.get("max")
+    check((low is None or size >= low) and (high is None or size <= high), f"{where}: {size} is not within {low} and {high}")
+
+
 def walk(where: str, value, shape) -> None:
     """Compares raw JSON with a shape: what the client would drop without a word is a problem here."""
     kind = shape.type_name
     if kind == "structure":
         check(isinstance(value, dict), f"{where} is not an object")
+        absent = [name for name in shape.required_members if shape.members[name].serialization.get("name", name) not in value]
+        check(not absent, f"{where} lacks {absent}")
         for name, member in (value or {}).items():
             known = {m.serialization.get("name", n): m for n, m in shape.members.items()}
             check(name in known, f"{where}.{name} is not in the model")
             if name in known:
                 walk(f"{where}.{name}", member, known[name])
     elif kind == "list":
+        check_size(where, len(value), shape)
         for at, item in enumerate(value):
             walk(f"{where}[{at}]", item, shape.member)
     elif kind == "map":
+        check_size(where, len(value), shape)
         for key, item in value.items():
+            walk(f"{where}: {key}", key, shape.key)
             walk(f"{where}[{key}]", item, shape.value)
     elif kind in ("timestamp", "double"):
         # DRS has texts where EFS has seconds, which its model calls timestamps.
         check(isinstance(value, (int, float)) and not isinstance(value, bool), f"{where} is not a number: {value!r}")
     elif kind == "string":
         check(isinstance(value, str), f"{where} is not a string: {value!r}")
+        check_size(where, len(value), shape)
         if getattr(shape, "enum", None):
             check(value in shape.enum, f"{where}: {value!r} is not one of {shape.enum}")
         # Python's expressions have no Unicode properties; and AWS's own tags are outside the pattern of ours.
@@ -80,33 +92,42 @@ def walk(where: str, value, shape) -> None:
             check(re.search(pattern, value) is not None, f"{where}: {value!r} does not fit {pattern}")
     elif kind in ("integer", "long"):
         check(isinstance(value, int) and not isinstance(value, bool), f"{where} is not a whole number: {value!r}")
+        check_size(where, value, shape)
     elif kind == "boolean":
         check(isinstance(value, bool), f"{where} is not a boolean: {value!r}")
+
+
+def judge(model, status: int, headers, content: bytes) -> None:
+    """Holds a raw answer against the model of its operation: status, headers and body."""
+    where = f"{model.service_model.service_name}.{model.name}"
+    check("x-amzn-requestid" in headers, f"{where}: the answer has no request ID")
+    if content:
+        check(headers.get("content-type") == "application/json", f"{where}: the body is not said to be JSON")
+    if status >= 300:
+        code = headers.get("x-amzn-errortype", str(status))
+        modelled = {shape.error_code or shape.name: shape for shape in model.error_shapes}
+        check(code in modelled or code in OF_EVERY_OPERATION, f"{where}: {code} is not an error of it")
+        if code in modelled and (code, status) != ("ThrottlingException", 400):
+            walk(f"{where}: {code}", json.loads(content), modelled[code])
+            wanted = modelled[code].metadata.get("error", {}).get("httpStatusCode")
+            check(status == wanted, f"{where}: {code} has status {status}, the model says {wanted}")
+        return
+    wanted = model.http.get("responseCode", 200)
+    check(status == wanted, f"{where}: status {status}, the model says {wanted}")
+    if model.output_shape is None or status == 204:
+        check(content in (b"", b"{}"), f"{where}: it has no output, and answers {content!r}")
+        return
+    walk(where, json.loads(content or b"{}"), model.output_shape)
 
 
 def after_call(http_response, parsed, model, **_) -> None:
     called.add((model.service_model.service_name, model.name))
     where = f"{model.service_model.service_name}.{model.name}"
-    if http_response.status_code >= 300:
-        code = parsed["Error"]["Code"]
-        modelled = {shape.error_code or shape.name: shape for shape in model.error_shapes}
-        check(code in modelled or code in OF_EVERY_OPERATION, f"{where}: {code} is not an error of it")
-        if code in modelled:
-            body = json.loads(http_response.content)
-            walk(f"{where}: {code}", body, modelled[code])
-            absent = [name for name in modelled[code].required_members if name not in body]
-            check(not absent, f"{where}: {code} lacks {absent}")
-            status = modelled[code].metadata.get("error", {}).get("httpStatusCode")
-            check(status == http_response.status_code, f"{where}: {code} has status {http_response.status_code}, the model says {status}")
-        return
     if model.name == "Invoke":
         return  # It answers 200, 202 or 204 by its invocation type, and its body is the function's own.
-    wanted = model.http.get("responseCode", 200)
-    check(http_response.status_code == wanted, f"{where}: status {http_response.status_code}, the model says {wanted}")
-    if model.output_shape is None:
-        check(http_response.content in (b"", b"{}"), f"{where}: it has no output, and answers {http_response.content!r}")
+    judge(model, http_response.status_code, http_response.headers, http_response.content)
+    if http_response.status_code >= 300 or model.output_shape is None:
         return
-    walk(where, json.loads(http_response.content or b"{}"), model.output_shape)
     answer = {name: value for name, value in parsed.items() if name != "ResponseMetadata"}
     report = ParamValidator().validate(answer, model.output_shape)
     check(not report.has_errors(), f"{where}: {report.generate_report()}")
@@ -501,6 +522,11 @@ def main() -> None:
             check_drs(drs, elsewhere, endpoint)
             check_faults(drs, impatient, endpoint)
             check_efs(efs, efs_elsewhere, endpoint)
+            unchecked = Config(retries={"max_attempts": 0}, parameter_validation=False)
+            for service, names in constraints.operations_served(workspace).items():
+                client = session.client(service, region_name="us-east-1", config=unchecked, **arguments)
+                client.meta.events.register("after-call.*.*", after_call)
+                limits.run(client, names, endpoint, check, judge)
         finally:
             served.terminate()
             served.wait()
