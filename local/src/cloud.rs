@@ -1,7 +1,7 @@
 //! The running account: the world, its clock, the faults to come, and the journal of every call.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -11,9 +11,11 @@ use serde_json::{Value, json};
 
 use crate::{
     asks::{self, Ask},
+    drs,
+    efs_world::{Efs, Replication},
     fault::{self, Fault, FaultKind},
     service::{self, Reply, Request, Service},
-    world::{ApiError, Deployment, LateEffect, World},
+    world::{ApiError, Deployment, Drs, LateEffect, SourceServer, World},
 };
 
 /// How much later than its call a late effect lands.
@@ -68,8 +70,8 @@ pub struct Cloud(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     world: World,
-    /// The world as it was before its last change, for reads that lag behind.
-    before: World,
+    /// What the last change changed, for reads that lag behind.
+    before: Before,
     /// The calls, the last ones where the account runs for long.
     journal: VecDeque<Entry>,
     /// How many calls the journal has let go.
@@ -81,12 +83,82 @@ struct State {
     running_since: Option<(DateTime<Utc>, Instant)>,
 }
 
+/// An account before a change, as far as the change can reach: an account may be large.
+#[derive(Debug)]
+struct Before {
+    now: DateTime<Utc>,
+    part: Part,
+}
+
+#[derive(Debug)]
+enum Part {
+    /// Nothing has changed yet.
+    None,
+    /// One source server, by its Region and its place in the list.
+    Server(String, usize, Box<SourceServer>),
+    Drs(BTreeMap<String, Drs>),
+    Efs(BTreeMap<String, Efs>, Vec<Replication>),
+    /// All of it, for what a test or an operator does.
+    All(Box<World>),
+}
+
+impl Before {
+    fn of(world: &World, request: &Request) -> Self {
+        let server = || {
+            let id = drs::changes_one_server(request)?;
+            let servers = &world.drs.get(&request.region)?.source_servers;
+            let at = servers.iter().position(|server| server.id == id)?;
+            let server = servers.get(at).filter(|server| server.replication_direction != "FAILBACK")?;
+            Some(Part::Server(request.region.clone(), at, Box::new(server.clone())))
+        };
+        let part = match request.service {
+            Service::Drs => server().unwrap_or_else(|| Part::Drs(world.drs.clone())),
+            Service::Efs => Part::Efs(world.efs.clone(), world.replications.clone()),
+        };
+        Self { now: world.now, part }
+    }
+
+    fn differs(&self, world: &World) -> bool {
+        match &self.part {
+            Part::None => false,
+            Part::Server(region, at, server) => {
+                world.drs.get(region).and_then(|drs| drs.source_servers.get(*at)) != Some(&**server)
+            }
+            Part::Drs(drs) => *drs != world.drs,
+            Part::Efs(efs, replications) => *efs != world.efs || *replications != world.replications,
+            Part::All(all) => **all != *world,
+        }
+    }
+
+    /// The account as it was before the change.
+    fn restored(&self, world: &World) -> World {
+        let mut before = World { now: self.now, ..world.clone() };
+        match &self.part {
+            Part::None => {}
+            Part::Server(region, at, server) => {
+                let servers = before.drs.get_mut(region).map(|drs| &mut drs.source_servers);
+                if let Some(servers) = servers {
+                    servers.retain(|other| other.id != server.id);
+                    servers.insert((*at).min(servers.len()), (**server).clone());
+                }
+            }
+            Part::Drs(drs) => before.drs.clone_from(drs),
+            Part::Efs(efs, replications) => {
+                before.efs.clone_from(efs);
+                before.replications.clone_from(replications);
+            }
+            Part::All(all) => before.clone_from(all),
+        }
+        before
+    }
+}
+
 impl Cloud {
     /// An account whose clock stands still until it is advanced. Its journal keeps every call, for tests.
     #[must_use]
     pub fn new(world: World) -> Self {
         Self(Arc::new(Mutex::new(State {
-            before: world.clone(),
+            before: Before { now: world.now, part: Part::None },
             world,
             journal: VecDeque::new(),
             let_go: 0,
@@ -121,7 +193,7 @@ impl Cloud {
     /// Changes the world, as an operator does.
     pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         let mut state = self.state();
-        state.before = state.world.clone();
+        state.before = Before { now: state.world.now, part: Part::All(Box::new(state.world.clone())) };
         change(&mut state.world)
     }
 
@@ -307,18 +379,21 @@ impl State {
             }
             Some(FaultKind::UnknownError) => error(400, "UnheardOfException"),
             Some(FaultKind::StaleTags) => {
-                (Action::Answer(Service::answer(&mut self.world.with_tags_of(&self.before), request)), false)
+                let before = self.before.restored(&self.world);
+                (Action::Answer(Service::answer(&mut self.world.with_tags_of(&before), request)), false)
             }
-            Some(FaultKind::StaleRead) => (Action::Answer(Service::answer(&mut self.before.clone(), request)), false),
+            Some(FaultKind::StaleRead) => {
+                (Action::Answer(Service::answer(&mut self.before.restored(&self.world), request)), false)
+            }
             Some(FaultKind::RepeatedPageToken) => (Action::Answer(self.repeat_token(request)), false),
         }
     }
 
     /// Answers a call, and tells whether the world is another one afterwards.
     fn carry_out(&mut self, request: &Request) -> (Reply, bool) {
-        let before = request.service.changes(&request.operation).then(|| self.world.clone());
+        let before = request.service.changes(&request.operation).then(|| Before::of(&self.world, request));
         let reply = Service::answer(&mut self.world, request);
-        let changed = before.as_ref().is_some_and(|before| *before != self.world);
+        let changed = before.as_ref().is_some_and(|before| before.differs(&self.world));
         if let (true, Some(before)) = (changed, before) {
             self.before = before;
         }
@@ -367,18 +442,46 @@ fn count(status: u16, body: Option<&Value>) -> String {
 mod tests {
     use super::*;
 
+    fn call(cloud: &Cloud, operation: &str, input: Value) -> Reply {
+        let (operation, region) = (operation.to_owned(), "us-east-1".to_owned());
+        match cloud.meet(&Request { service: Service::Drs, operation, region, input }) {
+            Action::Answer(reply) => reply,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_read_that_lags_shows_the_account_before_its_last_change() {
+        let ids = ["s-00000000000000001", "s-00000000000000002"];
+        let cloud = Cloud::new(World::with(ids.map(SourceServer::new)));
+        let arn = format!("arn:aws:drs:us-east-1:111122223333:source-server/{}", ids[0]);
+        let extend = json!({ "sourceServerArn": arn.replace("111122223333", "444455556666") });
+        for (operation, input) in [
+            ("TagResource", json!({ "resourceArn": arn, "tags": { "a": "b" } })),
+            ("DisconnectSourceServer", json!({ "sourceServerID": ids[0] })),
+            ("DeleteSourceServer", json!({ "sourceServerID": ids[0] })),
+            ("CreateExtendedSourceServer", extend),
+        ] {
+            let before = call(&cloud, "DescribeSourceServers", json!({})).unwrap();
+            call(&cloud, operation, input.clone()).unwrap();
+            let after = call(&cloud, "DescribeSourceServers", json!({})).unwrap();
+            assert_ne!(before, after, "{operation}");
+            cloud.inject(Fault::next("DescribeSourceServers", FaultKind::StaleRead));
+            assert_eq!(call(&cloud, "DescribeSourceServers", json!({})).unwrap(), before, "{operation}");
+            assert!(cloud.journal().iter().any(|entry| entry.operation == operation && entry.changed), "{operation}");
+        }
+        assert!(call(&cloud, "DeleteSourceServer", json!({ "sourceServerID": ids[1] })).is_err());
+        assert_eq!(cloud.changes().len(), 4, "a refusal changes nothing");
+    }
+
     #[test]
     fn a_journal_ends_where_an_account_runs_for_long_and_complaints_stay() {
-        let call = |cloud: &Cloud| {
-            let (operation, region) = ("InitializeService".to_owned(), "us-east-1".to_owned());
-            cloud.meet(&Request { service: Service::Drs, operation, region, input: json!({}) });
-        };
         for (cloud, kept) in
             [(Cloud::running(World::empty()), KEPT_CALLS), (Cloud::new(World::empty()), KEPT_CALLS + 6)]
         {
             cloud.inject(Fault::every("InitializeService", FaultKind::Throttle));
             cloud.note_unexpected("GET", "/", "no signature");
-            (0..KEPT_CALLS + 5).for_each(|_| call(&cloud));
+            (0..KEPT_CALLS + 5).for_each(|_| _ = call(&cloud, "InitializeService", json!({})));
             assert_eq!((cloud.journal().len(), cloud.calls()), (kept, KEPT_CALLS + 6));
             assert_eq!(cloud.journal_after(KEPT_CALLS + 3).len(), 3);
             assert_eq!(cloud.finish().unwrap_err(), ["unexpected call: GET /: no signature"]);

@@ -66,6 +66,15 @@ pub fn changes(operation: &str) -> bool {
     OPERATIONS.iter().any(|(name, changes)| *name == operation && *changes)
 }
 
+/// The source server that a call changes, if it is one alone that it can change.
+pub(crate) fn changes_one_server(request: &Request) -> Option<&str> {
+    let text = |name: &str| request.input.get(name)?.as_str();
+    match request.operation.as_str() {
+        "TagResource" | "UntagResource" => text("resourceArn")?.split_once(":source-server/").map(|(_, id)| id),
+        _ => text("sourceServerID"),
+    }
+}
+
 /// What a call is about, for people: an ID, an ARN, or how a list is filtered.
 #[must_use]
 pub fn subject(input: &Value) -> String {
