@@ -34,6 +34,7 @@ use crate::{
     constraints,
     http::{self, Body, plain_json, response},
     service,
+    world::ApiError,
 };
 
 /// The memory of every function.
@@ -223,7 +224,7 @@ impl Functions {
         };
         let (name, qualifier) = match self.named(name, parts.uri.query().unwrap_or_default()) {
             Ok(named) => named,
-            Err(refused) => return Ok(refused),
+            Err(refused) => return Ok(lambda_error(refused.status, refused.code, &refused.message)),
         };
         match (parts.method.as_str(), rest) {
             ("POST", ["invocations"]) => self.invoke_api(&name, qualifier, &parts.headers, payload).await,
@@ -274,14 +275,16 @@ impl Functions {
 
     /// The function that a caller names, by its name or an ARN, and its qualifier, which stands there or in the query.
     /// There is one version here.
-    fn named(&self, given: &str, query: &str) -> Result<(String, Option<String>), Response<Body>> {
+    fn named(&self, given: &str, query: &str) -> Result<(String, Option<String>), ApiError> {
         let given = service::percent_decode(given);
         let of_query = query.split('&').find_map(|pair| pair.strip_prefix("Qualifier=")).map(service::percent_decode);
         let parts: Vec<&str> = given.split(':').collect();
         let (account, region) = self.0.cloud.place();
         let (place, function) = match parts.as_slice() {
-            ["arn", _, "lambda", of, owner, "function", function @ ..] => (Some((*of, *owner)), function),
-            [owner, "function", function @ ..] => (Some((region.as_str(), *owner)), function),
+            ["arn", partition, "lambda", of, owner, "function", function @ ..] => {
+                (Some((constraints::partition(of) == Some(partition), *of, *owner)), function)
+            }
+            [owner, "function", function @ ..] => (Some((true, region.as_str(), *owner)), function),
             function => (None, function),
         };
         let (name, in_name) = match function {
@@ -293,25 +296,28 @@ impl Functions {
         if name.is_empty() || given.len() > 170 || !name.chars().all(is_sign) {
             let message =
                 format!("1 validation error detected: Value '{given}' at 'functionName' failed to satisfy constraint");
-            return Err(lambda_error(400, "ValidationException", &message));
+            return Err(ApiError::validation(message));
         }
         match place {
-            Some((_, owner)) if owner != account => {
-                let message = format!("the caller is not authorized to perform lambda on {given}");
-                return Err(lambda_error(403, "AccessDeniedException", &message));
+            Some((_, _, owner)) if owner != account => {
+                let message = format!("the caller is not authorized to invoke {given}");
+                return Err(ApiError::new(403, "AccessDeniedException", message));
             }
-            Some((of, _)) if of != region => {
+            Some((exists, of, _)) if !exists || of != region => {
                 let message = format!("Functions from '{of}' are not reachable in this region ('{region}')");
-                return Err(lambda_error(404, "ResourceNotFoundException", &message));
+                return Err(ApiError::new(404, "ResourceNotFoundException", message));
             }
             _ => {}
         }
         if in_name.is_some() && of_query.is_some() && in_name != of_query {
             let message = "The derived qualifier from the function name does not match the specified qualifier.";
-            return Err(lambda_error(400, "InvalidParameterValueException", message));
+            return Err(ApiError::new(400, "InvalidParameterValueException", message));
         }
         match in_name.or(of_query) {
-            Some(other) if other != "$LATEST" => Err(self.not_found(name, Some(&other))),
+            Some(other) if other != "$LATEST" => {
+                let message = format!("Function not found: {}:{other}", self.arn(name));
+                Err(ApiError::new(404, "ResourceNotFoundException", message))
+            }
             qualifier => Ok((name.to_owned(), qualifier)),
         }
     }
