@@ -52,6 +52,8 @@ async fn what_efs_does_not_know_is_refused_and_noted() {
     for (line, body, code) in [
         (format!("GET {FILE_SYSTEMS}?FileSystemID={ONE}"), "", "ValidationException"),
         (format!("GET {FILE_SYSTEMS}?MaxItems=many"), "", "SerializationException"),
+        (format!("GET {FILE_SYSTEMS}?CreationToken=%FF"), "", "SerializationException"),
+        (format!("GET {FILE_SYSTEMS}?CreationToken=a&CreationToken=b"), "", "SerializationException"),
         (format!("GET {FILE_SYSTEMS}"), r#"{"FileSystemId": "fs-00000001"}"#, "ValidationException"),
         (format!("PUT {FILE_SYSTEMS}/{ONE}/protection?a=b"), "{}", "ValidationException"),
         (format!("PUT {FILE_SYSTEMS}/{ONE}/protection"), r#"{"FileSystemId": "x"}"#, "ValidationException"),

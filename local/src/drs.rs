@@ -342,7 +342,10 @@ fn describe_source_servers(drs: &Drs, context: &Context, request: &Request) -> R
     let fits = |server: &&SourceServer| {
         filters.is_none_or(|filters| {
             (filters.ids.is_empty() || filters.ids.contains(&server.id))
-                && filters.hardware_id.as_ref().is_none_or(|id| server.aws_instance_id.as_ref() == Some(id))
+                && filters
+                    .hardware_id
+                    .as_ref()
+                    .is_none_or(|id| server.aws_instance_id.as_ref() == Some(id) || *id == mac_address(server))
                 && (filters.staging_account_ids.is_empty()
                     || filters.staging_account_ids.iter().any(|id| id == staging_account(server, context)))
         })
@@ -686,6 +689,12 @@ fn launch_type(is_drill: bool) -> &'static str {
     if is_drill { "DRILL" } else { "RECOVERY" }
 }
 
+/// The address of a server's network interface: its own, and the same in every run.
+fn mac_address(server: &SourceServer) -> String {
+    let bytes = digest(&server.id).to_be_bytes();
+    bytes.iter().take(5).fold("0a".to_owned(), |address, byte| format!("{address}:{byte:02x}"))
+}
+
 fn properties_json(server: &SourceServer, context: &Context) -> Value {
     let mut hints = json!({});
     let named = [("hostname", &server.hostname), ("fqdn", &server.fqdn), ("awsInstanceID", &server.aws_instance_id)];
@@ -698,7 +707,7 @@ fn properties_json(server: &SourceServer, context: &Context) -> Value {
         "lastUpdatedDateTime": time(context.now),
         "recommendedInstanceType": "m6i.large",
         "identificationHints": hints,
-        "networkInterfaces": [{ "macAddress": "0a:00:27:00:00:01", "ips": ["10.20.30.40"], "isPrimary": true }],
+        "networkInterfaces": [{ "macAddress": mac_address(server), "ips": ["10.20.30.40"], "isPrimary": true }],
         "disks": [{ "deviceName": "/dev/xvda", "bytes": server.disk_bytes }],
         "cpus": [{ "cores": 2, "modelName": "Intel(R) Xeon(R)" }],
         "ramBytes": 8_589_934_592_u64,
@@ -855,6 +864,19 @@ mod tests {
         assert!(later.keys().filter(|id| one.contains_key(*id)).count() > 30);
         assert!(later.iter().all(|(id, at)| one.get(id).is_none_or(|was| was == at)));
         assert!(one.keys().any(|id| !later.contains_key(id)), "the oldest are gone");
+    }
+
+    #[test]
+    fn a_server_is_found_by_its_instance_and_by_its_network_interface() {
+        let mut world = world();
+        world.server(ONE).unwrap().aws_instance_id = Some("i-00000001".to_owned());
+        let find = |world: &mut World, id: &str| {
+            let list = call(world, "DescribeSourceServers", json!({ "filters": { "hardwareId": id } })).unwrap();
+            list["items"].as_array().unwrap().iter().map(|item| item["sourceServerID"].to_string()).collect::<Vec<_>>()
+        };
+        let mac = mac_address(world.server(ONE).unwrap());
+        assert_eq!(find(&mut world, "i-00000001"), find(&mut world, &mac));
+        assert_eq!(find(&mut world, &mac).len(), 1);
     }
 
     #[test]

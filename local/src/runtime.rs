@@ -193,7 +193,8 @@ impl Functions {
         if let Err(why) = started
             && self.forget(name, &request_id)
         {
-            return Ended::NotBuilt(why);
+            // Who ran it by hand has gone, and there is nothing to build.
+            return if self.0.binaries.have(name) { Ended::NotBuilt(why) } else { Ended::Unknown };
         }
         ended.await.unwrap_or_else(|_| exited(&request_id, "the runtime went away"))
     }

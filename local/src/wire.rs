@@ -148,6 +148,10 @@ fn input(service: Service, operation: &str, call: Call<'_>) -> Result<Value, Api
         true => json!({}),
         false => serde_json::from_slice(call.body).map_err(|error| constraints::serialization(error.to_string()))?,
     };
+    let is_text = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8().is_ok();
+    if !is_text(call.path) || !is_text(call.query) {
+        return Err(constraints::serialization("the path or the query is not UTF-8"));
+    }
     let pairs = call.query.split('&').filter(|pair| !pair.is_empty());
     let query: Vec<Pair> = pairs
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))

@@ -527,9 +527,16 @@ def main() -> None:
                 client = session.client(service, region_name="us-east-1", config=unchecked, **arguments)
                 client.meta.events.register("after-call.*.*", after_call)
                 limits.run(client, names, endpoint, check, judge)
+            left = urllib.request.urlopen(endpoint + "/local/world").read()
         finally:
             served.terminate()
             served.wait()
+    with tempfile.NamedTemporaryFile("wb", suffix=".json") as file:
+        file.write(left)
+        file.flush()
+        with subprocess.Popen([local, "serve", "--port", "0", "--world", file.name], cwd=workspace, stdout=subprocess.PIPE) as again:
+            check(b"serving" in again.stdout.readline(), "an account as it was left is one that a world file may hold")
+            again.terminate()
     committed = (workspace / constraints.TABLE).read_text()
     check(committed == constraints.written(workspace), f"{constraints.TABLE} is not what constraints.py writes")
     served_operations = {(service, name) for service, names in constraints.operations_served(workspace).items() for name in names}
