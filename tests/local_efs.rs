@@ -127,6 +127,15 @@ async fn a_replication_is_seen_from_both_regions_and_noted_as_a_change() {
 }
 
 #[tokio::test]
+async fn what_has_no_date_of_its_own_keeps_the_one_it_is_shown_with() {
+    let local = account().await;
+    let created = async || get(&local, "us-east-1", FILE_SYSTEMS).await.2["FileSystems"][0]["CreationTime"].clone();
+    let before = created().await;
+    local.advance(chrono::TimeDelta::days(3));
+    assert_eq!(created().await, before);
+}
+
+#[tokio::test]
 async fn file_systems_come_in_pages_of_a_hundred_whatever_is_asked_for() {
     let local = account().await;
     local.change(|world| {

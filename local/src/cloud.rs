@@ -156,7 +156,8 @@ impl Before {
 impl Cloud {
     /// An account whose clock stands still until it is advanced. Its journal keeps every call, for tests.
     #[must_use]
-    pub fn new(world: World) -> Self {
+    pub fn new(mut world: World) -> Self {
+        world.began.get_or_insert(world.now);
         Self(Arc::new(Mutex::new(State {
             before: Before { now: world.now, part: Part::None },
             world,

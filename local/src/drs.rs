@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -172,6 +172,7 @@ struct Context {
     account: String,
     region: String,
     now: DateTime<Utc>,
+    long_ago: DateTime<Utc>,
     behaviour: Behaviour,
     /// The last launch of each server that was launched.
     launches: BTreeMap<String, Launch>,
@@ -204,7 +205,8 @@ impl Context {
             (launch.is_drill, launch.status) = (instance.is_drill, "LAUNCHED");
         }
         let (account, region) = (world.account.clone(), region.to_owned());
-        Self { account, region, now: world.now, behaviour: world.behaviour, launches }
+        let (now, long_ago, behaviour) = (world.now, world.long_ago(), world.behaviour);
+        Self { account, region, now, long_ago, behaviour, launches }
     }
 }
 
@@ -570,8 +572,9 @@ fn tags(world: &mut World, request: &Request) -> Reply {
         "TagResource" => {
             let mut more = tags.clone();
             more.extend(wanted.tags);
-            if more.len() > 50 {
-                return Err(ApiError::validation("a resource has at most 50 tags"));
+            let reserved = more.keys().any(|key| key.to_lowercase().starts_with("aws:") && !tags.contains_key(key));
+            if more.len() > 50 || reserved {
+                return Err(ApiError::validation("a resource has at most 50 tags, and keys with aws: are AWS's own"));
             }
             *tags = more;
             Ok((200, None))
@@ -666,7 +669,7 @@ fn replication_json(server: &SourceServer, context: &Context) -> Value {
 }
 
 fn life_cycle_json(server: &SourceServer, context: &Context) -> Value {
-    let since = server.replicating_since.unwrap_or(context.now - TimeDelta::days(180));
+    let since = server.replicating_since.unwrap_or(context.long_ago);
     let hours = (context.now - since).num_hours();
     let mut json = json!({
         "addedToServiceDateTime": time(since),
@@ -821,6 +824,8 @@ fn configuration_json(server: &SourceServer) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
 
     const ONE: &str = "s-00000000000000001";
@@ -864,6 +869,22 @@ mod tests {
         assert!(later.keys().filter(|id| one.contains_key(*id)).count() > 30);
         assert!(later.iter().all(|(id, at)| one.get(id).is_none_or(|was| was == at)));
         assert!(one.keys().any(|id| !later.contains_key(id)), "the oldest are gone");
+    }
+
+    #[test]
+    fn tags_of_aws_are_written_by_nobody_else_and_a_resource_has_fifty() {
+        let mut world = world();
+        let arn = format!("arn:aws:drs:us-east-1:111122223333:source-server/{ONE}");
+        let tags = |count: usize| (0..count).map(|at| (at.to_string(), json!(""))).collect::<serde_json::Map<_, _>>();
+        for (tags, ok) in [
+            (json!({ "aws:x": "y" }), false),
+            (json!({ "AWS:x": "y" }), false),
+            (json!(tags(51)), false),
+            (json!(tags(50)), true),
+        ] {
+            let tagged = call(&mut world, "TagResource", json!({ "resourceArn": arn, "tags": tags }));
+            assert_eq!(tagged.is_ok(), ok, "{tags}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -143,7 +143,7 @@ pub(crate) fn check(world: &World) -> Result<(), String> {
     };
     for (region, of) in world.efs.iter().flat_map(|(region, efs)| efs.file_systems.iter().map(move |of| (region, of))) {
         let id = &of.file_system_id;
-        fits(id, "FileSystemDescription", &file_system_json(of, region, account, world.now))?;
+        fits(id, "FileSystemDescription", &file_system_json(of, region, account, (world.now, world.long_ago())))?;
         fits(id, "LifecycleConfigurationDescription", &lifecycle_json(of))?;
         policy_json(of).map_or(Ok(()), |policy| fits(id, "FileSystemPolicyDescription", &policy))?;
         backup_json(of).map_or(Ok(()), |backup| fits(id, "BackupPolicyDescription", &backup))?;
@@ -253,18 +253,19 @@ struct Protect {
 
 fn file_systems(world: &mut World, request: &Request) -> Reply {
     let (account, region, now) = (world.account.clone(), request.region.as_str(), world.now);
+    let times = (now, world.long_ago());
     match request.operation.as_str() {
         "DescribeFileSystems" => describe_file_systems(world, request),
         "CreateFileSystem" => {
             let wanted = new_file_system(input(&request.input)?)?;
             let made = world.create_file_system(region, wanted)?;
-            Ok((201, Some(file_system_json(made, region, &account, now))))
+            Ok((201, Some(file_system_json(made, region, &account, times))))
         }
         "UpdateFileSystem" => {
             let update: UpdateFileSystem = input(&request.input)?;
             let file_system = world.named_file_system(region, &update.file_system_id)?;
             file_system.set_throughput(update.throughput_mode, update.provisioned_throughput_in_mibps, now)?;
-            Ok((202, Some(file_system_json(file_system, region, &account, now))))
+            Ok((202, Some(file_system_json(file_system, region, &account, times))))
         }
         "UpdateFileSystemProtection" => {
             let protect: Protect = input(&request.input)?;
@@ -299,13 +300,13 @@ fn new_file_system(wanted: CreateFileSystem) -> Result<FileSystem, ApiError> {
 
 fn describe_file_systems(world: &mut World, request: &Request) -> Reply {
     let list: ListFileSystems = input(&request.input)?;
-    let (account, region, now) = (world.account.clone(), request.region.as_str(), world.now);
+    let (account, region, times) = (world.account.clone(), request.region.as_str(), (world.now, world.long_ago()));
     let found: Vec<FileSystem> = match &list.file_system_id {
         Some(name) => vec![world.named_file_system(region, name)?.clone()],
         None => world.file_systems(region).filter(|of| of.owner(&account) == account).cloned().collect(),
     };
     let fits = |of: &&FileSystem| list.creation_token.as_ref().is_none_or(|token| of.creation_token == *token);
-    let items = found.iter().filter(fits).map(|of| file_system_json(of, region, &account, now)).collect();
+    let items = found.iter().filter(fits).map(|of| file_system_json(of, region, &account, times)).collect();
     page(request, "FileSystems", items, PAGE, list.marker.as_deref())
 }
 
@@ -747,7 +748,9 @@ fn arn(region: &str, account: &str, kind: &str, id: &str) -> String {
     constraints::arn("elasticfilesystem", region, account, &format!("{kind}/{id}"))
 }
 
-fn file_system_json(of: &FileSystem, region: &str, account: &str, now: DateTime<Utc>) -> Value {
+/// A file system as the API describes it; `times` are now, and when what has no date of its own was made.
+fn file_system_json(of: &FileSystem, region: &str, account: &str, times: (DateTime<Utc>, DateTime<Utc>)) -> Value {
+    let (now, long_ago) = times;
     let owner = of.owner(account);
     let token = if of.creation_token.is_empty() { &of.file_system_id } else { &of.creation_token };
     let mut json = json!({
@@ -755,7 +758,7 @@ fn file_system_json(of: &FileSystem, region: &str, account: &str, now: DateTime<
         "CreationToken": token,
         "FileSystemId": of.file_system_id,
         "FileSystemArn": arn(region, owner, "file-system", &of.file_system_id),
-        "CreationTime": time(of.created_at.unwrap_or(now - TimeDelta::days(180))),
+        "CreationTime": time(of.created_at.unwrap_or(long_ago)),
         "LifeCycleState": of.life_cycle_state,
         "NumberOfMountTargets": of.mount_targets.len(),
         "SizeInBytes": {

@@ -514,7 +514,10 @@ impl FileSystem {
         self.require_open(behaviour.writes_while_replicating)?;
         let invalid = |message: &str| Err(ApiError::new(400, "InvalidPolicyException", message));
         let read = serde_json::from_str::<Value>(policy).ok();
-        let Some(statements) = read.as_ref().and_then(|policy| policy.get("Statement")) else {
+        let statements = read.as_ref().and_then(|policy| policy.get("Statement"));
+        let is_one =
+            |statement: &Value| matches!(statement.get("Effect").and_then(Value::as_str), Some("Allow" | "Deny"));
+        let Some(statements) = statements.filter(|statements| many(statements).iter().all(is_one)) else {
             return invalid("the policy is not a policy of EFS");
         };
         if !waived && many(statements).iter().any(locks_out) {
@@ -1003,13 +1006,16 @@ impl World {
             if !(first..=last).contains(&address.to_bits()) {
                 return Err(bad_request("Address does not fall within the subnet's address range"));
             }
+            // AWS keeps the first four addresses of a subnet and the last.
+            if !(first.saturating_add(4)..last).contains(&address.to_bits()) {
+                return Err(bad_request("Address is in subnet's reserved address range"));
+            }
             let message = format!("{wanted} is in use");
             return match taken.contains(wanted) {
                 true => Err(ApiError::new(409, "IpAddressInUse", message)),
                 false => Ok(wanted.to_owned()),
             };
         }
-        // AWS keeps the first four addresses of a subnet and the last.
         let mut free = (first.saturating_add(4)..last).map(|address| Ipv4Addr::from_bits(address).to_string());
         let free = free.find(|address| !taken.contains(address.as_str()));
         free.ok_or_else(|| ApiError::new(409, "NoFreeAddressesInSubnet", "the subnet is full"))
@@ -1709,7 +1715,9 @@ mod tests {
         assert_eq!(mount("subnet-00000003", None, &[]), Err("MountTargetConflict"));
         assert_eq!(mount("subnet-00000001", Some("10.0.0.11"), &[]), Err("IpAddressInUse"));
         assert_eq!(mount("subnet-00000001", Some("10.1.0.11"), &[]), Err("BadRequest"));
-        assert_eq!(mount("subnet-00000001", Some("10.0.0.311"), &[]), Err("BadRequest"));
+        for address in ["10.0.0.311", "10.0.0.0", "10.0.0.3", "10.0.255.255"] {
+            assert_eq!(mount("subnet-00000001", Some(address), &[]), Err("BadRequest"), "{address}");
+        }
         assert_eq!(mount("subnet-00000001", None, &["default"]), Err("SecurityGroupNotFound"));
         assert_eq!(mount("subnet-00000001", None, &["sg-00000000"; 6]), Err("SecurityGroupLimitExceeded"));
         assert_eq!(mount("subnet-00000001", None, &[]), Ok("us-east-1b".to_owned()));

@@ -40,6 +40,9 @@ pub struct World {
     /// What time it is there.
     #[serde(default = "Utc::now")]
     pub now: DateTime<Utc>,
+    /// When it began to run, if it did. What has no date of its own is half a year older, however late it is now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<DateTime<Utc>>,
     /// How it behaves where the API reference is silent.
     #[serde(default)]
     pub behaviour: Behaviour,
@@ -407,6 +410,7 @@ impl World {
             account: "111122223333".to_owned(),
             region: "us-east-1".to_owned(),
             now: Utc::now(),
+            began: None,
             behaviour: Behaviour::default(),
             functions: BTreeMap::new(),
             faults: Vec::new(),
@@ -416,6 +420,12 @@ impl World {
             subnets: BTreeMap::new(),
             late: Vec::new(),
         }
+    }
+
+    /// When what has no date of its own was made.
+    #[must_use]
+    pub fn long_ago(&self) -> DateTime<Utc> {
+        self.began.unwrap_or(self.now) - TimeDelta::days(180)
     }
 
     /// An account with these servers in the Region of the functions.
