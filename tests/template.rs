@@ -1,6 +1,10 @@
 //! That the parts of the template agree with one another, with the functions, and with the documents.
 
-use deployment::{ACCOUNT, Deployment, REGION, Role, TRIGGERS, arn_of_role, text_of, texts_of};
+use deployment::{
+    ACCOUNT, Deployment, REGION, Role, TRIGGERS, arn_of_role,
+    facts::{self, FACTS},
+    text_of, texts_of,
+};
 use serde_json::{Value, json};
 use shared::{Mode, Outcome, report::code};
 
@@ -103,27 +107,32 @@ fn what_a_rule_cannot_deliver_is_kept_and_what_it_delivers_to_lets_it() {
         for (name, alarm) in deployment.of_type("AWS::CloudWatch::Alarm") {
             for topic in texts_of(&alarm["AlarmActions"]) {
                 let arn = deployment.arn(name);
-                assert!(admits(&deployment, "cloudwatch.amazonaws.com", &arn, ACCOUNT, &topic), "{topic}: {name}");
+                assert!(admits(&deployment, "cloudwatch.amazonaws.com", &arn, &topic), "{topic}: {name}");
             }
         }
     }
 }
 
-/// Whether a service may send on behalf of a resource, and not of its like in another account or of one named alike.
+/// Whether a service may send on behalf of a resource, and, where it says whose behalf, not of its like in another
+/// account or of one named alike.
 fn admits_alone(deployment: &Deployment, service: &str, source: &str, receiver: &str) -> bool {
-    let admits = |source: &str, account: &str| admits(deployment, service, source, account, receiver);
-    let (other, alike) = ("999999999999", format!("{source}x"));
-    let theirs = source.replace(ACCOUNT, other);
-    let decides_by_source = receiver.contains(":sqs:") || receiver.contains(":sns:");
-    let admits_more = || admits(source, other) || admits(&theirs, other) || admits(&alike, ACCOUNT);
-    admits(source, ACCOUNT) && !(decides_by_source && admits_more())
+    let admits = |source: &str| admits(deployment, service, source, receiver);
+    let theirs = source.replace(ACCOUNT, "999999999999");
+    // The role of a target that is a state machine says it.
+    let says_whose = !receiver.contains(":states:") && !facts::keys_of_service(service, kind(receiver)).is_empty();
+    admits(source) && !(says_whose && (admits(&theirs) || admits(&format!("{source}x"))))
 }
 
-/// Whether a function, a queue or a topic lets a service send to it on behalf of a resource.
-fn admits(deployment: &Deployment, service: &str, source: &str, account: &str, receiver: &str) -> bool {
-    let action = match receiver.split(':').nth(2).unwrap() {
+/// The service of an ARN.
+fn kind(arn: &str) -> &str {
+    arn.split(':').nth(2).unwrap()
+}
+
+/// Whether a function, a queue or a topic lets a service send to it on behalf of a resource. The service hands to its
+/// policy what AWS documents, and nothing else.
+fn admits(deployment: &Deployment, service: &str, source: &str, receiver: &str) -> bool {
+    let action = match kind(receiver) {
         "lambda" => return is_invoked_by(deployment, service, source, receiver),
-        // The role of the target says it.
         "states" => return true,
         "sqs" => "sqs:SendMessage",
         "sns" => "sns:Publish",
@@ -135,49 +144,114 @@ fn admits(deployment: &Deployment, service: &str, source: &str, account: &str, r
         texts_of(statement["Principal"].get("Service").unwrap_or(&Value::Null)).iter().any(|of| of == service)
     });
     let role = Role::read(&json!({ "Statement": of_service.collect::<Vec<_>>() }));
-    role.allows(&ask(action, receiver).with("aws:SourceArn", source).with("aws:SourceAccount", account))
+    let keys = facts::keys_of_service(service, kind(receiver));
+    role.allows(&keys.iter().fold(ask(action, receiver), |ask, key| match key.as_str() {
+        "aws:SourceArn" => ask.with(key, source),
+        other => panic!("{other} is not known here"),
+    }))
 }
 
 fn is_invoked_by(deployment: &Deployment, service: &str, source: &str, function: &str) -> bool {
     let permissions = deployment.of_type("AWS::Lambda::Permission");
     permissions.iter().any(|(_, permission)| {
-        permission["Principal"] == service
+        // Each further member is a condition, which holds only if the service hands the key to the policy.
+        let members = permission.as_object().unwrap().keys().filter_map(|member| member.strip_prefix("Source"));
+        let keys = facts::keys_of_service(service, "lambda");
+        members.map(|member| format!("aws:Source{member}")).all(|key| keys.contains(&key))
+            && permission["Principal"] == service
             && permission["SourceArn"] == source
             && function.ends_with(&format!(":{}", text_of(&permission["FunctionName"])))
     })
 }
 
+/// Every statement of a policy of a resource, and of the trust of a role, that is about a service: where it stands, the
+/// service, the receiver as the facts name it, and the statement.
+fn statements_for_services(deployment: &Deployment) -> Vec<(String, String, &'static str, Value)> {
+    let mut found = Vec::new();
+    for (kind, member, receiver) in [
+        ("AWS::SQS::QueuePolicy", "PolicyDocument", "sqs"),
+        ("AWS::SNS::TopicPolicy", "PolicyDocument", "sns"),
+        ("AWS::S3::BucketPolicy", "PolicyDocument", "s3"),
+        ("AWS::KMS::Key", "KeyPolicy", "kms"),
+        ("AWS::IAM::Role", "AssumeRolePolicyDocument", "sts"),
+    ] {
+        for (name, policy) in deployment.of_type(kind) {
+            for statement in policy[member]["Statement"].as_array().unwrap() {
+                let services = texts_of(statement["Principal"].get("Service").unwrap_or(&Value::Null));
+                found.extend(services.into_iter().map(|of| (name.to_owned(), of, receiver, statement.clone())));
+            }
+        }
+    }
+    found
+}
+
+/// What AWS does not hand to a policy makes it deny, without a word to anybody.
+#[test]
+fn a_service_is_asked_for_no_key_but_those_that_aws_documents() {
+    let deployment = everything();
+    let statements = statements_for_services(&deployment);
+    assert!(statements.len() > 12, "{}", statements.len());
+    for (name, service, receiver, statement) in statements {
+        let known = facts::keys_of_service(&service, receiver);
+        let operators = statement.get("Condition").and_then(Value::as_object).into_iter().flatten();
+        for key in operators.flat_map(|(_, keys)| keys.as_object().unwrap().keys()) {
+            assert!(known.contains(key), "{name} asks {service} for {key}: {statement}");
+        }
+    }
+    for (name, permission) in deployment.of_type("AWS::Lambda::Permission") {
+        let mut members: Vec<&String> = permission.as_object().unwrap().keys().collect();
+        members.sort();
+        assert_eq!(members, ["Action", "FunctionName", "Principal", "SourceArn"], "{name}");
+        let keys = facts::keys_of_service(permission["Principal"].as_str().unwrap(), "lambda");
+        assert_eq!(keys, ["aws:SourceArn"], "{name}");
+    }
+}
+
+#[test]
+fn a_role_is_asked_for_no_key_but_those_that_aws_documents() {
+    let mut seen = 0;
+    for (name, role) in everything().of_type("AWS::IAM::Role") {
+        for policy in role["Policies"].as_array().unwrap() {
+            for statement in Role::read(&policy["PolicyDocument"]).0 {
+                for condition in &statement.conditions {
+                    for action in &statement.actions {
+                        seen += 1;
+                        let key = &condition.key;
+                        assert!(facts::has_key(action, key), "{name}: no {key} is known of {action}");
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 20, "{seen}");
+}
+
+#[test]
+fn every_fact_has_its_source() {
+    for section in ["services", "actions", "limits"] {
+        for fact in FACTS[section].as_array().unwrap() {
+            assert!(fact["source"].as_str().is_some_and(|source| source.starts_with("https://")), "{fact}");
+        }
+    }
+}
+
+/// Where a service says on whose behalf it sends, that is one resource of this account.
 #[test]
 fn no_service_may_do_anything_for_another_account() {
     let deployment = everything();
     for (name, permission) in deployment.of_type("AWS::Lambda::Permission") {
-        assert_eq!(permission["SourceAccount"], ACCOUNT, "{name}");
         assert!(text_of(&permission["SourceArn"]).contains(&format!(":{ACCOUNT}:")), "{name}");
     }
     let mut seen = 0;
-    for (kind, member) in [
-        ("AWS::SQS::QueuePolicy", "PolicyDocument"),
-        ("AWS::SNS::TopicPolicy", "PolicyDocument"),
-        ("AWS::S3::BucketPolicy", "PolicyDocument"),
-        ("AWS::KMS::Key", "KeyPolicy"),
-    ] {
-        for (name, policy) in deployment.of_type(kind) {
-            for statement in policy[member]["Statement"].as_array().unwrap() {
-                if statement["Effect"] == "Deny" || statement["Principal"].get("Service").is_none() {
-                    continue;
-                }
-                seen += 1;
-                let condition = &statement["Condition"];
-                // EventBridge names no source to KMS; the policies of the topics bound it.
-                if kind == "AWS::KMS::Key" && statement["Principal"]["Service"] == "events.amazonaws.com" {
-                    continue;
-                }
-                assert_eq!(condition["StringEquals"]["aws:SourceAccount"], ACCOUNT, "{name}: {statement}");
-                let source =
-                    ["ArnEquals", "ArnLike"].iter().any(|operator| condition[*operator].get("aws:SourceArn").is_some());
-                assert!(source || kind == "AWS::KMS::Key", "{name}: {statement}");
-            }
+    for (name, service, receiver, statement) in statements_for_services(&deployment) {
+        if facts::keys_of_service(&service, receiver).is_empty() {
+            continue;
         }
+        seen += 1;
+        let condition = &statement["Condition"];
+        let sources = ["ArnEquals", "ArnLike"].iter().find_map(|operator| condition[*operator].get("aws:SourceArn"));
+        let sources = texts_of(sources.unwrap_or_else(|| panic!("{name} bounds no source: {statement}")));
+        assert!(sources.iter().all(|of| of.contains(&format!(":{ACCOUNT}:"))), "{name}: {statement}");
     }
     assert!(seen > 5, "{seen}");
 }

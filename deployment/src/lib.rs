@@ -11,6 +11,7 @@
     reason = "what the template has and this crate does not know is to fail loudly"
 )]
 
+pub mod facts;
 mod role;
 
 use std::{collections::BTreeMap, sync::LazyLock};

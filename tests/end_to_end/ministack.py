@@ -4,8 +4,10 @@ MiniStack is what a template is deployed into to be proved end to end without an
 out, a stack that works on AWS does not work there, or, worse, the other way round. Filled in here, at run time, with
 nothing of MiniStack changed on disk:
 
-* resource policies: what a rule or a topic may send to a function, a queue or a topic, and what becomes of an event
-  that a target does not take; the loopback counts as encrypted transport, which AWS's policies ask for;
+* policies: what a rule or a topic may send to a function, a queue or a topic, with its key, or start by a role, and
+  what becomes of an event that a target does not take. A service hands to a policy only the keys that AWS documents
+  for the two, which are in tests/deployment/facts.json, each with its source; so a policy that asks for another key
+  refuses, and the proof that needs it fails. The loopback counts as encrypted transport, which AWS's policies ask for;
 * asynchronous invocation: EventBridge rules and SNS topics invoke a function asynchronously, the outcome goes to the
   on-success or on-failure destination, which may be an event bus, and the record has all its members;
 * Distributed Map, Parallel and Succeed states in JSONata, and the Distributed Map's ResultWriter;
@@ -35,7 +37,12 @@ sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != HERE]
 from ministack import app  # noqa: E402
 from ministack.core import iam_actions  # noqa: E402
 from ministack.core.arn import parse_arn  # noqa: E402
-from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy  # noqa: E402
+from ministack.core.iam_evaluator import (  # noqa: E402
+    EvalContext,
+    evaluate,
+    evaluate_resource_policy,
+    parse_policy_document,
+)
 from ministack.core.responses import (  # noqa: E402
     _request_account_id,
     _request_region,
@@ -44,11 +51,12 @@ from ministack.core.responses import (  # noqa: E402
     new_uuid,
     now_iso,
 )
-from ministack.services import eventbridge, lambda_svc, s3, sns, sqs  # noqa: E402
+from ministack.services import eventbridge, iam, kms, lambda_svc, s3, sns, sqs  # noqa: E402
 from ministack.services import stepfunctions as sfn  # noqa: E402
 from ministack.services.cloudformation import provisioners  # noqa: E402
 
 WRITTEN_FOR = "1.5.33"
+FACTS = json.loads((HERE.parent / "deployment" / "facts.json").read_text())
 
 
 # ---------------------------------------------------------------------------
@@ -78,47 +86,101 @@ def extract_resource_arn(
 
 
 def invoke_target(target: dict, event: dict, rule: dict, view=None) -> None:
-    """A rule's event reaches a target only if the target's own policy lets EventBridge in; otherwise it goes to the
-    target's dead-letter queue, without another try. MiniStack delivers it without asking, and knows no such queue."""
-    action, policy = _policy_of(parse_arn(target["Arn"]))
-    if action is None or _allows(policy, "events.amazonaws.com", action, target["Arn"], rule["Arn"]):
+    """A rule's event reaches a target only if the target's own policy, or the role of the target, lets EventBridge in;
+    otherwise it goes to the target's dead-letter queue, without another try. MiniStack delivers it without asking, and
+    knows no such queue."""
+    if _takes(target, rule):
         original_invoke_target(target, event, rule, view)
         return
     eventbridge.logger.warning("EventBridge: %s may not send to %s", rule["Arn"], target["Arn"])
     dead_letters = (target.get("DeadLetterConfig") or {}).get("Arn")
-    if dead_letters and _allows(
-        _policy_of(parse_arn(dead_letters))[1], "events.amazonaws.com", "sqs:SendMessage", dead_letters, rule["Arn"]
-    ):
+    if dead_letters and _allows("events.amazonaws.com", dead_letters, rule["Arn"]):
         seen = view or eventbridge._pattern_event_view(event)
         eventbridge._dispatch_to_sqs(parse_arn(dead_letters), json.dumps(seen.event_with_detail()))
 
 
-def _policy_of(arn) -> tuple[str | None, dict | str]:
-    """What EventBridge and SNS do with a resource, and the resource's policy; None for what they use roles for."""
+def _takes(target: dict, rule: dict) -> bool:
+    if parse_arn(target["Arn"]).service == "states":
+        return _may_start(target.get("RoleArn") or "", target["Arn"], rule["Arn"])
+    return _allows("events.amazonaws.com", target["Arn"], rule["Arn"])
+
+
+def queue_policy_allows(queue: str, service: str, source: str, _account: str) -> bool:
+    """A topic sends to a queue that lets it. MiniStack hands over the account too, which AWS does not document."""
+    return _allows(service, queue, source)
+
+
+def _policy_of(arn) -> dict | str:
+    """The policy of a resource."""
     if arn.service == "lambda":
-        function = lambda_svc._functions.get(str(arn).split(":")[6]) or {}
-        return "lambda:InvokeFunction", function.get("policy") or {}
+        return (lambda_svc._functions.get(str(arn).split(":")[6]) or {}).get("policy") or {}
     if arn.service == "sqs":
-        return "sqs:SendMessage", ((sqs._queue_by_arn(str(arn)) or {}).get("attributes") or {}).get("Policy") or {}
+        return ((sqs._queue_by_arn(str(arn)) or {}).get("attributes") or {}).get("Policy") or {}
     if arn.service == "sns":
-        return "sns:Publish", (sns._topics.get(str(arn), {}).get("attributes") or {}).get("Policy") or {}
-    return None, {}
+        return (sns._topics.get(str(arn), {}).get("attributes") or {}).get("Policy") or {}
+    raise LookupError(f"the policy of {arn} is not filled in")
 
 
-def _allows(policy: dict | str, service: str, action: str, resource: str, source: str) -> bool:
-    source_account = {"aws:sourcearn": source, "aws:sourceaccount": get_account_id()}
-    asked = EvalContext(
+def _allows(service: str, receiver: str, source: str) -> bool:
+    """Whether a receiver lets a service send to it on behalf of a source, and lets it use its key."""
+    arn = parse_arn(receiver)
+    asked = _question(service, arn.service, receiver, source)
+    allowed = _says_yes(_policy_of(arn), asked, service)
+    key = (sns._topics.get(receiver, {}).get("attributes") or {}).get("KmsMasterKeyId") if arn.service == "sns" else None
+    return allowed and (not key or _may_encrypt(service, key, source))
+
+
+def _may_encrypt(service: str, key: str, source: str) -> bool:
+    """Whether the policy of a topic's key lets a service publish. The keys that AWS manages let none."""
+    record = kms._keys.get(key.rsplit("/", 1)[-1]) or {}
+    asked = _question(service, "kms", record.get("Arn") or key, source)
+    return bool(record) and _says_yes(record.get("Policy") or {}, asked, service)
+
+
+def _may_start(role: str, machine: str, source: str) -> bool:
+    """Whether EventBridge may assume the role of a target, and start the state machine by it."""
+    record = iam._roles.get(role.rsplit("/", 1)[-1]) or {}
+    asked = _question("events.amazonaws.com", "sts", role, source)
+    trusted = _says_yes(_for_role(record.get("AssumeRolePolicyDocument") or {}, role), asked, "events.amazonaws.com")
+    policies = [parse_policy_document(_parsed(policy)) for policy in (record.get("InlinePolicies") or {}).values()]
+    start = _asked("states:StartExecution", machine, {})
+    return trusted and evaluate(start, policies).decision == "Allow"
+
+
+def _question(service: str, receiver: str, resource: str, source: str) -> EvalContext:
+    """What a service asks of a policy, with the keys that AWS documents for the two."""
+    fact = next(fact for fact in FACTS["services"] if (fact["service"], fact["receiver"]) == (service, receiver))
+    values = {"aws:SourceArn": source, "aws:SourceAccount": get_account_id()}
+    return _asked(fact["action"], resource, {key.lower(): values[key] for key in fact["keys"]})
+
+
+def _asked(action: str, resource: str, keys: dict) -> EvalContext:
+    return EvalContext(
         principal_arn="*",
         principal_type="Service",
         principal_account="",
         action=action,
         resource_arn=resource,
         region=get_region(),
-        service_context=source_account,
+        service_context=keys,
         secure_transport=True,
     )
-    text = policy if isinstance(policy, str) else json.dumps(policy)
-    return bool(policy) and evaluate_resource_policy(text, asked, service=service).decision == "Allow"
+
+
+def _says_yes(policy: dict | str, asked: EvalContext, service: str) -> bool:
+    policy = _parsed(policy)
+    return bool(policy) and evaluate_resource_policy(policy, asked, service=service).decision == "Allow"
+
+
+def _for_role(policy: dict | str, role: str) -> dict:
+    """The trust of a role names no resource: it is about the role."""
+    policy = _parsed(policy)
+    statements = [{**statement, "Resource": role} for statement in policy.get("Statement") or []]
+    return {**policy, "Statement": statements}
+
+
+def _parsed(policy: dict | str) -> dict:
+    return json.loads(policy or "{}") if isinstance(policy, str) else policy
 
 
 # ---------------------------------------------------------------------------
@@ -145,9 +207,7 @@ def dispatch_rule_to_lambda(arn: str, payload: str) -> None:
 def deliver_topic_to_lambda(endpoint: str, envelope: str, topic_arn: str, sub_arn: str, *_unused) -> None:
     """A topic invokes a subscribed function asynchronously, as a rule does, and if the function's policy lets it;
     MiniStack runs it once, without asking."""
-    if not _allows(
-        _policy_of(parse_arn(endpoint))[1], "sns.amazonaws.com", "lambda:InvokeFunction", endpoint, topic_arn
-    ):
+    if not _allows("sns.amazonaws.com", endpoint, topic_arn):
         sns.logger.warning("SNS: %s may not invoke %s", topic_arn, endpoint)
         return
     func, config, name = lambda_svc._get_func_record_for_ref(endpoint)
@@ -567,6 +627,7 @@ def fill_in() -> None:
     app.pin_request_origin = pin_request_origin
     iam_actions.extract_resource_arn = extract_resource_arn
     eventbridge._invoke_target = invoke_target
+    sqs.queue_policy_allows = queue_policy_allows
     provisioners._cw_metric_alarm_record = alarm_record
     lambda_svc.invoke_async_with_retry = invoke_async_with_retry
     eventbridge._dispatch_to_lambda = dispatch_rule_to_lambda

@@ -513,7 +513,6 @@ def what_a_rule_may_not_deliver_is_kept(proof: Proof) -> None:
         Action="lambda:InvokeFunction",
         Principal="events.amazonaws.com",
         SourceArn=next(iter(source["ArnLike"].values())),
-        SourceAccount=ACCOUNT,
     )
     # Replayed as it was.
     functions.invoke(FunctionName=DISCONNECT, InvocationType="Event", Payload=json.dumps(kept))
