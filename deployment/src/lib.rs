@@ -273,14 +273,17 @@ impl Deployment {
         }
     }
 
-    /// The type of a resource, and its name: the one that the template gives it, or else its logical ID.
+    /// The type of a resource, and its name: the one that the template gives it, or else one like CloudFormation's.
     fn kind_and_name(&self, name: &str) -> (String, String) {
         let resource = &WRITTEN.whole["Resources"][name];
         assert!(resource.is_object(), "the template has no {name}");
         let properties = &resource["Properties"];
         let given = ["FunctionName", "Name", "AlarmName", "LogGroupName", "DashboardName"];
         let given = given.iter().find_map(|member| properties.get(*member)).and_then(|value| self.resolve(value));
-        (text_of(&resource["Type"]), given.map_or_else(|| name.to_owned(), |value| text_of(&value)))
+        // CloudFormation makes up the name of a queue, of the stack's name, the logical ID and more.
+        let made_up =
+            || if resource["Type"] == "AWS::SQS::Queue" { format!("{STACK}-{name}-1A2B3C") } else { name.to_owned() };
+        (text_of(&resource["Type"]), given.map_or_else(made_up, |value| text_of(&value)))
     }
 }
 
@@ -320,8 +323,8 @@ mod tests {
         );
         assert_eq!(resolved(json!({ "Fn::If": ["Enforces", 1, { "Ref": "AWS::Region" }] })), Some(json!("us-east-1")));
         let text = "${AWS::Partition}:${EventBusName}:${FailedRequests.Arn}:${FailedRequests}:${!Kept}";
-        let queue = "arn:aws:sqs:us-east-1:111122223333:FailedRequests";
-        let url = "https://sqs.us-east-1.amazonaws.com/111122223333/FailedRequests";
+        let queue = "arn:aws:sqs:us-east-1:111122223333:drover-FailedRequests-1A2B3C";
+        let url = "https://sqs.us-east-1.amazonaws.com/111122223333/drover-FailedRequests-1A2B3C";
         assert_eq!(resolved(json!({ "Fn::Sub": text })), Some(json!(format!("aws:default:{queue}:{url}:${{Kept}}"))));
         let changed = Deployment::with(&[("Mode", "enforce"), ("ReplicaRegions", "eu-west-1, eu-north-1")]);
         assert!(changed.holds("Enforces") && !changed.holds("Deletes") && !deployment.holds("Enforces"));
