@@ -192,7 +192,8 @@ fn of_a_machine(mut record: Value) -> Value {
 }
 
 fn outcome(outcome: &str) -> Value {
-    json!({ "outcome": outcome, "requestID": "CHG1", "targets": [{ "outcome": outcome, "reason": "any" }] })
+    let targets = json!([{ "outcome": outcome, "reason": "any" }]);
+    json!({ "outcome": outcome, "requestID": "CHG1", "mode": "enforce", "targets": targets })
 }
 
 #[test]
@@ -209,12 +210,30 @@ fn a_result_reaches_whom_it_concerns() {
             assert_eq!(rules(success(of)), ["ResultTold"], "{of}");
             assert_eq!(rules(of_a_machine(success(of))), ["ResultTold"], "{of}");
         }
-        for condition in ["RetriesExhausted", "EventAgeExceeded"] {
-            let error = json!({ "errorType": "Retryable", "errorMessage": "{}" });
-            let record = record(function, condition, &request, &error);
-            assert_eq!(rules(record.clone()), failed, "{condition}");
-            assert_eq!(rules(of_a_machine(record)), failed, "{condition}");
+        let planned = json!({ "outcome": "pending", "requestID": "CHG1", "mode": "plan", "targets": [] });
+        let planned = record(function, "Success", &request, &planned);
+        assert_eq!(rules(planned), ["ResultTold"], "a plan has no follow-up");
+        let retryable = json!({ "errorType": "Retryable", "errorMessage": "{}" });
+        let in_vain = |condition: &str, error: &Value| record(function, condition, &request, error);
+        assert_eq!(rules(in_vain("RetriesExhausted", &retryable)), [pending], "what may pass is followed up");
+        // What never ran has no answer.
+        assert_eq!(rules(in_vain("EventAgeExceeded", &retryable)), failed);
+        assert_eq!(rules(in_vain("EventAgeExceeded", &Value::Null)), failed);
+        assert_eq!(
+            rules(of_a_machine(in_vain("RetriesExhausted", &retryable))),
+            failed,
+            "a follow-up gives up for good"
+        );
+        for error in ["Permanent", "Runtime.ExitError", "Sandbox.Timedout"] {
+            let error = json!({ "errorType": error, "errorMessage": "{}" });
+            assert_eq!(rules(in_vain("RetriesExhausted", &error)), failed, "{error}");
+            assert_eq!(rules(of_a_machine(in_vain("RetriesExhausted", &error))), failed, "{error}");
         }
+        assert_eq!(
+            rules(in_vain("RetriesExhausted", &json!({ "errorMessage": "{}" }))),
+            failed,
+            "an error without a type"
+        );
     }
     let pending = || record(DISCONNECT, "Success", &request, &outcome("pending"));
     for name in ["another", "drover-disconnect-source-server-canary"] {
@@ -284,8 +303,13 @@ fn people_are_told_of_a_machine_that_did_not_end_well() {
         rules_of(&deployment, &event)
     };
     for (name, _) in deployment.of_type("AWS::Serverless::StateMachine") {
-        for status in ["FAILED", "TIMED_OUT", "ABORTED"] {
-            assert_eq!(told(&deployment.arn(name), status), ["MachineFailureTold"]);
+        assert_eq!(told(&deployment.arn(name), "FAILED"), ["MachineFailureTold"], "it has told its failure itself");
+        for status in ["TIMED_OUT", "ABORTED"] {
+            assert_eq!(
+                told(&deployment.arn(name), status),
+                ["MachineFailureTold", "MachineTimedOut"],
+                "{name} {status}"
+            );
         }
         for status in ["RUNNING", "SUCCEEDED"] {
             assert_eq!(told(&deployment.arn(name), status), [""; 0]);

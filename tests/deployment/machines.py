@@ -1,0 +1,514 @@
+"""Runs the state machines of `statemachines/` in virtual time, against functions and services that are played here.
+
+A small interpreter of the Amazon States Language, as far as the two machines use it: a state, a field or an error that
+it does not know ends it, since nothing here may be taken for something else. JSONata is that of the library that
+MiniStack uses. Waits, the time between retries, and the time of a call pass at once and are counted; of a retry with
+jitter the longest time counts. Every proof is a function below, named by what it shows.
+
+Usage: machines.py, in the environment of tests/end_to_end/requirements.txt.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import jsonata
+
+ROOT = Path(__file__).resolve().parents[2]
+# What the template substitutes: tests/template.rs holds it to the template.
+SUBSTITUTIONS = {
+    "Partition": "aws",
+    "EventBusName": "bus",
+    "FunctionArn": "function",
+    "FollowUpArn": "follow-up",
+    "ItemsField": "servers",
+    "Bucket": "bucket",
+    "Concurrency": "4",
+    "ToleratedFailurePercentage": "10",
+}
+INVOKE, START, PUT = (f"arn:aws:states:::{of}" for of in ("lambda:invoke", "states:startExecution", "events:putEvents"))
+FIELDS = {
+    "Pass": {"Type", "Assign", "Output", "Next", "End"},
+    "Choice": {"Type", "Choices", "Default"},
+    "Wait": {"Type", "Seconds", "Assign", "Next"},
+    "Task": {"Type", "Resource", "Arguments", "TimeoutSeconds", "Retry", "Catch", "Assign", "Output", "Next"},
+    "Map": {
+        *("Type", "Items", "ItemReader", "ItemSelector", "ItemProcessor", "MaxConcurrency", "ToleratedFailurePercentage"),
+        *("ResultWriter", "Assign", "Catch", "Next"),
+    },
+    "Succeed": {"Type"},
+    "Fail": {"Type", "Error", "Cause"},
+}
+# Events in the history of an execution, https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html:
+# a state is entered and exited; a task is scheduled, started, and has succeeded or failed, at every try.
+EVENTS_OF_STATE, EVENTS_OF_TRY = 2, 3
+
+
+class Failed(Exception):
+    """An error with its name and cause."""
+
+    def __init__(self, error: str, cause: str = ""):
+        super().__init__(error, cause)
+        self.error, self.cause = error, cause
+
+
+class TimedOut(Exception):
+    """The execution took longer than it may."""
+
+
+class Machine:
+    """A definition, and the world in which it runs."""
+
+    def __init__(self, name: str, world):
+        text = (ROOT / "statemachines" / f"{name}.asl.json").read_text()
+        for variable, value in SUBSTITUTIONS.items():
+            text = text.replace("${" + variable + "}", value)
+        assert "${" not in text, text.split("${")[1][:20]
+        self.definition, self.world = json.loads(text), world
+        assert self.definition["QueryLanguage"] == "JSONata"
+        self.clock, self.events, self.variables = 0, 0, {}
+
+    def run(self, given) -> dict:
+        """The status, the output or the error, and when it ended."""
+        try:
+            output = self.states(self.definition, given, self.variables)
+            ended = {"status": "SUCCEEDED", "output": output}
+        except Failed as failed:
+            ended = {"status": "FAILED", "error": failed.error, "cause": failed.cause}
+        except TimedOut:
+            ended = {"status": "TIMED_OUT"}
+        return ended | {"after": self.clock, "events": self.events}
+
+    def pass_time(self, seconds: float) -> None:
+        assert seconds >= 0 and seconds == int(seconds), seconds
+        self.clock += int(seconds)
+        self.world.now = self.clock
+        if self.clock > self.definition["TimeoutSeconds"]:
+            raise TimedOut
+
+    def states(self, of: dict, given, variables: dict):
+        name = of["StartAt"]
+        while True:
+            state = of["States"][name]
+            unknown = state.keys() - FIELDS[state["Type"]]
+            assert not unknown, f"{name}: {unknown} not known here"
+            self.events += EVENTS_OF_STATE
+            scope = {"input": given, "context": {"Execution": {"Id": "execution"}}}
+            output, name = getattr(self, state["Type"].lower())(state, scope, variables)
+            if name is None:
+                return output
+            given = output
+
+    # ---- the states: each answers its output and the next one
+
+    def leave(self, state: dict, scope: dict, variables: dict, output):
+        """What a state leaves behind. Both see the variables as they were."""
+        result = evaluated(state["Output"], scope, variables) if "Output" in state else output
+        variables.update(evaluated(state.get("Assign", {}), scope, variables))
+        return result, state.get("Next")
+
+    def _pass(self, state, scope, variables):
+        return self.leave(state, scope, variables, scope["input"])
+
+    def choice(self, state, scope, variables):
+        for rule in state["Choices"]:
+            assert rule.keys() <= {"Condition", "Assign", "Next"}, rule
+            holds = evaluated(rule["Condition"], scope, variables)
+            assert isinstance(holds, bool), rule
+            if holds:
+                return self.leave(rule, scope, variables, scope["input"])
+        return scope["input"], state["Default"]
+
+    def wait(self, state, scope, variables):
+        seconds = evaluated(state["Seconds"], scope, variables)
+        self.world.waits.append(seconds)
+        self.pass_time(seconds)
+        return self.leave(state, scope, variables, scope["input"])
+
+    def task(self, state, scope, variables):
+        arguments = evaluated(state["Arguments"], scope, variables)
+        return self.with_retries(
+            state, scope, variables, lambda: self.call(state["Resource"], arguments, state.get("TimeoutSeconds"))
+        )
+
+    def call(self, resource: str, arguments: dict, most):
+        self.events += EVENTS_OF_TRY
+        took, answer = self.world.call(resource, arguments)
+        if most is not None and took > most:
+            self.pass_time(most)
+            raise Failed("States.Timeout")
+        self.pass_time(took)
+        if isinstance(answer, Failed):
+            raise answer
+        return answer
+
+    def with_retries(self, state, scope, variables, do):
+        tries = [0] * len(state.get("Retry", []))
+        while True:
+            try:
+                result = do()
+                return self.leave(state, scope | {"result": result}, variables, result)
+            except Failed as failed:
+                retrier = next((n for n, of in enumerate(state.get("Retry", [])) if fits(of, failed)), None)
+                if retrier is not None and tries[retrier] < state["Retry"][retrier].get("MaxAttempts", 3):
+                    self.pass_time(interval(state["Retry"][retrier], tries[retrier]))
+                    tries[retrier] += 1
+                    continue
+                catcher = next((of for of in state.get("Catch", []) if fits(of, failed)), None)
+                if catcher is None:
+                    raise
+                error = {"Error": failed.error, "Cause": failed.cause}
+                return self.leave(catcher, scope | {"errorOutput": error}, variables, error)
+
+    def map(self, state, scope, variables):
+        assert state["ItemProcessor"]["ProcessorConfig"] == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+        return self.with_retries(state, scope, variables, lambda: self.items(state, scope, variables))
+
+    def items(self, state, scope, variables) -> dict:
+        if "Items" in state:
+            items = evaluated(state["Items"], scope, variables)
+        else:
+            assert state["ItemReader"]["Resource"] == "arn:aws:states:::s3:getObject"
+            items = self.world.bucket[evaluated(state["ItemReader"]["Arguments"], scope, variables)["Key"]]
+        self.world.at_once = evaluated(state["MaxConcurrency"], scope, variables)
+        tolerated, failed = evaluated(state["ToleratedFailurePercentage"], scope, variables), 0
+        for number, item in enumerate(items):
+            of_item = {"Map": {"Item": {"Index": number, "Value": item}}}
+            given = evaluated(state["ItemSelector"], scope | {"context": scope["context"] | of_item}, variables)
+            try:
+                # A child sees no variables of its parent.
+                self.world.children.append(self.states(state["ItemProcessor"], given, {}))
+            except Failed as error:
+                failed += 1
+                self.world.failures.append(error)
+                if failed * 100 > tolerated * len(items):
+                    raise Failed("States.ExceedToleratedFailureThreshold", "too many") from error
+        writer = evaluated(state["ResultWriter"]["Arguments"], scope, variables)
+        return {"ResultWriterDetails": {"Bucket": writer["Bucket"], "Key": f"{writer['Prefix']}/run/manifest.json"}}
+
+    def succeed(self, _state, scope, _variables):
+        return scope["input"], None
+
+    def fail(self, state, scope, variables):
+        raise Failed(evaluated(state["Error"], scope, variables), evaluated(state["Cause"], scope, variables))
+
+
+setattr(Machine, "pass", Machine._pass)
+
+
+def fits(handler: dict, failed: Failed) -> bool:
+    known = {"ErrorEquals", "IntervalSeconds", "BackoffRate", "MaxAttempts", "MaxDelaySeconds", "JitterStrategy"}
+    assert handler.keys() <= known | {"Assign", "Next"}, handler
+    return any(name in (failed.error, "States.ALL") for name in handler["ErrorEquals"])
+
+
+def interval(retrier: dict, tries: int) -> int:
+    """The longest that it waits before the next try."""
+    seconds = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2) ** tries
+    return int(min(seconds, retrier.get("MaxDelaySeconds", seconds)))
+
+
+def evaluated(value, scope: dict, variables: dict):
+    """A value with its expressions evaluated. What is undefined is an error, as in Step Functions."""
+    match value:
+        case str(text) if text.startswith("{%") and text.endswith("%}"):
+            expression = jsonata.Jsonata(text[2:-2].strip())
+            frame = expression.create_frame()
+            for name, bound in {**variables, "states": scope}.items():
+                frame.bind(name, jsonata.utils.Utils.NULL_VALUE if bound is None else bound)
+            result = expression.evaluate(None, frame)
+            if result is None:
+                raise Failed("States.QueryEvaluationError", text)
+            # Lists of the library are a kind of their own.
+            return json.loads(json.dumps(result))
+        case dict():
+            return {name: evaluated(member, scope, variables) for name, member in value.items()}
+        case list():
+            return [evaluated(member, scope, variables) for member in value]
+        case _:
+            return value
+
+
+# --------------------------------------------------------------------------------- the world
+
+
+class World:
+    """A function that answers as it is told, the last answer for ever, and what else was called."""
+
+    def __init__(self, *answers, took: int = 1):
+        self.answers, self.took, self.now = list(answers), took, 0
+        self.asked, self.at, self.waits, self.told, self.started = [], [], [], [], []
+        self.bucket, self.children, self.failures, self.at_once = {}, [], [], None
+        self.refuse_events = 0
+
+    def call(self, resource: str, arguments: dict):
+        if resource == INVOKE:
+            assert arguments["FunctionName"] == "function", arguments
+            self.asked.append(arguments["Payload"])
+            self.at.append(self.now)
+            answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+            answer = answer(arguments["Payload"]) if callable(answer) else answer
+            return self.took, answer if isinstance(answer, Failed) else {"Payload": answer}
+        if resource == PUT:
+            if self.refuse_events:
+                self.refuse_events -= 1
+                return 0, Failed("EventBridge.FailedEntry")
+            [entry] = arguments["Entries"]
+            assert (entry["EventBusName"], entry["Source"]) == ("bus", "drover"), entry
+            self.told.append({"type": entry["DetailType"], **json.loads(entry["Detail"])})
+            return 0, {"FailedEntryCount": 0}
+        assert resource == START, resource
+        assert arguments["StateMachineArn"] == "follow-up", arguments
+        self.started.append(arguments["Input"]["detail"])
+        return 0, {"ExecutionArn": "started"}
+
+
+def report(outcome: str, mode: str = "enforce", **more) -> dict:
+    return {"outcome": outcome, "mode": mode, "requestID": "CHG1", "summary": "", "targets": [], **more}
+
+
+def retryable(**more) -> dict:
+    return {"errorType": "Retryable", "errorMessage": json.dumps(report("retryable")), **more}
+
+
+REQUEST = {"version": 1, "requestID": "CHG1", "servers": [{"sourceServerID": "s-1"}]}
+
+
+def follow_up(world: World, begun: dict) -> dict:
+    return Machine("follow-up", world).run({"detail": {"requestPayload": REQUEST, "responsePayload": begun}})
+
+
+def fleet(world: World, items: list, by_key: bool) -> dict:
+    world.bucket["lists/fleet.json"] = items
+    request = {name: value for name, value in REQUEST.items() if name != "servers"}
+    content = {"key": "lists/fleet.json"} if by_key else {"items": items}
+    return Machine("fleet", world).run({"request": request, **content})
+
+
+def failure_told(world: World, error: str) -> None:
+    """A failure was told once, with the request, in the shape that the rules keep."""
+    [told] = world.told
+    assert told["type"].endswith("Failure"), told
+    assert (told["requestContext"]["functionArn"], told["requestContext"]["condition"]) == ("function", "RetriesExhausted")
+    assert told["responsePayload"]["errorType"] == error, told
+
+
+# -------------------------------------------------------------------------------- the proofs
+
+
+def a_follow_up_waits_as_long_as_the_report_says_and_sends_the_same_again():
+    world = World(report("pending", lookAgainAfterSeconds=600), report("done"))
+    ended = follow_up(world, report("pending", lookAgainAfterSeconds=5400))
+    assert ended["status"] == "SUCCEEDED", ended
+    assert (world.waits, world.asked) == ([5400, 600], [REQUEST, REQUEST]), (world.waits, world.asked)
+    [told] = world.told
+    assert told["type"] == "Follow-up Result - Success" and told["responsePayload"]["outcome"] == "done", told
+    assert told["requestPayload"] == REQUEST and told["requestContext"]["condition"] == "Success", told
+
+
+def a_follow_up_sends_the_request_that_the_report_names():
+    deletion = {"requestID": "CHG1", "action": "delete"}
+    world = World(report("pending", lookAgainAfterSeconds=60), report("done"))
+    follow_up(world, report("pending", lookAgainAfterSeconds=60, nextRequest=deletion))
+    assert world.asked == [deletion, deletion], world.asked
+
+
+def a_plan_is_not_followed_up():
+    world = World(report("done"))
+    assert follow_up(world, report("pending", mode="plan", lookAgainAfterSeconds=60))["status"] == "SUCCEEDED"
+    assert world.asked == [] and len(world.told) == 1, world.asked
+    world = World(report("pending", mode="plan", lookAgainAfterSeconds=60))
+    follow_up(world, report("pending", lookAgainAfterSeconds=60))
+    assert len(world.asked) == 1, "a deployment that went back to plan ends it"
+
+
+def a_follow_up_ends_with_what_is_neither_pending_nor_retryable():
+    for outcome in ("done", "already_done", "refused", "failed", "planned"):
+        world = World(report(outcome))
+        assert follow_up(world, report("pending", lookAgainAfterSeconds=60))["status"] == "SUCCEEDED"
+        assert [told["responsePayload"]["outcome"] for told in world.told] == [outcome]
+
+
+def what_is_rejected_later_is_given_up_and_told():
+    world = World(report("rejected", reason="expired"))
+    ended = follow_up(world, report("pending", lookAgainAfterSeconds=60))
+    assert (ended["status"], ended["error"]) == ("FAILED", "Rejected"), ended
+    failure_told(world, "Rejected")
+    assert json.loads(world.told[0]["responsePayload"]["errorMessage"])["reason"] == "expired"
+
+
+def what_is_permanent_is_tried_once():
+    world = World(Failed("Permanent", "{}"))
+    ended = follow_up(world, report("pending", lookAgainAfterSeconds=60))
+    assert (len(world.asked), ended["error"]) == (1, "Permanent"), ended
+    failure_told(world, "Permanent")
+
+
+def what_was_retryable_is_tried_for_more_than_a_day_and_then_given_up():
+    world = World(Failed("Retryable", "{}"))
+    ended = follow_up(world, retryable())
+    assert (ended["status"], ended["error"]) == ("FAILED", "Retryable"), ended
+    # With jitter half of it is the mean. A request expires within a day, and is rejected then.
+    assert 2 * 86400 < ended["after"] < 4 * 86400, ended
+    assert world.at[0] >= 60, "Lambda has just tried it three times"
+    longest = max(later - sooner for sooner, later in zip(world.at, world.at[1:], strict=False))
+    assert longest <= 3601, "and never an hour apart"
+    failure_told(world, "Retryable")
+
+
+def what_was_retryable_is_done_once_it_can_be():
+    world = World(*[Failed("Retryable", "{}")] * 20, report("done"))
+    assert follow_up(world, retryable())["status"] == "SUCCEEDED"
+    assert world.asked == [REQUEST] * 21
+    assert world.told[0]["responsePayload"]["outcome"] == "done"
+
+
+def what_was_retryable_and_expires_is_given_up_with_its_report():
+    world = World(*[Failed("Retryable", "{}")] * 5, report("rejected", reason="expired"))
+    assert follow_up(world, retryable())["error"] == "Rejected"
+    failure_told(world, "Rejected")
+
+
+def a_stopped_function_is_tried_for_hours():
+    for run in every_step():
+        world = World(Failed("Lambda.TooManyRequestsException"))
+        ended = run(world)
+        assert 2 * 3600 < ended["after"] < 24 * 3600, ended
+        world = World(*[Failed("Lambda.TooManyRequestsException")] * 30, report("done"))
+        assert run(world)["status"] == "SUCCEEDED"
+
+
+def every_step() -> list:
+    """Each state that invokes a function, of each machine."""
+    return [
+        lambda world: follow_up(world, report("pending", lookAgainAfterSeconds=60)),
+        lambda world: fleet(world, ["s-1"], by_key=False),
+        lambda world: fleet(world, ["s-1"], by_key=True),
+    ]
+
+
+def a_passing_failure_of_lambda_is_tried_again():
+    names = [
+        *("Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown", "Lambda.ServiceException"),
+        *("Lambda.ClientExecutionTimeoutException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"),
+    ]
+    for name in names:
+        for run in every_step():
+            world = World(Failed(name), Failed(name), report("done"))
+            assert run(world)["status"] == "SUCCEEDED", name
+            world = World(Failed(name))
+            assert run(world)["status"] == "FAILED", name
+            assert len(world.asked) == 5, name
+
+
+def a_function_that_never_answers_is_given_up_and_told():
+    world = World(report("done"), took=100_000)
+    ended = follow_up(world, report("pending", lookAgainAfterSeconds=60))
+    assert (ended["status"], ended["error"]) == ("FAILED", "States.Timeout"), ended
+    failure_told(world, "States.Timeout")
+
+
+def what_is_pending_for_ever_is_given_up_before_time_and_history_run_out():
+    world = World(report("pending", lookAgainAfterSeconds=60))
+    ended = follow_up(world, report("pending", lookAgainAfterSeconds=60))
+    assert (ended["status"], ended["error"]) == ("FAILED", "StillPending"), ended
+    assert 5 * 86400 < ended["after"] < 7 * 86400, ended
+    facts = json.loads((ROOT / "tests/deployment/facts.json").read_text())
+    [most] = [of["most"] for of in facts["limits"] if of["of"] == "events in the history of an execution"]
+    # Half of it is left for tries that fail.
+    assert ended["events"] < most / 2, ended
+    assert world.waits[:10] == [60] * 10 and max(world.waits) < 7200, "it looks as often as is worth it"
+    failure_told(world, "StillPending")
+
+
+def what_the_bus_refuses_is_told_again():
+    for begun in (report("done"), report("rejected")):
+        world = World(report("done"))
+        world.refuse_events = 3
+        follow_up(world, begun)
+        assert len(world.told) == 1, begun
+
+
+def a_fleet_asks_for_each_item_by_itself():
+    for by_key in (False, True):
+        items = [{"sourceServerID": f"s-{n}"} for n in range(10)]
+        world = World(lambda asked: report("done" if asked["servers"] != [items[0]] else "planned"))
+        ended = fleet(world, items, by_key)
+        assert ended["status"] == "SUCCEEDED", ended
+        assert [asked["servers"] for asked in world.asked] == [[item] for item in items], world.asked
+        assert all(asked["requestID"] == "CHG1" for asked in world.asked)
+        assert world.at_once == 4, "what the template says"
+        [told] = world.told
+        assert told["responsePayload"]["outcome"] == "ended" and told["type"] == "Fleet Result - Success", told
+        assert "s3://bucket/results/" in told["responsePayload"]["summary"], told
+
+
+def a_fleet_stops_when_too_many_are_not_done():
+    for by_key in (False, True):
+        for outcome in ("refused", "failed", "rejected"):
+            items = list(range(100))
+            world = World(lambda asked, outcome=outcome: report(outcome if asked["servers"][0] < 10 else "done"))
+            assert fleet(world, items, by_key)["status"] == "SUCCEEDED", "a tenth is tolerated"
+            assert {failed.error for failed in world.failures} == {outcome}
+            world = World(report(outcome))
+            ended = fleet(world, items, by_key)
+            assert ended["error"] == "States.ExceedToleratedFailureThreshold", ended
+            assert len(world.asked) == 11, "the rest is not begun"
+            failure_told(world, "States.ExceedToleratedFailureThreshold")
+
+
+def a_pending_item_gets_a_follow_up_of_its_own():
+    for by_key in (False, True):
+        pending = report("pending", lookAgainAfterSeconds=60)
+        world = World(pending)
+        assert fleet(world, ["s-1"], by_key)["status"] == "SUCCEEDED"
+        [started] = world.started
+        assert started == {"requestPayload": {**REQUEST, "servers": ["s-1"]}, "responsePayload": pending}, started
+        world = World(report("pending", mode="plan", lookAgainAfterSeconds=60))
+        assert fleet(world, ["s-1"], by_key)["status"] == "SUCCEEDED"
+        assert world.started == [], "a plan has none"
+
+
+def an_item_that_is_permanent_is_tried_once_and_one_that_may_pass_again():
+    for by_key in (False, True):
+        world = World(Failed("Permanent", "{}"))
+        fleet(world, ["s-1"], by_key)
+        assert len(world.asked) == 1, world.asked
+        world = World(Failed("Retryable", "{}"), Failed("Retryable", "{}"), report("done"))
+        assert fleet(world, ["s-1"], by_key)["status"] == "SUCCEEDED"
+
+
+def an_item_may_take_as_long_as_its_function():
+    for by_key in (False, True):
+        for took, expected in ((600, "SUCCEEDED"), (700, "FAILED")):
+            world = World(report("done"), took=took)
+            assert fleet(world, ["s-1"], by_key)["status"] == expected, took
+    for took, expected in ((600, "SUCCEEDED"), (700, "FAILED")):
+        assert follow_up(World(report("done"), took=took), retryable())["status"] == expected, took
+
+
+def a_fleet_without_a_list_or_a_request_is_refused():
+    for content in ({}, {"request": REQUEST}, {"items": []}, {"request": {}, "items": []}):
+        ended = Machine("fleet", World(report("done"))).run(content)
+        assert (ended["status"], ended["error"]) == ("FAILED", "InvalidInput"), ended
+
+
+def proofs() -> list:
+    own = [of for of in globals().values() if callable(of) and getattr(of, "__module__", "") == __name__]
+    return [of for of in own if of.__name__.startswith(("a_", "an_", "what_"))]
+
+
+def main() -> int:
+    failed = 0
+    for proof in proofs():
+        try:
+            proof()
+        except Exception as error:
+            failed += 1
+            print(f"   {proof.__name__}: {error!r}")
+    print(f"   {len(proofs()) - failed} of {len(proofs())} proofs of the state machines hold")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
