@@ -124,6 +124,10 @@ fn no_other_event_reaches_a_function() {
         assert_eq!(changed(|event| event["detail"]["errorCode"] = json!("AccessDenied")), [""; 0]);
         assert_eq!(changed(|event| event["detail"]["eventSource"] = json!("fsx.amazonaws.com")), [""; 0]);
         assert_eq!(changed(|event| event["detail"]["eventSource"] = json!("s3files.amazonaws.com")), [""; 0]);
+        assert_eq!(
+            changed(|event| event["detail"]["requestParameters"]["resourceId"] = json!("fsap-00000001")),
+            [""; 0]
+        );
         assert_eq!(changed(|event| event["source"] = json!("aws.fsx")), [""; 0]);
         assert_eq!(changed(|event| event["source"] = json!("com.example.cmdb")), [""; 0]);
     }

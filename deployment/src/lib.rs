@@ -252,6 +252,7 @@ impl Deployment {
             ("AWS::SQS::Queue", "QueueName") => own,
             ("AWS::SQS::Queue", "Arn") => arn("sqs", &own),
             ("AWS::SNS::Topic", "Arn") => arn("sns", &own),
+            ("AWS::SNS::Topic", "TopicName") => own,
             ("AWS::Serverless::StateMachine", "Arn") => arn("states", &format!("stateMachine:{own}")),
             ("AWS::Serverless::Function", "Arn") => arn("lambda", &format!("function:{own}")),
             ("AWS::Events::Rule", "Arn") => arn("events", &format!("rule/{}{own}", self.bus_of(name))),

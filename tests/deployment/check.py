@@ -2,7 +2,7 @@
 
 `sam validate --lint` sees neither inline policies nor what SAM makes of its resources, so the template is transformed
 here as CloudFormation would, and cfn-lint reads the result; parliament reads every policy in it; asl-validator reads
-the state machines with their substitutions made.
+the state machines with their substitutions made; and each alarm is evaluated over metrics that are made up.
 
 Usage: check.py ASL_VALIDATOR, in the environment of requirements.txt. ASL_VALIDATOR is the command of that tool.
 """
@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import alarms
 import parliament
 from samcli.yamlhelper import yaml_parse
 from samtranslator.public.translator import ManagedPolicyLoader
@@ -72,6 +73,7 @@ def everything(source: dict) -> dict:
         value = EVERYTHING.get(name, parameter["Default"])
         values[name] = value.split(",") if "List" in parameter["Type"] else value
     for name, resource in source["Resources"].items():
+        values[f"{name}.QueueName"] = values[f"{name}.TopicName"] = name
         values[name] = values[f"{name}.Arn"] = ARNS.get(resource["Type"], "arn:aws:service:{}:{}:{}").format(
             REGION, ACCOUNT, name
         )
@@ -87,8 +89,8 @@ def resolved(value, values: dict):
             return substituted(text, values)
         case {"Ref": name}:
             return values[name]
-        case {"Fn::GetAtt": [name, "Arn"]}:
-            return values[name]
+        case {"Fn::GetAtt": [name, attribute]}:
+            return values[f"{name}.{attribute}"]
         case dict():
             return {key: resolved(item, values) for key, item in value.items()}
         case list():
@@ -147,6 +149,13 @@ def check_machines(source: dict, asl_validator: str, folder: Path) -> bool:
     return good
 
 
+def check_alarms(source: dict) -> bool:
+    """Evaluates every alarm by its definition."""
+    values = everything(source)
+    of_type = [of for of in source["Resources"].values() if of["Type"] == "AWS::CloudWatch::Alarm"]
+    return alarms.check([resolved(of["Properties"], values) for of in of_type])
+
+
 def main() -> int:
     asl_validator = sys.argv[1]
     tools = Path(sys.executable).parent
@@ -159,6 +168,7 @@ def main() -> int:
             run(str(tools / "cfn-lint"), "--regions", REGION, "--template", str(whole)),
             check_policies(source),
             check_machines(source, asl_validator, Path(folder)),
+            check_alarms(source),
         ]
     return 0 if all(found) else 1
 

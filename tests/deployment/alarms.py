@@ -1,0 +1,142 @@
+"""Evaluates alarms by their own definitions over series of metrics, as CloudWatch documents it.
+
+A series has a value for each minute that has one. What the template's alarms use of metric math is here, by
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html; anything else ends it. An alarm
+tells at a change of its state alone.
+"""
+
+import re
+
+LETTERS = "IF(DIFF(m1) > 0 OR (HOUR(m1) == 6 AND MINUTE(m1) == 0), 0, m1)"
+COMPARISONS = {
+    "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
+    "GreaterThanThreshold": lambda value, threshold: value > threshold,
+}
+STATISTICS = {"Sum": sum, "Maximum": max}
+
+
+def key(metric: dict) -> tuple:
+    """A metric by its namespace, its name and its dimensions."""
+    dimensions = sorted((of["Name"], of["Value"]) for of in metric.get("Dimensions", []))
+    return metric["Namespace"], metric["MetricName"], tuple(dimensions)
+
+
+class Alarm:
+    """A definition, as it stands in a template with everything resolved, and its state."""
+
+    def __init__(self, definition: dict):
+        self.definition, self.state = definition, "OK"
+        self.name = definition["AlarmName"]
+        [self.result] = [query for query in definition["Metrics"] if query.get("ReturnData", True)]
+        self.stats = {query["Id"]: query["MetricStat"] for query in definition["Metrics"] if "MetricStat" in query}
+        assert definition["TreatMissingData"] == "notBreaching", self.name
+        assert definition["EvaluationPeriods"] == definition.get("DatapointsToAlarm", definition["EvaluationPeriods"])
+
+    @property
+    def minutes(self) -> int:
+        """The period."""
+        periods = {int(stat["Period"]) for stat in self.stats.values()} or {int(self.result["Period"])}
+        [period] = periods
+        return period // 60
+
+    def evaluate(self, series: dict, now: int) -> str | None:
+        """The new state at the end of the minute before `now`, if it is another one."""
+        ends = [now - self.minutes * number for number in range(int(self.definition["EvaluationPeriods"]))]
+        breaching = [self.is_breaching(series, end) for end in ends]
+        state = "ALARM" if all(breaching) else "OK"
+        changed, self.state = state != self.state, state
+        return state if changed else None
+
+    def is_breaching(self, series: dict, end: int) -> bool:
+        value = self.value(series, end)
+        compare = COMPARISONS[self.definition["ComparisonOperator"]]
+        return value is not None and compare(value, float(self.definition["Threshold"]))
+
+    def value(self, series: dict, end: int):
+        """What the expression has for the period that ends here; None where there is nothing."""
+        now = {id: self.statistic(stat, series, end) for id, stat in self.stats.items()}
+        there = [value for value in now.values() if value is not None]
+        match self.result["Expression"]:
+            case "SUM(METRICS())":
+                return sum(there) if there else None
+            case "MAX(METRICS())":
+                return max(there) if there else None
+            case expression if expression == LETTERS:
+                before = self.statistic(self.stats["m1"], series, end - self.minutes)
+                if now["m1"] is None or before is None:
+                    return now["m1"] if before is None else None
+                minute = end - self.minutes
+                is_the_hour = (minute // 60 % 24, minute % 60) == (6, 0)
+                return 0 if now["m1"] > before or is_the_hour else now["m1"]
+            case expression if select := re.fullmatch(r'SELECT MAX\((\w+)\) FROM SCHEMA\("([\w/]+)", (.*)\)', expression):
+                name, namespace, dimensions = select[1], select[2], sorted(re.split(", *", select[3]))
+                stat = {"Stat": "Maximum", "Period": self.result["Period"]}
+                alike = [of for of in series if of[:2] == (namespace, name) and [key for key, _ in of[2]] == dimensions]
+                values = [self.statistic({**stat, "Key": of}, series, end) for of in alike]
+                return max((value for value in values if value is not None), default=None)
+            case other:
+                raise LookupError(f"{self.name}: {other} is not known here")
+
+    def statistic(self, stat: dict, series: dict, end: int):
+        points = series.get(stat.get("Key") or key(stat["Metric"]), {})
+        values = [points[minute] for minute in range(end - self.minutes, end) if minute in points]
+        return STATISTICS[stat["Stat"]](values) if values else None
+
+
+def rings(definition: dict, series: dict, until: int) -> list[int]:
+    """The minutes at whose end an alarm tells that it is one."""
+    alarm = Alarm(definition)
+    return [now for now in range(1, until + 1) if alarm.evaluate(series, now) == "ALARM"]
+
+
+# -------------------------------------------------------------------------------- the proofs
+
+
+def check(definitions: list[dict]) -> bool:
+    """Each alarm of a template rings when what it watches happens, and not before. Says what does not hold."""
+    faults = [fault for definition in definitions for fault in faults_of(definition)]
+    for fault in faults:
+        print(f"   {fault}")
+    print(f"   {len(definitions)} alarms, over metrics")
+    return not faults
+
+
+def faults_of(definition: dict) -> list[str]:
+    alarm, name = Alarm(definition), definition["AlarmName"]
+    keys = [key(stat["Metric"]) for stat in alarm.stats.values()]
+    if not keys:
+        keys = [("AWS/EFS", "TimeSinceLastSync", (("DestinationFileSystemId", "fs-2"), ("FileSystemId", "fs-1")))]
+    faults = [] if rings(definition, {}, 60) == [] else [f"{name} rings over nothing"]
+    for of in keys:
+        for what, points, expected in stories(alarm):
+            rung = rings(definition, {of: points}, max(points) + 2 * alarm.minutes)
+            if not expected(rung):
+                faults.append(f"{name}: {what} of {of[1]}: rings at {rung}")
+    return faults
+
+
+def stories(alarm: Alarm) -> list:
+    """What may happen to a metric, and whether the alarm rings then."""
+    day, threshold, periods = 1440, float(alarm.definition["Threshold"]), int(alarm.definition["EvaluationPeriods"])
+    if alarm.result["Expression"] == LETTERS:
+        first = {minute: 1 if minute >= 100 else 0 for minute in range(4 * day)}
+        second = {minute: value + (1 if minute >= 200 else 0) for minute, value in first.items()}
+        gone = {minute: value if minute < 150 else 0 for minute, value in first.items()}
+        return [
+            ("a letter that lies there for days", first, lambda rung: rung == [102, *(day * n + 362 for n in range(4))]),
+            ("a second letter", second, lambda rung: rung[:2] == [102, 202]),
+            ("a letter that is taken away", gone, lambda rung: rung == [102]),
+        ]
+    long, at = periods * alarm.minutes, 10 * alarm.minutes
+    above = threshold + (1 if alarm.definition["ComparisonOperator"] == "GreaterThanThreshold" else 0)
+    # The sum of a period is reached by one minute of it, the maximum by any.
+    breach = {at + minute: above for minute in range(0, long, alarm.minutes)}
+    below = {minute: value - 1 for minute, value in breach.items()}
+    short = dict(list(breach.items())[:-1])
+    often = {**breach, **{minute + 20 * alarm.minutes: above for minute in breach}}
+    told = [
+        ("as much as it is there for", breach, lambda rung: len(rung) == 1),
+        ("less than it is there for", below, lambda rung: rung == []),
+        ("the same again later", often, lambda rung: len(rung) == 2),
+    ]
+    return told + ([("a shorter time", short, lambda rung: rung == [])] if short else [])
