@@ -131,6 +131,11 @@ fn no_other_event_reaches_a_function() {
         assert_eq!(changed(|event| event["source"] = json!("aws.fsx")), [""; 0]);
         assert_eq!(changed(|event| event["source"] = json!("com.example.cmdb")), [""; 0]);
     }
+    for state in ["pending", "running", "stopping", "stopped", "shutting-down"] {
+        let mut event = event(&format!("{DISCONNECT}/instance-terminated.json"));
+        event["detail"]["state"] = json!(state);
+        assert_eq!(rules_of(&deployment, &event), [""; 0], "{state}");
+    }
     let mut request = event(&format!("{DISCONNECT}/decommission-requested.json"));
     request["source"] = json!("aws.ec2");
     assert_eq!(rules_of(&deployment, &request), [""; 0]);

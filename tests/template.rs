@@ -614,6 +614,264 @@ fn every_alarm_rings_when_it_should_and_tells_people() {
 }
 
 #[test]
+fn what_fails_is_tried_again_for_as_long_as_aws_allows() {
+    let deployment = everything();
+    for function in [DISCONNECT, BOOTSTRAP] {
+        let invoked = &deployment.properties(deployment.function(function))["EventInvokeConfig"];
+        assert_eq!(invoked["MaximumRetryAttempts"], 2, "{function}");
+        assert_eq!(invoked["MaximumEventAgeInSeconds"], 21600, "{function}");
+        assert!(facts::is_within(2, "retries of an asynchronous invocation"));
+        assert!(facts::is_within(21600, "the age of an asynchronous event, in seconds"));
+    }
+    for (name, rule) in deployment.of_type("AWS::Events::Rule") {
+        for target in rule["Targets"].as_array().unwrap() {
+            let expected = json!({ "MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185 });
+            assert_eq!(target["RetryPolicy"], expected, "{name}");
+            assert!(facts::is_within(86400, "the age of a rule's event, in seconds"));
+            assert!(facts::is_within(185, "retries of a rule's target"));
+        }
+    }
+}
+
+#[test]
+fn dead_letters_are_kept_for_as_long_as_aws_allows_also_without_the_stack() {
+    let deployment = everything();
+    for queue in ["FailedRequests", "UndeliveredEvents", "UnfinishedMessages"] {
+        let kept = deployment.properties(queue)["MessageRetentionPeriod"].as_u64().unwrap();
+        assert!(facts::is_within(kept, "the retention of a queue, in seconds"), "{queue}");
+        assert!(!facts::is_within(kept + 1, "the retention of a queue, in seconds"), "{queue} may keep longer");
+        assert_eq!(deployment.resources[queue]["DeletionPolicy"], "RetainExceptOnCreate", "{queue}");
+        assert_eq!(deployment.resources[queue]["UpdateReplacePolicy"], "Retain", "{queue}");
+    }
+    // A queue that nobody reads is not to take messages.
+    for queue in ["DecommissionQueue", "ReplicationQueue"] {
+        assert_eq!(deployment.resources[queue]["DeletionPolicy"], "Delete", "{queue}");
+        let redrive = &deployment.properties(queue)["RedrivePolicy"];
+        assert_eq!(redrive["deadLetterTargetArn"], deployment.arn("UnfinishedMessages"), "{queue}");
+        assert_eq!(redrive["maxReceiveCount"], 5, "{queue}");
+    }
+    for kept in ["Fleets", "DisconnectLogs", "BootstrapLogs"] {
+        assert_eq!(deployment.resources[kept]["DeletionPolicy"], "RetainExceptOnCreate", "{kept}");
+    }
+}
+
+#[test]
+fn nothing_is_everybodys() {
+    let deployment = everything();
+    let mut seen = 0;
+    for (kind, member) in [
+        ("AWS::SQS::QueuePolicy", "PolicyDocument"),
+        ("AWS::SNS::TopicPolicy", "PolicyDocument"),
+        ("AWS::S3::BucketPolicy", "PolicyDocument"),
+        ("AWS::KMS::Key", "KeyPolicy"),
+        ("AWS::IAM::Role", "AssumeRolePolicyDocument"),
+    ] {
+        for (name, policy) in deployment.of_type(kind) {
+            for statement in policy[member]["Statement"].as_array().unwrap() {
+                seen += 1;
+                if statement["Effect"] == "Deny" {
+                    let expected = json!({ "Bool": { "aws:SecureTransport": "false" } });
+                    assert_eq!(statement["Condition"], expected, "{name}: {statement}");
+                    continue;
+                }
+                let principal = statement["Principal"].as_object().unwrap();
+                let [(of, who)] = principal.iter().collect::<Vec<_>>()[..] else { panic!("{name}: {statement}") };
+                match of.as_str() {
+                    "Service" => {
+                        assert!(texts_of(who).iter().all(|of| of.ends_with(".amazonaws.com")), "{name}: {statement}");
+                        let actions = texts_of(&statement["Action"]);
+                        assert!(actions.iter().all(|action| !action.ends_with(":*")), "{name}: {statement}");
+                    }
+                    "AWS" => {
+                        assert_eq!(*who, format!("arn:aws:iam::{ACCOUNT}:root"), "{name}: {statement}");
+                        assert_eq!(kind, "AWS::KMS::Key", "{name}: who may send is for IAM to say");
+                    }
+                    other => panic!("{name}: {other}"),
+                }
+            }
+        }
+    }
+    assert!(seen > 15, "{seen}");
+    let services: Vec<Vec<String>> = statements_for_services(&deployment)
+        .iter()
+        .filter(|(_, _, receiver, _)| *receiver == "kms")
+        .map(|(_, _, _, statement)| texts_of(&statement["Action"]))
+        .collect();
+    assert_eq!(services, [["kms:Decrypt", "kms:GenerateDataKey*"], ["kms:Decrypt", "kms:GenerateDataKey*"]]);
+    for (name, bucket) in deployment.of_type("AWS::S3::Bucket") {
+        let closed = ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"];
+        for member in closed {
+            assert_eq!(bucket["PublicAccessBlockConfiguration"][member], true, "{name}: {member}");
+        }
+        assert_eq!(bucket["OwnershipControls"]["Rules"][0]["ObjectOwnership"], "BucketOwnerEnforced", "{name}");
+        assert!(bucket.get("AccessControl").is_none(), "{name}");
+    }
+}
+
+/// The metric filters read JSON at INFO, of the log group that the function writes to.
+#[test]
+fn what_a_function_logs_is_what_the_metrics_are_counted_from() {
+    let deployment = everything();
+    for (function, metric) in [(DISCONNECT, "Decommissions"), (BOOTSTRAP, "Replications")] {
+        let logging = &deployment.properties(deployment.function(function))["LoggingConfig"];
+        assert_eq!(logging["LogFormat"], "JSON", "{function}");
+        assert_eq!(logging["ApplicationLogLevel"], "INFO", "{function}");
+        assert_eq!(logging["SystemLogLevel"], "INFO", "{function}");
+        let filters = deployment.of_type("AWS::Logs::MetricFilter").into_iter();
+        let [filter] = filters
+            .filter(|(_, filter)| filter["MetricTransformations"][0]["MetricName"] == metric)
+            .map(|(_, filter)| filter)
+            .collect::<Vec<_>>()[..]
+        else {
+            panic!("one filter for {metric}")
+        };
+        assert_eq!(filter["LogGroupName"], logging["LogGroup"], "{function}");
+        assert_eq!(filter["MetricTransformations"][0]["MetricValue"], "1", "{function}");
+        let role = Role::by_arn(&arn_of_role(function, &deployment), &deployment, &[]);
+        let group = deployment.arn(&text_of(&logging["LogGroup"]));
+        assert!(role.allows(&ask("logs:PutLogEvents", &group)), "{function}");
+    }
+}
+
+/// Each parameter with a value of its own, and every place where it is to be found.
+#[test]
+fn every_parameter_is_where_it_belongs_and_nowhere_else() {
+    let deployment = Deployment::with(&[
+        ("Mode", "enforce"),
+        ("AllowDelete", "true"),
+        ("MaxTargets", "11"),
+        ("MaxSharePercent", "12"),
+        ("ReplicaRegions", "eu-west-1,eu-north-1"),
+        ("NotificationEmail", "ops@example.com"),
+        ("ReplicationObjectiveSeconds", "1234"),
+        ("LogRetentionDays", "30"),
+        ("Architecture", "x86_64"),
+        ("ReservedConcurrency", "13"),
+        ("FleetConcurrency", "14"),
+        ("FleetToleratedFailurePercentage", "15"),
+        ("EventBusName", "requests"),
+    ]);
+    let variables = |function: &str| &deployment.properties(deployment.function(function))["Environment"]["Variables"];
+    let of_disconnect = variables(DISCONNECT);
+    assert_eq!(of_disconnect["MODE"], "enforce");
+    assert_eq!(of_disconnect["ALLOW_DELETE"], "true");
+    assert_eq!(of_disconnect["MAX_TARGETS"], "11");
+    assert_eq!(of_disconnect["MAX_SHARE_PERCENT"], "12");
+    let of_bootstrap = variables(BOOTSTRAP);
+    assert_eq!(of_bootstrap["MODE"], "enforce");
+    assert_eq!(of_bootstrap["MAX_TARGETS"], "11");
+    assert_eq!(of_bootstrap["REPLICA_REGIONS"], "eu-west-1,eu-north-1");
+    for function in [DISCONNECT, BOOTSTRAP] {
+        let properties = deployment.properties(deployment.function(function));
+        assert_eq!(properties["Architectures"], json!(["x86_64"]), "{function}");
+        assert_eq!(properties["ReservedConcurrentExecutions"], "13", "{function}");
+        for end in ["OnSuccess", "OnFailure"] {
+            let bus = &properties["EventInvokeConfig"]["DestinationConfig"][end];
+            assert_eq!(bus["Type"], "EventBridge", "{function}");
+            assert_eq!(
+                bus["Destination"],
+                format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/requests"),
+                "{function}"
+            );
+        }
+    }
+    let groups = deployment.of_type("AWS::Logs::LogGroup");
+    assert_eq!(groups.len(), 3);
+    for (name, group) in groups {
+        assert_eq!(group["RetentionInDays"], "30", "{name}");
+    }
+    assert_eq!(deployment.properties("ReplicationLagAlarm")["Threshold"], "1234");
+    assert_eq!(deployment.properties("NotificationsByEmail")["Endpoint"], "ops@example.com");
+    for (name, machine) in deployment.of_type("AWS::Serverless::StateMachine") {
+        let definition = definition(name, machine);
+        for map in objects(&definition).into_iter().filter(|state| state["Type"] == "Map") {
+            assert_eq!(map["MaxConcurrency"], "{% 14 %}", "{name}");
+            assert_eq!(map["ToleratedFailurePercentage"], "{% 15 %}", "{name}");
+        }
+        let told = objects(&definition).into_iter().filter(|of| of.get("EventBusName").is_some());
+        assert!(told.map(|of| &of["EventBusName"]).eq(["requests", "requests"]), "{name}");
+    }
+    let default_bus: Vec<&str> = deployment
+        .of_type("AWS::Events::Rule")
+        .into_iter()
+        .filter(|(_, rule)| rule.get("EventBusName") != Some(&json!("requests")))
+        .map(|(name, _)| name)
+        .collect();
+    // What AWS puts on a bus, it puts on the default one.
+    assert_eq!(default_bus, ["FileSystemTagged", "InstanceTerminated", "MachineFailureTold", "MachineTimedOut"]);
+    let unreserved = Deployment::with(&[("ReservedConcurrency", "-1")]);
+    let properties = unreserved.properties(unreserved.function(DISCONNECT));
+    assert!(properties.get("ReservedConcurrentExecutions").is_none());
+}
+
+#[test]
+fn a_trigger_switches_on_what_it_names_and_nothing_else() {
+    // What is switched on, by name: enabled rules, subscriptions and mappings.
+    let on = |parameters: &[(&str, &str)]| {
+        let deployment = Deployment::with(parameters);
+        let rules = deployment.of_type("AWS::Events::Rule").into_iter();
+        let rules = rules.filter(|(_, rule)| rule["State"] == "ENABLED").map(|(name, _)| name);
+        let others = ["AWS::SNS::Subscription", "AWS::Lambda::EventSourceMapping"];
+        let others = others.map(|kind| deployment.of_type(kind)).concat();
+        let on = rules.chain(others.iter().map(|(name, _)| *name)).map(ToOwned::to_owned);
+        on.collect::<std::collections::BTreeSet<String>>()
+    };
+    let always = on(&[]);
+    for (trigger, expected) in [
+        ("EventTrigger", vec!["DecommissionRequested", "ReplicationRequested"]),
+        ("TopicTrigger", vec!["DecommissionSubscription", "ReplicationSubscription", "UnknownSubscription"]),
+        ("QueueTrigger", vec!["DecommissionQueueMapping", "ReplicationQueueMapping"]),
+        ("InstanceTerminatedTrigger", vec!["InstanceTerminated"]),
+        ("FileSystemTaggedTrigger", vec!["FileSystemTagged"]),
+    ] {
+        let more: Vec<String> = on(&[(trigger, "ENABLED")]).difference(&always).cloned().collect();
+        assert_eq!(more, expected, "{trigger}");
+    }
+}
+
+/// The role of a machine bounds what it may start, not the definition alone.
+#[test]
+fn a_machine_may_invoke_its_own_function_and_start_its_own_follow_up_alone() {
+    let deployment = everything();
+    let (disconnect, bootstrap) = (deployment.function(DISCONNECT), deployment.function(BOOTSTRAP));
+    let functions = [disconnect, bootstrap].map(|name| deployment.arn(name));
+    let machines: Vec<String> =
+        deployment.of_type("AWS::Serverless::StateMachine").iter().map(|(name, _)| deployment.arn(name)).collect();
+    for (machine, function, started) in [
+        ("FollowUpDecommission", disconnect, vec![]),
+        ("FollowUpReplication", bootstrap, vec![]),
+        ("FleetDecommission", disconnect, vec!["FleetDecommission", "FollowUpDecommission"]),
+        ("FleetReplication", bootstrap, vec!["FleetReplication", "FollowUpReplication"]),
+    ] {
+        let properties = deployment.properties(machine);
+        let definition = definition(machine, properties);
+        assert!(definition["TimeoutSeconds"].as_u64().is_some_and(|seconds| seconds <= 604_800), "{machine}");
+        let role = Role::by_arn(&text_of(&properties["Role"]), &deployment, &[]);
+        let may_invoke = |arn: &&String| role.allows(&ask("lambda:InvokeFunction", arn));
+        assert_eq!(functions.iter().filter(may_invoke).collect::<Vec<_>>(), [&deployment.arn(function)], "{machine}");
+        assert!(!role.allows(&ask("lambda:InvokeFunction", &format!("{}x", deployment.arn(function)))), "{machine}");
+        let may_start: Vec<&String> =
+            machines.iter().filter(|arn| role.allows(&ask("states:StartExecution", arn))).collect();
+        let expected: Vec<String> = started.into_iter().map(|name| deployment.arn(name)).collect();
+        assert_eq!(may_start, expected.iter().collect::<Vec<_>>(), "{machine}");
+        // Each step waits longer than its function may take, and the function is its own.
+        let timeout = deployment.properties(function)["Timeout"].as_u64().unwrap();
+        assert!(facts::is_within(timeout, "a function's timeout, in seconds"), "{function}");
+        let steps = objects(&definition);
+        let steps = steps.iter().filter(|state| state["Resource"] == "arn:aws:states:::lambda:invoke");
+        for step in steps {
+            assert_eq!(step["Arguments"]["FunctionName"], deployment.arn(function), "{machine}");
+            assert!(step["TimeoutSeconds"].as_u64().is_some_and(|seconds| seconds > timeout), "{machine}");
+        }
+    }
+    let follow_ups = ["FollowUpDecommission", "FollowUpReplication"].map(|name| deployment.arn(name));
+    let starter = Role::by_arn("FollowUpStarter", &deployment, &[]);
+    let may_start: Vec<&String> =
+        machines.iter().filter(|arn| starter.allows(&ask("states:StartExecution", arn))).collect();
+    assert_eq!(may_start, follow_ups.iter().collect::<Vec<_>>());
+}
+
+#[test]
 fn the_dashboard_shows_every_alarm_that_there_always_is() {
     let deployment = Deployment::by_default();
     let body = text_of(&deployment.properties("Dashboard")["DashboardBody"]);

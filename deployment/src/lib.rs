@@ -84,7 +84,7 @@ fn to_json(yaml: &Yaml) -> Value {
 pub struct Deployment {
     /// Its parameters by name.
     pub parameters: BTreeMap<String, Value>,
-    /// Its resources by their logical IDs, but for those whose condition is false.
+    /// Its resources by their logical IDs, but for those whose condition is false. A function has what is global too.
     pub resources: BTreeMap<String, Value>,
 }
 
@@ -114,6 +114,13 @@ impl Deployment {
             .filter(|(_, resource)| resource["Condition"].as_str().is_none_or(|name| deployment.holds(name)))
             .map(|(name, resource)| (name.clone(), deployment.resolve(resource).unwrap()))
             .collect();
+        let globals = deployment.resolve(&WRITTEN.whole["Globals"]["Function"]).unwrap();
+        for resource in deployment.resources.values_mut().filter(|of| of["Type"] == "AWS::Serverless::Function") {
+            let own = resource["Properties"].as_object_mut().unwrap();
+            for (name, value) in globals.as_object().unwrap() {
+                own.entry(name.as_str()).or_insert_with(|| value.clone());
+            }
+        }
         deployment
     }
 
