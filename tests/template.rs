@@ -903,3 +903,78 @@ fn the_readme_names_every_alarm() {
         assert!(named.split([' ', ',', '`']).any(|of| of == suffix), "{name}: {suffix} is not in the README");
     }
 }
+
+/// A stack with one function: nothing of the other one, and nothing that asks for it. What asks for a resource that is
+/// not there does not resolve.
+#[test]
+fn a_stack_may_have_one_function_alone() {
+    let of = |functions: &str| {
+        let more =
+            [("Functions", functions), ("Mode", "enforce"), ("AllowDelete", "true"), ("EventBusName", "requests")];
+        Deployment::with(&[&TRIGGERS[..], &more].concat())
+    };
+    let (all, drs, efs) = (of("all"), of(DISCONNECT), of(BOOTSTRAP));
+    for (deployment, function) in [(&drs, DISCONNECT), (&efs, BOOTSTRAP)] {
+        let functions = deployment.of_type("AWS::Serverless::Function");
+        let [(name, _)] = functions[..] else { panic!("{function} is not alone") };
+        assert_eq!(name, deployment.function(function));
+        for kind in ["AWS::Serverless::StateMachine", "AWS::SNS::Subscription", "AWS::Lambda::EventSourceMapping"] {
+            assert!(!deployment.of_type(kind).is_empty(), "{function} has its {kind}");
+        }
+        // What the other one answers is nobody's here.
+        let other = if function == DISCONNECT { BOOTSTRAP } else { DISCONNECT };
+        for (rule, properties) in deployment.of_type("AWS::Events::Rule") {
+            assert!(!properties.to_string().contains(&format!("function:drover-{other}")), "{rule}");
+        }
+        for (name, permission) in deployment.of_type("AWS::Lambda::Permission") {
+            assert_eq!(text_of(&permission["FunctionName"]), format!("drover-{function}"), "{name}");
+        }
+    }
+    // Together they are all, and what is in both is what belongs to neither.
+    for name in all.resources.keys() {
+        assert!(drs.resources.contains_key(name) || efs.resources.contains_key(name), "{name}");
+    }
+    let shared = drs.resources.keys().filter(|name| efs.resources.contains_key(*name));
+    for name in shared {
+        assert!(!name.starts_with("Disconnect") && !name.starts_with("Bootstrap"), "{name}");
+        assert!(!name.contains("Decommission"), "{name}");
+    }
+}
+
+/// The commands of the README's deployment name parameters that there are, with values that they take.
+#[test]
+fn the_readme_deploys_with_parameters_that_there_are() {
+    let readme = read("README.md");
+    let given: Vec<(&str, &str)> = readme
+        .split("--parameter-overrides ")
+        .skip(1)
+        .flat_map(|rest| rest.split(['\n', '`', ',']).next().unwrap().split(' ').map_while(|one| one.split_once('=')))
+        .collect();
+    for (name, value) in &given {
+        let declared = Deployment::declared().find(|(of, _)| of == name);
+        let (_, declaration) = declared.unwrap_or_else(|| panic!("the README sets {name}"));
+        let allowed = texts_of(declaration.get("AllowedValues").unwrap_or(&Value::Null));
+        assert!(allowed.is_empty() || allowed.iter().any(|of| of == value), "{name}={value}");
+    }
+    // One stack for each function, where it belongs; back again; and what a small account needs.
+    for wanted in [("Functions", DISCONNECT), ("Functions", BOOTSTRAP), ("Mode", "enforce"), ("Mode", "plan")] {
+        assert!(given.contains(&wanted), "{wanted:?} in {given:?}");
+    }
+    assert!(readme.contains("`ReservedConcurrency=-1`"));
+}
+
+#[test]
+fn git_ignores_what_the_readme_writes() {
+    let ignored = read(".gitignore");
+    let readme = read("README.md");
+    let written: Vec<&str> = readme
+        .split("> ")
+        .skip(1)
+        .map(|rest| rest.split([' ', '\n']).next().unwrap())
+        .filter(|name| !name.starts_with('<') && (name.ends_with(".json") || name.starts_with(".env")))
+        .collect();
+    assert!(written.len() >= 5, "{written:?}");
+    for name in written {
+        assert!(ignored.lines().any(|line| line == format!("/{name}")), "{name}");
+    }
+}

@@ -177,6 +177,14 @@ impl Deployment {
     fn call(&self, function: &str, of: &Value) -> Option<Value> {
         match function {
             "Ref" => self.reference(of.as_str().unwrap()),
+            "Fn::Sub" if of.is_array() => {
+                // With variables of its own.
+                let mut text = of[0].as_str().unwrap().to_owned();
+                for (name, value) in of[1].as_object().unwrap() {
+                    text = text.replace(&format!("${{{name}}}"), &text_of(&self.resolve(value).unwrap()));
+                }
+                Some(json!(self.substitute(&text)))
+            }
             "Fn::Sub" => Some(json!(self.substitute(of.as_str().unwrap()))),
             "Fn::GetAtt" => {
                 let (name, attribute) = of.as_str().unwrap().split_once('.').unwrap();
@@ -285,6 +293,8 @@ impl Deployment {
     fn kind_and_name(&self, name: &str) -> (String, String) {
         let resource = &WRITTEN.whole["Resources"][name];
         assert!(resource.is_object(), "the template has no {name}");
+        let is_there = resource["Condition"].as_str().is_none_or(|condition| self.holds(condition));
+        assert!(is_there, "something asks for {name}, which is not there");
         let properties = &resource["Properties"];
         let given = ["FunctionName", "Name", "AlarmName", "LogGroupName", "DashboardName"];
         let given = given.iter().find_map(|member| properties.get(*member)).and_then(|value| self.resolve(value));

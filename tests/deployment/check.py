@@ -87,6 +87,8 @@ def resolved(value, values: dict):
             return resolved(then, values)
         case {"Fn::Sub": str(text)}:
             return substituted(text, values)
+        case {"Fn::Sub": [str(text), dict(own)]}:
+            return substituted(text, values | resolved(own, values))
         case {"Ref": name}:
             return values[name]
         case {"Fn::GetAtt": [name, attribute]}:
