@@ -27,10 +27,11 @@ class Alarm:
     def __init__(self, definition: dict):
         self.definition, self.state = definition, "OK"
         self.name = definition["AlarmName"]
-        [self.result] = [query for query in definition["Metrics"] if query.get("ReturnData", True)]
+        hidden = (False, "false")
+        [self.result] = [query for query in definition["Metrics"] if query.get("ReturnData") not in hidden]
         self.stats = {query["Id"]: query["MetricStat"] for query in definition["Metrics"] if "MetricStat" in query}
         assert definition["TreatMissingData"] == "notBreaching", self.name
-        assert definition["EvaluationPeriods"] == definition.get("DatapointsToAlarm", definition["EvaluationPeriods"])
+        assert "DatapointsToAlarm" not in definition, self.name
 
     @property
     def minutes(self) -> int:
@@ -68,7 +69,9 @@ class Alarm:
                 minute = end - self.minutes
                 is_the_hour = (minute // 60 % 24, minute % 60) == (6, 0)
                 return 0 if now["m1"] > before or is_the_hour else now["m1"]
-            case expression if select := re.fullmatch(r'SELECT MAX\((\w+)\) FROM SCHEMA\("([\w/]+)", (.*)\)', expression):
+            case expression if select := re.fullmatch(
+                r'SELECT MAX\((\w+)\) FROM SCHEMA\("([\w/]+)", (.*)\)', expression
+            ):
                 name, namespace, dimensions = select[1], select[2], sorted(re.split(", *", select[3]))
                 stat = {"Stat": "Maximum", "Period": self.result["Period"]}
                 alike = [of for of in series if of[:2] == (namespace, name) and [key for key, _ in of[2]] == dimensions]
@@ -123,7 +126,11 @@ def stories(alarm: Alarm) -> list:
         second = {minute: value + (1 if minute >= 200 else 0) for minute, value in first.items()}
         gone = {minute: value if minute < 150 else 0 for minute, value in first.items()}
         return [
-            ("a letter that lies there for days", first, lambda rung: rung == [102, *(day * n + 362 for n in range(4))]),
+            (
+                "a letter that lies there for days",
+                first,
+                lambda rung: rung == [102, *(day * n + 362 for n in range(4))],
+            ),
             ("a second letter", second, lambda rung: rung[:2] == [102, 202]),
             ("a letter that is taken away", gone, lambda rung: rung == [102]),
         ]

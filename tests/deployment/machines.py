@@ -33,7 +33,15 @@ FIELDS = {
     "Wait": {"Type", "Seconds", "Assign", "Next"},
     "Task": {"Type", "Resource", "Arguments", "TimeoutSeconds", "Retry", "Catch", "Assign", "Output", "Next"},
     "Map": {
-        *("Type", "Items", "ItemReader", "ItemSelector", "ItemProcessor", "MaxConcurrency", "ToleratedFailurePercentage"),
+        *(
+            "Type",
+            "Items",
+            "ItemReader",
+            "ItemSelector",
+            "ItemProcessor",
+            "MaxConcurrency",
+            "ToleratedFailurePercentage",
+        ),
         *("ResultWriter", "Assign", "Catch", "Next"),
     },
     "Succeed": {"Type"},
@@ -289,7 +297,10 @@ def failure_told(world: World, error: str) -> None:
     """A failure was told once, with the request, in the shape that the rules keep."""
     [told] = world.told
     assert told["type"].endswith("Failure"), told
-    assert (told["requestContext"]["functionArn"], told["requestContext"]["condition"]) == ("function", "RetriesExhausted")
+    assert (told["requestContext"]["functionArn"], told["requestContext"]["condition"]) == (
+        "function",
+        "RetriesExhausted",
+    )
     assert told["responsePayload"]["errorType"] == error, told
 
 
@@ -432,7 +443,7 @@ def what_the_bus_refuses_is_told_again():
 def a_fleet_asks_for_each_item_by_itself():
     for by_key in (False, True):
         items = [{"sourceServerID": f"s-{n}"} for n in range(10)]
-        world = World(lambda asked: report("done" if asked["servers"] != [items[0]] else "planned"))
+        world = World(lambda asked, items=items: report("done" if asked["servers"] != items[:1] else "planned"))
         ended = fleet(world, items, by_key)
         assert ended["status"] == "SUCCEEDED", ended
         assert [asked["servers"] for asked in world.asked] == [[item] for item in items], world.asked

@@ -8,11 +8,14 @@ nothing of MiniStack changed on disk:
   what becomes of an event that a target does not take. A service hands to a policy only the keys that AWS documents
   for the two, which are in tests/deployment/facts.json, each with its source; so a policy that asks for another key
   refuses, and the proof that needs it fails. The loopback counts as encrypted transport, which AWS's policies ask for;
+* functions: what their LoggingConfig says of format and level; errors are counted however they are invoked;
 * asynchronous invocation: EventBridge rules and SNS topics invoke a function asynchronously, the outcome goes to the
   on-success or on-failure destination, which may be an event bus, and the record has all its members;
 * Distributed Map, Parallel and Succeed states in JSONata, and the Distributed Map's ResultWriter;
-* errors of the Lambda, EventBridge and Step Functions integrations of Step Functions;
-* alarms on metric math, which are kept and never ring.
+* errors of the Lambda, EventBridge and Step Functions integrations of Step Functions, and executions that run out of
+  time;
+* CloudWatch: metrics of queues, topics, rules, destinations and executions, and those of metric filters; alarms on
+  metric math, which ring by their own definitions, at a pace of so many minutes a second.
 
 Each function below says what AWS does and what MiniStack does instead. What is taken from MiniStack is internal to it,
 so the version is checked: with another one this file has to be read against the new sources first.
@@ -24,6 +27,7 @@ import contextlib
 import contextvars
 import copy
 import json
+import os
 import sys
 import threading
 import time
@@ -33,7 +37,10 @@ from pathlib import Path
 # Python puts the folder of a script first on the path, and there this file would be found as `ministack`.
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != HERE]
+sys.path.append(str(HERE.parent / "deployment"))
+sys.dont_write_bytecode = True
 
+import alarms  # noqa: E402
 from ministack import app  # noqa: E402
 from ministack.core import iam_actions  # noqa: E402
 from ministack.core.arn import parse_arn  # noqa: E402
@@ -51,7 +58,17 @@ from ministack.core.responses import (  # noqa: E402
     new_uuid,
     now_iso,
 )
-from ministack.services import eventbridge, iam, kms, lambda_svc, s3, sns, sqs  # noqa: E402
+from ministack.services import (  # noqa: E402
+    cloudwatch,
+    cloudwatch_logs,
+    eventbridge,
+    iam,
+    kms,
+    lambda_svc,
+    s3,
+    sns,
+    sqs,
+)
 from ministack.services import stepfunctions as sfn  # noqa: E402
 from ministack.services.cloudformation import provisioners  # noqa: E402
 
@@ -97,6 +114,9 @@ def invoke_target(target: dict, event: dict, rule: dict, view=None) -> None:
     if dead_letters and _allows("events.amazonaws.com", dead_letters, rule["Arn"]):
         seen = view or eventbridge._pattern_event_view(event)
         eventbridge._dispatch_to_sqs(parse_arn(dead_letters), json.dumps(seen.event_with_detail()))
+        return
+    bus = {} if rule.get("EventBusName", "default") == "default" else {"EventBusName": rule["EventBusName"]}
+    record_metric("AWS/Events", "InvocationsFailedToBeSentToDlq", 1, "Count", {"RuleName": rule["Name"], **bus})
 
 
 def _takes(target: dict, rule: dict) -> bool:
@@ -107,7 +127,26 @@ def _takes(target: dict, rule: dict) -> bool:
 
 def queue_policy_allows(queue: str, service: str, source: str, _account: str) -> bool:
     """A topic sends to a queue that lets it. MiniStack hands over the account too, which AWS does not document."""
-    return _allows(service, queue, source)
+    allowed = _allows(service, queue, source)
+    if not allowed and service == "sns.amazonaws.com":
+        record_metric("AWS/SNS", "NumberOfNotificationsFailed", 1, "Count", {"TopicName": source.rsplit(":", 1)[-1]})
+    return allowed
+
+
+def matches_filter_policy(subscription: dict, attributes: dict, message: str = "") -> bool:
+    """A filter on the body drops what is no JSON object, and counts it."""
+    if (subscription.get("attributes") or {}).get("FilterPolicyScope") == "MessageBody":
+        try:
+            is_object = isinstance(json.loads(message), dict)
+        except ValueError:
+            is_object = False
+        if not is_object:
+            name = parse_arn(subscription["arn"]).resource.split(":")[0]
+            record_metric(
+                "AWS/SNS", "NumberOfNotificationsFilteredOut-InvalidMessageBody", 1, "Count", {"TopicName": name}
+            )
+            return False
+    return original_matches_filter_policy(subscription, attributes, message)
 
 
 def _policy_of(arn) -> dict | str:
@@ -126,7 +165,9 @@ def _allows(service: str, receiver: str, source: str) -> bool:
     arn = parse_arn(receiver)
     asked = _question(service, arn.service, receiver, source)
     allowed = _says_yes(_policy_of(arn), asked, service)
-    key = (sns._topics.get(receiver, {}).get("attributes") or {}).get("KmsMasterKeyId") if arn.service == "sns" else None
+    key = (
+        (sns._topics.get(receiver, {}).get("attributes") or {}).get("KmsMasterKeyId") if arn.service == "sns" else None
+    )
     return allowed and (not key or _may_encrypt(service, key, source))
 
 
@@ -181,6 +222,34 @@ def _for_role(policy: dict | str, role: str) -> dict:
 
 def _parsed(policy: dict | str) -> dict:
     return json.loads(policy or "{}") if isinstance(policy, str) else policy
+
+
+# ---------------------------------------------------------------------------
+# Functions
+# ---------------------------------------------------------------------------
+
+
+def provided_worker_env(config: dict, *more) -> dict:
+    """Lambda tells a runtime by two variables how to log; MiniStack says nothing."""
+    logging = config.get("LoggingConfig") or {}
+    variables = {
+        "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat"),
+        "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel"),
+    }
+    return original_provided_worker_env(config, *more) | {name: value for name, value in variables.items() if value}
+
+
+def execute_function_dispatch(func: dict, config: dict, *more) -> dict:
+    """Every invocation that fails is counted; with MiniStack those that are waited for alone."""
+    result = original_execute_function_dispatch(func, config, *more)
+    failed = 1 if result.get("error") else 0
+    record_metric("AWS/Lambda", "Errors", failed, "Count", {"FunctionName": config.get("FunctionName")})
+    return result
+
+
+def emit_lambda_metrics(name: str, duration_ms: float, error: bool, throttle: bool) -> None:
+    """Errors are counted above."""
+    original_emit_lambda_metrics(name, duration_ms, False, throttle)
 
 
 # ---------------------------------------------------------------------------
@@ -253,6 +322,8 @@ def _invoke_async(func: dict, event) -> None:
             _send_to_dead_letters(dead_letters, record)
     except Exception:
         lambda_svc.logger.exception("Lambda %s: the outcome was not delivered", config.get("FunctionName"))
+        function = {"FunctionName": config.get("FunctionName")}
+        record_metric("AWS/Lambda", "DestinationDeliveryFailures", 1, "Count", function)
 
 
 def _event_invoke_config(func: dict, config: dict) -> dict:
@@ -277,7 +348,7 @@ def _try_until_done(func: dict, event, retries: int, max_age: int) -> tuple[dict
     base, longest = lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS, lambda_svc._LAMBDA_ASYNC_RETRY_MAX_SECONDS
     started, waits, tries = time.time(), 0, 0
     while True:
-        result = lambda_svc._execute_function(func, event)
+        result = lambda_svc._execute_function(_as_it_is(func), event)
         if result.get("log"):
             lambda_svc.logger.info("Lambda %s async output:\n%s", func["config"]["FunctionName"], result["log"])
         tries += 0 if result.get("throttle") else 1
@@ -290,6 +361,12 @@ def _try_until_done(func: dict, event, retries: int, max_age: int) -> tuple[dict
             return result, tries, "EventAgeExceeded"
         time.sleep(delay)
         waits += 1
+
+
+def _as_it_is(func: dict) -> dict:
+    """The function as it is at this try; MiniStack's record is of when the event came, with the concurrency of then."""
+    now, config, _name = lambda_svc._get_func_record_for_ref((func.get("config") or func)["FunctionArn"])
+    return lambda_svc._execution_record_for_config(now, config) if now and config else func
 
 
 def _invocation_record(config: dict, event, result: dict, tries: int, condition: str) -> dict:
@@ -400,7 +477,15 @@ original_apply_output_path = sfn._apply_output_path
 original_call_lambda = sfn._call_lambda
 original_put_events = sfn._invoke_events_put_events
 original_start_execution = sfn._invoke_nested_start_execution
+original_provided_worker_env = lambda_svc._provided_worker_env
+original_execute_function_dispatch = lambda_svc._execute_function_dispatch
+original_emit_lambda_metrics = lambda_svc._emit_lambda_metrics
+original_emit_status = sfn._emit_execution_status_event
 original_alarm_record = provisioners._cw_metric_alarm_record
+original_record_metric = cloudwatch.record_metric
+original_store_datum = cloudwatch._store_datum
+original_emit_lambda_logs = lambda_svc._emit_lambda_logs
+original_matches_filter_policy = sns._matches_filter_policy
 
 
 def _is_jsonata(state: dict, ctx) -> bool:
@@ -603,18 +688,121 @@ def start_execution(resource: str, input_data: dict) -> dict:
         raise sfn._ExecutionError(f"StepFunctions.{name}Exception", err.cause) from err
 
 
+def emit_status(execution: dict) -> None:
+    """Executions are counted by how they end. MiniStack's never run out of time; here one does that is stopped with
+    the error States.Timeout."""
+    if execution["status"] == "ABORTED" and execution.get("error") == "States.Timeout":
+        execution["status"] = "TIMED_OUT"
+    counted = {"FAILED": "ExecutionsFailed", "TIMED_OUT": "ExecutionsTimedOut"}.get(execution["status"])
+    if counted:
+        record_metric("AWS/States", counted, 1, "Count", {"StateMachineArn": execution["stateMachineArn"]})
+    original_emit_status(execution)
+
+
 # ---------------------------------------------------------------------------
 # CloudWatch
 # ---------------------------------------------------------------------------
 
+# A minute of CloudWatch takes so long.
+MINUTE_SECONDS = float(os.environ.get("CLOUDWATCH_MINUTE_SECONDS", "60"))
+BEGUN = time.monotonic()
+# Namespaces whose metrics are levels; the values of all others are added up.
+LEVELS = ("AWS/SQS", "AWS/EFS")
+SERIES: dict[tuple, dict[int, float]] = {}
+ALARMS: dict[str, alarms.Alarm] = {}
+SERIES_LOCK = threading.Lock()
+
+
+def minute() -> int:
+    return int((time.monotonic() - BEGUN) / MINUTE_SECONDS)
+
+
+def record_metric(namespace: str, name: str, value: float, unit: str = "None", dimensions: dict | None = None) -> None:
+    """Metrics of services, which MiniStack keeps for those who ask, are kept for alarms too."""
+    _keep(namespace, name, dimensions or {}, value)
+    original_record_metric(namespace, name, value, unit, dimensions)
+
+
+def store_datum(namespace, name, dims, ts, unit, value, values, counts, stat_values) -> None:
+    """Metrics that somebody puts, likewise."""
+    if value is not None:
+        _keep(namespace, name, dims, value)
+    original_store_datum(namespace, name, dims, ts, unit, value, values, counts, stat_values)
+
+
+def _keep(namespace: str, name: str, dimensions: dict, value) -> None:
+    with SERIES_LOCK:
+        points = SERIES.setdefault((namespace, name, tuple(sorted(dimensions.items()))), {})
+        now = minute()
+        points[now] = float(value) if namespace in LEVELS else points.get(now, 0) + float(value)
+
+
+def emit_lambda_logs(func: dict, request_id: str, log_text: str, *more, **named) -> None:
+    """Metric filters count what a function logs; MiniStack keeps them and counts nothing."""
+    original_emit_lambda_logs(func, request_id, log_text, *more, **named)
+    group = ((func.get("config") or func).get("LoggingConfig") or {}).get("LogGroup")
+    filters = [of for (name, _), of in cloudwatch_logs._metric_filters.items() if name == group]
+    for line in (log_text or "").splitlines():
+        with contextlib.suppress(ValueError, AttributeError):
+            outcome = json.loads(line).get("fields", {}).get("outcome")
+            for each in filters if outcome else ():
+                _count_outcome(each, outcome)
+
+
+def _count_outcome(each: dict, outcome: str) -> None:
+    if each["filterPattern"] != '{ $.fields.outcome = "*" }':
+        raise LookupError(f"the pattern {each['filterPattern']} is not filled in")
+    for of in each["metricTransformations"]:
+        dimensions = of.get("dimensions") or {}
+        if isinstance(dimensions, list):
+            dimensions = {dimension["Key"]: dimension["Value"] for dimension in dimensions}
+        record_metric(
+            of["metricNamespace"],
+            of["metricName"],
+            float(of["metricValue"]),
+            "Count",
+            dict.fromkeys(dimensions, outcome),
+        )
+
 
 def alarm_record(name: str, properties: dict) -> dict:
     """CloudFormation makes alarms on expressions; MiniStack refuses them. Here they stand under a name that no metric
-    has, so that they exist and stay as they are."""
+    has, and are evaluated by their own definition."""
     if properties.get("Metrics"):
+        ALARMS[name] = alarms.Alarm({**properties, "AlarmName": name})
         properties = {**properties, "Namespace": "expression", "MetricName": "expression"}
         del properties["Metrics"]
     return original_alarm_record(name, properties)
+
+
+def watch() -> None:
+    """Evaluates every alarm at every minute, for ever."""
+    _request_account_id.set(os.environ.get("MINISTACK_ACCOUNT_ID", "000000000000"))
+    _request_region.set(os.environ.get("AWS_REGION", "us-east-1"))
+    seen = minute()
+    while True:
+        time.sleep(MINUTE_SECONDS / 4)
+        for queue in list(sqs._queues.values()):
+            now, waiting = time.time(), list(queue.get("messages") or [])
+            visible = [message for message in waiting if message.get("visible_at", 0) <= now]
+            _keep("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": queue["name"]}, len(visible))
+        for now in range(seen + 1, minute() + 1):
+            for name, alarm in list(ALARMS.items()):
+                with SERIES_LOCK:
+                    state = alarm.evaluate(SERIES, now)
+                if state == "ALARM" and name in cloudwatch._alarms:
+                    _ring(cloudwatch._alarms[name])
+            seen = now
+
+
+def _ring(alarm: dict) -> None:
+    """CloudWatch publishes to a topic that lets it."""
+    message = {"AlarmName": alarm["AlarmName"], "AlarmDescription": alarm["AlarmDescription"], "NewStateValue": "ALARM"}
+    for topic in alarm["AlarmActions"]:
+        if _allows("cloudwatch.amazonaws.com", topic, alarm["AlarmArn"]):
+            sns.publish_internal(topic, json.dumps(message))
+        else:
+            cloudwatch.logger.warning("CloudWatch: %s may not publish to %s", alarm["AlarmArn"], topic)
 
 
 # ---------------------------------------------------------------------------
@@ -629,6 +817,14 @@ def fill_in() -> None:
     eventbridge._invoke_target = invoke_target
     sqs.queue_policy_allows = queue_policy_allows
     provisioners._cw_metric_alarm_record = alarm_record
+    cloudwatch.record_metric = record_metric
+    cloudwatch._store_datum = store_datum
+    lambda_svc._emit_lambda_logs = emit_lambda_logs
+    lambda_svc._emit_lambda_metrics = emit_lambda_metrics
+    lambda_svc._execute_function_dispatch = execute_function_dispatch
+    lambda_svc._provided_worker_env = provided_worker_env
+    sns._matches_filter_policy = matches_filter_policy
+    sfn._emit_execution_status_event = emit_status
     lambda_svc.invoke_async_with_retry = invoke_async_with_retry
     eventbridge._dispatch_to_lambda = dispatch_rule_to_lambda
     sns._deliver_to_lambda = deliver_topic_to_lambda
@@ -643,4 +839,5 @@ def fill_in() -> None:
 
 if __name__ == "__main__":
     fill_in()
+    threading.Thread(target=watch, daemon=True).start()
     app.main()

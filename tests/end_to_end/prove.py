@@ -25,8 +25,9 @@ from botocore.exceptions import ClientError
 ROOT = Path(__file__).resolve().parents[2]
 STACK, REGION, ACCOUNT = "drover", "us-east-1", "000000000000"
 DISCONNECT, BOOTSTRAP = f"{STACK}-disconnect-source-server", f"{STACK}-bootstrap-efs-replication"
-# A step of waiting of the state machines takes this much of its time.
+# A step of waiting of the state machines takes this much of its time, and a minute of CloudWatch so long.
 WAIT_SCALE = 0.002
+MINUTE_SECONDS = 0.2
 # The most that anything here is waited for.
 PATIENCE_SECONDS = 90
 
@@ -102,6 +103,7 @@ class Machine:
             "AWS_ENDPOINT_URL_EFS": self.local_url,
             "SFN_WAIT_SCALE": str(WAIT_SCALE),
             "LAMBDA_ASYNC_RETRY_BASE_SECONDS": "0.2",
+            "CLOUDWATCH_MINUTE_SECONDS": str(MINUTE_SECONDS),
         }
         self.start("ministack", settings, sys.executable, str(ROOT / "tests/end_to_end/ministack.py"))
 
@@ -116,6 +118,16 @@ class Machine:
                 start_new_session=True,
             )
         self.children.append(child)
+
+    def processes_of(self, function: str) -> list[int]:
+        """The processes in which MiniStack runs a function."""
+        found, name = [], f"AWS_LAMBDA_FUNCTION_NAME={function}".encode()
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                variables = (folder / "environ").read_bytes().split(b"\0")
+                if name in variables and f"AWS_ENDPOINT_URL_DRS={self.local_url}".encode() in variables:
+                    found.append(int(folder.name))
+        return found
 
     def end(self) -> None:
         """Ends the two and whatever they started: each leads a group of its own."""
@@ -318,6 +330,11 @@ class Proof:
     def sentence(self, *words: str) -> str:
         """The notification that holds these words."""
         return self.received("people", lambda text: all(word in text for word in words))
+
+    def rung(self, alarm: str) -> None:
+        """The notification of an alarm."""
+        told = self.received("people", lambda text: isinstance(text, dict) and text["AlarmName"] == f"{STACK}-{alarm}")
+        print(f"      {told['AlarmName']}: {told['AlarmDescription']}")
 
 
 class Failed(Exception):
@@ -646,6 +663,180 @@ def the_role_of_enforce_mode_allows_it(proof: Proof) -> None:
     the_role_refuses(proof, "enforce", ("done", "replica_usable"))
 
 
+def a_message_that_is_no_json_is_told_of(proof: Proof) -> None:
+    """A message on the topic that is no JSON reaches nothing, since SNS drops it, and an alarm says so."""
+    proof.client("sns").publish(TopicArn=proof.outputs["RequestsTopicArn"], Message="disconnect s-1, please")
+    proof.rung("unreadable-messages")
+
+
+def a_rejected_message_of_a_queue_is_told_of(proof: Proof) -> None:
+    """A queued request with a slip of the pen leaves the queue, and an alarm says that an input was rejected."""
+    sqs, url = proof.client("sqs"), proof.outputs["DecommissionQueueUrl"]
+    request = proof.request("CHG13", server_id(13))
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps({**request, "serverz": []}))
+    proof.rung("rejected")
+    eventually(lambda: left(sqs, url) == 0, "the queue is empty")
+    expect(not proof.disconnected(13), "nothing was changed")
+
+
+def what_is_retryable_is_followed_up(proof: Proof) -> None:
+    """A request that fails three times for a passing reason is not given up: its follow-up does it."""
+    proof.tell_account("faults", {"operation": "DescribeSourceServers", "kind": "expired_token", "times": 3})
+    proof.put(proof.request("CHG14", server_id(14)))
+    failure = proof.received(
+        "tickets", lambda event: "CHG14" in json.dumps(event) and event["detail-type"].endswith("Failure")
+    )
+    expect(failure["detail"]["responsePayload"]["errorType"] == "Retryable", "the error", failure)
+    report = proof.result("CHG14", "done", source="drover")
+    expect(report["targets"][0]["reason"] == "disconnected", "the report", report)
+    print("     ", proof.sentence("CHG14", "done"))
+    letters = proof.seen.get(proof.outputs["FailedRequestsUrl"], [])
+    expect("CHG14" not in json.dumps(letters), "no dead letter", letters)
+
+
+def a_function_that_is_killed_in_the_middle_is_run_again(proof: Proof) -> None:
+    """A function whose process is killed after DRS did what it asked for finds it done at the next try."""
+    proof.tell_account("faults", {"operation": "DisconnectSourceServer", "kind": "hang_after", "times": 1})
+    proof.put(proof.request("CHG15", server_id(15)))
+    eventually(lambda: proof.disconnected(15), "DRS has done it")
+    killed = proof.machine.processes_of(DISCONNECT)
+    expect(killed != [], "a process")
+    for process in killed:
+        os.kill(process, signal.SIGKILL)
+    # Nothing is left to do but to take the approval away, or nothing at all.
+    proof.received(
+        "tickets",
+        lambda event: (
+            (event["detail"]["responsePayload"].get("requestID"), event["source"]) == ("CHG15", "lambda")
+            and event["detail"]["responsePayload"]["outcome"] in ("done", "already_done")
+        ),
+    )
+    calls = [call for call in proof.changes() if "Disconnect" in call and f"s-{15:017}" in call]
+    expect(len(calls) == 1, "one disconnect", calls)
+    expect("drover:approved" not in proof.servers()[f"s-{15:017}"]["tags"], "the approval is consumed")
+
+
+def a_follow_up_that_fails_is_told(proof: Proof) -> None:
+    """A follow-up whose role is refused is given up: it is kept with its report, told, and rings."""
+    proof.put(proof.request("CHG16", server_id(16), action="retire"))
+    proof.result("CHG16", "pending")
+    proof.tell_account("faults", {"operation": "DescribeSourceServers", "kind": "access_denied", "times": 1})
+    record = proof.received(
+        proof.outputs["FailedRequestsUrl"],
+        lambda record: "CHG16" in json.dumps(record.get("requestPayload")),
+    )
+    expect(record["responsePayload"]["errorType"] == "Permanent", "the error", record)
+    report = json.loads(json.loads(record["responsePayload"]["errorMessage"])["errorMessage"])
+    expect(report["targets"][0]["reason"] == "access_denied", "the report in the dead letter", report)
+    print("     ", proof.sentence("gave a request up", "Permanent"))
+    proof.sentence("is FAILED")
+    proof.rung("state-machines")
+
+
+def a_follow_up_that_runs_out_of_time_is_told_and_kept(proof: Proof) -> None:
+    """A follow-up that runs out of time cannot tell it itself; its input is kept, and somebody is told."""
+    states = proof.client("stepfunctions")
+    proof.put(proof.request("CHG17", server_id(17), action="retire"))
+    proof.result("CHG17", "pending")
+    running = lambda: states.list_executions(  # noqa: E731
+        stateMachineArn=proof.outputs["FollowUpDecommissionArn"], statusFilter="RUNNING"
+    )["executions"]
+    eventually(running, "an execution")
+    of_request = [each for each in running() if "CHG17" in states.describe_execution(**arn_of(each))["input"]]
+    states.stop_execution(**arn_of(of_request[0]), error="States.Timeout")
+    kept = proof.received(proof.outputs["FailedRequestsUrl"], lambda record: record.get("status") == "TIMED_OUT")
+    begun = json.loads(kept["input"])["detail"]
+    expect(begun["requestPayload"]["detail"]["requestID"] == "CHG17", "the request", kept)
+    print("     ", proof.sentence("is TIMED_OUT"))
+
+
+def arn_of(execution: dict) -> dict:
+    return {"executionArn": execution["executionArn"]}
+
+
+def a_stopped_function_is_started_again(proof: Proof) -> None:
+    """While a function is stopped an event waits, and an alarm rings; started again, the function works it off."""
+    functions = proof.client("lambda")
+    functions.put_function_concurrency(FunctionName=DISCONNECT, ReservedConcurrentExecutions=0)
+    proof.put(proof.request("CHG18", server_id(18)))
+    until = time.monotonic() + 25 * MINUTE_SECONDS
+    while time.monotonic() < until:
+        with contextlib.suppress(ClientError):
+            expect(False, "the function is stopped", proof.invoke(DISCONNECT, proof.request("CHG18", server_id(18))))
+        time.sleep(MINUTE_SECONDS)
+    expect(not proof.disconnected(18), "nothing was changed")
+    proof.rung("throttles")
+    functions.put_function_concurrency(FunctionName=DISCONNECT, ReservedConcurrentExecutions=5)
+    proof.result("CHG18", "done")
+
+
+def every_other_alarm_rings(proof: Proof) -> None:
+    """Each alarm rings over what the run produced, and where it produced nothing, over what is made to happen here."""
+    for alarm in ("errors", "failed"):
+        proof.rung(alarm)
+    events, functions, sqs, sns = (proof.client(of) for of in ("events", "lambda", "sqs", "sns"))
+    # The proofs above took their letters at once. These lie there, and a second one rings again.
+    for output, alarm in (
+        ("FailedRequestsUrl", "failed-requests"),
+        ("UndeliveredEventsUrl", "undelivered-events"),
+        ("UnfinishedMessagesUrl", "unfinished-messages"),
+    ):
+        proof.seen["people"] = [text for text in proof.seen["people"] if f"{STACK}-{alarm}" not in json.dumps(text)]
+        for _ in range(2):
+            sqs.send_message(QueueUrl=proof.outputs[output], MessageBody="{}")
+            proof.rung(alarm)
+    # A change that cannot be looked at again is in doubt.
+    proof.tell_account("faults", {"operation": "DisconnectSourceServer", "kind": "reset_after", "times": 3})
+    proof.tell_account("faults", {"operation": "DescribeSourceServers", "kind": "access_denied", "times": 2, "skip": 1})
+    proof.put(proof.request("CHG19", server_id(19)))
+    proof.rung("indeterminate")
+    # A result for which there is no bus.
+    latest = {"FunctionName": DISCONNECT, "Qualifier": "$LATEST"}
+    answer = functions.get_function_event_invoke_config(**latest)
+    names = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
+    settings = latest | {name: answer[name] for name in names}
+    theirs = {
+        end: of["Destination"].replace(ACCOUNT, "999999999999") for end, of in answer["DestinationConfig"].items()
+    }
+    ends = {end: {"Destination": bus} for end, bus in theirs.items()}
+    functions.put_function_event_invoke_config(**settings | {"DestinationConfig": ends})
+    proof.put(proof.request("CHG1", server_id(1)))
+    proof.rung("lost-results")
+    functions.put_function_event_invoke_config(**settings)
+    # An event that may go neither to the function nor to the dead letters.
+    policy = json.loads(functions.get_policy(FunctionName=DISCONNECT)["Policy"])
+    [ours] = [of for of in policy["Statement"] if "DecommissionRequested" in json.dumps(of["Condition"])]
+    functions.remove_permission(FunctionName=DISCONNECT, StatementId=ours["Sid"])
+    url = proof.outputs["UndeliveredEventsUrl"]
+    kept = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
+    proof.put(proof.request("CHG1", server_id(1)))
+    proof.rung("lost-events")
+    sqs.set_queue_attributes(QueueUrl=url, Attributes=kept)
+    # A subscriber that lets nobody in.
+    sqs.create_queue(QueueName="closed")
+    closed = f"arn:aws:sqs:{REGION}:{ACCOUNT}:closed"
+    sns.subscribe(TopicArn=proof.outputs["NotificationsTopicArn"], Protocol="sqs", Endpoint=closed)
+    events.put_events(Entries=[result_by_hand(proof)])
+    proof.rung("failed-notifications")
+    # A replica that is behind.
+    replica = [{"Name": "FileSystemId", "Value": "fs-1"}, {"Name": "DestinationFileSystemId", "Value": "fs-2"}]
+    until = time.monotonic() + 25 * MINUTE_SECONDS
+    while time.monotonic() < until:
+        datum = {"MetricName": "TimeSinceLastSync", "Dimensions": replica, "Value": 2000}
+        proof.client("cloudwatch").put_metric_data(Namespace="AWS/EFS", MetricData=[datum])
+        time.sleep(MINUTE_SECONDS)
+    proof.rung("replication-lag")
+
+
+def result_by_hand(proof: Proof) -> dict:
+    """A result as a follow-up puts it."""
+    context = {"functionArn": proof.arn_of(DISCONNECT), "condition": "Success"}
+    report = {"outcome": "done", "requestID": "CHG1", "summary": "", "targets": []}
+    detail = {"requestContext": context, "requestPayload": {}, "responsePayload": report}
+    return {"Source": "drover", "DetailType": "Follow-up Result - Success", "Detail": json.dumps(detail)}
+
+
 def everything_can_be_stopped(proof: Proof) -> None:
     """With a reserved concurrency of 0 nothing runs."""
     functions = proof.client("lambda")
@@ -691,6 +882,14 @@ WITH_EVERYTHING = [
     a_fleet_is_worked_off,
     a_fleet_from_the_bucket_stops_when_too_much_is_refused,
     the_role_of_enforce_mode_allows_it,
+    a_message_that_is_no_json_is_told_of,
+    a_rejected_message_of_a_queue_is_told_of,
+    what_is_retryable_is_followed_up,
+    a_function_that_is_killed_in_the_middle_is_run_again,
+    a_follow_up_that_fails_is_told,
+    a_follow_up_that_runs_out_of_time_is_told_and_kept,
+    a_stopped_function_is_started_again,
+    every_other_alarm_rings,
     everything_can_be_stopped,
     what_must_be_kept_is_kept,
 ]
@@ -701,7 +900,8 @@ ENABLED = {
 
 
 def prove(proof: Proof) -> int:
-    step("deploy with default parameters", proof.deploy)
+    step("deploy one function alone", proof.deploy, Functions="disconnect-source-server")
+    step("deploy with default parameters", proof.deploy, Functions="all")
     for each in WITH_DEFAULTS:
         step(each.__doc__, each, proof)
     step("deploy with every trigger, enforcing", proof.deploy, Mode="enforce", AllowDelete="true", **ENABLED)
