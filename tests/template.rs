@@ -132,9 +132,15 @@ fn kind(arn: &str) -> &str {
 /// Whether a function, a queue or a topic lets a service send to it on behalf of a resource. The service hands to its
 /// policy what AWS documents, and nothing else.
 fn admits(deployment: &Deployment, service: &str, source: &str, receiver: &str) -> bool {
+    // The role of the target says it.
+    kind(receiver) == "states"
+        || admits_with(deployment, service, source, receiver, &facts::keys_of_service(service, kind(receiver)))
+}
+
+/// The same where the service hands over these keys.
+fn admits_with(deployment: &Deployment, service: &str, source: &str, receiver: &str, keys: &[String]) -> bool {
     let action = match kind(receiver) {
-        "lambda" => return is_invoked_by(deployment, service, source, receiver),
-        "states" => return true,
+        "lambda" => return is_invoked_by(deployment, service, source, receiver, keys),
         "sqs" => "sqs:SendMessage",
         "sns" => "sns:Publish",
         other => panic!("{other} is not known here"),
@@ -145,24 +151,55 @@ fn admits(deployment: &Deployment, service: &str, source: &str, receiver: &str) 
         texts_of(statement["Principal"].get("Service").unwrap_or(&Value::Null)).iter().any(|of| of == service)
     });
     let role = Role::read(&json!({ "Statement": of_service.collect::<Vec<_>>() }));
-    let keys = facts::keys_of_service(service, kind(receiver));
     role.allows(&keys.iter().fold(ask(action, receiver), |ask, key| match key.as_str() {
         "aws:SourceArn" => ask.with(key, source),
         other => panic!("{other} is not known here"),
     }))
 }
 
-fn is_invoked_by(deployment: &Deployment, service: &str, source: &str, function: &str) -> bool {
+fn is_invoked_by(deployment: &Deployment, service: &str, source: &str, function: &str, keys: &[String]) -> bool {
     let permissions = deployment.of_type("AWS::Lambda::Permission");
     permissions.iter().any(|(_, permission)| {
-        // Each further member is a condition, which holds only if the service hands the key to the policy.
+        // Each of these members is a condition, which holds only if the service hands the key to the policy.
         let members = permission.as_object().unwrap().keys().filter_map(|member| member.strip_prefix("Source"));
-        let keys = facts::keys_of_service(service, "lambda");
         members.map(|member| format!("aws:Source{member}")).all(|key| keys.contains(&key))
             && permission["Principal"] == service
             && permission["SourceArn"] == source
             && function.ends_with(&format!(":{}", text_of(&permission["FunctionName"])))
     })
+}
+
+/// A policy that does without a key that its service hands over lets in more than it must.
+#[test]
+fn taking_one_documented_key_away_closes_every_way_that_needs_it() {
+    let deployment = everything();
+    let mut ways = Vec::new();
+    for (name, rule) in deployment.of_type("AWS::Events::Rule") {
+        for target in rule["Targets"].as_array().unwrap() {
+            ways.push(("events.amazonaws.com", deployment.arn(name), text_of(&target["Arn"])));
+            ways.push(("events.amazonaws.com", deployment.arn(name), text_of(&target["DeadLetterConfig"]["Arn"])));
+        }
+    }
+    for (_, of) in deployment.of_type("AWS::SNS::Subscription").iter().filter(|(_, of)| of["Protocol"] != "email") {
+        ways.push(("sns.amazonaws.com", text_of(&of["TopicArn"]), text_of(&of["Endpoint"])));
+    }
+    for (name, alarm) in deployment.of_type("AWS::CloudWatch::Alarm") {
+        ways.push(("cloudwatch.amazonaws.com", deployment.arn(name), text_of(&alarm["AlarmActions"][0])));
+    }
+    let mut taken = 0;
+    for (service, source, receiver) in ways.iter().filter(|(_, _, receiver)| kind(receiver) != "states") {
+        let keys = facts::keys_of_service(service, kind(receiver));
+        assert!(admits_with(&deployment, service, source, receiver, &keys), "{source} to {receiver}");
+        for key in &keys {
+            taken += 1;
+            let fewer: Vec<String> = keys.iter().filter(|other| *other != key).cloned().collect();
+            assert!(
+                !admits_with(&deployment, service, source, receiver, &fewer),
+                "{source} to {receiver} without {key}"
+            );
+        }
+    }
+    assert!(taken > 30, "{taken}");
 }
 
 /// Every statement of a policy of a resource, and of the trust of a role, that is about a service: where it stands, the
