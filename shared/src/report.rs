@@ -321,7 +321,7 @@ impl Report {
             merge(&mut self.calls, self.targets.iter_mut().flat_map(|target| std::mem::take(&mut target.calls)));
             self.cut.push("calls");
         }
-        let cuts: [(&'static str, fn(&mut TargetReport)); 4] = [
+        let cuts: [Cut; 4] = [
             ("plan", |target| target.plan.clear()),
             ("evidence", |target| target.evidence = Value::Null),
             ("names", |target| shorten(&mut target.target)),
@@ -356,6 +356,9 @@ impl Report {
         self.outcome.error_type().is_some() || self.targets.iter().any(|target| target.unfinished)
     }
 }
+
+/// What a target can do without, and how it is left out.
+type Cut = (&'static str, fn(&mut TargetReport));
 
 fn cut_off(text: &str, longest: usize) -> String {
     let cut = text.chars().nth(longest).is_some();
