@@ -167,8 +167,16 @@ fn workspace() -> Result<Binaries> {
     found.context("no Cargo workspace with a `functions` folder is around this folder")
 }
 
-fn read_event(file: &Path) -> Result<String> {
+/// The text of a JSON file. Some editors begin one with a byte order mark, which JSON forbids and nobody sees.
+fn read_json(file: &Path) -> Result<String> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let has_mark = text.starts_with('\u{feff}');
+    anyhow::ensure!(!has_mark, "{} begins with a byte order mark, which is to be left out", file.display());
+    Ok(text)
+}
+
+fn read_event(file: &Path) -> Result<String> {
+    let text = read_json(file)?;
     let text = event::fill(&text, Utc::now()).map_err(|wrong| anyhow::anyhow!("{}: {wrong}", file.display()))?;
     serde_json::from_str::<serde::de::IgnoredAny>(&text).with_context(|| format!("{} is not JSON", file.display()))?;
     Ok(text)
@@ -176,7 +184,7 @@ fn read_event(file: &Path) -> Result<String> {
 
 fn read_world(file: Option<&Path>) -> Result<World> {
     let Some(file) = file else { return Ok(World::default()) };
-    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let text = read_json(file)?;
     World::from_json(&text).map_err(|wrong| anyhow::anyhow!("{} is not a world: {wrong}", file.display()))
 }
 
@@ -191,5 +199,23 @@ fn raw(ended: &Ended) -> String {
         Ended::Answered(body) => String::from_utf8_lossy(body).into_owned(),
         Ended::Failed(error) => error.to_string(),
         Ended::Unknown | Ended::NotBuilt(_) => "null".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_with_a_byte_order_mark_is_told_so() {
+        let file = std::env::temp_dir().join(format!("drover-{}.json", std::process::id()));
+        std::fs::write(&file, "\u{feff}{}").unwrap();
+        let wrong =
+            [read_event(&file).unwrap_err(), read_world(Some(&file)).unwrap_err()].map(|error| error.to_string());
+        std::fs::remove_file(&file).unwrap();
+        assert!(
+            wrong.iter().all(|wrong| wrong.ends_with("begins with a byte order mark, which is to be left out")),
+            "{wrong:?}"
+        );
     }
 }
