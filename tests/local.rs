@@ -341,6 +341,8 @@ async fn the_controls_show_and_change_the_account() {
     let fault = json!({ "operation": "DescribeJobs", "kind": "throttle" }).to_string();
     assert_eq!(send(&local, "POST /local/faults", "", &fault).await.0, 200);
     assert_eq!(send(&local, "POST /local/faults", "", "{\"kind\": \"earthquake\"}").await.0, 400);
+    let nowhere = json!({ "operation": "DescribeJobs", "kind": "throttle", "region": "us-east-9" }).to_string();
+    assert_eq!(send(&local, "POST /local/faults", "", &nowhere).await.0, 400);
     assert_eq!(send(&local, "POST /DescribeJobs", SIGNED, "{}").await.0, 429);
     let (_, journal) = send(&local, "GET /local/journal", "", "").await;
     assert!(journal.contains("us-east-1 DescribeJobs all: 429 ThrottlingException (fault throttle)"), "{journal}");

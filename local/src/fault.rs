@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::service::{Request, Service};
+use crate::{
+    constraints,
+    service::{Request, Service},
+};
 
 /// One kind of trouble for some calls of one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,7 +104,8 @@ impl Fault {
     ///
     /// # Errors
     ///
-    /// A sentence for an operation that nobody serves, a kind that does not fit it, or no calls at all.
+    /// A sentence for an operation that nobody serves, a kind that does not fit it, a Region without the service, or no
+    /// calls at all.
     pub fn check(&self) -> Result<(), String> {
         let Self { operation, kind, times, .. } = self;
         let mut serving = Service::ALL.into_iter().filter(|service| self.service.is_none_or(|of| of == *service));
@@ -110,6 +114,9 @@ impl Fault {
         };
         if kind.is_of_lists() && service.changes(operation) {
             return Err(format!("{kind:?} can be ordered for lists only, and {operation} is none"));
+        }
+        if let Some(region) = self.region.as_ref().filter(|region| !constraints::is_in(service, region)) {
+            return Err(format!("a fault of {operation} is ordered for {region}, where no call can meet it"));
         }
         if *times == 0 { Err(format!("a fault of {operation} is ordered for no call")) } else { Ok(()) }
     }

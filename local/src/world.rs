@@ -1088,6 +1088,10 @@ mod tests {
                 "for no call",
             ),
             (world("", r#", "faults": [{"operation": "DeleteJob", "kind": "stale_read"}]"#), "for lists only"),
+            (
+                world("", r#", "faults": [{"operation": "DeleteJob", "kind": "throttle", "region": "us-east-9"}]"#),
+                "`us-east-9` is not a Region",
+            ),
         ];
         for (text, part) in cases {
             let wrong = World::from_json(&text).unwrap_err();
