@@ -5,7 +5,7 @@ use deployment::{
     facts::{self, FACTS},
     text_of, texts_of,
 };
-use expect_test::expect;
+use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 use shared::{Mode, Outcome, report::code};
 
@@ -397,7 +397,10 @@ fn a_queue_waits_for_its_function_and_its_function_may_take_from_it() {
         let function = text_of(&mapping["FunctionName"]);
         let of = [DISCONNECT, BOOTSTRAP].into_iter().find(|of| function.ends_with(of)).unwrap();
         let timeout = deployment.properties(deployment.function(of))["Timeout"].as_u64().unwrap();
-        assert_eq!(properties["VisibilityTimeout"], timeout * 6, "{name}");
+        let hidden = properties["VisibilityTimeout"].as_u64().unwrap();
+        let in_timeouts = "the visibility timeout of a queue that a function reads, in timeouts of the function";
+        assert!(facts::is_within(hidden / timeout, in_timeouts), "{name}");
+        assert!(facts::is_within(hidden, "the visibility timeout of a queue, in seconds"), "{name}");
         assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]), "{name}");
         let role = Role::by_arn(&arn_of_role(of, &deployment), &deployment, &[]);
         for action in ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"] {
@@ -543,54 +546,34 @@ fn metric(metric: &Value) -> String {
     format!("\n    {} of {}", text_of(&metric["MetricName"]), of.join(", "))
 }
 
-/// Every alarm in a few lines. Whoever changes one says so here.
-#[test]
-fn every_alarm_rings_when_it_should_and_tells_people() {
-    let deployment = everything();
-    let mut lines = Vec::new();
-    for (name, alarm) in deployment.of_type("AWS::CloudWatch::Alarm") {
-        let queries = alarm["Metrics"].as_array().unwrap();
-        let [result] =
-            queries.iter().filter(|query| query.get("ReturnData") != Some(&json!(false))).collect::<Vec<_>>()[..]
-        else {
-            panic!("{name} has one result")
-        };
-        let stats = queries.iter().filter_map(|query| query.get("MetricStat"));
-        let mut stats: Vec<String> =
-            stats.map(|of| format!("{} of {} s", text_of(&of["Stat"]), text_of(&of["Period"]))).collect();
-        stats.dedup();
-        let ids = queries.iter().filter(|query| query.get("MetricStat").is_some()).map(|query| text_of(&query["Id"]));
-        let mut ids: Vec<String> = ids.collect();
-        ids.sort();
-        ids.dedup();
-        assert_eq!(ids.len(), metrics_of(alarm).len(), "{name} has each ID once");
-        assert_eq!(texts_of(&alarm["AlarmActions"]), [deployment.arn("Notifications")], "{name}");
-        assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}");
-        assert_eq!(
-            alarm["AlarmName"],
-            format!("drover-{}", text_of(&alarm["AlarmName"]).trim_start_matches("drover-"))
-        );
-        assert!(text_of(&alarm["AlarmName"]).starts_with("drover-"), "the topic lets in no other name");
-        lines.push(format!(
-            "{}: {} {} {}, {} times, {}{}{}",
-            text_of(&alarm["AlarmName"]),
-            text_of(&result["Expression"]),
-            text_of(&alarm["ComparisonOperator"]),
-            text_of(&alarm["Threshold"]),
-            text_of(&alarm["EvaluationPeriods"]),
-            stats.join(", "),
-            if alarm.get("OKActions").is_some() { ", and tells when it is over" } else { "" },
-            metrics_of(alarm).into_iter().map(metric).collect::<String>(),
-        ));
-        let functions = texts_of(&FACTS["functions"]["names"]);
-        let expression = text_of(&result["Expression"]);
-        for word in expression.split(|sign: char| !sign.is_ascii_alphanumeric()).filter(|word| word.len() > 2) {
-            let is_function = expression.contains(&format!("{word}(")) && !expression.starts_with("SELECT");
-            assert!(!is_function || functions.iter().any(|of| of == word), "{name}: {word}");
-        }
+/// What an alarm does, in a few lines.
+fn lines_of(alarm: &Value) -> String {
+    let (queries, name) = (alarm["Metrics"].as_array().unwrap(), text_of(&alarm["AlarmName"]));
+    let mut results = queries.iter().filter(|query| query.get("ReturnData") != Some(&json!(false)));
+    let expression = text_of(&results.next().unwrap()["Expression"]);
+    assert!(results.next().is_none(), "{name} has one result");
+    let functions = texts_of(&FACTS["functions"]["names"]);
+    for word in expression.split(|sign: char| !sign.is_ascii_alphanumeric()).filter(|word| word.len() > 2) {
+        let is_function = expression.contains(&format!("{word}(")) && !expression.starts_with("SELECT");
+        assert!(!is_function || functions.iter().any(|of| of == word), "{name}: {word}");
     }
-    lines.sort();
-    expect![[r#"
+    let stats = queries.iter().filter_map(|query| query.get("MetricStat"));
+    let mut stats: Vec<String> =
+        stats.map(|of| format!("{} of {} s", text_of(&of["Stat"]), text_of(&of["Period"]))).collect();
+    stats.dedup();
+    format!(
+        "{name}: {expression} {} {}, {} times, {}{}{}",
+        text_of(&alarm["ComparisonOperator"]),
+        text_of(&alarm["Threshold"]),
+        text_of(&alarm["EvaluationPeriods"]),
+        stats.join(", "),
+        if alarm.get("OKActions").is_some() { ", and tells when it is over" } else { "" },
+        metrics_of(alarm).into_iter().map(metric).collect::<String>(),
+    )
+}
+
+/// Whoever changes an alarm says so here.
+static ALARMS: Expect = expect![[r#"
         drover-errors: SUM(METRICS()) GreaterThanOrEqualToThreshold 3, 1 times, Sum of 900 s
             Errors of drover-disconnect-source-server
             Errors of drover-bootstrap-efs-replication
@@ -647,7 +630,23 @@ fn every_alarm_rings_when_it_should_and_tells_people() {
         drover-unfinished-messages: IF(DIFF(m1) > 0 OR (HOUR(m1) == 6 AND MINUTE(m1) == 0), 0, m1) GreaterThanOrEqualToThreshold 1, 1 times, Maximum of 60 s
             ApproximateNumberOfMessagesVisible of drover-UnfinishedMessages-1A2B3C
         drover-unreadable-messages: SUM(METRICS()) GreaterThanOrEqualToThreshold 1, 1 times, Sum of 300 s
-            NumberOfNotificationsFilteredOut-InvalidMessageBody of Requests"#]].assert_eq(&lines.join("\n"));
+            NumberOfNotificationsFilteredOut-InvalidMessageBody of Requests"#]];
+
+#[test]
+fn every_alarm_rings_when_it_should_and_tells_people() {
+    let deployment = everything();
+    let mut lines = Vec::new();
+    for (name, alarm) in deployment.of_type("AWS::CloudWatch::Alarm") {
+        let queries = alarm["Metrics"].as_array().unwrap().iter();
+        let ids: std::collections::BTreeSet<String> = queries.map(|query| text_of(&query["Id"])).collect();
+        assert_eq!(ids.len(), metrics_of(alarm).len() + 1, "{name} has each ID once");
+        assert_eq!(texts_of(&alarm["AlarmActions"]), [deployment.arn("Notifications")], "{name}");
+        assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}");
+        assert!(text_of(&alarm["AlarmName"]).starts_with("drover-"), "the topic lets in no other name");
+        lines.push(lines_of(alarm));
+    }
+    lines.sort();
+    ALARMS.assert_eq(&lines.join("\n"));
 }
 
 #[test]
@@ -770,10 +769,9 @@ fn what_a_function_logs_is_what_the_metrics_are_counted_from() {
     }
 }
 
-/// Each parameter with a value of its own, and every place where it is to be found.
-#[test]
-fn every_parameter_is_where_it_belongs_and_nowhere_else() {
-    let deployment = Deployment::with(&[
+/// Each parameter with a value of its own.
+fn each_with_its_own() -> Deployment {
+    Deployment::with(&[
         ("Mode", "enforce"),
         ("AllowDelete", "true"),
         ("MaxTargets", "11"),
@@ -787,7 +785,12 @@ fn every_parameter_is_where_it_belongs_and_nowhere_else() {
         ("FleetConcurrency", "14"),
         ("FleetToleratedFailurePercentage", "15"),
         ("EventBusName", "requests"),
-    ]);
+    ])
+}
+
+#[test]
+fn every_parameter_is_with_the_functions_where_it_belongs() {
+    let deployment = each_with_its_own();
     let variables = |function: &str| &deployment.properties(deployment.function(function))["Environment"]["Variables"];
     let of_disconnect = variables(DISCONNECT);
     assert_eq!(of_disconnect["MODE"], "enforce");
@@ -812,6 +815,14 @@ fn every_parameter_is_where_it_belongs_and_nowhere_else() {
             );
         }
     }
+    let unreserved = Deployment::with(&[("ReservedConcurrency", "-1")]);
+    let properties = unreserved.properties(unreserved.function(DISCONNECT));
+    assert!(properties.get("ReservedConcurrentExecutions").is_none());
+}
+
+#[test]
+fn every_parameter_is_around_the_functions_where_it_belongs() {
+    let deployment = each_with_its_own();
     let groups = deployment.of_type("AWS::Logs::LogGroup");
     assert_eq!(groups.len(), 3);
     for (name, group) in groups {
@@ -836,9 +847,6 @@ fn every_parameter_is_where_it_belongs_and_nowhere_else() {
         .collect();
     // What AWS puts on a bus, it puts on the default one.
     assert_eq!(default_bus, ["FileSystemTagged", "InstanceTerminated", "MachineFailureTold", "MachineTimedOut"]);
-    let unreserved = Deployment::with(&[("ReservedConcurrency", "-1")]);
-    let properties = unreserved.properties(unreserved.function(DISCONNECT));
-    assert!(properties.get("ReservedConcurrentExecutions").is_none());
 }
 
 #[test]
@@ -1013,5 +1021,21 @@ fn git_ignores_what_the_readme_writes() {
     assert!(written.len() >= 5, "{written:?}");
     for name in written {
         assert!(ignored.lines().any(|line| line == format!("/{name}")), "{name}");
+    }
+}
+
+/// The README's longest name of a stack, 38 characters, in place of `drover`.
+#[test]
+fn names_fit_for_the_longest_name_of_a_stack() {
+    let deployment = everything();
+    for (kind, member, of) in [
+        ("AWS::Serverless::Function", "FunctionName", "a function's name, in characters"),
+        ("AWS::Events::Rule", "Name", "a rule's name, in characters"),
+        ("AWS::Serverless::StateMachine", "Name", "a state machine's name, in characters"),
+    ] {
+        for (name, properties) in deployment.of_type(kind) {
+            let length = text_of(&properties[member]).len() - "drover".len() + 38;
+            assert!(facts::is_within(length as u64, of), "{name}: {length}");
+        }
     }
 }
