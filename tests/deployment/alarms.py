@@ -57,7 +57,9 @@ class Alarm:
         """What the expression has for the period that ends here; None where there is nothing."""
         now = {id: self.statistic(stat, series, end) for id, stat in self.stats.items()}
         there = [value for value in now.values() if value is not None]
-        match self.result["Expression"]:
+        match self.result.get("Expression"):
+            case None:
+                return now[self.result["Id"]]
             case "SUM(METRICS())":
                 return sum(there) if there else None
             case "MAX(METRICS())":
@@ -121,7 +123,7 @@ def faults_of(definition: dict) -> list[str]:
 def stories(alarm: Alarm) -> list:
     """What may happen to a metric, and whether the alarm rings then."""
     day, threshold, periods = 1440, float(alarm.definition["Threshold"]), int(alarm.definition["EvaluationPeriods"])
-    if alarm.result["Expression"] == LETTERS:
+    if alarm.result.get("Expression") == LETTERS:
         first = {minute: 1 if minute >= 100 else 0 for minute in range(4 * day)}
         second = {minute: value + (1 if minute >= 200 else 0) for minute, value in first.items()}
         gone = {minute: value if minute < 150 else 0 for minute, value in first.items()}
