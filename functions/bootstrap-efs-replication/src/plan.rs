@@ -603,6 +603,39 @@ mod tests {
     }
 
     #[test]
+    fn an_access_point_that_differs_in_anything_that_a_client_finds_is_made() {
+        let same = Entrance {
+            posix_user: Some((1000, 1000, vec![5, 6])),
+            path: "/app".to_owned(),
+            creation_info: Some((1, 2, "0750".to_owned())),
+        };
+        let point = |id: &str, entrance: &Entrance| AccessPoint { entrance: entrance.clone(), ..point(id, "/") };
+        let mut target = target();
+        target.replica.access_points = Part::Copy;
+        let missing = |there: &Entrance| {
+            let mut view = replicating();
+            view.source_parts.access_points = vec![point("fsap-1", &same)];
+            view.replica_parts.access_points = vec![point("fsap-2", there)];
+            matches!(decide(&target, &view), Act(steps) if matches!(steps.as_slice(), [Step::CreateAccessPoint(_)]))
+        };
+        assert!(!missing(&same));
+        for other in [
+            Entrance { posix_user: None, ..same.clone() },
+            Entrance { posix_user: Some((1001, 1000, vec![5, 6])), ..same.clone() },
+            Entrance { posix_user: Some((1000, 1001, vec![5, 6])), ..same.clone() },
+            Entrance { posix_user: Some((1000, 1000, vec![5])), ..same.clone() },
+            Entrance { posix_user: Some((1000, 1000, vec![5, 7])), ..same.clone() },
+            Entrance { path: "/app2".to_owned(), ..same.clone() },
+            Entrance { creation_info: None, ..same.clone() },
+            Entrance { creation_info: Some((3, 2, "0750".to_owned())), ..same.clone() },
+            Entrance { creation_info: Some((1, 3, "0750".to_owned())), ..same.clone() },
+            Entrance { creation_info: Some((1, 2, "0755".to_owned())), ..same.clone() },
+        ] {
+            assert!(missing(&other), "{other:?}");
+        }
+    }
+
+    #[test]
     fn an_approval_is_compared_letter_by_letter() {
         for approved in ["chg1", "CHG1 ", "CHG11", ""] {
             let mut view = beside_existing();
