@@ -577,9 +577,11 @@ async fn a_region_that_hangs_costs_its_own_targets_alone() {
 
 /// How many access points the large world's source has; more than a page of EFS's holds.
 const MANY: usize = 117;
+/// How many mount targets its replica is to have; a page of EFS's holds ten.
+const MOUNTS: usize = 12;
 
 /// Two sources whose replicas are in two Regions: one with many access points that differ in one thing each, mount targets
-/// with several security groups, and a policy with a Deny, conditions and ARNs of access points; and lists of short pages.
+/// with several security groups, and a policy with a Deny, conditions and ARNs of access points.
 fn large_world() -> World {
     let arn = |kind: &str, id: &str| format!("arn:aws:elasticfilesystem:{HERE}:111122223333:{kind}/{id}");
     let point = |number: usize| {
@@ -623,22 +625,29 @@ fn large_world() -> World {
     let source = world.file_system(HERE, SOURCE).unwrap();
     source.access_points = (0..MANY).map(point).collect();
     source.policy = Some(policy.to_string());
-    world.behaviour.page_size = 2;
+    for number in 0..MOUNTS {
+        let zone = char::from(b'a' + u8::try_from(number).unwrap());
+        let subnet =
+            json!({ "region": THERE, "availabilityZoneName": format!("{THERE}{zone}"), "vpcId": "vpc-00000001" });
+        world.subnets.insert(subnet_id(number), serde_json::from_value(subnet).unwrap());
+    }
     world
+}
+
+fn subnet_id(number: usize) -> String {
+    format!("subnet-{number:08x}")
 }
 
 /// Asks for both replicas with everything, one with a key by its alias.
 fn all_of_the_large_world() -> Value {
-    let mount = |number: usize, groups: [&str; 2]| json!({ "subnetId": format!("subnet-0000000{number}"), "securityGroups": groups });
+    let groups = [["sg-00000002", "sg-00000001"], ["sg-00000001", "sg-00000002"], ["sg-00000003", "sg-00000001"]];
+    let mount = |number: usize| json!({ "subnetId": subnet_id(number), "securityGroups": groups[number % 3] });
     let mut event = request(json!({
         "sourceFileSystemId": SOURCE,
         "destination": { "region": THERE, "kmsKeyId": "alias/replicas" },
         "replica": {
             "accessPoints": "copy", "policy": "copy",
-            "mountTargets": [
-                mount(1, ["sg-00000002", "sg-00000001"]), mount(2, ["sg-00000001", "sg-00000002"]),
-                mount(3, ["sg-00000003", "sg-00000001"]),
-            ],
+            "mountTargets": (0..MOUNTS).map(mount).collect::<Vec<_>>(),
         },
     }));
     let other = json!({ "sourceFileSystemId": "fs-00000002", "destination": { "region": "eu-north-1" } });
@@ -672,14 +681,15 @@ async fn a_large_world_is_furnished_part_by_part_and_nothing_twice() {
 
     // The evidence of what was made, and of what was still to be seen.
     let created = furnishing["created"].as_array().unwrap();
-    assert_eq!(created[0], "create a mount target in subnet-00000001");
-    assert_eq!(created[6], format!("and {} more like these, {MANY} in all", MANY - 3));
-    assert_eq!(created[7], "merge the source's file system policy");
+    assert_eq!(created[0], "create a mount target in subnet-00000000");
+    assert_eq!(created[3], format!("and {} more like these, {MOUNTS} in all", MOUNTS - 3));
+    assert_eq!(created[7], format!("and {} more like these, {MANY} in all", MANY - 3));
+    assert_eq!(created[8], "merge the source's file system policy");
     assert_eq!(furnishing["differs"], json!([]));
 
     let times = |operation: &str| stage.local.changes().iter().filter(|change| change.starts_with(operation)).count();
     let made = ["CreateReplicationConfiguration", "CreateMountTarget", "CreateAccessPoint", "PutFileSystemPolicy"];
-    assert_eq!(made.map(times), [2, 3, MANY, 1]);
+    assert_eq!(made.map(times), [2, MOUNTS, MANY, 1]);
 
     let (world, replica) = (stage.local.world(), stage.replica());
     let source = world.file_systems(HERE).find(|of| of.file_system_id == SOURCE).unwrap();
