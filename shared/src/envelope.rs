@@ -234,9 +234,13 @@ fn try_open(text: &str) -> Result<Inbound, Rejection> {
 /// The records of an EventBridge pipe, which sends them as a list by itself: those of a queue as SQS writes them, or
 /// whatever the pipe's input transformer made of each.
 fn open_pipe(text: &str) -> Result<Inbound, Rejection> {
-    strict::check_text(text)?;
-    let records: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| strict::rejection(&error))?;
-    if records.is_empty() || records.iter().any(|record| !record.get().starts_with('{')) {
+    // Each record is measured by itself, so that one that is too deep does not take the others with it.
+    let records: Vec<&RawValue> = match serde_json::from_str(text) {
+        Ok(records) => records,
+        Err(error) => return Err(strict::check_text(text).err().unwrap_or_else(|| strict::rejection(&error))),
+    };
+    if !records.iter().any(|record| record.get().starts_with('{')) {
+        strict::check_text(text)?;
         let message = "invalid type: a list of anything but objects, expected an object";
         return Err(Rejection::new(RejectionCode::WrongType, message));
     }
@@ -596,9 +600,19 @@ mod tests {
         let of_stream = json!({ "eventID": "e", "eventSource": "aws:dynamodb" });
         let expected = [None, Some("m".to_owned()), Some("e".to_owned()), None];
         assert_eq!(ids(&format!("[{event}, {queue},{of_stream},{{\"version\": 1}}]")), expected);
-        for nothing in ["[]", "[1]", "[{}, []]", " [null]"] {
+        for nothing in ["[]", "[1]", "[[], \"{}\"]", " [null]"] {
             assert_eq!(one(nothing).unwrap_err().code, RejectionCode::WrongType, "{nothing}");
         }
         assert_eq!(one("[{}").unwrap_err().code, RejectionCode::MalformedJson);
+    }
+
+    #[test]
+    fn one_bad_record_of_a_pipe_does_not_hide_the_others() {
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(100), "]".repeat(100));
+        let Inbound::Sqs(deliveries) = open(&format!("[\"no JSON\", {deep}, {}]", event())) else {
+            panic!("not a batch")
+        };
+        let codes: Vec<_> = deliveries.iter().map(|delivery| delivery.message.as_ref().err().map(|r| r.code)).collect();
+        assert_eq!(codes, [Some(RejectionCode::WrongType), Some(RejectionCode::TooDeep), None]);
     }
 }
