@@ -53,9 +53,9 @@ impl Desk {
             Ok(message) => carry_out(message).await,
             Err(rejection) => Err(rejection),
         };
-        let report =
-            carried_out.unwrap_or_else(|rejection| Report::rejected(&rejection, self.mode)).made_plain().bounded();
-        log(&report);
+        let report = carried_out.unwrap_or_else(|rejection| Report::rejected(&rejection, self.mode)).made_plain();
+        let (report, json) = report.bounded();
+        log(&report, json);
         report
     }
 
@@ -89,8 +89,7 @@ impl Desk {
 }
 
 /// The one wide line of a request. The report holds the names that the request gave and AWS's IDs, never AWS's names.
-fn log(report: &Report) {
-    let json = serde_json::to_string(report).unwrap_or_default();
+fn log(report: &Report, json: String) {
     let request_id = report.request_id.as_deref().unwrap_or("-");
     let outcome = code(report.outcome);
     match report.outcome.error_type() {

@@ -310,16 +310,19 @@ impl Report {
         self
     }
 
-    /// The same report, small enough for whatever carries it: what matters least is left out first, and named in `cut`.
+    /// The same report, small enough for whatever carries it, and its JSON: what matters least is left out first, and
+    /// named in `cut`.
     ///
     /// A log event has at most 256 KiB, and so have a result event, which also has the request of 64 KiB, and the input of
     /// a state machine. There the report is a text inside of JSON, so it is measured as such.
     #[must_use]
-    pub fn bounded(mut self) -> Self {
-        if self.size() > MAX_REPORT_BYTES {
+    pub fn bounded(mut self) -> (Self, String) {
+        let mut json = self.json();
+        if size(&json) > MAX_REPORT_BYTES {
             // They are still counted, with those that were made for all targets together.
             merge(&mut self.calls, self.targets.iter_mut().flat_map(|target| std::mem::take(&mut target.calls)));
             self.cut.push("calls");
+            json = self.json();
         }
         let cuts: [Cut; 4] = [
             ("plan", |target| target.plan.clear()),
@@ -328,19 +331,18 @@ impl Report {
             ("messages", |target| target.message = cut_off(&target.message, LONGEST_CUT_MESSAGE)),
         ];
         for (part, cut) in cuts {
-            if self.size() <= MAX_REPORT_BYTES {
+            if size(&json) <= MAX_REPORT_BYTES {
                 break;
             }
             self.targets.iter_mut().for_each(cut);
             self.cut.push(part);
+            json = self.json();
         }
-        self
+        (self, json)
     }
 
-    /// How many bytes the report has as a text inside of JSON.
-    fn size(&self) -> usize {
-        let json = serde_json::to_string(self).unwrap_or_default();
-        json.bytes().map(|byte| if matches!(byte, b'"' | b'\\') { 2 } else { 1 }).sum()
+    fn json(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
     }
 
     /// Whether AWS said of any call that the credentials have expired.
@@ -355,6 +357,11 @@ impl Report {
     pub fn wants_redelivery(&self) -> bool {
         self.outcome.error_type().is_some() || self.targets.iter().any(|target| target.unfinished)
     }
+}
+
+/// How many bytes a JSON text has as a text inside of JSON.
+fn size(json: &str) -> usize {
+    json.bytes().map(|byte| if matches!(byte, b'"' | b'\\') { 2 } else { 1 }).sum()
 }
 
 /// What a target can do without, and how it is left out.
@@ -551,14 +558,14 @@ mod tests {
 
     #[test]
     fn the_largest_report_fits_what_carries_it_and_says_what_was_cut() {
-        let report = largest().bounded();
+        let (report, json) = largest().bounded();
         assert_eq!(report.cut, ["calls", "plan", "evidence", "names", "messages"]);
         assert_eq!((report.targets.len(), report.targets[0].reason.as_str()), (100, "test"));
         let calls: Vec<_> = report.calls.iter().map(|call| (call.operation, call.requests)).collect();
         assert_eq!(calls, [("CreateReplicationConfiguration", 400)]);
-        let json = serde_json::to_string(&report).unwrap();
+        assert_eq!(json, serde_json::to_string(&report).unwrap());
         let as_text = serde_json::to_string(&json).unwrap().len() - 2;
-        assert_eq!(as_text, report.size());
+        assert_eq!(as_text, size(&json));
         assert!(as_text <= MAX_REPORT_BYTES, "{as_text}");
         // Of the 256 KiB of a log event or a result event, this much is left for the request and the envelope.
         assert_eq!(256 * 1024 - MAX_REPORT_BYTES, 102_144);
@@ -568,7 +575,7 @@ mod tests {
     fn a_report_that_fits_is_left_as_it_is() {
         let report = report(&[Outcome::Done; 100]);
         let json = serde_json::to_string(&report).unwrap();
-        assert_eq!(serde_json::to_string(&report.bounded()).unwrap(), json);
+        assert_eq!(report.bounded().1, json);
     }
 
     #[test]

@@ -101,7 +101,8 @@ pub async fn view(
     calls: &mut Vec<Call>,
 ) -> Result<View, Box<Unread>> {
     let (mut made, mut view) = (Vec::new(), View::default());
-    let looked = invocation.in_time(look(efs, target, &mut view, &mut made)).await;
+    // Boxed, since it holds the futures of many kinds of calls, and would be moved with each that holds it.
+    let looked = invocation.in_time(Box::pin(look(efs, target, &mut view, &mut made))).await;
     let failed = match looked {
         Some(Ok(())) => None,
         Some(Err(fault)) => Some(Some((failed(&made, &fault), fault))),

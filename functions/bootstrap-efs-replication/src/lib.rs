@@ -125,7 +125,7 @@ impl Work<'_> {
                 attempts.push(Attempt { step, made: None });
                 break;
             }
-            let made = efs::execute(self.efs, &step, target, &course.view).await;
+            let made = Box::pin(efs::execute(self.efs, &step, target, &course.view)).await;
             attempts.push(Attempt { step, made: Some(made) });
         }
         attempts
