@@ -158,11 +158,11 @@ pub(crate) fn input(
                 let list = members.entry(member.clone()).or_insert_with(|| json!([]));
                 list.as_array_mut().into_iter().for_each(|list| list.push(json!(value)));
             }
+            _ if members.contains_key(member) => return Err(serialization(format!("{name} is there twice"))),
             Some(Kind::Integer) => {
                 let number: i64 = value.parse().map_err(|_| serialization(format!("{name} is not a number")))?;
                 members.insert(member.clone(), json!(number));
             }
-            _ if members.contains_key(member) => return Err(serialization(format!("{name} is there twice"))),
             _ => _ = members.insert(member.clone(), json!(value)),
         }
     }
@@ -397,6 +397,20 @@ mod tests {
         assert_eq!(of_query("2147483647"), "none");
         for size in ["0", "2147483648", "many", ""] {
             assert_ne!(of_query(size), "none", "{size}");
+        }
+    }
+
+    #[test]
+    fn a_query_parameter_that_is_no_list_is_there_once() {
+        let twice = |operation: &str, name: &str, value: &str| {
+            refusal(Service::Efs, operation, &[(name, value), (name, value)], json!({}))
+        };
+        for (operation, name, value) in [
+            ("DescribeFileSystems", "MaxItems", "5"),
+            ("DescribeAccessPoints", "MaxResults", "5"),
+            ("DescribeFileSystems", "FileSystemId", "fs-00000001"),
+        ] {
+            assert_eq!(twice(operation, name, value), format!("SerializationException {name} is there twice"));
         }
     }
 
