@@ -402,6 +402,9 @@ impl State {
     }
 
     fn repeat_token(&mut self, request: &Request) -> Reply {
+        if !request.service.has_pages(&request.operation) {
+            return Service::answer(&mut self.world, request);
+        }
         let (asked, next) = request.service.tokens(&request.operation);
         let asked = request.input.get(asked).cloned().unwrap_or_else(|| json!(service::page_token(request, 0)));
         Service::answer(&mut self.world, request).map(|(status, body)| {

@@ -176,6 +176,13 @@ pub(crate) fn input(
     findings.result().map(|()| input)
 }
 
+/// Whether an operation has a member of that name in its input.
+pub(crate) fn takes(service: Service, operation: &str, member: &str) -> bool {
+    let model = model(service);
+    let input = model.operations.get(operation).and_then(|of| model.shapes.get(of.input.as_ref()?));
+    matches!(input.map(|shape| &shape.kind), Some(Kind::Structure { members, .. }) if members.contains_key(member))
+}
+
 /// Holds the members of a call, wherever it carries them, against its model.
 ///
 /// # Errors

@@ -115,6 +115,15 @@ impl Fault {
         if kind.is_of_lists() && service.changes(operation) {
             return Err(format!("{kind:?} can be ordered for lists only, and {operation} is none"));
         }
+        let meets = |of: &Service| self.service.is_none_or(|only| only == *of) && of.serves(operation);
+        let mut meeting = Service::ALL.into_iter().filter(meets);
+        if *kind == FaultKind::RepeatedPageToken
+            && let Some(service) = meeting.find(|of| !of.has_pages(operation))
+        {
+            return Err(format!(
+                "{kind:?} can be ordered for lists with pages only, and {operation} of {service:?} has none"
+            ));
+        }
         if let Some(region) = self.region.as_ref().filter(|region| !constraints::is_in(service, region)) {
             return Err(format!("a fault of {operation} is ordered for {region}, where no call can meet it"));
         }
@@ -182,6 +191,23 @@ mod tests {
         assert_eq!(met, [false, true, true, false]);
         assert_eq!(faults, []);
         assert_eq!(take(&mut faults, &jobs), None);
+    }
+
+    #[test]
+    fn a_page_token_is_repeated_only_where_there_are_pages() {
+        let order =
+            |operation: &str, service| Fault { service, ..Fault::next(operation, FaultKind::RepeatedPageToken) };
+        for (operation, service, ok) in [
+            ("DescribeSourceServers", None, true),
+            ("DescribeMountTargets", None, true),
+            ("ListTagsForResource", Some(Service::Efs), true),
+            ("ListTagsForResource", Some(Service::Drs), false),
+            ("ListTagsForResource", None, false),
+            ("GetReplicationConfiguration", None, false),
+            ("DescribeLifecycleConfiguration", None, false),
+        ] {
+            assert_eq!(order(operation, service).check().is_ok(), ok, "{operation} {service:?}");
+        }
     }
 
     #[test]

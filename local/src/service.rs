@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
-    drs, efs,
+    constraints, drs, efs,
     world::{ApiError, World},
 };
 
@@ -108,6 +108,11 @@ impl Service {
             Self::Drs => ("nextToken", "nextToken"),
             Self::Efs => efs::tokens(operation),
         }
+    }
+
+    /// Whether the model gives an operation pages.
+    pub(crate) fn has_pages(self, operation: &str) -> bool {
+        constraints::takes(self, operation, self.tokens(operation).0)
     }
 
     /// What the service calls an error of its own.
