@@ -10,11 +10,11 @@ use std::{
 };
 
 use chrono::TimeDelta;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited, combinators::BoxBody};
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
     body::{Body as _, Bytes, Frame, Incoming, SizeHint},
-    header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderValue, ORIGIN},
+    header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, EXPECT, HOST, HeaderValue, ORIGIN},
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -44,6 +44,9 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 
 /// How long the headers of a request may take, and an idle connection may wait for the next one.
 const HEADERS_TAKE: Duration = Duration::from_secs(60);
+
+/// How long the body of a request may take.
+const BODY_TAKES: Duration = Duration::from_secs(60);
 
 /// Serves everything on 127.0.0.1 until the runtime ends.
 ///
@@ -84,15 +87,20 @@ async fn route(request: Request<Incoming>, cloud: &Cloud, functions: &Functions)
     let path = parts.uri.path().to_owned();
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let largest = if segments.first() == Some(&"runtime") { MAX_ANSWER_BYTES } else { MAX_BODY_BYTES };
-    let body = match Limited::new(body, largest).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(wrong) if wrong.is::<LengthLimitError>() => {
+    let waits = parts.headers.get(EXPECT).is_some() && body.size_hint().lower() > largest as u64;
+    let read = match waits {
+        // Who waits to be told to go on is told no in place of that.
+        true => None,
+        false => tokio::time::timeout(BODY_TAKES, read(body, largest)).await??,
+    };
+    let body = match read {
+        Some(body) => body,
+        None => {
             if let ["runtime", function, "2018-06-01", "runtime", "invocation", id, "response"] = segments.as_slice() {
                 return Ok(closing(functions.answer_is_too_large(function, id)));
             }
             return Ok(closing(error(413, "RequestEntityTooLargeException", "the body is larger than 6 MB")));
         }
-        Err(broken) => return Err(io::Error::other(broken)),
     };
     if matches!(segments.first(), Some(&("local" | "runtime" | "2015-03-31"))) && !is_from_here(&parts.headers) {
         return Ok(error(403, "AccessDeniedException", "the Host or the Origin of the request is not this machine"));
@@ -110,7 +118,21 @@ async fn route(request: Request<Incoming>, cloud: &Cloud, functions: &Functions)
     }
 }
 
-/// The last answer of a connection: the rest of a body is on its way, and would be taken for the next request.
+/// Reads a body; `None` for one that is too large. That is read to its end too, for a client that still writes when the
+/// connection is closed never sees the answer.
+async fn read(mut body: Incoming, largest: usize) -> io::Result<Option<Bytes>> {
+    let (mut kept, mut size) = (Vec::new(), 0_usize);
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(io::Error::other)?.into_data() else { continue };
+        size = size.saturating_add(data.len());
+        if size <= largest {
+            kept.extend_from_slice(&data);
+        }
+    }
+    Ok((size <= largest).then(|| kept.into()))
+}
+
+/// The last answer of a connection: the rest of a body may be on its way, and would be taken for the next request.
 fn closing(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
@@ -258,15 +280,41 @@ mod tests {
     use super::*;
     use crate::{binaries::Binaries, world::World};
 
-    #[tokio::test(start_paused = true)]
-    async fn headers_that_never_end_end_the_connection() {
+    /// What a client reads that sends these bytes and nothing else.
+    async fn answer_to(sent: &str) -> String {
         let cloud = Cloud::new(World::empty());
         let functions = Functions::new(cloud.clone(), Binaries::Fixed([].into()));
-        let (mut client, server) = tokio::io::duplex(1 << 10);
+        let (mut client, server) = tokio::io::duplex(1 << 16);
         let serving = tokio::spawn(serve_connection(server, cloud, functions));
-        client.write_all(b"GET / HTTP/1.1\r\nHost: loc").await.unwrap();
+        client.write_all(sent.as_bytes()).await.unwrap();
         tokio::time::timeout(2 * HEADERS_TAKE, serving).await.expect("it ends by itself").unwrap();
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn headers_that_never_end_end_the_connection() {
+        answer_to("GET / HTTP/1.1\r\nHost: loc").await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_ends_ends_the_connection() {
+        assert_eq!(answer_to("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{").await, "");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_is_not_told_to_go_on_with_what_is_too_large() {
+        let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\nExpect: 100-continue\r\n\r\n";
+        let answer = answer_to(head).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_far_too_large_is_read_to_its_end_and_refused() {
+        let size = 3 * MAX_BODY_BYTES;
+        let head = format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n");
+        let answer = answer_to(&(head + &"1".repeat(size))).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
     }
 }
