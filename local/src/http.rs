@@ -102,7 +102,7 @@ async fn route(request: Request<Incoming>, cloud: &Cloud, functions: &Functions)
             return Ok(closing(error(413, "RequestEntityTooLargeException", "the body is larger than 6 MB")));
         }
     };
-    if matches!(segments.first(), Some(&("local" | "runtime" | "2015-03-31"))) && !is_from_here(&parts.headers) {
+    if !is_from_here(&parts.headers) {
         return Ok(error(403, "AccessDeniedException", "the Host or the Origin of the request is not this machine"));
     }
     match segments.as_slice() {
@@ -138,17 +138,19 @@ fn closing(mut response: Response<Body>) -> Response<Body> {
     response
 }
 
-/// Whether a request was meant for this machine and comes from no page of another. The services of the account need no
-/// such check: no page can sign.
+/// Whether a request was meant for this machine and comes from no page of another. Signatures do not tell: none is
+/// verified here, so a page whose name leads to 127.0.0.1 could write one.
 fn is_from_here(headers: &HeaderMap) -> bool {
     let is_here = |authority: &str| {
         let host = authority.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
         matches!(host.map_or(authority, |(host, _)| host), "127.0.0.1" | "localhost" | "[::1]")
     };
-    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
-    let host = headers.get(HOST).map(text).unwrap_or_default();
-    let origin = headers.get(ORIGIN).map(text);
-    is_here(&host) && origin.is_none_or(|origin| origin.strip_prefix("http://").is_some_and(|of| of == host))
+    let all = |name| headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default()).collect::<Vec<_>>();
+    match (all(HOST).as_slice(), all(ORIGIN).as_slice()) {
+        ([host], []) => is_here(host),
+        ([host], [origin]) => is_here(host) && origin.strip_prefix("http://") == Some(host),
+        _ => false,
+    }
 }
 
 /// What an operator or a test does to the account: look at it, let time pass, order a fault.
@@ -291,6 +293,26 @@ mod tests {
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
         answer
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_is_from_this_machine_by_every_header_and_for_every_api() {
+        let signature = "AWS4-HMAC-SHA256 Credential=a/20261121/us-east-1/drs/aws4_request";
+        for path in ["GET /local/journal", "POST /DescribeJobs", "GET /2015-03-31/functions/"] {
+            for (headers, from_here) in [
+                ("Host: localhost:9010\r\n", true),
+                ("Host: localhost:9010\r\nOrigin: http://localhost:9010\r\n", true),
+                ("", false),
+                ("Host: example.com:9010\r\n", false),
+                ("Host: localhost:9010\r\nHost: example.com\r\n", false),
+                ("Host: localhost:9010\r\nOrigin: http://example.com\r\n", false),
+                ("Host: localhost:9010\r\nOrigin: http://localhost:9010\r\nOrigin: null\r\n", false),
+            ] {
+                let answer =
+                    answer_to(&format!("{path} HTTP/1.1\r\n{headers}Authorization: {signature}\r\n\r\n")).await;
+                assert_eq!(!answer.contains("is not this machine"), from_here, "{path} {headers}: {answer}");
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]
