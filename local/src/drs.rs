@@ -925,6 +925,30 @@ mod tests {
     }
 
     #[test]
+    fn a_page_token_is_taken_only_as_it_was_given() {
+        let mut world = world();
+        let mut list = |token: &str| {
+            call(&mut world, "DescribeSourceServers", json!({ "maxResults": 1, "nextToken": token }))
+                .map(|page| page["items"].as_array().unwrap().len())
+        };
+        let token = service::page_token(
+            &Request {
+                service: Service::Drs,
+                operation: "DescribeSourceServers".to_owned(),
+                region: "us-east-1".to_owned(),
+                input: json!({}),
+            },
+            1,
+        );
+        assert_eq!(list(&token), Ok(1));
+        let forged =
+            [token.replace("-1", "-0"), token.replace("-1", "-99"), token.replace("-1", "-+1"), "-1".to_owned()];
+        for token in forged {
+            assert_eq!(list(&token), Err("ValidationException"), "{token}");
+        }
+    }
+
+    #[test]
     fn what_did_not_originate_in_ec2_cannot_be_reversed() {
         let mut world = world();
         world.server(ONE).unwrap().origin_region = None;

@@ -162,7 +162,7 @@ pub(crate) fn page_token(request: &Request, first: usize) -> String {
     let is_of_page = |name: &str| ["token", "marker", "max"].iter().any(|part| name.to_lowercase().contains(part));
     let members = request.input.as_object().into_iter().flatten();
     let filters: Vec<_> = members.filter(|(name, _)| *name == "CreationToken" || !is_of_page(name)).collect();
-    let list = json!([request.service, request.operation, request.region, filters]);
+    let list = json!([request.service, request.operation, request.region, filters, first]);
     format!("{:016x}-{first}", digest(&list.to_string()))
 }
 
