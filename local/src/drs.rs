@@ -459,15 +459,19 @@ fn recovery_instances(drs: &mut Drs, context: &Context, request: &Request) -> Re
     }
 }
 
-/// Replication from a recovery instance back to where its server came from, in EC2 alone: the server gets a counterpart
-/// in the origin's Region, which the instance is the source of, and the two name each other. The second time, the
+/// Replication from a recovery instance back to where its server came from, in EC2 alone, while its
+/// agent is connected and nobody terminates it: the server gets a counterpart in the origin's Region, which the instance is the source of, and the two name each other. The second time, the
 /// counterpart is there.
 fn reverse(world: &mut World, context: &Context, request: &Request) -> Reply {
     let id = input::<OfRecoveryInstance>(&request.input)?.id;
     let answer = |arn: &str| Ok((200, Some(json!({ "reversedDirectionSourceServerArn": arn }))));
     let fresh = SourceServer::new(&fresh_in_all_regions(world));
     let here = world.drs.get_mut(&request.region).ok_or_else(ApiError::uninitialized)?;
-    let source_server_id = here.recovery_instance(&id)?.source_server_id.clone();
+    let instance = here.recovery_instance(&id)?;
+    let (disconnected, source_server_id) = (instance.disconnected, instance.source_server_id.clone());
+    if disconnected || here.is_being_terminated(&id, context.now) {
+        return Err(ApiError::conflict(format!("{id} is disconnected or being terminated")));
+    }
     let server = here.source_server(&source_server_id)?.clone();
     let (Some(account), Some(region)) = (&server.origin_account_id, &server.origin_region) else {
         return Err(ApiError::validation(format!("{source_server_id} did not originate in EC2")));
@@ -946,6 +950,19 @@ mod tests {
         for token in forged {
             assert_eq!(list(&token), Err("ValidationException"), "{token}");
         }
+    }
+
+    #[test]
+    fn a_reversal_needs_an_instance_that_stays() {
+        let mut world = world();
+        world.drs.insert("us-west-2".to_owned(), Drs::default());
+        let reverse = |world: &mut World| call(world, "ReverseReplication", json!({ "recoveryInstanceID": INSTANCE }));
+        let mut terminating = world.clone();
+        call(&mut terminating, "TerminateRecoveryInstances", json!({ "recoveryInstanceIDs": [INSTANCE] })).unwrap();
+        assert_eq!(reverse(&mut terminating), Err("ConflictException"));
+        call(&mut world, "DisconnectRecoveryInstance", json!({ "recoveryInstanceID": INSTANCE })).unwrap();
+        assert_eq!(reverse(&mut world), Err("ConflictException"));
+        assert!(world.drs["us-west-2"].source_servers.is_empty());
     }
 
     #[test]

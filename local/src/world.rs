@@ -687,6 +687,12 @@ impl Drs {
         Ok(server)
     }
 
+    /// Whether a job is terminating a recovery instance.
+    pub(crate) fn is_being_terminated(&self, id: &str, now: DateTime<Utc>) -> bool {
+        let mut running = self.jobs.iter().filter(|job| job.is_running(now)).flat_map(|job| &job.recovery_instance_ids);
+        running.any(|of| of == id)
+    }
+
     /// `TerminateRecoveryInstances`: begins a job that ends with the instances gone.
     ///
     /// # Errors
@@ -698,8 +704,7 @@ impl Drs {
         if ids.len() > SERVERS_OF_A_JOB {
             return Err(ApiError::new(402, "ServiceQuotaExceededException", "a job has at most 100 servers"));
         }
-        let mut running = self.jobs.iter().filter(|job| job.is_running(now)).flat_map(|job| &job.recovery_instance_ids);
-        if let Some(id) = running.find(|id| ids.contains(id)) {
+        if let Some(id) = ids.iter().find(|id| self.is_being_terminated(id, now)) {
             return conflict(format!("{id} is being terminated"));
         }
         let mut source_server_ids = Vec::new();
