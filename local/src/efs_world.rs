@@ -448,7 +448,10 @@ impl FileSystem {
         if held && lowered {
             return Err(ApiError::new(429, "TooManyRequests", "wait at least 24 hours after the last change"));
         }
-        wanted.throughput_changed_at = Some(now);
+        // What changes nothing does not begin another day.
+        if wanted != *self {
+            wanted.throughput_changed_at = Some(now);
+        }
         *self = wanted;
         Ok(())
     }
@@ -1775,6 +1778,8 @@ mod tests {
         of.set_throughput(Some("provisioned".to_owned()), Some(64.0), now).unwrap();
         of.set_throughput(None, Some(128.0), now).unwrap();
         assert_eq!(of.set_throughput(None, Some(32.0), now).unwrap_err().code, "TooManyRequests");
+        // What stands already is no change.
+        of.set_throughput(None, Some(128.0), now + TimeDelta::hours(23)).unwrap();
         of.set_throughput(Some("bursting".to_owned()), None, now + THROUGHPUT_STANDS).unwrap();
         assert_eq!(of.provisioned_throughput_in_mibps, None);
     }
