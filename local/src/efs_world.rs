@@ -518,8 +518,12 @@ impl FileSystem {
         let invalid = |message: &str| Err(ApiError::new(400, "InvalidPolicyException", message));
         let read = serde_json::from_str::<Value>(policy).ok();
         let statements = read.as_ref().and_then(|policy| policy.get("Statement"));
-        let is_one =
-            |statement: &Value| matches!(statement.get("Effect").and_then(Value::as_str), Some("Allow" | "Deny"));
+        let has = |statement: &Value, names: [&str; 2]| names.iter().any(|name| statement.get(name).is_some());
+        let is_one = |statement: &Value| {
+            matches!(statement.get("Effect").and_then(Value::as_str), Some("Allow" | "Deny"))
+                && has(statement, ["Principal", "NotPrincipal"])
+                && has(statement, ["Action", "NotAction"])
+        };
         let Some(statements) = statements.filter(|statements| many(statements).iter().all(is_one)) else {
             return invalid("the policy is not a policy of EFS");
         };
@@ -549,11 +553,7 @@ fn many(value: &Value) -> &[Value] {
 /// Whether a statement forbids everybody, on no condition, to write a policy. Who the writer is, nobody here knows.
 fn locks_out(statement: &Value) -> bool {
     let texts = |name: &str| statement.get(name).map(|value| many(value).iter().filter_map(Value::as_str));
-    let is_writing = |action: &str| {
-        let action = action.to_ascii_lowercase();
-        let covers = |start: &str| "elasticfilesystem:putfilesystempolicy".starts_with(start);
-        action.strip_suffix('*').map_or_else(|| action == "elasticfilesystem:putfilesystempolicy", covers)
-    };
+    let is_writing = |action: &str| fits(&action.to_ascii_lowercase(), "elasticfilesystem:putfilesystempolicy");
     let acts = match (texts("Action"), texts("NotAction")) {
         (Some(mut actions), _) => actions.any(is_writing),
         (None, Some(mut others)) => !others.any(is_writing),
@@ -566,6 +566,12 @@ fn locks_out(statement: &Value) -> bool {
         && statement.get("Condition").is_none()
         && everybody
         && acts
+}
+
+/// Whether a text fits an action of a policy, in which `*` stands for any text and `?` for any sign.
+fn fits(action: &str, text: &str) -> bool {
+    let pattern = regex::escape(action).replace(r"\*", ".*").replace(r"\?", ".");
+    regex::Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|pattern| pattern.is_match(text))
 }
 
 /// What is being created is available after a while. One that does not say since when begins with the first look.
@@ -1362,6 +1368,8 @@ fn lost() -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     const HERE: &str = "us-east-1";
@@ -1652,6 +1660,8 @@ mod tests {
             (statement(r#""Action": "*""#), true),
             (statement(r#""Action": ["elasticfilesystem:ClientMount", "elasticfilesystem:Put*"]"#), true),
             (statement(r#""NotAction": "elasticfilesystem:ClientMount""#), true),
+            (statement(r#""Action": "elasticfilesystem:*Policy""#), true),
+            (statement(r#""Action": "elasticfilesystem:Put?ileSystemPolicy""#), true),
             (statement(r#""Action": "*""#).replace(r#""*", "#, r#"{"AWS": ["*"]}, "#), true),
             (statement(r#""Action": "elasticfilesystem:ClientMount""#), false),
             (statement(r#""NotAction": "elasticfilesystem:*""#), false),
@@ -1665,6 +1675,22 @@ mod tests {
                 "{policy}"
             );
             set(true).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_policy_says_who_may_do_what() {
+        let policy = json!({ "Effect": "Allow", "Principal": "*", "Action": "elasticfilesystem:ClientMount" });
+        let set = |statement: &Value| {
+            let policy = json!({ "Statement": statement }).to_string();
+            FileSystem::new(SOURCE).set_policy(&policy, false, Behaviour::default()).map_err(|error| error.code)
+        };
+        assert_eq!(set(&policy), Ok(()));
+        for member in ["Effect", "Principal", "Action"] {
+            let mut without = policy.clone();
+            without.as_object_mut().unwrap().remove(member);
+            assert_eq!(set(&without), Err("InvalidPolicyException"), "{member}");
+            assert_eq!(set(&json!([policy, without])), Err("InvalidPolicyException"), "{member}");
         }
     }
 
