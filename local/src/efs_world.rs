@@ -33,6 +33,8 @@ const BYTES_PER_SECOND: u64 = 100 << 20;
 const OBJECTIVE_MINUTES: i64 = 15;
 /// The hidden metadata of a destination.
 pub const METADATA_BYTES: u64 = 12 << 20;
+/// The largest size that the model has a number for.
+const LARGEST: u64 = i64::MAX.cast_unsigned();
 /// The quotas: file systems of an account in a Region, access points of a file system, security groups of a mount
 /// target, tags of a resource.
 const MAX_FILE_SYSTEMS: usize = 1000;
@@ -1189,7 +1191,7 @@ impl World {
         let synced: Vec<Replication> = synced.filter(|of| of.first_sync_ends_at <= now).cloned().collect();
         for replication in synced {
             let source = self.file_system(&replication.source_region, &replication.source_file_system_id);
-            let size = source.map(|source| source.size_bytes.saturating_add(METADATA_BYTES));
+            let size = source.map(|source| source.size_bytes.saturating_add(METADATA_BYTES).min(LARGEST));
             let replica = self.file_system(&replication.destination_region, &replication.destination_file_system_id);
             if let Some((replica, size)) = replica.zip(size) {
                 replica.size_bytes = size;
@@ -1856,5 +1858,15 @@ mod tests {
             let wrong = World::from_json(&text).unwrap_err();
             assert!(wrong.contains(part), "`{wrong}` does not say `{part}`");
         }
+    }
+
+    #[test]
+    fn a_replica_is_no_larger_than_a_number_of_the_model() {
+        let mut world = world();
+        world.file_system(HERE, SOURCE).unwrap().size_bytes = LARGEST;
+        world.bind((HERE, SOURCE), (THERE, REPLICA)).unwrap().first_sync_ends_at = world.now;
+        let later = world.now + TimeDelta::minutes(1);
+        world.advance_to(later);
+        assert_eq!(world.file_system(THERE, REPLICA).unwrap().size_bytes, LARGEST);
     }
 }
