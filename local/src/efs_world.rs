@@ -424,6 +424,26 @@ impl FileSystem {
         Ok(())
     }
 
+    /// That it could have been created in a Region: its modes go together, its key, its zone and its mount targets are of
+    /// there, a zone has one of those, and its policy is one.
+    fn check_alone(&self, region: &str) -> Result<(), ApiError> {
+        self.check_modes()?;
+        check_key(self.kms_key_id.as_deref(), region)?;
+        if self.availability_zone_name.as_ref().is_some_and(|zone| region_of(zone) != Some(region)) {
+            return Err(unsupported_zone(region));
+        }
+        let mut zones = BTreeSet::new();
+        for MountTarget { mount_target_id, availability_zone_name: zone, .. } in &self.mount_targets {
+            let is_apart = self.availability_zone_name.as_ref().is_some_and(|own| own != zone);
+            if is_apart || region_of(zone) != Some(region) || !zones.insert(zone) {
+                return Err(bad_request(format!("{mount_target_id} cannot be in {zone}, or another one is")));
+            }
+        }
+        let Some(policy) = &self.policy else { return Ok(()) };
+        let mut open = Self { life_cycle_state: available(), ..Self::new(&self.file_system_id) };
+        open.set_policy(policy, true, Behaviour::default())
+    }
+
     /// `UpdateFileSystem`: another throughput.
     ///
     /// # Errors
@@ -1223,6 +1243,35 @@ impl World {
         self.replications.iter().try_for_each(|replication| self.check_replication(replication))
     }
 
+    /// Checks that what a world file says of EFS could have come about: after its values are known to be of the model.
+    pub(crate) fn check_efs_together(&self) -> Result<(), String> {
+        for (region, efs) in &self.efs {
+            let mut taken = BTreeSet::new();
+            for of in &efs.file_systems {
+                let id = &of.file_system_id;
+                of.check_alone(region).map_err(|wrong| format!("{id}: {}", wrong.message))?;
+                let owner = of.owner(&self.account);
+                let points = of.access_points.iter().map(|point| ("client token", point.client_token.as_str(), owner));
+                let targets = of.mount_targets.iter().map(|target| ("address", target.ip_address.as_str(), ""));
+                let token = Some(("creation token", of.creation_token.as_str(), owner))
+                    .filter(|(_, token, _)| !token.is_empty());
+                if let Some((what, twice, _)) = points.chain(targets).chain(token).find(|one| !taken.insert(*one)) {
+                    return Err(format!("{id}: the {what} {twice} is there twice in {region}"));
+                }
+                if self.replications.iter().filter(|replication| replication.side(region, id).is_some()).count() > 1 {
+                    return Err(format!("{id} is in two replication configurations"));
+                }
+            }
+        }
+        let is_own = |of: &&Replication| {
+            (&of.source_region, &of.source_file_system_id) == (&of.destination_region, &of.destination_file_system_id)
+        };
+        match self.replications.iter().find(is_own) {
+            Some(own) => Err(format!("{} is its own destination", own.source_file_system_id)),
+            None => Ok(()),
+        }
+    }
+
     fn check_replication(&self, replication: &Replication) -> Result<(), String> {
         let there = |region: &str, id: &str| {
             let mut file_systems = self.file_systems(region);
@@ -1857,6 +1906,59 @@ mod tests {
         for (text, part) in cases {
             let wrong = World::from_json(&text).unwrap_err();
             assert!(wrong.contains(part), "`{wrong}` does not say `{part}`");
+        }
+    }
+
+    #[test]
+    fn a_world_has_no_file_system_that_could_not_have_been_made() {
+        let id = |number: u8| format!("fs-0000000{number}");
+        let target = |number: u8, zone: &str| {
+            json!({ "mountTargetId": format!("fsmt-0000000{number}"), "subnetId": "subnet-00000001",
+                "ipAddress": format!("10.0.0.{number}"), "availabilityZoneName": zone })
+        };
+        let point =
+            |number: u8, token: &str| json!({ "accessPointId": format!("fsap-0000000{number}"), "clientToken": token });
+        let replication = |from: u8, to: u8| {
+            json!({ "sourceRegion": HERE, "sourceFileSystemId": id(from), "destinationRegion": HERE,
+                "destinationFileSystemId": id(to), "createdAt": "2026-11-01T00:00:00Z", "firstSyncEndsAt": "2026-11-01T01:00:00Z" })
+        };
+        let read = |more: Value, replications: Value| {
+            let mut first = json!({ "fileSystemId": id(1), "creationToken": "first" });
+            first.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let other = json!({ "fileSystemId": id(2), "creationToken": "other", "accessPoints": [point(2, "taken")] });
+            let replicas = [3, 4].map(|number| json!({ "fileSystemId": id(number), "protection": "REPLICATING" }));
+            let all = json!([first, other, replicas[0], replicas[1]]);
+            let world = json!({ "account": "111122223333", "region": HERE, "efs": { HERE: { "fileSystems": all } },
+                "replications": replications });
+            World::from_json(&world.to_string()).map(drop)
+        };
+        let zone = |letter: char| format!("{HERE}{letter}");
+        for (more, replications) in [
+            (json!({}), json!([])),
+            (json!({ "mountTargets": [target(1, &zone('a')), target(2, &zone('b'))] }), json!([replication(1, 3)])),
+            (json!({ "accessPoints": [point(1, "own")] }), json!([replication(1, 3), replication(2, 4)])),
+        ] {
+            read(more, replications).unwrap();
+        }
+        for (more, replications, part) in [
+            (json!({ "performanceMode": "maxIO" }), json!([]), "elastic"),
+            (json!({ "throughputMode": "provisioned" }), json!([]), "provisioned throughput"),
+            (json!({ "kmsKeyId": "alias/a", "encrypted": false }), json!([]), "encrypted"),
+            (json!({ "kmsKeyId": "arn:aws:kms:eu-west-1:111122223333:alias/a" }), json!([]), "unexpected region"),
+            (json!({ "availabilityZoneName": "eu-west-1a" }), json!([]), "fs-00000001: "),
+            (json!({ "mountTargets": [target(1, &zone('a')), target(2, &zone('a'))] }), json!([]), "fsmt-00000002"),
+            (json!({ "mountTargets": [target(1, "eu-west-1a")] }), json!([]), "fsmt-00000001"),
+            (json!({ "mountTargets": [target(1, &zone('a'))], "availabilityZoneName": zone('b') }), json!([]), "fsmt-"),
+            (json!({ "policy": "banana" }), json!([]), "not a policy"),
+            (json!({ "creationToken": "other" }), json!([]), "the creation token other"),
+            (json!({ "accessPoints": [point(1, "taken")] }), json!([]), "the client token taken"),
+            (json!({}), json!([replication(1, 3), replication(1, 4)]), "two replication configurations"),
+            (json!({}), json!([replication(1, 3), replication(2, 3)]), "two replication configurations"),
+            (json!({}), json!([replication(1, 3), replication(3, 4)]), "two replication configurations"),
+            (json!({}), json!([replication(3, 3)]), "its own destination"),
+        ] {
+            let wrong = read(more.clone(), replications).unwrap_err();
+            assert!(wrong.contains(part), "{more}: {wrong}");
         }
     }
 

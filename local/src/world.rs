@@ -376,7 +376,8 @@ impl World {
         self.late.iter().try_for_each(LateEffect::check)?;
         self.check_efs()?;
         drs::check(self)?;
-        efs::check(self)
+        efs::check(self)?;
+        self.check_efs_together()
     }
 
     /// Every Region exists, is in the account's partition, and has the service that is told of there.
