@@ -3,10 +3,13 @@
 //! What each change does follows the DRS API reference; where that is silent, a switch in [`Behaviour`] decides, and
 //! tests run under both settings. Time passes only when [`World::advance_to`] says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{Error as _, MapAccess, SeqAccess, Visitor},
+};
 
 use crate::{
     constraints, drs, efs,
@@ -268,6 +271,63 @@ pub struct Job {
     pub tags: BTreeMap<String, String>,
 }
 
+/// JSON in which nothing is there twice: of two Regions or tags with one name, the first would vanish without a word.
+struct Once;
+
+impl<'de> Deserialize<'de> for Once {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Once {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self, A::Error> {
+        while items.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
+        let mut seen = BTreeSet::new();
+        while let Some(name) = members.next_key::<String>()? {
+            members.next_value::<Self>()?;
+            if let Some(twice) = seen.replace(name) {
+                return Err(A::Error::custom(format!("`{twice}` is there twice")));
+            }
+        }
+        Ok(self)
+    }
+}
+
 /// Why a change is refused: the code and status of the answer, and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
@@ -350,6 +410,7 @@ impl World {
     ///
     /// A sentence: what serde stumbled over, with line and column, or a value that no account has.
     pub fn from_json(text: &str) -> Result<Self, String> {
+        serde_json::from_str::<Once>(text).map_err(|error| error.to_string())?;
         let world: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         world.check().map(|()| world)
     }
@@ -1083,6 +1144,11 @@ mod tests {
                 "Value null at 'jobID'",
             ),
             (world("", r#", "behaviour": {"pageSize": 0}"#), "page size"),
+            (world(&one.replace('}', r#", "tags": {"a": "1", "a": "2"}}"#), ""), "`a` is there twice"),
+            (
+                world("", "").replace(r#""us-east-1": {"#, r#""us-east-1": {}, "us-east-1": {"#),
+                "`us-east-1` is there twice",
+            ),
             (world("", r#", "functions": {"f": {"timeoutSeconds": 0}}"#), "a timeout of 0 seconds"),
             (
                 world("", r#", "functions": {"f": {"environment": {"AWS_ENDPOINT_URL_DRS": "x"}}}"#),
