@@ -435,6 +435,10 @@ impl World {
         }
         self.faults.iter().try_for_each(Fault::check)?;
         self.late.iter().try_for_each(LateEffect::check)?;
+        if self.began.is_some_and(|began| began > self.now) {
+            return Err(format!("it began in the future, after {}", self.now));
+        }
+        self.drs.values().try_for_each(|drs| drs.check(self))?;
         self.check_efs()?;
         drs::check(self)?;
         efs::check(self)?;
@@ -661,6 +665,33 @@ impl Job {
 }
 
 impl Drs {
+    /// Checks that what a world file says could have come about.
+    fn check(&self, world: &World) -> Result<(), String> {
+        for server in &self.source_servers {
+            let SourceServer { id, origin_account_id, origin_region, replicating_since, .. } = server;
+            if replicating_since.is_some_and(|since| since > world.now) {
+                return Err(format!("{id} replicates since a time to come"));
+            }
+            let known = origin_region.as_ref().is_none_or(|region| {
+                constraints::partition(region).is_some_and(|of| Some(of) == constraints::partition(&world.region))
+            });
+            if !known || origin_account_id.is_some() != origin_region.is_some() {
+                return Err(format!(
+                    "{id} needs originAccountID and originRegion, a Region of this partition, or neither"
+                ));
+            }
+        }
+        for Job { id, kind, created_at, ends_at, source_server_ids, recovery_instance_ids, .. } in &self.jobs {
+            if created_at > ends_at || *created_at > world.now {
+                return Err(format!("{id} was created after it ends, or in the future"));
+            }
+            if kind == "TERMINATE" && source_server_ids.len() != recovery_instance_ids.len() {
+                return Err(format!("{id} terminates other recovery instances than those of its servers"));
+            }
+        }
+        Ok(())
+    }
+
     /// `DisconnectSourceServer`: ends replication, destroys the recovery points, and leaves the rest to time.
     ///
     /// # Errors
@@ -1122,6 +1153,13 @@ mod tests {
         };
         let one = format!(r#"{{"sourceServerID": "{ID}"}}"#);
         World::from_json(&world(&one, "")).unwrap();
+        let job = |kind: &str, created: &str, ends: &str| {
+            let job = format!(
+                r#"{{"jobID": "drsjob-00000000000000001", "type": "{kind}", "initiatedBy": "START_DRILL", "createdAt": "{created}", "endsAt": "{ends}", "sourceServerIDs": ["{ID}"]}}"#
+            );
+            world(&one, "").replace(r#""sourceServers""#, &format!(r#""jobs": [{job}], "sourceServers""#))
+        };
+        World::from_json(&job("LAUNCH", "2026-11-21T00:00:00Z", "2026-11-21T00:15:00Z")).unwrap();
         let cases = [
             (world(r#"{"sourceServerID": "banana"}"#, ""), "Value 'banana' at 'sourceServerID'"),
             (world(&format!("{one}, {one}"), ""), "is there twice"),
@@ -1144,11 +1182,21 @@ mod tests {
                 "Value null at 'jobID'",
             ),
             (world("", r#", "behaviour": {"pageSize": 0}"#), "page size"),
+            (world(&one.replace('}', r#", "replicatingSince": "2999-01-01T00:00:00Z"}"#), ""), "a time to come"),
+            (world(&one.replace('}', r#", "originRegion": "us-west-2"}"#), ""), "needs originAccountID"),
+            (
+                world(&one.replace('}', r#", "originAccountID": "111122223333", "originRegion": "cn-north-1"}"#), ""),
+                "a Region of this partition",
+            ),
             (world(&one.replace('}', r#", "tags": {"a": "1", "a": "2"}}"#), ""), "`a` is there twice"),
             (
                 world("", "").replace(r#""us-east-1": {"#, r#""us-east-1": {}, "us-east-1": {"#),
                 "`us-east-1` is there twice",
             ),
+            (world("", r#", "began": "2999-01-01T00:00:00Z""#), "it began in the future"),
+            (job("LAUNCH", "2026-11-21T00:00:00Z", "2026-11-20T00:00:00Z"), "created after it ends"),
+            (job("LAUNCH", "2999-11-21T00:00:00Z", "2999-11-21T00:15:00Z"), "in the future"),
+            (job("TERMINATE", "2026-11-21T00:00:00Z", "2026-11-21T00:15:00Z"), "terminates other"),
             (world("", r#", "functions": {"f": {"timeoutSeconds": 0}}"#), "a timeout of 0 seconds"),
             (
                 world("", r#", "functions": {"f": {"environment": {"AWS_ENDPOINT_URL_DRS": "x"}}}"#),
