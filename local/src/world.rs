@@ -633,8 +633,17 @@ impl Deployment {
         if !(1..=900).contains(&self.timeout_seconds) {
             return Err(format!("a timeout of {} seconds is not one of Lambda's, 1 to 900", self.timeout_seconds));
         }
-        match self.environment.keys().find(|name| name.starts_with("AWS_") || name.starts_with("_")) {
-            Some(name) => Err(format!("the variable {name} is reserved")),
+        if let Some(name) = self.environment.keys().find(|name| name.starts_with("AWS_") || name.starts_with("_")) {
+            return Err(format!("the variable {name} is reserved"));
+        }
+        let is_name = |name: &str| {
+            let mut signs = name.chars();
+            signs.next().is_some_and(|first| first.is_ascii_alphabetic())
+                && name.len() > 1
+                && signs.all(|sign| sign.is_ascii_alphanumeric() || sign == '_')
+        };
+        match self.environment.iter().find(|(name, value)| !is_name(name) || value.contains('\0')) {
+            Some((name, _)) => Err(format!("`{}` is not a variable that Lambda has", name.escape_debug())),
             None => Ok(()),
         }
     }
@@ -1197,6 +1206,8 @@ mod tests {
             (job("LAUNCH", "2026-11-21T00:00:00Z", "2026-11-20T00:00:00Z"), "created after it ends"),
             (job("LAUNCH", "2999-11-21T00:00:00Z", "2999-11-21T00:15:00Z"), "in the future"),
             (job("TERMINATE", "2026-11-21T00:00:00Z", "2026-11-21T00:15:00Z"), "terminates other"),
+            (world("", r#", "functions": {"f": {"environment": {"A=B": "x"}}}"#), "`A=B` is not a variable"),
+            (world("", r#", "functions": {"f": {"environment": {"AB": "x\u0000"}}}"#), "`AB` is not a variable"),
             (world("", r#", "functions": {"f": {"timeoutSeconds": 0}}"#), "a timeout of 0 seconds"),
             (
                 world("", r#", "functions": {"f": {"environment": {"AWS_ENDPOINT_URL_DRS": "x"}}}"#),
