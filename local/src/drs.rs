@@ -511,8 +511,8 @@ fn reverse(world: &mut World, context: &Context, request: &Request) -> Reply {
 }
 
 fn fresh_in_all_regions(world: &World) -> String {
-    let servers = world.drs.values().flat_map(|drs| &drs.source_servers);
-    fresh("s-", servers.map(|server| server.id.as_str()))
+    let taken = world.drs.values();
+    fresh("s-", taken.flat_map(|drs| drs.source_servers.iter().map(|server| &server.id).chain(&drs.gone)))
 }
 
 fn jobs(drs: &mut Drs, context: &Context, request: &Request) -> Reply {

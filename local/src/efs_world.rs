@@ -53,6 +53,9 @@ const DEFAULT_SECURITY_GROUP: &str = "sg-0123456789abcdef0";
 pub struct Efs {
     /// All file systems, of all owners.
     pub file_systems: Vec<FileSystem>,
+    /// The IDs of the file systems, mount targets and access points that were deleted: no other ever has them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub gone: BTreeSet<String>,
 }
 
 /// A file system. Only its ID is needed; the rest has the values of a healthy one.
@@ -725,7 +728,7 @@ impl World {
         }
         // An ID is of one Region alone, so that a call to the wrong one is noticed.
         let taken = self.efs.values().flat_map(|efs| &efs.file_systems);
-        let file_system_id = fresh("fs-", taken.map(|file_system| file_system.file_system_id.as_str()));
+        let file_system_id = fresh("fs-", taken.map(|file_system| &file_system.file_system_id).chain(self.gone()));
         let (created_at, life_cycle_state) = (Some(self.now), "creating".to_owned());
         let file_systems = &mut self.efs.entry(region.to_owned()).or_default().file_systems;
         file_systems.push(FileSystem { file_system_id, created_at, life_cycle_state, ..wanted });
@@ -740,6 +743,7 @@ impl World {
     pub fn delete_file_system(&mut self, region: &str, name: &str) -> Result<(), ApiError> {
         let file_system = self.named_file_system(region, name)?;
         let (id, mounted) = (file_system.file_system_id.clone(), !file_system.mount_targets.is_empty());
+        let points: Vec<String> = file_system.access_points.iter().map(|point| point.access_point_id.clone()).collect();
         let in_use = |message: String| Err(ApiError::new(409, "FileSystemInUse", message));
         if mounted {
             return in_use(format!("{id} has mount targets"));
@@ -751,6 +755,8 @@ impl World {
         }
         if let Some(efs) = self.efs.get_mut(region) {
             efs.file_systems.retain(|file_system| file_system.file_system_id != id);
+            efs.gone.extend(points);
+            efs.gone.insert(id);
         }
         Ok(())
     }
@@ -974,7 +980,10 @@ impl World {
         let subnet = self.subnet(region, subnet_id)?;
         self.require_place(region, &file_system, &subnet)?;
         let target = MountTarget {
-            mount_target_id: fresh("fsmt-", self.all_mount_targets().map(|target| target.mount_target_id.as_str())),
+            mount_target_id: fresh(
+                "fsmt-",
+                self.all_mount_targets().map(|target| &target.mount_target_id).chain(self.gone()),
+            ),
             subnet_id: subnet_id.to_owned(),
             ip_address: self.free_address(region, &subnet, ip_address)?,
             availability_zone_name: subnet.availability_zone_name,
@@ -1016,6 +1025,11 @@ impl World {
             return conflict("requested subnet for new mount target is not in the same VPC as existing mount targets");
         }
         Ok(())
+    }
+
+    /// The IDs that are not given again.
+    fn gone(&self) -> impl Iterator<Item = &String> {
+        self.efs.values().flat_map(|efs| &efs.gone)
     }
 
     fn all_mount_targets(&self) -> impl Iterator<Item = &MountTarget> {
@@ -1110,6 +1124,7 @@ impl World {
         let (of, _) = self.mount_target(region, id)?;
         let file_system = self.file_system(region, &of).ok_or_else(lost)?;
         file_system.mount_targets.retain(|target| target.mount_target_id != id);
+        self.efs.entry(region.to_owned()).or_default().gone.insert(id.to_owned());
         Ok(())
     }
 
@@ -1127,7 +1142,7 @@ impl World {
     ) -> Result<AccessPoint, ApiError> {
         let (behaviour, now) = (self.behaviour, self.now);
         let points = self.efs.values().flat_map(|efs| &efs.file_systems).flat_map(|of| &of.access_points);
-        let access_point_id = fresh("fsap-", points.map(|point| point.access_point_id.as_str()));
+        let access_point_id = fresh("fsap-", points.map(|point| &point.access_point_id).chain(self.gone()));
         let owner = self.named_file_system(region, name)?.owner_id.clone();
         // A token is of an account and a Region, whichever file system it comes with.
         let own = self.file_systems(region).filter(|of| of.owner_id == owner).flat_map(|of| &of.access_points);
@@ -1179,6 +1194,7 @@ impl World {
     pub fn delete_access_point(&mut self, region: &str, name: &str) -> Result<(), ApiError> {
         let (file_system, point) = self.named_access_point(region, name)?;
         file_system.access_points.retain(|other| other.access_point_id != point.access_point_id);
+        self.efs.entry(region.to_owned()).or_default().gone.insert(point.access_point_id);
         Ok(())
     }
 
@@ -1960,6 +1976,28 @@ mod tests {
             let wrong = read(more.clone(), replications).unwrap_err();
             assert!(wrong.contains(part), "{more}: {wrong}");
         }
+    }
+
+    #[test]
+    fn the_id_of_what_was_deleted_is_not_given_again() {
+        let mut world = World::empty();
+        let mut ids = BTreeSet::new();
+        for token in ["first", "second"] {
+            let wanted = FileSystem { creation_token: token.to_owned(), ..FileSystem::new("") };
+            let id = world.create_file_system(HERE, wanted).unwrap().file_system_id.clone();
+            world.file_system(HERE, &id).unwrap().life_cycle_state = available();
+            let target =
+                world.create_mount_target(HERE, &id, "subnet-00000001", None, Vec::new()).unwrap().mount_target_id;
+            world.delete_mount_target(HERE, &target).unwrap();
+            let [with, before] = [token, "deleted before"].map(|client_token| {
+                let wanted = AccessPoint { client_token: client_token.to_owned(), ..point() };
+                world.create_access_point(HERE, &id, wanted).unwrap().access_point_id
+            });
+            world.delete_access_point(HERE, &before).unwrap();
+            world.delete_file_system(HERE, &id).unwrap();
+            ids.extend([id, target, with, before]);
+        }
+        assert_eq!(ids.len(), 8);
     }
 
     #[test]

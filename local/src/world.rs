@@ -154,6 +154,9 @@ pub struct Drs {
     pub recovery_instances: Vec<RecoveryInstance>,
     /// All jobs.
     pub jobs: Vec<Job>,
+    /// The IDs of the servers and jobs that were deleted: no other ever has them.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub gone: BTreeSet<String>,
 }
 
 /// The record of a source server. Only its ID is needed; the rest has the values of a healthy server.
@@ -743,6 +746,7 @@ impl Drs {
         let cleaning = server.staging_gone_at.is_some_and(|gone| now < gone);
         refuse_if(cleaning, behaviour.delete_before_cleanup, || format!("{id} still has staging resources"))?;
         self.source_servers.retain(|server| server.id != id);
+        self.gone.insert(id.to_owned());
         Ok(())
     }
 
@@ -822,7 +826,7 @@ impl Drs {
             source_server_ids.push(known.source_server_id.clone());
         }
         self.jobs.push(Job {
-            id: fresh("drsjob-", self.jobs.iter().map(|job| job.id.as_str())),
+            id: fresh("drsjob-", self.jobs.iter().map(|job| &job.id).chain(&self.gone)),
             kind: "TERMINATE".to_owned(),
             initiated_by: "TERMINATE_RECOVERY_INSTANCES".to_owned(),
             created_at: now,
@@ -872,13 +876,14 @@ impl Drs {
             return Err(ApiError::conflict(format!("{id} is running")));
         }
         self.jobs.retain(|job| job.id != id);
+        self.gone.insert(id.to_owned());
         Ok(())
     }
 
     /// An ID that no source server has.
     #[must_use]
     pub fn fresh_source_server_id(&self) -> String {
-        fresh("s-", self.source_servers.iter().map(|server| server.id.as_str()))
+        fresh("s-", self.source_servers.iter().map(|server| &server.id).chain(&self.gone))
     }
 
     /// The server with this ID.
@@ -958,8 +963,8 @@ pub(crate) fn is_account(text: &str) -> bool {
 }
 
 /// The first ID of a kind that is not taken.
-pub(crate) fn fresh<'a>(prefix: &str, taken: impl Iterator<Item = &'a str>) -> String {
-    let taken: std::collections::BTreeSet<&str> = taken.collect();
+pub(crate) fn fresh<'a>(prefix: &str, taken: impl Iterator<Item = &'a String>) -> String {
+    let taken: BTreeSet<&str> = taken.map(String::as_str).collect();
     let ids = (1_u64..).map(|number| format!("{prefix}{number:017}"));
     ids.into_iter().find(|id| !taken.contains(id.as_str())).unwrap_or_default()
 }
@@ -1140,6 +1145,21 @@ mod tests {
         drs.disconnect(ID, noon(), Behaviour::default()).unwrap();
         drs.delete(ID, noon(), Behaviour::default()).unwrap();
         assert_eq!(drs.delete(ID, noon(), Behaviour::default()).unwrap_err().status, 404);
+    }
+
+    #[test]
+    fn the_id_of_what_was_deleted_is_not_given_again() {
+        let mut drs = launched("FAILBACK_NOT_STARTED");
+        let jobs = ["i-00000001", "i-00000002"].map(|instance| {
+            let job = drs.terminate(&[instance.to_owned()], noon()).unwrap().id.clone();
+            drs.delete_job(&job, noon() + JOB_TAKES).unwrap();
+            job
+        });
+        assert_ne!(jobs[0], jobs[1]);
+        let server = drs.fresh_source_server_id();
+        drs.source_servers.push(SourceServer { staging_status: "EXTENDED".to_owned(), ..SourceServer::new(&server) });
+        drs.delete(&server, noon(), Behaviour::default()).unwrap();
+        assert_ne!(drs.fresh_source_server_id(), server);
     }
 
     #[test]
