@@ -1173,23 +1173,24 @@ mod tests {
         }
     }
 
+    fn world(drs: &str, more: &str) -> String {
+        format!(
+            r#"{{"account": "111122223333", "region": "us-east-1", "drs": {{"us-east-1": {{"sourceServers": [{drs}]}}}}{more}}}"#
+        )
+    }
+
+    fn refuse(cases: impl IntoIterator<Item = (String, &'static str)>) {
+        for (text, part) in cases {
+            let wrong = World::from_json(&text).unwrap_err();
+            assert!(wrong.contains(part), "`{wrong}` does not say `{part}`");
+        }
+    }
+
     #[test]
     fn a_world_that_cannot_be_is_told_in_a_sentence() {
-        let world = |drs: &str, more: &str| {
-            format!(
-                r#"{{"account": "111122223333", "region": "us-east-1", "drs": {{"us-east-1": {{"sourceServers": [{drs}]}}}}{more}}}"#
-            )
-        };
         let one = format!(r#"{{"sourceServerID": "{ID}"}}"#);
         World::from_json(&world(&one, "")).unwrap();
-        let job = |kind: &str, created: &str, ends: &str| {
-            let job = format!(
-                r#"{{"jobID": "drsjob-00000000000000001", "type": "{kind}", "initiatedBy": "START_DRILL", "createdAt": "{created}", "endsAt": "{ends}", "sourceServerIDs": ["{ID}"]}}"#
-            );
-            world(&one, "").replace(r#""sourceServers""#, &format!(r#""jobs": [{job}], "sourceServers""#))
-        };
-        World::from_json(&job("LAUNCH", "2026-11-21T00:00:00Z", "2026-11-21T00:15:00Z")).unwrap();
-        let cases = [
+        refuse([
             (world(r#"{"sourceServerID": "banana"}"#, ""), "Value 'banana' at 'sourceServerID'"),
             (world(&format!("{one}, {one}"), ""), "is there twice"),
             (
@@ -1211,6 +1212,35 @@ mod tests {
                 "Value null at 'jobID'",
             ),
             (world("", r#", "behaviour": {"pageSize": 0}"#), "page size"),
+            (world("", r#", "functions": {"f": {"timeoutSeconds": 0}}"#), "a timeout of 0 seconds"),
+            (
+                world("", r#", "functions": {"f": {"environment": {"AWS_ENDPOINT_URL_DRS": "x"}}}"#),
+                "AWS_ENDPOINT_URL_DRS is reserved",
+            ),
+            (world("", r#", "faults": [{"operation": "Disconect", "kind": "throttle"}]"#), "`Disconect`"),
+            (
+                world("", r#", "faults": [{"operation": "DescribeJobs", "kind": "throttle", "times": 0}]"#),
+                "for no call",
+            ),
+            (world("", r#", "faults": [{"operation": "DeleteJob", "kind": "stale_read"}]"#), "for lists only"),
+            (
+                world("", r#", "faults": [{"operation": "DeleteJob", "kind": "throttle", "region": "us-east-9"}]"#),
+                "`us-east-9` is not a Region",
+            ),
+        ]);
+    }
+
+    #[test]
+    fn a_world_that_no_calls_lead_to_is_told_in_a_sentence() {
+        let one = format!(r#"{{"sourceServerID": "{ID}"}}"#);
+        let job = |kind: &str, created: &str, ends: &str| {
+            let job = format!(
+                r#"{{"jobID": "drsjob-00000000000000001", "type": "{kind}", "initiatedBy": "START_DRILL", "createdAt": "{created}", "endsAt": "{ends}", "sourceServerIDs": ["{ID}"]}}"#
+            );
+            world(&one, "").replace(r#""sourceServers""#, &format!(r#""jobs": [{job}], "sourceServers""#))
+        };
+        World::from_json(&job("LAUNCH", "2026-11-21T00:00:00Z", "2026-11-21T00:15:00Z")).unwrap();
+        refuse([
             (world(&one.replace('}', r#", "replicatingSince": "2999-01-01T00:00:00Z"}"#), ""), "a time to come"),
             (world(&one.replace('}', r#", "originRegion": "us-west-2"}"#), ""), "needs originAccountID"),
             (
@@ -1228,26 +1258,7 @@ mod tests {
             (job("TERMINATE", "2026-11-21T00:00:00Z", "2026-11-21T00:15:00Z"), "terminates other"),
             (world("", r#", "functions": {"f": {"environment": {"A=B": "x"}}}"#), "`A=B` is not a variable"),
             (world("", r#", "functions": {"f": {"environment": {"AB": "x\u0000"}}}"#), "`AB` is not a variable"),
-            (world("", r#", "functions": {"f": {"timeoutSeconds": 0}}"#), "a timeout of 0 seconds"),
-            (
-                world("", r#", "functions": {"f": {"environment": {"AWS_ENDPOINT_URL_DRS": "x"}}}"#),
-                "AWS_ENDPOINT_URL_DRS is reserved",
-            ),
-            (world("", r#", "faults": [{"operation": "Disconect", "kind": "throttle"}]"#), "`Disconect`"),
-            (
-                world("", r#", "faults": [{"operation": "DescribeJobs", "kind": "throttle", "times": 0}]"#),
-                "for no call",
-            ),
-            (world("", r#", "faults": [{"operation": "DeleteJob", "kind": "stale_read"}]"#), "for lists only"),
-            (
-                world("", r#", "faults": [{"operation": "DeleteJob", "kind": "throttle", "region": "us-east-9"}]"#),
-                "`us-east-9` is not a Region",
-            ),
-        ];
-        for (text, part) in cases {
-            let wrong = World::from_json(&text).unwrap_err();
-            assert!(wrong.contains(part), "`{wrong}` does not say `{part}`");
-        }
+        ]);
     }
 
     #[test]
