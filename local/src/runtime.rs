@@ -4,7 +4,7 @@
 //! credentials and an otherwise empty environment, so that no local run can reach a real account.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     io,
     path::Path,
     process::{ExitStatus, Stdio},
@@ -219,7 +219,14 @@ impl Functions {
     /// Lambda's API: Invoke, ListFunctions, GetFunction and GetFunctionConfiguration.
     pub(crate) async fn lambda_api(&self, path: &[&str], parts: &Parts, payload: Bytes) -> io::Result<Response<Body>> {
         let (name, rest) = match (parts.method.as_str(), path) {
-            ("GET", [] | [""]) => return Ok(self.list()),
+            ("GET", [] | [""]) => {
+                return Ok(
+                    match check_query(parts.uri.query().unwrap_or_default(), &["MaxItems", "FunctionVersion"]) {
+                        Ok(()) => self.list(),
+                        Err(wrong) => lambda_error(wrong.status, wrong.code, &wrong.message),
+                    },
+                );
+            }
             (_, [name, rest @ ..]) => (name, rest),
             _ => return Ok(http::error(404, "UnknownOperationException", "this is not served")),
         };
@@ -260,6 +267,9 @@ impl Functions {
         };
         let kind = headers.get("x-amz-invocation-type").map_or(b"RequestResponse".as_slice(), HeaderValue::as_bytes);
         let event = Event { payload, qualifier, client_context };
+        if headers.get("x-amz-log-type").is_some_and(|kind| kind != "None" && kind != "Tail") {
+            return Ok(lambda_error(400, "InvalidParameterValueException", "unknown X-Amz-Log-Type"));
+        }
         match kind {
             b"RequestResponse" => Ok(self.invoke_and_wait(name, headers, event).await),
             b"Event" if event.payload.len() > MAX_EVENT_BYTES => {
@@ -278,6 +288,7 @@ impl Functions {
     /// There is one version here.
     fn named(&self, given: &str, query: &str) -> Result<(String, Option<String>), ApiError> {
         let given = service::percent_decode(given);
+        check_query(query, &["Qualifier"])?;
         let of_query = query.split('&').find_map(|pair| pair.strip_prefix("Qualifier=")).map(service::percent_decode);
         let parts: Vec<&str> = given.split(':').collect();
         let (account, region) = self.0.cloud.place();
@@ -723,6 +734,31 @@ fn lambda_error(status: u16, code: &str, message: &str) -> Response<Body> {
     response
 }
 
+/// That each of these parameters is in a query once at most, and as Lambda's model has it. What the emulator does not
+/// look at, it does not hold against the model.
+fn check_query(query: &str, names: &[&str]) -> Result<(), ApiError> {
+    let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    let mut seen = BTreeSet::new();
+    for (name, value) in pairs.filter(|(name, _)| names.contains(name)) {
+        let value = service::percent_decode(value);
+        let is_sign = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_' | '$');
+        let fits = match name {
+            "Qualifier" => {
+                let is_latest = value == "$LATEST.PUBLISHED";
+                (1..=128).contains(&value.len()) && (is_latest || value.chars().all(is_sign))
+            }
+            "MaxItems" => value.parse().is_ok_and(|count: u16| (1..=10_000).contains(&count)),
+            _ => value == "ALL",
+        };
+        if !fits || !seen.insert(name) {
+            let message =
+                format!("1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint");
+            return Err(ApiError::validation(message));
+        }
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -768,5 +804,26 @@ mod tests {
         assert_eq!(functions.process_id("f"), None);
         serve_by_hand(&functions).await;
         assert_eq!(second.await.unwrap(), Ended::Answered("1".into()));
+    }
+
+    #[test]
+    fn a_query_has_what_the_model_has_and_once() {
+        let names = ["Qualifier", "MaxItems", "FunctionVersion"];
+        for (query, ok) in [
+            ("", true),
+            ("Qualifier=$LATEST", true),
+            ("Qualifier=%24LATEST.PUBLISHED", true),
+            ("Qualifier=", false),
+            ("Qualifier=a%20b", false),
+            ("Qualifier=PROD&Qualifier=PROD", false),
+            ("MaxItems=10000&FunctionVersion=ALL", true),
+            ("MaxItems=0", false),
+            ("MaxItems=10001", false),
+            ("MaxItems=many", false),
+            ("FunctionVersion=1", false),
+        ] {
+            assert_eq!(check_query(query, &names).is_ok(), ok, "{query}");
+        }
+        assert!(check_query(&format!("Qualifier={}", "a".repeat(129)), &names).is_err());
     }
 }
