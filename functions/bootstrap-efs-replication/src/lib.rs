@@ -126,7 +126,7 @@ impl Work<'_> {
                 break;
             }
             let made = Box::pin(efs::execute(self.efs, &step, target, &course.view)).await;
-            attempts.push(Attempt { step, made: Some(made) });
+            attempts.push(Attempt::made(step, made));
         }
         attempts
     }

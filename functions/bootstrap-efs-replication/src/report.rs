@@ -28,6 +28,26 @@ pub struct Attempt {
     pub made: Option<(Call, Result<(), Fault>)>,
 }
 
+impl Attempt {
+    /// What is kept of a step that was taken: an access point without its tags, since a file system may have ten thousand
+    /// of 50 tags each, which would not fit into the function's memory.
+    #[must_use]
+    pub fn made(mut step: Step, made: (Call, Result<(), Fault>)) -> Self {
+        if let Step::CreateAccessPoint(point) = &mut step {
+            point.tags.clear();
+        }
+        Self { step, made: Some(made) }
+    }
+
+    /// Whether it was an attempt at this step. An access point is known by its ID.
+    fn is_of(&self, step: &Step) -> bool {
+        match (&self.step, step) {
+            (Step::CreateAccessPoint(tried), Step::CreateAccessPoint(point)) => tried.id == point.id,
+            (tried, step) => tried == step,
+        }
+    }
+}
+
 /// Everything about one target, from the first look to the last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Course {
@@ -69,7 +89,7 @@ impl Course {
     /// The steps that come next: those that were not tried yet. A replication is created only if the first plan said so.
     #[must_use]
     pub fn next(&self) -> Vec<Step> {
-        let tried = |step: &Step| self.attempts.iter().any(|attempt| attempt.step == *step);
+        let tried = |step: &Step| self.attempts.iter().any(|attempt| attempt.is_of(step));
         let creates = |step: &Step| matches!(step, Step::CreateReplication(_));
         let may = |step: &&Step| !tried(step) && (!creates(step) || self.first.steps().contains(step));
         if self.unread.is_some() { vec![] } else { self.last.steps().iter().filter(may).cloned().collect() }
@@ -95,7 +115,8 @@ impl Course {
     /// The attempt that tells most: the first that failed at something which is still to be done, or the last.
     fn telling(&self) -> Option<&Attempt> {
         let failed = |attempt: &&Attempt| matches!(attempt.made, Some((_, Err(_))));
-        let open = |attempt: &&Attempt| self.unread.is_none() && self.last.steps().contains(&attempt.step);
+        let open =
+            |attempt: &&Attempt| self.unread.is_none() && self.last.steps().iter().any(|step| attempt.is_of(step));
         self.attempts.iter().filter(failed).find(open).or(self.attempts.last())
     }
 }
@@ -311,6 +332,7 @@ mod tests {
     use shared::FaultKind;
 
     use super::*;
+    use crate::snapshot::{AccessPoint, Entrance, LifeCycle};
 
     fn step() -> Step {
         Step::PutBackup(crate::command::Backup::Enabled)
@@ -364,6 +386,25 @@ mod tests {
         let attempts = vec![failed(FaultKind::AccessDenied), other.clone()];
         check(attempts.clone(), Verdict::Act(vec![step()]), Outcome::Permanent, "access_denied");
         check(attempts, Verdict::Act(vec![other.step]), Outcome::Pending, "not_seen_yet");
+    }
+
+    #[test]
+    fn an_access_point_is_tried_once_and_its_tags_are_not_kept() {
+        let point = |id: &str| {
+            let tags = [("Name".to_owned(), "app".to_owned())].into();
+            let entrance = Entrance { posix_user: None, path: "/".to_owned(), creation_info: None };
+            let (id, arn) = (id.to_owned(), String::new());
+            Step::CreateAccessPoint(AccessPoint { id, arn, state: LifeCycle::Available, entrance, tags })
+        };
+        let made = |result| Attempt::made(point("fsap-1"), (Call::new("CreateAccessPoint", 1, None), result));
+        let Step::CreateAccessPoint(kept) = made(Ok(())).step else { panic!("another step") };
+        assert_eq!((kept.id.as_str(), kept.tags.len()), ("fsap-1", 0));
+        let last = Verdict::Act(vec![point("fsap-1"), point("fsap-2")]);
+        let attempts = vec![made(Ok(()))];
+        let course = Course { attempts, last: last.clone(), ..Course::begin(last.clone(), View::default()) };
+        assert_eq!(course.next(), [point("fsap-2")]);
+        let denied = made(Err(Fault::of(FaultKind::AccessDenied)));
+        check(vec![denied, tried(Ok(()))], last, Outcome::Permanent, "access_denied");
     }
 
     #[test]
