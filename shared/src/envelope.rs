@@ -338,10 +338,19 @@ fn look_alike(members: &Members<'_>) -> Option<&'static str> {
     if members.has("requestPayload") || members.has("responseContext") {
         return Some("the record of a Lambda destination");
     }
+    // Those of a stream have both members too, and a source that is written as that of a queue is.
+    if is_of_stream(members) {
+        return Some("the record of a stream");
+    }
     if members.has("eventName") && members.has("eventSource") {
         return Some("a CloudTrail log entry");
     }
     members.has("batchItemFailures").then_some("the answer to an SQS batch")
+}
+
+fn is_of_stream(members: &Members<'_>) -> bool {
+    let is_stream = |service: &&str| is_from(members, service);
+    members.has("eventName") && ["aws:dynamodb", "aws:kinesis"].iter().any(is_stream)
 }
 
 /// An SNS envelope as it stands in an SQS body. Only `Type` and `Message` are read: the rest varies by protocol.
@@ -456,6 +465,8 @@ mod tests {
             (json!({"AlarmName": "lag"}).to_string(), "a CloudWatch alarm"),
             (json!({"requestPayload": {}}).to_string(), "a Lambda destination"),
             (json!({"eventName": "X", "eventSource": "drs.amazonaws.com"}).to_string(), "a CloudTrail log entry"),
+            (json!({"eventName": "INSERT", "eventSource": "aws:dynamodb"}).to_string(), "the record of a stream"),
+            (json!({"eventName": "aws:kinesis:record", "eventSource": "aws:kinesis"}).to_string(), "of a stream"),
             (
                 json!({"Type": "SubscriptionConfirmation", "TopicArn": "t"}).to_string(),
                 "an SNS `SubscriptionConfirmation`",
