@@ -23,8 +23,8 @@ use hyper::{
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
-    process::{Child, ChildStderr, ChildStdout, Command},
-    sync::{Notify, oneshot},
+    process::{Child, Command},
+    sync::{Notify, mpsc, oneshot},
     task::JoinHandle,
 };
 
@@ -97,6 +97,8 @@ struct Process {
     served: bool,
     /// What the system calls it; `None` once it is being ended.
     id: Option<u32>,
+    /// Who reads what it prints, each to be asked whether all that is there was read.
+    readers: [mpsc::UnboundedSender<oneshot::Sender<()>>; 2],
 }
 
 struct Invocation {
@@ -176,7 +178,20 @@ impl Functions {
         self.invoke_with(name, uuid::Uuid::new_v4().to_string(), Event { payload, ..Event::default() }).await
     }
 
+    /// Ends once all is read that the function has printed by then: it logs what it answers.
     async fn invoke_with(&self, name: &str, request_id: String, event: Event) -> Ended {
+        let ended = self.work_off(name, request_id, event).await;
+        let process = self.functions().get(name).and_then(|function| Some(function.process.as_ref()?.readers.clone()));
+        for reader in process.into_iter().flatten() {
+            let (read, is_read) = oneshot::channel();
+            let _ = reader.send(read);
+            // A reader that has gone has read everything.
+            let _ = is_read.await;
+        }
+        ended
+    }
+
+    async fn work_off(&self, name: &str, request_id: String, event: Event) -> Ended {
         if !self.exists(name) {
             return Ended::Unknown;
         }
@@ -464,14 +479,25 @@ impl Functions {
         let (end, ended) = oneshot::channel();
         let mut functions = self.functions();
         let function = functions.entry(name.to_owned()).or_default();
-        function.process = Some(Process { end, served: false, id: child.id() });
-        let streams = tokio::spawn(collect(child.stdout.take(), child.stderr.take(), Arc::clone(&function.logs)));
+        let ((stdout, asked_of_stdout), (stderr, asked_of_stderr)) =
+            (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        function.process = Some(Process { end, served: false, id: child.id(), readers: [stdout, stderr] });
+        let logs = &function.logs;
+        let stdout = child.stdout.take().map(|stream| tokio::spawn(gather(stream, Arc::clone(logs), asked_of_stdout)));
+        let stderr = child.stderr.take().map(|stream| tokio::spawn(gather(stream, Arc::clone(logs), asked_of_stderr)));
+        let streams = [stdout, stderr];
         tokio::spawn(self.clone().watch(name.to_owned(), child, ended, streams));
         Ok(())
     }
 
     /// Waits for the end of a process, fails what it was working on, and starts another for what still waits.
-    async fn watch(self, name: String, mut child: Child, ended: oneshot::Receiver<()>, streams: JoinHandle<()>) {
+    async fn watch(
+        self,
+        name: String,
+        mut child: Child,
+        ended: oneshot::Receiver<()>,
+        streams: [Option<JoinHandle<()>>; 2],
+    ) {
         let how = tokio::select! {
             status = child.wait() => status.map_or_else(|error| error.to_string(), exit_status),
             _ = ended => {
@@ -481,7 +507,9 @@ impl Functions {
             }
         };
         // Its last words come before the news of its end.
-        let _ = streams.await;
+        for stream in streams.into_iter().flatten() {
+            let _ = stream.await;
+        }
         let waiting = self.bury(&name, &how);
         if waiting {
             Box::pin(self.revive(name)).await;
@@ -529,11 +557,12 @@ impl Functions {
         let Some(reply) = function.taken.remove(&request_id) else { return };
         let message = format!("RequestId: {request_id} Error: Task timed out after {seconds}.00 seconds");
         let _ = reply.send(Ended::Failed(json!({ "errorType": "Sandbox.Timedout", "errorMessage": message })));
-        if let Some(process) = function.process.take() {
+        if let Some(process) = &mut function.process {
             // A new sender keeps the process counted as running until its end is seen.
             let (end, _) = oneshot::channel();
-            function.process = Some(Process { end, served: true, id: None });
-            let _ = process.end.send(());
+            let ended = std::mem::replace(&mut process.end, end);
+            (process.served, process.id) = (true, None);
+            let _ = ended.send(());
         }
     }
 
@@ -664,28 +693,23 @@ impl Drop for Polling<'_> {
     }
 }
 
-/// Gathers what a process prints, line by line, until it has closed both streams.
-async fn collect(stdout: Option<ChildStdout>, stderr: Option<ChildStderr>, logs: Arc<Mutex<Vec<String>>>) {
-    let both = (stdout.map(|stream| gather(stream, Arc::clone(&logs))), stderr.map(|stream| gather(stream, logs)));
-    let (stdout, stderr) = both;
-    tokio::join!(
-        async {
-            if let Some(stdout) = stdout {
-                stdout.await
-            }
-        },
-        async {
-            if let Some(stderr) = stderr {
-                stderr.await
-            }
-        }
-    );
-}
-
-async fn gather(stream: impl AsyncRead + Unpin, logs: Arc<Mutex<Vec<String>>>) {
+/// Keeps what a process prints, line by line, and answers who asks once nothing more is there to be read.
+async fn gather(
+    stream: impl AsyncRead + Unpin,
+    logs: Arc<Mutex<Vec<String>>>,
+    mut asked: mpsc::UnboundedReceiver<oneshot::Sender<()>>,
+) {
     let mut lines = BufReader::new(stream).lines();
-    while let Ok(Some(line)) = lines.next_line().await {
-        logs.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+    loop {
+        tokio::select! {
+            // What is there comes before the answer that it was read.
+            biased;
+            line = lines.next_line() => match line {
+                Ok(Some(line)) => logs.lock().unwrap_or_else(PoisonError::into_inner).push(line),
+                _ => return,
+            },
+            Some(read) = asked.recv() => { let _ = read.send(()); }
+        }
     }
 }
 
