@@ -481,6 +481,19 @@ mod tests {
     }
 
     #[test]
+    fn what_failed_is_not_among_what_was_created() {
+        let tag = Step::Tag([("Name".to_owned(), "data".to_owned())].into());
+        let course = Course {
+            attempts: vec![failed(FaultKind::AccessDenied), Attempt { step: tag.clone(), ..tried(Ok(())) }],
+            last: Verdict::Act(vec![step()]),
+            ..Course::begin(Verdict::Act(vec![step(), tag]), View::default())
+        };
+        let evidence = evidence(&course, &view(), DateTime::default());
+        assert_eq!(evidence["created"], json!(["set the tags Name"]));
+        assert_eq!(evidence["differs"], json!(["set automatic backups to enabled"]));
+    }
+
+    #[test]
     fn what_could_not_be_seen_in_time_is_pending() {
         let command =
             crate::Command { request_id: "CHG1".to_owned().try_into().unwrap(), targets: vec![], mode: Mode::Enforce };

@@ -104,6 +104,8 @@ pub async fn read_back(
     calls: &mut Vec<Call>,
 ) -> Result<(), Fault> {
     let seen = servers(drs, &by_ids(ids), |_| true, calls).await?;
+    // An account with servers was initialised; an answer that it was not tells nothing of them.
+    snapshot.initialised = seen.is_some();
     snapshot.servers.retain(|server| !ids.contains(&server.id));
     snapshot.servers.extend(seen.into_iter().flat_map(|(servers, _)| servers));
     Ok(())
