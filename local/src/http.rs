@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use chrono::TimeDelta;
+use chrono::{Datelike as _, TimeDelta};
 use http_body_util::{BodyExt, Full, combinators::BoxBody};
 use hyper::{
     HeaderMap, Method, Request, Response, StatusCode,
@@ -29,6 +29,7 @@ use crate::{
     fault::Fault,
     runtime::Functions,
     wire::{Answer, Call, SLOW, Wire},
+    world,
 };
 
 /// A body of any kind; its error breaks the connection.
@@ -163,7 +164,11 @@ fn control_api(cloud: &Cloud, method: &Method, control: &str, body: &Bytes) -> R
         ("POST", "advance") => {
             match serde_json::from_slice::<Value>(body).ok().and_then(|body| body.get("minutes")?.as_i64()) {
                 Some(minutes @ 0..=525_600) => {
-                    cloud.advance(TimeDelta::minutes(minutes));
+                    let by = TimeDelta::minutes(minutes);
+                    if !world::YEARS.contains(&(cloud.world().now + by).year()) {
+                        return error(400, "ValidationException", "the account ends with the year 2999");
+                    }
+                    cloud.advance(by);
                     plain_json(200, &json!({ "now": cloud.world().now }))
                 }
                 _ => error(400, "ValidationException", "send {\"minutes\": N}, N from 0 to 525600"),
@@ -338,5 +343,18 @@ mod tests {
         let head = format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n");
         let answer = answer_to(&(head + &"1".repeat(size))).await;
         assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    }
+
+    #[test]
+    fn time_does_not_pass_beyond_the_years_of_a_world() {
+        let cloud = Cloud::new(World { now: "2999-06-01T00:00:00Z".parse().unwrap(), ..World::empty() });
+        let advance = |minutes: i64| {
+            control_api(&cloud, &Method::POST, "advance", &json!({ "minutes": minutes }).to_string().into()).status()
+        };
+        assert_eq!(
+            (advance(60), advance(525_600), advance(60)),
+            (StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::OK)
+        );
+        World::from_json(&json!(cloud.world()).to_string()).unwrap();
     }
 }

@@ -32,6 +32,9 @@ const JOB_TAKES: TimeDelta = TimeDelta::minutes(15);
 const INITIATING: TimeDelta = TimeDelta::minutes(10);
 const INITIAL_SYNC: TimeDelta = TimeDelta::hours(2);
 
+/// The years that a world can be in: all have four digits, as the times of DRS have.
+pub(crate) const YEARS: std::ops::Range<i32> = 2000..3000;
+
 /// An AWS account as it stands at a moment. A world file is this as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -423,7 +426,7 @@ impl World {
             return Err(format!("the account `{}` is not 12 digits", self.account));
         }
         self.check_regions()?;
-        if !(2000..3000).contains(&self.now.year()) {
+        if !YEARS.contains(&self.now.year()) {
             return Err(format!("it is {} there; a world is in the years from 2000 to 2999", self.now));
         }
         if self.behaviour.page_size == 0 {
