@@ -24,7 +24,7 @@ use shared::{
 };
 
 use crate::{
-    command::{Backup, Part, Replica, Target},
+    command::{Backup, Command, Part, Replica, Target},
     plan::{self, Step},
     snapshot::{
         AccessPoint, Entrance, FileSystem, LifeCycle, MountTarget, Parts, Protection, Replication, Status, Unread, View,
@@ -96,13 +96,14 @@ impl Efs {
 /// The first call that failed, or that time ran out, and what was seen before.
 pub async fn view(
     efs: &Regions,
+    command: &Command,
     target: &Target,
     invocation: Invocation,
     calls: &mut Vec<Call>,
 ) -> Result<View, Box<Unread>> {
     let (mut made, mut view) = (Vec::new(), View::default());
     // Boxed, since it holds the futures of many kinds of calls, and would be moved with each that holds it.
-    let looked = invocation.in_time(Box::pin(look(efs, target, &mut view, &mut made))).await;
+    let looked = invocation.in_time(Box::pin(look(efs, command, target, &mut view, &mut made))).await;
     let failed = match looked {
         Some(Ok(())) => None,
         Some(Err(fault)) => Some(Some((failed(&made, &fault), fault))),
@@ -115,7 +116,13 @@ pub async fn view(
     }
 }
 
-async fn look(regions: &Regions, target: &Target, view: &mut View, calls: &mut Vec<Call>) -> Result<(), Fault> {
+async fn look(
+    regions: &Regions,
+    command: &Command,
+    target: &Target,
+    view: &mut View,
+    calls: &mut Vec<Call>,
+) -> Result<(), Fault> {
     let efs = &regions.here;
     let Some(source) = file_system(efs, target.source.id.as_ref(), calls).await? else { return Ok(()) };
     view.source = Some(source.clone());
@@ -145,7 +152,7 @@ async fn look(regions: &Regions, target: &Target, view: &mut View, calls: &mut V
         let made_next = |point: &AccessPoint| {
             let is_missing = plan::is_missing(point, there);
             *missing += usize::from(is_missing);
-            is_missing && *missing <= plan::ACCESS_POINTS_AT_ONCE
+            is_missing && *missing <= plan::access_points_at_once(command)
         };
         view.source_parts = parts(efs, target.source.id.as_ref(), &of_source, made_next, calls).await?;
     }

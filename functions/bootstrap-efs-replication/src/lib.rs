@@ -69,7 +69,7 @@ impl Work<'_> {
     async fn observe(self, command: &Command, calls: &mut Vec<Call>) -> Vec<Course> {
         let looks = command.targets.iter().enumerate().map(async |(at, target)| {
             let mut made = Vec::new();
-            let course = match efs::view(self.efs, target, self.invocation, &mut made).await {
+            let course = match efs::view(self.efs, command, target, self.invocation, &mut made).await {
                 Ok(view) => Course::begin(plan(command, at, target, &view, self.policy), view.without_parts()),
                 Err(unread) => Course::blind(*unread),
             };
@@ -98,7 +98,7 @@ impl Work<'_> {
             if !acted {
                 break;
             }
-            match efs::view(self.efs, target, self.invocation, &mut calls).await {
+            match efs::view(self.efs, command, target, self.invocation, &mut calls).await {
                 Ok(view) => {
                     (course.last, course.view) = (self.plan_again(command, target, &view), view.without_parts());
                 }
@@ -110,7 +110,7 @@ impl Work<'_> {
 
     /// Looks again right before an overwrite: the others may have taken their time, and a key may have been turned back.
     async fn look_once_more(self, command: &Command, target: &Target, calls: &mut Vec<Call>) -> Course {
-        match efs::view(self.efs, target, self.invocation, calls).await {
+        match efs::view(self.efs, command, target, self.invocation, calls).await {
             Ok(view) => Course::begin(self.plan_again(command, target, &view), view.without_parts()),
             Err(unread) => Course::blind(*unread),
         }

@@ -25,9 +25,15 @@ pub const REPLICATE_TO_TAG: &str = "drover:replicate-to";
 /// made the replica, and the invocation that sets it is the one that says `done`.
 pub const BOOTSTRAPPED_BY_TAG: &str = "drover:bootstrapped-by";
 
-/// How many access points one plan makes. A file system may have ten thousand, with 50 tags each, which would not fit into
-/// the function's memory.
-pub const ACCESS_POINTS_AT_ONCE: usize = 500;
+/// How many access points the plans of one request make. A file system may have ten thousand, with 50 tags each, which would
+/// not fit into the function's memory.
+const ACCESS_POINTS_AT_ONCE: usize = 500;
+
+/// How many access points one plan of a request makes.
+#[must_use]
+pub fn access_points_at_once(command: &Command) -> usize {
+    ACCESS_POINTS_AT_ONCE.checked_div(command.targets.len()).unwrap_or_default().max(1)
+}
 
 /// The most tags of a file system that are not AWS's own (EFS User Guide, quotas).
 const MAX_TAGS: usize = 50;
@@ -247,9 +253,8 @@ fn plan_existing(
         return Refused(Reason::KmsKeyDiffers);
     }
     match replication.status {
-        Status::Enabled => {
-            plan_parts(target, view, source, policy).unwrap_or_else(|| plan_end(command, view, source, replication))
-        }
+        Status::Enabled => plan_parts(command, target, view, source, policy)
+            .unwrap_or_else(|| plan_end(command, view, source, replication)),
         Status::Enabling => Pending(Reason::ReplicationEnabling),
         Status::Deleting => Refused(Reason::ReplicationDeleting),
         Status::Pausing => Failed(Reason::ReplicationPausing),
@@ -285,7 +290,13 @@ fn has_another_key(view: &View, destination: &Destination) -> bool {
 }
 
 /// What the replica lacks or is in the way of making it; `None` if it has every part that was asked for.
-fn plan_parts(target: &Target, view: &View, source: &FileSystem, policy: &Policy) -> Option<Verdict> {
+fn plan_parts(
+    command: &Command,
+    target: &Target,
+    view: &View,
+    source: &FileSystem,
+    policy: &Policy,
+) -> Option<Verdict> {
     let Some(replica) = &view.destination else {
         // In another account it may not be seen from here; EFS's word on the replication is all there is.
         return wants_parts(target).then_some(Failed(Reason::ReplicaUnusable));
@@ -297,7 +308,7 @@ fn plan_parts(target: &Target, view: &View, source: &FileSystem, policy: &Policy
     }
     let mut parts = Missing::default();
     parts.mount_targets(target, &view.replica_parts);
-    parts.access_points(target, &view.source_parts, &view.replica_parts, policy);
+    parts.access_points(command, target, view, policy);
     parts.settings(target, &view.source_parts, &view.replica_parts);
     parts.policy(target, view, source, replica);
     parts.tags(target, source, replica, policy);
@@ -359,12 +370,12 @@ impl Missing {
         }
     }
 
-    fn access_points(&mut self, target: &Target, source: &Parts, replica: &Parts, policy: &Policy) {
+    fn access_points(&mut self, command: &Command, target: &Target, view: &View, policy: &Policy) {
         if target.replica.access_points == Part::Leave {
             return;
         }
         let mut missing = 0;
-        for wanted in &source.access_points {
+        for wanted in &view.source_parts.access_points {
             match wanted.state {
                 LifeCycle::Available => {}
                 // It will be there to copy.
@@ -375,10 +386,10 @@ impl Missing {
                 // It is on its way out.
                 LifeCycle::Deleting | LifeCycle::Error => continue,
             }
-            match counterpart(wanted, replica) {
+            match counterpart(wanted, &view.replica_parts) {
                 Some(there) => self.state(there.state, &there.id),
                 // The look after these shows which come next.
-                None if missing == ACCESS_POINTS_AT_ONCE => self.creating = true,
+                None if missing == access_points_at_once(command) => self.creating = true,
                 None => {
                     missing += 1;
                     let tags = copied_tags(&wanted.tags, policy);
@@ -470,6 +481,19 @@ pub fn mode(command: &Command, policy: &Policy) -> Mode {
 }
 
 impl Verdict {
+    /// The same as far as a report tells of it: without the tags of access points, which are many.
+    #[must_use]
+    pub fn without_tags(mut self) -> Self {
+        if let Act(steps) = &mut self {
+            for step in steps {
+                if let Step::CreateAccessPoint(point) = step {
+                    point.tags.clear();
+                }
+            }
+        }
+        self
+    }
+
     /// The steps to be taken, in order; none where something is said instead.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
@@ -633,6 +657,20 @@ mod tests {
         ] {
             assert!(missing(&other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn a_request_makes_500_access_points_at_once_however_many_targets_it_has() {
+        let at_once = |targets: usize| access_points_at_once(&command(vec![target(); targets]));
+        assert_eq!([1, 2, 10, 100].map(at_once), [500, 250, 50, 5]);
+        let mut wanting = target();
+        wanting.replica.access_points = Part::Copy;
+        let mut view = replicating();
+        view.source_parts.access_points = (0..600).map(|number| point("fsap-1", &format!("/{number}"))).collect();
+        let made = |targets: usize| {
+            plan_target(&command(vec![wanting.clone(); targets]), &wanting, &view, &policy()).steps().len()
+        };
+        assert_eq!((made(1), made(10)), (500, 50));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use shared::{Call, Fault, FaultKind, Mode, Outcome, Report, Saying, fault::Cure,
 
 use crate::{
     command::{Command, Target},
-    plan::{ACCESS_POINTS_AT_ONCE, Step, Verdict},
+    plan::{Step, Verdict, access_points_at_once},
     reason::Reason,
     snapshot::{FileSystem, Replication, Status, Unread, View},
 };
@@ -74,7 +74,7 @@ impl Course {
     #[must_use]
     pub fn begin(verdict: Verdict, view: View) -> Self {
         let status_before = view.replication.as_ref().map(|replication| replication.status);
-        let (first, missing_before) = (verdict.clone(), view.missing_access_points);
+        let (first, missing_before) = (verdict.clone().without_tags(), view.missing_access_points);
         let attempts = Vec::new();
         Self { first, attempts, last: verdict, status_before, missing_before, view, unread: None, blind: None }
     }
@@ -133,7 +133,7 @@ pub fn report(command: &Command, courses: &[Course], mode: Mode, now: DateTime<U
         let view = course.unread.as_ref().map_or(&course.view, |unread| &unread.seen);
         let mut report = saying.about(named(target), resource(view), evidence(course, view, now));
         report.plan = sentences(course.first.steps());
-        let later = course.missing_before.saturating_sub(ACCESS_POINTS_AT_ONCE);
+        let later = course.missing_before.saturating_sub(access_points_at_once(command));
         report.plan.extend((later > 0).then(|| format!("then create {later} more access points")));
         merge(&mut report.calls, course.attempts.iter().filter_map(|attempt| Some(attempt.made.as_ref()?.0.clone())));
         report
