@@ -362,6 +362,19 @@ async fn a_server_is_begun_only_if_it_can_be_seen_through() {
     }
 }
 
+/// A count is evidence and decides nothing: it is left out where it could take the time of what is asked for.
+#[tokio::test]
+async fn recovery_points_are_counted_while_there_is_time_for_the_rest() {
+    for (seconds, points) in [(99, Value::Null), (101, json!(37)), (120, json!(37))] {
+        let mut stage = Stage::new().await;
+        stage.seconds_left = seconds;
+        let answer = stage.disconnect().await;
+        assert_eq!(answer.said(), "done disconnected", "{seconds}");
+        assert_eq!(answer.body["targets"][0]["evidence"]["recoveryPointsLost"], points, "{seconds}");
+        stage.changes();
+    }
+}
+
 /// A request that expires in an hour, though the function has three, and one that has expired though it has just begun.
 #[tokio::test]
 async fn expiry_is_judged_by_the_time_of_the_invocation() {

@@ -33,9 +33,9 @@ const PAGE_SIZE: i32 = 250;
 pub(crate) const CALLS_AT_ONCE: usize = 8;
 /// How many calls one after the other a look is, where every list has one page.
 pub(crate) const CALLS_OF_A_LOOK: usize = 3;
-/// How many calls one after the other a request still needs where recovery points are counted: the count itself, jobs,
-/// recovery instances, and the two steps of a target with a look after each.
-const CALLS_BESIDE_COUNTS: usize = 7;
+/// How many calls one after the other are kept free where recovery points are counted: the two steps of a target with a
+/// look after each, without which nothing is begun.
+const CALLS_BESIDE_COUNTS: usize = 4;
 
 /// DRS as one process speaks to it: a client with its connections, and one pace for all that is called.
 #[derive(Debug)]

@@ -79,7 +79,11 @@ fn reports(logs: &[String]) -> Vec<Value> {
 #[tokio::test]
 async fn a_good_event_is_done_once_and_logged_in_one_line() {
     let local = start(world(&[("MODE", "enforce")])).await;
-    assert_eq!(answered(invoke(&local, &request()).await)["outcome"], "done");
+    let report = answered(invoke(&local, &request()).await);
+    assert_eq!(
+        (&report["outcome"], &report["targets"][0]["evidence"]["recoveryPointsLost"]),
+        (&json!("done"), &json!(37))
+    );
     assert_eq!(answered(invoke(&local, &request()).await)["outcome"], "already_done");
     local.finish().unwrap();
     assert_eq!(local.changes(), [format!("DisconnectSourceServer {ID}"), format!("UntagResource {ID}")]);
