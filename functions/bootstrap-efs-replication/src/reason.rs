@@ -209,7 +209,9 @@ impl Reason {
             Self::ReplicationInError => "the replication is in error: EFS asks to delete it and create a new one",
             Self::ReplicaUnusable => "the replica is being deleted, in error, or not to be seen",
             Self::MountTargetDiffers => "a mount target of the replica has other security groups than asked for",
-            Self::TooManyTags => "with the source's tags the replica would have more than the 50 that AWS allows",
+            Self::TooManyTags => {
+                "with the source's tags the replica would have more than the 50 that AWS allows, drover:bootstrapped-by among them: remove tags of the source or of the replica"
+            }
             Self::PartInError => "a mount target or access point of the replica is in error",
             Self::PolicyNotTranslatable => "the source's policy names something that the replica has no counterpart of",
             Self::UnknownState => "AWS describes the file system in a way that drover does not know",
