@@ -1,4 +1,5 @@
-//! Text that means harm, in every place where others write: it reaches no report, log or terminal as it is.
+//! Text that means harm, in every place where others write: it reaches no report, log or terminal
+//! as it is.
 
 use local::{SourceServer, World, efs_world::OrderedStatus};
 use serde_json::{Value, json};
@@ -27,7 +28,10 @@ fn assert_plain(report: &Value) {
             Value::String(text) => assert!(!text.contains(harmful), "{text:?}"),
             Value::Array(items) => texts.extend(items),
             Value::Object(members) => {
-                assert!(!members.keys().any(|name| name.contains(harmful)), "{members:?}");
+                assert!(
+                    !members.keys().any(|name| name.contains(harmful)),
+                    "{members:?}"
+                );
                 texts.extend(members.values());
             }
             _ => {}
@@ -41,16 +45,38 @@ async fn what_drs_says_of_a_server_is_harmless() {
         hostname: Some(HARM.to_owned()),
         fqdn: Some(HARM.to_owned()),
         data_replication_state: HARM.to_owned(),
-        ..SourceServer::new(id).tagged("drover:approved", approval).tagged(HARM, HARM)
+        ..SourceServer::new(id)
+            .tagged("drover:approved", approval)
+            .tagged(HARM, HARM)
     };
     let (second, third) = (number(2), number(3));
-    let servers = [approved(ONE).tagged(HARM, HARM), hostile(&second, HARM), hostile(&third, &long())];
+    let servers = [
+        approved(ONE).tagged(HARM, HARM),
+        hostile(&second, HARM),
+        hostile(&third, &long()),
+    ];
     let mut stage = Stage::with(World::with(servers)).await;
     stage.policy.max_share_percent = 100;
-    let answer = stage.deliver(&request("disconnect", &[by_id(ONE), by_id(&second), by_id(&third)])).await;
-    let reasons: Vec<&Value> =
-        answer.body["targets"].as_array().unwrap().iter().map(|target| &target["reason"]).collect();
-    assert_eq!(reasons, ["disconnected", "approved_for_another_request", "approved_for_another_request"]);
+    let answer = stage
+        .deliver(&request(
+            "disconnect",
+            &[by_id(ONE), by_id(&second), by_id(&third)],
+        ))
+        .await;
+    let reasons: Vec<&Value> = answer.body["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|target| &target["reason"])
+        .collect();
+    assert_eq!(
+        reasons,
+        [
+            "disconnected",
+            "approved_for_another_request",
+            "approved_for_another_request"
+        ]
+    );
     assert_plain(&answer.body);
 }
 
@@ -62,8 +88,13 @@ async fn what_efs_says_of_a_replication_is_harmless() {
         stage.wait(30);
         stage.local.change(|world| {
             let file_systems = world.efs.values_mut().flat_map(|efs| &mut efs.file_systems);
-            file_systems.for_each(|file_system| _ = file_system.tags.insert(HARM.to_owned(), message.clone()));
-            world.replications[0].ordered = Some(OrderedStatus { status: "PAUSED".to_owned(), message });
+            file_systems.for_each(|file_system| {
+                _ = file_system.tags.insert(HARM.to_owned(), message.clone())
+            });
+            world.replications[0].ordered = Some(OrderedStatus {
+                status: "PAUSED".to_owned(),
+                message,
+            });
         });
         let answer = stage.deliver(&efs::new_replica()).await;
         assert_eq!(answer.said(), "failed replication_paused");
@@ -84,8 +115,14 @@ async fn what_an_event_says_is_harmless() {
     for event in [
         envelope(HARM, json!({})),
         envelope("Source Server Decommission Requested", json!({ HARM: 1 })),
-        envelope("Source Server Decommission Requested", named("requestID", HARM)),
-        envelope("EC2 Instance State-change Notification", json!({ "instance-id": HARM, "state": HARM })),
+        envelope(
+            "Source Server Decommission Requested",
+            named("requestID", HARM),
+        ),
+        envelope(
+            "EC2 Instance State-change Notification",
+            json!({ "instance-id": HARM, "state": HARM }),
+        ),
         named("requestID", &long()),
         named("expiresAt", HARM),
         named("action", &HARM.repeat(100)),

@@ -12,7 +12,9 @@ use crate::{stage::ONE, tidy::read};
 const SIGNED: &str = "Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261121/us-east-1/drs/aws4_request, SignedHeaders=host, Signature=00\r\n";
 
 async fn account() -> Local {
-    Local::without_functions(World::with([SourceServer::new(ONE)])).await.unwrap()
+    Local::without_functions(World::with([SourceServer::new(ONE)]))
+        .await
+        .unwrap()
 }
 
 /// Sends a request as it is written here, and returns the status and the whole text of the answer.
@@ -32,45 +34,97 @@ async fn send(local: &Local, line: &str, headers: &str, body: &str) -> (u16, Str
 async fn complains(local: &Local, line: &str, headers: &str, body: &str, status: u16, code: &str) {
     let (answered, text) = send(local, line, headers, body).await;
     assert_eq!(answered, status, "{text}");
-    assert!(text.contains(&format!("x-amzn-errortype: {code}\r\n")), "{text}");
+    assert!(
+        text.contains(&format!("x-amzn-errortype: {code}\r\n")),
+        "{text}"
+    );
     assert_eq!(local.finish().unwrap_err().len(), 1);
 }
 
 #[tokio::test]
 async fn a_call_without_a_signature_is_refused_and_noted() {
-    complains(&account().await, "POST /DescribeSourceServers", "", "{}", 403, "MissingAuthenticationTokenException")
-        .await;
+    complains(
+        &account().await,
+        "POST /DescribeSourceServers",
+        "",
+        "{}",
+        403,
+        "MissingAuthenticationTokenException",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn an_unknown_operation_is_refused_and_noted() {
-    complains(&account().await, "POST /StartRecovery", SIGNED, "{}", 404, "UnknownOperationException").await;
+    complains(
+        &account().await,
+        "POST /StartRecovery",
+        SIGNED,
+        "{}",
+        404,
+        "UnknownOperationException",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn the_same_path_of_another_service_is_not_ours() {
     let signed_for_mgn = SIGNED.replace("/drs/", "/mgn/");
-    complains(&account().await, "POST /DescribeSourceServers", &signed_for_mgn, "{}", 404, "UnknownOperationException")
-        .await;
+    complains(
+        &account().await,
+        "POST /DescribeSourceServers",
+        &signed_for_mgn,
+        "{}",
+        404,
+        "UnknownOperationException",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn an_unknown_member_is_refused_and_noted() {
     let body = json!({ "sourceServerId": ONE }).to_string();
-    complains(&account().await, "POST /DisconnectSourceServer", SIGNED, &body, 400, "ValidationException").await;
+    complains(
+        &account().await,
+        "POST /DisconnectSourceServer",
+        SIGNED,
+        &body,
+        400,
+        "ValidationException",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_body_that_is_no_object_is_refused_and_noted() {
-    complains(&account().await, "POST /DescribeJobs", SIGNED, "[]", 400, "SerializationException").await;
-    complains(&account().await, "POST /DescribeJobs", SIGNED, "{", 400, "SerializationException").await;
+    complains(
+        &account().await,
+        "POST /DescribeJobs",
+        SIGNED,
+        "[]",
+        400,
+        "SerializationException",
+    )
+    .await;
+    complains(
+        &account().await,
+        "POST /DescribeJobs",
+        SIGNED,
+        "{",
+        400,
+        "SerializationException",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn a_fault_that_nothing_met_is_told_at_the_end() {
     let local = account().await;
     local.inject(Fault::next("DescribeJobs", FaultKind::Throttle));
-    assert_eq!(local.finish().unwrap_err(), ["no call of DescribeJobs met the fault Throttle"]);
+    assert_eq!(
+        local.finish().unwrap_err(),
+        ["no call of DescribeJobs met the fault Throttle"]
+    );
     let (status, _) = send(&local, "POST /DescribeJobs", SIGNED, "{}").await;
     assert_eq!(status, 429);
     local.finish().unwrap();
@@ -79,21 +133,73 @@ async fn a_fault_that_nothing_met_is_told_at_the_end() {
 #[tokio::test]
 async fn tags_are_those_of_the_resource_that_the_whole_arn_names() {
     let local = account().await;
-    let get = async |arn: &str, headers: &str| send(&local, &format!("GET /tags/{arn}"), headers, "").await.0;
-    assert_eq!(get(&format!("arn:aws:drs:us-east-1:111122223333:source-server/{ONE}"), SIGNED).await, 200);
-    assert_eq!(get(&format!("arn:aws:drs:us-east-1:999999999999:source-server/{ONE}"), SIGNED).await, 404);
-    assert_eq!(get(&format!("arn:aws:drs:eu-west-1:111122223333:source-server/{ONE}"), SIGNED).await, 404);
-    assert_eq!(get(&format!("arn:aws-cn:drs:us-east-1:111122223333:source-server/{ONE}"), SIGNED).await, 404);
+    let get = async |arn: &str, headers: &str| {
+        send(&local, &format!("GET /tags/{arn}"), headers, "")
+            .await
+            .0
+    };
+    assert_eq!(
+        get(
+            &format!("arn:aws:drs:us-east-1:111122223333:source-server/{ONE}"),
+            SIGNED
+        )
+        .await,
+        200
+    );
+    assert_eq!(
+        get(
+            &format!("arn:aws:drs:us-east-1:999999999999:source-server/{ONE}"),
+            SIGNED
+        )
+        .await,
+        404
+    );
+    assert_eq!(
+        get(
+            &format!("arn:aws:drs:eu-west-1:111122223333:source-server/{ONE}"),
+            SIGNED
+        )
+        .await,
+        404
+    );
+    assert_eq!(
+        get(
+            &format!("arn:aws-cn:drs:us-east-1:111122223333:source-server/{ONE}"),
+            SIGNED
+        )
+        .await,
+        404
+    );
     let elsewhere = SIGNED.replace("us-east-1", "eu-west-1");
-    assert_eq!(get(&format!("arn:aws:drs:eu-west-1:111122223333:source-server/{ONE}"), &elsewhere).await, 404);
+    assert_eq!(
+        get(
+            &format!("arn:aws:drs:eu-west-1:111122223333:source-server/{ONE}"),
+            &elsewhere
+        )
+        .await,
+        404
+    );
     assert_eq!(get(&format!("source-server/{ONE}"), SIGNED).await, 400);
 }
 
 #[tokio::test]
 async fn a_page_token_of_nonsense_is_refused() {
-    for token in ["made up", "from-0", "-18446744073709551615", "0123456789abcdef-99999999999999999999"] {
+    for token in [
+        "made up",
+        "from-0",
+        "-18446744073709551615",
+        "0123456789abcdef-99999999999999999999",
+    ] {
         let body = json!({ "nextToken": token }).to_string();
-        complains(&account().await, "POST /DescribeSourceServers", SIGNED, &body, 400, "ValidationException").await;
+        complains(
+            &account().await,
+            "POST /DescribeSourceServers",
+            SIGNED,
+            &body,
+            400,
+            "ValidationException",
+        )
+        .await;
     }
 }
 
@@ -101,25 +207,57 @@ async fn a_page_token_of_nonsense_is_refused() {
 async fn a_page_token_is_of_one_list_in_one_region() {
     let servers = (1..=3).map(|number| SourceServer::new(&crate::stage::number(number)));
     let mut world = World::with(servers);
-    world.drs.insert("eu-west-1".to_owned(), world.drs["us-east-1"].clone());
+    world
+        .drs
+        .insert("eu-west-1".to_owned(), world.drs["us-east-1"].clone());
     let local = Local::without_functions(world).await.unwrap();
     let list = async |operation: &str, signed: &str, body: Value| {
-        let (status, text) = send(&local, &format!("POST /{operation}"), signed, &body.to_string()).await;
-        (status, serde_json::from_str::<Value>(text.rsplit("\r\n").next().unwrap()).unwrap())
+        let (status, text) = send(
+            &local,
+            &format!("POST /{operation}"),
+            signed,
+            &body.to_string(),
+        )
+        .await;
+        (
+            status,
+            serde_json::from_str::<Value>(text.rsplit("\r\n").next().unwrap()).unwrap(),
+        )
     };
     let (_, first) = list("DescribeSourceServers", SIGNED, json!({ "maxResults": 1 })).await;
     let token = &first["nextToken"];
-    let (status, rest) = list("DescribeSourceServers", SIGNED, json!({ "nextToken": token })).await;
+    let (status, rest) = list(
+        "DescribeSourceServers",
+        SIGNED,
+        json!({ "nextToken": token }),
+    )
+    .await;
     assert_eq!((status, rest["items"].as_array().unwrap().len()), (200, 2));
     let elsewhere = SIGNED.replace("us-east-1", "eu-west-1");
     let filters = json!({ "sourceServerIDs": [ONE] });
     for (operation, signed, body) in [
-        ("DescribeSourceServers", elsewhere.as_str(), json!({ "nextToken": token })),
-        ("DescribeSourceServers", SIGNED, json!({ "nextToken": token, "filters": filters })),
-        ("DescribeRecoveryInstances", SIGNED, json!({ "nextToken": token })),
+        (
+            "DescribeSourceServers",
+            elsewhere.as_str(),
+            json!({ "nextToken": token }),
+        ),
+        (
+            "DescribeSourceServers",
+            SIGNED,
+            json!({ "nextToken": token, "filters": filters }),
+        ),
+        (
+            "DescribeRecoveryInstances",
+            SIGNED,
+            json!({ "nextToken": token }),
+        ),
         ("DescribeJobs", SIGNED, json!({ "nextToken": token })),
     ] {
-        assert_eq!(list(operation, signed, body.clone()).await.0, 400, "{operation} {body}");
+        assert_eq!(
+            list(operation, signed, body.clone()).await.0,
+            400,
+            "{operation} {body}"
+        );
     }
 }
 
@@ -138,9 +276,19 @@ async fn the_invoke_api_tells_what_is_wrong_as_lambda_does() {
     let path = "POST /2015-03-31/functions/nothing/invocations";
     for (headers, body, status, code) in [
         ("", "{}", 404, "ResourceNotFoundException"),
-        ("X-Amz-Invocation-Type: Event\r\n", "{}", 404, "ResourceNotFoundException"),
+        (
+            "X-Amz-Invocation-Type: Event\r\n",
+            "{}",
+            404,
+            "ResourceNotFoundException",
+        ),
         ("", "{", 400, "InvalidRequestContentException"),
-        ("X-Amz-Invocation-Type: Perhaps\r\n", "{}", 400, "InvalidParameterValueException"),
+        (
+            "X-Amz-Invocation-Type: Perhaps\r\n",
+            "{}",
+            400,
+            "InvalidParameterValueException",
+        ),
     ] {
         let (answered, text) = send(&local, path, headers, body).await;
         assert_eq!(answered, status, "{text}");
@@ -151,23 +299,49 @@ async fn the_invoke_api_tells_what_is_wrong_as_lambda_does() {
 #[tokio::test]
 async fn whoever_polls_under_a_name_is_the_function() {
     let local = account().await;
-    let polling = send(&local, "GET /runtime/hello/2018-06-01/runtime/invocation/next", "", "");
+    let polling = send(
+        &local,
+        "GET /runtime/hello/2018-06-01/runtime/invocation/next",
+        "",
+        "",
+    );
     let invoking = async {
-        // The poll is under way before the invocation: otherwise there would be no function of this name.
-        while send(&local, "POST /2015-03-31/functions/hello/invocations", "X-Amz-Invocation-Type: DryRun\r\n", "")
-            .await
-            .0
-            != 204
+        // The poll is under way before the invocation: otherwise there would be no function of this
+        // name.
+        while send(
+            &local,
+            "POST /2015-03-31/functions/hello/invocations",
+            "X-Amz-Invocation-Type: DryRun\r\n",
+            "",
+        )
+        .await
+        .0 != 204
         {}
-        send(&local, "POST /2015-03-31/functions/hello/invocations", "", "{\"a\": 1}").await
+        send(
+            &local,
+            "POST /2015-03-31/functions/hello/invocations",
+            "",
+            "{\"a\": 1}",
+        )
+        .await
     };
     let answering = async {
         let (status, next) = polling.await;
         assert_eq!(status, 200);
         assert!(next.ends_with("{\"a\": 1}"), "{next}");
-        let header = |name: &str| next.lines().find_map(|line| line.strip_prefix(name)).unwrap().to_owned();
+        let header = |name: &str| {
+            next.lines()
+                .find_map(|line| line.strip_prefix(name))
+                .unwrap()
+                .to_owned()
+        };
         let id = header("lambda-runtime-aws-request-id: ");
-        assert!(header("lambda-runtime-deadline-ms: ").parse::<u64>().unwrap() > 1_700_000_000_000);
+        assert!(
+            header("lambda-runtime-deadline-ms: ")
+                .parse::<u64>()
+                .unwrap()
+                > 1_700_000_000_000
+        );
         assert!(header("lambda-runtime-trace-id: ").starts_with("Root=1-"));
         assert!(header("lambda-runtime-invoked-function-arn: ").ends_with(":function:hello"));
         let path = format!("POST /runtime/hello/2018-06-01/runtime/invocation/{id}/error");
@@ -177,28 +351,58 @@ async fn whoever_polls_under_a_name_is_the_function() {
     };
     let ((status, text), ()) = tokio::join!(invoking, answering);
     assert_eq!(status, 200);
-    assert!(text.contains("x-amz-function-error: Unhandled\r\n"), "{text}");
+    assert!(
+        text.contains("x-amz-function-error: Unhandled\r\n"),
+        "{text}"
+    );
     let body: Value = serde_json::from_str(text.rsplit("\r\n").next().unwrap()).unwrap();
     assert_eq!(body["errorType"], "Retryable");
 }
 
 const HELLO: &str = "/2015-03-31/functions/hello";
 
-/// Invokes the function hello, which somebody runs by hand, and returns what it was given and what the caller got.
-async fn hello(local: &Local, path: &str, headers: &str, body: &str, answer: &str) -> (String, String) {
-    let polling = send(local, "GET /runtime/hello/2018-06-01/runtime/invocation/next", "", "");
+/// Invokes the function hello, which somebody runs by hand, and returns what it was given and what
+/// the caller got.
+async fn hello(
+    local: &Local,
+    path: &str,
+    headers: &str,
+    body: &str,
+    answer: &str,
+) -> (String, String) {
+    let polling = send(
+        local,
+        "GET /runtime/hello/2018-06-01/runtime/invocation/next",
+        "",
+        "",
+    );
     let invoking = async {
-        while send(local, &format!("POST {HELLO}/invocations"), "X-Amz-Invocation-Type: DryRun\r\n", "").await.0 != 204
-        {
-        }
+        while send(
+            local,
+            &format!("POST {HELLO}/invocations"),
+            "X-Amz-Invocation-Type: DryRun\r\n",
+            "",
+        )
+        .await
+        .0 != 204
+        {}
         send(local, &format!("POST {path}"), headers, body).await.1
     };
     let serving = async {
         let (_, next) = polling.await;
-        let id = next.lines().find_map(|line| line.strip_prefix("lambda-runtime-aws-request-id: ")).unwrap().to_owned();
+        let id = next
+            .lines()
+            .find_map(|line| line.strip_prefix("lambda-runtime-aws-request-id: "))
+            .unwrap()
+            .to_owned();
         let path = format!("POST /runtime/hello/2018-06-01/runtime/invocation/{id}/response");
         let told = send(local, &path, "", answer).await;
-        assert_eq!(told.0, if answer.len() > 6_291_556 { 413 } else { 202 }, "{}", told.1);
+        assert_eq!(
+            told.0,
+            if answer.len() > 6_291_556 { 413 } else { 202 },
+            "{}",
+            told.1
+        );
         next
     };
     let (got, given) = tokio::join!(invoking, serving);
@@ -214,25 +418,58 @@ async fn a_function_is_named_by_any_name_that_lambda_knows_it_by() {
         ("hello:$LATEST", format!("{arn}:$LATEST")),
         (arn, arn.to_owned()),
         ("111122223333:function:hello", arn.to_owned()),
-        ("arn%3Aaws%3Alambda%3Aus-east-1%3A111122223333%3Afunction%3Ahello", arn.to_owned()),
+        (
+            "arn%3Aaws%3Alambda%3Aus-east-1%3A111122223333%3Afunction%3Ahello",
+            arn.to_owned(),
+        ),
     ] {
-        let (given, got) = hello(&local, &format!("/2015-03-31/functions/{name}/invocations"), "", "{}", "1").await;
-        assert!(given.contains(&format!("lambda-runtime-invoked-function-arn: {invoked}\r\n")), "{name}: {given}");
+        let (given, got) = hello(
+            &local,
+            &format!("/2015-03-31/functions/{name}/invocations"),
+            "",
+            "{}",
+            "1",
+        )
+        .await;
+        assert!(
+            given.contains(&format!(
+                "lambda-runtime-invoked-function-arn: {invoked}\r\n"
+            )),
+            "{name}: {given}"
+        );
         assert!(got.starts_with("HTTP/1.1 200"), "{name}: {got}");
     }
     for (name, code) in [
         ("hello:1", "ResourceNotFoundException"),
         ("hello:prod", "ResourceNotFoundException"),
-        ("arn:aws:lambda:us-east-1:999999999999:function:hello", "AccessDeniedException"),
-        ("arn:aws:lambda:eu-west-1:111122223333:function:hello", "ResourceNotFoundException"),
+        (
+            "arn:aws:lambda:us-east-1:999999999999:function:hello",
+            "AccessDeniedException",
+        ),
+        (
+            "arn:aws:lambda:eu-west-1:111122223333:function:hello",
+            "ResourceNotFoundException",
+        ),
         ("a b", "ValidationException"),
         ("a:b:c", "ValidationException"),
     ] {
-        let path = format!("POST /2015-03-31/functions/{}/invocations", name.replace(' ', "%20"));
+        let path = format!(
+            "POST /2015-03-31/functions/{}/invocations",
+            name.replace(' ', "%20")
+        );
         let (_, text) = send(&local, &path, "", "{}").await;
-        assert!(text.contains(&format!("x-amzn-errortype: {code}\r\n")), "{name}: {text}");
+        assert!(
+            text.contains(&format!("x-amzn-errortype: {code}\r\n")),
+            "{name}: {text}"
+        );
     }
-    let (_, text) = send(&local, &format!("POST {HELLO}:$LATEST/invocations?Qualifier=1"), "", "{}").await;
+    let (_, text) = send(
+        &local,
+        &format!("POST {HELLO}:$LATEST/invocations?Qualifier=1"),
+        "",
+        "{}",
+    )
+    .await;
     assert!(text.contains("InvalidParameterValueException"), "{text}");
 }
 
@@ -242,11 +479,20 @@ async fn a_client_context_reaches_the_function_that_is_waited_for() {
     // {"client":{"app_title":"console"}}
     let context = "X-Amz-Client-Context: eyJjbGllbnQiOnsiYXBwX3RpdGxlIjoiY29uc29sZSJ9fQ==\r\n";
     let (given, _) = hello(&local, &format!("{HELLO}/invocations"), context, "{}", "1").await;
-    assert!(given.contains("lambda-runtime-client-context: {\"client\":{\"app_title\":\"console\"}}\r\n"), "{given}");
+    assert!(
+        given.contains(
+            "lambda-runtime-client-context: {\"client\":{\"app_title\":\"console\"}}\r\n"
+        ),
+        "{given}"
+    );
     for wrong in ["not base64", "W10="] {
         let header = format!("X-Amz-Client-Context: {wrong}\r\n");
-        let (status, text) = send(&local, &format!("POST {HELLO}/invocations"), &header, "{}").await;
-        assert!(status == 400 && text.contains("InvalidRequestContentException"), "{text}");
+        let (status, text) =
+            send(&local, &format!("POST {HELLO}/invocations"), &header, "{}").await;
+        assert!(
+            status == 400 && text.contains("InvalidRequestContentException"),
+            "{text}"
+        );
     }
 }
 
@@ -256,35 +502,84 @@ async fn lambda_has_limits_for_events_and_answers() {
     let event = |length: usize| format!("\"{}\"", "x".repeat(length - 2));
     let later = "X-Amz-Invocation-Type: Event\r\n";
     let path = format!("POST {HELLO}/invocations");
-    assert_eq!(send(&local, &path, later, &event((1 << 20) + 1)).await.0, 413);
-    let (_, got) = hello(&local, &format!("{HELLO}/invocations"), later, &event(1 << 20), "1").await;
+    assert_eq!(
+        send(&local, &path, later, &event((1 << 20) + 1)).await.0,
+        413
+    );
+    let (_, got) = hello(
+        &local,
+        &format!("{HELLO}/invocations"),
+        later,
+        &event(1 << 20),
+        "1",
+    )
+    .await;
     assert!(got.starts_with("HTTP/1.1 202"), "{got}");
-    let (_, got) = hello(&local, &format!("{HELLO}/invocations"), "", "{}", &event(6_291_556)).await;
+    let (_, got) = hello(
+        &local,
+        &format!("{HELLO}/invocations"),
+        "",
+        "{}",
+        &event(6_291_556),
+    )
+    .await;
     assert!(!got.contains("x-amz-function-error"));
-    let (_, got) = hello(&local, &format!("{HELLO}/invocations"), "", "{}", &event(6_291_557)).await;
-    assert!(got.contains("x-amz-function-error") && got.contains("Function.ResponseSizeTooLarge"), "{got}");
+    let (_, got) = hello(
+        &local,
+        &format!("{HELLO}/invocations"),
+        "",
+        "{}",
+        &event(6_291_557),
+    )
+    .await;
+    assert!(
+        got.contains("x-amz-function-error") && got.contains("Function.ResponseSizeTooLarge"),
+        "{got}"
+    );
     let request = format!(
         "POST {HELLO}/invocations HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 3\r\n\r\n"
     );
     let answer = exchange(&local, &[request.as_bytes(), b"\"\xff\""].concat()).await;
-    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("InvalidRequestContentException"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 400") && answer.contains("InvalidRequestContentException"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
 async fn functions_are_listed_and_described_and_a_tail_begins_and_ends() {
     let binaries = Binaries::Fixed([("hello".to_owned(), "/usr/bin/env".into())].into());
-    let local = Local::start(Cloud::new(World::empty()), 0, binaries).await.unwrap();
+    let local = Local::start(Cloud::new(World::empty()), 0, binaries)
+        .await
+        .unwrap();
     let get = async |path: &str| -> Value {
         let (_, text) = send(&local, &format!("GET {path}"), "", "").await;
         serde_json::from_str(text.rsplit("\r\n").next().unwrap()).unwrap()
     };
     let arn = "arn:aws:lambda:us-east-1:111122223333:function:hello";
-    assert_eq!(get("/2015-03-31/functions/").await["Functions"][0]["FunctionArn"], arn);
+    assert_eq!(
+        get("/2015-03-31/functions/").await["Functions"][0]["FunctionArn"],
+        arn
+    );
     assert_eq!(get(HELLO).await["Configuration"]["FunctionArn"], arn);
     assert_eq!(get(&format!("{HELLO}/configuration")).await["Timeout"], 120);
-    assert_eq!(send(&local, "GET /2015-03-31/functions/nothing", "", "").await.0, 404);
-    let (_, text) = send(&local, &format!("POST {HELLO}/invocations"), "X-Amz-Log-Type: Tail\r\n", "{}").await;
-    let encoded = text.lines().find_map(|line| line.strip_prefix("x-amz-log-result: ")).unwrap();
+    assert_eq!(
+        send(&local, "GET /2015-03-31/functions/nothing", "", "")
+            .await
+            .0,
+        404
+    );
+    let (_, text) = send(
+        &local,
+        &format!("POST {HELLO}/invocations"),
+        "X-Amz-Log-Type: Tail\r\n",
+        "{}",
+    )
+    .await;
+    let encoded = text
+        .lines()
+        .find_map(|line| line.strip_prefix("x-amz-log-result: "))
+        .unwrap();
     // `START RequestId: ` in base64.
     assert!(encoded.starts_with("U1RBUlQgUmVxdWVzdElkOi"), "{encoded}");
 }
@@ -304,8 +599,12 @@ async fn what_another_page_sends_is_refused() {
         (address.as_str(), "Origin: null\r\n", 403),
         ("localhost:9010", "Origin: http://localhost:9010\r\n", 200),
     ] {
-        for line in ["GET /local/world", "POST /2015-03-31/functions/nothing/invocations"] {
-            let request = format!("{line} HTTP/1.1\r\nHost: {host}\r\n{origin}Connection: close\r\n\r\n");
+        for line in [
+            "GET /local/world",
+            "POST /2015-03-31/functions/nothing/invocations",
+        ] {
+            let request =
+                format!("{line} HTTP/1.1\r\nHost: {host}\r\n{origin}Connection: close\r\n\r\n");
             let answer = exchange(&local, request.as_bytes()).await;
             let refused = answer.starts_with("HTTP/1.1 403");
             assert_eq!(refused, status == 403, "{request}{answer}");
@@ -315,7 +614,9 @@ async fn what_another_page_sends_is_refused() {
 
 /// Sends bytes, and returns all that comes back until the other side closes.
 async fn exchange(local: &Local, request: &[u8]) -> String {
-    let mut stream = TcpStream::connect(local.endpoint().replace("http://", "")).await.unwrap();
+    let mut stream = TcpStream::connect(local.endpoint().replace("http://", ""))
+        .await
+        .unwrap();
     // A server that has read enough closes before all is sent.
     let _ = stream.write_all(request).await;
     let mut answer = Vec::new();
@@ -326,58 +627,120 @@ async fn exchange(local: &Local, request: &[u8]) -> String {
 #[tokio::test]
 async fn a_body_that_is_too_large_ends_the_connection() {
     let local = account().await;
-    let head = format!("POST /DescribeJobs HTTP/1.1\r\nHost: localhost\r\n{SIGNED}Content-Length: 6291457\r\n\r\n");
+    let head = format!(
+        "POST /DescribeJobs HTTP/1.1\r\nHost: localhost\r\n{SIGNED}Content-Length: 6291457\r\n\r\n"
+    );
     let answer = exchange(&local, &[head.into_bytes(), vec![b' '; 6_291_457]].concat()).await;
-    assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("connection: close\r\n"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 413") && answer.contains("connection: close\r\n"),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
 async fn the_controls_show_and_change_the_account() {
     let local = account().await;
     let before = local.world().now;
-    assert_eq!(send(&local, "POST /local/advance", "", "{\"minutes\": 90}").await.0, 200);
+    assert_eq!(
+        send(&local, "POST /local/advance", "", "{\"minutes\": 90}")
+            .await
+            .0,
+        200
+    );
     assert_eq!((local.world().now - before).num_minutes(), 90);
-    assert_eq!(send(&local, "POST /local/advance", "", "{\"minutes\": -1}").await.0, 400);
+    assert_eq!(
+        send(&local, "POST /local/advance", "", "{\"minutes\": -1}")
+            .await
+            .0,
+        400
+    );
     let fault = json!({ "operation": "DescribeJobs", "kind": "throttle" }).to_string();
     assert_eq!(send(&local, "POST /local/faults", "", &fault).await.0, 200);
-    assert_eq!(send(&local, "POST /local/faults", "", "{\"kind\": \"earthquake\"}").await.0, 400);
-    let nowhere = json!({ "operation": "DescribeJobs", "kind": "throttle", "region": "us-east-9" }).to_string();
-    assert_eq!(send(&local, "POST /local/faults", "", &nowhere).await.0, 400);
-    assert_eq!(send(&local, "POST /DescribeJobs", SIGNED, "{}").await.0, 429);
+    assert_eq!(
+        send(
+            &local,
+            "POST /local/faults",
+            "",
+            "{\"kind\": \"earthquake\"}"
+        )
+        .await
+        .0,
+        400
+    );
+    let nowhere = json!({ "operation": "DescribeJobs", "kind": "throttle", "region": "us-east-9" })
+        .to_string();
+    assert_eq!(
+        send(&local, "POST /local/faults", "", &nowhere).await.0,
+        400
+    );
+    assert_eq!(
+        send(&local, "POST /DescribeJobs", SIGNED, "{}").await.0,
+        429
+    );
     let (_, journal) = send(&local, "GET /local/journal", "", "").await;
-    assert!(journal.contains("us-east-1 DescribeJobs all: 429 ThrottlingException (fault throttle)"), "{journal}");
+    assert!(
+        journal.contains("us-east-1 DescribeJobs all: 429 ThrottlingException (fault throttle)"),
+        "{journal}"
+    );
     let (_, world) = send(&local, "GET /local/world", "", "").await;
     assert!(world.contains(ONE), "{world}");
 }
 
-/// A process gets this environment and nothing else; whatever a world says, it cannot lead out of this machine.
+/// A process gets this environment and nothing else; whatever a world says, it cannot lead out of
+/// this machine.
 #[tokio::test]
 async fn a_function_is_given_an_account_that_is_only_here() {
     let world = |name: &str| {
-        let functions = json!({ "f": { "environment": { name: "https://drs.us-east-1.amazonaws.com" } } });
+        let functions =
+            json!({ "f": { "environment": { name: "https://drs.us-east-1.amazonaws.com" } } });
         World::from_json(
-            &json!({ "account": "111122223333", "region": "us-east-1", "functions": functions }).to_string(),
+            &json!({ "account": "111122223333", "region": "us-east-1", "functions": functions })
+                .to_string(),
         )
     };
-    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DRS", "AWS_ACCESS_KEY_ID", "AWS_LAMBDA_RUNTIME_API"] {
-        assert_eq!(world(name).unwrap_err(), format!("the function f: the variable {name} is reserved"));
+    for name in [
+        "AWS_ENDPOINT_URL",
+        "AWS_ENDPOINT_URL_DRS",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_LAMBDA_RUNTIME_API",
+    ] {
+        assert_eq!(
+            world(name).unwrap_err(),
+            format!("the function f: the variable {name} is reserved")
+        );
     }
     // A function that prints what it was given.
     let binaries = Binaries::Fixed([("f".to_owned(), "/usr/bin/env".into())].into());
-    let local = Local::start(Cloud::new(world("MODE").unwrap()), 0, binaries).await.unwrap();
-    assert!(local.endpoint().starts_with("http://127.0.0.1:"), "{}", local.endpoint());
+    let local = Local::start(Cloud::new(world("MODE").unwrap()), 0, binaries)
+        .await
+        .unwrap();
+    assert!(
+        local.endpoint().starts_with("http://127.0.0.1:"),
+        "{}",
+        local.endpoint()
+    );
     let environment = local.functions().environment("f");
     assert_eq!(environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"], "false");
-    let leads = |name: &str| name.contains("ENDPOINT_URL") && !name.contains("IGNORE") || name.contains("API");
+    let leads = |name: &str| {
+        name.contains("ENDPOINT_URL") && !name.contains("IGNORE") || name.contains("API")
+    };
     let addresses = environment.iter().filter(|(name, _)| leads(name));
     let addresses: Vec<&String> = addresses.map(|(_, value)| value).collect();
     assert!(addresses.len() >= 4, "{addresses:?}");
-    assert!(addresses.iter().all(|address| address.starts_with(&local.endpoint())), "{addresses:?}");
+    assert!(
+        addresses
+            .iter()
+            .all(|address| address.starts_with(&local.endpoint())),
+        "{addresses:?}"
+    );
     assert_eq!(environment["AWS_ACCESS_KEY_ID"], "AKIAIOSFODNN7EXAMPLE");
     local.functions().invoke("f", "{}".into()).await;
     let mut given = local.functions().logs("f");
     given.sort();
-    let told: Vec<String> = environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let told: Vec<String> = environment
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     assert_eq!(given, told);
 }
 
@@ -385,16 +748,25 @@ async fn a_function_is_given_an_account_that_is_only_here() {
 #[tokio::test]
 async fn requests_that_come_at_once_are_answered_one_by_one() {
     let world = World::from_json(&read("local/worlds/default.json")).unwrap();
-    let cloud = Cloud::new(World { faults: vec![], ..world });
+    let cloud = Cloud::new(World {
+        faults: vec![],
+        ..world
+    });
     let functions = Functions::new(cloud.clone(), Binaries::Fixed([].into()));
     let (mut client, server) = tokio::io::duplex(1 << 20);
     let serving = tokio::spawn(local::serve_connection(server, cloud.clone(), functions));
-    client.write_all(read("fuzz/corpus/emulator/describe_and_disconnect").as_bytes()).await.unwrap();
+    client
+        .write_all(read("fuzz/corpus/emulator/describe_and_disconnect").as_bytes())
+        .await
+        .unwrap();
     let mut heard = Vec::new();
     while cloud.journal().len() < 2 {
         client.read_buf(&mut heard).await.unwrap();
     }
-    assert_eq!(cloud.changes(), ["DisconnectSourceServer s-00000000000001001"]);
+    assert_eq!(
+        cloud.changes(),
+        ["DisconnectSourceServer s-00000000000001001"]
+    );
     drop(client);
     serving.await.unwrap();
 }

@@ -20,7 +20,8 @@ async fn send(local: &Local, region: &str, line: &str, body: &str) -> (u16, Stri
     let address = local.endpoint().replace("http://", "");
     let mut stream = TcpStream::connect(&address).await.unwrap();
     let scope = format!("AKIAIOSFODNN7EXAMPLE/20261121/{region}/elasticfilesystem/aws4_request");
-    let signature = format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00");
+    let signature =
+        format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=00");
     let length = body.len();
     let request = format!(
         "{line} HTTP/1.1\r\nHost: {address}\r\nAuthorization: {signature}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
@@ -29,8 +30,15 @@ async fn send(local: &Local, region: &str, line: &str, body: &str) -> (u16, Stri
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let code = head.lines().find_map(|line| line.strip_prefix("x-amzn-errortype: ")).unwrap_or_default();
-    (answer[9..12].parse().unwrap(), code.to_owned(), serde_json::from_str(body).unwrap_or_default())
+    let code = head
+        .lines()
+        .find_map(|line| line.strip_prefix("x-amzn-errortype: "))
+        .unwrap_or_default();
+    (
+        answer[9..12].parse().unwrap(),
+        code.to_owned(),
+        serde_json::from_str(body).unwrap_or_default(),
+    )
 }
 
 async fn get(local: &Local, region: &str, path: &str) -> (u16, String, Value) {
@@ -40,30 +48,91 @@ async fn get(local: &Local, region: &str, path: &str) -> (u16, String, Value) {
 #[tokio::test]
 async fn an_error_of_efs_has_its_code_in_header_and_body() {
     let local = account().await;
-    let (status, code, body) =
-        get(&local, "us-east-1", &format!("{FILE_SYSTEMS}?FileSystemId=fs-00000000000000009")).await;
-    assert_eq!((status, code.as_str(), &body["ErrorCode"]), (404, "FileSystemNotFound", &json!("FileSystemNotFound")));
-    assert!(body["Message"].as_str().unwrap().contains("fs-00000000000000009"), "{body}");
+    let (status, code, body) = get(
+        &local,
+        "us-east-1",
+        &format!("{FILE_SYSTEMS}?FileSystemId=fs-00000000000000009"),
+    )
+    .await;
+    assert_eq!(
+        (status, code.as_str(), &body["ErrorCode"]),
+        (404, "FileSystemNotFound", &json!("FileSystemNotFound"))
+    );
+    assert!(
+        body["Message"]
+            .as_str()
+            .unwrap()
+            .contains("fs-00000000000000009"),
+        "{body}"
+    );
     local.finish().unwrap();
 }
 
 #[tokio::test]
 async fn what_efs_does_not_know_is_refused_and_noted() {
     for (line, body, code) in [
-        (format!("GET {FILE_SYSTEMS}?FileSystemID={ONE}"), "", "ValidationException"),
-        (format!("GET {FILE_SYSTEMS}?MaxItems=many"), "", "SerializationException"),
-        (format!("GET {FILE_SYSTEMS}?CreationToken=%FF"), "", "SerializationException"),
-        (format!("GET {FILE_SYSTEMS}?CreationToken=a&CreationToken=b"), "", "SerializationException"),
-        (format!("GET {FILE_SYSTEMS}"), r#"{"FileSystemId": "fs-00000001"}"#, "ValidationException"),
-        (format!("PUT {FILE_SYSTEMS}/{ONE}/protection?a=b"), "{}", "ValidationException"),
-        (format!("PUT {FILE_SYSTEMS}/{ONE}/protection"), r#"{"FileSystemId": "x"}"#, "ValidationException"),
-        (format!("POST {FILE_SYSTEMS}"), r#"{"creationToken": "a"}"#, "ValidationException"),
-        (format!("GET {FILE_SYSTEMS}/{ONE}"), "", "UnknownOperationException"),
-        ("GET /2015-02-01/account-preferences".to_owned(), "", "UnknownOperationException"),
-        ("POST /DescribeSourceServers".to_owned(), "{}", "UnknownOperationException"),
+        (
+            format!("GET {FILE_SYSTEMS}?FileSystemID={ONE}"),
+            "",
+            "ValidationException",
+        ),
+        (
+            format!("GET {FILE_SYSTEMS}?MaxItems=many"),
+            "",
+            "SerializationException",
+        ),
+        (
+            format!("GET {FILE_SYSTEMS}?CreationToken=%FF"),
+            "",
+            "SerializationException",
+        ),
+        (
+            format!("GET {FILE_SYSTEMS}?CreationToken=a&CreationToken=b"),
+            "",
+            "SerializationException",
+        ),
+        (
+            format!("GET {FILE_SYSTEMS}"),
+            r#"{"FileSystemId": "fs-00000001"}"#,
+            "ValidationException",
+        ),
+        (
+            format!("PUT {FILE_SYSTEMS}/{ONE}/protection?a=b"),
+            "{}",
+            "ValidationException",
+        ),
+        (
+            format!("PUT {FILE_SYSTEMS}/{ONE}/protection"),
+            r#"{"FileSystemId": "x"}"#,
+            "ValidationException",
+        ),
+        (
+            format!("POST {FILE_SYSTEMS}"),
+            r#"{"creationToken": "a"}"#,
+            "ValidationException",
+        ),
+        (
+            format!("GET {FILE_SYSTEMS}/{ONE}"),
+            "",
+            "UnknownOperationException",
+        ),
+        (
+            "GET /2015-02-01/account-preferences".to_owned(),
+            "",
+            "UnknownOperationException",
+        ),
+        (
+            "POST /DescribeSourceServers".to_owned(),
+            "{}",
+            "UnknownOperationException",
+        ),
     ] {
         let local = account().await;
-        assert_eq!(send(&local, "us-east-1", &line, body).await.1, code, "{line}");
+        assert_eq!(
+            send(&local, "us-east-1", &line, body).await.1,
+            code,
+            "{line}"
+        );
         assert_eq!(local.finish().unwrap_err().len(), 1, "{line}");
     }
 }
@@ -73,26 +142,61 @@ async fn a_file_system_is_of_its_own_region_and_owner() {
     let local = account().await;
     let named = |region: &str, account: &str| {
         let arn = format!("arn:aws:elasticfilesystem:{region}:{account}:file-system/{ONE}");
-        format!("{FILE_SYSTEMS}/{}/lifecycle-configuration", arn.replace(':', "%3A").replace('/', "%2F"))
+        format!(
+            "{FILE_SYSTEMS}/{}/lifecycle-configuration",
+            arn.replace(':', "%3A").replace('/', "%2F")
+        )
     };
-    assert_eq!(get(&local, "us-east-1", &named("us-east-1", "111122223333")).await.0, 200);
-    assert_eq!(get(&local, "us-east-1", &named("us-east-1", "999999999999")).await.0, 404);
-    assert_eq!(get(&local, "us-east-1", &named("eu-west-1", "111122223333")).await.0, 404);
-    assert_eq!(get(&local, "eu-west-1", &named("eu-west-1", "111122223333")).await.0, 404);
-    assert_eq!(get(&local, "eu-west-1", FILE_SYSTEMS).await.2, json!({ "FileSystems": [] }));
+    assert_eq!(
+        get(&local, "us-east-1", &named("us-east-1", "111122223333"))
+            .await
+            .0,
+        200
+    );
+    assert_eq!(
+        get(&local, "us-east-1", &named("us-east-1", "999999999999"))
+            .await
+            .0,
+        404
+    );
+    assert_eq!(
+        get(&local, "us-east-1", &named("eu-west-1", "111122223333"))
+            .await
+            .0,
+        404
+    );
+    assert_eq!(
+        get(&local, "eu-west-1", &named("eu-west-1", "111122223333"))
+            .await
+            .0,
+        404
+    );
+    assert_eq!(
+        get(&local, "eu-west-1", FILE_SYSTEMS).await.2,
+        json!({ "FileSystems": [] })
+    );
 }
 
 #[tokio::test]
 async fn an_account_is_in_one_partition_with_the_arns_of_it() {
     let (west, east) = ("us-gov-west-1", "us-gov-east-1");
-    let world = World { region: west.to_owned(), ..World::empty() }.with_file_system(west, FileSystem::new(ONE));
+    let world = World {
+        region: west.to_owned(),
+        ..World::empty()
+    }
+    .with_file_system(west, FileSystem::new(ONE));
     let local = Local::without_functions(world).await.unwrap();
     let (_, _, list) = get(&local, west, FILE_SYSTEMS).await;
     let arn = format!("arn:aws-us-gov:elasticfilesystem:{west}:111122223333:file-system/{ONE}");
     assert_eq!(list["FileSystems"][0]["FileSystemArn"], arn);
     for (name, status) in [(&arn, 200), (&arn.replace("aws-us-gov", "aws"), 400)] {
-        let (answered, code, _) = get(&local, west, &format!("{FILE_SYSTEMS}?FileSystemId={name}")).await;
-        assert_eq!((answered, code == "BadRequest"), (status, status == 400), "{name}");
+        let (answered, code, _) =
+            get(&local, west, &format!("{FILE_SYSTEMS}?FileSystemId={name}")).await;
+        assert_eq!(
+            (answered, code == "BadRequest"),
+            (status, status == 400),
+            "{name}"
+        );
     }
     let replicate = format!("POST {FILE_SYSTEMS}/{ONE}/replication-configuration");
     for (region, status) in [("us-east-1", 400), ("cn-north-1", 400), (east, 200)] {
@@ -100,8 +204,14 @@ async fn an_account_is_in_one_partition_with_the_arns_of_it() {
         let (answered, _, made) = send(&local, west, &replicate, &body).await;
         assert_eq!(answered, status, "{region}: {made}");
     }
-    assert_eq!(get(&local, "us-east-1", FILE_SYSTEMS).await.1, "UnrecognizedClientException");
-    assert_eq!(get(&local, "us-gov-west-9", FILE_SYSTEMS).await.1, "InvalidSignatureException");
+    assert_eq!(
+        get(&local, "us-east-1", FILE_SYSTEMS).await.1,
+        "UnrecognizedClientException"
+    );
+    assert_eq!(
+        get(&local, "us-gov-west-9", FILE_SYSTEMS).await.1,
+        "InvalidSignatureException"
+    );
 }
 
 #[tokio::test]
@@ -110,26 +220,46 @@ async fn a_replication_is_seen_from_both_regions_and_noted_as_a_change() {
     let body = json!({ "Destinations": [{ "Region": "eu-west-1" }] }).to_string();
     let line = format!("POST {FILE_SYSTEMS}/{ONE}/replication-configuration");
     let (status, _, made) = send(&local, "us-east-1", &line, &body).await;
-    assert_eq!((status, &made["Destinations"][0]["Status"]), (200, &json!("ENABLING")));
+    assert_eq!(
+        (status, &made["Destinations"][0]["Status"]),
+        (200, &json!("ENABLING"))
+    );
     let replica = made["Destinations"][0]["FileSystemId"].as_str().unwrap();
     let configurations = format!("{FILE_SYSTEMS}/replication-configurations");
-    for (region, id, status) in
-        [("us-east-1", ONE, 200), ("eu-west-1", replica, 200), ("us-east-1", replica, 404), ("eu-west-1", ONE, 404)]
-    {
+    for (region, id, status) in [
+        ("us-east-1", ONE, 200),
+        ("eu-west-1", replica, 200),
+        ("us-east-1", replica, 404),
+        ("eu-west-1", ONE, 404),
+    ] {
         assert_eq!(
-            get(&local, region, &format!("{configurations}?FileSystemId={id}")).await.0,
+            get(
+                &local,
+                region,
+                &format!("{configurations}?FileSystemId={id}")
+            )
+            .await
+            .0,
             status,
             "{region} {id}"
         );
     }
-    assert_eq!(get(&local, "ap-south-1", &configurations).await.2, json!({ "Replications": [] }));
-    assert_eq!(local.changes(), [format!("CreateReplicationConfiguration {ONE}")]);
+    assert_eq!(
+        get(&local, "ap-south-1", &configurations).await.2,
+        json!({ "Replications": [] })
+    );
+    assert_eq!(
+        local.changes(),
+        [format!("CreateReplicationConfiguration {ONE}")]
+    );
 }
 
 #[tokio::test]
 async fn what_has_no_date_of_its_own_keeps_the_one_it_is_shown_with() {
     let local = account().await;
-    let created = async || get(&local, "us-east-1", FILE_SYSTEMS).await.2["FileSystems"][0]["CreationTime"].clone();
+    let created = async || {
+        get(&local, "us-east-1", FILE_SYSTEMS).await.2["FileSystems"][0]["CreationTime"].clone()
+    };
     let before = created().await;
     local.advance(chrono::TimeDelta::days(3));
     assert_eq!(created().await, before);
@@ -140,28 +270,69 @@ async fn file_systems_come_in_pages_of_a_hundred_whatever_is_asked_for() {
     let local = account().await;
     local.change(|world| {
         let more = (0..100).map(|number| FileSystem::new(&format!("fs-{number:08}")));
-        world.efs.entry("us-east-1".to_owned()).or_default().file_systems.extend(more);
+        world
+            .efs
+            .entry("us-east-1".to_owned())
+            .or_default()
+            .file_systems
+            .extend(more);
     });
     let (_, _, first) = get(&local, "us-east-1", &format!("{FILE_SYSTEMS}?MaxItems=7")).await;
     assert_eq!(first["FileSystems"].as_array().unwrap().len(), 100);
     let marker = first["NextMarker"].as_str().unwrap();
-    let (_, _, second) = get(&local, "us-east-1", &format!("{FILE_SYSTEMS}?Marker={marker}")).await;
-    assert_eq!((second["FileSystems"].as_array().unwrap().len(), second.get("NextMarker")), (1, None));
-    assert_eq!(get(&local, "us-east-1", &format!("{FILE_SYSTEMS}?Marker=made-up")).await.1, "BadRequest");
+    let (_, _, second) = get(
+        &local,
+        "us-east-1",
+        &format!("{FILE_SYSTEMS}?Marker={marker}"),
+    )
+    .await;
+    assert_eq!(
+        (
+            second["FileSystems"].as_array().unwrap().len(),
+            second.get("NextMarker")
+        ),
+        (1, None)
+    );
+    assert_eq!(
+        get(
+            &local,
+            "us-east-1",
+            &format!("{FILE_SYSTEMS}?Marker=made-up")
+        )
+        .await
+        .1,
+        "BadRequest"
+    );
 }
 
 #[tokio::test]
 async fn a_fault_of_a_list_repeats_the_marker_of_efs() {
     let local = account().await;
-    local.inject(Fault::next("DescribeFileSystems", FaultKind::RepeatedPageToken));
+    local.inject(Fault::next(
+        "DescribeFileSystems",
+        FaultKind::RepeatedPageToken,
+    ));
     let (_, _, first) = get(&local, "us-east-1", FILE_SYSTEMS).await;
     let marker = first["NextMarker"].as_str().unwrap();
-    local.inject(Fault::next("DescribeFileSystems", FaultKind::RepeatedPageToken));
-    let (_, _, page) = get(&local, "us-east-1", &format!("{FILE_SYSTEMS}?Marker={marker}")).await;
+    local.inject(Fault::next(
+        "DescribeFileSystems",
+        FaultKind::RepeatedPageToken,
+    ));
+    let (_, _, page) = get(
+        &local,
+        "us-east-1",
+        &format!("{FILE_SYSTEMS}?Marker={marker}"),
+    )
+    .await;
     assert_eq!(page["NextMarker"], marker);
-    local.inject(Fault::next("DescribeFileSystems", FaultKind::InternalError).in_region("eu-west-1"));
+    local.inject(
+        Fault::next("DescribeFileSystems", FaultKind::InternalError).in_region("eu-west-1"),
+    );
     assert_eq!(get(&local, "us-east-1", FILE_SYSTEMS).await.0, 200);
-    assert_eq!(get(&local, "eu-west-1", FILE_SYSTEMS).await.1, "InternalServerError");
+    assert_eq!(
+        get(&local, "eu-west-1", FILE_SYSTEMS).await.1,
+        "InternalServerError"
+    );
     local.finish().unwrap();
 }
 
@@ -169,7 +340,11 @@ async fn a_fault_of_a_list_repeats_the_marker_of_efs() {
 async fn a_throttled_call_is_answered_as_each_service_answers_it() {
     let local = account().await;
     local.inject(Fault::next("DescribeFileSystems", FaultKind::Throttle));
-    let throttled = (400, "ThrottlingException".to_owned(), json!({ "message": "Rate exceeded" }));
+    let throttled = (
+        400,
+        "ThrottlingException".to_owned(),
+        json!({ "message": "Rate exceeded" }),
+    );
     assert_eq!(get(&local, "us-east-1", FILE_SYSTEMS).await, throttled);
     local.finish().unwrap();
 }
@@ -177,7 +352,10 @@ async fn a_throttled_call_is_answered_as_each_service_answers_it() {
 #[tokio::test]
 async fn a_late_effect_is_still_an_effect_of_efs() {
     let local = account().await;
-    local.inject(Fault::next("UpdateFileSystemProtection", FaultKind::LateEffect));
+    local.inject(Fault::next(
+        "UpdateFileSystemProtection",
+        FaultKind::LateEffect,
+    ));
     let address = local.endpoint().replace("http://", "");
     let scope = "AKIAIOSFODNN7EXAMPLE/20261121/us-east-1/elasticfilesystem/aws4_request";
     let body = r#"{"ReplicationOverwriteProtection": "DISABLED"}"#;
@@ -193,5 +371,8 @@ async fn a_late_effect_is_still_an_effect_of_efs() {
     assert_eq!(nothing, "");
     assert_eq!(local.changes(), Vec::<String>::new());
     local.advance(chrono::TimeDelta::minutes(1));
-    assert_eq!(local.changes(), [format!("UpdateFileSystemProtection {ONE}")]);
+    assert_eq!(
+        local.changes(),
+        [format!("UpdateFileSystemProtection {ONE}")]
+    );
 }

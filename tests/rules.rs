@@ -1,4 +1,5 @@
-//! What the rules of the template let through: every event to its function, and every result to whom it concerns.
+//! What the rules of the template let through: every event to its function, and every result to
+//! whom it concerns.
 
 use deployment::{ACCOUNT, Deployment, text_of};
 use local::{FileSystem, SourceServer, World};
@@ -13,8 +14,8 @@ use crate::{
 
 /// Whether an event fits a pattern of EventBridge. Of an array, one element must fit.
 ///
-/// No library here knows both `$or` and `anything-but` a prefix, so the operators that the template uses are here.
-/// Another one fails the test: it must never be taken for a match.
+/// No library here knows both `$or` and `anything-but` a prefix, so the operators that the template
+/// uses are here. Another one fails the test: it must never be taken for a match.
 fn fits(pattern: &Value, event: Option<&Value>) -> bool {
     if let Some(Value::Array(elements)) = event {
         return elements.iter().any(|element| fits(pattern, Some(element)));
@@ -29,14 +30,19 @@ fn fits(pattern: &Value, event: Option<&Value>) -> bool {
     }
 }
 
-/// Whether one value is what one matcher asks for. What is not there is only ever asked for by `exists`.
+/// Whether one value is what one matcher asks for. What is not there is only ever asked for by
+/// `exists`.
 fn is(matcher: &Value, value: Option<&Value>) -> bool {
-    let Value::Object(operator) = matcher else { return value == Some(matcher) };
+    let Value::Object(operator) = matcher else {
+        return value == Some(matcher);
+    };
     let (name, of) = operator.iter().next().unwrap();
     assert_eq!(operator.len(), 1, "{matcher}");
     match (name.as_str(), value) {
         ("exists", value) => value.is_some() == of.as_bool().unwrap(),
-        ("prefix", value) => value.and_then(Value::as_str).is_some_and(|text| text.starts_with(of.as_str().unwrap())),
+        ("prefix", value) => value
+            .and_then(Value::as_str)
+            .is_some_and(|text| text.starts_with(of.as_str().unwrap())),
         ("anything-but", None) => false,
         ("anything-but", value) => match of {
             Value::Array(several) => !several.iter().any(|one| is(one, value)),
@@ -51,21 +57,51 @@ fn a_pattern_is_read_as_eventbridge_reads_it() {
     let event = json!({ "source": "aws.ec2", "detail": { "state": "running", "tags": [{ "k": "a" }, { "k": "b" }] } });
     for (pattern, expected) in [
         (json!({ "source": ["aws.ec2"] }), true),
-        (json!({ "source": ["x", "aws.ec2"], "detail": { "state": ["running"] } }), true),
-        (json!({ "source": ["aws.ec2"], "detail": { "state": ["stopped"] } }), false),
+        (
+            json!({ "source": ["x", "aws.ec2"], "detail": { "state": ["running"] } }),
+            true,
+        ),
+        (
+            json!({ "source": ["aws.ec2"], "detail": { "state": ["stopped"] } }),
+            false,
+        ),
         (json!({ "source": [{ "prefix": "aws." }] }), true),
-        (json!({ "source": [{ "anything-but": { "prefix": "aws." } }] }), false),
-        (json!({ "source": [{ "anything-but": ["aws.s3", "aws.ec2"] }] }), false),
+        (
+            json!({ "source": [{ "anything-but": { "prefix": "aws." } }] }),
+            false,
+        ),
+        (
+            json!({ "source": [{ "anything-but": ["aws.s3", "aws.ec2"] }] }),
+            false,
+        ),
         (json!({ "source": [{ "anything-but": "aws.s3" }] }), true),
         (json!({ "absent": [{ "anything-but": "x" }] }), false),
-        (json!({ "detail": { "error": [{ "exists": false }] } }), true),
-        (json!({ "absent": { "error": [{ "exists": false }] } }), true),
-        (json!({ "detail": { "state": [{ "exists": false }] } }), false),
+        (
+            json!({ "detail": { "error": [{ "exists": false }] } }),
+            true,
+        ),
+        (
+            json!({ "absent": { "error": [{ "exists": false }] } }),
+            true,
+        ),
+        (
+            json!({ "detail": { "state": [{ "exists": false }] } }),
+            false,
+        ),
         (json!({ "detail": { "state": [{ "exists": true }] } }), true),
         (json!({ "detail": { "tags": { "k": ["b"] } } }), true),
-        (json!({ "detail": { "tags": { "k": [{ "anything-but": ["a", "b"] }] } } }), false),
-        (json!({ "source": ["aws.ec2"], "detail": { "$or": [{ "x": ["y"] }, { "state": ["running"] }] } }), true),
-        (json!({ "source": ["aws.s3"], "detail": { "$or": [{ "x": ["y"] }, { "state": ["running"] }] } }), false),
+        (
+            json!({ "detail": { "tags": { "k": [{ "anything-but": ["a", "b"] }] } } }),
+            false,
+        ),
+        (
+            json!({ "source": ["aws.ec2"], "detail": { "$or": [{ "x": ["y"] }, { "state": ["running"] }] } }),
+            true,
+        ),
+        (
+            json!({ "source": ["aws.s3"], "detail": { "$or": [{ "x": ["y"] }, { "state": ["running"] }] } }),
+            false,
+        ),
     ] {
         assert_eq!(fits(&pattern, Some(&event)), expected, "{pattern}");
     }
@@ -74,13 +110,19 @@ fn a_pattern_is_read_as_eventbridge_reads_it() {
 #[test]
 #[should_panic(expected = "wildcard is not known here")]
 fn an_unknown_operator_is_never_taken_for_a_match() {
-    fits(&json!({ "source": [{ "wildcard": "*" }] }), Some(&json!({ "source": "x" })));
+    fits(
+        &json!({ "source": [{ "wildcard": "*" }] }),
+        Some(&json!({ "source": "x" })),
+    );
 }
 
 /// The rules that an event fits.
 fn rules_of(deployment: &Deployment, event: &Value) -> Vec<String> {
     let rules = deployment.of_type("AWS::Events::Rule").into_iter();
-    rules.filter(|(_, rule)| fits(&rule["EventPattern"], Some(event))).map(|(name, _)| name.to_owned()).collect()
+    rules
+        .filter(|(_, rule)| fits(&rule["EventPattern"], Some(event)))
+        .map(|(name, _)| name.to_owned())
+        .collect()
 }
 
 #[test]
@@ -95,7 +137,11 @@ fn every_event_of_a_function_reaches_it_and_no_other() {
             let expected = usize::from(event.get("detail-type").is_some());
             assert_eq!(rules.len(), expected, "{function}/{file}: {rules:?}");
             for rule in rules {
-                assert_eq!(deployment.properties(&rule)["Targets"][0]["Arn"], arn, "{function}/{file}");
+                assert_eq!(
+                    deployment.properties(&rule)["Targets"][0]["Arn"],
+                    arn,
+                    "{function}/{file}"
+                );
             }
         }
     }
@@ -104,15 +150,23 @@ fn every_event_of_a_function_reaches_it_and_no_other() {
 #[test]
 fn no_other_event_reaches_a_function() {
     let deployment = everything();
-    for file in list("events/samples").iter().filter(|name| name.ends_with(".json")) {
+    for file in list("events/samples")
+        .iter()
+        .filter(|name| name.ends_with(".json"))
+    {
         let expected = match file.as_str() {
             "ec2-state-change-terminated.derived.json" => vec!["InstanceTerminated"],
-            "cloudtrail-efs-createfilesystem.derived.json" | "cloudtrail-efs-tagresource.derived.json" => {
+            "cloudtrail-efs-createfilesystem.derived.json"
+            | "cloudtrail-efs-tagresource.derived.json" => {
                 vec!["FileSystemTagged"]
             }
             _ => vec![],
         };
-        assert_eq!(rules_of(&deployment, &event(&format!("samples/{file}"))), expected, "{file}");
+        assert_eq!(
+            rules_of(&deployment, &event(&format!("samples/{file}"))),
+            expected,
+            "{file}"
+        );
     }
     for file in ["file-system-created.json", "file-system-tagged.json"] {
         let changed = |change: fn(&mut Value)| {
@@ -121,15 +175,29 @@ fn no_other_event_reaches_a_function() {
             rules_of(&deployment, &event)
         };
         assert_eq!(changed(|_| ()), ["FileSystemTagged"]);
-        assert_eq!(changed(|event| event["detail"]["errorCode"] = json!("AccessDenied")), [""; 0]);
-        assert_eq!(changed(|event| event["detail"]["eventSource"] = json!("fsx.amazonaws.com")), [""; 0]);
-        assert_eq!(changed(|event| event["detail"]["eventSource"] = json!("s3files.amazonaws.com")), [""; 0]);
         assert_eq!(
-            changed(|event| event["detail"]["requestParameters"]["resourceId"] = json!("fsap-00000001")),
+            changed(|event| event["detail"]["errorCode"] = json!("AccessDenied")),
+            [""; 0]
+        );
+        assert_eq!(
+            changed(|event| event["detail"]["eventSource"] = json!("fsx.amazonaws.com")),
+            [""; 0]
+        );
+        assert_eq!(
+            changed(|event| event["detail"]["eventSource"] = json!("s3files.amazonaws.com")),
+            [""; 0]
+        );
+        assert_eq!(
+            changed(
+                |event| event["detail"]["requestParameters"]["resourceId"] = json!("fsap-00000001")
+            ),
             [""; 0]
         );
         assert_eq!(changed(|event| event["source"] = json!("aws.fsx")), [""; 0]);
-        assert_eq!(changed(|event| event["source"] = json!("com.example.cmdb")), [""; 0]);
+        assert_eq!(
+            changed(|event| event["source"] = json!("com.example.cmdb")),
+            [""; 0]
+        );
     }
     for state in ["pending", "running", "stopping", "stopped", "shutting-down"] {
         let mut event = event(&format!("{DISCONNECT}/instance-terminated.json"));
@@ -145,14 +213,21 @@ fn no_other_event_reaches_a_function() {
 fn every_message_on_the_topic_reaches_the_function_that_it_is_for() {
     let deployment = everything();
     for function in [DISCONNECT, BOOTSTRAP] {
-        for file in list(&format!("events/{function}")).iter().filter(|file| file.ends_with("requested.sns.json")) {
+        for file in list(&format!("events/{function}"))
+            .iter()
+            .filter(|file| file.ends_with("requested.sns.json"))
+        {
             let record = event(&format!("{function}/{file}"));
             let message = record["Records"][0]["Sns"]["Message"].as_str().unwrap();
             let message: Value = serde_json::from_str(message).unwrap();
             let subscriptions = deployment.of_type("AWS::SNS::Subscription").into_iter();
             let reached = subscriptions.filter(|(_, of)| fits(&of["FilterPolicy"], Some(&message)));
             let reached: Vec<String> = reached.map(|(_, of)| text_of(&of["Endpoint"])).collect();
-            assert_eq!(reached, [deployment.arn(deployment.function(function))], "{file}");
+            assert_eq!(
+                reached,
+                [deployment.arn(deployment.function(function))],
+                "{file}"
+            );
         }
     }
 }
@@ -162,7 +237,11 @@ fn every_message_on_the_topic_reaches_the_function_that_it_is_for() {
 fn a_message_that_is_for_no_function_is_kept() {
     let deployment = everything();
     let bare = event(&format!("{DISCONNECT}/request.json"));
-    for message in [bare, json!({ "detail-type": "Source Server Decomission Requested" }), json!({})] {
+    for message in [
+        bare,
+        json!({ "detail-type": "Source Server Decomission Requested" }),
+        json!({}),
+    ] {
         let subscriptions = deployment.of_type("AWS::SNS::Subscription").into_iter();
         let reached = subscriptions.filter(|(_, of)| fits(&of["FilterPolicy"], Some(&message)));
         let reached: Vec<String> = reached.map(|(_, of)| text_of(&of["Endpoint"])).collect();
@@ -173,7 +252,11 @@ fn a_message_that_is_for_no_function_is_kept() {
 /// The record that Lambda makes of an invocation, as it comes on the bus.
 fn record(function: &str, condition: &str, request: &Value, response: &Value) -> Value {
     let deployment = everything();
-    let end = if condition == "Success" { "Success" } else { "Failure" };
+    let end = if condition == "Success" {
+        "Success"
+    } else {
+        "Failure"
+    };
     json!({
         "version": "0",
         "source": "lambda",
@@ -211,20 +294,40 @@ fn a_result_reaches_whom_it_concerns() {
     let rules = |event: Value| rules_of(&deployment, &event);
     let request = json!({ "version": 1, "requestID": "CHG1" });
     let failed = ["FailureTold", "RequestFailed"];
-    for (function, pending) in [(DISCONNECT, "DecommissionPending"), (BOOTSTRAP, "ReplicationPending")] {
+    for (function, pending) in [
+        (DISCONNECT, "DecommissionPending"),
+        (BOOTSTRAP, "ReplicationPending"),
+    ] {
         let success = |of: &str| record(function, "Success", &request, &outcome(of));
         assert_eq!(rules(success("pending")), [pending, "ResultTold"]);
-        assert_eq!(rules(of_a_machine(success("pending"))), ["ResultTold"], "a follow-up starts no other");
-        for of in ["done", "already_done", "planned", "refused", "rejected", "failed", "ended"] {
+        assert_eq!(
+            rules(of_a_machine(success("pending"))),
+            ["ResultTold"],
+            "a follow-up starts no other"
+        );
+        for of in [
+            "done",
+            "already_done",
+            "planned",
+            "refused",
+            "rejected",
+            "failed",
+            "ended",
+        ] {
             assert_eq!(rules(success(of)), ["ResultTold"], "{of}");
             assert_eq!(rules(of_a_machine(success(of))), ["ResultTold"], "{of}");
         }
-        let planned = json!({ "outcome": "pending", "requestID": "CHG1", "mode": "plan", "targets": [] });
+        let planned =
+            json!({ "outcome": "pending", "requestID": "CHG1", "mode": "plan", "targets": [] });
         let planned = record(function, "Success", &request, &planned);
         assert_eq!(rules(planned), ["ResultTold"], "a plan has no follow-up");
         let retryable = json!({ "errorType": "Retryable", "errorMessage": "{}" });
         let in_vain = |condition: &str, error: &Value| record(function, condition, &request, error);
-        assert_eq!(rules(in_vain("RetriesExhausted", &retryable)), [pending], "what may pass is followed up");
+        assert_eq!(
+            rules(in_vain("RetriesExhausted", &retryable)),
+            [pending],
+            "what may pass is followed up"
+        );
         // What never ran has no answer.
         assert_eq!(rules(in_vain("EventAgeExceeded", &retryable)), failed);
         assert_eq!(rules(in_vain("EventAgeExceeded", &Value::Null)), failed);
@@ -235,11 +338,22 @@ fn a_result_reaches_whom_it_concerns() {
         );
         for error in ["Permanent", "Runtime.ExitError", "Sandbox.Timedout"] {
             let error = json!({ "errorType": error, "errorMessage": "{}" });
-            assert_eq!(rules(in_vain("RetriesExhausted", &error)), failed, "{error}");
-            assert_eq!(rules(of_a_machine(in_vain("RetriesExhausted", &error))), failed, "{error}");
+            assert_eq!(
+                rules(in_vain("RetriesExhausted", &error)),
+                failed,
+                "{error}"
+            );
+            assert_eq!(
+                rules(of_a_machine(in_vain("RetriesExhausted", &error))),
+                failed,
+                "{error}"
+            );
         }
         assert_eq!(
-            rules(in_vain("RetriesExhausted", &json!({ "errorMessage": "{}" }))),
+            rules(in_vain(
+                "RetriesExhausted",
+                &json!({ "errorMessage": "{}" })
+            )),
             failed,
             "an error without a type"
         );
@@ -268,15 +382,24 @@ async fn people_are_told_of_every_result_but_of_what_is_not_ours() {
         origin_region: Some("us-east-1".to_owned()),
         ..stage::approved(stage::ONE).tagged("drover:approved", approval)
     };
-    for world in [World::with([]), World::with([server("CHG1")]), World::with([server("i-1234567890abcdef0")])] {
+    for world in [
+        World::with([]),
+        World::with([server("CHG1")]),
+        World::with([server("i-1234567890abcdef0")]),
+    ] {
         let answer = stage::Stage::with(world).await.deliver(&terminated).await;
         results.push((DISCONNECT, terminated.clone(), answer));
     }
     let created = event(&format!("{BOOTSTRAP}/file-system-created.json"));
     let id = text_of(&created["detail"]["responseElements"]["fileSystemId"]);
     let plain = || FileSystem::new(&id);
-    for file_system in [FileSystem::new("fs-00000009"), plain(), plain().tagged("drover:replicate-to", "eu-west-1")] {
-        let stage = efs::Stage::with(World::empty().with_file_system("us-east-1", file_system)).await;
+    for file_system in [
+        FileSystem::new("fs-00000009"),
+        plain(),
+        plain().tagged("drover:replicate-to", "eu-west-1"),
+    ] {
+        let stage =
+            efs::Stage::with(World::empty().with_file_system("us-east-1", file_system)).await;
         results.push((BOOTSTRAP, created.clone(), stage.deliver(&created).await));
     }
     let unheard_of = stage::request("disconnect", &[stage::by_id(&stage::number(9))]);
@@ -285,7 +408,10 @@ async fn people_are_told_of_every_result_but_of_what_is_not_ours() {
     let told: Vec<String> = results
         .iter()
         .map(|(function, request, answer)| {
-            let rules = rules_of(&deployment, &record(function, "Success", request, &answer.body));
+            let rules = rules_of(
+                &deployment,
+                &record(function, "Success", request, &answer.body),
+            );
             format!("{}: {}", answer.said(), rules.join(", "))
         })
         .collect();
@@ -312,7 +438,11 @@ fn people_are_told_of_a_machine_that_did_not_end_well() {
         rules_of(&deployment, &event)
     };
     for (name, _) in deployment.of_type("AWS::Serverless::StateMachine") {
-        assert_eq!(told(&deployment.arn(name), "FAILED"), ["MachineFailureTold"], "it has told its failure itself");
+        assert_eq!(
+            told(&deployment.arn(name), "FAILED"),
+            ["MachineFailureTold"],
+            "it has told its failure itself"
+        );
         for status in ["TIMED_OUT", "ABORTED"] {
             assert_eq!(
                 told(&deployment.arn(name), status),
@@ -324,5 +454,11 @@ fn people_are_told_of_a_machine_that_did_not_end_well() {
             assert_eq!(told(&deployment.arn(name), status), [""; 0]);
         }
     }
-    assert_eq!(told("arn:aws:states:us-east-1:111122223333:stateMachine:another", "FAILED"), [""; 0]);
+    assert_eq!(
+        told(
+            "arn:aws:states:us-east-1:111122223333:stateMachine:another",
+            "FAILED"
+        ),
+        [""; 0]
+    );
 }

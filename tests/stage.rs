@@ -1,4 +1,5 @@
-//! A stage for scenarios: an emulated account, the real SDK client, and the function's own `handle` in between.
+//! A stage for scenarios: an emulated account, the real SDK client, and the function's own `handle`
+//! in between.
 
 use std::{
     future::Future,
@@ -10,9 +11,13 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_drs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_drs::config::{
+    BehaviorVersion, Credentials, Region, retry::RetryConfig, timeout::TimeoutConfig,
+};
 use aws_smithy_runtime_api::client::{
-    http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn},
+    http::{
+        HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+    },
     orchestrator::{HttpRequest, HttpResponse},
 };
 use aws_smithy_types::body::SdkBody;
@@ -55,7 +60,12 @@ pub(crate) struct Stage {
 /// However a scenario ends, its calls were such as the role of the template allows.
 impl Drop for Stage {
     fn drop(&mut self) {
-        iam::check(&self.local, "disconnect-source-server", "", self.beyond_the_role);
+        iam::check(
+            &self.local,
+            "disconnect-source-server",
+            "",
+            self.beyond_the_role,
+        );
     }
 }
 
@@ -70,11 +80,17 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn of(answered: Result<shared::Answer, shared::Failure>) -> Self {
         match answered {
-            Ok(answer) => Self { error_type: None, body: json!(answer) },
+            Ok(answer) => Self {
+                error_type: None,
+                body: json!(answer),
+            },
             Err(failure) => {
                 let diagnostic = lambda_runtime::Diagnostic::from(failure);
                 let body = serde_json::from_str(&diagnostic.error_message).unwrap();
-                Self { error_type: Some(diagnostic.error_type), body }
+                Self {
+                    error_type: Some(diagnostic.error_type),
+                    body,
+                }
             }
         }
     }
@@ -130,13 +146,29 @@ impl Stage {
             _ => None,
         });
         let local = Local::without_functions(world).await.unwrap();
-        Self { local, policy: policy.unwrap(), seconds_left: 900, beyond_the_role: None }
+        Self {
+            local,
+            policy: policy.unwrap(),
+            seconds_left: 900,
+            beyond_the_role: None,
+        }
     }
 
     pub(crate) async fn deliver(&self, event: &Value) -> Answer {
         let deadline = tokio::time::Instant::now() + Duration::from_secs(self.seconds_left);
-        let invocation = Invocation { now: Utc::now(), deadline };
-        Answer::of(handle(&event.to_string(), invocation, &drs(&self.local), &self.policy).await)
+        let invocation = Invocation {
+            now: Utc::now(),
+            deadline,
+        };
+        Answer::of(
+            handle(
+                &event.to_string(),
+                invocation,
+                &drs(&self.local),
+                &self.policy,
+            )
+            .await,
+        )
     }
 
     /// Asks for the one server to be disconnected.
@@ -145,11 +177,15 @@ impl Stage {
     }
 
     pub(crate) fn next(self, operation: &str, kind: FaultKind, times: u32) -> Self {
-        self.local.inject(Fault { times, ..Fault::next(operation, kind) });
+        self.local.inject(Fault {
+            times,
+            ..Fault::next(operation, kind)
+        });
         self
     }
 
-    /// The changes so far, after a check that every fault was met and nothing unexpected was called.
+    /// The changes so far, after a check that every fault was met and nothing unexpected was
+    /// called.
     #[track_caller]
     pub(crate) fn changes(&self) -> Vec<String> {
         self.local.finish().unwrap();
@@ -157,7 +193,11 @@ impl Stage {
     }
 
     pub(crate) fn count(&self, operation: &str) -> usize {
-        self.local.journal().iter().filter(|entry| entry.operation == operation).count()
+        self.local
+            .journal()
+            .iter()
+            .filter(|entry| entry.operation == operation)
+            .count()
     }
 }
 
@@ -174,11 +214,18 @@ pub(crate) async fn killed_after(mut polls: usize, delivery: impl Future<Output 
     until_killed.await
 }
 
-/// How long a call may take: not long where one is to hang, and else longer than on the busiest machine.
+/// How long a call may take: not long where one is to hang, and else longer than on the busiest
+/// machine.
 pub(crate) fn patience(local: &Local) -> TimeoutConfig {
     let hangs = |fault: &Fault| matches!(fault.kind, FaultKind::HangBefore | FaultKind::HangAfter);
-    let seconds = if local.world().faults.iter().any(hangs) { 1 } else { 60 };
-    TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(seconds)).build()
+    let seconds = if local.world().faults.iter().any(hangs) {
+        1
+    } else {
+        60
+    };
+    TimeoutConfig::builder()
+        .operation_attempt_timeout(Duration::from_secs(seconds))
+        .build()
 }
 
 /// An answer of AWS's: its status, the error code in its header, and its body.
@@ -197,7 +244,11 @@ impl Answers {
     pub(crate) const THROTTLED: (usize, Canned) = (3, (429, "ThrottlingException", "{}"));
 
     pub(crate) fn new(first: (usize, Canned), then: Canned) -> Self {
-        Self { calls: Arc::default(), first, then }
+        Self {
+            calls: Arc::default(),
+            first,
+            then,
+        }
     }
 
     pub(crate) fn calls(&self) -> usize {
@@ -232,7 +283,13 @@ fn drs(local: &Local) -> Drs {
         .endpoint_url(local.endpoint())
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "not-a-secret", None, None, "tests"))
+        .credentials_provider(Credentials::new(
+            "AKIAIOSFODNN7EXAMPLE",
+            "not-a-secret",
+            None,
+            None,
+            "tests",
+        ))
         .timeout_config(patience(local))
         .retry_config(retries)
         .build();

@@ -1,4 +1,5 @@
-//! That the parts of the template agree with one another, with the functions, and with the documents.
+//! That the parts of the template agree with one another, with the functions, and with the
+//! documents.
 
 use deployment::{
     ACCOUNT, Deployment, REGION, Role, TRIGGERS, arn_of_role,
@@ -17,7 +18,10 @@ use crate::{
 #[test]
 fn every_function_is_in_the_template_and_built_from_its_binary() {
     let deployment = Deployment::by_default();
-    let functions = deployment.resources.values().filter(|of| of["Type"] == "AWS::Serverless::Function");
+    let functions = deployment
+        .resources
+        .values()
+        .filter(|of| of["Type"] == "AWS::Serverless::Function");
     let mut binaries: Vec<String> = functions
         .map(|function| {
             assert_eq!(function["Metadata"]["BuildMethod"], "rust-cargolambda");
@@ -34,19 +38,36 @@ fn every_function_gets_its_variables_and_time_and_changes_nothing_by_default() {
     let variables = |function: &str, timeout: u64, names: &[&str]| {
         let properties = deployment.properties(deployment.function(function));
         assert_eq!(properties["Timeout"], timeout, "{function}");
-        let variables = properties["Environment"]["Variables"].as_object().unwrap().clone();
+        let variables = properties["Environment"]["Variables"]
+            .as_object()
+            .unwrap()
+            .clone();
         let (mut known, given) = (names.to_vec(), variables.keys().collect::<Vec<_>>());
         known.sort_unstable();
         assert_eq!(given, known, "{function}");
         move |name: &str| variables.get(name).map(text_of)
     };
-    let disconnect = variables(DISCONNECT, 300, &disconnect_source_server::Policy::VARIABLES);
+    let disconnect = variables(
+        DISCONNECT,
+        300,
+        &disconnect_source_server::Policy::VARIABLES,
+    );
     let policy = disconnect_source_server::Policy::from_lookup(disconnect).unwrap();
-    assert_eq!(policy, disconnect_source_server::Policy::from_lookup(|_| None).unwrap());
+    assert_eq!(
+        policy,
+        disconnect_source_server::Policy::from_lookup(|_| None).unwrap()
+    );
     assert_eq!(policy.mode, Mode::Plan);
-    let bootstrap = variables(BOOTSTRAP, 600, &bootstrap_efs_replication::Policy::VARIABLES);
+    let bootstrap = variables(
+        BOOTSTRAP,
+        600,
+        &bootstrap_efs_replication::Policy::VARIABLES,
+    );
     let policy = bootstrap_efs_replication::Policy::from_lookup(bootstrap).unwrap();
-    assert_eq!(policy, bootstrap_efs_replication::Policy::from_lookup(|_| None).unwrap());
+    assert_eq!(
+        policy,
+        bootstrap_efs_replication::Policy::from_lookup(|_| None).unwrap()
+    );
     assert_eq!(policy.mode, Mode::Plan);
 }
 
@@ -54,15 +75,27 @@ fn every_function_gets_its_variables_and_time_and_changes_nothing_by_default() {
 fn every_parameter_is_in_the_readme_with_its_default() {
     let parameters = Deployment::declared().map(|(name, declaration)| {
         let default = text_of(&declaration["Default"]);
-        [name.to_owned(), if default.is_empty() { "empty".to_owned() } else { default }]
+        [
+            name.to_owned(),
+            if default.is_empty() {
+                "empty".to_owned()
+            } else {
+                default
+            },
+        ]
     });
-    assert_eq!(rows("README.md", "### Parameters"), parameters.collect::<Vec<_>>());
+    assert_eq!(
+        rows("README.md", "### Parameters"),
+        parameters.collect::<Vec<_>>()
+    );
 }
 
 #[test]
 fn nothing_is_listened_to_or_changed_by_default() {
-    let mut triggers: Vec<&str> =
-        Deployment::declared().map(|(name, _)| name).filter(|name| name.ends_with("Trigger")).collect();
+    let mut triggers: Vec<&str> = Deployment::declared()
+        .map(|(name, _)| name)
+        .filter(|name| name.ends_with("Trigger"))
+        .collect();
     triggers.sort_unstable();
     let mut known = TRIGGERS.map(|(name, _)| name);
     known.sort_unstable();
@@ -72,55 +105,78 @@ fn nothing_is_listened_to_or_changed_by_default() {
     for trigger in triggers {
         assert_eq!(deployment.parameters[trigger], "DISABLED");
     }
-    let functions = [DISCONNECT, BOOTSTRAP].map(|function| deployment.arn(deployment.function(function)));
+    let functions =
+        [DISCONNECT, BOOTSTRAP].map(|function| deployment.arn(deployment.function(function)));
     for (name, rule) in deployment.of_type("AWS::Events::Rule") {
         let mut targets = rule["Targets"].as_array().unwrap().iter();
         let invokes = targets.any(|target| functions.contains(&text_of(&target["Arn"])));
         assert!(!invokes || rule["State"] == "DISABLED", "{name}");
     }
-    assert!(deployment.of_type("AWS::Lambda::EventSourceMapping").is_empty());
+    assert!(
+        deployment
+            .of_type("AWS::Lambda::EventSourceMapping")
+            .is_empty()
+    );
     assert!(deployment.of_type("AWS::SNS::Subscription").is_empty());
 }
 
 #[test]
 fn what_a_rule_cannot_deliver_is_kept_and_what_it_delivers_to_lets_it() {
-    let on_another_bus = Deployment::with(&[&TRIGGERS[..], &[("EventBusName", "requests")]].concat());
+    let on_another_bus =
+        Deployment::with(&[&TRIGGERS[..], &[("EventBusName", "requests")]].concat());
     for deployment in [everything(), on_another_bus] {
         for (name, rule) in deployment.of_type("AWS::Events::Rule") {
             for target in rule["Targets"].as_array().unwrap() {
-                assert!(target["RetryPolicy"].is_object(), "{name} tries as often as it likes");
+                assert!(
+                    target["RetryPolicy"].is_object(),
+                    "{name} tries as often as it likes"
+                );
                 for receiver in [&target["DeadLetterConfig"]["Arn"], &target["Arn"]] {
                     let receiver = text_of(receiver);
-                    let admitted = admits_alone(&deployment, "events.amazonaws.com", &deployment.arn(name), &receiver);
+                    let admitted = admits_alone(
+                        &deployment,
+                        "events.amazonaws.com",
+                        &deployment.arn(name),
+                        &receiver,
+                    );
                     assert!(admitted, "{receiver}: {name}");
                 }
             }
         }
         for (name, of) in deployment.of_type("AWS::SNS::Subscription") {
             // What goes to dead letters by itself needs no other place.
-            let kept = of.get("RedrivePolicy").map_or(&of["Endpoint"], |policy| &policy["deadLetterTargetArn"]);
+            let kept = of
+                .get("RedrivePolicy")
+                .map_or(&of["Endpoint"], |policy| &policy["deadLetterTargetArn"]);
             assert!(text_of(kept).contains(":sqs:"), "{name} keeps nothing");
             for receiver in [kept, &of["Endpoint"]] {
                 let (topic, receiver) = (text_of(&of["TopicArn"]), text_of(receiver));
-                assert!(admits_alone(&deployment, "sns.amazonaws.com", &topic, &receiver), "{receiver}: {name}");
+                assert!(
+                    admits_alone(&deployment, "sns.amazonaws.com", &topic, &receiver),
+                    "{receiver}: {name}"
+                );
             }
         }
         for (name, alarm) in deployment.of_type("AWS::CloudWatch::Alarm") {
             for topic in texts_of(&alarm["AlarmActions"]) {
                 let arn = deployment.arn(name);
-                assert!(admits(&deployment, "cloudwatch.amazonaws.com", &arn, &topic), "{topic}: {name}");
+                assert!(
+                    admits(&deployment, "cloudwatch.amazonaws.com", &arn, &topic),
+                    "{topic}: {name}"
+                );
             }
         }
     }
 }
 
-/// Whether a service may send on behalf of a resource, and, where it says whose behalf, not of its like in another
-/// account or of one named alike.
+/// Whether a service may send on behalf of a resource, and, where it says whose behalf, not of its
+/// like in another account or of one named alike.
 fn admits_alone(deployment: &Deployment, service: &str, source: &str, receiver: &str) -> bool {
     let admits = |source: &str| admits(deployment, service, source, receiver);
     let theirs = source.replace(ACCOUNT, "999999999999");
     // The role of a target that is a state machine says it.
-    let says_whose = !receiver.contains(":states:") && !facts::keys_of_service(service, kind(receiver)).is_empty();
+    let says_whose = !receiver.contains(":states:")
+        && !facts::keys_of_service(service, kind(receiver)).is_empty();
     admits(source) && !(says_whose && (admits(&theirs) || admits(&format!("{source}x"))))
 }
 
@@ -129,40 +185,79 @@ fn kind(arn: &str) -> &str {
     arn.split(':').nth(2).unwrap()
 }
 
-/// Whether a function, a queue or a topic lets a service send to it on behalf of a resource. The service hands to its
-/// policy what AWS documents, and nothing else.
+/// Whether a function, a queue or a topic lets a service send to it on behalf of a resource. The
+/// service hands to its policy what AWS documents, and nothing else.
 fn admits(deployment: &Deployment, service: &str, source: &str, receiver: &str) -> bool {
     // The role of the target says it.
     kind(receiver) == "states"
-        || admits_with(deployment, service, source, receiver, &facts::keys_of_service(service, kind(receiver)))
+        || admits_with(
+            deployment,
+            service,
+            source,
+            receiver,
+            &facts::keys_of_service(service, kind(receiver)),
+        )
 }
 
 /// The same where the service hands over these keys.
-fn admits_with(deployment: &Deployment, service: &str, source: &str, receiver: &str, keys: &[String]) -> bool {
+fn admits_with(
+    deployment: &Deployment,
+    service: &str,
+    source: &str,
+    receiver: &str,
+    keys: &[String],
+) -> bool {
     let action = match kind(receiver) {
         "lambda" => return is_invoked_by(deployment, service, source, receiver, keys),
         "sqs" => "sqs:SendMessage",
         "sns" => "sns:Publish",
         other => panic!("{other} is not known here"),
     };
-    let policies = ["AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"].map(|kind| deployment.of_type(kind)).concat();
-    let statements = policies.iter().flat_map(|(_, policy)| policy["PolicyDocument"]["Statement"].as_array().unwrap());
+    let policies = ["AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"]
+        .map(|kind| deployment.of_type(kind))
+        .concat();
+    let statements = policies
+        .iter()
+        .flat_map(|(_, policy)| policy["PolicyDocument"]["Statement"].as_array().unwrap());
     let of_service = statements.filter(|statement| {
-        texts_of(statement["Principal"].get("Service").unwrap_or(&Value::Null)).iter().any(|of| of == service)
+        texts_of(
+            statement["Principal"]
+                .get("Service")
+                .unwrap_or(&Value::Null),
+        )
+        .iter()
+        .any(|of| of == service)
     });
     let role = Role::read(&json!({ "Statement": of_service.collect::<Vec<_>>() }));
-    role.allows(&keys.iter().fold(ask(action, receiver), |ask, key| match key.as_str() {
-        "aws:SourceArn" => ask.with(key, source),
-        other => panic!("{other} is not known here"),
-    }))
+    role.allows(
+        &keys
+            .iter()
+            .fold(ask(action, receiver), |ask, key| match key.as_str() {
+                "aws:SourceArn" => ask.with(key, source),
+                other => panic!("{other} is not known here"),
+            }),
+    )
 }
 
-fn is_invoked_by(deployment: &Deployment, service: &str, source: &str, function: &str, keys: &[String]) -> bool {
+fn is_invoked_by(
+    deployment: &Deployment,
+    service: &str,
+    source: &str,
+    function: &str,
+    keys: &[String],
+) -> bool {
     let permissions = deployment.of_type("AWS::Lambda::Permission");
     permissions.iter().any(|(_, permission)| {
-        // Each of these members is a condition, which holds only if the service hands the key to the policy.
-        let members = permission.as_object().unwrap().keys().filter_map(|member| member.strip_prefix("Source"));
-        members.map(|member| format!("aws:Source{member}")).all(|key| keys.contains(&key))
+        // Each of these members is a condition, which holds only if the service hands the key to
+        // the policy.
+        let members = permission
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter_map(|member| member.strip_prefix("Source"));
+        members
+            .map(|member| format!("aws:Source{member}"))
+            .all(|key| keys.contains(&key))
             && permission["Principal"] == service
             && permission["SourceArn"] == source
             && function.ends_with(&format!(":{}", text_of(&permission["FunctionName"])))
@@ -176,20 +271,46 @@ fn taking_one_documented_key_away_closes_every_way_that_needs_it() {
     let mut ways = Vec::new();
     for (name, rule) in deployment.of_type("AWS::Events::Rule") {
         for target in rule["Targets"].as_array().unwrap() {
-            ways.push(("events.amazonaws.com", deployment.arn(name), text_of(&target["Arn"])));
-            ways.push(("events.amazonaws.com", deployment.arn(name), text_of(&target["DeadLetterConfig"]["Arn"])));
+            ways.push((
+                "events.amazonaws.com",
+                deployment.arn(name),
+                text_of(&target["Arn"]),
+            ));
+            ways.push((
+                "events.amazonaws.com",
+                deployment.arn(name),
+                text_of(&target["DeadLetterConfig"]["Arn"]),
+            ));
         }
     }
-    for (_, of) in deployment.of_type("AWS::SNS::Subscription").iter().filter(|(_, of)| of["Protocol"] != "email") {
-        ways.push(("sns.amazonaws.com", text_of(&of["TopicArn"]), text_of(&of["Endpoint"])));
+    for (_, of) in deployment
+        .of_type("AWS::SNS::Subscription")
+        .iter()
+        .filter(|(_, of)| of["Protocol"] != "email")
+    {
+        ways.push((
+            "sns.amazonaws.com",
+            text_of(&of["TopicArn"]),
+            text_of(&of["Endpoint"]),
+        ));
     }
     for (name, alarm) in deployment.of_type("AWS::CloudWatch::Alarm") {
-        ways.push(("cloudwatch.amazonaws.com", deployment.arn(name), text_of(&alarm["AlarmActions"][0])));
+        ways.push((
+            "cloudwatch.amazonaws.com",
+            deployment.arn(name),
+            text_of(&alarm["AlarmActions"][0]),
+        ));
     }
     let mut taken = 0;
-    for (service, source, receiver) in ways.iter().filter(|(_, _, receiver)| kind(receiver) != "states") {
+    for (service, source, receiver) in ways
+        .iter()
+        .filter(|(_, _, receiver)| kind(receiver) != "states")
+    {
         let keys = facts::keys_of_service(service, kind(receiver));
-        assert!(admits_with(&deployment, service, source, receiver, &keys), "{source} to {receiver}");
+        assert!(
+            admits_with(&deployment, service, source, receiver, &keys),
+            "{source} to {receiver}"
+        );
         for key in &keys {
             taken += 1;
             let fewer: Vec<String> = keys.iter().filter(|other| *other != key).cloned().collect();
@@ -202,8 +323,8 @@ fn taking_one_documented_key_away_closes_every_way_that_needs_it() {
     assert!(taken > 30, "{taken}");
 }
 
-/// Every statement of a policy of a resource, and of the trust of a role, that is about a service: where it stands, the
-/// service, the receiver as the facts name it, and the statement.
+/// Every statement of a policy of a resource, and of the trust of a role, that is about a service:
+/// where it stands, the service, the receiver as the facts name it, and the statement.
 fn statements_for_services(deployment: &Deployment) -> Vec<(String, String, &'static str, Value)> {
     let mut found = Vec::new();
     for (kind, member, receiver) in [
@@ -215,8 +336,16 @@ fn statements_for_services(deployment: &Deployment) -> Vec<(String, String, &'st
     ] {
         for (name, policy) in deployment.of_type(kind) {
             for statement in policy[member]["Statement"].as_array().unwrap() {
-                let services = texts_of(statement["Principal"].get("Service").unwrap_or(&Value::Null));
-                found.extend(services.into_iter().map(|of| (name.to_owned(), of, receiver, statement.clone())));
+                let services = texts_of(
+                    statement["Principal"]
+                        .get("Service")
+                        .unwrap_or(&Value::Null),
+                );
+                found.extend(
+                    services
+                        .into_iter()
+                        .map(|of| (name.to_owned(), of, receiver, statement.clone())),
+                );
             }
         }
     }
@@ -231,15 +360,26 @@ fn a_service_is_asked_for_no_key_but_those_that_aws_documents() {
     assert!(statements.len() > 12, "{}", statements.len());
     for (name, service, receiver, statement) in statements {
         let known = facts::keys_of_service(&service, receiver);
-        let operators = statement.get("Condition").and_then(Value::as_object).into_iter().flatten();
+        let operators = statement
+            .get("Condition")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten();
         for key in operators.flat_map(|(_, keys)| keys.as_object().unwrap().keys()) {
-            assert!(known.contains(key), "{name} asks {service} for {key}: {statement}");
+            assert!(
+                known.contains(key),
+                "{name} asks {service} for {key}: {statement}"
+            );
         }
     }
     for (name, permission) in deployment.of_type("AWS::Lambda::Permission") {
         let mut members: Vec<&String> = permission.as_object().unwrap().keys().collect();
         members.sort();
-        assert_eq!(members, ["Action", "FunctionName", "Principal", "SourceArn"], "{name}");
+        assert_eq!(
+            members,
+            ["Action", "FunctionName", "Principal", "SourceArn"],
+            "{name}"
+        );
         let keys = facts::keys_of_service(permission["Principal"].as_str().unwrap(), "lambda");
         assert_eq!(keys, ["aws:SourceArn"], "{name}");
     }
@@ -255,7 +395,10 @@ fn a_role_is_asked_for_no_key_but_those_that_aws_documents() {
                     for action in &statement.actions {
                         seen += 1;
                         let key = &condition.key;
-                        assert!(facts::has_key(action, key), "{name}: no {key} is known of {action}");
+                        assert!(
+                            facts::has_key(action, key),
+                            "{name}: no {key} is known of {action}"
+                        );
                     }
                 }
             }
@@ -268,7 +411,12 @@ fn a_role_is_asked_for_no_key_but_those_that_aws_documents() {
 fn every_fact_has_its_source() {
     for section in ["services", "actions", "limits", "metrics"] {
         for fact in FACTS[section].as_array().unwrap() {
-            assert!(fact["source"].as_str().is_some_and(|source| source.starts_with("https://")), "{fact}");
+            assert!(
+                fact["source"]
+                    .as_str()
+                    .is_some_and(|source| source.starts_with("https://")),
+                "{fact}"
+            );
         }
     }
 }
@@ -278,7 +426,10 @@ fn every_fact_has_its_source() {
 fn no_service_may_do_anything_for_another_account() {
     let deployment = everything();
     for (name, permission) in deployment.of_type("AWS::Lambda::Permission") {
-        assert!(text_of(&permission["SourceArn"]).contains(&format!(":{ACCOUNT}:")), "{name}");
+        assert!(
+            text_of(&permission["SourceArn"]).contains(&format!(":{ACCOUNT}:")),
+            "{name}"
+        );
     }
     let mut seen = 0;
     for (name, service, receiver, statement) in statements_for_services(&deployment) {
@@ -287,9 +438,17 @@ fn no_service_may_do_anything_for_another_account() {
         }
         seen += 1;
         let condition = &statement["Condition"];
-        let sources = ["ArnEquals", "ArnLike"].iter().find_map(|operator| condition[*operator].get("aws:SourceArn"));
-        let sources = texts_of(sources.unwrap_or_else(|| panic!("{name} bounds no source: {statement}")));
-        assert!(sources.iter().all(|of| of.contains(&format!(":{ACCOUNT}:"))), "{name}: {statement}");
+        let sources = ["ArnEquals", "ArnLike"]
+            .iter()
+            .find_map(|operator| condition[*operator].get("aws:SourceArn"));
+        let sources =
+            texts_of(sources.unwrap_or_else(|| panic!("{name} bounds no source: {statement}")));
+        assert!(
+            sources
+                .iter()
+                .all(|of| of.contains(&format!(":{ACCOUNT}:"))),
+            "{name}: {statement}"
+        );
     }
     assert!(seen > 5, "{seen}");
 }
@@ -298,7 +457,10 @@ fn no_service_may_do_anything_for_another_account() {
 fn what_is_kept_is_encrypted() {
     let deployment = everything();
     for (name, queue) in deployment.of_type("AWS::SQS::Queue") {
-        assert!(queue["SqsManagedSseEnabled"] == true || queue["KmsMasterKeyId"].is_string(), "{name}");
+        assert!(
+            queue["SqsManagedSseEnabled"] == true || queue["KmsMasterKeyId"].is_string(),
+            "{name}"
+        );
     }
     for (name, topic) in deployment.of_type("AWS::SNS::Topic") {
         assert!(topic["KmsMasterKeyId"].is_string(), "{name}");
@@ -317,7 +479,11 @@ fn definition(name: &str, machine: &Value) -> Value {
         assert!(text.contains(&variable), "{name} does not use {variable}");
         text = text.replace(&variable, &text_of(value));
     }
-    assert!(!text.contains("${"), "{name}: {}", text.split("${").nth(1).unwrap().split('}').next().unwrap());
+    assert!(
+        !text.contains("${"),
+        "{name}: {}",
+        text.split("${").nth(1).unwrap().split('}').next().unwrap()
+    );
     serde_json::from_str(&text).unwrap()
 }
 
@@ -328,7 +494,10 @@ fn objects(value: &Value) -> Vec<&Value> {
         Value::Object(members) => members.values().collect(),
         _ => return Vec::new(),
     };
-    std::iter::once(value).filter(|value| value.is_object()).chain(inner.into_iter().flat_map(objects)).collect()
+    std::iter::once(value)
+        .filter(|value| value.is_object())
+        .chain(inner.into_iter().flat_map(objects))
+        .collect()
 }
 
 /// What a state needs that calls a service: an action and a resource.
@@ -336,16 +505,28 @@ fn needed(state: &Value) -> (&'static str, String) {
     let arguments = &state["Arguments"];
     let object = |key: &str| format!("arn:aws:s3:::{}/{key}", text_of(&arguments["Bucket"]));
     match state["Resource"].as_str().unwrap() {
-        "arn:aws:states:::lambda:invoke" => ("lambda:InvokeFunction", text_of(&arguments["FunctionName"])),
-        "arn:aws:states:::states:startExecution" => ("states:StartExecution", text_of(&arguments["StateMachineArn"])),
+        "arn:aws:states:::lambda:invoke" => {
+            ("lambda:InvokeFunction", text_of(&arguments["FunctionName"]))
+        }
+        "arn:aws:states:::states:startExecution" => (
+            "states:StartExecution",
+            text_of(&arguments["StateMachineArn"]),
+        ),
         "arn:aws:states:::events:putEvents" => {
             let bus = text_of(&arguments["Entries"][0]["EventBusName"]);
-            ("events:PutEvents", format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{bus}"))
+            (
+                "events:PutEvents",
+                format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{bus}"),
+            )
         }
         "arn:aws:states:::s3:getObject" => ("s3:GetObject", object("lists/any.json")),
-        "arn:aws:states:::s3:putObject" => {
-            ("s3:PutObject", object(&format!("{}/any/SUCCEEDED_0.json", text_of(&arguments["Prefix"]))))
-        }
+        "arn:aws:states:::s3:putObject" => (
+            "s3:PutObject",
+            object(&format!(
+                "{}/any/SUCCEEDED_0.json",
+                text_of(&arguments["Prefix"])
+            )),
+        ),
         other => panic!("{other} is not known here"),
     }
 }
@@ -358,14 +539,23 @@ fn every_state_machine_is_whole_and_its_role_may_do_what_it_does() {
     for (name, machine) in machines {
         let definition = definition(name, machine);
         let role = Role::by_arn(&text_of(&machine["Role"]), &deployment, &[]);
-        let mut needs: Vec<(&str, String)> =
-            objects(&definition).into_iter().filter(|state| state.get("Resource").is_some()).map(needed).collect();
+        let mut needs: Vec<(&str, String)> = objects(&definition)
+            .into_iter()
+            .filter(|state| state.get("Resource").is_some())
+            .map(needed)
+            .collect();
         assert!(needs.len() >= 3, "{name}: {needs:?}");
-        if objects(&definition).iter().any(|of| of["ProcessorConfig"]["Mode"] == "DISTRIBUTED") {
+        if objects(&definition)
+            .iter()
+            .any(|of| of["ProcessorConfig"]["Mode"] == "DISTRIBUTED")
+        {
             needs.push(("states:StartExecution", deployment.arn(name)));
         }
         for (action, resource) in needs {
-            assert!(role.allows(&ask(action, &resource)), "{name} may not {action} on {resource}");
+            assert!(
+                role.allows(&ask(action, &resource)),
+                "{name} may not {action} on {resource}"
+            );
         }
     }
 }
@@ -374,12 +564,19 @@ fn every_state_machine_is_whole_and_its_role_may_do_what_it_does() {
 fn the_starter_of_follow_ups_may_start_what_its_rules_start() {
     let deployment = everything();
     let rules = deployment.of_type("AWS::Events::Rule");
-    let targets = rules.iter().flat_map(|(_, rule)| rule["Targets"].as_array().unwrap());
-    let started: Vec<&Value> = targets.filter(|target| target.get("RoleArn").is_some()).collect();
+    let targets = rules
+        .iter()
+        .flat_map(|(_, rule)| rule["Targets"].as_array().unwrap());
+    let started: Vec<&Value> = targets
+        .filter(|target| target.get("RoleArn").is_some())
+        .collect();
     assert_eq!(started.len(), 2);
     for target in started {
         let role = Role::by_arn(&text_of(&target["RoleArn"]), &deployment, &[]);
-        assert!(role.allows(&ask("states:StartExecution", &text_of(&target["Arn"]))), "{target}");
+        assert!(
+            role.allows(&ask("states:StartExecution", &text_of(&target["Arn"]))),
+            "{target}"
+        );
     }
 }
 
@@ -391,20 +588,43 @@ fn a_queue_waits_for_its_function_and_its_function_may_take_from_it() {
     for (name, mapping) in mappings {
         let queue = text_of(&mapping["EventSourceArn"]);
         let queues = deployment.of_type("AWS::SQS::Queue").into_iter();
-        let [(_, properties)] = queues.filter(|(name, _)| deployment.arn(name) == queue).collect::<Vec<_>>()[..] else {
+        let [(_, properties)] = queues
+            .filter(|(name, _)| deployment.arn(name) == queue)
+            .collect::<Vec<_>>()[..]
+        else {
             panic!("{name} reads no queue of the template")
         };
         let function = text_of(&mapping["FunctionName"]);
-        let of = [DISCONNECT, BOOTSTRAP].into_iter().find(|of| function.ends_with(of)).unwrap();
-        let timeout = deployment.properties(deployment.function(of))["Timeout"].as_u64().unwrap();
+        let of = [DISCONNECT, BOOTSTRAP]
+            .into_iter()
+            .find(|of| function.ends_with(of))
+            .unwrap();
+        let timeout = deployment.properties(deployment.function(of))["Timeout"]
+            .as_u64()
+            .unwrap();
         let hidden = properties["VisibilityTimeout"].as_u64().unwrap();
-        let in_timeouts = "the visibility timeout of a queue that a function reads, in timeouts of the function";
+        let in_timeouts =
+            "the visibility timeout of a queue that a function reads, in timeouts of the function";
         assert!(facts::is_within(hidden / timeout, in_timeouts), "{name}");
-        assert!(facts::is_within(hidden, "the visibility timeout of a queue, in seconds"), "{name}");
-        assert_eq!(mapping["FunctionResponseTypes"], json!(["ReportBatchItemFailures"]), "{name}");
+        assert!(
+            facts::is_within(hidden, "the visibility timeout of a queue, in seconds"),
+            "{name}"
+        );
+        assert_eq!(
+            mapping["FunctionResponseTypes"],
+            json!(["ReportBatchItemFailures"]),
+            "{name}"
+        );
         let role = Role::by_arn(&arn_of_role(of, &deployment), &deployment, &[]);
-        for action in ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"] {
-            assert!(role.allows(&ask(action, &queue)), "{of} may not {action} on {queue}");
+        for action in [
+            "sqs:ReceiveMessage",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+        ] {
+            assert!(
+                role.allows(&ask(action, &queue)),
+                "{of} may not {action} on {queue}"
+            );
         }
     }
 }
@@ -416,7 +636,11 @@ fn a_role_has_no_rights_but_those_that_are_looked_at_here() {
             assert!(role.get(elsewhere).is_none(), "{name}");
         }
     }
-    for kind in ["AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"] {
+    for kind in [
+        "AWS::IAM::Policy",
+        "AWS::IAM::ManagedPolicy",
+        "AWS::IAM::RolePolicy",
+    ] {
         assert!(everything().of_type(kind).is_empty(), "{kind}");
     }
 }
@@ -426,14 +650,27 @@ fn a_role_has_no_rights_but_those_that_are_looked_at_here() {
 fn alarms_watch_outcomes_that_there_are() {
     let deployment = everything();
     for (name, filter) in deployment.of_type("AWS::Logs::MetricFilter") {
-        assert_eq!(filter["FilterPattern"], "{ $.fields.outcome = \"*\" }", "{name}");
+        assert_eq!(
+            filter["FilterPattern"], "{ $.fields.outcome = \"*\" }",
+            "{name}"
+        );
         let metric = &filter["MetricTransformations"][0];
-        assert_eq!(metric["Dimensions"], json!([{ "Key": "Outcome", "Value": "$.fields.outcome" }]), "{name}");
+        assert_eq!(
+            metric["Dimensions"],
+            json!([{ "Key": "Outcome", "Value": "$.fields.outcome" }]),
+            "{name}"
+        );
     }
-    let written = deployment.of_type("AWS::Logs::MetricFilter").into_iter().map(|(_, filter)| {
-        let metric = &filter["MetricTransformations"][0];
-        (text_of(&metric["MetricNamespace"]), text_of(&metric["MetricName"]))
-    });
+    let written = deployment
+        .of_type("AWS::Logs::MetricFilter")
+        .into_iter()
+        .map(|(_, filter)| {
+            let metric = &filter["MetricTransformations"][0];
+            (
+                text_of(&metric["MetricNamespace"]),
+                text_of(&metric["MetricName"]),
+            )
+        });
     let written: Vec<_> = written.collect();
     let outcomes: Vec<String> = Outcome::ALL.into_iter().map(code).collect();
     let mut watched = Vec::new();
@@ -444,7 +681,10 @@ fn alarms_watch_outcomes_that_there_are() {
                 if dimension["Name"] == "Outcome" {
                     let outcome = text_of(&dimension["Value"]);
                     assert!(outcomes.contains(&outcome), "{name}: {outcome}");
-                    let metric = (text_of(&metric["Namespace"]), text_of(&metric["MetricName"]));
+                    let metric = (
+                        text_of(&metric["Namespace"]),
+                        text_of(&metric["MetricName"]),
+                    );
                     assert!(written.contains(&metric), "{name}: {metric:?}");
                     watched.push(outcome);
                 }
@@ -453,25 +693,37 @@ fn alarms_watch_outcomes_that_there_are() {
     }
     watched.sort();
     watched.dedup();
-    assert_eq!(watched, ["failed", "indeterminate", "permanent", "rejected"], "what needs a human");
+    assert_eq!(
+        watched,
+        ["failed", "indeterminate", "permanent", "rejected"],
+        "what needs a human"
+    );
 }
 
 /// The metrics of an alarm: namespace, name and dimensions of each.
 fn metrics_of(alarm: &Value) -> Vec<&Value> {
     let queries = alarm["Metrics"].as_array().unwrap().iter();
-    queries.filter_map(|query| query.get("MetricStat")).map(|of| &of["Metric"]).collect()
+    queries
+        .filter_map(|query| query.get("MetricStat"))
+        .map(|of| &of["Metric"])
+        .collect()
 }
 
 /// An alarm on a metric that nothing writes never rings.
 #[test]
 fn alarms_watch_metrics_that_aws_documents() {
-    let on_another_bus = Deployment::with(&[&TRIGGERS[..], &[("EventBusName", "requests")]].concat());
+    let on_another_bus =
+        Deployment::with(&[&TRIGGERS[..], &[("EventBusName", "requests")]].concat());
     for deployment in [everything(), on_another_bus] {
         let mut seen = 0;
         for (name, alarm) in deployment.of_type("AWS::CloudWatch::Alarm") {
             for metric in metrics_of(alarm) {
-                let mut names: Vec<String> =
-                    metric["Dimensions"].as_array().unwrap().iter().map(|of| text_of(&of["Name"])).collect();
+                let mut names: Vec<String> = metric["Dimensions"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|of| text_of(&of["Name"]))
+                    .collect();
                 names.sort();
                 if text_of(&metric["Namespace"]).starts_with("drover/") {
                     continue;
@@ -482,16 +734,23 @@ fn alarms_watch_metrics_that_aws_documents() {
                         && texts_of(&fact["metrics"]).contains(&text_of(&metric["MetricName"]))
                         && texts_of(&fact["dimensions"]) == names
                 };
-                assert!(FACTS["metrics"].as_array().unwrap().iter().any(is_known), "{name}: {metric}");
+                assert!(
+                    FACTS["metrics"].as_array().unwrap().iter().any(is_known),
+                    "{name}: {metric}"
+                );
             }
             let most = metrics_of(alarm).len() as u64;
-            assert!(facts::is_within(most, "metrics in the expression of an alarm"), "{name}: {most}");
+            assert!(
+                facts::is_within(most, "metrics in the expression of an alarm"),
+                "{name}: {most}"
+            );
         }
         assert!(seen > 30, "{seen}");
     }
 }
 
-/// Each rule, by the name that its metrics have, and each topic and queue: a name is made up twice, here and there.
+/// Each rule, by the name that its metrics have, and each topic and queue: a name is made up twice,
+/// here and there.
 #[test]
 fn alarms_watch_what_the_template_has() {
     for bus in ["default", "requests"] {
@@ -505,35 +764,75 @@ fn alarms_watch_what_the_template_has() {
         let named = |metric: &str, name: &str, value: &str| {
             watched.iter().any(|(of, dimensions)| {
                 let dimensions = dimensions.as_array().unwrap();
-                of == metric && dimensions.iter().any(|of| of["Name"] == name && of["Value"] == value)
+                of == metric
+                    && dimensions
+                        .iter()
+                        .any(|of| of["Name"] == name && of["Value"] == value)
             })
         };
         for (rule, properties) in deployment.of_type("AWS::Events::Rule") {
             let name = text_of(&properties["Name"]);
-            assert!(deployment.arn(rule).ends_with(&format!("/{name}")), "{rule}");
-            assert!(named("InvocationsFailedToBeSentToDlq", "RuleName", &name), "{rule}");
-            let dimensions = &watched.iter().find(|(_, of)| of[0]["Value"] == name).unwrap().1;
-            let of_bus = dimensions.as_array().unwrap().iter().find(|of| of["Name"] == "EventBusName");
-            let expected = properties.get("EventBusName").filter(|bus| *bus != "default");
+            assert!(
+                deployment.arn(rule).ends_with(&format!("/{name}")),
+                "{rule}"
+            );
+            assert!(
+                named("InvocationsFailedToBeSentToDlq", "RuleName", &name),
+                "{rule}"
+            );
+            let dimensions = &watched
+                .iter()
+                .find(|(_, of)| of[0]["Value"] == name)
+                .unwrap()
+                .1;
+            let of_bus = dimensions
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|of| of["Name"] == "EventBusName");
+            let expected = properties
+                .get("EventBusName")
+                .filter(|bus| *bus != "default");
             assert_eq!(of_bus.map(|of| &of["Value"]), expected, "{rule}");
         }
         for queue in ["FailedRequests", "UndeliveredEvents", "UnfinishedMessages"] {
             let name = text_of(&deployment.arn(queue).rsplit(':').next().unwrap().into());
-            for metric in ["ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"] {
+            for metric in [
+                "ApproximateNumberOfMessagesVisible",
+                "ApproximateAgeOfOldestMessage",
+            ] {
                 assert!(named(metric, "QueueName", &name), "{metric} of {queue}");
             }
         }
-        assert!(named("NumberOfNotificationsFilteredOut-InvalidMessageBody", "TopicName", "Requests"));
-        assert!(named("NumberOfNotificationsFailedToRedriveToDlq", "TopicName", "Requests"));
-        assert!(named("NumberOfNotificationsFailed", "TopicName", "Notifications"));
+        assert!(named(
+            "NumberOfNotificationsFilteredOut-InvalidMessageBody",
+            "TopicName",
+            "Requests"
+        ));
+        assert!(named(
+            "NumberOfNotificationsFailedToRedriveToDlq",
+            "TopicName",
+            "Requests"
+        ));
+        assert!(named(
+            "NumberOfNotificationsFailed",
+            "TopicName",
+            "Notifications"
+        ));
         for function in [DISCONNECT, BOOTSTRAP] {
             for metric in ["Errors", "Throttles", "DestinationDeliveryFailures"] {
-                assert!(named(metric, "FunctionName", &format!("drover-{function}")), "{metric} of {function}");
+                assert!(
+                    named(metric, "FunctionName", &format!("drover-{function}")),
+                    "{metric} of {function}"
+                );
             }
         }
         for (machine, _) in deployment.of_type("AWS::Serverless::StateMachine") {
             for metric in ["ExecutionsFailed", "ExecutionsTimedOut"] {
-                assert!(named(metric, "StateMachineArn", &deployment.arn(machine)), "{metric} of {machine}");
+                assert!(
+                    named(metric, "StateMachineArn", &deployment.arn(machine)),
+                    "{metric} of {machine}"
+                );
             }
         }
     }
@@ -541,29 +840,54 @@ fn alarms_watch_what_the_template_has() {
 
 /// A metric in a line of its own: its name, and what it is of.
 fn metric(metric: &Value) -> String {
-    let of = metric["Dimensions"].as_array().unwrap().iter().map(|of| text_of(&of["Value"]));
-    let of = of.map(|of| of.rsplit(':').next().unwrap().to_owned()).collect::<Vec<_>>();
-    format!("\n    {} of {}", text_of(&metric["MetricName"]), of.join(", "))
+    let of = metric["Dimensions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|of| text_of(&of["Value"]));
+    let of = of
+        .map(|of| of.rsplit(':').next().unwrap().to_owned())
+        .collect::<Vec<_>>();
+    format!(
+        "\n    {} of {}",
+        text_of(&metric["MetricName"]),
+        of.join(", ")
+    )
 }
 
 /// What an alarm does, in a few lines.
 fn lines_of(alarm: &Value) -> String {
-    let (queries, name) = (alarm["Metrics"].as_array().unwrap(), text_of(&alarm["AlarmName"]));
-    let mut results = queries.iter().filter(|query| query.get("ReturnData") != Some(&json!(false)));
+    let (queries, name) = (
+        alarm["Metrics"].as_array().unwrap(),
+        text_of(&alarm["AlarmName"]),
+    );
+    let mut results = queries
+        .iter()
+        .filter(|query| query.get("ReturnData") != Some(&json!(false)));
     let result = results.next().unwrap();
     assert!(results.next().is_none(), "{name} has one result");
-    let expression = result.get("Expression").map_or_else(|| text_of(&result["Id"]), text_of);
+    let expression = result
+        .get("Expression")
+        .map_or_else(|| text_of(&result["Id"]), text_of);
     // The sum of one series is a number, of which there is no alarm.
     let is_of_several = expression.contains("METRICS()");
     assert!(!is_of_several || metrics_of(alarm).len() > 1, "{name}");
     let functions = texts_of(&FACTS["functions"]["names"]);
-    for word in expression.split(|sign: char| !sign.is_ascii_alphanumeric()).filter(|word| word.len() > 2) {
-        let is_function = expression.contains(&format!("{word}(")) && !expression.starts_with("SELECT");
-        assert!(!is_function || functions.iter().any(|of| of == word), "{name}: {word}");
+    for word in expression
+        .split(|sign: char| !sign.is_ascii_alphanumeric())
+        .filter(|word| word.len() > 2)
+    {
+        let is_function =
+            expression.contains(&format!("{word}(")) && !expression.starts_with("SELECT");
+        assert!(
+            !is_function || functions.iter().any(|of| of == word),
+            "{name}: {word}"
+        );
     }
     let stats = queries.iter().filter_map(|query| query.get("MetricStat"));
-    let mut stats: Vec<String> =
-        stats.map(|of| format!("{} of {} s", text_of(&of["Stat"]), text_of(&of["Period"]))).collect();
+    let mut stats: Vec<String> = stats
+        .map(|of| format!("{} of {} s", text_of(&of["Stat"]), text_of(&of["Period"])))
+        .collect();
     stats.dedup();
     format!(
         "{name}: {expression} {} {}, {} times, {}{}{}",
@@ -571,8 +895,15 @@ fn lines_of(alarm: &Value) -> String {
         text_of(&alarm["Threshold"]),
         text_of(&alarm["EvaluationPeriods"]),
         stats.join(", "),
-        if alarm.get("OKActions").is_some() { ", and tells when it is over" } else { "" },
-        metrics_of(alarm).into_iter().map(metric).collect::<String>(),
+        if alarm.get("OKActions").is_some() {
+            ", and tells when it is over"
+        } else {
+            ""
+        },
+        metrics_of(alarm)
+            .into_iter()
+            .map(metric)
+            .collect::<String>(),
     )
 }
 
@@ -642,11 +973,23 @@ fn every_alarm_rings_when_it_should_and_tells_people() {
     let mut lines = Vec::new();
     for (name, alarm) in deployment.of_type("AWS::CloudWatch::Alarm") {
         let queries = alarm["Metrics"].as_array().unwrap().iter();
-        let ids: std::collections::BTreeSet<String> = queries.map(|query| text_of(&query["Id"])).collect();
-        assert_eq!(ids.len(), alarm["Metrics"].as_array().unwrap().len(), "{name} has each ID once");
-        assert_eq!(texts_of(&alarm["AlarmActions"]), [deployment.arn("Notifications")], "{name}");
+        let ids: std::collections::BTreeSet<String> =
+            queries.map(|query| text_of(&query["Id"])).collect();
+        assert_eq!(
+            ids.len(),
+            alarm["Metrics"].as_array().unwrap().len(),
+            "{name} has each ID once"
+        );
+        assert_eq!(
+            texts_of(&alarm["AlarmActions"]),
+            [deployment.arn("Notifications")],
+            "{name}"
+        );
         assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}");
-        assert!(text_of(&alarm["AlarmName"]).starts_with("drover-"), "the topic lets in no other name");
+        assert!(
+            text_of(&alarm["AlarmName"]).starts_with("drover-"),
+            "the topic lets in no other name"
+        );
         lines.push(lines_of(alarm));
     }
     lines.sort();
@@ -661,13 +1004,20 @@ fn what_fails_is_tried_again_for_as_long_as_aws_allows() {
         assert_eq!(invoked["MaximumRetryAttempts"], 2, "{function}");
         assert_eq!(invoked["MaximumEventAgeInSeconds"], 21600, "{function}");
         assert!(facts::is_within(2, "retries of an asynchronous invocation"));
-        assert!(facts::is_within(21600, "the age of an asynchronous event, in seconds"));
+        assert!(facts::is_within(
+            21600,
+            "the age of an asynchronous event, in seconds"
+        ));
     }
     for (name, rule) in deployment.of_type("AWS::Events::Rule") {
         for target in rule["Targets"].as_array().unwrap() {
-            let expected = json!({ "MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185 });
+            let expected =
+                json!({ "MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185 });
             assert_eq!(target["RetryPolicy"], expected, "{name}");
-            assert!(facts::is_within(86400, "the age of a rule's event, in seconds"));
+            assert!(facts::is_within(
+                86400,
+                "the age of a rule's event, in seconds"
+            ));
             assert!(facts::is_within(185, "retries of a rule's target"));
         }
     }
@@ -677,21 +1027,45 @@ fn what_fails_is_tried_again_for_as_long_as_aws_allows() {
 fn dead_letters_are_kept_for_as_long_as_aws_allows_also_without_the_stack() {
     let deployment = everything();
     for queue in ["FailedRequests", "UndeliveredEvents", "UnfinishedMessages"] {
-        let kept = deployment.properties(queue)["MessageRetentionPeriod"].as_u64().unwrap();
-        assert!(facts::is_within(kept, "the retention of a queue, in seconds"), "{queue}");
-        assert!(!facts::is_within(kept + 1, "the retention of a queue, in seconds"), "{queue} may keep longer");
-        assert_eq!(deployment.resources[queue]["DeletionPolicy"], "RetainExceptOnCreate", "{queue}");
-        assert_eq!(deployment.resources[queue]["UpdateReplacePolicy"], "Retain", "{queue}");
+        let kept = deployment.properties(queue)["MessageRetentionPeriod"]
+            .as_u64()
+            .unwrap();
+        assert!(
+            facts::is_within(kept, "the retention of a queue, in seconds"),
+            "{queue}"
+        );
+        assert!(
+            !facts::is_within(kept + 1, "the retention of a queue, in seconds"),
+            "{queue} may keep longer"
+        );
+        assert_eq!(
+            deployment.resources[queue]["DeletionPolicy"], "RetainExceptOnCreate",
+            "{queue}"
+        );
+        assert_eq!(
+            deployment.resources[queue]["UpdateReplacePolicy"], "Retain",
+            "{queue}"
+        );
     }
     // A queue that nobody reads is not to take messages.
     for queue in ["DecommissionQueue", "ReplicationQueue"] {
-        assert_eq!(deployment.resources[queue]["DeletionPolicy"], "Delete", "{queue}");
+        assert_eq!(
+            deployment.resources[queue]["DeletionPolicy"], "Delete",
+            "{queue}"
+        );
         let redrive = &deployment.properties(queue)["RedrivePolicy"];
-        assert_eq!(redrive["deadLetterTargetArn"], deployment.arn("UnfinishedMessages"), "{queue}");
+        assert_eq!(
+            redrive["deadLetterTargetArn"],
+            deployment.arn("UnfinishedMessages"),
+            "{queue}"
+        );
         assert_eq!(redrive["maxReceiveCount"], 5, "{queue}");
     }
     for kept in ["Fleets", "DisconnectLogs", "BootstrapLogs"] {
-        assert_eq!(deployment.resources[kept]["DeletionPolicy"], "RetainExceptOnCreate", "{kept}");
+        assert_eq!(
+            deployment.resources[kept]["DeletionPolicy"], "RetainExceptOnCreate",
+            "{kept}"
+        );
     }
 }
 
@@ -715,16 +1089,33 @@ fn nothing_is_everybodys() {
                     continue;
                 }
                 let principal = statement["Principal"].as_object().unwrap();
-                let [(of, who)] = principal.iter().collect::<Vec<_>>()[..] else { panic!("{name}: {statement}") };
+                let [(of, who)] = principal.iter().collect::<Vec<_>>()[..] else {
+                    panic!("{name}: {statement}")
+                };
                 match of.as_str() {
                     "Service" => {
-                        assert!(texts_of(who).iter().all(|of| of.ends_with(".amazonaws.com")), "{name}: {statement}");
+                        assert!(
+                            texts_of(who)
+                                .iter()
+                                .all(|of| of.ends_with(".amazonaws.com")),
+                            "{name}: {statement}"
+                        );
                         let actions = texts_of(&statement["Action"]);
-                        assert!(actions.iter().all(|action| !action.ends_with(":*")), "{name}: {statement}");
+                        assert!(
+                            actions.iter().all(|action| !action.ends_with(":*")),
+                            "{name}: {statement}"
+                        );
                     }
                     "AWS" => {
-                        assert_eq!(*who, format!("arn:aws:iam::{ACCOUNT}:root"), "{name}: {statement}");
-                        assert_eq!(kind, "AWS::KMS::Key", "{name}: who may send is for IAM to say");
+                        assert_eq!(
+                            *who,
+                            format!("arn:aws:iam::{ACCOUNT}:root"),
+                            "{name}: {statement}"
+                        );
+                        assert_eq!(
+                            kind, "AWS::KMS::Key",
+                            "{name}: who may send is for IAM to say"
+                        );
                     }
                     other => panic!("{name}: {other}"),
                 }
@@ -737,13 +1128,30 @@ fn nothing_is_everybodys() {
         .filter(|(_, _, receiver, _)| *receiver == "kms")
         .map(|(_, _, _, statement)| texts_of(&statement["Action"]))
         .collect();
-    assert_eq!(services, [["kms:Decrypt", "kms:GenerateDataKey*"], ["kms:Decrypt", "kms:GenerateDataKey*"]]);
+    assert_eq!(
+        services,
+        [
+            ["kms:Decrypt", "kms:GenerateDataKey*"],
+            ["kms:Decrypt", "kms:GenerateDataKey*"]
+        ]
+    );
     for (name, bucket) in deployment.of_type("AWS::S3::Bucket") {
-        let closed = ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"];
+        let closed = [
+            "BlockPublicAcls",
+            "BlockPublicPolicy",
+            "IgnorePublicAcls",
+            "RestrictPublicBuckets",
+        ];
         for member in closed {
-            assert_eq!(bucket["PublicAccessBlockConfiguration"][member], true, "{name}: {member}");
+            assert_eq!(
+                bucket["PublicAccessBlockConfiguration"][member], true,
+                "{name}: {member}"
+            );
         }
-        assert_eq!(bucket["OwnershipControls"]["Rules"][0]["ObjectOwnership"], "BucketOwnerEnforced", "{name}");
+        assert_eq!(
+            bucket["OwnershipControls"]["Rules"][0]["ObjectOwnership"], "BucketOwnerEnforced",
+            "{name}"
+        );
         assert!(bucket.get("AccessControl").is_none(), "{name}");
     }
 }
@@ -766,7 +1174,10 @@ fn what_a_function_logs_is_what_the_metrics_are_counted_from() {
             panic!("one filter for {metric}")
         };
         assert_eq!(filter["LogGroupName"], logging["LogGroup"], "{function}");
-        assert_eq!(filter["MetricTransformations"][0]["MetricValue"], "1", "{function}");
+        assert_eq!(
+            filter["MetricTransformations"][0]["MetricValue"], "1",
+            "{function}"
+        );
         let role = Role::by_arn(&arn_of_role(function, &deployment), &deployment, &[]);
         let group = deployment.arn(&text_of(&logging["LogGroup"]));
         assert!(role.allows(&ask("logs:PutLogEvents", &group)), "{function}");
@@ -795,7 +1206,9 @@ fn each_with_its_own() -> Deployment {
 #[test]
 fn every_parameter_is_with_the_functions_where_it_belongs() {
     let deployment = each_with_its_own();
-    let variables = |function: &str| &deployment.properties(deployment.function(function))["Environment"]["Variables"];
+    let variables = |function: &str| {
+        &deployment.properties(deployment.function(function))["Environment"]["Variables"]
+    };
     let of_disconnect = variables(DISCONNECT);
     assert_eq!(of_disconnect["MODE"], "enforce");
     assert_eq!(of_disconnect["ALLOW_DELETE"], "true");
@@ -808,7 +1221,10 @@ fn every_parameter_is_with_the_functions_where_it_belongs() {
     for function in [DISCONNECT, BOOTSTRAP] {
         let properties = deployment.properties(deployment.function(function));
         assert_eq!(properties["Architectures"], json!(["x86_64"]), "{function}");
-        assert_eq!(properties["ReservedConcurrentExecutions"], "13", "{function}");
+        assert_eq!(
+            properties["ReservedConcurrentExecutions"], "13",
+            "{function}"
+        );
         for end in ["OnSuccess", "OnFailure"] {
             let bus = &properties["EventInvokeConfig"]["DestinationConfig"][end];
             assert_eq!(bus["Type"], "EventBridge", "{function}");
@@ -832,16 +1248,31 @@ fn every_parameter_is_around_the_functions_where_it_belongs() {
     for (name, group) in groups {
         assert_eq!(group["RetentionInDays"], "30", "{name}");
     }
-    assert_eq!(deployment.properties("ReplicationLagAlarm")["Threshold"], "1234");
-    assert_eq!(deployment.properties("NotificationsByEmail")["Endpoint"], "ops@example.com");
+    assert_eq!(
+        deployment.properties("ReplicationLagAlarm")["Threshold"],
+        "1234"
+    );
+    assert_eq!(
+        deployment.properties("NotificationsByEmail")["Endpoint"],
+        "ops@example.com"
+    );
     for (name, machine) in deployment.of_type("AWS::Serverless::StateMachine") {
         let definition = definition(name, machine);
-        for map in objects(&definition).into_iter().filter(|state| state["Type"] == "Map") {
+        for map in objects(&definition)
+            .into_iter()
+            .filter(|state| state["Type"] == "Map")
+        {
             assert_eq!(map["MaxConcurrency"], "{% 14 %}", "{name}");
             assert_eq!(map["ToleratedFailurePercentage"], "{% 15 %}", "{name}");
         }
-        let told = objects(&definition).into_iter().filter(|of| of.get("EventBusName").is_some());
-        assert!(told.map(|of| &of["EventBusName"]).eq(["requests", "requests"]), "{name}");
+        let told = objects(&definition)
+            .into_iter()
+            .filter(|of| of.get("EventBusName").is_some());
+        assert!(
+            told.map(|of| &of["EventBusName"])
+                .eq(["requests", "requests"]),
+            "{name}"
+        );
     }
     let default_bus: Vec<&str> = deployment
         .of_type("AWS::Events::Rule")
@@ -850,7 +1281,15 @@ fn every_parameter_is_around_the_functions_where_it_belongs() {
         .map(|(name, _)| name)
         .collect();
     // What AWS puts on a bus, it puts on the default one.
-    assert_eq!(default_bus, ["FileSystemTagged", "InstanceTerminated", "MachineFailureTold", "MachineTimedOut"]);
+    assert_eq!(
+        default_bus,
+        [
+            "FileSystemTagged",
+            "InstanceTerminated",
+            "MachineFailureTold",
+            "MachineTimedOut"
+        ]
+    );
 }
 
 #[test]
@@ -859,21 +1298,41 @@ fn a_trigger_switches_on_what_it_names_and_nothing_else() {
     let on = |parameters: &[(&str, &str)]| {
         let deployment = Deployment::with(parameters);
         let rules = deployment.of_type("AWS::Events::Rule").into_iter();
-        let rules = rules.filter(|(_, rule)| rule["State"] == "ENABLED").map(|(name, _)| name);
+        let rules = rules
+            .filter(|(_, rule)| rule["State"] == "ENABLED")
+            .map(|(name, _)| name);
         let others = ["AWS::SNS::Subscription", "AWS::Lambda::EventSourceMapping"];
         let others = others.map(|kind| deployment.of_type(kind)).concat();
-        let on = rules.chain(others.iter().map(|(name, _)| *name)).map(ToOwned::to_owned);
+        let on = rules
+            .chain(others.iter().map(|(name, _)| *name))
+            .map(ToOwned::to_owned);
         on.collect::<std::collections::BTreeSet<String>>()
     };
     let always = on(&[]);
     for (trigger, expected) in [
-        ("EventTrigger", vec!["DecommissionRequested", "ReplicationRequested"]),
-        ("TopicTrigger", vec!["DecommissionSubscription", "ReplicationSubscription", "UnknownSubscription"]),
-        ("QueueTrigger", vec!["DecommissionQueueMapping", "ReplicationQueueMapping"]),
+        (
+            "EventTrigger",
+            vec!["DecommissionRequested", "ReplicationRequested"],
+        ),
+        (
+            "TopicTrigger",
+            vec![
+                "DecommissionSubscription",
+                "ReplicationSubscription",
+                "UnknownSubscription",
+            ],
+        ),
+        (
+            "QueueTrigger",
+            vec!["DecommissionQueueMapping", "ReplicationQueueMapping"],
+        ),
         ("InstanceTerminatedTrigger", vec!["InstanceTerminated"]),
         ("FileSystemTaggedTrigger", vec!["FileSystemTagged"]),
     ] {
-        let more: Vec<String> = on(&[(trigger, "ENABLED")]).difference(&always).cloned().collect();
+        let more: Vec<String> = on(&[(trigger, "ENABLED")])
+            .difference(&always)
+            .cloned()
+            .collect();
         assert_eq!(more, expected, "{trigger}");
     }
 }
@@ -882,41 +1341,92 @@ fn a_trigger_switches_on_what_it_names_and_nothing_else() {
 #[test]
 fn a_machine_may_invoke_its_own_function_and_start_its_own_follow_up_alone() {
     let deployment = everything();
-    let (disconnect, bootstrap) = (deployment.function(DISCONNECT), deployment.function(BOOTSTRAP));
+    let (disconnect, bootstrap) = (
+        deployment.function(DISCONNECT),
+        deployment.function(BOOTSTRAP),
+    );
     let functions = [disconnect, bootstrap].map(|name| deployment.arn(name));
-    let machines: Vec<String> =
-        deployment.of_type("AWS::Serverless::StateMachine").iter().map(|(name, _)| deployment.arn(name)).collect();
+    let machines: Vec<String> = deployment
+        .of_type("AWS::Serverless::StateMachine")
+        .iter()
+        .map(|(name, _)| deployment.arn(name))
+        .collect();
     for (machine, function, started) in [
         ("FollowUpDecommission", disconnect, vec![]),
         ("FollowUpReplication", bootstrap, vec![]),
-        ("FleetDecommission", disconnect, vec!["FleetDecommission", "FollowUpDecommission"]),
-        ("FleetReplication", bootstrap, vec!["FleetReplication", "FollowUpReplication"]),
+        (
+            "FleetDecommission",
+            disconnect,
+            vec!["FleetDecommission", "FollowUpDecommission"],
+        ),
+        (
+            "FleetReplication",
+            bootstrap,
+            vec!["FleetReplication", "FollowUpReplication"],
+        ),
     ] {
         let properties = deployment.properties(machine);
         let definition = definition(machine, properties);
-        assert!(definition["TimeoutSeconds"].as_u64().is_some_and(|seconds| seconds <= 604_800), "{machine}");
+        assert!(
+            definition["TimeoutSeconds"]
+                .as_u64()
+                .is_some_and(|seconds| seconds <= 604_800),
+            "{machine}"
+        );
         let role = Role::by_arn(&text_of(&properties["Role"]), &deployment, &[]);
         let may_invoke = |arn: &&String| role.allows(&ask("lambda:InvokeFunction", arn));
-        assert_eq!(functions.iter().filter(may_invoke).collect::<Vec<_>>(), [&deployment.arn(function)], "{machine}");
-        assert!(!role.allows(&ask("lambda:InvokeFunction", &format!("{}x", deployment.arn(function)))), "{machine}");
-        let may_start: Vec<&String> =
-            machines.iter().filter(|arn| role.allows(&ask("states:StartExecution", arn))).collect();
-        let expected: Vec<String> = started.into_iter().map(|name| deployment.arn(name)).collect();
+        assert_eq!(
+            functions.iter().filter(may_invoke).collect::<Vec<_>>(),
+            [&deployment.arn(function)],
+            "{machine}"
+        );
+        assert!(
+            !role.allows(&ask(
+                "lambda:InvokeFunction",
+                &format!("{}x", deployment.arn(function))
+            )),
+            "{machine}"
+        );
+        let may_start: Vec<&String> = machines
+            .iter()
+            .filter(|arn| role.allows(&ask("states:StartExecution", arn)))
+            .collect();
+        let expected: Vec<String> = started
+            .into_iter()
+            .map(|name| deployment.arn(name))
+            .collect();
         assert_eq!(may_start, expected.iter().collect::<Vec<_>>(), "{machine}");
         // Each step waits longer than its function may take, and the function is its own.
         let timeout = deployment.properties(function)["Timeout"].as_u64().unwrap();
-        assert!(facts::is_within(timeout, "a function's timeout, in seconds"), "{function}");
+        assert!(
+            facts::is_within(timeout, "a function's timeout, in seconds"),
+            "{function}"
+        );
         let steps = objects(&definition);
-        let steps = steps.iter().filter(|state| state["Resource"] == "arn:aws:states:::lambda:invoke");
+        let steps = steps
+            .iter()
+            .filter(|state| state["Resource"] == "arn:aws:states:::lambda:invoke");
         for step in steps {
-            assert_eq!(step["Arguments"]["FunctionName"], deployment.arn(function), "{machine}");
-            assert!(step["TimeoutSeconds"].as_u64().is_some_and(|seconds| seconds > timeout), "{machine}");
+            assert_eq!(
+                step["Arguments"]["FunctionName"],
+                deployment.arn(function),
+                "{machine}"
+            );
+            assert!(
+                step["TimeoutSeconds"]
+                    .as_u64()
+                    .is_some_and(|seconds| seconds > timeout),
+                "{machine}"
+            );
         }
     }
-    let follow_ups = ["FollowUpDecommission", "FollowUpReplication"].map(|name| deployment.arn(name));
+    let follow_ups =
+        ["FollowUpDecommission", "FollowUpReplication"].map(|name| deployment.arn(name));
     let starter = Role::by_arn("FollowUpStarter", &deployment, &[]);
-    let may_start: Vec<&String> =
-        machines.iter().filter(|arn| starter.allows(&ask("states:StartExecution", arn))).collect();
+    let may_start: Vec<&String> = machines
+        .iter()
+        .filter(|arn| starter.allows(&ask("states:StartExecution", arn)))
+        .collect();
     assert_eq!(may_start, follow_ups.iter().collect::<Vec<_>>());
 }
 
@@ -928,85 +1438,152 @@ fn the_dashboard_shows_every_alarm_that_there_always_is() {
     let mut shown = texts_of(&body["widgets"][0]["properties"]["alarms"]);
     shown.sort();
     let alarms = deployment.of_type("AWS::CloudWatch::Alarm");
-    let mut expected: Vec<String> = alarms.iter().map(|(name, _)| deployment.arn(name)).collect();
+    let mut expected: Vec<String> = alarms
+        .iter()
+        .map(|(name, _)| deployment.arn(name))
+        .collect();
     expected.sort();
     assert_eq!(shown, expected);
 }
 
-/// By the price of a metric in an alarm, 0.10 USD a month, and of the alarm on the lag without any replica.
+/// By the price of a metric in an alarm, 0.10 USD a month, and of the alarm on the lag without any
+/// replica.
 #[test]
 fn the_readme_says_what_the_alarms_cost() {
     let deployment = Deployment::by_default();
     let alarms = deployment.of_type("AWS::CloudWatch::Alarm");
-    let metrics: usize = alarms.iter().map(|(_, alarm)| metrics_of(alarm).len()).sum();
-    let cost = format!("{}.{}0 for the metrics of the alarms", metrics / 10, metrics % 10);
+    let metrics: usize = alarms
+        .iter()
+        .map(|(_, alarm)| metrics_of(alarm).len())
+        .sum();
+    let cost = format!(
+        "{}.{}0 for the metrics of the alarms",
+        metrics / 10,
+        metrics % 10
+    );
     assert!(read("README.md").contains(&cost), "{cost}");
 }
 
 #[test]
 fn the_readme_names_every_alarm() {
-    let named: Vec<String> = rows("README.md", "### Alarms").into_iter().map(|[names, _]| names).collect();
+    let named: Vec<String> = rows("README.md", "### Alarms")
+        .into_iter()
+        .map(|[names, _]| names)
+        .collect();
     let named = named.join(" ");
     for (name, alarm) in everything().of_type("AWS::CloudWatch::Alarm") {
         let suffix = text_of(&alarm["AlarmName"]).replacen("drover-", "", 1);
-        assert!(named.split([' ', ',', '`']).any(|of| of == suffix), "{name}: {suffix} is not in the README");
+        assert!(
+            named.split([' ', ',', '`']).any(|of| of == suffix),
+            "{name}: {suffix} is not in the README"
+        );
     }
 }
 
-/// A stack with one function: nothing of the other one, and nothing that asks for it. What asks for a resource that is
-/// not there does not resolve.
+/// A stack with one function: nothing of the other one, and nothing that asks for it. What asks for
+/// a resource that is not there does not resolve.
 #[test]
 fn a_stack_may_have_one_function_alone() {
     let of = |functions: &str| {
-        let more =
-            [("Functions", functions), ("Mode", "enforce"), ("AllowDelete", "true"), ("EventBusName", "requests")];
+        let more = [
+            ("Functions", functions),
+            ("Mode", "enforce"),
+            ("AllowDelete", "true"),
+            ("EventBusName", "requests"),
+        ];
         Deployment::with(&[&TRIGGERS[..], &more].concat())
     };
     let (all, drs, efs) = (of("all"), of(DISCONNECT), of(BOOTSTRAP));
     for (deployment, function) in [(&drs, DISCONNECT), (&efs, BOOTSTRAP)] {
         let functions = deployment.of_type("AWS::Serverless::Function");
-        let [(name, _)] = functions[..] else { panic!("{function} is not alone") };
+        let [(name, _)] = functions[..] else {
+            panic!("{function} is not alone")
+        };
         assert_eq!(name, deployment.function(function));
-        for kind in ["AWS::Serverless::StateMachine", "AWS::SNS::Subscription", "AWS::Lambda::EventSourceMapping"] {
-            assert!(!deployment.of_type(kind).is_empty(), "{function} has its {kind}");
+        for kind in [
+            "AWS::Serverless::StateMachine",
+            "AWS::SNS::Subscription",
+            "AWS::Lambda::EventSourceMapping",
+        ] {
+            assert!(
+                !deployment.of_type(kind).is_empty(),
+                "{function} has its {kind}"
+            );
         }
         // What the other one answers is nobody's here.
-        let other = if function == DISCONNECT { BOOTSTRAP } else { DISCONNECT };
+        let other = if function == DISCONNECT {
+            BOOTSTRAP
+        } else {
+            DISCONNECT
+        };
         for (rule, properties) in deployment.of_type("AWS::Events::Rule") {
-            assert!(!properties.to_string().contains(&format!("function:drover-{other}")), "{rule}");
+            assert!(
+                !properties
+                    .to_string()
+                    .contains(&format!("function:drover-{other}")),
+                "{rule}"
+            );
         }
         for (name, permission) in deployment.of_type("AWS::Lambda::Permission") {
-            assert_eq!(text_of(&permission["FunctionName"]), format!("drover-{function}"), "{name}");
+            assert_eq!(
+                text_of(&permission["FunctionName"]),
+                format!("drover-{function}"),
+                "{name}"
+            );
         }
     }
     // Together they are all, and what is in both is what belongs to neither.
     for name in all.resources.keys() {
-        assert!(drs.resources.contains_key(name) || efs.resources.contains_key(name), "{name}");
+        assert!(
+            drs.resources.contains_key(name) || efs.resources.contains_key(name),
+            "{name}"
+        );
     }
-    let shared = drs.resources.keys().filter(|name| efs.resources.contains_key(*name));
+    let shared = drs
+        .resources
+        .keys()
+        .filter(|name| efs.resources.contains_key(*name));
     for name in shared {
-        assert!(!name.starts_with("Disconnect") && !name.starts_with("Bootstrap"), "{name}");
+        assert!(
+            !name.starts_with("Disconnect") && !name.starts_with("Bootstrap"),
+            "{name}"
+        );
         assert!(!name.contains("Decommission"), "{name}");
     }
 }
 
-/// The commands of the README's deployment name parameters that there are, with values that they take.
+/// The commands of the README's deployment name parameters that there are, with values that they
+/// take.
 #[test]
 fn the_readme_deploys_with_parameters_that_there_are() {
     let readme = read("README.md");
     let given: Vec<(&str, &str)> = readme
         .split("--parameter-overrides ")
         .skip(1)
-        .flat_map(|rest| rest.split(['\n', '`', ',']).next().unwrap().split(' ').map_while(|one| one.split_once('=')))
+        .flat_map(|rest| {
+            rest.split(['\n', '`', ','])
+                .next()
+                .unwrap()
+                .split(' ')
+                .map_while(|one| one.split_once('='))
+        })
         .collect();
     for (name, value) in &given {
         let declared = Deployment::declared().find(|(of, _)| of == name);
         let (_, declaration) = declared.unwrap_or_else(|| panic!("the README sets {name}"));
         let allowed = texts_of(declaration.get("AllowedValues").unwrap_or(&Value::Null));
-        assert!(allowed.is_empty() || allowed.iter().any(|of| of == value), "{name}={value}");
+        assert!(
+            allowed.is_empty() || allowed.iter().any(|of| of == value),
+            "{name}={value}"
+        );
     }
     // One stack for each function, where it belongs; back again; and what a small account needs.
-    for wanted in [("Functions", DISCONNECT), ("Functions", BOOTSTRAP), ("Mode", "enforce"), ("Mode", "plan")] {
+    for wanted in [
+        ("Functions", DISCONNECT),
+        ("Functions", BOOTSTRAP),
+        ("Mode", "enforce"),
+        ("Mode", "plan"),
+    ] {
         assert!(given.contains(&wanted), "{wanted:?} in {given:?}");
     }
     assert!(readme.contains("`ReservedConcurrency=-1`"));
@@ -1020,11 +1597,16 @@ fn git_ignores_what_the_readme_writes() {
         .split("> ")
         .skip(1)
         .map(|rest| rest.split([' ', '\n']).next().unwrap())
-        .filter(|name| !name.starts_with('<') && (name.ends_with(".json") || name.starts_with(".env")))
+        .filter(|name| {
+            !name.starts_with('<') && (name.ends_with(".json") || name.starts_with(".env"))
+        })
         .collect();
     assert!(written.len() >= 5, "{written:?}");
     for name in written {
-        assert!(ignored.lines().any(|line| line == format!("/{name}")), "{name}");
+        assert!(
+            ignored.lines().any(|line| line == format!("/{name}")),
+            "{name}"
+        );
     }
 }
 
@@ -1033,9 +1615,17 @@ fn git_ignores_what_the_readme_writes() {
 fn names_fit_for_the_longest_name_of_a_stack() {
     let deployment = everything();
     for (kind, member, of) in [
-        ("AWS::Serverless::Function", "FunctionName", "a function's name, in characters"),
+        (
+            "AWS::Serverless::Function",
+            "FunctionName",
+            "a function's name, in characters",
+        ),
         ("AWS::Events::Rule", "Name", "a rule's name, in characters"),
-        ("AWS::Serverless::StateMachine", "Name", "a state machine's name, in characters"),
+        (
+            "AWS::Serverless::StateMachine",
+            "Name",
+            "a state machine's name, in characters",
+        ),
     ] {
         for (name, properties) in deployment.of_type(kind) {
             let length = text_of(&properties[member]).len() - "drover".len() + 38;

@@ -20,7 +20,9 @@ pub(crate) fn read(path: impl AsRef<Path>) -> String {
 /// The names in a folder, sorted.
 pub(crate) fn list(folder: &str) -> Vec<String> {
     let entries = fs::read_dir(root().join(folder)).unwrap();
-    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -28,17 +30,28 @@ pub(crate) fn list(folder: &str) -> Vec<String> {
 /// The lines of a source file that are neither tests nor comments.
 fn code_of(path: &str) -> String {
     let text = read(path);
-    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-    code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    let code = text
+        .split("#[cfg(test)]\nmod tests")
+        .next()
+        .unwrap_or_default();
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Every source file of every function, but for those named.
 fn function_sources(but: &[&str]) -> Vec<String> {
     let files = list("functions").into_iter().flat_map(|function| {
         let folder = format!("functions/{function}/src");
-        list(&folder).into_iter().map(move |file| (format!("{folder}/{file}"), file))
+        list(&folder)
+            .into_iter()
+            .map(move |file| (format!("{folder}/{file}"), file))
     });
-    files.filter(|(_, file)| !but.contains(&file.as_str())).map(|(path, _)| path).collect()
+    files
+        .filter(|(_, file)| !but.contains(&file.as_str()))
+        .map(|(path, _)| path)
+        .collect()
 }
 
 #[track_caller]
@@ -55,18 +68,40 @@ fn lacks(paths: &[String], words: &[&str]) {
 /// The dependencies of a package that its users get, by name.
 fn dependencies(package: &str) -> Vec<String> {
     let manifest = read(format!("{package}/Cargo.toml"));
-    let table = manifest.split("[dependencies]").nth(1).unwrap_or_default().split("\n[").next().unwrap_or_default();
-    let names = table.lines().filter_map(|line| line.split(['.', ' ', '=']).next());
-    names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    let table = manifest
+        .split("[dependencies]")
+        .nth(1)
+        .unwrap_or_default()
+        .split("\n[")
+        .next()
+        .unwrap_or_default();
+    let names = table
+        .lines()
+        .filter_map(|line| line.split(['.', ' ', '=']).next());
+    names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
 fn every_function_has_the_same_files() {
     for function in list("functions") {
         let files = list(&format!("functions/{function}/src"));
-        for file in ["main.rs", "lib.rs", "command.rs", "policy.rs", "snapshot.rs", "plan.rs", "reason.rs", "report.rs"]
-        {
-            assert!(files.iter().any(|known| known == file), "{function} has no {file}");
+        for file in [
+            "main.rs",
+            "lib.rs",
+            "command.rs",
+            "policy.rs",
+            "snapshot.rs",
+            "plan.rs",
+            "reason.rs",
+            "report.rs",
+        ] {
+            assert!(
+                files.iter().any(|known| known == file),
+                "{function} has no {file}"
+            );
         }
         let more = files.len() - 8;
         assert!(
@@ -78,8 +113,10 @@ fn every_function_has_the_same_files() {
 
 #[test]
 fn the_planner_is_pure() {
-    let planners: Vec<String> =
-        list("functions").iter().map(|function| format!("functions/{function}/src/plan.rs")).collect();
+    let planners: Vec<String> = list("functions")
+        .iter()
+        .map(|function| format!("functions/{function}/src/plan.rs"))
+        .collect();
     lacks(
         &planners,
         &[
@@ -106,8 +143,14 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("reason.rs", &[]),
     ("snapshot.rs", &["command"]),
     ("document.rs", &[]),
-    ("plan.rs", &["command", "document", "policy", "reason", "snapshot"]),
-    ("report.rs", &["command", "plan", "policy", "reason", "snapshot"]),
+    (
+        "plan.rs",
+        &["command", "document", "policy", "reason", "snapshot"],
+    ),
+    (
+        "report.rs",
+        &["command", "plan", "policy", "reason", "snapshot"],
+    ),
     ("drs.rs", &["command", "plan", "policy", "snapshot"]),
     ("efs.rs", &["command", "plan", "snapshot"]),
 ];
@@ -116,20 +159,36 @@ const MAY_USE: [(&str, &[&str]); 9] = [
 fn nothing_points_back() {
     for path in function_sources(&["lib.rs", "main.rs"]) {
         let file = path.rsplit('/').next().unwrap();
-        let (_, allowed) = MAY_USE.iter().find(|(name, _)| *name == file).unwrap_or_else(|| panic!("{path} is new"));
+        let (_, allowed) = MAY_USE
+            .iter()
+            .find(|(name, _)| *name == file)
+            .unwrap_or_else(|| panic!("{path} is new"));
         let code = code_of(&path);
-        let imports = code.split("use crate::").nth(1).unwrap_or_default().split(';').next().unwrap_or_default();
+        let imports = code
+            .split("use crate::")
+            .nth(1)
+            .unwrap_or_default()
+            .split(';')
+            .next()
+            .unwrap_or_default();
         for (module, _) in MAY_USE {
             let module = module.trim_end_matches(".rs");
-            let used = imports.contains(&format!("{module}::")) || code.contains(&format!("crate::{module}::"));
-            assert!(!used || allowed.contains(&module), "{path} must not use {module}");
+            let used = imports.contains(&format!("{module}::"))
+                || code.contains(&format!("crate::{module}::"));
+            assert!(
+                !used || allowed.contains(&module),
+                "{path} must not use {module}"
+            );
         }
     }
 }
 
 #[test]
 fn only_the_service_file_names_an_sdk() {
-    lacks(&function_sources(&["drs.rs", "efs.rs"]), &["aws_sdk", "aws_smithy"]);
+    lacks(
+        &function_sources(&["drs.rs", "efs.rs"]),
+        &["aws_sdk", "aws_smithy"],
+    );
 }
 
 #[test]
@@ -137,7 +196,10 @@ fn only_the_command_reads_json() {
     let events = ["strict::read", "envelope::open"];
     lacks(&function_sources(&["command.rs"]), &events);
     // A file system policy is JSON of EFS's own answer.
-    lacks(&function_sources(&["command.rs", "efs.rs"]), &["from_str", "from_slice", "from_value"]);
+    lacks(
+        &function_sources(&["command.rs", "efs.rs"]),
+        &["from_str", "from_slice", "from_value"],
+    );
 }
 
 #[test]
@@ -148,7 +210,13 @@ fn only_the_policy_reads_the_environment() {
 #[test]
 fn main_is_wiring() {
     for function in list("functions") {
-        assert!(read(format!("functions/{function}/src/main.rs")).lines().count() <= 20, "{function}");
+        assert!(
+            read(format!("functions/{function}/src/main.rs"))
+                .lines()
+                .count()
+                <= 20,
+            "{function}"
+        );
     }
 }
 
@@ -165,38 +233,79 @@ fn the_emulator_depends_on_nothing_of_ours() {
 #[test]
 fn the_shared_crate_knows_no_service() {
     // A list of the error codes of all services, and nothing else.
-    let sources = list("shared/src").into_iter().filter(|file| file != "codes.rs");
+    let sources = list("shared/src")
+        .into_iter()
+        .filter(|file| file != "codes.rs");
     let sources: Vec<String> = sources.map(|file| format!("shared/src/{file}")).collect();
-    lacks(&sources, &["aws_sdk", "drs", "efs", "SourceServer", "FileSystem"]);
-    assert!(dependencies("shared").iter().all(|name| !name.starts_with("aws-sdk")));
+    lacks(
+        &sources,
+        &["aws_sdk", "drs", "efs", "SourceServer", "FileSystem"],
+    );
+    assert!(
+        dependencies("shared")
+            .iter()
+            .all(|name| !name.starts_with("aws-sdk"))
+    );
 }
 
 #[test]
 fn every_folder_of_events_is_a_function_or_the_samples() {
     let functions = list("functions");
-    for folder in list("events").into_iter().filter(|name| !name.ends_with(".md")) {
-        assert!(functions.contains(&folder) || folder == "samples", "events/{folder}");
+    for folder in list("events")
+        .into_iter()
+        .filter(|name| !name.ends_with(".md"))
+    {
+        assert!(
+            functions.contains(&folder) || folder == "samples",
+            "events/{folder}"
+        );
     }
     for function in functions {
         assert!(!list(&format!("events/{function}")).is_empty());
     }
     let index = read("events/README.md");
-    for sample in list("events/samples").iter().filter(|name| name.ends_with(".json")) {
-        assert!(index.contains(sample.as_str()), "events/README.md does not say where {sample} comes from");
+    for sample in list("events/samples")
+        .iter()
+        .filter(|name| name.ends_with(".json"))
+    {
+        assert!(
+            index.contains(sample.as_str()),
+            "events/README.md does not say where {sample} comes from"
+        );
     }
 }
 
 /// The rows of the README's table under a heading, each with its first two cells.
 pub(crate) fn rows(readme: &str, heading: &str) -> Vec<[String; 2]> {
     let readme = read(readme);
-    let after = readme.split(&format!("\n{heading}\n")).nth(1).unwrap_or_else(|| panic!("no `{heading}`"));
-    let rows = after.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|')).skip(2);
-    rows.map(|row| [1, 2].map(|cell| row.split('|').nth(cell).unwrap().trim().trim_matches('`').to_owned())).collect()
+    let after = readme
+        .split(&format!("\n{heading}\n"))
+        .nth(1)
+        .unwrap_or_else(|| panic!("no `{heading}`"));
+    let rows = after
+        .lines()
+        .skip_while(|line| !line.starts_with('|'))
+        .take_while(|line| line.starts_with('|'))
+        .skip(2);
+    rows.map(|row| {
+        [1, 2].map(|cell| {
+            row.split('|')
+                .nth(cell)
+                .unwrap()
+                .trim()
+                .trim_matches('`')
+                .to_owned()
+        })
+    })
+    .collect()
 }
 
 /// The first cells of the rows of the README's table under a heading.
 fn table(readme: &str, heading: &str) -> Vec<String> {
-    rows(readme, heading).into_iter().map(|[first, _]| first).collect()
+    rows(readme, heading)
+        .into_iter()
+        .map(|[first, _]| first)
+        .collect()
 }
 
 fn codes<T: Serialize + Copy>(all: &[T]) -> Vec<String> {
@@ -206,14 +315,29 @@ fn codes<T: Serialize + Copy>(all: &[T]) -> Vec<String> {
 #[test]
 fn the_tables_of_the_readme_are_those_of_the_code() {
     let disconnect = "functions/disconnect-source-server/README.md";
-    assert_eq!(table(disconnect, "### Variables"), disconnect_source_server::Policy::VARIABLES);
-    assert_eq!(table(disconnect, "### Reasons"), codes(&disconnect_source_server::reason::Reason::ALL));
+    assert_eq!(
+        table(disconnect, "### Variables"),
+        disconnect_source_server::Policy::VARIABLES
+    );
+    assert_eq!(
+        table(disconnect, "### Reasons"),
+        codes(&disconnect_source_server::reason::Reason::ALL)
+    );
     let bootstrap = "functions/bootstrap-efs-replication/README.md";
-    assert_eq!(table(bootstrap, "### Variables"), bootstrap_efs_replication::Policy::VARIABLES);
-    assert_eq!(table(bootstrap, "### Reasons"), codes(&bootstrap_efs_replication::reason::Reason::ALL));
+    assert_eq!(
+        table(bootstrap, "### Variables"),
+        bootstrap_efs_replication::Policy::VARIABLES
+    );
+    assert_eq!(
+        table(bootstrap, "### Reasons"),
+        codes(&bootstrap_efs_replication::reason::Reason::ALL)
+    );
     assert_eq!(table("README.md", "### Outcomes"), codes(&Outcome::ALL));
     assert_eq!(table("README.md", "### Faults"), codes(&FaultKind::ALL));
-    assert_eq!(table("README.md", "### Rejections"), codes(&RejectionCode::ALL));
+    assert_eq!(
+        table("README.md", "### Rejections"),
+        codes(&RejectionCode::ALL)
+    );
 }
 
 #[test]
@@ -231,15 +355,24 @@ fn every_invariant_names_a_test_that_exists() {
     ]
     .into_iter()
     .flat_map(|folder| {
-        list(folder).into_iter().filter(|file| file.ends_with(".rs")).map(move |file| read(format!("{folder}/{file}")))
+        list(folder)
+            .into_iter()
+            .filter(|file| file.ends_with(".rs"))
+            .map(move |file| read(format!("{folder}/{file}")))
     })
     .collect();
     let is_test = |word: &&str| {
-        word.matches('_').count() >= 3 && word.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_')
+        word.matches('_').count() >= 3
+            && word
+                .chars()
+                .all(|letter| letter.is_ascii_lowercase() || letter == '_')
     };
     let named: Vec<&str> = documents.split('`').filter(is_test).collect();
     assert!(named.len() > 12, "{named:?}");
     for name in named {
-        assert!(tests.contains(&format!("fn {name}(")), "a document names the test {name}, which does not exist");
+        assert!(
+            tests.contains(&format!("fn {name}(")),
+            "a document names the test {name}, which does not exist"
+        );
     }
 }

@@ -56,7 +56,8 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
-    /// Whether less of it is better for the same work, so that drover's share of another's says something.
+    /// Whether less of it is better for the same work, so that drover's share of another's says
+    /// something.
     pub(crate) fn compares(self) -> bool {
         matches!(self, Self::Milliseconds | Self::Megabytes)
     }
@@ -101,7 +102,13 @@ pub(crate) struct Row {
 impl Row {
     /// A line without numbers.
     pub(crate) fn new(key: &'static str, name: &'static str, unit: Unit, goals: &[Goal]) -> Self {
-        Self { key, name, unit, goals: goals.to_vec(), samples: Default::default() }
+        Self {
+            key,
+            name,
+            unit,
+            goals: goals.to_vec(),
+            samples: Default::default(),
+        }
     }
 
     /// The numbers of a variant.
@@ -125,9 +132,13 @@ impl Row {
         }
     }
 
-    /// How many times drover's median is in another's; `None` where either was not measured or is nothing.
+    /// How many times drover's median is in another's; `None` where either was not measured or is
+    /// nothing.
     pub(crate) fn part_of(&self, variant: Variant) -> Option<f64> {
-        let (ours, theirs) = (self.of(Variant::Drover).median()?, self.of(variant).median()?);
+        let (ours, theirs) = (
+            self.of(Variant::Drover).median()?,
+            self.of(variant).median()?,
+        );
         (ours > 0.0 && theirs > 0.0).then_some(theirs / ours)
     }
 
@@ -135,7 +146,9 @@ impl Row {
     pub(crate) fn meets(&self, goal: Goal) -> Option<bool> {
         match goal {
             Goal::PartOf(variant, part) => self.part_of(variant).map(|there| there >= part),
-            Goal::TimesOf(variant, times) => self.part_of(variant).map(|there| 1.0 / there <= times),
+            Goal::TimesOf(variant, times) => {
+                self.part_of(variant).map(|there| 1.0 / there <= times)
+            }
             Goal::AtMost(most) => self.of(Variant::Drover).median().map(|ours| ours <= most),
         }
     }
@@ -171,7 +184,10 @@ mod tests {
         for number in [9.0, 1.0, 3.0] {
             samples.add(number);
         }
-        assert_eq!((samples.median(), samples.range()), (Some(3.0), Some((1.0, 9.0))));
+        assert_eq!(
+            (samples.median(), samples.range()),
+            (Some(3.0), Some((1.0, 9.0)))
+        );
         samples.add(4.0);
         assert_eq!(samples.median(), Some(3.5));
     }
@@ -187,7 +203,11 @@ mod tests {
 
     #[test]
     fn a_goal_is_met_by_the_medians_of_one_run() {
-        let goals = [Goal::PartOf(Variant::Python, 100.0), Goal::TimesOf(Variant::Limit, 2.0), Goal::AtMost(5.0)];
+        let goals = [
+            Goal::PartOf(Variant::Python, 100.0),
+            Goal::TimesOf(Variant::Limit, 2.0),
+            Goal::AtMost(5.0),
+        ];
         let mut section = Section {
             key: String::new(),
             title: String::new(),

@@ -44,8 +44,9 @@ impl Job {
     fn world(self, account: usize) -> World {
         match self {
             Self::Disconnect => World::with((0..account).map(|number| {
-                let mut server =
-                    SourceServer::new(&self.id(number)).tagged("Name", &host(number)).tagged(APPROVAL, CHANGE);
+                let mut server = SourceServer::new(&self.id(number))
+                    .tagged("Name", &host(number))
+                    .tagged(APPROVAL, CHANGE);
                 server.hostname = Some(host(number));
                 server.fqdn = Some(host(number));
                 server.aws_instance_id = Some(format!("i-{number:017}"));
@@ -54,7 +55,8 @@ impl Job {
             Self::Replicate => {
                 let mut world = World::empty();
                 let region = world.region.clone();
-                let file_systems = (0..account).map(|number| FileSystem::new(&self.id(number)).tagged("Name", "data"));
+                let file_systems = (0..account)
+                    .map(|number| FileSystem::new(&self.id(number)).tagged("Name", "data"));
                 world.efs.entry(region).or_default().file_systems = file_systems.collect();
                 world
             }
@@ -65,15 +67,24 @@ impl Job {
     fn request(self, targets: Range<usize>) -> Value {
         match self {
             Self::Disconnect => {
-                let asked =
-                    targets.map(|number| json!({ "sourceServerID": self.id(number), "hostname": host(number) }));
-                event("Source Server Decommission Requested", "servers", &asked.collect::<Vec<_>>())
+                let asked = targets.map(
+                    |number| json!({ "sourceServerID": self.id(number), "hostname": host(number) }),
+                );
+                event(
+                    "Source Server Decommission Requested",
+                    "servers",
+                    &asked.collect::<Vec<_>>(),
+                )
             }
             Self::Replicate => {
                 let destination = json!({ "region": "eu-west-1" });
                 let asked =
                     targets.map(|number| json!({ "sourceFileSystemId": self.id(number), "destination": destination }));
-                event("File System Replication Requested", "fileSystems", &asked.collect::<Vec<_>>())
+                event(
+                    "File System Replication Requested",
+                    "fileSystems",
+                    &asked.collect::<Vec<_>>(),
+                )
             }
         }
     }
@@ -94,7 +105,12 @@ impl Scene {
     /// So many targets of a request, in an account of so many servers or file systems.
     pub(crate) fn new(job: Job, targets: usize, account: usize) -> Self {
         let event = Bytes::from(job.request(0..targets).to_string());
-        Self { job, targets: (0..targets).map(|number| job.id(number)).collect(), world: job.world(account), event }
+        Self {
+            job,
+            targets: (0..targets).map(|number| job.id(number)).collect(),
+            world: job.world(account),
+            event,
+        }
     }
 
     /// So many targets in requests of so many each, which come as one batch of a queue.
@@ -112,7 +128,10 @@ impl Scene {
             })
         };
         let records: Vec<Value> = (0..targets).step_by(at_once.max(1)).map(record).collect();
-        Self { event: Bytes::from(json!({ "Records": records }).to_string()), ..Self::new(job, targets, account) }
+        Self {
+            event: Bytes::from(json!({ "Records": records }).to_string()),
+            ..Self::new(job, targets, account)
+        }
     }
 
     /// How many of its targets are not as they were to be.
@@ -120,10 +139,12 @@ impl Scene {
         self.not_done(world).count()
     }
 
-    /// Checks that the event did what it asks for, once, and that the answer says so; tells the calls.
+    /// Checks that the event did what it asks for, once, and that the answer says so; tells the
+    /// calls.
     pub(crate) fn check(&self, cloud: &Cloud, answer: &[u8]) -> Result<Calls> {
         let text = String::from_utf8_lossy(answer);
-        let answer: Value = serde_json::from_slice(answer).with_context(|| format!("no JSON: {text}"))?;
+        let answer: Value =
+            serde_json::from_slice(answer).with_context(|| format!("no JSON: {text}"))?;
         if let Err(complaints) = cloud.finish() {
             bail!("{complaints:?}");
         }
@@ -132,11 +153,22 @@ impl Scene {
             // A replication takes its time: what was begun is pending.
             Job::Replicate => ("pending", &["CreateReplicationConfiguration"]),
         };
-        ensure!(answer.get("outcome").and_then(Value::as_str) == Some(outcome), "it was to be {outcome}: {text}");
-        let told = answer.get("targets").and_then(Value::as_array).map(Vec::len);
-        ensure!(told == Some(self.targets.len()), "it does not tell of every target: {text}");
-        let mut expected: Vec<String> =
-            changes.iter().flat_map(|change| self.targets.iter().map(move |id| format!("{change} {id}"))).collect();
+        ensure!(
+            answer.get("outcome").and_then(Value::as_str) == Some(outcome),
+            "it was to be {outcome}: {text}"
+        );
+        let told = answer
+            .get("targets")
+            .and_then(Value::as_array)
+            .map(Vec::len);
+        ensure!(
+            told == Some(self.targets.len()),
+            "it does not tell of every target: {text}"
+        );
+        let mut expected: Vec<String> = changes
+            .iter()
+            .flat_map(|change| self.targets.iter().map(move |id| format!("{change} {id}")))
+            .collect();
         let mut changed = cloud.changes();
         expected.sort();
         changed.sort();
@@ -153,10 +185,13 @@ impl Scene {
 
     fn not_done(&self, mut world: World) -> impl Iterator<Item = &String> {
         self.targets.iter().filter(move |id| match self.job {
-            Job::Disconnect => {
-                !world.server(id).is_some_and(|server| server.is_disconnected() && !server.tags.contains_key(APPROVAL))
-            }
-            Job::Replicate => !world.replications.iter().any(|replication| replication.source_file_system_id == **id),
+            Job::Disconnect => !world.server(id).is_some_and(|server| {
+                server.is_disconnected() && !server.tags.contains_key(APPROVAL)
+            }),
+            Job::Replicate => !world
+                .replications
+                .iter()
+                .any(|replication| replication.source_file_system_id == **id),
         })
     }
 }
@@ -192,27 +227,49 @@ mod tests {
     use super::*;
 
     fn done(targets: usize) -> Vec<u8> {
-        json!({ "outcome": "done", "targets": vec![json!({}); targets] }).to_string().into_bytes()
+        json!({ "outcome": "done", "targets": vec![json!({}); targets] })
+            .to_string()
+            .into_bytes()
     }
 
     fn call(cloud: &Cloud, path: &str, body: &str) {
-        let scope = "AWS4-HMAC-SHA256 Credential=AKIA/20261122/us-east-1/drs/aws4_request, Signature=0";
-        let method = if path.starts_with("/tags") { "DELETE" } else { "POST" };
+        let scope =
+            "AWS4-HMAC-SHA256 Credential=AKIA/20261122/us-east-1/drs/aws4_request, Signature=0";
+        let method = if path.starts_with("/tags") {
+            "DELETE"
+        } else {
+            "POST"
+        };
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let call = local::wire::Call { method, path, query, authorization: Some(scope), body: body.as_bytes() };
-        assert!(matches!(cloud.call(call), local::wire::Wire::Answer(answer) if answer.status < 300), "{path}");
+        let call = local::wire::Call {
+            method,
+            path,
+            query,
+            authorization: Some(scope),
+            body: body.as_bytes(),
+        };
+        assert!(
+            matches!(cloud.call(call), local::wire::Wire::Answer(answer) if answer.status < 300),
+            "{path}"
+        );
     }
 
     #[test]
     fn a_batch_asks_for_every_target_once() {
         let scene = Scene::of_batch(Job::Replicate, 250, 100, 250);
         let event: Value = serde_json::from_slice(&scene.event).unwrap();
-        let asked = event["Records"].as_array().unwrap().iter().flat_map(|record| {
-            let request: Value = serde_json::from_str(record["body"].as_str().unwrap()).unwrap();
-            request["detail"]["fileSystems"].as_array().unwrap().clone()
-        });
-        let asked: Vec<String> =
-            asked.map(|target| target["sourceFileSystemId"].as_str().unwrap().to_owned()).collect();
+        let asked = event["Records"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|record| {
+                let request: Value =
+                    serde_json::from_str(record["body"].as_str().unwrap()).unwrap();
+                request["detail"]["fileSystems"].as_array().unwrap().clone()
+            });
+        let asked: Vec<String> = asked
+            .map(|target| target["sourceFileSystemId"].as_str().unwrap().to_owned())
+            .collect();
         assert_eq!(asked, scene.targets);
         assert_eq!((asked.len(), scene.lost(scene.world.clone())), (250, 250));
     }
@@ -222,13 +279,35 @@ mod tests {
         let scene = Scene::new(Job::Disconnect, 1, 2);
         let cloud = Cloud::new(scene.world.clone());
         assert!(scene.check(&cloud, &done(1)).is_err(), "nothing was done");
-        call(&cloud, "/DisconnectSourceServer", r#"{"sourceServerID":"s-00000000000000000"}"#);
-        assert!(scene.check(&cloud, &done(1)).is_err(), "the approval is still there");
-        let arn = "arn%3Aaws%3Adrs%3Aus-east-1%3A111122223333%3Asource-server%2Fs-00000000000000000";
-        call(&cloud, &format!("/tags/{arn}?tagKeys=drover%3Aapproved"), "");
-        assert!(scene.check(&cloud, &done(2)).is_err(), "an answer about other targets");
+        call(
+            &cloud,
+            "/DisconnectSourceServer",
+            r#"{"sourceServerID":"s-00000000000000000"}"#,
+        );
+        assert!(
+            scene.check(&cloud, &done(1)).is_err(),
+            "the approval is still there"
+        );
+        let arn =
+            "arn%3Aaws%3Adrs%3Aus-east-1%3A111122223333%3Asource-server%2Fs-00000000000000000";
+        call(
+            &cloud,
+            &format!("/tags/{arn}?tagKeys=drover%3Aapproved"),
+            "",
+        );
+        assert!(
+            scene.check(&cloud, &done(2)).is_err(),
+            "an answer about other targets"
+        );
         assert!(scene.check(&cloud, b"null").is_err(), "no answer");
         let calls = scene.check(&cloud, &done(1)).unwrap();
-        assert_eq!(calls, [("DisconnectSourceServer".to_owned(), 1), ("UntagResource".to_owned(), 1)].into());
+        assert_eq!(
+            calls,
+            [
+                ("DisconnectSourceServer".to_owned(), 1),
+                ("UntagResource".to_owned(), 1)
+            ]
+            .into()
+        );
     }
 }

@@ -1,11 +1,19 @@
 //! Measures the functions beside the same jobs in Python, in Node, and without an SDK.
 //!
-//! `benches/run` puts the stage up and calls this. Every variant is started, made ready, given events and ended, in
-//! turn, several rounds, against the same Runtime API, the same DRS and EFS over TLS, and the same account: [`jobs`]
-//! says what is asked and checks that it was done, [`variants`] who does it, [`measure`] what is watched.
+//! `benches/run` puts the stage up and calls this. Every variant is started, made ready, given
+//! events and ended, in turn, several rounds, against the same Runtime API, the same DRS and EFS
+//! over TLS, and the same account: [`jobs`] says what is asked and checks that it was done,
+//! [`variants`] who does it, [`measure`] what is watched.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
-#![expect(clippy::cast_precision_loss, reason = "no figure here has sixteen digits")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for people"
+)]
+#![expect(
+    clippy::cast_precision_loss,
+    reason = "no figure here has sixteen digits"
+)]
 
 mod figures;
 mod jobs;
@@ -46,7 +54,8 @@ const ACCOUNT: usize = 40;
 const MANY: usize = 100;
 /// How many targets there are where calls are throttled, in requests of the most targets.
 const MORE: usize = 300;
-/// In an account of so many servers each of the requests is for no more than a tenth of those still connected.
+/// In an account of so many servers each of the requests is for no more than a tenth of those still
+/// connected.
 const ACCOUNT_OF_MORE: usize = 1200;
 const MEGABYTE: f64 = 1e6;
 /// Where the tables stand in the README: at its end.
@@ -65,10 +74,12 @@ struct Arguments {
     /// How many warm events a process and round.
     #[arg(long, default_value_t = 200)]
     events: usize,
-    /// Two rounds of few events, whose results are printed and not kept: whether it works, not how fast.
+    /// Two rounds of few events, whose results are printed and not kept: whether it works, not how
+    /// fast.
     #[arg(long)]
     quick: bool,
-    /// Measures also what building costs, which otherwise stays in the tables as it was measured last.
+    /// Measures also what building costs, which otherwise stays in the tables as it was measured
+    /// last.
     #[arg(long)]
     build: bool,
     /// Where `benches/run` has put everything.
@@ -82,17 +93,31 @@ struct Arguments {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let (rounds, events) = if arguments.quick { (2, 20) } else { (arguments.rounds.max(1), arguments.events.max(1)) };
+    let (rounds, events) = if arguments.quick {
+        (2, 20)
+    } else {
+        (arguments.rounds.max(1), arguments.events.max(1))
+    };
     let stage = Stage::new(&arguments.stage)?;
     let service = Service::start(&stage.path("")).await?;
     let bench = Bench { stage, service };
-    let group = Group::new().inspect_err(|why| eprintln!("no quota can be set here: {why:#}")).ok();
+    let group = Group::new()
+        .inspect_err(|why| eprintln!("no quota can be set here: {why:#}"))
+        .ok();
     let begun = Instant::now();
     let mut sections = Vec::new();
     for job in Job::ALL {
         let key = job.function();
-        let title = if job == Job::Disconnect { "one source server" } else { "one file system" };
-        sections.push(Section { key: key.to_owned(), title: format!("{key}, {title}"), rows: rows(job) });
+        let title = if job == Job::Disconnect {
+            "one source server"
+        } else {
+            "one file system"
+        };
+        sections.push(Section {
+            key: key.to_owned(),
+            title: format!("{key}, {title}"),
+            rows: rows(job),
+        });
     }
     for job in Job::ALL {
         settle(&bench, job).await?;
@@ -105,7 +130,11 @@ async fn main() -> Result<()> {
     }
     for (job, account, title) in growth() {
         let key = format!("{}-{MANY}-of-{account}", job.function());
-        let mut section = Section { key, title, rows: rows_of_many() };
+        let mut section = Section {
+            key,
+            title,
+            rows: rows_of_many(),
+        };
         for _ in 0..rounds.min(ROUNDS_OF_MANY) {
             many(&bench, job, account, &mut section).await?;
         }
@@ -130,14 +159,30 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// Writes results.json, results.svg, and the tables at the end of the README, so that all are of the same run.
-fn keep(folder: &Path, sections: &[Section], about: &Value, note: &[String], text: &str) -> Result<()> {
+/// Writes results.json, results.svg, and the tables at the end of the README, so that all are of
+/// the same run.
+fn keep(
+    folder: &Path,
+    sections: &[Section],
+    about: &Value,
+    note: &[String],
+    text: &str,
+) -> Result<()> {
     let json = serde_json::to_string_pretty(&table::json(sections, about))?;
     fs::write(folder.join("results.json"), json + "\n")?;
-    fs::write(folder.join("results.svg"), plot::svg(sections.get(..2).unwrap_or_default(), &PICTURE, note))?;
+    fs::write(
+        folder.join("results.svg"),
+        plot::svg(sections.get(..2).unwrap_or_default(), &PICTURE, note),
+    )?;
     let readme = fs::read_to_string(folder.join("README.md"))?;
-    let (above, _) = readme.split_once(FIGURES).context("README.md has no place for the figures")?;
-    let tables = format!("{above}{FIGURES}{PICTURE_IN_README}\n{}\n\n{}\n", note.join(" "), text.trim_end());
+    let (above, _) = readme
+        .split_once(FIGURES)
+        .context("README.md has no place for the figures")?;
+    let tables = format!(
+        "{above}{FIGURES}{PICTURE_IN_README}\n{}\n\n{}\n",
+        note.join(" "),
+        text.trim_end()
+    );
     fs::write(folder.join("README.md"), tables)?;
     Ok(())
 }
@@ -148,16 +193,39 @@ fn rows(job: Job) -> Vec<Row> {
     use Unit::{Count, Megabytes, Milliseconds};
     use Variant::{Limit, Node, Python};
     let row = Row::new;
-    let cpu = [PartOf(Python, 100.0), PartOf(Node, 45.0), TimesOf(Limit, 2.0)];
+    let cpu = [
+        PartOf(Python, 100.0),
+        PartOf(Node, 45.0),
+        TimesOf(Limit, 2.0),
+    ];
     let throttled = [PartOf(Python, 300.0), PartOf(Node, 250.0)];
     // The replica is in another Region, so at another host.
-    let one: &[Goal] = if job == Job::Disconnect { &[AtMost(1.0)] } else { &[] };
+    let one: &[Goal] = if job == Job::Disconnect {
+        &[AtMost(1.0)]
+    } else {
+        &[]
+    };
     let mut rows = vec![
         row("ready", "start to ready", Milliseconds, &[]),
-        row("ready_cpu", "processor time, start to ready", Milliseconds, &[]),
+        row(
+            "ready_cpu",
+            "processor time, start to ready",
+            Milliseconds,
+            &[],
+        ),
         row("first", "first event", Milliseconds, &[]),
-        row("cpu", "processor time, start to first answer", Milliseconds, &cpu),
-        row("throttled", "first event, a fourteenth of a processor", Milliseconds, &throttled),
+        row(
+            "cpu",
+            "processor time, start to first answer",
+            Milliseconds,
+            &cpu,
+        ),
+        row(
+            "throttled",
+            "first event, a fourteenth of a processor",
+            Milliseconds,
+            &throttled,
+        ),
         row(
             "warm",
             "warm event above the service's own time, median",
@@ -165,19 +233,44 @@ fn rows(job: Job) -> Vec<Row> {
             &[PartOf(Python, 8.0), PartOf(Node, 4.0)],
         ),
         row("warm_p99", "warm event, 99th percentile", Milliseconds, &[]),
-        row("warm_cpu", "processor time of a warm event", Milliseconds, &[]),
+        row(
+            "warm_cpu",
+            "processor time of a warm event",
+            Milliseconds,
+            &[],
+        ),
         row("memory", "peak memory", Megabytes, &[PartOf(Python, 7.0)]),
         row("zip", "zipped", Megabytes, &[AtMost(2.2)]),
         row("calls", "calls an event", Count, &[]),
         row("init_calls", "calls during init", Count, &[]),
-        row("connections", "connections, init and first event", Count, one),
+        row(
+            "connections",
+            "connections, init and first event",
+            Count,
+            one,
+        ),
         row("connections_warm", "connections, warm event", Count, &[]),
     ];
     if job == Job::Disconnect {
         // One look at all targets and one at what became of them.
-        rows.push(row("looks", "calls of DescribeSourceServers", Count, &[AtMost(2.0)]));
-        rows.push(row("disconnects", "calls of DisconnectSourceServer", Count, &[AtMost(1.0)]));
-        rows.push(row("untags", "calls of UntagResource", Count, &[AtMost(1.0)]));
+        rows.push(row(
+            "looks",
+            "calls of DescribeSourceServers",
+            Count,
+            &[AtMost(2.0)],
+        ));
+        rows.push(row(
+            "disconnects",
+            "calls of DisconnectSourceServer",
+            Count,
+            &[AtMost(1.0)],
+        ));
+        rows.push(row(
+            "untags",
+            "calls of UntagResource",
+            Count,
+            &[AtMost(1.0)],
+        ));
     }
     rows
 }
@@ -185,11 +278,26 @@ fn rows(job: Job) -> Vec<Row> {
 /// The figures of one event with many targets, in a process that does nothing else.
 fn rows_of_many() -> Vec<Row> {
     vec![
-        Row::new("event", "the event above the service's own time", Unit::Milliseconds, &[]),
-        Row::new("cpu", "processor time, start to answer", Unit::Milliseconds, &[]),
+        Row::new(
+            "event",
+            "the event above the service's own time",
+            Unit::Milliseconds,
+            &[],
+        ),
+        Row::new(
+            "cpu",
+            "processor time, start to answer",
+            Unit::Milliseconds,
+            &[],
+        ),
         Row::new("memory", "peak memory", Unit::Megabytes, &[]),
         Row::new("calls", "calls", Unit::Count, &[]),
-        Row::new("connections", "connections, init and event", Unit::Count, &[]),
+        Row::new(
+            "connections",
+            "connections, init and event",
+            Unit::Count,
+            &[],
+        ),
     ]
 }
 
@@ -198,8 +306,18 @@ fn rows_of_slow() -> Vec<Row> {
     use Goal::AtMost;
     vec![
         Row::new("seconds", "the event", Unit::Seconds, &[]),
-        Row::new("of_floor", "the event, of the least that its calls can take", Unit::Count, &[AtMost(1.1)]),
-        Row::new("throttled", "share of throttled calls", Unit::Percent, &[AtMost(2.0)]),
+        Row::new(
+            "of_floor",
+            "the event, of the least that its calls can take",
+            Unit::Count,
+            &[AtMost(1.1)],
+        ),
+        Row::new(
+            "throttled",
+            "share of throttled calls",
+            Unit::Percent,
+            &[AtMost(2.0)],
+        ),
         Row::new("lost", "targets lost", Unit::Count, &[AtMost(0.0)]),
         Row::new("calls", "calls that were let pass", Unit::Count, &[]),
     ]
@@ -209,15 +327,34 @@ fn rows_of_slow() -> Vec<Row> {
 fn rows_of_building() -> Vec<Row> {
     use Goal::AtMost;
     vec![
-        Row::new("cold", "the README's first command, nothing built, processor time", Unit::Minutes, &[AtMost(6.0)]),
-        Row::new("edit", "the same after an edit of a function", Unit::Seconds, &[AtMost(6.0)]),
-        Row::new("edit_cpu", "the same after an edit of a function, processor time", Unit::Seconds, &[]),
+        Row::new(
+            "cold",
+            "the README's first command, nothing built, processor time",
+            Unit::Minutes,
+            &[AtMost(6.0)],
+        ),
+        Row::new(
+            "edit",
+            "the same after an edit of a function",
+            Unit::Seconds,
+            &[AtMost(6.0)],
+        ),
+        Row::new(
+            "edit_cpu",
+            "the same after an edit of a function, processor time",
+            Unit::Seconds,
+            &[],
+        ),
     ]
 }
 
 /// What building costs, as `benches/run` has just measured it, or as it was measured last, if ever.
 fn building(stage: &Stage, arguments: &Arguments) -> Result<Option<Section>> {
-    let section = |title| Section { key: "building".to_owned(), title, rows: rows_of_building() };
+    let section = |title| Section {
+        key: "building".to_owned(),
+        title,
+        rows: rows_of_building(),
+    };
     if !arguments.build {
         let kept = serde_json::from_slice(&fs::read(arguments.results.join("results.json"))?)?;
         return Ok(table::read(&kept, section(String::new())));
@@ -225,7 +362,10 @@ fn building(stage: &Stage, arguments: &Arguments) -> Result<Option<Section>> {
     let measured: Value = serde_json::from_slice(&fs::read(stage.path("building.json"))?)?;
     let mut section = section(format!("building, measured {}", today()));
     for row in rows_of_building() {
-        let number = measured.get(row.key).and_then(Value::as_f64).with_context(|| row.key)?;
+        let number = measured
+            .get(row.key)
+            .and_then(Value::as_f64)
+            .with_context(|| row.key)?;
         section.add(row.key, Variant::Drover, number);
     }
     Ok(Some(section))
@@ -234,31 +374,56 @@ fn building(stage: &Stage, arguments: &Arguments) -> Result<Option<Section>> {
 /// What grows: the account, and with it the pages of the answer.
 fn growth() -> [(Job, usize, String); 3] {
     let servers = |account: usize, pages: &str| {
-        (Job::Disconnect, account, format!("{MANY} source servers in an account of {account}, {pages} of 1000"))
+        (
+            Job::Disconnect,
+            account,
+            format!("{MANY} source servers in an account of {account}, {pages} of 1000"),
+        )
     };
-    [servers(1000, "a page"), servers(4000, "pages"), (Job::Replicate, MANY, format!("{MANY} file systems"))]
+    [
+        servers(1000, "a page"),
+        servers(4000, "pages"),
+        (Job::Replicate, MANY, format!("{MANY} file systems")),
+    ]
 }
 
 /// One life of each variant that nobody looks at, so that files are read and compiled.
 async fn settle(bench: &Bench, job: Job) -> Result<()> {
     let scene = Scene::new(job, 1, ACCOUNT);
     for variant in Variant::ALL {
-        bench.cold(variant, job, &scene).await.with_context(|| format!("{} of {}", job.function(), variant.name()))?;
+        bench
+            .cold(variant, job, &scene)
+            .await
+            .with_context(|| format!("{} of {}", job.function(), variant.name()))?;
     }
     Ok(())
 }
 
 /// A round of one event.
-async fn one(bench: &Bench, job: Job, section: &mut Section, events: usize, group: Option<&Group>) -> Result<()> {
+async fn one(
+    bench: &Bench,
+    job: Job,
+    section: &mut Section,
+    events: usize,
+    group: Option<&Group>,
+) -> Result<()> {
     let scene = Scene::new(job, 1, ACCOUNT);
     let mut ours = None;
     for variant in Variant::ALL {
         let who = || format!("{} of {}", job.function(), variant.name());
-        let (first, warm) = bench.life(variant, job, &scene, events).await.with_context(who)?;
+        let (first, warm) = bench
+            .life(variant, job, &scene, events)
+            .await
+            .with_context(who)?;
         same_calls(&mut ours, &first.calls).with_context(who)?;
-        let zip = fs::metadata(variant.archive(&bench.stage, job)).with_context(who)?.len();
+        let zip = fs::metadata(variant.archive(&bench.stage, job))
+            .with_context(who)?
+            .len();
         if let Some(group) = group {
-            let wall = bench.throttled(variant, job, &scene, group).await.with_context(who)?;
+            let wall = bench
+                .throttled(variant, job, &scene, group)
+                .await
+                .with_context(who)?;
             section.add("throttled", variant, ms(wall));
         }
         section.add("zip", variant, zip as f64 / MEGABYTE);
@@ -276,7 +441,11 @@ async fn many(bench: &Bench, job: Job, account: usize, section: &mut Section) ->
         let who = || format!("{} of {}", section.title, variant.name());
         let first = bench.cold(variant, job, &scene).await.with_context(who)?;
         same_calls(&mut ours, &first.calls).with_context(who)?;
-        section.add("event", variant, ms(first.wall.saturating_sub(first.service)));
+        section.add(
+            "event",
+            variant,
+            ms(first.wall.saturating_sub(first.service)),
+        );
         section.add("cpu", variant, ms(first.cpu));
         section.add("memory", variant, first.memory as f64 / MEGABYTE);
         section.add("calls", variant, first.calls.values().sum::<usize>() as f64);
@@ -287,15 +456,39 @@ async fn many(bench: &Bench, job: Job, account: usize, section: &mut Section) ->
 
 /// Many targets under a service that throttles. The limit is not asked: it tries nothing twice.
 async fn slow(bench: &Bench, job: Job) -> Result<Section> {
-    let what = if job == Job::Disconnect { "source servers" } else { "file systems" };
-    let title = format!("{MORE} {what} in one invocation, under a service that allows {CALLS_A_SECOND} calls a second");
+    let what = if job == Job::Disconnect {
+        "source servers"
+    } else {
+        "file systems"
+    };
+    let title = format!(
+        "{MORE} {what} in one invocation, under a service that allows {CALLS_A_SECOND} calls a second"
+    );
     let key = format!("{}-{MORE}-throttled", job.function());
-    let mut section = Section { key, title, rows: rows_of_slow() };
-    let scene = Scene::of_batch(job, MORE, MANY, if job == Job::Disconnect { ACCOUNT_OF_MORE } else { MORE });
+    let mut section = Section {
+        key,
+        title,
+        rows: rows_of_slow(),
+    };
+    let scene = Scene::of_batch(
+        job,
+        MORE,
+        MANY,
+        if job == Job::Disconnect {
+            ACCOUNT_OF_MORE
+        } else {
+            MORE
+        },
+    );
     let of = |variant| bench.slow(variant, job, &scene);
-    let (drover, python, node) = tokio::try_join!(of(Variant::Drover), of(Variant::Python), of(Variant::Node))
-        .with_context(|| job.function())?;
-    for (variant, slow) in [(Variant::Drover, drover), (Variant::Python, python), (Variant::Node, node)] {
+    let (drover, python, node) =
+        tokio::try_join!(of(Variant::Drover), of(Variant::Python), of(Variant::Node))
+            .with_context(|| job.function())?;
+    for (variant, slow) in [
+        (Variant::Drover, drover),
+        (Variant::Python, python),
+        (Variant::Node, node),
+    ] {
         note_slow(&mut section, variant, &slow);
     }
     Ok(section)
@@ -304,7 +497,10 @@ async fn slow(bench: &Bench, job: Job) -> Result<Section> {
 /// A variant that makes other calls than drover does another job, and is not to be compared.
 fn same_calls(ours: &mut Option<Calls>, theirs: &Calls) -> Result<()> {
     let ours = ours.get_or_insert_with(|| theirs.clone());
-    ensure!(ours == theirs, "its calls are {theirs:?}, and drover's are {ours:?}");
+    ensure!(
+        ours == theirs,
+        "its calls are {theirs:?}, and drover's are {ours:?}"
+    );
     Ok(())
 }
 
@@ -331,10 +527,18 @@ fn note_warm(section: &mut Section, variant: Variant, warm: &Warm) {
 }
 
 fn note_slow(section: &mut Section, variant: Variant, slow: &Slow) {
-    let (seconds, passed, throttled) = (slow.wall.as_secs_f64(), slow.passed as f64, slow.throttled as f64);
+    let (seconds, passed, throttled) = (
+        slow.wall.as_secs_f64(),
+        slow.passed as f64,
+        slow.throttled as f64,
+    );
     section.add("seconds", variant, seconds);
     section.add("of_floor", variant, seconds / (passed / CALLS_A_SECOND));
-    section.add("throttled", variant, 100.0 * throttled / (passed + throttled));
+    section.add(
+        "throttled",
+        variant,
+        100.0 * throttled / (passed + throttled),
+    );
     section.add("lost", variant, slow.lost as f64);
     section.add("calls", variant, passed);
 }
@@ -347,7 +551,10 @@ fn today() -> String {
 fn about(stage: &Stage, rounds: usize, events: usize) -> Value {
     let read = |path: PathBuf| fs::read_to_string(path).unwrap_or_default();
     let cpus = read("/proc/cpuinfo".into());
-    let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    let model = cpus
+        .lines()
+        .find_map(|line| line.strip_prefix("model name"))
+        .unwrap_or_default();
     json!({
         "day": today(),
         "rounds": rounds,
@@ -361,10 +568,16 @@ fn about(stage: &Stage, rounds: usize, events: usize) -> Value {
 
 /// The same in two lines.
 fn note(about: &Value) -> [String; 2] {
-    let text = |name: &str| about.get(name).map(|value| value.to_string().replace('"', "")).unwrap_or_default();
+    let text = |name: &str| {
+        about
+            .get(name)
+            .map(|value| value.to_string().replace('"', ""))
+            .unwrap_or_default()
+    };
     let [day, rounds, events] = ["day", "rounds", "warmEvents"].map(text);
     let [processors, processor, kernel] = ["processors", "processor", "kernel"].map(text);
-    let run =
-        format!("Measured {day} in {rounds} rounds of {events} warm events on {processors} processors {processor},");
+    let run = format!(
+        "Measured {day} in {rounds} rounds of {events} warm events on {processors} processors {processor},"
+    );
     [format!("{run} Linux {kernel}"), text("versions")]
 }

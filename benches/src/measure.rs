@@ -71,7 +71,13 @@ impl Bench {
     }
 
     /// A process that works on a first event and then on so many more.
-    pub(crate) async fn life(&self, variant: Variant, job: Job, scene: &Scene, events: usize) -> Result<(First, Warm)> {
+    pub(crate) async fn life(
+        &self,
+        variant: Variant,
+        job: Job,
+        scene: &Scene,
+        events: usize,
+    ) -> Result<(First, Warm)> {
         let (mut process, first) = self.first(variant, job, scene).await?;
         for _ in 0..UNMEASURED {
             self.event(&mut process, scene).await?;
@@ -80,7 +86,11 @@ impl Bench {
         let (mut walls, mut above) = (Vec::new(), Vec::new());
         for _ in 0..events {
             let (worked, calls) = self.event(&mut process, scene).await?;
-            ensure!(calls == first.calls, "its calls are {calls:?}, and were {:?} at first", first.calls);
+            ensure!(
+                calls == first.calls,
+                "its calls are {calls:?}, and were {:?} at first",
+                first.calls
+            );
             walls.push(ms(worked.wall));
             above.push(ms(worked.wall.saturating_sub(self.service.busy())));
         }
@@ -99,7 +109,13 @@ impl Bench {
     }
 
     /// How long the first event takes under a quota, with the init before it at full speed.
-    pub(crate) async fn throttled(&self, variant: Variant, job: Job, scene: &Scene, group: &Group) -> Result<Duration> {
+    pub(crate) async fn throttled(
+        &self,
+        variant: Variant,
+        job: Job,
+        scene: &Scene,
+        group: &Group,
+    ) -> Result<Duration> {
         group.lift()?;
         let mut process = self.start(variant, job, scene, Some(group)).await?;
         let ready = process.ready().await?;
@@ -111,11 +127,14 @@ impl Bench {
         Ok(worked.wall)
     }
 
-    /// An event under a service that throttles, which several processes can work on at once. What was not done in the
-    /// end is counted, also where the process gave up.
+    /// An event under a service that throttles, which several processes can work on at once. What
+    /// was not done in the end is counted, also where the process gave up.
     pub(crate) async fn slow(&self, variant: Variant, job: Job, scene: &Scene) -> Result<Slow> {
         let service = self.service.throttling().await?;
-        let bench = Self { stage: self.stage.clone(), service };
+        let bench = Self {
+            stage: self.stage.clone(),
+            service,
+        };
         let mut process = bench.start(variant, job, scene, None).await?;
         let ready = process.ready().await?;
         bench.service.reset(&scene.world);
@@ -127,14 +146,27 @@ impl Bench {
         process.end().await?;
         let cloud = bench.service.cloud();
         let (passed, throttled) = (cloud.journal().len(), bench.service.throttled());
-        Ok(Slow { wall, passed, throttled, lost: scene.lost(cloud.world()) })
+        Ok(Slow {
+            wall,
+            passed,
+            throttled,
+            lost: scene.lost(cloud.world()),
+        })
     }
 
     /// Starts a process in an account in which no call was made.
-    async fn start(&self, variant: Variant, job: Job, scene: &Scene, group: Option<&Group>) -> Result<Process> {
+    async fn start(
+        &self,
+        variant: Variant,
+        job: Job,
+        scene: &Scene,
+        group: Option<&Group>,
+    ) -> Result<Process> {
         self.service.reset(&scene.world);
         let command = variant.command(&self.stage, job, &self.service);
-        let log: PathBuf = self.stage.path(&format!("{}-{}.log", job.function(), variant.name()));
+        let log: PathBuf = self
+            .stage
+            .path(&format!("{}-{}.log", job.function(), variant.name()));
         Process::start(command, &log, group).await
     }
 
@@ -146,7 +178,11 @@ impl Bench {
         let ready_cpu = process.processor_time()?;
         let since_start: Duration = ready.at - process.started;
         let init = self.service.cloud();
-        ensure!(init.finish().is_ok() && init.changes().is_empty(), "its calls during init are {:?}", init.journal());
+        ensure!(
+            init.finish().is_ok() && init.changes().is_empty(),
+            "its calls during init are {:?}",
+            init.journal()
+        );
         self.service.reset(&scene.world);
         let worked = process.work(ready, &scene.event).await?;
         let cpu = process.processor_time()?;

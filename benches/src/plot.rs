@@ -55,21 +55,52 @@ pub(crate) fn svg(sections: &[Section], keys: &[&str], notes: &[String]) -> Stri
         "<svg xmlns=\"http://www.w3.org/2000/svg\" {size} role=\"img\">\n\
          <title>drover beside the same jobs without an SDK, in Node and in Python</title>\n<style>{STYLE}</style>\n"
     );
-    text(&mut svg, MARGIN, 28.0, "title", "Less is better; every scale is logarithmic");
+    text(
+        &mut svg,
+        MARGIN,
+        28.0,
+        "title",
+        "Less is better; every scale is logarithmic",
+    );
     svg.push_str(&body);
     for (at, note) in notes.iter().rev().enumerate() {
-        text(&mut svg, MARGIN, height - 12.0 - LINE * at as f64, "note", note);
+        text(
+            &mut svg,
+            MARGIN,
+            height - 12.0 - LINE * at as f64,
+            "note",
+            note,
+        );
     }
     svg.push_str("</svg>\n");
     svg
 }
 
 fn bars(svg: &mut String, x: f64, y: f64, row: &Row) {
-    let _ = writeln!(svg, "<line class=\"rule\" x1=\"{x}\" x2=\"{}\" y1=\"{y}\" y2=\"{y}\"/>", x + COLUMN - 30.0);
-    text(svg, x, y + 17.0, "figure", &format!("{},{}", row.name, row.unit));
+    let _ = writeln!(
+        svg,
+        "<line class=\"rule\" x1=\"{x}\" x2=\"{}\" y1=\"{y}\" y2=\"{y}\"/>",
+        x + COLUMN - 30.0
+    );
+    text(
+        svg,
+        x,
+        y + 17.0,
+        "figure",
+        &format!("{},{}", row.name, row.unit),
+    );
     let medians = Variant::ALL.map(|variant| row.of(variant).median());
-    let measured = || medians.iter().flatten().copied().filter(|median| *median > 0.0);
-    let (least, most) = (measured().fold(f64::INFINITY, f64::min), measured().fold(0.0, f64::max));
+    let measured = || {
+        medians
+            .iter()
+            .flatten()
+            .copied()
+            .filter(|median| *median > 0.0)
+    };
+    let (least, most) = (
+        measured().fold(f64::INFINITY, f64::min),
+        measured().fold(0.0, f64::max),
+    );
     for (at, (variant, median)) in Variant::ALL.iter().zip(medians).enumerate() {
         let y = y + HEADING + STEP * at as f64;
         text(svg, x, y + 10.5, "", variant.name());
@@ -84,15 +115,26 @@ fn bars(svg: &mut String, x: f64, y: f64, row: &Row) {
             "<rect class=\"{class}\" x=\"{}\" y=\"{y:.1}\" width=\"{length:.1}\" height=\"{BAR}\" rx=\"2\"/>",
             x + BARS
         );
-        text(svg, x + BARS + length + 6.0, y + 10.5, "", &number(median, row.unit));
+        text(
+            svg,
+            x + BARS + length + 6.0,
+            y + 10.5,
+            "",
+            &number(median, row.unit),
+        );
     }
 }
 
-/// How long a bar is: decades are as long as each other, and the scale begins at the power of ten below the smallest.
+/// How long a bar is: decades are as long as each other, and the scale begins at the power of ten
+/// below the smallest.
 fn length(number: f64, least: f64, most: f64) -> f64 {
     let from = least.log10().floor();
     let decades = (most.log10() - from).max(1.0);
-    if number > 0.0 { ((number.log10() - from) / decades * LONGEST).max(SHORTEST) } else { SHORTEST }
+    if number > 0.0 {
+        ((number.log10() - from) / decades * LONGEST).max(SHORTEST)
+    } else {
+        SHORTEST
+    }
 }
 
 fn class(variant: Variant) -> &'static str {
@@ -105,11 +147,18 @@ fn class(variant: Variant) -> &'static str {
 }
 
 fn text(svg: &mut String, x: f64, y: f64, class: &str, text: &str) {
-    let _ = writeln!(svg, "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escape(text));
+    let _ = writeln!(
+        svg,
+        "<text class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>",
+        escape(text)
+    );
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -119,7 +168,10 @@ mod tests {
 
     #[test]
     fn text_cannot_break_the_picture() {
-        assert_eq!(escape("<a href=\"x\"> & b"), "&lt;a href=&quot;x&quot;&gt; &amp; b");
+        assert_eq!(
+            escape("<a href=\"x\"> & b"),
+            "&lt;a href=&quot;x&quot;&gt; &amp; b"
+        );
     }
 
     #[test]
@@ -139,7 +191,10 @@ mod tests {
         };
         section.add("cpu", Variant::Drover, 4.5);
         let svg = svg(&[section], &["cpu"], &["a note".to_owned()]);
-        assert!(svg.contains(">4.50</text>") && svg.contains("Jobs &amp; more"), "{svg}");
+        assert!(
+            svg.contains(">4.50</text>") && svg.contains("Jobs &amp; more"),
+            "{svg}"
+        );
         assert_eq!(svg.matches("<rect").count(), 1);
         assert_eq!(svg.matches(">not measured<").count(), 3);
     }

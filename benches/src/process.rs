@@ -43,18 +43,32 @@ pub(crate) struct Worked {
 
 impl Process {
     /// Starts a command; what it prints goes to `log`.
-    pub(crate) async fn start(mut command: Command, log: &Path, group: Option<&Group>) -> Result<Self> {
+    pub(crate) async fn start(
+        mut command: Command,
+        log: &Path,
+        group: Option<&Group>,
+    ) -> Result<Self> {
         let runtime = Runtime::start().await?;
         let output = File::create(log)?;
         command.env("AWS_LAMBDA_RUNTIME_API", runtime.address.to_string());
-        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).kill_on_drop(true);
+        command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .kill_on_drop(true);
         let started = Instant::now();
         let child = command.spawn().with_context(|| format!("{command:?}"))?;
         let pid = child.id().context("it ended at once")?;
         if let Some(group) = group {
             group.add(pid)?;
         }
-        Ok(Self { started, child, pid: pid.try_into()?, runtime, log: log.to_owned() })
+        Ok(Self {
+            started,
+            child,
+            pid: pid.try_into()?,
+            runtime,
+            log: log.to_owned(),
+        })
     }
 
     /// Waits until it waits for an event.
@@ -70,7 +84,10 @@ impl Process {
     pub(crate) async fn work(&mut self, ready: Ready, event: &Bytes) -> Result<Worked> {
         let begun = ready.take(event);
         match self.sign().await? {
-            Sign::Answered(Answered { at, body }) => Ok(Worked { wall: at - begun, answer: body }),
+            Sign::Answered(Answered { at, body }) => Ok(Worked {
+                wall: at - begun,
+                answer: body,
+            }),
             Sign::Ready(_) => bail!("no answer to an event"),
             Sign::Failed(why) => bail!(why),
         }
@@ -93,7 +110,10 @@ impl Process {
     /// The most memory that was ever resident, in bytes.
     pub(crate) fn peak_memory(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .context("no VmHWM")?;
         let kib: u64 = line.trim().trim_end_matches(" kB").parse()?;
         Ok(kib * 1024)
     }
@@ -108,6 +128,12 @@ impl Process {
     pub(crate) fn last_words(&self) -> String {
         let text = fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
-        text.chars().rev().take(2000).collect::<Vec<_>>().into_iter().rev().collect()
+        text.chars()
+            .rev()
+            .take(2000)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .collect()
     }
 }

@@ -7,7 +7,8 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// How long a period is, and how much of each may be used: a fourteenth, what Lambda gives to 128 MB.
+/// How long a period is, and how much of each may be used: a fourteenth, what Lambda gives to 128
+/// MB.
 const PERIOD_US: u32 = 20_000;
 const QUOTA_US: u32 = PERIOD_US / 14;
 const ROOT: &str = "/sys/fs/cgroup";
@@ -26,8 +27,15 @@ impl Group {
     /// Where the machine does not let one be made or limited.
     pub(crate) fn new() -> Result<Self> {
         let unified = !Path::new(ROOT).join("cpu").is_dir();
-        let parent = if unified { PathBuf::from(ROOT) } else { Path::new(ROOT).join("cpu") };
-        let group = Self { folder: parent.join(format!("drover-benches-{}", std::process::id())), unified };
+        let parent = if unified {
+            PathBuf::from(ROOT)
+        } else {
+            Path::new(ROOT).join("cpu")
+        };
+        let group = Self {
+            folder: parent.join(format!("drover-benches-{}", std::process::id())),
+            unified,
+        };
         fs::create_dir_all(&group.folder).with_context(|| group.folder.display().to_string())?;
         group.lift()?;
         Ok(group)
@@ -49,7 +57,11 @@ impl Group {
 
     /// Takes the limit away.
     pub(crate) fn lift(&self) -> Result<()> {
-        if self.unified { self.write("cpu.max", "max") } else { self.write("cpu.cfs_quota_us", "-1") }
+        if self.unified {
+            self.write("cpu.max", "max")
+        } else {
+            self.write("cpu.cfs_quota_us", "-1")
+        }
     }
 
     fn write(&self, file: &str, text: &str) -> Result<()> {

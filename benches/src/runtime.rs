@@ -80,11 +80,17 @@ impl Runtime {
                     let answer = service_fn(|request| answer(request, &sender));
                     let connection = hyper::server::conn::http1::Builder::new();
                     // A process that is ended breaks its connections.
-                    let _ = connection.serve_connection(TokioIo::new(stream), answer).await;
+                    let _ = connection
+                        .serve_connection(TokioIo::new(stream), answer)
+                        .await;
                 });
             }
         });
-        Ok(Self { address, signs, server })
+        Ok(Self {
+            address,
+            signs,
+            server,
+        })
     }
 }
 
@@ -94,7 +100,10 @@ impl Drop for Runtime {
     }
 }
 
-async fn answer(request: Request<Incoming>, signs: &mpsc::UnboundedSender<Sign>) -> io::Result<Response<Full<Bytes>>> {
+async fn answer(
+    request: Request<Incoming>,
+    signs: &mpsc::UnboundedSender<Sign>,
+) -> io::Result<Response<Full<Bytes>>> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let at = Instant::now();
@@ -107,7 +116,11 @@ async fn answer(request: Request<Incoming>, signs: &mpsc::UnboundedSender<Sign>)
             return Ok(invocation(event));
         }
         (&Method::POST, Some("response")) => Sign::Answered(Answered { at, body }),
-        _ => Sign::Failed(format!("{} {path}: {}", parts.method, String::from_utf8_lossy(&body))),
+        _ => Sign::Failed(format!(
+            "{} {path}: {}",
+            parts.method,
+            String::from_utf8_lossy(&body)
+        )),
     };
     let _ = signs.send(sign);
     let mut response = Response::new(Full::new(Bytes::from_static(b"{\"status\":\"OK\"}")));
@@ -116,18 +129,35 @@ async fn answer(request: Request<Incoming>, signs: &mpsc::UnboundedSender<Sign>)
 }
 
 fn invocation(event: Bytes) -> Response<Full<Bytes>> {
-    let deadline = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + Duration::from_millis(TIMEOUT_MS);
+    let deadline = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        + Duration::from_millis(TIMEOUT_MS);
     let headers = [
         ("content-type", "application/json".to_owned()),
-        ("lambda-runtime-aws-request-id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned()),
-        ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),
-        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:us-east-1:111122223333:function:bench".to_owned()),
-        ("lambda-runtime-trace-id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0".to_owned()),
+        (
+            "lambda-runtime-aws-request-id",
+            "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned(),
+        ),
+        (
+            "lambda-runtime-deadline-ms",
+            deadline.as_millis().to_string(),
+        ),
+        (
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:us-east-1:111122223333:function:bench".to_owned(),
+        ),
+        (
+            "lambda-runtime-trace-id",
+            "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0".to_owned(),
+        ),
     ];
     let mut response = Response::new(Full::new(event));
     for (name, value) in headers {
         let value = HeaderValue::from_str(&value).ok();
-        response.headers_mut().extend(value.map(|value| (HeaderName::from_static(name), value)));
+        response
+            .headers_mut()
+            .extend(value.map(|value| (HeaderName::from_static(name), value)));
     }
     response
 }

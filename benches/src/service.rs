@@ -1,4 +1,5 @@
-//! DRS and EFS over TLS, as `local` emulates them, with an eye on calls, connections and the time that answers take.
+//! DRS and EFS over TLS, as `local` emulates them, with an eye on calls, connections and the time
+//! that answers take.
 
 use std::{
     io,
@@ -62,7 +63,10 @@ struct Bucket {
 
 impl Bucket {
     fn full() -> Self {
-        Self { saved: CALLS_SAVED, at: Instant::now() }
+        Self {
+            saved: CALLS_SAVED,
+            at: Instant::now(),
+        }
     }
 
     /// Takes a call out; `false` if there is none.
@@ -78,20 +82,28 @@ impl Bucket {
 }
 
 impl Service {
-    /// Serves on 127.0.0.1, with a certificate for localhost; the authority behind it is written to `folder`.
+    /// Serves on 127.0.0.1, with a certificate for localhost; the authority behind it is written to
+    /// `folder`.
     pub(crate) async fn start(folder: &Path) -> Result<Self> {
         let mut authority = CertificateParams::new(Vec::new())?;
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        authority.distinguished_name.push(DnType::CommonName, "drover benches");
+        authority
+            .distinguished_name
+            .push(DnType::CommonName, "drover benches");
         let authority_key = KeyPair::generate()?;
         let authority_file = folder.join("authority.pem");
-        std::fs::write(&authority_file, authority.self_signed(&authority_key)?.pem())?;
+        std::fs::write(
+            &authority_file,
+            authority.self_signed(&authority_key)?.pem(),
+        )?;
         let key = KeyPair::generate()?;
         let issuer = Issuer::new(authority, authority_key);
         let mut certificate = CertificateParams::new(vec!["localhost".to_owned()])?;
         certificate.use_authority_key_identifier_extension = true;
-        certificate.distinguished_name.push(DnType::CommonName, "localhost");
+        certificate
+            .distinguished_name
+            .push(DnType::CommonName, "localhost");
         let certificate = certificate.signed_by(&key, &issuer)?;
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -101,17 +113,38 @@ impl Service {
         Self::serve(TlsAcceptor::from(Arc::new(config)), authority_file, None).await
     }
 
-    /// The same services at another port, with an account of their own, over all of which calls are throttled.
+    /// The same services at another port, with an account of their own, over all of which calls are
+    /// throttled.
     pub(crate) async fn throttling(&self) -> Result<Self> {
-        Self::serve(self.acceptor.clone(), self.authority.clone(), Some(Bucket::full())).await
+        Self::serve(
+            self.acceptor.clone(),
+            self.authority.clone(),
+            Some(Bucket::full()),
+        )
+        .await
     }
 
-    async fn serve(acceptor: TlsAcceptor, authority: PathBuf, bucket: Option<Bucket>) -> Result<Self> {
+    async fn serve(
+        acceptor: TlsAcceptor,
+        authority: PathBuf,
+        bucket: Option<Bucket>,
+    ) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let cloud = Cloud::new(World::empty());
-        let state = State { cloud, connections: 0, busy: Duration::ZERO, bucket, throttled: 0 };
+        let state = State {
+            cloud,
+            connections: 0,
+            busy: Duration::ZERO,
+            bucket,
+            throttled: 0,
+        };
         let port = listener.local_addr()?.port();
-        let service = Self { port, authority, acceptor, state: Arc::new(Mutex::new(state)) };
+        let service = Self {
+            port,
+            authority,
+            acceptor,
+            state: Arc::new(Mutex::new(state)),
+        };
         tokio::spawn(service.clone().accept(listener));
         Ok(service)
     }
@@ -126,8 +159,8 @@ impl Service {
         &self.authority
     }
 
-    /// Begins anew with an account: no call was made, none took time, none was throttled. Connections stay and are
-    /// counted on, and what a bucket has saved stays too.
+    /// Begins anew with an account: no call was made, none took time, none was throttled.
+    /// Connections stay and are counted on, and what a bucket has saved stays too.
     pub(crate) fn reset(&self, world: &World) {
         let cloud = Cloud::new(world.clone());
         let mut state = self.state();
@@ -163,10 +196,14 @@ impl Service {
             tokio::spawn(async move {
                 // Small answers go out at once.
                 let _ = stream.set_nodelay(true);
-                let Ok(stream) = service.acceptor.accept(stream).await else { return };
+                let Ok(stream) = service.acceptor.accept(stream).await else {
+                    return;
+                };
                 let answer = service_fn(|request| service.answer(request));
                 // A client that ends breaks its connections.
-                let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+                let _ = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), answer)
+                    .await;
             });
         }
     }
@@ -181,21 +218,29 @@ impl Service {
             method: parts.method.as_str(),
             path: parts.uri.path(),
             query: parts.uri.query().unwrap_or_default(),
-            authorization: parts.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok()),
+            authorization: parts
+                .headers
+                .get(AUTHORIZATION)
+                .and_then(|header| header.to_str().ok()),
             body: &body,
         };
         let (cloud, begun) = (self.cloud(), Instant::now());
         let wire = cloud.call(call);
         self.state().busy += begun.elapsed();
         // No fault was ordered, so nothing else can come.
-        let Wire::Answer(answer) = wire else { return Err(io::ErrorKind::ConnectionReset.into()) };
+        let Wire::Answer(answer) = wire else {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        };
         Ok(on_http(answer))
     }
 
     /// Whether a call may be made; one that may not never reaches the account.
     fn lets_pass(&self) -> bool {
         let mut state = self.state();
-        let passes = state.bucket.as_mut().is_none_or(|bucket| bucket.lets_pass(Instant::now()));
+        let passes = state
+            .bucket
+            .as_mut()
+            .is_none_or(|bucket| bucket.lets_pass(Instant::now()));
         state.throttled += usize::from(!passes);
         passes
     }
@@ -207,8 +252,11 @@ impl Service {
 
 fn on_http(answer: Answer) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(answer.body.map(Bytes::from).unwrap_or_default()));
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(code) = answer.error_type.and_then(|code| code.parse().ok()) {
         response.headers_mut().insert("x-amzn-errortype", code);
     }
@@ -219,8 +267,16 @@ fn throttle() -> Response<Full<Bytes>> {
     let body = Bytes::from_static(br#"{"message":"Rate exceeded"}"#);
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-    let headers = [("content-type", "application/json"), ("x-amzn-errortype", "ThrottlingException")];
-    let header = |(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
+    let headers = [
+        ("content-type", "application/json"),
+        ("x-amzn-errortype", "ThrottlingException"),
+    ];
+    let header = |(name, value)| {
+        (
+            HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        )
+    };
     response.headers_mut().extend(headers.map(header));
     response
 }
@@ -237,6 +293,9 @@ mod tests {
             let now = begun + Duration::from_secs(seconds);
             (0..50).filter(|_| bucket.lets_pass(now)).count()
         };
-        assert_eq!([0, 1, 1, 2, 60].map(|seconds| passed(&mut bucket, seconds)), [10, 10, 0, 10, 10]);
+        assert_eq!(
+            [0, 1, 1, 2, 60].map(|seconds| passed(&mut bucket, seconds)),
+            [10, 10, 0, 10, 10]
+        );
     }
 }

@@ -34,11 +34,19 @@ fn header() -> Vec<String> {
 
 fn line(row: &Row) -> Vec<String> {
     let unit = row.unit.to_string();
-    let name = if unit.is_empty() { row.name.to_owned() } else { format!("{},{unit}", row.name) };
+    let name = if unit.is_empty() {
+        row.name.to_owned()
+    } else {
+        format!("{},{unit}", row.name)
+    };
     let mut cells = vec![name];
     cells.extend(Variant::ALL.map(|variant| cell(row, variant)));
     let compared = [Variant::Python, Variant::Node, Variant::Limit];
-    cells.extend(compared.map(|variant| row.part_of(variant).filter(|_| row.unit.compares()).map_or_else(none, share)));
+    cells.extend(compared.map(|variant| {
+        row.part_of(variant)
+            .filter(|_| row.unit.compares())
+            .map_or_else(none, share)
+    }));
     let goals: Vec<String> = row.goals.iter().map(|goal| verdict(row, *goal)).collect();
     cells.push(goals.join(", "));
     cells
@@ -53,7 +61,12 @@ fn cell(row: &Row, variant: Variant) -> String {
     let samples = row.of(variant);
     match (samples.median(), samples.range()) {
         (Some(median), Some((least, most))) if least < most => {
-            format!("{} ({} to {})", number(median, row.unit), number(least, row.unit), number(most, row.unit))
+            format!(
+                "{} ({} to {})",
+                number(median, row.unit),
+                number(least, row.unit),
+                number(most, row.unit)
+            )
         }
         (Some(median), _) => number(median, row.unit),
         _ => none(),
@@ -71,7 +84,8 @@ pub(crate) fn number(number: f64, unit: Unit) -> String {
     }
 }
 
-/// A share of something larger, as one over how often it goes into it, or how many times it is something smaller.
+/// A share of something larger, as one over how often it goes into it, or how many times it is
+/// something smaller.
 fn share(there: f64) -> String {
     match there {
         10.0.. => format!("1/{there:.0}"),
@@ -97,12 +111,21 @@ fn verdict(row: &Row, goal: Goal) -> String {
 fn aligned(lines: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..lines.first().map_or(0, Vec::len))
         .map(|at| {
-            lines.iter().filter_map(|line| line.get(at)).map(|cell| cell.chars().count()).max().unwrap_or_default()
+            lines
+                .iter()
+                .filter_map(|line| line.get(at))
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or_default()
         })
         .collect();
     let mut text = String::new();
     for (at, line) in lines.iter().enumerate() {
-        let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let cells: Vec<String> = line
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
         let _ = writeln!(text, "| {} |", cells.join(" | "));
         if at == 0 {
             let rules: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
@@ -124,15 +147,22 @@ pub(crate) fn json(sections: &[Section], about: &Value) -> Value {
     json!({ "about": about, "sections": sections })
 }
 
-/// Gives a section the title and drover's numbers that it has in such JSON; `None` where it is not there.
+/// Gives a section the title and drover's numbers that it has in such JSON; `None` where it is not
+/// there.
 pub(crate) fn read(json: &Value, mut section: Section) -> Option<Section> {
-    let kept =
-        json.get("sections")?.as_array()?.iter().find(|kept| kept.get("section") == Some(&json!(section.key)))?;
+    let kept = json
+        .get("sections")?
+        .as_array()?
+        .iter()
+        .find(|kept| kept.get("section") == Some(&json!(section.key)))?;
     kept.get("title")?.as_str()?.clone_into(&mut section.title);
     for figure in kept.get("figures")?.as_array()? {
         let name = figure.get("figure")?.as_str()?;
         let numbers = figure.pointer("/variants/drover/rounds")?.as_array()?;
-        numbers.iter().filter_map(Value::as_f64).for_each(|number| section.add(name, Variant::Drover, number));
+        numbers
+            .iter()
+            .filter_map(Value::as_f64)
+            .for_each(|number| section.add(name, Variant::Drover, number));
     }
     Some(section)
 }
@@ -146,8 +176,11 @@ fn row(row: &Row) -> Value {
         });
         (variant.name().to_owned(), numbers)
     });
-    let goals: Vec<Value> =
-        row.goals.iter().map(|goal| json!({ "goal": verdict(row, *goal), "met": row.meets(*goal) })).collect();
+    let goals: Vec<Value> = row
+        .goals
+        .iter()
+        .map(|goal| json!({ "goal": verdict(row, *goal), "met": row.meets(*goal) }))
+        .collect();
     json!({
         "figure": row.key,
         "name": row.name,
@@ -162,15 +195,29 @@ mod tests {
     use super::*;
 
     fn section() -> Section {
-        let goals = [Goal::PartOf(Variant::Python, 100.0), Goal::PartOf(Variant::Node, 45.0)];
+        let goals = [
+            Goal::PartOf(Variant::Python, 100.0),
+            Goal::PartOf(Variant::Node, 45.0),
+        ];
         let mut section = Section {
             key: "job".to_owned(),
             title: "A job".to_owned(),
-            rows: vec![Row::new("cpu", "processor time", Unit::Milliseconds, &goals)],
+            rows: vec![Row::new(
+                "cpu",
+                "processor time",
+                Unit::Milliseconds,
+                &goals,
+            )],
         };
-        let measured = [(Variant::Drover, [4.0, 6.0]), (Variant::Limit, [2.0, 3.0]), (Variant::Python, [400.0, 400.0])];
+        let measured = [
+            (Variant::Drover, [4.0, 6.0]),
+            (Variant::Limit, [2.0, 3.0]),
+            (Variant::Python, [400.0, 400.0]),
+        ];
         for (variant, numbers) in measured {
-            numbers.into_iter().for_each(|number| section.add("cpu", variant, number));
+            numbers
+                .into_iter()
+                .for_each(|number| section.add("cpu", variant, number));
         }
         section
     }
@@ -179,31 +226,61 @@ mod tests {
     fn a_line_has_medians_with_ranges_shares_and_whether_the_goal_was_met() {
         let text = markdown(&[section()]);
         let line = text.lines().last().unwrap_or_default();
-        let line = text.lines().find(|line| line.contains("processor time")).unwrap_or(line);
+        let line = text
+            .lines()
+            .find(|line| line.contains("processor time"))
+            .unwrap_or(line);
         assert!(line.contains("| 5.00 (4.00 to 6.00) |"), "{text}");
         assert!(line.contains("| 400 "), "{text}");
         assert!(line.contains("| 1/80 "), "{text}");
         assert!(line.contains("| 2.0 times "), "{text}");
-        assert!(line.contains("1/100 of Python: MISSED, 1/45 of Node: not measured |"), "{text}");
-        let widths: Vec<usize> = text.lines().filter(|line| line.starts_with('|')).map(str::len).collect();
+        assert!(
+            line.contains("1/100 of Python: MISSED, 1/45 of Node: not measured |"),
+            "{text}"
+        );
+        let widths: Vec<usize> = text
+            .lines()
+            .filter(|line| line.starts_with('|'))
+            .map(str::len)
+            .collect();
         assert!(widths.windows(2).all(|pair| pair[0] == pair[1]), "{text}");
     }
 
     #[test]
     fn programs_read_the_same() {
         let json = json(&[section()], &json!({}));
-        assert_eq!(json["sections"][0]["figures"][0]["variants"]["drover"]["median"], 5.0);
+        assert_eq!(
+            json["sections"][0]["figures"][0]["variants"]["drover"]["median"],
+            5.0
+        );
         assert_eq!(json["sections"][0]["figures"][0]["goals"][0]["met"], false);
-        assert_eq!(json["sections"][0]["figures"][0]["goals"][1]["met"], Value::Null);
+        assert_eq!(
+            json["sections"][0]["figures"][0]["goals"][1]["met"],
+            Value::Null
+        );
     }
 
     #[test]
     fn a_section_is_read_as_it_was_kept() {
-        let (kept, none) = (section(), section().rows.iter().map(|row| Row::new(row.key, "", row.unit, &[])).collect());
-        let mut empty = Section { key: "job".to_owned(), title: String::new(), rows: none };
+        let (kept, none) = (
+            section(),
+            section()
+                .rows
+                .iter()
+                .map(|row| Row::new(row.key, "", row.unit, &[]))
+                .collect(),
+        );
+        let mut empty = Section {
+            key: "job".to_owned(),
+            title: String::new(),
+            rows: none,
+        };
         let json = json(std::slice::from_ref(&kept), &json!({}));
         let again = read(&json, empty.clone()).unwrap();
-        assert_eq!((&again.title, again.rows[0].of(Variant::Drover)), (&kept.title, kept.rows[0].of(Variant::Drover)));
+        assert_eq!(
+            (&again.title, again.rows[0].of(Variant::Drover)),
+            (&kept.title, kept.rows[0].of(Variant::Drover))
+        );
         empty.key = "other".to_owned();
         assert!(read(&json, empty).is_none());
     }
@@ -214,6 +291,9 @@ mod tests {
         for (given, text) in cases {
             assert_eq!(number(given, Unit::Milliseconds), text);
         }
-        assert_eq!((number(8.0, Unit::Count), number(0.5, Unit::Count)), ("8".to_owned(), "0.50".to_owned()));
+        assert_eq!(
+            (number(8.0, Unit::Count), number(0.5, Unit::Count)),
+            ("8".to_owned(), "0.50".to_owned())
+        );
     }
 }

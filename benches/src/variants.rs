@@ -97,7 +97,9 @@ pub(crate) struct Stage(PathBuf);
 impl Stage {
     /// The stage in a folder.
     pub(crate) fn new(folder: &Path) -> Result<Self> {
-        let folder = folder.canonicalize().with_context(|| format!("{}: run benches/run", folder.display()))?;
+        let folder = folder
+            .canonicalize()
+            .with_context(|| format!("{}: run benches/run", folder.display()))?;
         Ok(Self(folder))
     }
 

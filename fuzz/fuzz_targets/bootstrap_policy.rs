@@ -1,5 +1,5 @@
-//! Whatever stands in the environment, the function starts with a policy or stops with a sentence; and it changes
-//! something only where it is told to.
+//! Whatever stands in the environment, the function starts with a policy or stops with a sentence;
+//! and it changes something only where it is told to.
 
 #![no_main]
 
@@ -10,11 +10,20 @@ use shared::Mode;
 fuzz_target!(|text: &str| {
     let lookup = fuzz::environment(&Policy::VARIABLES, text);
     if let Ok(policy) = Policy::from_lookup(&lookup) {
-        assert_eq!(policy.mode == Mode::Enforce, lookup("MODE").as_deref() == Some("enforce"));
-        assert!((1..=100).contains(&policy.max_targets) && policy.approval_tag != policy.protection_tag);
+        assert_eq!(
+            policy.mode == Mode::Enforce,
+            lookup("MODE").as_deref() == Some("enforce")
+        );
+        assert!(
+            (1..=100).contains(&policy.max_targets) && policy.approval_tag != policy.protection_tag
+        );
         assert!(policy.approval_tag != "none" && policy.protection_tag != "none");
         let everywhere = lookup("REPLICA_REGIONS").is_none_or(|regions| regions == "*");
         assert_eq!(policy.replica_regions.is_none(), everywhere);
-        assert!(policy.replica_regions.is_none_or(|regions| !regions.is_empty()));
+        assert!(
+            policy
+                .replica_regions
+                .is_none_or(|regions| !regions.is_empty())
+        );
     }
 });

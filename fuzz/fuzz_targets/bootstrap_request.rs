@@ -1,4 +1,5 @@
-//! A text is a command of this function or a named rejection, and the same inside an event as by itself.
+//! A text is a command of this function or a named rejection, and the same inside an event as by
+//! itself.
 
 #![no_main]
 
@@ -12,7 +13,7 @@ fuzz_target!(|text: &str| {
             check(&command.request_id, command.targets.len());
         }
     }
-    let [alone, inside] =
-        alone_and_inside(text, "File System Replication Requested").map(|message| Command::parse(&message, now()));
+    let [alone, inside] = alone_and_inside(text, "File System Replication Requested")
+        .map(|message| Command::parse(&message, now()));
     assert_eq!(alone, inside);
 });

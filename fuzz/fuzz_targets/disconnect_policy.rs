@@ -1,5 +1,5 @@
-//! Whatever stands in the environment, the function starts with a policy or stops with a sentence; and it changes
-//! something only where it is told to.
+//! Whatever stands in the environment, the function starts with a policy or stops with a sentence;
+//! and it changes something only where it is told to.
 
 #![no_main]
 
@@ -10,10 +10,22 @@ use shared::Mode;
 fuzz_target!(|text: &str| {
     let lookup = fuzz::environment(&Policy::VARIABLES, text);
     if let Ok(policy) = Policy::from_lookup(&lookup) {
-        assert_eq!(policy.mode == Mode::Enforce, lookup("MODE").as_deref() == Some("enforce"));
-        assert_eq!(policy.allow_delete, lookup("ALLOW_DELETE").as_deref() == Some("true"));
-        assert_eq!(policy.approval == Approval::NotRequired, lookup("APPROVAL_TAG").as_deref() == Some("none"));
-        assert!((1..=100).contains(&policy.max_targets) && (1..=100).contains(&policy.max_share_percent));
+        assert_eq!(
+            policy.mode == Mode::Enforce,
+            lookup("MODE").as_deref() == Some("enforce")
+        );
+        assert_eq!(
+            policy.allow_delete,
+            lookup("ALLOW_DELETE").as_deref() == Some("true")
+        );
+        assert_eq!(
+            policy.approval == Approval::NotRequired,
+            lookup("APPROVAL_TAG").as_deref() == Some("none")
+        );
+        assert!(
+            (1..=100).contains(&policy.max_targets)
+                && (1..=100).contains(&policy.max_share_percent)
+        );
         assert!(policy.approval_tag() != policy.protection_tag && policy.protection_tag != "none");
     }
 });

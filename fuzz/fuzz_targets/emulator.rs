@@ -1,5 +1,5 @@
-//! Whatever is sent to the emulator's port is answered with HTTP and JSON, or the connection ends; and nothing in the
-//! account changes but by a call that the journal shows.
+//! Whatever is sent to the emulator's port is answered with HTTP and JSON, or the connection ends;
+//! and nothing in the account changes but by a call that the journal shows.
 
 #![no_main]
 
@@ -13,7 +13,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 fuzz_target!(|sent: &[u8]| {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let before = World::from_json(include_str!("../../local/worlds/default.json")).unwrap();
         let cloud = Cloud::new(before.clone());
@@ -33,7 +37,10 @@ fuzz_target!(|sent: &[u8]| {
         }
         let after = cloud.world();
         if !cloud.journal().iter().any(|entry| entry.changed) {
-            assert!(after.drs == before.drs && after.efs == before.efs, "changed without a call");
+            assert!(
+                after.drs == before.drs && after.efs == before.efs,
+                "changed without a call"
+            );
         }
     });
 });
@@ -43,11 +50,21 @@ fn check_answers(answers: &[u8]) {
     let mut rest = answers;
     while let Some(end) = rest.windows(4).position(|four| four == b"\r\n\r\n") {
         let head = std::str::from_utf8(&rest[..end]).unwrap();
-        assert!(head.starts_with("HTTP/1.1 ") || head.starts_with("HTTP/1.0 "), "{head}");
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+        assert!(
+            head.starts_with("HTTP/1.1 ") || head.starts_with("HTTP/1.0 "),
+            "{head}"
+        );
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
         let body = &rest[end + 4..];
-        let Some(whole) = body.get(..length.unwrap_or_default()) else { return };
-        assert!(whole.is_empty() || serde_json::from_slice::<serde_json::Value>(whole).is_ok(), "{head}");
+        let Some(whole) = body.get(..length.unwrap_or_default()) else {
+            return;
+        };
+        assert!(
+            whole.is_empty() || serde_json::from_slice::<serde_json::Value>(whole).is_ok(),
+            "{head}"
+        );
         rest = &body[whole.len()..];
     }
 }

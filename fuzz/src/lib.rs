@@ -11,14 +11,23 @@ pub fn messages(text: &str) -> Vec<Result<Message, Rejection>> {
     match open(text) {
         Inbound::One(message) => vec![message],
         Inbound::Sns(messages) => messages,
-        Inbound::Sqs(deliveries) => deliveries.into_iter().map(|delivery| delivery.message).collect(),
+        Inbound::Sqs(deliveries) => deliveries
+            .into_iter()
+            .map(|delivery| delivery.message)
+            .collect(),
     }
 }
 
 /// The text as a request by itself, and as the detail of an event.
 pub fn alone_and_inside(text: &str, detail_type: &str) -> [Message; 2] {
     let (source, detail_type) = ("com.example.cmdb".to_owned(), detail_type.to_owned());
-    let event = Event { source, detail_type, account: None, region: None, detail: text.to_owned() };
+    let event = Event {
+        source,
+        detail_type,
+        account: None,
+        region: None,
+        detail: text.to_owned(),
+    };
     [Message::Bare(text.to_owned()), Message::Event(event)]
 }
 
@@ -34,9 +43,12 @@ pub fn check(request_id: &RequestId, targets: usize) {
     assert!((1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic()));
 }
 
-/// An environment in which the variables have the lines of a text as their values, in their order; what has no line is
-/// not set.
-pub fn environment<'a>(variables: &'a [&'a str], text: &'a str) -> impl Fn(&str) -> Option<String> + 'a {
+/// An environment in which the variables have the lines of a text as their values, in their order;
+/// what has no line is not set.
+pub fn environment<'a>(
+    variables: &'a [&'a str],
+    text: &'a str,
+) -> impl Fn(&str) -> Option<String> + 'a {
     let lines: Vec<&str> = text.lines().collect();
     move |name| Some((*lines.get(variables.iter().position(|known| *known == name)?)?).to_owned())
 }

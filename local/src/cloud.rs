@@ -21,7 +21,8 @@ use crate::{
 /// How much later than its call a late effect lands.
 const LATE: TimeDelta = TimeDelta::seconds(30);
 
-/// How many calls an account keeps that runs with the machine's clock, and how many complaints are kept anywhere.
+/// How many calls an account keeps that runs with the machine's clock, and how many complaints are
+/// kept anywhere.
 const KEPT_CALLS: usize = 10_000;
 const KEPT_COMPLAINTS: usize = 1000;
 
@@ -40,7 +41,8 @@ pub struct Entry {
     pub answer: String,
     /// Whether it changed anything.
     pub changed: bool,
-    /// A call that this account does not expect from anybody: an unknown route, a missing signature, a wrong member.
+    /// A call that this account does not expect from anybody: an unknown route, a missing
+    /// signature, a wrong member.
     pub unexpected: bool,
     /// What IAM was asked about it, as the account was before.
     pub asks: Vec<Ask>,
@@ -76,7 +78,8 @@ struct State {
     journal: VecDeque<Entry>,
     /// How many calls the journal has let go.
     let_go: usize,
-    /// What nobody expects, in sentences; and the operations that were called: neither ends with the journal.
+    /// What nobody expects, in sentences; and the operations that were called: neither ends with
+    /// the journal.
     complaints: Vec<String>,
     called: BTreeSet<String>,
     /// Where the clock was tied to the machine's, if it runs by itself.
@@ -108,35 +111,56 @@ impl Before {
             let id = drs::changes_one_server(request)?;
             let servers = &world.drs.get(&request.region)?.source_servers;
             let at = servers.iter().position(|server| server.id == id)?;
-            let server = servers.get(at).filter(|server| server.replication_direction != "FAILBACK")?;
-            Some(Part::Server(request.region.clone(), at, Box::new(server.clone())))
+            let server = servers
+                .get(at)
+                .filter(|server| server.replication_direction != "FAILBACK")?;
+            Some(Part::Server(
+                request.region.clone(),
+                at,
+                Box::new(server.clone()),
+            ))
         };
         let part = match request.service {
             Service::Drs => server().unwrap_or_else(|| Part::Drs(world.drs.clone())),
             Service::Efs => Part::Efs(world.efs.clone(), world.replications.clone()),
         };
-        Self { now: world.now, part }
+        Self {
+            now: world.now,
+            part,
+        }
     }
 
     fn differs(&self, world: &World) -> bool {
         match &self.part {
             Part::None => false,
             Part::Server(region, at, server) => {
-                world.drs.get(region).and_then(|drs| drs.source_servers.get(*at)) != Some(&**server)
+                world
+                    .drs
+                    .get(region)
+                    .and_then(|drs| drs.source_servers.get(*at))
+                    != Some(&**server)
             }
             Part::Drs(drs) => *drs != world.drs,
-            Part::Efs(efs, replications) => *efs != world.efs || *replications != world.replications,
+            Part::Efs(efs, replications) => {
+                *efs != world.efs || *replications != world.replications
+            }
             Part::All(all) => **all != *world,
         }
     }
 
     /// The account as it was before the change.
     fn restored(&self, world: &World) -> World {
-        let mut before = World { now: self.now, ..world.clone() };
+        let mut before = World {
+            now: self.now,
+            ..world.clone()
+        };
         match &self.part {
             Part::None => {}
             Part::Server(region, at, server) => {
-                let servers = before.drs.get_mut(region).map(|drs| &mut drs.source_servers);
+                let servers = before
+                    .drs
+                    .get_mut(region)
+                    .map(|drs| &mut drs.source_servers);
                 if let Some(servers) = servers {
                     servers.retain(|other| other.id != server.id);
                     servers.insert((*at).min(servers.len()), (**server).clone());
@@ -154,12 +178,16 @@ impl Before {
 }
 
 impl Cloud {
-    /// An account whose clock stands still until it is advanced. Its journal keeps every call, for tests.
+    /// An account whose clock stands still until it is advanced. Its journal keeps every call, for
+    /// tests.
     #[must_use]
     pub fn new(mut world: World) -> Self {
         world.began.get_or_insert(world.now);
         Self(Arc::new(Mutex::new(State {
-            before: Before { now: world.now, part: Part::None },
+            before: Before {
+                now: world.now,
+                part: Part::None,
+            },
             world,
             journal: VecDeque::new(),
             let_go: 0,
@@ -169,7 +197,8 @@ impl Cloud {
         })))
     }
 
-    /// An account whose clock runs with the machine's. Its journal keeps the last 10,000 calls, for it may run for weeks.
+    /// An account whose clock runs with the machine's. Its journal keeps the last 10,000 calls, for
+    /// it may run for weeks.
     #[must_use]
     pub fn running(world: World) -> Self {
         let cloud = Self::new(world);
@@ -194,7 +223,10 @@ impl Cloud {
     /// Changes the world, as an operator does.
     pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         let mut state = self.state();
-        state.before = Before { now: state.world.now, part: Part::All(Box::new(state.world.clone())) };
+        state.before = Before {
+            now: state.world.now,
+            part: Part::All(Box::new(state.world.clone())),
+        };
         change(&mut state.world)
     }
 
@@ -228,14 +260,24 @@ impl Cloud {
 
     /// How a function is deployed.
     pub(crate) fn deployment(&self, function: &str) -> Deployment {
-        self.state().world.functions.get(function).cloned().unwrap_or_default()
+        self.state()
+            .world
+            .functions
+            .get(function)
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// The calls that came after the first `known` ones.
     #[must_use]
     pub fn journal_after(&self, known: usize) -> Vec<Entry> {
         let state = self.state();
-        state.journal.iter().skip(known.saturating_sub(state.let_go)).cloned().collect()
+        state
+            .journal
+            .iter()
+            .skip(known.saturating_sub(state.let_go))
+            .cloned()
+            .collect()
     }
 
     /// The calls that had an effect, a line each: the operation and what it was about.
@@ -260,10 +302,17 @@ impl Cloud {
         for fault in &state.world.faults {
             let met = fault.times == u32::MAX && state.called.contains(&fault.operation);
             if !met {
-                complaints.push(format!("no call of {} met the fault {:?}", fault.operation, fault.kind));
+                complaints.push(format!(
+                    "no call of {} met the fault {:?}",
+                    fault.operation, fault.kind
+                ));
             }
         }
-        if complaints.is_empty() { Ok(()) } else { Err(complaints) }
+        if complaints.is_empty() {
+            Ok(())
+        } else {
+            Err(complaints)
+        }
     }
 
     /// Notes a call that never reached a service.
@@ -288,14 +337,21 @@ impl Cloud {
         let asks = asks::asks(request, &state.world);
         let fault = fault::take(&mut state.world.faults, request);
         let (action, changed) = state.meet(request, fault);
-        let unexpected = matches!(&action, Action::Answer(Err(error)) if error.code == "ValidationException");
+        let unexpected =
+            matches!(&action, Action::Answer(Err(error)) if error.code == "ValidationException");
         let entry = Entry::of(request, state.world.now, describe(&action, fault));
-        let entry = Entry { changed, unexpected, asks, ..entry };
+        let entry = Entry {
+            changed,
+            unexpected,
+            asks,
+            ..entry
+        };
         state.note(entry);
         action
     }
 
-    /// The state, with its clock brought up to date. A panic elsewhere does not make the data wrong.
+    /// The state, with its clock brought up to date. A panic elsewhere does not make the data
+    /// wrong.
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((base, since)) = state.running_since {
@@ -310,15 +366,30 @@ impl Entry {
     fn of(request: &Request, at: DateTime<Utc>, answer: String) -> Self {
         let (operation, region) = (request.operation.clone(), request.region.clone());
         let subject = request.service.subject(&request.input);
-        Self { at, operation, region, subject, answer, changed: false, unexpected: false, asks: Vec::new() }
+        Self {
+            at,
+            operation,
+            region,
+            subject,
+            answer,
+            changed: false,
+            unexpected: false,
+            asks: Vec::new(),
+        }
     }
 }
 
 impl State {
     fn note(&mut self, entry: Entry) {
         if entry.unexpected && self.complaints.len() < KEPT_COMPLAINTS {
-            let Entry { operation, subject, answer, .. } = &entry;
-            self.complaints.push(format!("unexpected call: {operation} {subject}: {answer}"));
+            let Entry {
+                operation,
+                subject,
+                answer,
+                ..
+            } = &entry;
+            self.complaints
+                .push(format!("unexpected call: {operation} {subject}: {answer}"));
         }
         if !self.called.contains(&entry.operation) {
             self.called.insert(entry.operation.clone());
@@ -331,15 +402,31 @@ impl State {
     }
 
     fn advance_to(&mut self, now: DateTime<Utc>) {
-        let (due, later) = std::mem::take(&mut self.world.late).into_iter().partition(|effect| effect.at <= now);
+        let (due, later) = std::mem::take(&mut self.world.late)
+            .into_iter()
+            .partition(|effect| effect.at <= now);
         self.world.late = later;
-        for LateEffect { at, service, operation, region, input } in due {
+        for LateEffect {
+            at,
+            service,
+            operation,
+            region,
+            input,
+        } in due
+        {
             self.world.advance_to(at);
-            let request = Request { service, operation, region, input };
+            let request = Request {
+                service,
+                operation,
+                region,
+                input,
+            };
             // IAM was asked when it was called.
             if self.carry_out(&request).1 {
-                let entry =
-                    Entry { changed: true, ..Entry::of(&request, self.world.now, "took effect late".to_owned()) };
+                let entry = Entry {
+                    changed: true,
+                    ..Entry::of(&request, self.world.now, "took effect late".to_owned())
+                };
                 self.note(entry);
             }
         }
@@ -347,14 +434,23 @@ impl State {
     }
 
     fn meet(&mut self, request: &Request, fault: Option<FaultKind>) -> (Action, bool) {
-        let error = |status, code| (Action::Answer(Err(ApiError::new(status, code, "to order"))), false);
+        let error = |status, code| {
+            (
+                Action::Answer(Err(ApiError::new(status, code, "to order"))),
+                false,
+            )
+        };
         match fault {
             None => {
                 let (reply, changed) = self.carry_out(request);
                 (Action::Answer(reply), changed)
             }
             Some(FaultKind::Throttle) => {
-                let wrong = ApiError::new(request.service.throttled(), "ThrottlingException", "Rate exceeded");
+                let wrong = ApiError::new(
+                    request.service.throttled(),
+                    "ThrottlingException",
+                    "Rate exceeded",
+                );
                 (Action::Answer(Err(wrong)), false)
             }
             Some(FaultKind::InternalError) => error(500, request.service.internal_error()),
@@ -366,8 +462,19 @@ impl State {
             Some(FaultKind::ResetAfter) => (Action::Reset, self.carry_out(request).1),
             Some(FaultKind::HangAfter) => (Action::Hang, self.carry_out(request).1),
             Some(FaultKind::LateEffect) => {
-                let Request { service, operation, region, input } = request.clone();
-                self.world.late.push(LateEffect { at: self.world.now + LATE, service, operation, region, input });
+                let Request {
+                    service,
+                    operation,
+                    region,
+                    input,
+                } = request.clone();
+                self.world.late.push(LateEffect {
+                    at: self.world.now + LATE,
+                    service,
+                    operation,
+                    region,
+                    input,
+                });
                 (Action::Reset, false)
             }
             Some(FaultKind::Truncated) => {
@@ -381,20 +488,37 @@ impl State {
             Some(FaultKind::UnknownError) => error(400, "UnheardOfException"),
             Some(FaultKind::StaleTags) => {
                 let before = self.before.restored(&self.world);
-                (Action::Answer(Service::answer(&mut self.world.with_tags_of(&before), request)), false)
+                (
+                    Action::Answer(Service::answer(
+                        &mut self.world.with_tags_of(&before),
+                        request,
+                    )),
+                    false,
+                )
             }
-            Some(FaultKind::StaleRead) => {
-                (Action::Answer(Service::answer(&mut self.before.restored(&self.world), request)), false)
+            Some(FaultKind::StaleRead) => (
+                Action::Answer(Service::answer(
+                    &mut self.before.restored(&self.world),
+                    request,
+                )),
+                false,
+            ),
+            Some(FaultKind::RepeatedPageToken) => {
+                (Action::Answer(self.repeat_token(request)), false)
             }
-            Some(FaultKind::RepeatedPageToken) => (Action::Answer(self.repeat_token(request)), false),
         }
     }
 
     /// Answers a call, and tells whether the world is another one afterwards.
     fn carry_out(&mut self, request: &Request) -> (Reply, bool) {
-        let before = request.service.changes(&request.operation).then(|| Before::of(&self.world, request));
+        let before = request
+            .service
+            .changes(&request.operation)
+            .then(|| Before::of(&self.world, request));
         let reply = Service::answer(&mut self.world, request);
-        let changed = before.as_ref().is_some_and(|before| before.differs(&self.world));
+        let changed = before
+            .as_ref()
+            .is_some_and(|before| before.differs(&self.world));
         if let (true, Some(before)) = (changed, before) {
             self.before = before;
         }
@@ -406,7 +530,11 @@ impl State {
             return Service::answer(&mut self.world, request);
         }
         let (asked, next) = request.service.tokens(&request.operation);
-        let asked = request.input.get(asked).cloned().unwrap_or_else(|| json!(service::page_token(request, 0)));
+        let asked = request
+            .input
+            .get(asked)
+            .cloned()
+            .unwrap_or_else(|| json!(service::page_token(request, 0)));
         Service::answer(&mut self.world, request).map(|(status, body)| {
             let with_token = body.map(|mut body| {
                 service::put(&mut body, next, asked);
@@ -419,8 +547,12 @@ impl State {
 
 fn describe(action: &Action, fault: Option<FaultKind>) -> String {
     let plain = match action {
-        Action::Answer(Ok((status, body))) | Action::Slow(Ok((status, body))) => count(*status, body.as_ref()),
-        Action::Answer(Err(error)) | Action::Slow(Err(error)) => format!("{} {}", error.status, error.code),
+        Action::Answer(Ok((status, body))) | Action::Slow(Ok((status, body))) => {
+            count(*status, body.as_ref())
+        }
+        Action::Answer(Err(error)) | Action::Slow(Err(error)) => {
+            format!("{} {}", error.status, error.code)
+        }
         Action::Status(status) => status.to_string(),
         Action::Reset => "connection reset".to_owned(),
         Action::Hang => "no answer".to_owned(),
@@ -428,12 +560,21 @@ fn describe(action: &Action, fault: Option<FaultKind>) -> String {
     };
     match fault {
         None => plain,
-        Some(kind) => format!("{plain} (fault {})", json!(kind).as_str().unwrap_or_default()),
+        Some(kind) => format!(
+            "{plain} (fault {})",
+            json!(kind).as_str().unwrap_or_default()
+        ),
     }
 }
 
 /// The members in which the lists of the services keep what they found.
-const LISTS: [&str; 5] = ["items", "FileSystems", "Replications", "MountTargets", "AccessPoints"];
+const LISTS: [&str; 5] = [
+    "items",
+    "FileSystems",
+    "Replications",
+    "MountTargets",
+    "AccessPoints",
+];
 
 fn count(status: u16, body: Option<&Value>) -> String {
     match body.and_then(|body| LISTS.iter().find_map(|list| body.get(list)?.as_array())) {
@@ -448,7 +589,12 @@ mod tests {
 
     fn call(cloud: &Cloud, operation: &str, input: Value) -> Reply {
         let (operation, region) = (operation.to_owned(), "us-east-1".to_owned());
-        match cloud.meet(&Request { service: Service::Drs, operation, region, input }) {
+        match cloud.meet(&Request {
+            service: Service::Drs,
+            operation,
+            region,
+            input,
+        }) {
             Action::Answer(reply) => reply,
             other => panic!("{other:?}"),
         }
@@ -458,11 +604,20 @@ mod tests {
     fn a_read_that_lags_shows_the_account_before_its_last_change() {
         let ids = ["s-00000000000000001", "s-00000000000000002"];
         let cloud = Cloud::new(World::with(ids.map(SourceServer::new)));
-        let arn = format!("arn:aws:drs:us-east-1:111122223333:source-server/{}", ids[0]);
+        let arn = format!(
+            "arn:aws:drs:us-east-1:111122223333:source-server/{}",
+            ids[0]
+        );
         let extend = json!({ "sourceServerArn": arn.replace("111122223333", "444455556666") });
         for (operation, input) in [
-            ("TagResource", json!({ "resourceArn": arn, "tags": { "a": "b" } })),
-            ("DisconnectSourceServer", json!({ "sourceServerID": ids[0] })),
+            (
+                "TagResource",
+                json!({ "resourceArn": arn, "tags": { "a": "b" } }),
+            ),
+            (
+                "DisconnectSourceServer",
+                json!({ "sourceServerID": ids[0] }),
+            ),
             ("DeleteSourceServer", json!({ "sourceServerID": ids[0] })),
             ("CreateExtendedSourceServer", extend),
         ] {
@@ -471,24 +626,48 @@ mod tests {
             let after = call(&cloud, "DescribeSourceServers", json!({})).unwrap();
             assert_ne!(before, after, "{operation}");
             cloud.inject(Fault::next("DescribeSourceServers", FaultKind::StaleRead));
-            assert_eq!(call(&cloud, "DescribeSourceServers", json!({})).unwrap(), before, "{operation}");
-            assert!(cloud.journal().iter().any(|entry| entry.operation == operation && entry.changed), "{operation}");
+            assert_eq!(
+                call(&cloud, "DescribeSourceServers", json!({})).unwrap(),
+                before,
+                "{operation}"
+            );
+            assert!(
+                cloud
+                    .journal()
+                    .iter()
+                    .any(|entry| entry.operation == operation && entry.changed),
+                "{operation}"
+            );
         }
-        assert!(call(&cloud, "DeleteSourceServer", json!({ "sourceServerID": ids[1] })).is_err());
+        assert!(
+            call(
+                &cloud,
+                "DeleteSourceServer",
+                json!({ "sourceServerID": ids[1] })
+            )
+            .is_err()
+        );
         assert_eq!(cloud.changes().len(), 4, "a refusal changes nothing");
     }
 
     #[test]
     fn a_journal_ends_where_an_account_runs_for_long_and_complaints_stay() {
-        for (cloud, kept) in
-            [(Cloud::running(World::empty()), KEPT_CALLS), (Cloud::new(World::empty()), KEPT_CALLS + 6)]
-        {
+        for (cloud, kept) in [
+            (Cloud::running(World::empty()), KEPT_CALLS),
+            (Cloud::new(World::empty()), KEPT_CALLS + 6),
+        ] {
             cloud.inject(Fault::every("InitializeService", FaultKind::Throttle));
             cloud.note_unexpected("GET", "/", "no signature");
             (0..KEPT_CALLS + 5).for_each(|_| _ = call(&cloud, "InitializeService", json!({})));
-            assert_eq!((cloud.journal().len(), cloud.calls()), (kept, KEPT_CALLS + 6));
+            assert_eq!(
+                (cloud.journal().len(), cloud.calls()),
+                (kept, KEPT_CALLS + 6)
+            );
             assert_eq!(cloud.journal_after(KEPT_CALLS + 3).len(), 3);
-            assert_eq!(cloud.finish().unwrap_err(), ["unexpected call: GET /: no signature"]);
+            assert_eq!(
+                cloud.finish().unwrap_err(),
+                ["unexpected call: GET /: no signature"]
+            );
         }
     }
 }

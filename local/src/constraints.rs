@@ -1,7 +1,9 @@
-//! What AWS's service models allow: the table that is generated from them, and the checks against it.
+//! What AWS's service models allow: the table that is generated from them, and the checks against
+//! it.
 //!
-//! A request is held against the input of its operation before anything answers it; what a world holds is held against
-//! the shapes that the answers about it have. So neither can have a value that no model has.
+//! A request is held against the input of its operation before anything answers it; what a world
+//! holds is held against the shapes that the answers about it have. So neither can have a value
+//! that no model has.
 
 use std::{collections::BTreeMap, fmt::Display, sync::LazyLock};
 
@@ -18,8 +20,12 @@ use crate::{
 const REPEATED: usize = 256;
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "the table is part of this program, and a test reads it")]
-    serde_json::from_str(include_str!("constraints.json")).expect("the table of constraints can be read")
+    #[expect(
+        clippy::expect_used,
+        reason = "the table is part of this program, and a test reads it"
+    )]
+    serde_json::from_str(include_str!("constraints.json"))
+        .expect("the table of constraints can be read")
 });
 
 #[derive(Deserialize)]
@@ -109,14 +115,20 @@ fn model(service: Service) -> &'static Model {
 /// The partition of a Region, `None` for one that does not exist.
 #[must_use]
 pub fn partition(region: &str) -> Option<&'static str> {
-    let of = TABLE.partitions.iter().find(|(_, regions)| regions.iter().any(|known| known == region));
+    let of = TABLE
+        .partitions
+        .iter()
+        .find(|(_, regions)| regions.iter().any(|known| known == region));
     of.map(|(partition, _)| partition.as_str())
 }
 
 /// The ARN of a resource in a Region, with the partition that the Region is in.
 #[must_use]
 pub fn arn(service: &str, region: &str, account: &str, resource: &str) -> String {
-    format!("arn:{}:{service}:{region}:{account}:{resource}", partition(region).unwrap_or("aws"))
+    format!(
+        "arn:{}:{service}:{region}:{account}:{resource}",
+        partition(region).unwrap_or("aws")
+    )
 }
 
 /// Whether a service has an endpoint in a Region.
@@ -125,7 +137,8 @@ pub fn is_in(service: Service, region: &str) -> bool {
     model(service).regions.iter().any(|known| known == region)
 }
 
-/// The members of a call, from its body and from what its path and its query say, as its model allows them.
+/// The members of a call, from its body and from what its path and its query say, as its model
+/// allows them.
 pub(crate) fn input(
     service: Service,
     operation: &str,
@@ -136,14 +149,24 @@ pub(crate) fn input(
     let model = model(service);
     let unknown = || ApiError::validation(format!("{operation} is not in the model"));
     let of = model.operations.get(operation).ok_or_else(unknown)?;
-    let Value::Object(mut members) = body else { return Err(serialization("the body is not an object")) };
-    let elsewhere = of.uri.values().chain(of.querystring.values()).find(|name| members.contains_key(*name));
+    let Value::Object(mut members) = body else {
+        return Err(serialization("the body is not an object"));
+    };
+    let elsewhere = of
+        .uri
+        .values()
+        .chain(of.querystring.values())
+        .find(|name| members.contains_key(*name));
     if let Some(name) = elsewhere {
-        return Err(ApiError::validation(format!("{name} does not belong in the body")));
+        return Err(ApiError::validation(format!(
+            "{name} does not belong in the body"
+        )));
     }
     let shape = of.input.as_ref().and_then(|name| model.shapes.get(name));
     let of_member = |member: &str| match shape.map(|shape| &shape.kind) {
-        Some(Kind::Structure { members, .. }) => members.get(member).and_then(|name| model.shapes.get(name)),
+        Some(Kind::Structure { members, .. }) => {
+            members.get(member).and_then(|name| model.shapes.get(name))
+        }
         _ => None,
     };
     for (name, value) in path {
@@ -152,22 +175,34 @@ pub(crate) fn input(
     }
     for (name, value) in query {
         let member = of.querystring.get(name);
-        let member = member.ok_or_else(|| ApiError::validation(format!("`{name}` is not a parameter of it")))?;
+        let member = member
+            .ok_or_else(|| ApiError::validation(format!("`{name}` is not a parameter of it")))?;
         match of_member(member).map(|shape| &shape.kind) {
             Some(Kind::List { .. }) => {
                 let list = members.entry(member.clone()).or_insert_with(|| json!([]));
-                list.as_array_mut().into_iter().for_each(|list| list.push(json!(value)));
+                list.as_array_mut()
+                    .into_iter()
+                    .for_each(|list| list.push(json!(value)));
             }
-            _ if members.contains_key(member) => return Err(serialization(format!("{name} is there twice"))),
+            _ if members.contains_key(member) => {
+                return Err(serialization(format!("{name} is there twice")));
+            }
             Some(Kind::Integer) => {
-                let number: i64 = value.parse().map_err(|_| serialization(format!("{name} is not a number")))?;
+                let number: i64 = value
+                    .parse()
+                    .map_err(|_| serialization(format!("{name} is not a number")))?;
                 members.insert(member.clone(), json!(number));
             }
             _ => _ = members.insert(member.clone(), json!(value)),
         }
     }
     let mut input = Value::Object(members);
-    let mut findings = Findings { model, of_a_caller: true, wrong_type: None, limits: Vec::new() };
+    let mut findings = Findings {
+        model,
+        of_a_caller: true,
+        wrong_type: None,
+        limits: Vec::new(),
+    };
     match &of.input {
         Some(shape) => findings.walk(shape, "", &mut input),
         None if input == json!({}) => {}
@@ -179,7 +214,10 @@ pub(crate) fn input(
 /// Whether an operation has a member of that name in its input.
 pub(crate) fn takes(service: Service, operation: &str, member: &str) -> bool {
     let model = model(service);
-    let input = model.operations.get(operation).and_then(|of| model.shapes.get(of.input.as_ref()?));
+    let input = model
+        .operations
+        .get(operation)
+        .and_then(|of| model.shapes.get(of.input.as_ref()?));
     matches!(input.map(|shape| &shape.kind), Some(Kind::Structure { members, .. }) if members.contains_key(member))
 }
 
@@ -189,8 +227,13 @@ pub(crate) fn takes(service: Service, operation: &str, member: &str) -> bool {
 ///
 /// As [`check`], or a sentence for an operation that is not served.
 pub(crate) fn check_input(service: Service, operation: &str, input: &Value) -> Result<(), String> {
-    let of = model(service).operations.get(operation).ok_or("it is not an operation that is served")?;
-    of.input.as_ref().map_or(Ok(()), |shape| check(service, shape, input))
+    let of = model(service)
+        .operations
+        .get(operation)
+        .ok_or("it is not an operation that is served")?;
+    of.input
+        .as_ref()
+        .map_or(Ok(()), |shape| check(service, shape, input))
 }
 
 /// Holds a value against a shape of a service's model.
@@ -199,7 +242,12 @@ pub(crate) fn check_input(service: Service, operation: &str, input: &Value) -> R
 ///
 /// A sentence that names each member that does not fit, and what its model wants.
 pub(crate) fn check(service: Service, shape: &str, value: &Value) -> Result<(), String> {
-    let mut findings = Findings { model: model(service), of_a_caller: false, wrong_type: None, limits: Vec::new() };
+    let mut findings = Findings {
+        model: model(service),
+        of_a_caller: false,
+        wrong_type: None,
+        limits: Vec::new(),
+    };
     findings.walk(shape, "", &mut value.clone());
     findings.result().map_err(|error| error.message)
 }
@@ -217,17 +265,24 @@ impl Findings {
     /// Looks through a value, and removes the members that are null: they count as left out.
     fn walk(&mut self, name: &str, path: &str, value: &mut Value) {
         let model = self.model;
-        let Some(shape) = model.shapes.get(name) else { return };
+        let Some(shape) = model.shapes.get(name) else {
+            return;
+        };
         match (&shape.kind, value) {
             (Kind::Structure { members, required }, Value::Object(object)) => {
                 object.retain(|_, value| !value.is_null());
                 for (member, value) in object.iter_mut() {
                     match members.get(member) {
                         Some(shape) => self.walk(shape, &inside(path, member), value),
-                        None => self.limits.push(format!("`{}` is not a member of {name}", shortened(member))),
+                        None => self
+                            .limits
+                            .push(format!("`{}` is not a member of {name}", shortened(member))),
                     }
                 }
-                for member in required.iter().filter(|member| !object.contains_key(*member)) {
+                for member in required
+                    .iter()
+                    .filter(|member| !object.contains_key(*member))
+                {
                     self.refuse("null", &inside(path, member), "must not be null");
                 }
             }
@@ -247,46 +302,93 @@ impl Findings {
                     self.walk(key, &format!("{path}.key"), &mut json!(name));
                     match value {
                         Value::Null => self.refuse("null", &inside(path, name), "must not be null"),
-                        value => self.walk(of, &format!("{path}.{}.member", shortened(name)), value),
+                        value => {
+                            self.walk(of, &format!("{path}.{}.member", shortened(name)), value)
+                        }
                     }
                 }
             }
-            (Kind::String { pattern, not, values }, Value::String(text)) => {
+            (
+                Kind::String {
+                    pattern,
+                    not,
+                    values,
+                },
+                Value::String(text),
+            ) => {
                 let not = not.as_ref().filter(|_| self.of_a_caller);
-                self.bound(shape, path, text.chars().count() as f64, &json!(text), "length");
+                self.bound(
+                    shape,
+                    path,
+                    text.chars().count() as f64,
+                    &json!(text),
+                    "length",
+                );
                 if let Some(pattern) = pattern
-                    && (!pattern.regex.is_match(text) || not.is_some_and(|not| not.regex.is_match(text)))
+                    && (!pattern.regex.is_match(text)
+                        || not.is_some_and(|not| not.regex.is_match(text)))
                 {
-                    self.refuse(text, path, format!("must satisfy regular expression pattern: {}", pattern.text));
+                    self.refuse(
+                        text,
+                        path,
+                        format!("must satisfy regular expression pattern: {}", pattern.text),
+                    );
                 }
                 if !values.is_empty() && !values.contains(text) {
-                    self.refuse(text, path, format!("must satisfy enum value set: [{}]", values.join(", ")));
+                    self.refuse(
+                        text,
+                        path,
+                        format!("must satisfy enum value set: [{}]", values.join(", ")),
+                    );
                 }
             }
             (kind, value) if kind.is_number_like(value) => {
-                self.bound(shape, path, value.as_f64().unwrap_or_default(), value, "value");
+                self.bound(
+                    shape,
+                    path,
+                    value.as_f64().unwrap_or_default(),
+                    value,
+                    "value",
+                );
             }
             (Kind::Boolean, Value::Bool(_)) => {}
             (_, value) => {
                 let value = shortened(&value.to_string());
-                self.wrong_type.get_or_insert_with(|| format!("{value} at '{path}' is of another type"));
+                self.wrong_type
+                    .get_or_insert_with(|| format!("{value} at '{path}' is of another type"));
             }
         }
     }
 
     fn bound(&mut self, shape: &Shape, path: &str, size: f64, value: &Value, of: &str) {
-        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
         if let Some(min) = shape.min.filter(|min| size < *min) {
-            self.refuse(&text, path, format!("must have {of} greater than or equal to {min}"));
+            self.refuse(
+                &text,
+                path,
+                format!("must have {of} greater than or equal to {min}"),
+            );
         }
         if let Some(max) = shape.max.filter(|max| size > *max) {
-            self.refuse(&text, path, format!("must have {of} less than or equal to {max}"));
+            self.refuse(
+                &text,
+                path,
+                format!("must have {of} less than or equal to {max}"),
+            );
         }
     }
 
     fn refuse(&mut self, value: &str, path: &str, must: impl Display) {
-        let value = if value == "null" { value.to_owned() } else { format!("'{}'", shortened(value)) };
-        self.limits.push(format!("Value {value} at '{path}' failed to satisfy constraint: Member {must}"));
+        let value = if value == "null" {
+            value.to_owned()
+        } else {
+            format!("'{}'", shortened(value))
+        };
+        self.limits.push(format!(
+            "Value {value} at '{path}' failed to satisfy constraint: Member {must}"
+        ));
     }
 
     fn result(self) -> Result<(), ApiError> {
@@ -299,8 +401,15 @@ impl Findings {
             _ => {
                 let plural = if count == 1 { "" } else { "s" };
                 // Ten tell what is wrong with a request of a thousand.
-                let all = self.limits.into_iter().take(10).collect::<Vec<_>>().join("; ");
-                Err(ApiError::validation(format!("{count} validation error{plural} detected: {all}")))
+                let all = self
+                    .limits
+                    .into_iter()
+                    .take(10)
+                    .collect::<Vec<_>>()
+                    .join("; ");
+                Err(ApiError::validation(format!(
+                    "{count} validation error{plural} detected: {all}"
+                )))
             }
         }
     }
@@ -310,7 +419,9 @@ impl Kind {
     /// Whether a value is a number as the kind has them: whole ones within 32 or 64 bits, or any.
     fn is_number_like(&self, value: &Value) -> bool {
         match self {
-            Self::Integer => value.as_i64().is_some_and(|number| i32::try_from(number).is_ok()),
+            Self::Integer => value
+                .as_i64()
+                .is_some_and(|number| i32::try_from(number).is_ok()),
             Self::Long => value.is_i64(),
             Self::Float | Self::Double | Self::Timestamp => value.is_number(),
             _ => false,
@@ -323,7 +434,11 @@ fn inside(path: &str, member: &str) -> String {
     let mut letters = member.chars();
     let first = letters.next().map(|first| first.to_ascii_lowercase());
     let member: String = first.into_iter().chain(letters).take(REPEATED).collect();
-    if path.is_empty() { member } else { format!("{path}.{member}") }
+    if path.is_empty() {
+        member
+    } else {
+        format!("{path}.{member}")
+    }
 }
 
 fn shortened(text: &str) -> String {
@@ -340,7 +455,10 @@ mod tests {
     use super::*;
 
     fn refusal(service: Service, operation: &str, query: &[(&str, &str)], body: Value) -> String {
-        let query: Vec<Pair> = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let query: Vec<Pair> = query
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         match input(service, operation, &[], &query, body) {
             Ok(_) => "none".to_owned(),
             Err(error) => format!("{} {}", error.code, error.message),
@@ -360,7 +478,10 @@ mod tests {
         let id = "s-00000000000000001";
         let pattern = "Member must satisfy regular expression pattern: s-[0-9a-zA-Z]{17}";
         assert_eq!(
-            of_drs("DescribeSourceServers", json!({ "filters": { "sourceServerIDs": [id, "s-0000000000000000_"] } })),
+            of_drs(
+                "DescribeSourceServers",
+                json!({ "filters": { "sourceServerIDs": [id, "s-0000000000000000_"] } })
+            ),
             format!(
                 "ValidationException 1 validation error detected: Value 's-0000000000000000_' at \
                  'filters.sourceServerIDs.2.member' failed to satisfy constraint: {pattern}"
@@ -375,8 +496,7 @@ mod tests {
 
     #[test]
     fn limits_hold_to_the_unit_and_lengths_are_those_of_characters() {
-        let tags =
-            |key: &str, value: &str| json!({ "resourceArn": "arn:aws:drs:us-east-1:1:x/y", "tags": { key: value } });
+        let tags = |key: &str, value: &str| json!({ "resourceArn": "arn:aws:drs:us-east-1:1:x/y", "tags": { key: value } });
         let tag = |length: usize| {
             let members = [("resourceArn", "arn:aws:drs:us-east-1:1:x/y".to_owned())];
             let body = json!({ "tags": { "key": "ä".repeat(length) } });
@@ -384,9 +504,14 @@ mod tests {
         };
         assert!(tag(256) && !tag(257));
         assert!(of_drs("TagResource", tags("a", "b")).contains("does not belong in the body"));
-        let ids = |count: usize| json!({ "recoveryInstanceIDs": vec!["i-0123456789abcdef0"; count] });
+        let ids =
+            |count: usize| json!({ "recoveryInstanceIDs": vec!["i-0123456789abcdef0"; count] });
         for (count, refused) in [(0, true), (1, false), (200, false), (201, true)] {
-            assert_eq!(of_drs("TerminateRecoveryInstances", ids(count)) != "none", refused, "{count}");
+            assert_eq!(
+                of_drs("TerminateRecoveryInstances", ids(count)) != "none",
+                refused,
+                "{count}"
+            );
         }
         for (size, answer) in [
             (json!(0), "ValidationException"),
@@ -400,7 +525,14 @@ mod tests {
             let refused = of_drs("DescribeJobs", json!({ "maxResults": size }));
             assert!(refused.starts_with(answer), "{size}: {refused}");
         }
-        let of_query = |size| refusal(Service::Efs, "DescribeFileSystems", &[("MaxItems", size)], json!({}));
+        let of_query = |size| {
+            refusal(
+                Service::Efs,
+                "DescribeFileSystems",
+                &[("MaxItems", size)],
+                json!({}),
+            )
+        };
         assert_eq!(of_query("2147483647"), "none");
         for size in ["0", "2147483648", "many", ""] {
             assert_ne!(of_query(size), "none", "{size}");
@@ -410,14 +542,22 @@ mod tests {
     #[test]
     fn a_query_parameter_that_is_no_list_is_there_once() {
         let twice = |operation: &str, name: &str, value: &str| {
-            refusal(Service::Efs, operation, &[(name, value), (name, value)], json!({}))
+            refusal(
+                Service::Efs,
+                operation,
+                &[(name, value), (name, value)],
+                json!({}),
+            )
         };
         for (operation, name, value) in [
             ("DescribeFileSystems", "MaxItems", "5"),
             ("DescribeAccessPoints", "MaxResults", "5"),
             ("DescribeFileSystems", "FileSystemId", "fs-00000001"),
         ] {
-            assert_eq!(twice(operation, name, value), format!("SerializationException {name} is there twice"));
+            assert_eq!(
+                twice(operation, name, value),
+                format!("SerializationException {name} is there twice")
+            );
         }
     }
 
@@ -425,10 +565,15 @@ mod tests {
     fn members_within_members_are_held_to_their_own_constraints() {
         let create = |more: Value| {
             let mut body = json!({ "CreationToken": "once" });
-            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            body.as_object_mut()
+                .unwrap()
+                .extend(more.as_object().unwrap().clone());
             of_efs("CreateFileSystem", body)
         };
-        assert_eq!(create(json!({ "KmsKeyId": "alias/dr", "Tags": [{ "Key": "ä", "Value": "" }] })), "none");
+        assert_eq!(
+            create(json!({ "KmsKeyId": "alias/dr", "Tags": [{ "Key": "ä", "Value": "" }] })),
+            "none"
+        );
         for wrong in [
             json!({ "KmsKeyId": "any text" }),
             json!({ "Tags": [{ "Value": "of no key" }] }),
@@ -449,19 +594,33 @@ mod tests {
                 json!({ "ClientToken": "a", "FileSystemId": "fs-00000001", "RootDirectory": { "Path": path } }),
             )
         };
-        for (path, ok) in
-            [("/", true), ("/a/b.c/d/e", true), ("/a/b/c/d/e", false), ("/.a", false), ("/a/", false), ("", false)]
-        {
+        for (path, ok) in [
+            ("/", true),
+            ("/a/b.c/d/e", true),
+            ("/a/b/c/d/e", false),
+            ("/.a", false),
+            ("/a/", false),
+            ("", false),
+        ] {
             assert_eq!(root(path) == "none", ok, "{path}");
         }
         let region = |region: &str| of_destination(json!({ "Region": region }));
-        assert_eq!((region("eu-west-1"), region("fips-us-east-1") == "none"), ("none".to_owned(), false));
+        assert_eq!(
+            (region("eu-west-1"), region("fips-us-east-1") == "none"),
+            ("none".to_owned(), false)
+        );
     }
 
     fn of_destination(destination: Value) -> String {
         let members = [("SourceFileSystemId", "fs-00000001".to_owned())];
         let body = json!({ "Destinations": [destination] });
-        let input = input(Service::Efs, "CreateReplicationConfiguration", &members, &[], body);
+        let input = input(
+            Service::Efs,
+            "CreateReplicationConfiguration",
+            &members,
+            &[],
+            body,
+        );
         input.map_or_else(|error| error.message, |_| "none".to_owned())
     }
 
@@ -469,7 +628,14 @@ mod tests {
     fn a_region_is_of_one_partition_and_has_the_services_that_aws_has_there() {
         assert_eq!(partition("us-east-1"), Some("aws"));
         assert_eq!(partition("us-gov-west-1"), Some("aws-us-gov"));
-        assert_eq!((partition("us-east-9"), partition("aws-global"), partition("fips-us-east-1")), (None, None, None));
+        assert_eq!(
+            (
+                partition("us-east-9"),
+                partition("aws-global"),
+                partition("fips-us-east-1")
+            ),
+            (None, None, None)
+        );
         assert!(is_in(Service::Efs, "cn-north-1") && !is_in(Service::Drs, "cn-north-1"));
     }
 }

@@ -1,6 +1,7 @@
 //! EFS on the wire: from a request to a change of the [`World`], and back to the API's JSON.
 //!
-//! Member names, statuses and error codes are those of the API's model; the official clients check them.
+//! Member names, statuses and error codes are those of the API's model; the official clients check
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -11,8 +12,8 @@ use serde_json::{Value, json};
 use crate::{
     constraints,
     efs_world::{
-        AccessPoint, Destination, FileSystem, MountTarget, Replication, bad_request, check_security_groups, check_tags,
-        no_replication, zone_id,
+        AccessPoint, Destination, FileSystem, MountTarget, Replication, bad_request,
+        check_security_groups, check_tags, no_replication, zone_id,
     },
     service::{self, Reply, Request, Service, input, percent_decode, put},
     world::{ApiError, World},
@@ -29,30 +30,125 @@ const MOUNT_TARGETS_PAGE: usize = 10;
 const OPERATIONS: [(&str, &str, &str, bool); 26] = [
     ("CreateFileSystem", "POST", "file-systems", true),
     ("DescribeFileSystems", "GET", "file-systems", false),
-    ("UpdateFileSystem", "PUT", "file-systems/{FileSystemId}", true),
-    ("DeleteFileSystem", "DELETE", "file-systems/{FileSystemId}", true),
-    ("UpdateFileSystemProtection", "PUT", "file-systems/{FileSystemId}/protection", true),
-    ("PutLifecycleConfiguration", "PUT", "file-systems/{FileSystemId}/lifecycle-configuration", true),
-    ("DescribeLifecycleConfiguration", "GET", "file-systems/{FileSystemId}/lifecycle-configuration", false),
-    ("PutBackupPolicy", "PUT", "file-systems/{FileSystemId}/backup-policy", true),
-    ("DescribeBackupPolicy", "GET", "file-systems/{FileSystemId}/backup-policy", false),
-    ("PutFileSystemPolicy", "PUT", "file-systems/{FileSystemId}/policy", true),
-    ("DescribeFileSystemPolicy", "GET", "file-systems/{FileSystemId}/policy", false),
-    ("DeleteFileSystemPolicy", "DELETE", "file-systems/{FileSystemId}/policy", true),
-    ("CreateReplicationConfiguration", "POST", "file-systems/{SourceFileSystemId}/replication-configuration", true),
-    ("DeleteReplicationConfiguration", "DELETE", "file-systems/{SourceFileSystemId}/replication-configuration", true),
-    ("DescribeReplicationConfigurations", "GET", "file-systems/replication-configurations", false),
+    (
+        "UpdateFileSystem",
+        "PUT",
+        "file-systems/{FileSystemId}",
+        true,
+    ),
+    (
+        "DeleteFileSystem",
+        "DELETE",
+        "file-systems/{FileSystemId}",
+        true,
+    ),
+    (
+        "UpdateFileSystemProtection",
+        "PUT",
+        "file-systems/{FileSystemId}/protection",
+        true,
+    ),
+    (
+        "PutLifecycleConfiguration",
+        "PUT",
+        "file-systems/{FileSystemId}/lifecycle-configuration",
+        true,
+    ),
+    (
+        "DescribeLifecycleConfiguration",
+        "GET",
+        "file-systems/{FileSystemId}/lifecycle-configuration",
+        false,
+    ),
+    (
+        "PutBackupPolicy",
+        "PUT",
+        "file-systems/{FileSystemId}/backup-policy",
+        true,
+    ),
+    (
+        "DescribeBackupPolicy",
+        "GET",
+        "file-systems/{FileSystemId}/backup-policy",
+        false,
+    ),
+    (
+        "PutFileSystemPolicy",
+        "PUT",
+        "file-systems/{FileSystemId}/policy",
+        true,
+    ),
+    (
+        "DescribeFileSystemPolicy",
+        "GET",
+        "file-systems/{FileSystemId}/policy",
+        false,
+    ),
+    (
+        "DeleteFileSystemPolicy",
+        "DELETE",
+        "file-systems/{FileSystemId}/policy",
+        true,
+    ),
+    (
+        "CreateReplicationConfiguration",
+        "POST",
+        "file-systems/{SourceFileSystemId}/replication-configuration",
+        true,
+    ),
+    (
+        "DeleteReplicationConfiguration",
+        "DELETE",
+        "file-systems/{SourceFileSystemId}/replication-configuration",
+        true,
+    ),
+    (
+        "DescribeReplicationConfigurations",
+        "GET",
+        "file-systems/replication-configurations",
+        false,
+    ),
     ("CreateMountTarget", "POST", "mount-targets", true),
     ("DescribeMountTargets", "GET", "mount-targets", false),
-    ("DeleteMountTarget", "DELETE", "mount-targets/{MountTargetId}", true),
-    ("DescribeMountTargetSecurityGroups", "GET", "mount-targets/{MountTargetId}/security-groups", false),
-    ("ModifyMountTargetSecurityGroups", "PUT", "mount-targets/{MountTargetId}/security-groups", true),
+    (
+        "DeleteMountTarget",
+        "DELETE",
+        "mount-targets/{MountTargetId}",
+        true,
+    ),
+    (
+        "DescribeMountTargetSecurityGroups",
+        "GET",
+        "mount-targets/{MountTargetId}/security-groups",
+        false,
+    ),
+    (
+        "ModifyMountTargetSecurityGroups",
+        "PUT",
+        "mount-targets/{MountTargetId}/security-groups",
+        true,
+    ),
     ("CreateAccessPoint", "POST", "access-points", true),
     ("DescribeAccessPoints", "GET", "access-points", false),
-    ("DeleteAccessPoint", "DELETE", "access-points/{AccessPointId}", true),
+    (
+        "DeleteAccessPoint",
+        "DELETE",
+        "access-points/{AccessPointId}",
+        true,
+    ),
     ("TagResource", "POST", "resource-tags/{ResourceId}", true),
-    ("UntagResource", "DELETE", "resource-tags/{ResourceId}", true),
-    ("ListTagsForResource", "GET", "resource-tags/{ResourceId}", false),
+    (
+        "UntagResource",
+        "DELETE",
+        "resource-tags/{ResourceId}",
+        true,
+    ),
+    (
+        "ListTagsForResource",
+        "GET",
+        "resource-tags/{ResourceId}",
+        false,
+    ),
 ];
 
 /// The operation of a request, by method and path; `None` for one that this EFS does not have.
@@ -60,7 +156,9 @@ const OPERATIONS: [(&str, &str, &str, bool); 26] = [
 pub fn route(method: &str, path: &str) -> Option<&'static str> {
     let path = path.strip_prefix(VERSION)?;
     let mut operations = OPERATIONS.iter().filter(|(_, of, ..)| *of == method);
-    operations.find(|(_, _, template, _)| parameters(template, path).is_some()).map(|(name, ..)| *name)
+    operations
+        .find(|(_, _, template, _)| parameters(template, path).is_some())
+        .map(|(name, ..)| *name)
 }
 
 /// What a path says for the parameters of a template; `None` if it does not fit.
@@ -70,7 +168,10 @@ fn parameters(template: &'static str, path: &str) -> Option<Vec<(&'static str, S
     }
     let mut parameters = Vec::new();
     for (wanted, segment) in template.split('/').zip(path.split('/')) {
-        match wanted.strip_prefix('{').and_then(|wanted| wanted.strip_suffix('}')) {
+        match wanted
+            .strip_prefix('{')
+            .and_then(|wanted| wanted.strip_suffix('}'))
+        {
             Some(name) if !segment.is_empty() => parameters.push((name, percent_decode(segment))),
             None if wanted == segment => {}
             _ => return None,
@@ -88,14 +189,25 @@ pub fn serves(operation: &str) -> bool {
 /// Whether an operation can change anything.
 #[must_use]
 pub fn changes(operation: &str) -> bool {
-    OPERATIONS.iter().any(|(name, _, _, changes)| *name == operation && *changes)
+    OPERATIONS
+        .iter()
+        .any(|(name, _, _, changes)| *name == operation && *changes)
 }
 
 /// What a call is about, for people: an ID, and the subnet or the Region that a part of it goes to.
 #[must_use]
 pub fn subject(input: &Value) -> String {
-    let names = ["SourceFileSystemId", "FileSystemId", "MountTargetId", "AccessPointId", "ResourceId", "CreationToken"];
-    let Some(named) = names.iter().find_map(|name| input.get(name)?.as_str()) else { return "all".to_owned() };
+    let names = [
+        "SourceFileSystemId",
+        "FileSystemId",
+        "MountTargetId",
+        "AccessPointId",
+        "ResourceId",
+        "CreationToken",
+    ];
+    let Some(named) = names.iter().find_map(|name| input.get(name)?.as_str()) else {
+        return "all".to_owned();
+    };
     let named = named.rsplit('/').next().unwrap_or(named);
     match input.get("SubnetId").and_then(Value::as_str) {
         Some(subnet) => format!("{named} {subnet}"),
@@ -113,8 +225,12 @@ pub(crate) fn tokens(operation: &str) -> (&'static str, &'static str) {
 
 /// The members that the path of a call carries.
 pub(crate) fn path_members(operation: &str, path: &str) -> Vec<(&'static str, String)> {
-    let of = OPERATIONS.iter().find(|(name, ..)| *name == operation).zip(path.strip_prefix(VERSION));
-    of.and_then(|((_, _, template, _), path)| parameters(template, path)).unwrap_or_default()
+    let of = OPERATIONS
+        .iter()
+        .find(|(name, ..)| *name == operation)
+        .zip(path.strip_prefix(VERSION));
+    of.and_then(|((_, _, template, _), path)| parameters(template, path))
+        .unwrap_or_default()
 }
 
 /// Answers a call.
@@ -124,13 +240,15 @@ pub(crate) fn path_members(operation: &str, path: &str) -> Vec<(&'static str, St
 /// The error that AWS would answer with.
 pub fn answer(world: &mut World, request: &Request) -> Reply {
     match request.operation.as_str() {
-        "CreateReplicationConfiguration" | "DeleteReplicationConfiguration" | "DescribeReplicationConfigurations" => {
-            replications(world, request)
-        }
+        "CreateReplicationConfiguration"
+        | "DeleteReplicationConfiguration"
+        | "DescribeReplicationConfigurations" => replications(world, request),
         "TagResource" | "UntagResource" | "ListTagsForResource" => tags(world, request),
         operation if operation.contains("MountTarget") => mount_targets(world, request),
         operation if operation.contains("AccessPoint") => access_points(world, request),
-        operation if operation.ends_with("Policy") || operation.ends_with("Configuration") => settings(world, request),
+        operation if operation.ends_with("Policy") || operation.ends_with("Configuration") => {
+            settings(world, request)
+        }
         _ => file_systems(world, request),
     }
 }
@@ -141,24 +259,52 @@ pub(crate) fn check(world: &World) -> Result<(), String> {
     let fits = |id: &str, shape: &str, answer: &Value| {
         constraints::check(Service::Efs, shape, answer).map_err(|wrong| format!("{id}: {wrong}"))
     };
-    for (region, of) in world.efs.iter().flat_map(|(region, efs)| efs.file_systems.iter().map(move |of| (region, of))) {
+    for (region, of) in world
+        .efs
+        .iter()
+        .flat_map(|(region, efs)| efs.file_systems.iter().map(move |of| (region, of)))
+    {
         let id = &of.file_system_id;
-        fits(id, "FileSystemDescription", &file_system_json(of, region, account, (world.now, world.long_ago())))?;
+        fits(
+            id,
+            "FileSystemDescription",
+            &file_system_json(of, region, account, (world.now, world.long_ago())),
+        )?;
         fits(id, "LifecycleConfigurationDescription", &lifecycle_json(of))?;
-        policy_json(of).map_or(Ok(()), |policy| fits(id, "FileSystemPolicyDescription", &policy))?;
-        backup_json(of).map_or(Ok(()), |backup| fits(id, "BackupPolicyDescription", &backup))?;
+        policy_json(of).map_or(Ok(()), |policy| {
+            fits(id, "FileSystemPolicyDescription", &policy)
+        })?;
+        backup_json(of).map_or(Ok(()), |backup| {
+            fits(id, "BackupPolicyDescription", &backup)
+        })?;
         for target in &of.mount_targets {
             let id = &target.mount_target_id;
-            fits(id, "MountTargetDescription", &mount_target_json(target, of, region, world))?;
-            fits(id, "DescribeMountTargetSecurityGroupsResponse", &security_groups_json(target))?;
+            fits(
+                id,
+                "MountTargetDescription",
+                &mount_target_json(target, of, region, world),
+            )?;
+            fits(
+                id,
+                "DescribeMountTargetSecurityGroupsResponse",
+                &security_groups_json(target),
+            )?;
         }
         for point in &of.access_points {
-            fits(&point.access_point_id, "AccessPointDescription", &access_point_json(point, of, region, account))?;
+            fits(
+                &point.access_point_id,
+                "AccessPointDescription",
+                &access_point_json(point, of, region, account),
+            )?;
         }
     }
     for replication in &world.replications {
         let id = &replication.source_file_system_id;
-        fits(id, "ReplicationConfigurationDescription", &replication_json(replication, world))?;
+        fits(
+            id,
+            "ReplicationConfigurationDescription",
+            &replication_json(replication, world),
+        )?;
     }
     for (id, subnet) in &world.subnets {
         let target = json!({ "SubnetId": id, "VpcId": subnet.vpc_id,
@@ -170,7 +316,11 @@ pub(crate) fn check(world: &World) -> Result<(), String> {
 }
 
 fn not_served(operation: &str) -> Reply {
-    Err(ApiError::new(500, "InternalServerError", format!("{operation} is not served")))
+    Err(ApiError::new(
+        500,
+        "InternalServerError",
+        format!("{operation} is not served"),
+    ))
 }
 
 #[derive(Deserialize)]
@@ -264,30 +414,50 @@ fn file_systems(world: &mut World, request: &Request) -> Reply {
         "UpdateFileSystem" => {
             let update: UpdateFileSystem = input(&request.input)?;
             let file_system = world.named_file_system(region, &update.file_system_id)?;
-            file_system.set_throughput(update.throughput_mode, update.provisioned_throughput_in_mibps, now)?;
-            Ok((202, Some(file_system_json(file_system, region, &account, times))))
+            file_system.set_throughput(
+                update.throughput_mode,
+                update.provisioned_throughput_in_mibps,
+                now,
+            )?;
+            Ok((
+                202,
+                Some(file_system_json(file_system, region, &account, times)),
+            ))
         }
         "UpdateFileSystemProtection" => {
             let protect: Protect = input(&request.input)?;
             let file_system = world.named_file_system(region, &protect.file_system_id)?;
-            let wanted = protect.replication_overwrite_protection.unwrap_or_else(|| file_system.protection.clone());
+            let wanted = protect
+                .replication_overwrite_protection
+                .unwrap_or_else(|| file_system.protection.clone());
             file_system.protect(&wanted)?;
-            Ok((200, Some(json!({ "ReplicationOverwriteProtection": file_system.protection }))))
+            Ok((
+                200,
+                Some(json!({ "ReplicationOverwriteProtection": file_system.protection })),
+            ))
         }
         "DeleteFileSystem" => {
             let of: OfFileSystem = input(&request.input)?;
-            world.delete_file_system(region, &of.file_system_id).map(|()| (204, None))
+            world
+                .delete_file_system(region, &of.file_system_id)
+                .map(|()| (204, None))
         }
         other => not_served(other),
     }
 }
 
 fn new_file_system(wanted: CreateFileSystem) -> Result<FileSystem, ApiError> {
-    let backup = wanted.backup.unwrap_or(wanted.availability_zone_name.is_some());
+    let backup = wanted
+        .backup
+        .unwrap_or(wanted.availability_zone_name.is_some());
     Ok(FileSystem {
         creation_token: wanted.creation_token,
-        performance_mode: wanted.performance_mode.unwrap_or_else(|| "generalPurpose".to_owned()),
-        throughput_mode: wanted.throughput_mode.unwrap_or_else(|| "bursting".to_owned()),
+        performance_mode: wanted
+            .performance_mode
+            .unwrap_or_else(|| "generalPurpose".to_owned()),
+        throughput_mode: wanted
+            .throughput_mode
+            .unwrap_or_else(|| "bursting".to_owned()),
         provisioned_throughput_in_mibps: wanted.provisioned_throughput_in_mibps,
         encrypted: wanted.encrypted,
         kms_key_id: wanted.kms_key_id,
@@ -300,13 +470,29 @@ fn new_file_system(wanted: CreateFileSystem) -> Result<FileSystem, ApiError> {
 
 fn describe_file_systems(world: &mut World, request: &Request) -> Reply {
     let list: ListFileSystems = input(&request.input)?;
-    let (account, region, times) = (world.account.clone(), request.region.as_str(), (world.now, world.long_ago()));
+    let (account, region, times) = (
+        world.account.clone(),
+        request.region.as_str(),
+        (world.now, world.long_ago()),
+    );
     let found: Vec<FileSystem> = match &list.file_system_id {
         Some(name) => vec![world.named_file_system(region, name)?.clone()],
-        None => world.file_systems(region).filter(|of| of.owner(&account) == account).cloned().collect(),
+        None => world
+            .file_systems(region)
+            .filter(|of| of.owner(&account) == account)
+            .cloned()
+            .collect(),
     };
-    let fits = |of: &&FileSystem| list.creation_token.as_ref().is_none_or(|token| of.creation_token == *token);
-    let items = found.iter().filter(fits).map(|of| file_system_json(of, region, &account, times)).collect();
+    let fits = |of: &&FileSystem| {
+        list.creation_token
+            .as_ref()
+            .is_none_or(|token| of.creation_token == *token)
+    };
+    let items = found
+        .iter()
+        .filter(fits)
+        .map(|of| file_system_json(of, region, &account, times))
+        .collect();
     page(request, "FileSystems", items, PAGE, list.marker.as_deref())
 }
 
@@ -322,9 +508,15 @@ struct PutLifecycle {
 struct LifecyclePolicy {
     #[serde(rename = "TransitionToIA", skip_serializing_if = "Option::is_none")]
     infrequent: Option<String>,
-    #[serde(rename = "TransitionToArchive", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "TransitionToArchive",
+        skip_serializing_if = "Option::is_none"
+    )]
     archive: Option<String>,
-    #[serde(rename = "TransitionToPrimaryStorageClass", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "TransitionToPrimaryStorageClass",
+        skip_serializing_if = "Option::is_none"
+    )]
     primary: Option<String>,
 }
 
@@ -351,7 +543,10 @@ struct PutPolicy {
 }
 
 /// The file system that a call names, and nothing else.
-fn of_file_system<'a>(world: &'a mut World, request: &Request) -> Result<&'a mut FileSystem, ApiError> {
+fn of_file_system<'a>(
+    world: &'a mut World,
+    request: &Request,
+) -> Result<&'a mut FileSystem, ApiError> {
     let of: OfFileSystem = input(&request.input)?;
     world.named_file_system(&request.region, &of.file_system_id)
 }
@@ -361,13 +556,17 @@ fn settings(world: &mut World, request: &Request) -> Reply {
     let (region, behaviour) = (request.region.as_str(), world.behaviour);
     let missing = |what: &str| ApiError::new(404, "PolicyNotFound", format!("there is no {what}"));
     match request.operation.as_str() {
-        "DescribeLifecycleConfiguration" => Ok((200, Some(lifecycle_json(of_file_system(world, request)?)))),
+        "DescribeLifecycleConfiguration" => {
+            Ok((200, Some(lifecycle_json(of_file_system(world, request)?))))
+        }
         "DescribeBackupPolicy" => {
-            let policy = backup_json(of_file_system(world, request)?).ok_or_else(|| missing("backup policy"))?;
+            let policy = backup_json(of_file_system(world, request)?)
+                .ok_or_else(|| missing("backup policy"))?;
             Ok((200, Some(policy)))
         }
         "DescribeFileSystemPolicy" => {
-            let policy = policy_json(of_file_system(world, request)?).ok_or_else(|| missing("policy"))?;
+            let policy =
+                policy_json(of_file_system(world, request)?).ok_or_else(|| missing("policy"))?;
             Ok((200, Some(policy)))
         }
         "DeleteFileSystemPolicy" => {
@@ -379,8 +578,13 @@ fn settings(world: &mut World, request: &Request) -> Reply {
         "PutLifecycleConfiguration" => {
             let put: PutLifecycle = input(&request.input)?;
             let file_system = world.named_file_system(region, &put.file_system_id)?;
-            file_system
-                .set_lifecycle(put.lifecycle_policies.iter().map(|policy| json!(policy)).collect(), behaviour)?;
+            file_system.set_lifecycle(
+                put.lifecycle_policies
+                    .iter()
+                    .map(|policy| json!(policy))
+                    .collect(),
+                behaviour,
+            )?;
             Ok((200, Some(lifecycle_json(file_system))))
         }
         "PutBackupPolicy" => {
@@ -396,7 +600,11 @@ fn settings(world: &mut World, request: &Request) -> Reply {
         "PutFileSystemPolicy" => {
             let put: PutPolicy = input(&request.input)?;
             let file_system = world.named_file_system(region, &put.file_system_id)?;
-            file_system.set_policy(&put.policy, put.bypass_policy_lockout_safety_check, behaviour)?;
+            file_system.set_policy(
+                &put.policy,
+                put.bypass_policy_lockout_safety_check,
+                behaviour,
+            )?;
             Ok((200, policy_json(file_system)))
         }
         other => not_served(other),
@@ -449,34 +657,58 @@ fn replications(world: &mut World, request: &Request) -> Reply {
     match request.operation.as_str() {
         "CreateReplicationConfiguration" => {
             let wanted: Replicate = input(&request.input)?;
-            let made = world.replicate(region, &wanted.source_file_system_id, &wanted.destinations)?.clone();
+            let made = world
+                .replicate(region, &wanted.source_file_system_id, &wanted.destinations)?
+                .clone();
             Ok((200, Some(replication_json(&made, world))))
         }
         "DeleteReplicationConfiguration" => {
             let wanted: StopReplicating = input(&request.input)?;
             let locally = wanted.deletion_mode.as_deref() == Some("LOCAL_CONFIGURATION_ONLY");
-            world.stop_replicating(region, &wanted.source_file_system_id, locally).map(|()| (204, None))
+            world
+                .stop_replicating(region, &wanted.source_file_system_id, locally)
+                .map(|()| (204, None))
         }
         _ => describe_replications(world, request),
     }
 }
 
-/// By a file system, the one that it is in; without, all that have an end of the caller's in this Region.
+/// By a file system, the one that it is in; without, all that have an end of the caller's in this
+/// Region.
 fn describe_replications(world: &mut World, request: &Request) -> Reply {
     let list: List = input(&request.input)?;
     let region = request.region.as_str();
     let ids: Vec<String> = match &list.file_system_id {
-        Some(name) => vec![world.named_file_system(region, name)?.file_system_id.clone()],
+        Some(name) => vec![
+            world
+                .named_file_system(region, name)?
+                .file_system_id
+                .clone(),
+        ],
         None => {
-            let own = world.file_systems(region).filter(|of| of.owner(&world.account) == world.account);
+            let own = world
+                .file_systems(region)
+                .filter(|of| of.owner(&world.account) == world.account);
             own.map(|of| of.file_system_id.clone()).collect()
         }
     };
-    let here = |replication: &&Replication| ids.iter().any(|id| replication.side(region, id).is_some());
-    let items: Vec<Value> = world.replications.iter().filter(here).map(|of| replication_json(of, world)).collect();
+    let here =
+        |replication: &&Replication| ids.iter().any(|id| replication.side(region, id).is_some());
+    let items: Vec<Value> = world
+        .replications
+        .iter()
+        .filter(here)
+        .map(|of| replication_json(of, world))
+        .collect();
     match &list.file_system_id {
         Some(name) if items.is_empty() => Err(no_replication(name)),
-        _ => page(request, "Replications", items, list.max_results.unwrap_or(PAGE), list.next_token.as_deref()),
+        _ => page(
+            request,
+            "Replications",
+            items,
+            list.max_results.unwrap_or(PAGE),
+            list.next_token.as_deref(),
+        ),
     }
 }
 
@@ -519,7 +751,9 @@ fn mount_targets(world: &mut World, request: &Request) -> Reply {
         "CreateMountTarget" => create_mount_target(world, request),
         "DeleteMountTarget" => {
             let of: OfMountTarget = input(&request.input)?;
-            world.delete_mount_target(region, &of.mount_target_id).map(|()| (204, None))
+            world
+                .delete_mount_target(region, &of.mount_target_id)
+                .map(|()| (204, None))
         }
         "DescribeMountTargetSecurityGroups" => {
             let of: OfMountTarget = input(&request.input)?;
@@ -538,18 +772,30 @@ fn mount_targets(world: &mut World, request: &Request) -> Reply {
 }
 
 /// A mount target that is available.
-fn settled<'a>(world: &'a mut World, region: &str, id: &str) -> Result<&'a mut MountTarget, ApiError> {
+fn settled<'a>(
+    world: &'a mut World,
+    region: &str,
+    id: &str,
+) -> Result<&'a mut MountTarget, ApiError> {
     let (_, target) = world.mount_target(region, id)?;
     match target.state.as_str() {
         "available" => Ok(target),
-        state => Err(ApiError::new(409, "IncorrectMountTargetState", format!("{id} is {state}"))),
+        state => Err(ApiError::new(
+            409,
+            "IncorrectMountTargetState",
+            format!("{id} is {state}"),
+        )),
     }
 }
 
 fn create_mount_target(world: &mut World, request: &Request) -> Reply {
     let wanted: CreateMountTarget = input(&request.input)?;
     let region = request.region.as_str();
-    if wanted.ipv6_address.is_some() || wanted.ip_address_type.is_some_and(|kind| kind != "IPV4_ONLY") {
+    if wanted.ipv6_address.is_some()
+        || wanted
+            .ip_address_type
+            .is_some_and(|kind| kind != "IPV4_ONLY")
+    {
         return Err(bad_request("the subnets here have IPv4 addresses only"));
     }
     let target = world.create_mount_target(
@@ -559,26 +805,47 @@ fn create_mount_target(world: &mut World, request: &Request) -> Reply {
         wanted.ip_address.as_deref(),
         wanted.security_groups,
     )?;
-    let file_system = world.named_file_system(region, &wanted.file_system_id)?.clone();
-    Ok((200, Some(mount_target_json(&target, &file_system, region, world))))
+    let file_system = world
+        .named_file_system(region, &wanted.file_system_id)?
+        .clone();
+    Ok((
+        200,
+        Some(mount_target_json(&target, &file_system, region, world)),
+    ))
 }
 
 fn describe_mount_targets(world: &mut World, request: &Request) -> Reply {
     let list: ListMountTargets = input(&request.input)?;
     let region = request.region.as_str();
-    let (file_system, only) = match (&list.file_system_id, &list.mount_target_id, &list.access_point_id) {
+    let (file_system, only) = match (
+        &list.file_system_id,
+        &list.mount_target_id,
+        &list.access_point_id,
+    ) {
         (Some(name), None, None) => (world.named_file_system(region, name)?.clone(), None),
         (None, None, Some(name)) => (world.named_access_point(region, name)?.0.clone(), None),
         (None, Some(id), None) => {
             let (of, _) = world.mount_target(region, id)?;
             (world.named_file_system(region, &of)?.clone(), Some(id))
         }
-        _ => return Err(bad_request("one of FileSystemId, MountTargetId and AccessPointId is required")),
+        _ => {
+            return Err(bad_request(
+                "one of FileSystemId, MountTargetId and AccessPointId is required",
+            ));
+        }
     };
     let targets = file_system.mount_targets.iter();
     let targets = targets.filter(|target| only.is_none_or(|id| target.mount_target_id == *id));
-    let items = targets.map(|target| mount_target_json(target, &file_system, region, world)).collect();
-    page(request, "MountTargets", items, MOUNT_TARGETS_PAGE, list.marker.as_deref())
+    let items = targets
+        .map(|target| mount_target_json(target, &file_system, region, world))
+        .collect();
+    page(
+        request,
+        "MountTargets",
+        items,
+        MOUNT_TARGETS_PAGE,
+        list.marker.as_deref(),
+    )
 }
 
 #[derive(Deserialize)]
@@ -640,11 +907,16 @@ fn access_points(world: &mut World, request: &Request) -> Reply {
             let name = wanted.file_system_id.clone();
             let point = world.create_access_point(region, &name, new_access_point(wanted)?)?;
             let file_system = world.named_file_system(region, &name)?;
-            Ok((200, Some(access_point_json(&point, file_system, region, &account))))
+            Ok((
+                200,
+                Some(access_point_json(&point, file_system, region, &account)),
+            ))
         }
         "DeleteAccessPoint" => {
             let of: OfAccessPoint = input(&request.input)?;
-            world.delete_access_point(region, &of.access_point_id).map(|()| (204, None))
+            world
+                .delete_access_point(region, &of.access_point_id)
+                .map(|()| (204, None))
         }
         other => not_served(other),
     }
@@ -665,18 +937,38 @@ fn new_access_point(wanted: CreateAccessPoint) -> Result<AccessPoint, ApiError> 
 fn describe_access_points(world: &mut World, request: &Request) -> Reply {
     let list: ListAccessPoints = input(&request.input)?;
     let (account, region) = (world.account.clone(), request.region.as_str());
-    let json = |point: &AccessPoint, of: &FileSystem| access_point_json(point, of, region, &account);
-    let all = |of: &FileSystem| of.access_points.iter().map(|point| json(point, of)).collect::<Vec<_>>();
+    let json =
+        |point: &AccessPoint, of: &FileSystem| access_point_json(point, of, region, &account);
+    let all = |of: &FileSystem| {
+        of.access_points
+            .iter()
+            .map(|point| json(point, of))
+            .collect::<Vec<_>>()
+    };
     let items = match (&list.access_point_id, &list.file_system_id) {
-        (Some(_), Some(_)) => return Err(bad_request("AccessPointId and FileSystemId exclude each other")),
+        (Some(_), Some(_)) => {
+            return Err(bad_request(
+                "AccessPointId and FileSystemId exclude each other",
+            ));
+        }
         (Some(name), None) => {
             let (file_system, point) = world.named_access_point(region, name)?;
             vec![json(&point, file_system)]
         }
         (None, Some(name)) => all(world.named_file_system(region, name)?),
-        (None, None) => world.file_systems(region).filter(|of| of.owner(&account) == account).flat_map(all).collect(),
+        (None, None) => world
+            .file_systems(region)
+            .filter(|of| of.owner(&account) == account)
+            .flat_map(all)
+            .collect(),
     };
-    page(request, "AccessPoints", items, list.max_results.unwrap_or(PAGE), list.next_token.as_deref())
+    page(
+        request,
+        "AccessPoints",
+        items,
+        list.max_results.unwrap_or(PAGE),
+        list.next_token.as_deref(),
+    )
 }
 
 #[derive(Deserialize)]
@@ -699,7 +991,13 @@ fn tags(world: &mut World, request: &Request) -> Reply {
             Ok(file_system) => file_system_tags_json(file_system),
             Err(_) => tags_json(world.efs_tags(region, &wanted.resource_id)?),
         };
-        return page(request, "Tags", items, wanted.max_results.unwrap_or(PAGE), wanted.next_token.as_deref());
+        return page(
+            request,
+            "Tags",
+            items,
+            wanted.max_results.unwrap_or(PAGE),
+            wanted.next_token.as_deref(),
+        );
     }
     let tags = world.efs_tags(region, &wanted.resource_id)?;
     // AWS's own tags may be there already; the model lets nobody else write or remove one.
@@ -712,7 +1010,9 @@ fn tags(world: &mut World, request: &Request) -> Reply {
 }
 
 fn tags_json(tags: &BTreeMap<String, String>) -> Vec<Value> {
-    tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value })).collect()
+    tags.iter()
+        .map(|(key, value)| json!({ "Key": key, "Value": value }))
+        .collect()
 }
 
 /// The tags of a file system, with the one that AWS adds where backups are on.
@@ -725,10 +1025,16 @@ fn file_system_tags_json(file_system: &FileSystem) -> Vec<Value> {
 }
 
 /// One page of a list.
-fn page(request: &Request, list: &str, items: Vec<Value>, size: usize, token_asked: Option<&str>) -> Reply {
+fn page(
+    request: &Request,
+    list: &str,
+    items: Vec<Value>,
+    size: usize,
+    token_asked: Option<&str>,
+) -> Reply {
     let (asked, next) = tokens(&request.operation);
-    let (items, token) =
-        service::page(items, size, token_asked, request).ok_or_else(|| bad_request(format!("{asked} is not ours")))?;
+    let (items, token) = service::page(items, size, token_asked, request)
+        .ok_or_else(|| bad_request(format!("{asked} is not ours")))?;
     let mut page = json!({ list: items });
     // What is paged by markers repeats the one that it was asked with.
     if let Some(marker) = token_asked.filter(|_| asked == "Marker") {
@@ -745,14 +1051,29 @@ fn time(at: DateTime<Utc>) -> i64 {
 }
 
 fn arn(region: &str, account: &str, kind: &str, id: &str) -> String {
-    constraints::arn("elasticfilesystem", region, account, &format!("{kind}/{id}"))
+    constraints::arn(
+        "elasticfilesystem",
+        region,
+        account,
+        &format!("{kind}/{id}"),
+    )
 }
 
-/// A file system as the API describes it; `times` are now, and when what has no date of its own was made.
-fn file_system_json(of: &FileSystem, region: &str, account: &str, times: (DateTime<Utc>, DateTime<Utc>)) -> Value {
+/// A file system as the API describes it; `times` are now, and when what has no date of its own was
+/// made.
+fn file_system_json(
+    of: &FileSystem,
+    region: &str,
+    account: &str,
+    times: (DateTime<Utc>, DateTime<Utc>),
+) -> Value {
     let (now, long_ago) = times;
     let owner = of.owner(account);
-    let token = if of.creation_token.is_empty() { &of.file_system_id } else { &of.creation_token };
+    let token = if of.creation_token.is_empty() {
+        &of.file_system_id
+    } else {
+        &of.creation_token
+    };
     let mut json = json!({
         "OwnerId": owner,
         "CreationToken": token,
@@ -776,14 +1097,22 @@ fn file_system_json(of: &FileSystem, region: &str, account: &str, times: (DateTi
     });
     if of.encrypted {
         let own = || constraints::arn("kms", region, owner, "alias/aws/elasticfilesystem");
-        put(&mut json, "KmsKeyId", json!(of.kms_key_id.clone().unwrap_or_else(own)));
+        put(
+            &mut json,
+            "KmsKeyId",
+            json!(of.kms_key_id.clone().unwrap_or_else(own)),
+        );
     }
     if let Some(mibps) = of.provisioned_throughput_in_mibps {
         put(&mut json, "ProvisionedThroughputInMibps", json!(mibps));
     }
     let (zone, name) = (of.availability_zone_name.as_ref(), of.tags.get("Name"));
     let zone_id = zone.and_then(|zone| zone_id(zone));
-    for (member, value) in [("Name", name), ("AvailabilityZoneName", zone), ("AvailabilityZoneId", zone_id.as_ref())] {
+    for (member, value) in [
+        ("Name", name),
+        ("AvailabilityZoneName", zone),
+        ("AvailabilityZoneId", zone_id.as_ref()),
+    ] {
         if let Some(value) = value {
             put(&mut json, member, json!(value));
         }
@@ -834,7 +1163,12 @@ fn access_point_json(point: &AccessPoint, of: &FileSystem, region: &str, account
 
 fn replication_json(replication: &Replication, world: &World) -> Value {
     let account = &world.account;
-    let source_arn = arn(&replication.source_region, account, "file-system", &replication.source_file_system_id);
+    let source_arn = arn(
+        &replication.source_region,
+        account,
+        "file-system",
+        &replication.source_file_system_id,
+    );
     let mut destination = json!({
         "Status": replication.status(world.now, world.behaviour),
         "FileSystemId": replication.destination_file_system_id,
@@ -842,9 +1176,20 @@ fn replication_json(replication: &Replication, world: &World) -> Value {
         "OwnerId": replication.destination_owner_id.as_ref().unwrap_or(account),
     });
     let more = [
-        ("LastReplicatedTimestamp", replication.last_replicated_at(world.now).map(|at| json!(time(at)))),
-        ("StatusMessage", replication.status_message().map(|message| json!(message))),
-        ("RoleArn", replication.role_arn.as_ref().map(|role| json!(role))),
+        (
+            "LastReplicatedTimestamp",
+            replication
+                .last_replicated_at(world.now)
+                .map(|at| json!(time(at))),
+        ),
+        (
+            "StatusMessage",
+            replication.status_message().map(|message| json!(message)),
+        ),
+        (
+            "RoleArn",
+            replication.role_arn.as_ref().map(|role| json!(role)),
+        ),
     ];
     for (member, value) in more {
         if let Some(value) = value {

@@ -1,4 +1,5 @@
-//! Event files: JSON in which `{{now+12h}}` stands for a time, so that a sample does not expire on the shelf.
+//! Event files: JSON in which `{{now+12h}}` stands for a time, so that a sample does not expire on
+//! the shelf.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
@@ -12,10 +13,12 @@ pub fn fill(text: &str, now: DateTime<Utc>) -> Result<String, String> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{now") {
         let (placeholder, after) = after.split_once("}}").ok_or("a `{{now` has no `}}`")?;
-        let hours = hours(placeholder)
-            .ok_or_else(|| format!("`{{{{now{placeholder}}}}}` is not {{{{now+Nh}}}} or {{{{now-Nh}}}}"))?;
+        let hours = hours(placeholder).ok_or_else(|| {
+            format!("`{{{{now{placeholder}}}}}` is not {{{{now+Nh}}}} or {{{{now-Nh}}}}")
+        })?;
         filled.push_str(before);
-        filled.push_str(&(now + TimeDelta::hours(hours)).to_rfc3339_opts(SecondsFormat::Secs, true));
+        filled
+            .push_str(&(now + TimeDelta::hours(hours)).to_rfc3339_opts(SecondsFormat::Secs, true));
         rest = after;
     }
     filled.push_str(rest);
@@ -38,18 +41,31 @@ mod tests {
 
     #[test]
     fn a_placeholder_becomes_a_time() {
-        let text = fill(r#"{"expiresAt": "{{now+12h}}", "time": "{{now-1h}}"}"#, noon()).unwrap();
-        assert_eq!(text, r#"{"expiresAt": "2027-01-15T20:00:00Z", "time": "2027-01-15T07:00:00Z"}"#);
+        let text = fill(
+            r#"{"expiresAt": "{{now+12h}}", "time": "{{now-1h}}"}"#,
+            noon(),
+        )
+        .unwrap();
+        assert_eq!(
+            text,
+            r#"{"expiresAt": "2027-01-15T20:00:00Z", "time": "2027-01-15T07:00:00Z"}"#
+        );
     }
 
     #[test]
     fn a_text_without_placeholders_stays_as_it_is() {
-        assert_eq!(fill(r#"{"a": "{{x}}", "b": {}}"#, noon()).unwrap(), r#"{"a": "{{x}}", "b": {}}"#);
+        assert_eq!(
+            fill(r#"{"a": "{{x}}", "b": {}}"#, noon()).unwrap(),
+            r#"{"a": "{{x}}", "b": {}}"#
+        );
     }
 
     #[test]
     fn another_placeholder_is_told() {
-        assert_eq!(fill("{{now+1d}}", noon()).unwrap_err(), "`{{now+1d}}` is not {{now+Nh}} or {{now-Nh}}");
+        assert_eq!(
+            fill("{{now+1d}}", noon()).unwrap_err(),
+            "`{{now+1d}}` is not {{now+Nh}} or {{now-Nh}}"
+        );
         assert_eq!(fill("{{now", noon()).unwrap_err(), "a `{{now` has no `}}`");
     }
 }

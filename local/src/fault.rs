@@ -91,7 +91,10 @@ impl FaultKind {
     /// Whether it can be ordered for lists only.
     #[must_use]
     pub fn is_of_lists(self) -> bool {
-        matches!(self, Self::StaleRead | Self::StaleTags | Self::RepeatedPageToken)
+        matches!(
+            self,
+            Self::StaleRead | Self::StaleTags | Self::RepeatedPageToken
+        )
     }
 }
 
@@ -104,18 +107,30 @@ impl Fault {
     ///
     /// # Errors
     ///
-    /// A sentence for an operation that nobody serves, a kind that does not fit it, a Region without the service, or no
-    /// calls at all.
+    /// A sentence for an operation that nobody serves, a kind that does not fit it, a Region
+    /// without the service, or no calls at all.
     pub fn check(&self) -> Result<(), String> {
-        let Self { operation, kind, times, .. } = self;
-        let mut serving = Service::ALL.into_iter().filter(|service| self.service.is_none_or(|of| of == *service));
+        let Self {
+            operation,
+            kind,
+            times,
+            ..
+        } = self;
+        let mut serving = Service::ALL
+            .into_iter()
+            .filter(|service| self.service.is_none_or(|of| of == *service));
         let Some(service) = serving.find(|service| service.serves(operation)) else {
-            return Err(format!("a fault is ordered for `{operation}`, which is not an operation that is served"));
+            return Err(format!(
+                "a fault is ordered for `{operation}`, which is not an operation that is served"
+            ));
         };
         if kind.is_of_lists() && service.changes(operation) {
-            return Err(format!("{kind:?} can be ordered for lists only, and {operation} is none"));
+            return Err(format!(
+                "{kind:?} can be ordered for lists only, and {operation} is none"
+            ));
         }
-        let meets = |of: &Service| self.service.is_none_or(|only| only == *of) && of.serves(operation);
+        let meets =
+            |of: &Service| self.service.is_none_or(|only| only == *of) && of.serves(operation);
         let mut meeting = Service::ALL.into_iter().filter(meets);
         if *kind == FaultKind::RepeatedPageToken
             && let Some(service) = meeting.find(|of| !of.has_pages(operation))
@@ -124,34 +139,62 @@ impl Fault {
                 "{kind:?} can be ordered for lists with pages only, and {operation} of {service:?} has none"
             ));
         }
-        if let Some(region) = self.region.as_ref().filter(|region| !constraints::is_in(service, region)) {
-            return Err(format!("a fault of {operation} is ordered for {region}, where no call can meet it"));
+        if let Some(region) = self
+            .region
+            .as_ref()
+            .filter(|region| !constraints::is_in(service, region))
+        {
+            return Err(format!(
+                "a fault of {operation} is ordered for {region}, where no call can meet it"
+            ));
         }
-        if *times == 0 { Err(format!("a fault of {operation} is ordered for no call")) } else { Ok(()) }
+        if *times == 0 {
+            Err(format!("a fault of {operation} is ordered for no call"))
+        } else {
+            Ok(())
+        }
     }
 
     /// A fault for the next call of an operation.
     #[must_use]
     pub fn next(operation: &str, kind: FaultKind) -> Self {
-        Self { operation: operation.to_owned(), service: None, region: None, kind, skip: 0, times: 1 }
+        Self {
+            operation: operation.to_owned(),
+            service: None,
+            region: None,
+            kind,
+            skip: 0,
+            times: 1,
+        }
     }
 
     /// A fault for all calls of an operation that may come.
     #[must_use]
     pub fn every(operation: &str, kind: FaultKind) -> Self {
-        Self { times: u32::MAX, ..Self::next(operation, kind) }
+        Self {
+            times: u32::MAX,
+            ..Self::next(operation, kind)
+        }
     }
 
     /// The same fault in one Region only.
     #[must_use]
     pub fn in_region(self, region: &str) -> Self {
-        Self { region: Some(region.to_owned()), ..self }
+        Self {
+            region: Some(region.to_owned()),
+            ..self
+        }
     }
 
     fn is_for(&self, request: &Request) -> bool {
         self.operation == request.operation
-            && self.service.is_none_or(|service| service == request.service)
-            && self.region.as_ref().is_none_or(|region| *region == request.region)
+            && self
+                .service
+                .is_none_or(|service| service == request.service)
+            && self
+                .region
+                .as_ref()
+                .is_none_or(|region| *region == request.region)
     }
 }
 
@@ -180,12 +223,21 @@ mod tests {
 
     fn call(service: Service, operation: &str, region: &str) -> Request {
         let (operation, region) = (operation.to_owned(), region.to_owned());
-        Request { service, operation, region, input: serde_json::json!({}) }
+        Request {
+            service,
+            operation,
+            region,
+            input: serde_json::json!({}),
+        }
     }
 
     #[test]
     fn a_fault_is_met_by_as_many_calls_as_were_ordered() {
-        let mut faults = vec![Fault { skip: 1, times: 2, ..Fault::next("DescribeJobs", FaultKind::Throttle) }];
+        let mut faults = vec![Fault {
+            skip: 1,
+            times: 2,
+            ..Fault::next("DescribeJobs", FaultKind::Throttle)
+        }];
         let jobs = call(Service::Drs, "DescribeJobs", "us-east-1");
         let met: Vec<bool> = (0..4).map(|_| take(&mut faults, &jobs).is_some()).collect();
         assert_eq!(met, [false, true, true, false]);
@@ -195,8 +247,10 @@ mod tests {
 
     #[test]
     fn a_page_token_is_repeated_only_where_there_are_pages() {
-        let order =
-            |operation: &str, service| Fault { service, ..Fault::next(operation, FaultKind::RepeatedPageToken) };
+        let order = |operation: &str, service| Fault {
+            service,
+            ..Fault::next(operation, FaultKind::RepeatedPageToken)
+        };
         for (operation, service, ok) in [
             ("DescribeSourceServers", None, true),
             ("DescribeMountTargets", None, true),
@@ -206,7 +260,11 @@ mod tests {
             ("GetReplicationConfiguration", None, false),
             ("DescribeLifecycleConfiguration", None, false),
         ] {
-            assert_eq!(order(operation, service).check().is_ok(), ok, "{operation} {service:?}");
+            assert_eq!(
+                order(operation, service).check().is_ok(),
+                ok,
+                "{operation} {service:?}"
+            );
         }
     }
 
@@ -218,18 +276,30 @@ mod tests {
         now.server(id).unwrap().tags.clear();
         now.server(id).unwrap().data_replication_state = "DISCONNECTED".to_owned();
         let mut seen = now.with_tags_of(&before);
-        assert_eq!(seen.server(id).unwrap().tags, before.server(id).unwrap().tags);
+        assert_eq!(
+            seen.server(id).unwrap().tags,
+            before.server(id).unwrap().tags
+        );
         assert!(seen.server(id).unwrap().is_disconnected());
     }
 
     #[test]
     fn a_fault_of_one_service_and_region_spares_the_others() {
         let fault = Fault::every("TagResource", FaultKind::Throttle).in_region("eu-west-1");
-        let mut faults = vec![Fault { service: Some(Service::Efs), ..fault }];
-        for (service, region, met) in
-            [(Service::Drs, "eu-west-1", false), (Service::Efs, "us-east-1", false), (Service::Efs, "eu-west-1", true)]
-        {
-            assert_eq!(take(&mut faults, &call(service, "TagResource", region)).is_some(), met, "{service:?} {region}");
+        let mut faults = vec![Fault {
+            service: Some(Service::Efs),
+            ..fault
+        }];
+        for (service, region, met) in [
+            (Service::Drs, "eu-west-1", false),
+            (Service::Efs, "us-east-1", false),
+            (Service::Efs, "eu-west-1", true),
+        ] {
+            assert_eq!(
+                take(&mut faults, &call(service, "TagResource", region)).is_some(),
+                met,
+                "{service:?} {region}"
+            );
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The one port: the Lambda Runtime and Invoke APIs, the account's services, and a few controls of our own.
+//! The one port: the Lambda Runtime and Invoke APIs, the account's services, and a few controls of
+//! our own.
 
 use std::{
     convert::Infallible,
@@ -35,8 +36,8 @@ use crate::{
 /// A body of any kind; its error breaks the connection.
 pub(crate) type Body = BoxBody<Bytes, io::Error>;
 
-/// The largest body that is read; Lambda's own limit for a synchronous payload. An answer of a function may be a hundred
-/// bytes larger.
+/// The largest body that is read; Lambda's own limit for a synchronous payload. An answer of a
+/// function may be a hundred bytes larger.
 const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 pub(crate) const MAX_ANSWER_BYTES: usize = MAX_BODY_BYTES + 100;
 
@@ -60,8 +61,11 @@ pub(crate) async fn serve(port: u16, cloud: Cloud, functions: Functions) -> io::
     tokio::spawn(async move {
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => _ = tokio::spawn(serve_connection(stream, cloud.clone(), functions.clone())),
-                // Too many open files, for instance: it passes as connections end, and the service goes on.
+                Ok((stream, _)) => {
+                    _ = tokio::spawn(serve_connection(stream, cloud.clone(), functions.clone()))
+                }
+                // Too many open files, for instance: it passes as connections end, and the service
+                // goes on.
                 Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
             }
         }
@@ -79,15 +83,27 @@ where
         async move { route(request, &cloud, &functions).await }
     });
     let mut connection = hyper::server::conn::http1::Builder::new();
-    connection.timer(TokioTimer::new()).header_read_timeout(HEADERS_TAKE);
-    let _ = connection.serve_connection(TokioIo::new(stream), service).await;
+    connection
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_TAKE);
+    let _ = connection
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
-async fn route(request: Request<Incoming>, cloud: &Cloud, functions: &Functions) -> io::Result<Response<Body>> {
+async fn route(
+    request: Request<Incoming>,
+    cloud: &Cloud,
+    functions: &Functions,
+) -> io::Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    let largest = if segments.first() == Some(&"runtime") { MAX_ANSWER_BYTES } else { MAX_BODY_BYTES };
+    let largest = if segments.first() == Some(&"runtime") {
+        MAX_ANSWER_BYTES
+    } else {
+        MAX_BODY_BYTES
+    };
     let waits = parts.headers.get(EXPECT).is_some() && body.size_hint().lower() > largest as u64;
     let read = match waits {
         // Who waits to be told to go on is told no in place of that.
@@ -97,14 +113,31 @@ async fn route(request: Request<Incoming>, cloud: &Cloud, functions: &Functions)
     let body = match read {
         Some(body) => body,
         None => {
-            if let ["runtime", function, "2018-06-01", "runtime", "invocation", id, "response"] = segments.as_slice() {
+            if let [
+                "runtime",
+                function,
+                "2018-06-01",
+                "runtime",
+                "invocation",
+                id,
+                "response",
+            ] = segments.as_slice()
+            {
                 return Ok(closing(functions.answer_is_too_large(function, id)));
             }
-            return Ok(closing(error(413, "RequestEntityTooLargeException", "the body is larger than 6 MB")));
+            return Ok(closing(error(
+                413,
+                "RequestEntityTooLargeException",
+                "the body is larger than 6 MB",
+            )));
         }
     };
     if !is_from_here(&parts.headers) {
-        return Ok(error(403, "AccessDeniedException", "the Host or the Origin of the request is not this machine"));
+        return Ok(error(
+            403,
+            "AccessDeniedException",
+            "the Host or the Origin of the request is not this machine",
+        ));
     }
     match segments.as_slice() {
         ["runtime", function, "2018-06-01", "runtime", rest @ ..] => {
@@ -119,12 +152,14 @@ async fn route(request: Request<Incoming>, cloud: &Cloud, functions: &Functions)
     }
 }
 
-/// Reads a body; `None` for one that is too large. That is read to its end too, for a client that still writes when the
-/// connection is closed never sees the answer.
+/// Reads a body; `None` for one that is too large. That is read to its end too, for a client that
+/// still writes when the connection is closed never sees the answer.
 async fn read(mut body: Incoming, largest: usize) -> io::Result<Option<Bytes>> {
     let (mut kept, mut size) = (Vec::new(), 0_usize);
     while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(io::Error::other)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(io::Error::other)?.into_data() else {
+            continue;
+        };
         size = size.saturating_add(data.len());
         if size <= largest {
             kept.extend_from_slice(&data);
@@ -133,20 +168,34 @@ async fn read(mut body: Incoming, largest: usize) -> io::Result<Option<Bytes>> {
     Ok((size <= largest).then(|| kept.into()))
 }
 
-/// The last answer of a connection: the rest of a body may be on its way, and would be taken for the next request.
+/// The last answer of a connection: the rest of a body may be on its way, and would be taken for
+/// the next request.
 fn closing(mut response: Response<Body>) -> Response<Body> {
-    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+        .headers_mut()
+        .insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-/// Whether a request was meant for this machine and comes from no page of another. Signatures do not tell: none is
-/// verified here, so a page whose name leads to 127.0.0.1 could write one.
+/// Whether a request was meant for this machine and comes from no page of another. Signatures do
+/// not tell: none is verified here, so a page whose name leads to 127.0.0.1 could write one.
 fn is_from_here(headers: &HeaderMap) -> bool {
     let is_here = |authority: &str| {
-        let host = authority.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok());
-        matches!(host.map_or(authority, |(host, _)| host), "127.0.0.1" | "localhost" | "[::1]")
+        let host = authority
+            .rsplit_once(':')
+            .filter(|(_, port)| port.parse::<u16>().is_ok());
+        matches!(
+            host.map_or(authority, |(host, _)| host),
+            "127.0.0.1" | "localhost" | "[::1]"
+        )
     };
-    let all = |name| headers.get_all(name).iter().map(|value| value.to_str().unwrap_or_default()).collect::<Vec<_>>();
+    let all = |name| {
+        headers
+            .get_all(name)
+            .iter()
+            .map(|value| value.to_str().unwrap_or_default())
+            .collect::<Vec<_>>()
+    };
     match (all(HOST).as_slice(), all(ORIGIN).as_slice()) {
         ([host], []) => is_here(host),
         ([host], [origin]) => is_here(host) && origin.strip_prefix("http://") == Some(host),
@@ -158,20 +207,38 @@ fn is_from_here(headers: &HeaderMap) -> bool {
 fn control_api(cloud: &Cloud, method: &Method, control: &str, body: &Bytes) -> Response<Body> {
     match (method.as_str(), control) {
         ("GET", "world") => plain_json(200, &json!(cloud.world())),
-        ("GET", "journal") => {
-            plain_json(200, &json!(cloud.journal().iter().map(ToString::to_string).collect::<Vec<_>>()))
-        }
+        ("GET", "journal") => plain_json(
+            200,
+            &json!(
+                cloud
+                    .journal()
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+            ),
+        ),
         ("POST", "advance") => {
-            match serde_json::from_slice::<Value>(body).ok().and_then(|body| body.get("minutes")?.as_i64()) {
+            match serde_json::from_slice::<Value>(body)
+                .ok()
+                .and_then(|body| body.get("minutes")?.as_i64())
+            {
                 Some(minutes @ 0..=525_600) => {
                     let by = TimeDelta::minutes(minutes);
                     if !world::YEARS.contains(&(cloud.world().now + by).year()) {
-                        return error(400, "ValidationException", "the account ends with the year 2999");
+                        return error(
+                            400,
+                            "ValidationException",
+                            "the account ends with the year 2999",
+                        );
                     }
                     cloud.advance(by);
                     plain_json(200, &json!({ "now": cloud.world().now }))
                 }
-                _ => error(400, "ValidationException", "send {\"minutes\": N}, N from 0 to 525600"),
+                _ => error(
+                    400,
+                    "ValidationException",
+                    "send {\"minutes\": N}, N from 0 to 525600",
+                ),
             }
         }
         ("POST", "faults") => match order(body) {
@@ -204,7 +271,10 @@ async fn service_api(
         method: parts.method.as_str(),
         path,
         query: parts.uri.query().unwrap_or_default(),
-        authorization: parts.headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok()),
+        authorization: parts
+            .headers
+            .get(AUTHORIZATION)
+            .and_then(|header| header.to_str().ok()),
         body,
     };
     match cloud.call(call) {
@@ -220,9 +290,14 @@ async fn service_api(
 }
 
 fn on_http(answer: Answer) -> Response<Body> {
-    let mut response = response(answer.status, answer.body.map(Bytes::from).unwrap_or_default());
+    let mut response = response(
+        answer.status,
+        answer.body.map(Bytes::from).unwrap_or_default(),
+    );
     if !response.body().is_end_stream() {
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     if let Some(code) = answer.error_type.and_then(|code| code.parse().ok()) {
         response.headers_mut().insert("x-amzn-errortype", code);
@@ -237,13 +312,20 @@ pub(crate) fn error(status: u16, code: &str, message: &str) -> Response<Body> {
 
 pub(crate) fn plain_json(status: u16, body: &Value) -> Response<Body> {
     let mut response = response(status, Bytes::from(body.to_string()));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 
 pub(crate) fn response(status: u16, body: Bytes) -> Response<Body> {
-    let mut response = Response::new(Full::new(body).map_err(|never: Infallible| match never {}).boxed());
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = Response::new(
+        Full::new(body)
+            .map_err(|never: Infallible| match never {})
+            .boxed(),
+    );
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Ok(id) = uuid::Uuid::new_v4().to_string().parse() {
         response.headers_mut().insert("x-amzn-requestid", id);
     }
@@ -253,9 +335,20 @@ pub(crate) fn response(status: u16, body: Bytes) -> Response<Body> {
 /// The same response, cut off in the middle of its body.
 async fn truncate(response: Response<Body>) -> Response<Body> {
     let (parts, body) = response.into_parts();
-    let whole = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let whole = body
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
     let half = whole.slice(..whole.len() / 2);
-    Response::from_parts(parts, CutOff { half: Some(half), length: whole.len() as u64 }.boxed())
+    Response::from_parts(
+        parts,
+        CutOff {
+            half: Some(half),
+            length: whole.len() as u64,
+        }
+        .boxed(),
+    )
 }
 
 /// A body that promises more than it sends.
@@ -268,7 +361,10 @@ impl hyper::body::Body for CutOff {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         Poll::Ready(Some(match self.half.take() {
             Some(half) => Ok(Frame::data(half)),
             None => Err(io::ErrorKind::ConnectionReset.into()),
@@ -294,7 +390,10 @@ mod tests {
         let (mut client, server) = tokio::io::duplex(1 << 16);
         let serving = tokio::spawn(serve_connection(server, cloud, functions));
         client.write_all(sent.as_bytes()).await.unwrap();
-        tokio::time::timeout(2 * HEADERS_TAKE, serving).await.expect("it ends by itself").unwrap();
+        tokio::time::timeout(2 * HEADERS_TAKE, serving)
+            .await
+            .expect("it ends by itself")
+            .unwrap();
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
         answer
@@ -303,19 +402,38 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_request_is_from_this_machine_by_every_header_and_for_every_api() {
         let signature = "AWS4-HMAC-SHA256 Credential=a/20261121/us-east-1/drs/aws4_request";
-        for path in ["GET /local/journal", "POST /DescribeJobs", "GET /2015-03-31/functions/"] {
+        for path in [
+            "GET /local/journal",
+            "POST /DescribeJobs",
+            "GET /2015-03-31/functions/",
+        ] {
             for (headers, from_here) in [
                 ("Host: localhost:9010\r\n", true),
-                ("Host: localhost:9010\r\nOrigin: http://localhost:9010\r\n", true),
+                (
+                    "Host: localhost:9010\r\nOrigin: http://localhost:9010\r\n",
+                    true,
+                ),
                 ("", false),
                 ("Host: example.com:9010\r\n", false),
                 ("Host: localhost:9010\r\nHost: example.com\r\n", false),
-                ("Host: localhost:9010\r\nOrigin: http://example.com\r\n", false),
-                ("Host: localhost:9010\r\nOrigin: http://localhost:9010\r\nOrigin: null\r\n", false),
+                (
+                    "Host: localhost:9010\r\nOrigin: http://example.com\r\n",
+                    false,
+                ),
+                (
+                    "Host: localhost:9010\r\nOrigin: http://localhost:9010\r\nOrigin: null\r\n",
+                    false,
+                ),
             ] {
-                let answer =
-                    answer_to(&format!("{path} HTTP/1.1\r\n{headers}Authorization: {signature}\r\n\r\n")).await;
-                assert_eq!(!answer.contains("is not this machine"), from_here, "{path} {headers}: {answer}");
+                let answer = answer_to(&format!(
+                    "{path} HTTP/1.1\r\n{headers}Authorization: {signature}\r\n\r\n"
+                ))
+                .await;
+                assert_eq!(
+                    !answer.contains("is not this machine"),
+                    from_here,
+                    "{path} {headers}: {answer}"
+                );
             }
         }
     }
@@ -327,7 +445,10 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_never_ends_ends_the_connection() {
-        assert_eq!(answer_to("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{").await, "");
+        assert_eq!(
+            answer_to("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{").await,
+            ""
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -347,9 +468,18 @@ mod tests {
 
     #[test]
     fn time_does_not_pass_beyond_the_years_of_a_world() {
-        let cloud = Cloud::new(World { now: "2999-06-01T00:00:00Z".parse().unwrap(), ..World::empty() });
+        let cloud = Cloud::new(World {
+            now: "2999-06-01T00:00:00Z".parse().unwrap(),
+            ..World::empty()
+        });
         let advance = |minutes: i64| {
-            control_api(&cloud, &Method::POST, "advance", &json!({ "minutes": minutes }).to_string().into()).status()
+            control_api(
+                &cloud,
+                &Method::POST,
+                "advance",
+                &json!({ "minutes": minutes }).to_string().into(),
+            )
+            .status()
         };
         assert_eq!(
             (advance(60), advance(525_600), advance(60)),

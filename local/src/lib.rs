@@ -1,14 +1,15 @@
-//! A laptop-sized AWS: Elastic Disaster Recovery, Elastic File System, the Lambda Runtime API and the Invoke API in one
-//! process.
+//! A laptop-sized AWS: Elastic Disaster Recovery, Elastic File System, the Lambda Runtime API and
+//! the Invoke API in one process.
 //!
-//! It is written from the API references, shares no type with the functions that it runs, and is checked by AWS's own
-//! clients. In reading order: [`world`] is the account as plain data, and [`efs_world`] its file systems; [`drs`] and
-//! [`efs`] put them on the wire, [`constraints`] is what their models allow, [`service`] chooses between them, and
-//! [`wire`] carries calls to them; [`fault`] is trouble to order, [`cloud`] is the running account with its clock and journal, and [`asks`] what IAM would be asked;
-//! [`runtime`] is Lambda. Everything listens on 127.0.0.1 alone.
+//! It is written from the API references, shares no type with the functions that it runs, and is
+//! checked by AWS's own clients. In reading order: [`world`] is the account as plain data, and
+//! [`efs_world`] its file systems; [`drs`] and [`efs`] put them on the wire, [`constraints`] is
+//! what their models allow, [`service`] chooses between them, and [`wire`] carries calls to them;
+//! [`fault`] is trouble to order, [`cloud`] is the running account with its clock and journal, and
+//! [`asks`] what IAM would be asked; [`runtime`] is Lambda. Everything listens on 127.0.0.1 alone.
 //!
-//! It is strict: an unknown route or member, a missing signature and a fault that nothing met are errors, which
-//! [`cloud::Cloud::finish`] reports.
+//! It is strict: an unknown route or member, a missing signature and a fault that nothing met are
+//! errors, which [`cloud::Cloud::finish`] reports.
 
 pub mod asks;
 pub mod binaries;
@@ -57,7 +58,11 @@ impl Local {
         let functions = Functions::new(cloud.clone(), binaries);
         let address = http::serve(port, cloud.clone(), functions.clone()).await?;
         functions.served_at(address.to_string());
-        Ok(Self { cloud, functions, address })
+        Ok(Self {
+            cloud,
+            functions,
+            address,
+        })
     }
 
     /// Serves an account without functions, for tests that call DRS alone.
@@ -99,6 +104,10 @@ impl fmt::Debug for Local {
 /// A line for people.
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}: {}", self.region, self.operation, self.subject, self.answer)
+        write!(
+            f,
+            "{} {} {}: {}",
+            self.region, self.operation, self.subject, self.answer
+        )
     }
 }

@@ -1,6 +1,9 @@
 //! The command line: invoke a function once and tell its story, or serve until Ctrl-C.
 
-#![expect(clippy::indexing_slicing, reason = "reading a JSON value by name gives null where there is none")]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "reading a JSON value by name gives null where there is none"
+)]
 
 mod story;
 
@@ -18,7 +21,8 @@ use hyper::body::Bytes;
 use local::{Binaries, Cloud, Ended, Local, World, event};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A laptop-sized AWS that runs drover's functions: no account, no Docker, nothing leaves this machine.
+/// A laptop-sized AWS that runs drover's functions: no account, no Docker, nothing leaves this
+/// machine.
 #[derive(Parser)]
 #[command(name = "local", version)]
 struct Arguments {
@@ -81,7 +85,11 @@ async fn main() -> ExitCode {
     };
     done.unwrap_or_else(|error| {
         let error = story::plain(&format!("{error:#}"));
-        eprintln!("{}error:{} {error}", story::BAD.render(), story::BAD.render_reset());
+        eprintln!(
+            "{}error:{} {error}",
+            story::BAD.render(),
+            story::BAD.render_reset()
+        );
         ExitCode::from(2)
     })
 }
@@ -89,19 +97,35 @@ async fn main() -> ExitCode {
 async fn run(invoke: Invoke) -> Result<ExitCode> {
     let binaries = workspace()?;
     if !binaries.have(&invoke.function) {
-        bail!("there is no function `{}`; there is {}", invoke.function, binaries.names().join(", "));
+        bail!(
+            "there is no function `{}`; there is {}",
+            invoke.function,
+            binaries.names().join(", ")
+        );
     }
     let payload = read_event(&invoke.event)?;
     let mut world = read_world(invoke.world.as_deref())?;
     if let Some(mode) = invoke.mode {
-        let mode = if matches!(mode, Mode::Plan) { "plan" } else { "enforce" };
+        let mode = if matches!(mode, Mode::Plan) {
+            "plan"
+        } else {
+            "enforce"
+        };
         let deployment = world.functions.entry(invoke.function.clone()).or_default();
-        deployment.environment.insert("MODE".to_owned(), mode.to_owned());
+        deployment
+            .environment
+            .insert("MODE".to_owned(), mode.to_owned());
     }
     let local = Local::start(Cloud::running(world), 0, binaries).await?;
     local.advance(invoke.advance.unwrap_or_default());
-    eprintln!("building and starting {} (the first time takes minutes, then seconds)", invoke.function);
-    let ended = local.functions().invoke(&invoke.function, Bytes::from(payload.clone())).await;
+    eprintln!(
+        "building and starting {} (the first time takes minutes, then seconds)",
+        invoke.function
+    );
+    let ended = local
+        .functions()
+        .invoke(&invoke.function, Bytes::from(payload.clone()))
+        .await;
     if let Ended::NotBuilt(why) = &ended {
         bail!("{why}");
     }
@@ -115,9 +139,17 @@ async fn run(invoke: Invoke) -> Result<ExitCode> {
     })?;
     for complaint in local.finish().err().into_iter().flatten() {
         let complaint = story::plain(&complaint);
-        eprintln!("{}warning:{} {complaint}", story::WARN.render(), story::WARN.render_reset());
+        eprintln!(
+            "{}warning:{} {complaint}",
+            story::WARN.render(),
+            story::WARN.render_reset()
+        );
     }
-    Ok(if matches!(ended, Ended::Answered(_)) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if matches!(ended, Ended::Answered(_)) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 async fn wait(serve: Serve) -> Result<()> {
@@ -127,7 +159,9 @@ async fn wait(serve: Serve) -> Result<()> {
     let port = serve.port;
     let local = Local::start(Cloud::running(world), port, binaries)
         .await
-        .with_context(|| format!("port {port} of 127.0.0.1 cannot be used; choose another with --port"))?;
+        .with_context(|| {
+            format!("port {port} of 127.0.0.1 cannot be used; choose another with --port")
+        })?;
     print(&story::welcome(&local, &names))?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
@@ -157,35 +191,50 @@ fn duration(text: &str) -> Result<TimeDelta, String> {
         TimeDelta::try_seconds(number * seconds)
     });
     let within_a_year = read.filter(|time| *time <= TimeDelta::days(365));
-    within_a_year.ok_or_else(|| "a time is a whole number and s, m, h or d, a year at most".to_owned())
+    within_a_year
+        .ok_or_else(|| "a time is a whole number and s, m, h or d, a year at most".to_owned())
 }
 
 fn workspace() -> Result<Binaries> {
     let here = std::env::current_dir()?;
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
-    let found = manifest.iter().chain([&here]).find_map(|folder| Binaries::around(folder));
+    let found = manifest
+        .iter()
+        .chain([&here])
+        .find_map(|folder| Binaries::around(folder));
     found.context("no Cargo workspace with a `functions` folder is around this folder")
 }
 
-/// The text of a JSON file. Some editors begin one with a byte order mark, which JSON forbids and nobody sees.
+/// The text of a JSON file. Some editors begin one with a byte order mark, which JSON forbids and
+/// nobody sees.
 fn read_json(file: &Path) -> Result<String> {
-    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("{} cannot be read", file.display()))?;
     let has_mark = text.starts_with('\u{feff}');
-    anyhow::ensure!(!has_mark, "{} begins with a byte order mark, which is to be left out", file.display());
+    anyhow::ensure!(
+        !has_mark,
+        "{} begins with a byte order mark, which is to be left out",
+        file.display()
+    );
     Ok(text)
 }
 
 fn read_event(file: &Path) -> Result<String> {
     let text = read_json(file)?;
-    let text = event::fill(&text, Utc::now()).map_err(|wrong| anyhow::anyhow!("{}: {wrong}", file.display()))?;
-    serde_json::from_str::<serde::de::IgnoredAny>(&text).with_context(|| format!("{} is not JSON", file.display()))?;
+    let text = event::fill(&text, Utc::now())
+        .map_err(|wrong| anyhow::anyhow!("{}: {wrong}", file.display()))?;
+    serde_json::from_str::<serde::de::IgnoredAny>(&text)
+        .with_context(|| format!("{} is not JSON", file.display()))?;
     Ok(text)
 }
 
 fn read_world(file: Option<&Path>) -> Result<World> {
-    let Some(file) = file else { return Ok(World::default()) };
+    let Some(file) = file else {
+        return Ok(World::default());
+    };
     let text = read_json(file)?;
-    World::from_json(&text).map_err(|wrong| anyhow::anyhow!("{} is not a world: {wrong}", file.display()))
+    World::from_json(&text)
+        .map_err(|wrong| anyhow::anyhow!("{} is not a world: {wrong}", file.display()))
 }
 
 fn save_world(world: &World, file: &Path) -> Result<()> {
@@ -210,11 +259,17 @@ mod tests {
     fn a_file_with_a_byte_order_mark_is_told_so() {
         let file = std::env::temp_dir().join(format!("drover-{}.json", std::process::id()));
         std::fs::write(&file, "\u{feff}{}").unwrap();
-        let wrong =
-            [read_event(&file).unwrap_err(), read_world(Some(&file)).unwrap_err()].map(|error| error.to_string());
+        let wrong = [
+            read_event(&file).unwrap_err(),
+            read_world(Some(&file)).unwrap_err(),
+        ]
+        .map(|error| error.to_string());
         std::fs::remove_file(&file).unwrap();
         assert!(
-            wrong.iter().all(|wrong| wrong.ends_with("begins with a byte order mark, which is to be left out")),
+            wrong
+                .iter()
+                .all(|wrong| wrong
+                    .ends_with("begins with a byte order mark, which is to be left out")),
             "{wrong:?}"
         );
     }

@@ -1,7 +1,8 @@
 //! Lambda: the Runtime API that a function polls, and the Invoke API by which it is called.
 //!
-//! A function is whoever polls under its name. If nobody does when it is invoked, its binary is started, with dummy
-//! credentials and an otherwise empty environment, so that no local run can reach a real account.
+//! A function is whoever polls under its name. If nobody does when it is invoked, its binary is
+//! started, with dummy credentials and an otherwise empty environment, so that no local run can
+//! reach a real account.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -44,7 +45,8 @@ const MAX_EVENT_BYTES: usize = 1024 * 1024;
 /// The longest context of a client, as it is sent.
 const MAX_CLIENT_CONTEXT: usize = 3583;
 
-/// How long a runtime may take from an answer to its next poll. Nothing else is started for its function meanwhile.
+/// How long a runtime may take from an answer to its next poll. Nothing else is started for its
+/// function meanwhile.
 const BETWEEN_POLLS: Duration = Duration::from_secs(2);
 
 /// What became of an invocation.
@@ -131,23 +133,40 @@ impl Functions {
     }
 
     pub(crate) fn served_at(&self, address: String) {
-        *self.0.address.lock().unwrap_or_else(PoisonError::into_inner) = address;
+        *self
+            .0
+            .address
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = address;
     }
 
     /// What a function printed so far, line by line.
     #[must_use]
     pub fn logs(&self, name: &str) -> Vec<String> {
-        let logs = self.functions().get(name).map(|function| Arc::clone(&function.logs));
-        logs.map(|logs| logs.lock().unwrap_or_else(PoisonError::into_inner).clone()).unwrap_or_default()
+        let logs = self
+            .functions()
+            .get(name)
+            .map(|function| Arc::clone(&function.logs));
+        logs.map(|logs| logs.lock().unwrap_or_else(PoisonError::into_inner).clone())
+            .unwrap_or_default()
     }
 
-    /// The environment that a function's process gets: what Lambda sets, the endpoints here, and the deployment's own.
+    /// The environment that a function's process gets: what Lambda sets, the endpoints here, and
+    /// the deployment's own.
     #[must_use]
     pub fn environment(&self, name: &str) -> BTreeMap<String, String> {
         let (_, region) = self.0.cloud.place();
-        let address = self.0.address.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let address = self
+            .0
+            .address
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
         let mut environment: BTreeMap<String, String> = [
-            ("AWS_LAMBDA_RUNTIME_API", format!("http://{address}/runtime/{name}")),
+            (
+                "AWS_LAMBDA_RUNTIME_API",
+                format!("http://{address}/runtime/{name}"),
+            ),
             ("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),
             ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST".to_owned()),
             ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", MEMORY_MB.to_string()),
@@ -162,12 +181,14 @@ impl Functions {
             ("AWS_ENDPOINT_URL", format!("http://{address}")),
             ("AWS_ENDPOINT_URL_DRS", format!("http://{address}")),
             ("AWS_ENDPOINT_URL_EFS", format!("http://{address}")),
-            // Set by whoever started this, it would lead past the endpoints and into a real account.
+            // Set by whoever started this, it would lead past the endpoints and into a real
+            // account.
             ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "false".to_owned()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .into();
-        // What Lambda and this account set comes last: a deployment cannot point a function elsewhere.
+        // What Lambda and this account set comes last: a deployment cannot point a function
+        // elsewhere.
         let mut own = self.0.cloud.deployment(name).environment;
         own.append(&mut environment);
         own
@@ -175,13 +196,24 @@ impl Functions {
 
     /// Invokes a function and waits for its end.
     pub async fn invoke(&self, name: &str, payload: Bytes) -> Ended {
-        self.invoke_with(name, uuid::Uuid::new_v4().to_string(), Event { payload, ..Event::default() }).await
+        self.invoke_with(
+            name,
+            uuid::Uuid::new_v4().to_string(),
+            Event {
+                payload,
+                ..Event::default()
+            },
+        )
+        .await
     }
 
     /// Ends once all is read that the function has printed by then: it logs what it answers.
     async fn invoke_with(&self, name: &str, request_id: String, event: Event) -> Ended {
         let ended = self.work_off(name, request_id, event).await;
-        let process = self.functions().get(name).and_then(|function| Some(function.process.as_ref()?.readers.clone()));
+        let process = self
+            .functions()
+            .get(name)
+            .and_then(|function| Some(function.process.as_ref()?.readers.clone()));
         for reader in process.into_iter().flatten() {
             let (read, is_read) = oneshot::channel();
             let _ = reader.send(read);
@@ -196,8 +228,16 @@ impl Functions {
             return Ended::Unknown;
         }
         let (reply, mut ended) = oneshot::channel();
-        let invocation = Invocation { request_id: request_id.clone(), event, reply };
-        self.functions().entry(name.to_owned()).or_default().queue.push_back(invocation);
+        let invocation = Invocation {
+            request_id: request_id.clone(),
+            event,
+            reply,
+        };
+        self.functions()
+            .entry(name.to_owned())
+            .or_default()
+            .queue
+            .push_back(invocation);
         self.0.wake.notify_waiters();
         // Whoever polls already may answer before anything needs to be started.
         let started = tokio::select! {
@@ -209,9 +249,15 @@ impl Functions {
             && self.forget(name, &request_id)
         {
             // Who ran it by hand has gone, and there is nothing to build.
-            return if self.0.binaries.have(name) { Ended::NotBuilt(why) } else { Ended::Unknown };
+            return if self.0.binaries.have(name) {
+                Ended::NotBuilt(why)
+            } else {
+                Ended::Unknown
+            };
         }
-        ended.await.unwrap_or_else(|_| exited(&request_id, "the runtime went away"))
+        ended
+            .await
+            .unwrap_or_else(|_| exited(&request_id, "the runtime went away"))
     }
 
     /// The Runtime API. The function's name is part of the path, so that one port serves all.
@@ -224,40 +270,76 @@ impl Functions {
     ) -> io::Result<Response<Body>> {
         match (parts.method.as_str(), rest) {
             ("GET", ["invocation", "next"]) => Ok(self.next(name).await),
-            ("POST", ["invocation", id, "response"]) => Ok(self.end(name, id, Ended::Answered(body))),
-            ("POST", ["invocation", id, "error"]) => Ok(self.end(name, id, Ended::Failed(error_object(&body)))),
+            ("POST", ["invocation", id, "response"]) => {
+                Ok(self.end(name, id, Ended::Answered(body)))
+            }
+            ("POST", ["invocation", id, "error"]) => {
+                Ok(self.end(name, id, Ended::Failed(error_object(&body))))
+            }
             ("POST", ["init", "error"]) => Ok(self.fail_init(name, &body)),
-            _ => Ok(runtime_error(404, "InvalidPath", "not a path of the Runtime API")),
+            _ => Ok(runtime_error(
+                404,
+                "InvalidPath",
+                "not a path of the Runtime API",
+            )),
         }
     }
 
     /// Lambda's API: Invoke, ListFunctions, GetFunction and GetFunctionConfiguration.
-    pub(crate) async fn lambda_api(&self, path: &[&str], parts: &Parts, payload: Bytes) -> io::Result<Response<Body>> {
+    pub(crate) async fn lambda_api(
+        &self,
+        path: &[&str],
+        parts: &Parts,
+        payload: Bytes,
+    ) -> io::Result<Response<Body>> {
         let (name, rest) = match (parts.method.as_str(), path) {
             ("GET", [] | [""]) => {
                 return Ok(
-                    match check_query(parts.uri.query().unwrap_or_default(), &["MaxItems", "FunctionVersion"]) {
+                    match check_query(
+                        parts.uri.query().unwrap_or_default(),
+                        &["MaxItems", "FunctionVersion"],
+                    ) {
                         Ok(()) => self.list(),
                         Err(wrong) => lambda_error(wrong.status, wrong.code, &wrong.message),
                     },
                 );
             }
             (_, [name, rest @ ..]) => (name, rest),
-            _ => return Ok(http::error(404, "UnknownOperationException", "this is not served")),
+            _ => {
+                return Ok(http::error(
+                    404,
+                    "UnknownOperationException",
+                    "this is not served",
+                ));
+            }
         };
         let (name, qualifier) = match self.named(name, parts.uri.query().unwrap_or_default()) {
             Ok(named) => named,
-            Err(refused) => return Ok(lambda_error(refused.status, refused.code, &refused.message)),
+            Err(refused) => {
+                return Ok(lambda_error(refused.status, refused.code, &refused.message));
+            }
         };
         match (parts.method.as_str(), rest) {
-            ("POST", ["invocations"]) => self.invoke_api(&name, qualifier, &parts.headers, payload).await,
-            ("GET", [] | ["configuration"]) if !self.exists(&name) => Ok(self.not_found(&name, qualifier.as_deref())),
+            ("POST", ["invocations"]) => {
+                self.invoke_api(&name, qualifier, &parts.headers, payload)
+                    .await
+            }
+            ("GET", [] | ["configuration"]) if !self.exists(&name) => {
+                Ok(self.not_found(&name, qualifier.as_deref()))
+            }
             ("GET", []) => {
                 let code = json!({ "RepositoryType": "S3", "Location": "https://localhost/" });
-                Ok(plain_json(200, &json!({ "Configuration": self.configuration(&name), "Code": code })))
+                Ok(plain_json(
+                    200,
+                    &json!({ "Configuration": self.configuration(&name), "Code": code }),
+                ))
             }
             ("GET", ["configuration"]) => Ok(plain_json(200, &self.configuration(&name))),
-            _ => Ok(http::error(404, "UnknownOperationException", "this is not served")),
+            _ => Ok(http::error(
+                404,
+                "UnknownOperationException",
+                "this is not served",
+            )),
         }
     }
 
@@ -268,10 +350,18 @@ impl Functions {
         headers: &HeaderMap,
         payload: Bytes,
     ) -> io::Result<Response<Body>> {
-        let payload = if payload.is_empty() { Bytes::from_static(b"{}") } else { payload };
+        let payload = if payload.is_empty() {
+            Bytes::from_static(b"{}")
+        } else {
+            payload
+        };
         if let Err(wrong) = readable(&payload) {
             let message = format!("Could not parse request body into json: {wrong}");
-            return Ok(lambda_error(400, "InvalidRequestContentException", &message));
+            return Ok(lambda_error(
+                400,
+                "InvalidRequestContentException",
+                &message,
+            ));
         }
         let client_context = match headers.get("x-amz-client-context").map(client_context) {
             Some(None) => {
@@ -280,37 +370,68 @@ impl Functions {
             }
             given => given.flatten(),
         };
-        let kind = headers.get("x-amz-invocation-type").map_or(b"RequestResponse".as_slice(), HeaderValue::as_bytes);
-        let event = Event { payload, qualifier, client_context };
-        if headers.get("x-amz-log-type").is_some_and(|kind| kind != "None" && kind != "Tail") {
-            return Ok(lambda_error(400, "InvalidParameterValueException", "unknown X-Amz-Log-Type"));
+        let kind = headers
+            .get("x-amz-invocation-type")
+            .map_or(b"RequestResponse".as_slice(), HeaderValue::as_bytes);
+        let event = Event {
+            payload,
+            qualifier,
+            client_context,
+        };
+        if headers
+            .get("x-amz-log-type")
+            .is_some_and(|kind| kind != "None" && kind != "Tail")
+        {
+            return Ok(lambda_error(
+                400,
+                "InvalidParameterValueException",
+                "unknown X-Amz-Log-Type",
+            ));
         }
         match kind {
             b"RequestResponse" => Ok(self.invoke_and_wait(name, headers, event).await),
             b"Event" if event.payload.len() > MAX_EVENT_BYTES => {
-                let message =
-                    format!("{} byte payload is too large for the Event invocation type", event.payload.len());
+                let message = format!(
+                    "{} byte payload is too large for the Event invocation type",
+                    event.payload.len()
+                );
                 Ok(lambda_error(413, "RequestTooLargeException", &message))
             }
             b"Event" => Ok(self.invoke_later(name, event)),
             b"DryRun" if self.exists(name) => Ok(response(204, Bytes::new())),
             b"DryRun" => Ok(self.not_found(name, event.qualifier.as_deref())),
-            _ => Ok(lambda_error(400, "InvalidParameterValueException", "unknown X-Amz-Invocation-Type")),
+            _ => Ok(lambda_error(
+                400,
+                "InvalidParameterValueException",
+                "unknown X-Amz-Invocation-Type",
+            )),
         }
     }
 
-    /// The function that a caller names, by its name or an ARN, and its qualifier, which stands there or in the query.
-    /// There is one version here.
+    /// The function that a caller names, by its name or an ARN, and its qualifier, which stands
+    /// there or in the query. There is one version here.
     fn named(&self, given: &str, query: &str) -> Result<(String, Option<String>), ApiError> {
         let given = service::percent_decode(given);
         check_query(query, &["Qualifier"])?;
-        let of_query = query.split('&').find_map(|pair| pair.strip_prefix("Qualifier=")).map(service::percent_decode);
+        let of_query = query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("Qualifier="))
+            .map(service::percent_decode);
         let parts: Vec<&str> = given.split(':').collect();
         let (account, region) = self.0.cloud.place();
         let (place, function) = match parts.as_slice() {
-            ["arn", partition, "lambda", of, owner, "function", function @ ..] => {
-                (Some((constraints::partition(of) == Some(partition), *of, *owner)), function)
-            }
+            [
+                "arn",
+                partition,
+                "lambda",
+                of,
+                owner,
+                "function",
+                function @ ..,
+            ] => (
+                Some((constraints::partition(of) == Some(partition), *of, *owner)),
+                function,
+            ),
             [owner, "function", function @ ..] => (Some((true, region.as_str(), *owner)), function),
             function => (None, function),
         };
@@ -321,8 +442,9 @@ impl Functions {
         };
         let is_sign = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_');
         if name.is_empty() || given.len() > 170 || !name.chars().all(is_sign) {
-            let message =
-                format!("1 validation error detected: Value '{given}' at 'functionName' failed to satisfy constraint");
+            let message = format!(
+                "1 validation error detected: Value '{given}' at 'functionName' failed to satisfy constraint"
+            );
             return Err(ApiError::validation(message));
         }
         match place {
@@ -331,14 +453,19 @@ impl Functions {
                 return Err(ApiError::new(403, "AccessDeniedException", message));
             }
             Some((exists, of, _)) if !exists || of != region => {
-                let message = format!("Functions from '{of}' are not reachable in this region ('{region}')");
+                let message =
+                    format!("Functions from '{of}' are not reachable in this region ('{region}')");
                 return Err(ApiError::new(404, "ResourceNotFoundException", message));
             }
             _ => {}
         }
         if in_name.is_some() && of_query.is_some() && in_name != of_query {
             let message = "The derived qualifier from the function name does not match the specified qualifier.";
-            return Err(ApiError::new(400, "InvalidParameterValueException", message));
+            return Err(ApiError::new(
+                400,
+                "InvalidParameterValueException",
+                message,
+            ));
         }
         match in_name.or(of_query) {
             Some(other) if other != "$LATEST" => {
@@ -377,7 +504,12 @@ impl Functions {
         })
     }
 
-    async fn invoke_and_wait(&self, name: &str, headers: &HeaderMap, event: Event) -> Response<Body> {
+    async fn invoke_and_wait(
+        &self,
+        name: &str,
+        headers: &HeaderMap,
+        event: Event,
+    ) -> Response<Body> {
         let lines = self.logs(name).len();
         let (request_id, begun) = (uuid::Uuid::new_v4().to_string(), Instant::now());
         let qualifier = event.qualifier.clone();
@@ -389,38 +521,65 @@ impl Functions {
         };
         let mut response = response(200, body);
         let headers_out = response.headers_mut();
-        headers_out.insert("x-amz-executed-version", HeaderValue::from_static("$LATEST"));
+        headers_out.insert(
+            "x-amz-executed-version",
+            HeaderValue::from_static("$LATEST"),
+        );
         headers_out.insert("content-type", HeaderValue::from_static("application/json"));
         if failed {
-            headers_out.insert("x-amz-function-error", HeaderValue::from_static("Unhandled"));
+            headers_out.insert(
+                "x-amz-function-error",
+                HeaderValue::from_static("Unhandled"),
+            );
         }
-        if headers.get("x-amz-log-type").is_some_and(|kind| kind == "Tail") {
+        if headers
+            .get("x-amz-log-type")
+            .is_some_and(|kind| kind == "Tail")
+        {
             let milliseconds = begun.elapsed().as_secs_f64() * 1000.0;
-            let said: String = self.logs(name).drain(lines..).map(|line| line + "\n").collect();
+            let said: String = self
+                .logs(name)
+                .drain(lines..)
+                .map(|line| line + "\n")
+                .collect();
             let tail = format!(
                 "START RequestId: {request_id} Version: $LATEST\n{said}END RequestId: {request_id}\n\
                  REPORT RequestId: {request_id}\tDuration: {milliseconds:.2} ms\tBilled Duration: {:.0} ms\t\
                  Memory Size: {MEMORY_MB} MB\tMax Memory Used: {MEMORY_MB} MB\t\n",
                 milliseconds.ceil()
             );
-            let start = tail.char_indices().map(|(at, _)| at).find(|at| tail.len() - at <= 4096).unwrap_or(0);
+            let start = tail
+                .char_indices()
+                .map(|(at, _)| at)
+                .find(|at| tail.len() - at <= 4096)
+                .unwrap_or(0);
             let encoded = BASE64_STANDARD.encode(tail.get(start..).unwrap_or_default());
             headers_out.extend(
-                HeaderValue::from_str(&encoded).ok().map(|value| (HeaderName::from_static("x-amz-log-result"), value)),
+                HeaderValue::from_str(&encoded)
+                    .ok()
+                    .map(|value| (HeaderName::from_static("x-amz-log-result"), value)),
             );
         }
         response
     }
 
-    /// Accepts the event and runs the function once. AWS would retry a failure twice, after one and two minutes.
+    /// Accepts the event and runs the function once. AWS would retry a failure twice, after one and
+    /// two minutes.
     fn invoke_later(&self, name: &str, event: Event) -> Response<Body> {
         if !self.exists(name) {
             return self.not_found(name, event.qualifier.as_deref());
         }
         let (functions, name) = (self.clone(), name.to_owned());
         // Only who waits for the answer has a context.
-        let event = Event { client_context: None, ..event };
-        tokio::spawn(async move { functions.invoke_with(&name, uuid::Uuid::new_v4().to_string(), event).await });
+        let event = Event {
+            client_context: None,
+            ..event
+        };
+        tokio::spawn(async move {
+            functions
+                .invoke_with(&name, uuid::Uuid::new_v4().to_string(), event)
+                .await
+        });
         response(202, Bytes::new())
     }
 
@@ -435,14 +594,19 @@ impl Functions {
     }
 
     fn not_found(&self, name: &str, qualifier: Option<&str>) -> Response<Body> {
-        let qualifier = qualifier.map(|qualifier| format!(":{qualifier}")).unwrap_or_default();
+        let qualifier = qualifier
+            .map(|qualifier| format!(":{qualifier}"))
+            .unwrap_or_default();
         let message = format!("Function not found: {}{qualifier}", self.arn(name));
         lambda_error(404, "ResourceNotFoundException", &message)
     }
 
     /// Starts the function's binary, unless somebody serves the function already.
     async fn ensure_running(&self, name: &str) -> Result<(), String> {
-        let starting = self.functions().get(name).map(|function| Arc::clone(&function.starting));
+        let starting = self
+            .functions()
+            .get(name)
+            .map(|function| Arc::clone(&function.starting));
         let _one_at_a_time = match &starting {
             Some(starting) => Some(starting.lock().await),
             None => None,
@@ -456,41 +620,65 @@ impl Functions {
         let (binaries, wanted) = (self.0.binaries.clone(), name.to_owned());
         let found = tokio::task::spawn_blocking(move || binaries.find(&wanted)).await;
         let binary = found.map_err(|gone| gone.to_string())??;
-        self.start(name, &binary).map_err(|error| format!("{} could not be started: {error}", binary.display()))
+        self.start(name, &binary)
+            .map_err(|error| format!("{} could not be started: {error}", binary.display()))
     }
 
     fn is_running(&self, name: &str) -> bool {
         let functions = self.functions();
-        let serves =
-            |function: &Function| function.process.is_some() || function.polling > 0 || !function.taken.is_empty();
+        let serves = |function: &Function| {
+            function.process.is_some() || function.polling > 0 || !function.taken.is_empty()
+        };
         functions.get(name).is_some_and(serves)
     }
 
     /// Whether a runtime was here a moment ago, and is likely to poll again.
     fn is_between_polls(&self, name: &str) -> bool {
-        let seen = self.functions().get(name).and_then(|function| function.seen);
+        let seen = self
+            .functions()
+            .get(name)
+            .and_then(|function| function.seen);
         seen.is_some_and(|seen| seen.elapsed() < BETWEEN_POLLS)
     }
 
     fn start(&self, name: &str, binary: &Path) -> io::Result<()> {
         let mut command = Command::new(binary);
-        command.env_clear().envs(self.environment(name)).stdin(Stdio::null()).kill_on_drop(true);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        command
+            .env_clear()
+            .envs(self.environment(name))
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
         let (end, ended) = oneshot::channel();
         let mut functions = self.functions();
         let function = functions.entry(name.to_owned()).or_default();
         let ((stdout, asked_of_stdout), (stderr, asked_of_stderr)) =
             (mpsc::unbounded_channel(), mpsc::unbounded_channel());
-        function.process = Some(Process { end, served: false, id: child.id(), readers: [stdout, stderr] });
+        function.process = Some(Process {
+            end,
+            served: false,
+            id: child.id(),
+            readers: [stdout, stderr],
+        });
         let logs = &function.logs;
-        let stdout = child.stdout.take().map(|stream| tokio::spawn(gather(stream, Arc::clone(logs), asked_of_stdout)));
-        let stderr = child.stderr.take().map(|stream| tokio::spawn(gather(stream, Arc::clone(logs), asked_of_stderr)));
+        let stdout = child
+            .stdout
+            .take()
+            .map(|stream| tokio::spawn(gather(stream, Arc::clone(logs), asked_of_stdout)));
+        let stderr = child
+            .stderr
+            .take()
+            .map(|stream| tokio::spawn(gather(stream, Arc::clone(logs), asked_of_stderr)));
         let streams = [stdout, stderr];
         tokio::spawn(self.clone().watch(name.to_owned(), child, ended, streams));
         Ok(())
     }
 
-    /// Waits for the end of a process, fails what it was working on, and starts another for what still waits.
+    /// Waits for the end of a process, fails what it was working on, and starts another for what
+    /// still waits.
     async fn watch(
         self,
         name: String,
@@ -519,21 +707,35 @@ impl Functions {
     /// Fails the invocations of a process that has ended; tells whether others wait.
     fn bury(&self, name: &str, how: &str) -> bool {
         let mut functions = self.functions();
-        let Some(function) = functions.get_mut(name) else { return false };
-        let served = function.process.take().is_some_and(|process| process.served);
+        let Some(function) = functions.get_mut(name) else {
+            return false;
+        };
+        let served = function
+            .process
+            .take()
+            .is_some_and(|process| process.served);
         (function.polling, function.seen) = (0, None);
         for (request_id, reply) in std::mem::take(&mut function.taken) {
-            let _ = reply.send(exited(&request_id, &format!("Runtime exited with error: {how}")));
+            let _ = reply.send(exited(
+                &request_id,
+                &format!("Runtime exited with error: {how}"),
+            ));
         }
         if !served && let Some(first) = function.queue.pop_front() {
-            let _ = first.reply.send(exited(&first.request_id, &format!("Runtime exited with error: {how}")));
+            let _ = first.reply.send(exited(
+                &first.request_id,
+                &format!("Runtime exited with error: {how}"),
+            ));
         }
         !function.queue.is_empty()
     }
 
     async fn revive(&self, name: String) {
         if let Err(why) = self.ensure_running(&name).await {
-            let waiting = self.functions().get_mut(&name).map(|function| std::mem::take(&mut function.queue));
+            let waiting = self
+                .functions()
+                .get_mut(&name)
+                .map(|function| std::mem::take(&mut function.queue));
             for invocation in waiting.into_iter().flatten() {
                 let _ = invocation.reply.send(Ended::NotBuilt(why.clone()));
             }
@@ -543,9 +745,13 @@ impl Functions {
     /// Takes an invocation back, and tells whether nobody had taken it yet.
     fn forget(&self, name: &str, request_id: &str) -> bool {
         let mut functions = self.functions();
-        let Some(function) = functions.get_mut(name) else { return false };
+        let Some(function) = functions.get_mut(name) else {
+            return false;
+        };
         let waiting = function.queue.len();
-        function.queue.retain(|invocation| invocation.request_id != request_id);
+        function
+            .queue
+            .retain(|invocation| invocation.request_id != request_id);
         function.queue.len() < waiting
     }
 
@@ -553,10 +759,17 @@ impl Functions {
     async fn time_out(self, name: String, request_id: String, seconds: u32) {
         tokio::time::sleep(Duration::from_secs(u64::from(seconds))).await;
         let mut functions = self.functions();
-        let Some(function) = functions.get_mut(&name) else { return };
-        let Some(reply) = function.taken.remove(&request_id) else { return };
-        let message = format!("RequestId: {request_id} Error: Task timed out after {seconds}.00 seconds");
-        let _ = reply.send(Ended::Failed(json!({ "errorType": "Sandbox.Timedout", "errorMessage": message })));
+        let Some(function) = functions.get_mut(&name) else {
+            return;
+        };
+        let Some(reply) = function.taken.remove(&request_id) else {
+            return;
+        };
+        let message =
+            format!("RequestId: {request_id} Error: Task timed out after {seconds}.00 seconds");
+        let _ = reply.send(Ended::Failed(
+            json!({ "errorType": "Sandbox.Timedout", "errorMessage": message }),
+        ));
         if let Some(process) = &mut function.process {
             // A new sender keeps the process counted as running until its end is seen.
             let (end, _) = oneshot::channel();
@@ -566,11 +779,14 @@ impl Functions {
         }
     }
 
-    /// How many calls the journal had when the process of a function took its first invocation: what it called while it
-    /// started is before that.
+    /// How many calls the journal had when the process of a function took its first invocation:
+    /// what it called while it started is before that.
     #[must_use]
     pub fn calls_before_the_first_event(&self, name: &str) -> usize {
-        self.functions().get(name).map(|function| function.calls_before).unwrap_or_default()
+        self.functions()
+            .get(name)
+            .map(|function| function.calls_before)
+            .unwrap_or_default()
     }
 
     /// What the system calls the process that serves a function, if one was started here and runs.
@@ -598,32 +814,57 @@ impl Functions {
         let timeout = self.0.cloud.deployment(name).timeout_seconds;
         let mut functions = self.functions();
         let function = functions.get_mut(name)?;
-        let Invocation { request_id, event, reply } = function.queue.pop_front()?;
-        let Event { payload, qualifier, client_context } = event;
+        let Invocation {
+            request_id,
+            event,
+            reply,
+        } = function.queue.pop_front()?;
+        let Event {
+            payload,
+            qualifier,
+            client_context,
+        } = event;
         if let Some(process) = function.process.as_mut().filter(|process| !process.served) {
             process.served = true;
             function.calls_before = self.0.cloud.calls();
         }
         let now = Utc::now().timestamp_millis();
         let random = uuid::Uuid::new_v4().simple().to_string();
-        let (root, parent) = (random.get(..24).unwrap_or_default(), random.get(..16).unwrap_or_default());
+        let (root, parent) = (
+            random.get(..24).unwrap_or_default(),
+            random.get(..16).unwrap_or_default(),
+        );
         let headers = [
             ("lambda-runtime-aws-request-id", request_id.clone()),
-            ("lambda-runtime-deadline-ms", (now + i64::from(timeout) * 1000).to_string()),
+            (
+                "lambda-runtime-deadline-ms",
+                (now + i64::from(timeout) * 1000).to_string(),
+            ),
             (
                 "lambda-runtime-invoked-function-arn",
-                self.arn(&qualifier.map_or_else(|| name.to_owned(), |qualifier| format!("{name}:{qualifier}"))),
+                self.arn(&qualifier.map_or_else(
+                    || name.to_owned(),
+                    |qualifier| format!("{name}:{qualifier}"),
+                )),
             ),
-            ("lambda-runtime-trace-id", format!("Root=1-{:08x}-{root};Parent={parent};Sampled=0", now / 1000)),
+            (
+                "lambda-runtime-trace-id",
+                format!("Root=1-{:08x}-{root};Parent={parent};Sampled=0", now / 1000),
+            ),
             ("content-type", "application/json".to_owned()),
         ];
         let context = client_context.map(|context| ("lambda-runtime-client-context", context));
         let mut response = response(200, payload);
         for (name, value) in headers.into_iter().chain(context) {
             let value = HeaderValue::from_str(&value).ok();
-            response.headers_mut().extend(value.map(|value| (HeaderName::from_static(name), value)));
+            response
+                .headers_mut()
+                .extend(value.map(|value| (HeaderName::from_static(name), value)));
         }
-        tokio::spawn(self.clone().time_out(name.to_owned(), request_id.clone(), timeout));
+        tokio::spawn(
+            self.clone()
+                .time_out(name.to_owned(), request_id.clone(), timeout),
+        );
         function.taken.insert(request_id, reply);
         Some(response)
     }
@@ -639,15 +880,21 @@ impl Functions {
                 let _ = reply.send(ended);
                 plain_json(202, &json!({ "status": "OK" }))
             }
-            None => runtime_error(400, "InvalidRequestID", "no invocation with this ID is under way"),
+            None => runtime_error(
+                400,
+                "InvalidRequestID",
+                "no invocation with this ID is under way",
+            ),
         }
     }
 
     /// Fails the invocation whose answer is larger than Lambda takes, and tells the runtime.
     pub(crate) fn answer_is_too_large(&self, name: &str, request_id: &str) -> Response<Body> {
         let most = http::MAX_ANSWER_BYTES;
-        let message = format!("Response payload size exceeded maximum allowed payload size ({most} bytes).");
-        let error = json!({ "errorType": "Function.ResponseSizeTooLarge", "errorMessage": message });
+        let message =
+            format!("Response payload size exceeded maximum allowed payload size ({most} bytes).");
+        let error =
+            json!({ "errorType": "Function.ResponseSizeTooLarge", "errorMessage": message });
         let _ = self.end(name, request_id, Ended::Failed(error));
         let message = format!("Exceeded maximum allowed payload size ({most} bytes).");
         runtime_error(413, "RequestEntityTooLarge", &message)
@@ -664,7 +911,10 @@ impl Functions {
     }
 
     fn functions(&self) -> MutexGuard<'_, BTreeMap<String, Function>> {
-        self.0.functions.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .functions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -693,7 +943,8 @@ impl Drop for Polling<'_> {
     }
 }
 
-/// Keeps what a process prints, line by line, and answers who asks once nothing more is there to be read.
+/// Keeps what a process prints, line by line, and answers who asks once nothing more is there to be
+/// read.
 async fn gather(
     stream: impl AsyncRead + Unpin,
     logs: Arc<Mutex<Vec<String>>>,
@@ -724,7 +975,9 @@ fn exit_status(status: ExitStatus) -> String {
 /// That a payload is JSON in UTF-8. Skipping over texts alone would let any bytes pass.
 fn readable(payload: &[u8]) -> Result<(), String> {
     let text = std::str::from_utf8(payload).map_err(|wrong| wrong.to_string())?;
-    serde_json::from_str::<serde::de::IgnoredAny>(text).map(|_| ()).map_err(|wrong| wrong.to_string())
+    serde_json::from_str::<serde::de::IgnoredAny>(text)
+        .map(|_| ())
+        .map_err(|wrong| wrong.to_string())
 }
 
 /// The JSON in a client's context.
@@ -741,25 +994,31 @@ fn exited(request_id: &str, how: &str) -> Ended {
 
 /// The error object that a runtime sends; anything else is passed on as a text.
 fn error_object(body: &Bytes) -> Value {
-    serde_json::from_slice(body)
-        .unwrap_or_else(|_| json!({ "errorType": "Unhandled", "errorMessage": String::from_utf8_lossy(body) }))
+    serde_json::from_slice(body).unwrap_or_else(
+        |_| json!({ "errorType": "Unhandled", "errorMessage": String::from_utf8_lossy(body) }),
+    )
 }
 
 fn runtime_error(status: u16, kind: &str, message: &str) -> Response<Body> {
-    plain_json(status, &json!({ "errorType": kind, "errorMessage": message }))
+    plain_json(
+        status,
+        &json!({ "errorType": kind, "errorMessage": message }),
+    )
 }
 
-/// An error as Lambda writes it: the member of its text is `message` for a wrong request, `Message` otherwise.
+/// An error as Lambda writes it: the member of its text is `message` for a wrong request, `Message`
+/// otherwise.
 fn lambda_error(status: u16, code: &str, message: &str) -> Response<Body> {
     let member = if status == 400 { "message" } else { "Message" };
     let mut response = http::error(status, code, message);
-    *response.body_mut() = plain_json(status, &json!({ "Type": "User", member: message })).into_body();
+    *response.body_mut() =
+        plain_json(status, &json!({ "Type": "User", member: message })).into_body();
     response.headers_mut().remove("content-length");
     response
 }
 
-/// That each of these parameters is in a query once at most, and as Lambda's model has it. What the emulator does not
-/// look at, it does not hold against the model.
+/// That each of these parameters is in a query once at most, and as Lambda's model has it. What the
+/// emulator does not look at, it does not hold against the model.
 fn check_query(query: &str, names: &[&str]) -> Result<(), ApiError> {
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let mut seen = BTreeSet::new();
@@ -771,12 +1030,15 @@ fn check_query(query: &str, names: &[&str]) -> Result<(), ApiError> {
                 let is_latest = value == "$LATEST.PUBLISHED";
                 (1..=128).contains(&value.len()) && (is_latest || value.chars().all(is_sign))
             }
-            "MaxItems" => value.parse().is_ok_and(|count: u16| (1..=10_000).contains(&count)),
+            "MaxItems" => value
+                .parse()
+                .is_ok_and(|count: u16| (1..=10_000).contains(&count)),
             _ => value == "ALL",
         };
         if !fits || !seen.insert(name) {
-            let message =
-                format!("1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint");
+            let message = format!(
+                "1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint"
+            );
             return Err(ApiError::validation(message));
         }
     }
@@ -801,14 +1063,28 @@ mod tests {
     /// Polls and answers as a runtime does that nobody started here.
     async fn serve_by_hand(functions: &Functions) {
         let next = functions.next("f").await;
-        let id = next.headers()["lambda-runtime-aws-request-id"].to_str().unwrap().to_owned();
-        assert_eq!(functions.end("f", &id, Ended::Answered("1".into())).status(), 202);
+        let id = next.headers()["lambda-runtime-aws-request-id"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        assert_eq!(
+            functions
+                .end("f", &id, Ended::Answered("1".into()))
+                .status(),
+            202
+        );
     }
 
     #[tokio::test]
     async fn an_answer_counts_before_anything_was_started() {
         let functions = functions("/there/is/none");
-        let starting = Arc::clone(&functions.functions().entry("f".to_owned()).or_default().starting);
+        let starting = Arc::clone(
+            &functions
+                .functions()
+                .entry("f".to_owned())
+                .or_default()
+                .starting,
+        );
         let held = starting.lock_owned().await;
         let invoked = invoke(&functions);
         serve_by_hand(&functions).await;
@@ -821,7 +1097,10 @@ mod tests {
     async fn a_function_that_was_started_by_hand_gets_no_second_process() {
         // It would run, and take nothing.
         let functions = functions("/usr/bin/yes");
-        let ((), first) = tokio::join!(serve_by_hand(&functions), functions.invoke("f", "{}".into()));
+        let ((), first) = tokio::join!(
+            serve_by_hand(&functions),
+            functions.invoke("f", "{}".into())
+        );
         assert_eq!(first, Ended::Answered("1".into()));
         let second = invoke(&functions);
         tokio::time::sleep(Duration::from_millis(100)).await;

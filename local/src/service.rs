@@ -123,7 +123,8 @@ impl Service {
         }
     }
 
-    /// The status of a throttled call. The model of EFS has it for one operation, as 429; what EFS sends is a 400.
+    /// The status of a throttled call. The model of EFS has it for one operation, as 429; what EFS
+    /// sends is a 400.
     pub(crate) fn throttled(self) -> u16 {
         match self {
             Self::Drs => 429,
@@ -138,7 +139,9 @@ impl Service {
             (Self::Efs, "ThrottlingException") => json!({ "message": error.message }),
             (Self::Efs, code) => json!({ "ErrorCode": code, "Message": error.message }),
             // DRS has no `code` beside these two.
-            (Self::Drs, "ThrottlingException" | "InternalServerException") => json!({ "message": error.message }),
+            (Self::Drs, "ThrottlingException" | "InternalServerException") => {
+                json!({ "message": error.message })
+            }
             (Self::Drs, code) => json!({ "message": error.message, "code": code }),
         };
         if let Some((member, value)) = &error.more {
@@ -151,24 +154,39 @@ impl Service {
 /// A parameter of a query: its name and its value.
 pub(crate) type Pair = (String, String);
 
-/// The members of a call. One that the API's model does not have is answered like AWS answers a wrong one, so that
-/// nothing hides.
+/// The members of a call. One that the API's model does not have is answered like AWS answers a
+/// wrong one, so that nothing hides.
 pub(crate) fn input<T: DeserializeOwned>(input: &Value) -> Result<T, ApiError> {
     serde_json::from_value(input.clone()).map_err(|error| ApiError::validation(error.to_string()))
 }
 
-/// The token of the page that begins with an item: of one list alone, which is an operation in a Region with its filters.
+/// The token of the page that begins with an item: of one list alone, which is an operation in a
+/// Region with its filters.
 pub(crate) fn page_token(request: &Request, first: usize) -> String {
-    let is_of_page = |name: &str| ["token", "marker", "max"].iter().any(|part| name.to_lowercase().contains(part));
+    let is_of_page = |name: &str| {
+        ["token", "marker", "max"]
+            .iter()
+            .any(|part| name.to_lowercase().contains(part))
+    };
     let members = request.input.as_object().into_iter().flatten();
-    let filters: Vec<_> = members.filter(|(name, _)| *name == "CreationToken" || !is_of_page(name)).collect();
-    let list = json!([request.service, request.operation, request.region, filters, first]);
+    let filters: Vec<_> = members
+        .filter(|(name, _)| *name == "CreationToken" || !is_of_page(name))
+        .collect();
+    let list = json!([
+        request.service,
+        request.operation,
+        request.region,
+        filters,
+        first
+    ]);
     format!("{:016x}-{first}", digest(&list.to_string()))
 }
 
 /// FNV-1a, 64 bits: names that look like AWS's, and are the same in every run.
 pub(crate) fn digest(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
 }
 
 /// Gives an object a member; anything else stays as it is.
@@ -180,7 +198,9 @@ pub(crate) fn put(json: &mut Value, member: &str, value: Value) {
 
 /// Text as it was before a client wrote it into a path or a query.
 pub(crate) fn percent_decode(text: &str) -> String {
-    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+    percent_encoding::percent_decode_str(text)
+        .decode_utf8_lossy()
+        .into_owned()
 }
 
 /// One page of a list, and the token of the next; `None` for a token that is none of this list's.
@@ -192,7 +212,9 @@ pub(crate) fn page(
 ) -> Option<(Vec<Value>, Option<String>)> {
     let start: usize = match token {
         None => 0,
-        Some(token) => token.rsplit_once('-').and_then(|(_, from)| from.parse().ok())?,
+        Some(token) => token
+            .rsplit_once('-')
+            .and_then(|(_, from)| from.parse().ok())?,
     };
     if token.is_some_and(|token| token != page_token(request, start)) {
         return None;

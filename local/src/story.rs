@@ -17,7 +17,13 @@ const DIM: Style = Style::new().dimmed();
 const MARGIN: usize = 9;
 
 /// Tells one invocation from its event to its report.
-pub(crate) fn tell(file: &Path, payload: &str, local: &Local, function: &str, ended: &Ended) -> String {
+pub(crate) fn tell(
+    file: &Path,
+    payload: &str,
+    local: &Local,
+    function: &str,
+    ended: &Ended,
+) -> String {
     let reports = reports(ended, &local.functions().logs(function));
     let mut story = Story::default();
     story.chapter("event", event_lines(file, payload));
@@ -37,7 +43,10 @@ pub(crate) fn tell(file: &Path, payload: &str, local: &Local, function: &str, en
     for report in &reports {
         story.chapter("report", report_lines(report));
     }
-    story.chapter("answer", answer_lines(ended, local, function, reports.is_empty()));
+    story.chapter(
+        "answer",
+        answer_lines(ended, local, function, reports.is_empty()),
+    );
     story.text.trim_end().to_owned()
 }
 
@@ -45,9 +54,14 @@ pub(crate) fn tell(file: &Path, payload: &str, local: &Local, function: &str, en
 pub(crate) fn welcome(local: &Local, functions: &[String]) -> String {
     let url = local.endpoint();
     let port = url.rsplit(':').next().unwrap_or_default();
-    let mut text = format!("{HEAD}serving{HEAD:#} DRS, EFS, the Lambda Runtime API and the Invoke API at {url}\n");
+    let mut text = format!(
+        "{HEAD}serving{HEAD:#} DRS, EFS, the Lambda Runtime API and the Invoke API at {url}\n"
+    );
     for function in functions {
-        let _ = writeln!(text, "\n{DIM}# for {function}, run by yourself or called by an AWS client{DIM:#}");
+        let _ = writeln!(
+            text,
+            "\n{DIM}# for {function}, run by yourself or called by an AWS client{DIM:#}"
+        );
         for (name, value) in local.functions().environment(function) {
             let _ = writeln!(text, "export {name}='{value}'");
         }
@@ -97,7 +111,8 @@ fn reports(ended: &Ended, logs: &[String]) -> Vec<Value> {
     let answer = match ended {
         Ended::Answered(body) => serde_json::from_slice(body).unwrap_or(Value::Null),
         Ended::Failed(error) => {
-            serde_json::from_str(error["errorMessage"].as_str().unwrap_or_default()).unwrap_or(Value::Null)
+            serde_json::from_str(error["errorMessage"].as_str().unwrap_or_default())
+                .unwrap_or(Value::Null)
         }
         Ended::Unknown | Ended::NotBuilt(_) => Value::Null,
     };
@@ -109,40 +124,75 @@ fn reports(ended: &Ended, logs: &[String]) -> Vec<Value> {
     if answer["targets"].is_array() {
         return vec![answer];
     }
-    let lines = logs.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.filter_map(|line| serde_json::from_str(line["fields"]["report"].as_str()?).ok()).map(made_plain).collect()
+    let lines = logs
+        .iter()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines
+        .filter_map(|line| serde_json::from_str(line["fields"]["report"].as_str()?).ok())
+        .map(made_plain)
+        .collect()
 }
 
 fn account_line(local: &Local) -> String {
     let mut world = local.world();
     let servers = world.here().source_servers.len();
-    let file_systems = world.efs.values().map(|efs| efs.file_systems.len()).sum::<usize>();
+    let file_systems = world
+        .efs
+        .values()
+        .map(|efs| efs.file_systems.len())
+        .sum::<usize>();
     let (account, region) = (&world.account, &world.region);
-    format!("{account} in {region}, emulated on this machine: {servers} source servers, {file_systems} file systems")
+    format!(
+        "{account} in {region}, emulated on this machine: {servers} source servers, {file_systems} file systems"
+    )
 }
 
 fn event_lines(file: &Path, payload: &str) -> Vec<String> {
     let event = made_plain(serde_json::from_str(payload).unwrap_or(Value::Null));
     let what = if let Some(records) = event["Records"].as_array() {
-        let source =
-            records.first().and_then(|record| record["eventSource"].as_str().or(record["EventSource"].as_str()));
-        format!("{} record(s) of {}", records.len(), source.unwrap_or("nobody"))
+        let source = records.first().and_then(|record| {
+            record["eventSource"]
+                .as_str()
+                .or(record["EventSource"].as_str())
+        });
+        format!(
+            "{} record(s) of {}",
+            records.len(),
+            source.unwrap_or("nobody")
+        )
     } else if let Some(detail_type) = event["detail-type"].as_str() {
-        format!("{detail_type} from {}", event["source"].as_str().unwrap_or("nobody"))
+        format!(
+            "{detail_type} from {}",
+            event["source"].as_str().unwrap_or("nobody")
+        )
     } else {
         "a request by itself".to_owned()
     };
-    let detail = if event["detail"].is_object() { &event["detail"] } else { &event };
+    let detail = if event["detail"].is_object() {
+        &event["detail"]
+    } else {
+        &event
+    };
     let mut lines = vec![what, format!("{DIM}{}{DIM:#}", file.display())];
     if let Some(servers) = detail["servers"].as_array() {
         let action = detail["action"].as_str().unwrap_or("disconnect");
-        lines.push(format!("{action} under {}, until {}", text(&detail["requestID"]), text(&detail["expiresAt"])));
+        lines.push(format!(
+            "{action} under {}, until {}",
+            text(&detail["requestID"]),
+            text(&detail["expiresAt"])
+        ));
         lines.extend(servers.iter().map(|server| format!("  {}", names(server))));
     }
     if let Some(file_systems) = detail["fileSystems"].as_array() {
-        lines.push(format!("replicate under {}, until {}", text(&detail["requestID"]), text(&detail["expiresAt"])));
+        lines.push(format!(
+            "replicate under {}, until {}",
+            text(&detail["requestID"]),
+            text(&detail["expiresAt"])
+        ));
         lines.extend(
-            file_systems.iter().map(|wanted| format!("  {} to {}", names(wanted), place(&wanted["destination"]))),
+            file_systems
+                .iter()
+                .map(|wanted| format!("  {} to {}", names(wanted), place(&wanted["destination"]))),
         );
     }
     lines
@@ -151,11 +201,13 @@ fn event_lines(file: &Path, payload: &str) -> Vec<String> {
 fn seen_lines(report: &Value) -> Vec<String> {
     let targets = report["targets"].as_array().into_iter().flatten();
     let seen = targets.filter(|target| target["evidence"].is_object());
-    seen.map(
-        |target| {
-            if target["evidence"]["stateBefore"].is_string() { server_line(target) } else { file_system_line(target) }
-        },
-    )
+    seen.map(|target| {
+        if target["evidence"]["stateBefore"].is_string() {
+            server_line(target)
+        } else {
+            file_system_line(target)
+        }
+    })
     .collect()
 }
 
@@ -163,7 +215,11 @@ fn server_line(target: &Value) -> String {
     let evidence = &target["evidence"];
     let id = text(&target["resource"]["sourceServerID"]);
     let name = names(&target["target"]);
-    let found = if name.starts_with(&id) { name } else { format!("{name} is {id}") };
+    let found = if name.starts_with(&id) {
+        name
+    } else {
+        format!("{name} is {id}")
+    };
     let mut line = format!("{found}: {}", text(&evidence["stateBefore"]));
     if let Some(bytes) = evidence["replicatedBytes"].as_f64() {
         let _ = write!(line, ", {:.0} GiB", bytes / f64::from(1 << 30));
@@ -188,7 +244,10 @@ fn file_system_line(target: &Value) -> String {
     }
     match evidence["statusBefore"].as_str() {
         Some(status) => {
-            let (replica, region) = (text(&resource["destinationFileSystemId"]), text(&resource["destinationRegion"]));
+            let (replica, region) = (
+                text(&resource["destinationFileSystemId"]),
+                text(&resource["destinationRegion"]),
+            );
             let _ = write!(line, ": {status} to {replica} in {region}");
         }
         None => line.push_str(": no replication"),
@@ -204,16 +263,30 @@ fn file_system_line(target: &Value) -> String {
 fn plan_lines(report: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     for target in report["targets"].as_array().into_iter().flatten() {
-        let steps: Vec<&str> = target["plan"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let steps: Vec<&str> = target["plan"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         if steps.is_empty() {
-            lines.push(format!("{DIM}nothing{DIM:#} for {}: {}", names(&target["target"]), text(&target["reason"])));
+            lines.push(format!(
+                "{DIM}nothing{DIM:#} for {}: {}",
+                names(&target["target"]),
+                text(&target["reason"])
+            ));
         }
         lines.extend(
-            steps.iter().enumerate().map(|(at, step)| format!("{}{step}", if at == 0 { "" } else { "  then " })),
+            steps
+                .iter()
+                .enumerate()
+                .map(|(at, step)| format!("{}{step}", if at == 0 { "" } else { "  then " })),
         );
     }
     if report["mode"] == "plan" && !lines.is_empty() {
-        lines.push(format!("{WARN}plan mode: nothing of this is carried out{WARN:#}"));
+        lines.push(format!(
+            "{WARN}plan mode: nothing of this is carried out{WARN:#}"
+        ));
     }
     lines
 }
@@ -223,12 +296,27 @@ fn call_lines(journal: &[Entry], here: &str) -> Vec<String> {
         return vec![format!("{DIM}none{DIM:#}")];
     }
     let line = |entry: &Entry| {
-        let mark = if entry.changed { format!("{WARN}changed{WARN:#} ") } else { "        ".to_owned() };
-        let style = if entry.answer.starts_with("20") { DIM } else { BAD };
+        let mark = if entry.changed {
+            format!("{WARN}changed{WARN:#} ")
+        } else {
+            "        ".to_owned()
+        };
+        let style = if entry.answer.starts_with("20") {
+            DIM
+        } else {
+            BAD
+        };
         // A call in the functions' own Region goes without saying.
-        let place = if entry.region == here { String::new() } else { format!(" {DIM}{}{DIM:#}", entry.region) };
+        let place = if entry.region == here {
+            String::new()
+        } else {
+            format!(" {DIM}{}{DIM:#}", entry.region)
+        };
         let (subject, answer) = (plain(&entry.subject), plain(&entry.answer));
-        format!("{mark}{:34} {subject:40} {style}{answer}{style:#}{place}", entry.operation)
+        format!(
+            "{mark}{:34} {subject:40} {style}{answer}{style:#}{place}",
+            entry.operation
+        )
     };
     journal.iter().map(line).collect()
 }
@@ -248,8 +336,14 @@ fn report_lines(report: &Value) -> Vec<String> {
         })
         .collect();
     let style = style(&text(&report["outcome"]));
-    let reason = report["reason"].as_str().map(|reason| format!(" {DIM}({reason}){DIM:#}")).unwrap_or_default();
-    lines.push(format!("{style}{}{style:#}{reason}", text(&report["summary"])));
+    let reason = report["reason"]
+        .as_str()
+        .map(|reason| format!(" {DIM}({reason}){DIM:#}"))
+        .unwrap_or_default();
+    lines.push(format!(
+        "{style}{}{style:#}{reason}",
+        text(&report["summary"])
+    ));
     lines
 }
 
@@ -262,11 +356,20 @@ fn answer_lines(ended: &Ended, local: &Local, function: &str, no_reports: bool) 
         Ended::Unknown => vec![format!("{BAD}no function has this name{BAD:#}")],
         Ended::NotBuilt(why) => vec![format!("{BAD}{why}{BAD:#}")],
         Ended::Failed(error) => {
-            let mut lines = vec![format!("{BAD}the function failed: {}{BAD:#}", plain(&text(&error["errorType"])))];
+            let mut lines = vec![format!(
+                "{BAD}the function failed: {}{BAD:#}",
+                plain(&text(&error["errorType"]))
+            )];
             if no_reports {
                 lines.push(plain(&text(&error["errorMessage"])));
                 let logs = local.functions().logs(function);
-                lines.extend(logs.iter().rev().take(10).rev().map(|line| format!("{DIM}{}{DIM:#}", plain(line))));
+                lines.extend(
+                    logs.iter()
+                        .rev()
+                        .take(10)
+                        .rev()
+                        .map(|line| format!("{DIM}{}{DIM:#}", plain(line))),
+                );
             } else {
                 lines.push(
                     "Lambda would deliver the event again, and then hand it to the failure destination".to_owned(),
@@ -288,20 +391,37 @@ fn style(outcome: &str) -> Style {
 /// Where a replica is to be.
 fn place(destination: &Value) -> String {
     let members = ["fileSystemId", "availabilityZoneName", "region"];
-    members.iter().filter_map(|member| destination[member].as_str()).collect::<Vec<_>>().join(" in ")
+    members
+        .iter()
+        .filter_map(|member| destination[member].as_str())
+        .collect::<Vec<_>>()
+        .join(" in ")
 }
 
 /// The names in a target, the most exact first.
 fn names(target: &Value) -> String {
-    let members = ["sourceServerID", "awsInstanceID", "hostname", "fqdn", "sourceFileSystemId"];
-    members.iter().filter_map(|member| target[member].as_str()).collect::<Vec<_>>().join(" + ")
+    let members = [
+        "sourceServerID",
+        "awsInstanceID",
+        "hostname",
+        "fqdn",
+        "sourceFileSystemId",
+    ];
+    members
+        .iter()
+        .filter_map(|member| target[member].as_str())
+        .collect::<Vec<_>>()
+        .join(" + ")
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Text of others, on one line, bounded, and without what a terminal obeys. Colours are added after it.
+/// Text of others, on one line, bounded, and without what a terminal obeys. Colours are added after
+/// it.
 pub(crate) fn plain(text: &str) -> String {
     const LONGEST: usize = 1000;
     let hidden = |sign: char| {
@@ -309,7 +429,14 @@ pub(crate) fn plain(text: &str) -> String {
             || matches!(sign, '\u{2060}'..='\u{206f}' | '\u{e0000}'..='\u{e007f}')
     };
     let kept = text.chars().take(LONGEST);
-    kept.map(|sign| if sign.is_control() || hidden(sign) { char::REPLACEMENT_CHARACTER } else { sign }).collect()
+    kept.map(|sign| {
+        if sign.is_control() || hidden(sign) {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            sign
+        }
+    })
+    .collect()
 }
 
 /// A value with every text in it made plain.
@@ -317,9 +444,12 @@ fn made_plain(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(plain(&text)),
         Value::Array(items) => items.into_iter().map(made_plain).collect(),
-        Value::Object(members) => {
-            Value::Object(members.into_iter().map(|(name, of)| (plain(&name), made_plain(of))).collect())
-        }
+        Value::Object(members) => Value::Object(
+            members
+                .into_iter()
+                .map(|(name, of)| (plain(&name), made_plain(of)))
+                .collect(),
+        ),
         other => other,
     }
 }

@@ -1,4 +1,5 @@
-//! A call as it stands on the wire, beneath whatever carries it: HTTP here, or a test that has no sockets.
+//! A call as it stands on the wire, beneath whatever carries it: HTTP here, or a test that has no
+//! sockets.
 
 use std::time::Duration;
 
@@ -62,21 +63,42 @@ impl Cloud {
         let Some(scope) = scope(call.authorization) else {
             self.note_unexpected(call.method, call.path, "no signature");
             let message = "the request has no AWS signature, version 4";
-            return Wire::Answer(Answer::error(403, "MissingAuthenticationTokenException", message));
+            return Wire::Answer(Answer::error(
+                403,
+                "MissingAuthenticationTokenException",
+                message,
+            ));
         };
         if let Err(wrong) = self.admits(&scope) {
-            self.note_unexpected(call.method, call.path, &format!("signed for {}", scope.region));
+            self.note_unexpected(
+                call.method,
+                call.path,
+                &format!("signed for {}", scope.region),
+            );
             return Wire::Answer(wrong);
         }
         let service = Service::signed(&scope.service);
-        let routed = service.and_then(|service| Some((service, service.route(call.method, call.path)?)));
+        let routed =
+            service.and_then(|service| Some((service, service.route(call.method, call.path)?)));
         let Some((service, operation)) = routed else {
-            self.note_unexpected(call.method, call.path, &format!("not an operation of {}", scope.service));
-            let message = format!("{} {} of {} is not served", call.method, call.path, scope.service);
+            self.note_unexpected(
+                call.method,
+                call.path,
+                &format!("not an operation of {}", scope.service),
+            );
+            let message = format!(
+                "{} {} of {} is not served",
+                call.method, call.path, scope.service
+            );
             return Wire::Answer(Answer::error(404, "UnknownOperationException", &message));
         };
         let request = match input(service, operation, call) {
-            Ok(input) => service::Request { service, operation: operation.to_owned(), region: scope.region, input },
+            Ok(input) => service::Request {
+                service,
+                operation: operation.to_owned(),
+                region: scope.region,
+                input,
+            },
             Err(wrong) => {
                 self.note_unexpected(operation, call.path, &wrong.message);
                 return Wire::Answer(Answer::of(service, Err(wrong)));
@@ -86,7 +108,11 @@ impl Cloud {
             Action::Answer(reply) => Wire::Answer(Answer::of(service, reply)),
             Action::Slow(reply) => Wire::Slow(Answer::of(service, reply)),
             Action::Truncate(reply) => Wire::Truncate(Answer::of(service, reply)),
-            Action::Status(status) => Wire::Answer(Answer { status, error_type: None, body: None }),
+            Action::Status(status) => Wire::Answer(Answer {
+                status,
+                error_type: None,
+                body: None,
+            }),
             Action::Reset => Wire::Reset,
             Action::Hang => Wire::Hang,
         }
@@ -97,7 +123,9 @@ impl Cloud {
         let (_, here) = self.place();
         let service = Service::signed(&scope.service);
         let partition = constraints::partition(&scope.region);
-        if partition.is_none() || service.is_some_and(|service| !constraints::is_in(service, &scope.region)) {
+        if partition.is_none()
+            || service.is_some_and(|service| !constraints::is_in(service, &scope.region))
+        {
             let message = "Credential should be scoped to a valid region.";
             return Err(Answer::error(403, "InvalidSignatureException", message));
         }
@@ -110,17 +138,34 @@ impl Cloud {
 }
 
 impl Answer {
-    /// An error outside the services, as AWS writes it for a REST-JSON service: the code in a header, a text in the body.
+    /// An error outside the services, as AWS writes it for a REST-JSON service: the code in a
+    /// header, a text in the body.
     pub(crate) fn error(status: u16, code: &str, message: &str) -> Self {
         let body = json!({ "message": message, "code": code });
-        Self { status, error_type: Some(code.to_owned()), body: Some(body.to_string()) }
+        Self {
+            status,
+            error_type: Some(code.to_owned()),
+            body: Some(body.to_string()),
+        }
     }
 
     fn of(service: Service, reply: service::Reply) -> Self {
         match reply {
-            Ok((status, None)) => Self { status, error_type: None, body: None },
-            Ok((204, _)) => Self { status: 204, error_type: None, body: None },
-            Ok((status, Some(body))) => Self { status, error_type: None, body: Some(body.to_string()) },
+            Ok((status, None)) => Self {
+                status,
+                error_type: None,
+                body: None,
+            },
+            Ok((204, _)) => Self {
+                status: 204,
+                error_type: None,
+                body: None,
+            },
+            Ok((status, Some(body))) => Self {
+                status,
+                error_type: None,
+                body: Some(body.to_string()),
+            },
             Err(wrong) => Self {
                 status: wrong.status,
                 error_type: Some(wrong.code.to_owned()),
@@ -130,7 +175,8 @@ impl Answer {
     }
 }
 
-/// What a signature says it is for. Whether it is genuine is not checked: there are no secrets here.
+/// What a signature says it is for. Whether it is genuine is not checked: there are no secrets
+/// here.
 struct Scope {
     region: String,
     service: String,
@@ -139,23 +185,44 @@ struct Scope {
 fn scope(authorization: Option<&str>) -> Option<Scope> {
     let signature = authorization?.strip_prefix("AWS4-HMAC-SHA256 Credential=")?;
     let mut scope = signature.split(',').next()?.split('/').skip(2);
-    Some(Scope { region: scope.next()?.to_owned(), service: scope.next()?.to_owned() })
+    Some(Scope {
+        region: scope.next()?.to_owned(),
+        service: scope.next()?.to_owned(),
+    })
 }
 
 /// The members of a call: the body, and what the API's model binds to path and query.
 fn input(service: Service, operation: &str, call: Call<'_>) -> Result<Value, ApiError> {
     let body = match call.body.is_empty() {
         true => json!({}),
-        false => serde_json::from_slice(call.body).map_err(|error| constraints::serialization(error.to_string()))?,
+        false => serde_json::from_slice(call.body)
+            .map_err(|error| constraints::serialization(error.to_string()))?,
     };
-    let is_text = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8().is_ok();
+    let is_text = |part: &str| {
+        percent_encoding::percent_decode_str(part)
+            .decode_utf8()
+            .is_ok()
+    };
     if !is_text(call.path) || !is_text(call.query) {
-        return Err(constraints::serialization("the path or the query is not UTF-8"));
+        return Err(constraints::serialization(
+            "the path or the query is not UTF-8",
+        ));
     }
     let pairs = call.query.split('&').filter(|pair| !pair.is_empty());
     let query: Vec<Pair> = pairs
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (service::percent_decode(name), service::percent_decode(value)))
+        .map(|(name, value)| {
+            (
+                service::percent_decode(name),
+                service::percent_decode(value),
+            )
+        })
         .collect();
-    constraints::input(service, operation, &service.path_members(operation, call.path), &query, body)
+    constraints::input(
+        service,
+        operation,
+        &service.path_members(operation, call.path),
+        &query,
+        body,
+    )
 }

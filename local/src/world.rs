@@ -1,7 +1,8 @@
 //! The pretend account: plain data and total functions, without HTTP.
 //!
-//! What each change does follows the DRS API reference; where that is silent, a switch in [`Behaviour`] decides, and
-//! tests run under both settings. Time passes only when [`World::advance_to`] says so.
+//! What each change does follows the DRS API reference; where that is silent, a switch in
+//! [`Behaviour`] decides, and tests run under both settings. Time passes only when
+//! [`World::advance_to`] says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +21,8 @@ use crate::{
 
 /// Staging resources are removed within 90 minutes of a disconnect (`DisconnectSourceServer`).
 pub const STAGING_GONE: TimeDelta = TimeDelta::minutes(90);
-/// The agent is told to uninstall itself within about 10 minutes of a disconnect (`DisconnectSourceServer`).
+/// The agent is told to uninstall itself within about 10 minutes of a disconnect
+/// (`DisconnectSourceServer`).
 pub const AGENT_GONE: TimeDelta = TimeDelta::minutes(10);
 /// The quota: source servers of a job.
 const SERVERS_OF_A_JOB: usize = 100;
@@ -28,7 +30,8 @@ const SERVERS_OF_A_JOB: usize = 100;
 const JOB_STARTS: TimeDelta = TimeDelta::minutes(1);
 /// How long a job takes in all. Not documented; a plausible pace.
 const JOB_TAKES: TimeDelta = TimeDelta::minutes(15);
-/// How long a started replication initiates, and then synchronises. Not documented; a plausible pace.
+/// How long a started replication initiates, and then synchronises. Not documented; a plausible
+/// pace.
 const INITIATING: TimeDelta = TimeDelta::minutes(10);
 const INITIAL_SYNC: TimeDelta = TimeDelta::hours(2);
 
@@ -46,7 +49,8 @@ pub struct World {
     /// What time it is there.
     #[serde(default = "Utc::now")]
     pub now: DateTime<Utc>,
-    /// When it began to run, if it did. What has no date of its own is half a year older, however late it is now.
+    /// When it began to run, if it did. What has no date of its own is half a year older, however
+    /// late it is now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub began: Option<DateTime<Utc>>,
     /// How it behaves where the API reference is silent.
@@ -67,7 +71,8 @@ pub struct World {
     /// The replications between file systems.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub replications: Vec<Replication>,
-    /// The subnets by ID; without any, there is every subnet in every Region, in the zone that its last digit gives.
+    /// The subnets by ID; without any, there is every subnet in every Region, in the zone that its
+    /// last digit gives.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub subnets: BTreeMap<String, Subnet>,
     /// Calls whose effect is still to come.
@@ -112,10 +117,11 @@ pub struct Behaviour {
     pub disconnect_extended: Reply,
     /// `DisconnectSourceServer` while a job works on the server.
     pub disconnect_during_job: Reply,
-    /// `DisconnectSourceServer` on a server with a recovery instance: the API reference forbids it, the console's guide
-    /// does not.
+    /// `DisconnectSourceServer` on a server with a recovery instance: the API reference forbids it,
+    /// the console's guide does not.
     pub disconnect_with_recovery_instance: Reply,
-    /// Whether `DisconnectSourceServer` answers with the server as it was, and not, as its model says, as it is then.
+    /// Whether `DisconnectSourceServer` answers with the server as it was, and not, as its model
+    /// says, as it is then.
     pub disconnect_answers_as_before: bool,
     /// `DeleteSourceServer` within the 90 minutes in which staging resources are removed.
     pub delete_before_cleanup: Reply,
@@ -125,13 +131,14 @@ pub struct Behaviour {
     pub second_replication: Refusal,
     /// `CreateReplicationConfiguration` onto a file system whose overwrite protection is ENABLED.
     pub protected_destination: Refusal,
-    /// `PutLifecycleConfiguration`, `PutFileSystemPolicy` and `CreateAccessPoint` on a destination while it is
-    /// REPLICATING; what is not Ok is an IncorrectFileSystemLifeCycleState.
+    /// `PutLifecycleConfiguration`, `PutFileSystemPolicy` and `CreateAccessPoint` on a destination
+    /// while it is REPLICATING; what is not Ok is an IncorrectFileSystemLifeCycleState.
     pub writes_while_replicating: Reply,
     /// `CreateMountTarget` on a destination while its replication is ENABLING; what is not Ok is an
     /// IncorrectFileSystemLifeCycleState.
     pub mount_targets_while_enabling: Reply,
-    /// Whether a new Regional destination has automatic backups, as every new One Zone destination has.
+    /// Whether a new Regional destination has automatic backups, as every new One Zone destination
+    /// has.
     pub backup_on_regional_replica: bool,
     /// Whether a replication is ENABLED only after its first sync.
     pub enabled_after_first_sync: bool,
@@ -162,7 +169,8 @@ pub struct Drs {
     pub gone: BTreeSet<String>,
 }
 
-/// The record of a source server. Only its ID is needed; the rest has the values of a healthy server.
+/// The record of a source server. Only its ID is needed; the rest has the values of a healthy
+/// server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct SourceServer {
@@ -176,10 +184,18 @@ pub struct SourceServer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fqdn: Option<String>,
     /// The EC2 instance, if it is one.
-    #[serde(rename = "awsInstanceID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "awsInstanceID",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub aws_instance_id: Option<String>,
     /// The account of the instance.
-    #[serde(rename = "originAccountID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "originAccountID",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub origin_account_id: Option<String>,
     /// The Region of the instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -200,7 +216,11 @@ pub struct SourceServer {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staging_source_server_arn: Option<String>,
     /// The recovery instance that the record names.
-    #[serde(rename = "recoveryInstanceID", default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        rename = "recoveryInstanceID",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
     pub recovery_instance_id: Option<String>,
     /// Its tags.
     #[serde(default)]
@@ -208,8 +228,8 @@ pub struct SourceServer {
     /// The size of its one disk; replicated in full.
     #[serde(default = "hundred_gibibytes")]
     pub disk_bytes: u64,
-    /// How many recovery points it has at most: every ten minutes of an hour, then every hour of a day, then every day
-    /// of a week.
+    /// How many recovery points it has at most: every ten minutes of an hour, then every hour of a
+    /// day, then every day of a week.
     #[serde(default = "a_week_of_points")]
     pub recovery_points: u32,
     /// When its replication began, for the last time.
@@ -277,7 +297,8 @@ pub struct Job {
     pub tags: BTreeMap<String, String>,
 }
 
-/// JSON in which nothing is there twice: of two Regions or tags with one name, the first would vanish without a word.
+/// JSON in which nothing is there twice: of two Regions or tags with one name, the first would
+/// vanish without a word.
 struct Once;
 
 impl<'de> Deserialize<'de> for Once {
@@ -378,7 +399,10 @@ fn a_week_of_points() -> u32 {
 
 impl Default for Deployment {
     fn default() -> Self {
-        Self { timeout_seconds: 120, environment: BTreeMap::new() }
+        Self {
+            timeout_seconds: 120,
+            environment: BTreeMap::new(),
+        }
     }
 }
 
@@ -403,7 +427,8 @@ impl Default for Behaviour {
 }
 
 impl Default for World {
-    /// The account that comes with drover: servers of several kinds, some approved for the change of the sample events.
+    /// The account that comes with drover: servers of several kinds, some approved for the change
+    /// of the sample events.
     fn default() -> Self {
         Self::from_json(include_str!("../worlds/default.json")).unwrap_or_else(|_| Self::empty())
     }
@@ -427,7 +452,10 @@ impl World {
         }
         self.check_regions()?;
         if !YEARS.contains(&self.now.year()) {
-            return Err(format!("it is {} there; a world is in the years from 2000 to 2999", self.now));
+            return Err(format!(
+                "it is {} there; a world is in the years from 2000 to 2999",
+                self.now
+            ));
         }
         if self.behaviour.page_size == 0 {
             return Err("a page size of 0 has no pages".to_owned());
@@ -437,7 +465,9 @@ impl World {
             if !(1..=64).contains(&name.len()) || !name.chars().all(is_sign) {
                 return Err(format!("`{name}` is not the name of a function"));
             }
-            deployment.check().map_err(|wrong| format!("the function {name}: {wrong}"))?;
+            deployment
+                .check()
+                .map_err(|wrong| format!("the function {name}: {wrong}"))?;
         }
         self.faults.iter().try_for_each(Fault::check)?;
         self.late.iter().try_for_each(LateEffect::check)?;
@@ -451,25 +481,48 @@ impl World {
         self.check_efs_together()
     }
 
-    /// Every Region exists, is in the account's partition, and has the service that is told of there.
+    /// Every Region exists, is in the account's partition, and has the service that is told of
+    /// there.
     fn check_regions(&self) -> Result<(), String> {
         let partition = constraints::partition(&self.region);
         let drs = self.drs.keys().map(|region| (region, Service::Drs));
-        let efs = self.efs.keys().chain(self.subnets.values().map(|subnet| &subnet.region));
-        let ends = self.replications.iter().flat_map(|of| [&of.source_region, &of.destination_region]);
-        let late = self.late.iter().map(|effect| (&effect.region, effect.service));
-        let all = drs.chain(efs.chain(ends).map(|region| (region, Service::Efs))).chain(late);
+        let efs = self
+            .efs
+            .keys()
+            .chain(self.subnets.values().map(|subnet| &subnet.region));
+        let ends = self
+            .replications
+            .iter()
+            .flat_map(|of| [&of.source_region, &of.destination_region]);
+        let late = self
+            .late
+            .iter()
+            .map(|effect| (&effect.region, effect.service));
+        let all = drs
+            .chain(efs.chain(ends).map(|region| (region, Service::Efs)))
+            .chain(late);
         let faults = self.faults.iter().filter_map(|fault| fault.region.as_ref());
-        for region in all.clone().map(|(region, _)| region).chain(faults).chain([&self.region]) {
+        for region in all
+            .clone()
+            .map(|(region, _)| region)
+            .chain(faults)
+            .chain([&self.region])
+        {
             match constraints::partition(region) {
                 None => return Err(format!("`{region}` is not a Region")),
                 of if of != partition => {
-                    return Err(format!("{region} is not in the partition of {}", self.region));
+                    return Err(format!(
+                        "{region} is not in the partition of {}",
+                        self.region
+                    ));
                 }
                 _ => {}
             }
         }
-        match all.into_iter().find(|(region, service)| !constraints::is_in(*service, region)) {
+        match all
+            .into_iter()
+            .find(|(region, service)| !constraints::is_in(*service, region))
+        {
             Some((region, service)) => Err(format!("{service:?} is not in {region}")),
             None => Ok(()),
         }
@@ -515,14 +568,22 @@ impl World {
 
     /// The server with this ID in the Region of the functions.
     pub fn server(&mut self, id: &str) -> Option<&mut SourceServer> {
-        self.here().source_servers.iter_mut().find(|server| server.id == id)
+        self.here()
+            .source_servers
+            .iter_mut()
+            .find(|server| server.id == id)
     }
 
-    /// The same world, where every server and file system still has the tags that it had in an earlier one.
+    /// The same world, where every server and file system still has the tags that it had in an
+    /// earlier one.
     #[must_use]
     pub fn with_tags_of(&self, earlier: &Self) -> Self {
         let mut world = self.clone();
-        for server in world.drs.values_mut().flat_map(|drs| &mut drs.source_servers) {
+        for server in world
+            .drs
+            .values_mut()
+            .flat_map(|drs| &mut drs.source_servers)
+        {
             let mut servers = earlier.drs.values().flat_map(|drs| &drs.source_servers);
             if let Some(was) = servers.find(|was| was.id == server.id) {
                 server.tags.clone_from(&was.tags);
@@ -530,7 +591,9 @@ impl World {
         }
         for file_system in world.efs.values_mut().flat_map(|efs| &mut efs.file_systems) {
             let mut file_systems = earlier.efs.values().flat_map(|efs| &efs.file_systems);
-            if let Some(was) = file_systems.find(|was| was.file_system_id == file_system.file_system_id) {
+            if let Some(was) =
+                file_systems.find(|was| was.file_system_id == file_system.file_system_id)
+            {
                 file_system.tags.clone_from(&was.tags);
             }
         }
@@ -593,22 +656,34 @@ impl SourceServer {
         self.data_replication_state == "DISCONNECTED"
     }
 
-    /// The times of its recovery points, the newest first. They stand for as long as AWS keeps them: a point is taken
-    /// every ten minutes, and of those that are an hour old the first of each hour is kept, a day later the first of each
-    /// day.
+    /// The times of its recovery points, the newest first. They stand for as long as AWS keeps
+    /// them: a point is taken every ten minutes, and of those that are an hour old the first of
+    /// each hour is kept, a day later the first of each day.
     #[must_use]
     pub fn points(&self, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
         let (minutes, hours, days) = (6, 24, 7);
         let age_of = |(step, from): (i64, DateTime<Utc>)| {
             let newest = from.timestamp().div_euclid(step * 60) * step;
-            (0..).map(move |back| DateTime::from_timestamp((newest - back * step) * 60, 0).unwrap_or(from))
+            (0..).map(move |back| {
+                DateTime::from_timestamp((newest - back * step) * 60, 0).unwrap_or(from)
+            })
         };
         let hour_ago = now - TimeDelta::hours(1);
         let day_ago = hour_ago - TimeDelta::hours(hours);
-        let kept = [(10, now, minutes), (60, hour_ago, hours), (24 * 60, day_ago, days)];
-        let all = kept.into_iter().flat_map(|(step, from, count)| age_of((step, from)).zip(0..count));
-        let first = self.replicating_since.map(|since| since + INITIATING + INITIAL_SYNC);
-        let taken = all.map(|(at, _)| at).filter(|at| first.is_none_or(|first| *at >= first));
+        let kept = [
+            (10, now, minutes),
+            (60, hour_ago, hours),
+            (24 * 60, day_ago, days),
+        ];
+        let all = kept
+            .into_iter()
+            .flat_map(|(step, from, count)| age_of((step, from)).zip(0..count));
+        let first = self
+            .replicating_since
+            .map(|since| since + INITIATING + INITIAL_SYNC);
+        let taken = all
+            .map(|(at, _)| at)
+            .filter(|at| first.is_none_or(|first| *at >= first));
         taken.take(self.recovery_points as usize).collect()
     }
 
@@ -621,13 +696,18 @@ impl SourceServer {
     }
 
     fn settle(&mut self, now: DateTime<Utc>) {
-        let Some(since) = self.replicating_since else { return };
+        let Some(since) = self.replicating_since else {
+            return;
+        };
         let reached = match now - since {
             age if age < INITIATING => "INITIATING",
             age if age < INITIATING + INITIAL_SYNC => "INITIAL_SYNC",
             _ => "CONTINUOUS",
         };
-        if matches!(self.data_replication_state.as_str(), "INITIATING" | "INITIAL_SYNC") {
+        if matches!(
+            self.data_replication_state.as_str(),
+            "INITIATING" | "INITIAL_SYNC"
+        ) {
             self.data_replication_state = reached.to_owned();
         }
     }
@@ -637,19 +717,35 @@ impl Deployment {
     /// Lambda keeps its own variables to itself, and so do the endpoints of this account.
     fn check(&self) -> Result<(), String> {
         if !(1..=900).contains(&self.timeout_seconds) {
-            return Err(format!("a timeout of {} seconds is not one of Lambda's, 1 to 900", self.timeout_seconds));
+            return Err(format!(
+                "a timeout of {} seconds is not one of Lambda's, 1 to 900",
+                self.timeout_seconds
+            ));
         }
-        if let Some(name) = self.environment.keys().find(|name| name.starts_with("AWS_") || name.starts_with("_")) {
+        if let Some(name) = self
+            .environment
+            .keys()
+            .find(|name| name.starts_with("AWS_") || name.starts_with("_"))
+        {
             return Err(format!("the variable {name} is reserved"));
         }
         let is_name = |name: &str| {
             let mut signs = name.chars();
-            signs.next().is_some_and(|first| first.is_ascii_alphabetic())
+            signs
+                .next()
+                .is_some_and(|first| first.is_ascii_alphabetic())
                 && name.len() > 1
                 && signs.all(|sign| sign.is_ascii_alphanumeric() || sign == '_')
         };
-        match self.environment.iter().find(|(name, value)| !is_name(name) || value.contains('\0')) {
-            Some((name, _)) => Err(format!("`{}` is not a variable that Lambda has", name.escape_debug())),
+        match self
+            .environment
+            .iter()
+            .find(|(name, value)| !is_name(name) || value.contains('\0'))
+        {
+            Some((name, _)) => Err(format!(
+                "`{}` is not a variable that Lambda has",
+                name.escape_debug()
+            )),
             None => Ok(()),
         }
     }
@@ -683,12 +779,19 @@ impl Drs {
     /// Checks that what a world file says could have come about.
     fn check(&self, world: &World) -> Result<(), String> {
         for server in &self.source_servers {
-            let SourceServer { id, origin_account_id, origin_region, replicating_since, .. } = server;
+            let SourceServer {
+                id,
+                origin_account_id,
+                origin_region,
+                replicating_since,
+                ..
+            } = server;
             if replicating_since.is_some_and(|since| since > world.now) {
                 return Err(format!("{id} replicates since a time to come"));
             }
             let known = origin_region.as_ref().is_none_or(|region| {
-                constraints::partition(region).is_some_and(|of| Some(of) == constraints::partition(&world.region))
+                constraints::partition(region)
+                    .is_some_and(|of| Some(of) == constraints::partition(&world.region))
             });
             if !known || origin_account_id.is_some() != origin_region.is_some() {
                 return Err(format!(
@@ -696,36 +799,67 @@ impl Drs {
                 ));
             }
         }
-        for Job { id, kind, created_at, ends_at, source_server_ids, recovery_instance_ids, .. } in &self.jobs {
+        for Job {
+            id,
+            kind,
+            created_at,
+            ends_at,
+            source_server_ids,
+            recovery_instance_ids,
+            ..
+        } in &self.jobs
+        {
             if created_at > ends_at || *created_at > world.now {
                 return Err(format!("{id} was created after it ends, or in the future"));
             }
             if kind == "TERMINATE" && source_server_ids.len() != recovery_instance_ids.len() {
-                return Err(format!("{id} terminates other recovery instances than those of its servers"));
+                return Err(format!(
+                    "{id} terminates other recovery instances than those of its servers"
+                ));
             }
         }
         Ok(())
     }
 
-    /// `DisconnectSourceServer`: ends replication, destroys the recovery points, and leaves the rest to time.
+    /// `DisconnectSourceServer`: ends replication, destroys the recovery points, and leaves the
+    /// rest to time.
     ///
     /// # Errors
     ///
-    /// ResourceNotFoundException, or ConflictException with a recovery instance and where [`Behaviour`] says so.
+    /// ResourceNotFoundException, or ConflictException with a recovery instance and where
+    /// [`Behaviour`] says so.
     pub fn disconnect(
         &mut self,
         id: &str,
         now: DateTime<Utc>,
         behaviour: Behaviour,
     ) -> Result<&SourceServer, ApiError> {
-        let in_job = self.jobs.iter().any(|job| job.is_running(now) && job.source_server_ids.iter().any(|of| of == id));
-        let launched = self.recovery_instances.iter().any(|instance| instance.source_server_id == id);
+        let in_job = self
+            .jobs
+            .iter()
+            .any(|job| job.is_running(now) && job.source_server_ids.iter().any(|of| of == id));
+        let launched = self
+            .recovery_instances
+            .iter()
+            .any(|instance| instance.source_server_id == id);
         let server = self.source_server(id)?;
         let launched = launched || server.recovery_instance_id.is_some();
-        refuse_if(launched, behaviour.disconnect_with_recovery_instance, || format!("{id} has a Recovery Instance"))?;
-        refuse_if(server.is_disconnected(), behaviour.second_disconnect, || format!("{id} is disconnected"))?;
-        refuse_if(in_job, behaviour.disconnect_during_job, || format!("{id} is in a running job"))?;
-        refuse_if(server.is_extended(), behaviour.disconnect_extended, || format!("{id} is extended"))?;
+        refuse_if(
+            launched,
+            behaviour.disconnect_with_recovery_instance,
+            || format!("{id} has a Recovery Instance"),
+        )?;
+        refuse_if(
+            server.is_disconnected(),
+            behaviour.second_disconnect,
+            || format!("{id} is disconnected"),
+        )?;
+        refuse_if(in_job, behaviour.disconnect_during_job, || {
+            format!("{id} is in a running job")
+        })?;
+        refuse_if(server.is_extended(), behaviour.disconnect_extended, || {
+            format!("{id} is extended")
+        })?;
         if !server.is_disconnected() {
             server.data_replication_state = "DISCONNECTED".to_owned();
             server.recovery_points = 0;
@@ -740,20 +874,30 @@ impl Drs {
     /// # Errors
     ///
     /// ResourceNotFoundException, or ConflictException for a server that still replicates.
-    pub fn delete(&mut self, id: &str, now: DateTime<Utc>, behaviour: Behaviour) -> Result<(), ApiError> {
+    pub fn delete(
+        &mut self,
+        id: &str,
+        now: DateTime<Utc>,
+        behaviour: Behaviour,
+    ) -> Result<(), ApiError> {
         let server = self.source_server(id)?;
         // What is extended from a staging account can go at any time: it does not replicate.
         if !server.is_disconnected() && !server.is_extended() {
-            return Err(ApiError::conflict(format!("{id} must be disconnected first")));
+            return Err(ApiError::conflict(format!(
+                "{id} must be disconnected first"
+            )));
         }
         let cleaning = server.staging_gone_at.is_some_and(|gone| now < gone);
-        refuse_if(cleaning, behaviour.delete_before_cleanup, || format!("{id} still has staging resources"))?;
+        refuse_if(cleaning, behaviour.delete_before_cleanup, || {
+            format!("{id} still has staging resources")
+        })?;
         self.source_servers.retain(|server| server.id != id);
         self.gone.insert(id.to_owned());
         Ok(())
     }
 
-    /// `StopReplication`: stops for a while; keeps the agent and the record, deletes the recovery points.
+    /// `StopReplication`: stops for a while; keeps the agent and the record, deletes the recovery
+    /// points.
     ///
     /// # Errors
     ///
@@ -786,11 +930,18 @@ impl Drs {
     ///
     /// # Errors
     ///
-    /// ResourceNotFoundException, or ValidationException for a server that is neither stalled, STOPPED nor DISCONNECTED.
+    /// ResourceNotFoundException, or ValidationException for a server that is neither stalled,
+    /// STOPPED nor DISCONNECTED.
     pub fn retry(&mut self, id: &str, now: DateTime<Utc>) -> Result<&SourceServer, ApiError> {
         let server = self.source_server(id)?;
-        if !matches!(server.data_replication_state.as_str(), "STALLED" | "STOPPED" | "DISCONNECTED") {
-            return Err(ApiError::validation(format!("{id} is {}", server.data_replication_state)));
+        if !matches!(
+            server.data_replication_state.as_str(),
+            "STALLED" | "STOPPED" | "DISCONNECTED"
+        ) {
+            return Err(ApiError::validation(format!(
+                "{id} is {}",
+                server.data_replication_state
+            )));
         }
         server.start(now);
         Ok(server)
@@ -798,7 +949,11 @@ impl Drs {
 
     /// Whether a job is terminating a recovery instance.
     pub(crate) fn is_being_terminated(&self, id: &str, now: DateTime<Utc>) -> bool {
-        let mut running = self.jobs.iter().filter(|job| job.is_running(now)).flat_map(|job| &job.recovery_instance_ids);
+        let mut running = self
+            .jobs
+            .iter()
+            .filter(|job| job.is_running(now))
+            .flat_map(|job| &job.recovery_instance_ids);
         running.any(|of| of == id)
     }
 
@@ -806,30 +961,47 @@ impl Drs {
     ///
     /// # Errors
     ///
-    /// ConflictException for an instance that is not there, is there twice, is failed back from, or is being terminated:
-    /// the model knows no other error for it. ServiceQuotaExceededException for more servers than a job may have.
+    /// ConflictException for an instance that is not there, is there twice, is failed back from, or
+    /// is being terminated: the model knows no other error for it. ServiceQuotaExceededException
+    /// for more servers than a job may have.
     pub fn terminate(&mut self, ids: &[String], now: DateTime<Utc>) -> Result<&Job, ApiError> {
         let conflict = |why: String| Err(ApiError::conflict(why));
         if ids.len() > SERVERS_OF_A_JOB {
-            return Err(ApiError::new(402, "ServiceQuotaExceededException", "a job has at most 100 servers"));
+            return Err(ApiError::new(
+                402,
+                "ServiceQuotaExceededException",
+                "a job has at most 100 servers",
+            ));
         }
         if let Some(id) = ids.iter().find(|id| self.is_being_terminated(id, now)) {
             return conflict(format!("{id} is being terminated"));
         }
         let mut source_server_ids = Vec::new();
         for (at, id) in ids.iter().enumerate() {
-            let known = self.recovery_instances.iter().find(|instance| instance.id == *id);
+            let known = self
+                .recovery_instances
+                .iter()
+                .find(|instance| instance.id == *id);
             let known = known.ok_or_else(|| ApiError::conflict(format!("{id} does not exist")))?;
             if ids.iter().take(at).any(|before| before == id) {
                 return conflict(format!("{id} is there twice"));
             }
-            if matches!(known.failback_state.as_str(), "FAILBACK_IN_PROGRESS" | "FAILBACK_READY_FOR_LAUNCH") {
-                return conflict(format!("{id} is being failed back: {}", known.failback_state));
+            if matches!(
+                known.failback_state.as_str(),
+                "FAILBACK_IN_PROGRESS" | "FAILBACK_READY_FOR_LAUNCH"
+            ) {
+                return conflict(format!(
+                    "{id} is being failed back: {}",
+                    known.failback_state
+                ));
             }
             source_server_ids.push(known.source_server_id.clone());
         }
         self.jobs.push(Job {
-            id: fresh("drsjob-", self.jobs.iter().map(|job| &job.id).chain(&self.gone)),
+            id: fresh(
+                "drsjob-",
+                self.jobs.iter().map(|job| &job.id).chain(&self.gone),
+            ),
             kind: "TERMINATE".to_owned(),
             initiated_by: "TERMINATE_RECOVERY_INSTANCES".to_owned(),
             created_at: now,
@@ -838,7 +1010,9 @@ impl Drs {
             recovery_instance_ids: ids.to_vec(),
             tags: BTreeMap::new(),
         });
-        self.jobs.last().ok_or_else(|| ApiError::internal("the job was lost"))
+        self.jobs
+            .last()
+            .ok_or_else(|| ApiError::internal("the job was lost"))
     }
 
     /// `DisconnectRecoveryInstance`: the instance runs on without its agent.
@@ -855,15 +1029,21 @@ impl Drs {
         Ok(())
     }
 
-    /// `DeleteRecoveryInstance`: removes the record of an instance that was disconnected; the instance itself stays.
+    /// `DeleteRecoveryInstance`: removes the record of an instance that was disconnected; the
+    /// instance itself stays.
     ///
     /// # Errors
     ///
-    /// ConflictException for one that is not there or was not disconnected: the model knows no other error for it.
+    /// ConflictException for one that is not there or was not disconnected: the model knows no
+    /// other error for it.
     pub fn delete_recovery_instance(&mut self, id: &str) -> Result<(), ApiError> {
-        let instance = self.recovery_instance(id).map_err(|error| ApiError::conflict(error.message))?;
+        let instance = self
+            .recovery_instance(id)
+            .map_err(|error| ApiError::conflict(error.message))?;
         if !instance.disconnected {
-            return Err(ApiError::conflict(format!("{id} must be disconnected first")));
+            return Err(ApiError::conflict(format!(
+                "{id} must be disconnected first"
+            )));
         }
         self.forget_recovery_instances(&[id.to_owned()]);
         Ok(())
@@ -886,7 +1066,13 @@ impl Drs {
     /// An ID that no source server has.
     #[must_use]
     pub fn fresh_source_server_id(&self) -> String {
-        fresh("s-", self.source_servers.iter().map(|server| &server.id).chain(&self.gone))
+        fresh(
+            "s-",
+            self.source_servers
+                .iter()
+                .map(|server| &server.id)
+                .chain(&self.gone),
+        )
     }
 
     /// The server with this ID.
@@ -895,7 +1081,10 @@ impl Drs {
     ///
     /// ResourceNotFoundException.
     pub fn source_server(&mut self, id: &str) -> Result<&mut SourceServer, ApiError> {
-        self.source_servers.iter_mut().find(|server| server.id == id).ok_or_else(|| ApiError::not_found(id))
+        self.source_servers
+            .iter_mut()
+            .find(|server| server.id == id)
+            .ok_or_else(|| ApiError::not_found(id))
     }
 
     /// The recovery instance with this ID.
@@ -904,7 +1093,10 @@ impl Drs {
     ///
     /// ResourceNotFoundException.
     pub fn recovery_instance(&mut self, id: &str) -> Result<&mut RecoveryInstance, ApiError> {
-        self.recovery_instances.iter_mut().find(|instance| instance.id == id).ok_or_else(|| ApiError::not_found(id))
+        self.recovery_instances
+            .iter_mut()
+            .find(|instance| instance.id == id)
+            .ok_or_else(|| ApiError::not_found(id))
     }
 
     /// The job with this ID.
@@ -913,7 +1105,10 @@ impl Drs {
     ///
     /// ResourceNotFoundException.
     pub fn job(&self, id: &str) -> Result<&Job, ApiError> {
-        self.jobs.iter().find(|job| job.id == id).ok_or_else(|| ApiError::not_found(id))
+        self.jobs
+            .iter()
+            .find(|job| job.id == id)
+            .ok_or_else(|| ApiError::not_found(id))
     }
 
     /// The tags of a resource by its kind and ID, as its ARN names them.
@@ -921,13 +1116,20 @@ impl Drs {
     /// # Errors
     ///
     /// ResourceNotFoundException.
-    pub fn tags(&mut self, kind: &str, id: &str) -> Result<&mut BTreeMap<String, String>, ApiError> {
+    pub fn tags(
+        &mut self,
+        kind: &str,
+        id: &str,
+    ) -> Result<&mut BTreeMap<String, String>, ApiError> {
         match kind {
             "source-server" => self.source_server(id).map(|server| &mut server.tags),
-            "recovery-instance" => self.recovery_instance(id).map(|instance| &mut instance.tags),
+            "recovery-instance" => self
+                .recovery_instance(id)
+                .map(|instance| &mut instance.tags),
             "job" => {
                 let job = self.jobs.iter_mut().find(|job| job.id == id);
-                job.map(|job| &mut job.tags).ok_or_else(|| ApiError::not_found(id))
+                job.map(|job| &mut job.tags)
+                    .ok_or_else(|| ApiError::not_found(id))
             }
             _ => Err(ApiError::not_found(id)),
         }
@@ -936,26 +1138,47 @@ impl Drs {
     /// The tags of a resource, to read.
     pub(crate) fn tags_of(&self, kind: &str, id: &str) -> Option<&BTreeMap<String, String>> {
         match kind {
-            "source-server" => self.source_servers.iter().find(|server| server.id == id).map(|server| &server.tags),
-            "recovery-instance" => {
-                self.recovery_instances.iter().find(|instance| instance.id == id).map(|instance| &instance.tags)
-            }
-            "job" => self.jobs.iter().find(|job| job.id == id).map(|job| &job.tags),
+            "source-server" => self
+                .source_servers
+                .iter()
+                .find(|server| server.id == id)
+                .map(|server| &server.tags),
+            "recovery-instance" => self
+                .recovery_instances
+                .iter()
+                .find(|instance| instance.id == id)
+                .map(|instance| &instance.tags),
+            "job" => self
+                .jobs
+                .iter()
+                .find(|job| job.id == id)
+                .map(|job| &job.tags),
             _ => None,
         }
     }
 
     fn settle(&mut self, now: DateTime<Utc>) {
-        self.source_servers.iter_mut().for_each(|server| server.settle(now));
-        let ended = self.jobs.iter().filter(|job| job.kind == "TERMINATE" && !job.is_running(now));
-        let gone: Vec<String> = ended.flat_map(|job| job.recovery_instance_ids.clone()).collect();
+        self.source_servers
+            .iter_mut()
+            .for_each(|server| server.settle(now));
+        let ended = self
+            .jobs
+            .iter()
+            .filter(|job| job.kind == "TERMINATE" && !job.is_running(now));
+        let gone: Vec<String> = ended
+            .flat_map(|job| job.recovery_instance_ids.clone())
+            .collect();
         self.forget_recovery_instances(&gone);
     }
 
     fn forget_recovery_instances(&mut self, ids: &[String]) {
-        self.recovery_instances.retain(|instance| !ids.contains(&instance.id));
+        self.recovery_instances
+            .retain(|instance| !ids.contains(&instance.id));
         for server in &mut self.source_servers {
-            server.recovery_instance_id = server.recovery_instance_id.take().filter(|id| !ids.contains(id));
+            server.recovery_instance_id = server
+                .recovery_instance_id
+                .take()
+                .filter(|id| !ids.contains(id));
         }
     }
 }
@@ -969,18 +1192,29 @@ pub(crate) fn is_account(text: &str) -> bool {
 pub(crate) fn fresh<'a>(prefix: &str, taken: impl Iterator<Item = &'a String>) -> String {
     let taken: BTreeSet<&str> = taken.map(String::as_str).collect();
     let ids = (1_u64..).map(|number| format!("{prefix}{number:017}"));
-    ids.into_iter().find(|id| !taken.contains(id.as_str())).unwrap_or_default()
+    ids.into_iter()
+        .find(|id| !taken.contains(id.as_str()))
+        .unwrap_or_default()
 }
 
 fn refuse_if(condition: bool, reply: Reply, message: impl Fn() -> String) -> Result<(), ApiError> {
-    if condition && reply == Reply::Conflict { Err(ApiError::conflict(message())) } else { Ok(()) }
+    if condition && reply == Reply::Conflict {
+        Err(ApiError::conflict(message()))
+    } else {
+        Ok(())
+    }
 }
 
 impl ApiError {
     /// An error by its status and code.
     #[must_use]
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), more: None }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            more: None,
+        }
     }
 
     /// ConflictException, 409.
@@ -992,7 +1226,11 @@ impl ApiError {
     /// ResourceNotFoundException, 404.
     #[must_use]
     pub fn not_found(id: &str) -> Self {
-        Self::new(404, "ResourceNotFoundException", format!("{id} does not exist"))
+        Self::new(
+            404,
+            "ResourceNotFoundException",
+            format!("{id} does not exist"),
+        )
     }
 
     /// ValidationException, 400.
@@ -1004,7 +1242,11 @@ impl ApiError {
     /// UninitializedAccountException, 400.
     #[must_use]
     pub fn uninitialized() -> Self {
-        Self::new(400, "UninitializedAccountException", "the account was never initialised for DRS in this Region")
+        Self::new(
+            400,
+            "UninitializedAccountException",
+            "the account was never initialised for DRS in this Region",
+        )
     }
 
     /// InternalServerException, 500.
@@ -1021,7 +1263,10 @@ mod tests {
     const ID: &str = "s-00000000000000001";
 
     fn drs() -> Drs {
-        Drs { source_servers: vec![SourceServer::new(ID)], ..Drs::default() }
+        Drs {
+            source_servers: vec![SourceServer::new(ID)],
+            ..Drs::default()
+        }
     }
 
     fn noon() -> DateTime<Utc> {
@@ -1037,8 +1282,17 @@ mod tests {
     fn a_disconnect_destroys_the_recovery_points_and_dates_the_cleanup() {
         let mut drs = drs();
         let server = drs.disconnect(ID, noon(), Behaviour::default()).unwrap();
-        assert_eq!((server.data_replication_state.as_str(), server.recovery_points), ("DISCONNECTED", 0));
-        assert_eq!(server.staging_gone_at, Some(noon() + TimeDelta::minutes(90)));
+        assert_eq!(
+            (
+                server.data_replication_state.as_str(),
+                server.recovery_points
+            ),
+            ("DISCONNECTED", 0)
+        );
+        assert_eq!(
+            server.staging_gone_at,
+            Some(noon() + TimeDelta::minutes(90))
+        );
         assert_eq!(server.agent_gone_at, Some(noon() + TimeDelta::minutes(10)));
     }
 
@@ -1047,17 +1301,29 @@ mod tests {
         let server = SourceServer::new(ID);
         let mut before = server.points(noon());
         assert_eq!(before.len(), 37);
-        assert!(before.is_sorted_by(|newer, older| newer > older), "{before:?}");
+        assert!(
+            before.is_sorted_by(|newer, older| newer > older),
+            "{before:?}"
+        );
         assert!(noon() - before[36] > TimeDelta::days(7));
         for minutes in (1..30 * 60).step_by(7) {
             let now = noon() + TimeDelta::minutes(minutes);
             let points = server.points(now);
             assert_eq!(points.len(), 37);
             let new = |at: &&DateTime<Utc>| !before.contains(at);
-            assert!(points.iter().filter(new).all(|at| now - at < TimeDelta::minutes(10)), "{minutes}");
+            assert!(
+                points
+                    .iter()
+                    .filter(new)
+                    .all(|at| now - at < TimeDelta::minutes(10)),
+                "{minutes}"
+            );
             before = points;
         }
-        let few = SourceServer { recovery_points: 3, ..SourceServer::new(ID) };
+        let few = SourceServer {
+            recovery_points: 3,
+            ..SourceServer::new(ID)
+        };
         assert_eq!(few.points(noon()), server.points(noon())[..3]);
     }
 
@@ -1081,23 +1347,36 @@ mod tests {
             disconnected: false,
             tags: BTreeMap::new(),
         };
-        Drs { recovery_instances: vec![instance("i-00000001"), instance("i-00000002")], ..drs() }
+        Drs {
+            recovery_instances: vec![instance("i-00000001"), instance("i-00000002")],
+            ..drs()
+        }
     }
 
     #[test]
     fn what_cannot_be_terminated_is_a_conflict_or_over_the_quota() {
         let terminate = |drs: &mut Drs, ids: &[&str]| {
             let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
-            drs.terminate(&ids, noon()).map(|job| job.recovery_instance_ids.clone()).map_err(|error| error.status)
+            drs.terminate(&ids, noon())
+                .map(|job| job.recovery_instance_ids.clone())
+                .map_err(|error| error.status)
         };
         let mut drs = launched("FAILBACK_NOT_STARTED");
         assert_eq!(terminate(&mut drs, &["i-00000001", "i-00000001"]), Err(409));
         assert_eq!(terminate(&mut drs, &["i-00000001", "i-00000003"]), Err(409));
         assert_eq!(terminate(&mut drs, &["i-00000001"; 101]), Err(402));
         assert!(terminate(&mut drs, &["i-00000001"]).is_ok());
-        assert_eq!(terminate(&mut drs, &["i-00000001", "i-00000002"]), Err(409), "it is being terminated");
+        assert_eq!(
+            terminate(&mut drs, &["i-00000001", "i-00000002"]),
+            Err(409),
+            "it is being terminated"
+        );
         for state in ["FAILBACK_IN_PROGRESS", "FAILBACK_READY_FOR_LAUNCH"] {
-            assert_eq!(terminate(&mut launched(state), &["i-00000002"]), Err(409), "{state}");
+            assert_eq!(
+                terminate(&mut launched(state), &["i-00000002"]),
+                Err(409),
+                "{state}"
+            );
         }
         assert!(terminate(&mut launched("FAILBACK_COMPLETED"), &["i-00000002"]).is_ok());
     }
@@ -1124,43 +1403,82 @@ mod tests {
             tags: BTreeMap::new(),
         });
         let now = world.now;
-        assert_eq!(world.here().disconnect(ID, now, Behaviour::default()).unwrap_err().status, 409);
-        world.here().terminate(&["i-0000000000000000a".to_owned()], now).unwrap();
+        assert_eq!(
+            world
+                .here()
+                .disconnect(ID, now, Behaviour::default())
+                .unwrap_err()
+                .status,
+            409
+        );
+        world
+            .here()
+            .terminate(&["i-0000000000000000a".to_owned()], now)
+            .unwrap();
         world.advance_to(now + JOB_TAKES);
-        world.here().disconnect(ID, now + JOB_TAKES, Behaviour::default()).unwrap();
+        world
+            .here()
+            .disconnect(ID, now + JOB_TAKES, Behaviour::default())
+            .unwrap();
     }
 
     #[test]
     fn a_second_disconnect_is_a_switch() {
         for (reply, ok) in [(Reply::Ok, true), (Reply::Conflict, false)] {
             let mut drs = drs();
-            let behaviour = Behaviour { second_disconnect: reply, ..Behaviour::default() };
+            let behaviour = Behaviour {
+                second_disconnect: reply,
+                ..Behaviour::default()
+            };
             drs.disconnect(ID, noon(), behaviour).unwrap();
-            assert_eq!(drs.disconnect(ID, noon() + STAGING_GONE, behaviour).is_ok(), ok);
-            assert_eq!(drs.source_servers[0].staging_gone_at, Some(noon() + STAGING_GONE));
+            assert_eq!(
+                drs.disconnect(ID, noon() + STAGING_GONE, behaviour).is_ok(),
+                ok
+            );
+            assert_eq!(
+                drs.source_servers[0].staging_gone_at,
+                Some(noon() + STAGING_GONE)
+            );
         }
     }
 
     #[test]
     fn only_a_disconnected_server_can_be_deleted() {
         let mut drs = drs();
-        assert_eq!(drs.delete(ID, noon(), Behaviour::default()).unwrap_err().status, 409);
+        assert_eq!(
+            drs.delete(ID, noon(), Behaviour::default())
+                .unwrap_err()
+                .status,
+            409
+        );
         drs.disconnect(ID, noon(), Behaviour::default()).unwrap();
         drs.delete(ID, noon(), Behaviour::default()).unwrap();
-        assert_eq!(drs.delete(ID, noon(), Behaviour::default()).unwrap_err().status, 404);
+        assert_eq!(
+            drs.delete(ID, noon(), Behaviour::default())
+                .unwrap_err()
+                .status,
+            404
+        );
     }
 
     #[test]
     fn the_id_of_what_was_deleted_is_not_given_again() {
         let mut drs = launched("FAILBACK_NOT_STARTED");
         let jobs = ["i-00000001", "i-00000002"].map(|instance| {
-            let job = drs.terminate(&[instance.to_owned()], noon()).unwrap().id.clone();
+            let job = drs
+                .terminate(&[instance.to_owned()], noon())
+                .unwrap()
+                .id
+                .clone();
             drs.delete_job(&job, noon() + JOB_TAKES).unwrap();
             job
         });
         assert_ne!(jobs[0], jobs[1]);
         let server = drs.fresh_source_server_id();
-        drs.source_servers.push(SourceServer { staging_status: "EXTENDED".to_owned(), ..SourceServer::new(&server) });
+        drs.source_servers.push(SourceServer {
+            staging_status: "EXTENDED".to_owned(),
+            ..SourceServer::new(&server)
+        });
         drs.delete(&server, noon(), Behaviour::default()).unwrap();
         assert_ne!(drs.fresh_source_server_id(), server);
     }
@@ -1169,10 +1487,20 @@ mod tests {
     fn a_deletion_before_the_cleanup_is_a_switch() {
         for (reply, ok) in [(Reply::Ok, true), (Reply::Conflict, false)] {
             let mut drs = drs();
-            let behaviour = Behaviour { delete_before_cleanup: reply, ..Behaviour::default() };
+            let behaviour = Behaviour {
+                delete_before_cleanup: reply,
+                ..Behaviour::default()
+            };
             drs.disconnect(ID, noon(), behaviour).unwrap();
-            assert_eq!(drs.delete(ID, noon() + TimeDelta::minutes(89), behaviour).is_ok(), ok);
-            assert_eq!(drs.delete(ID, noon() + STAGING_GONE, behaviour).is_ok(), !ok);
+            assert_eq!(
+                drs.delete(ID, noon() + TimeDelta::minutes(89), behaviour)
+                    .is_ok(),
+                ok
+            );
+            assert_eq!(
+                drs.delete(ID, noon() + STAGING_GONE, behaviour).is_ok(),
+                !ok
+            );
         }
     }
 
@@ -1194,19 +1522,54 @@ mod tests {
         let one = format!(r#"{{"sourceServerID": "{ID}"}}"#);
         World::from_json(&world(&one, "")).unwrap();
         refuse([
-            (world(r#"{"sourceServerID": "banana"}"#, ""), "Value 'banana' at 'sourceServerID'"),
+            (
+                world(r#"{"sourceServerID": "banana"}"#, ""),
+                "Value 'banana' at 'sourceServerID'",
+            ),
             (world(&format!("{one}, {one}"), ""), "is there twice"),
             (
-                world(&one.replace('}', r#", "dataReplicationState": "Continuous"}"#), ""),
+                world(
+                    &one.replace('}', r#", "dataReplicationState": "Continuous"}"#),
+                    "",
+                ),
                 "Value 'Continuous' at 'dataReplicationInfo.dataReplicationState'",
             ),
-            (world(&one.replace('}', r#", "stagingStatus": "SOMEHOW"}"#), ""), "at 'stagingArea.status'"),
-            (world(&one.replace('}', r#", "originAccountID": "1", "originRegion": "x"}"#), ""), "originRegion"),
-            (world(&one.replace('}', &format!(r#", "hostname": "{}"}}"#, "h".repeat(257))), ""), "hostname"),
-            (world("", "").replace(r#""us-east-1": {"#, r#""us-east-9": {"#), "`us-east-9` is not a Region"),
-            (world("", "").replace(r#""us-east-1": {"#, r#""us-gov-east-1": {"#), "not in the partition of us-east-1"),
-            (world("", "").replace("us-east-1", "cn-north-1").replace("s-0", "s-1"), "Drs is not in cn-north-1"),
-            (world("", r#", "functions": {"a b": {}}"#), "`a b` is not the name of a function"),
+            (
+                world(&one.replace('}', r#", "stagingStatus": "SOMEHOW"}"#), ""),
+                "at 'stagingArea.status'",
+            ),
+            (
+                world(
+                    &one.replace('}', r#", "originAccountID": "1", "originRegion": "x"}"#),
+                    "",
+                ),
+                "originRegion",
+            ),
+            (
+                world(
+                    &one.replace('}', &format!(r#", "hostname": "{}"}}"#, "h".repeat(257))),
+                    "",
+                ),
+                "hostname",
+            ),
+            (
+                world("", "").replace(r#""us-east-1": {"#, r#""us-east-9": {"#),
+                "`us-east-9` is not a Region",
+            ),
+            (
+                world("", "").replace(r#""us-east-1": {"#, r#""us-gov-east-1": {"#),
+                "not in the partition of us-east-1",
+            ),
+            (
+                world("", "")
+                    .replace("us-east-1", "cn-north-1")
+                    .replace("s-0", "s-1"),
+                "Drs is not in cn-north-1",
+            ),
+            (
+                world("", r#", "functions": {"a b": {}}"#),
+                "`a b` is not the name of a function",
+            ),
             (
                 world(
                     "",
@@ -1215,19 +1578,43 @@ mod tests {
                 "Value null at 'jobID'",
             ),
             (world("", r#", "behaviour": {"pageSize": 0}"#), "page size"),
-            (world("", r#", "functions": {"f": {"timeoutSeconds": 0}}"#), "a timeout of 0 seconds"),
             (
-                world("", r#", "functions": {"f": {"environment": {"AWS_ENDPOINT_URL_DRS": "x"}}}"#),
+                world("", r#", "functions": {"f": {"timeoutSeconds": 0}}"#),
+                "a timeout of 0 seconds",
+            ),
+            (
+                world(
+                    "",
+                    r#", "functions": {"f": {"environment": {"AWS_ENDPOINT_URL_DRS": "x"}}}"#,
+                ),
                 "AWS_ENDPOINT_URL_DRS is reserved",
             ),
-            (world("", r#", "faults": [{"operation": "Disconect", "kind": "throttle"}]"#), "`Disconect`"),
             (
-                world("", r#", "faults": [{"operation": "DescribeJobs", "kind": "throttle", "times": 0}]"#),
+                world(
+                    "",
+                    r#", "faults": [{"operation": "Disconect", "kind": "throttle"}]"#,
+                ),
+                "`Disconect`",
+            ),
+            (
+                world(
+                    "",
+                    r#", "faults": [{"operation": "DescribeJobs", "kind": "throttle", "times": 0}]"#,
+                ),
                 "for no call",
             ),
-            (world("", r#", "faults": [{"operation": "DeleteJob", "kind": "stale_read"}]"#), "for lists only"),
             (
-                world("", r#", "faults": [{"operation": "DeleteJob", "kind": "throttle", "region": "us-east-9"}]"#),
+                world(
+                    "",
+                    r#", "faults": [{"operation": "DeleteJob", "kind": "stale_read"}]"#,
+                ),
+                "for lists only",
+            ),
+            (
+                world(
+                    "",
+                    r#", "faults": [{"operation": "DeleteJob", "kind": "throttle", "region": "us-east-9"}]"#,
+                ),
                 "`us-east-9` is not a Region",
             ),
         ]);
@@ -1240,27 +1627,74 @@ mod tests {
             let job = format!(
                 r#"{{"jobID": "drsjob-00000000000000001", "type": "{kind}", "initiatedBy": "START_DRILL", "createdAt": "{created}", "endsAt": "{ends}", "sourceServerIDs": ["{ID}"]}}"#
             );
-            world(&one, "").replace(r#""sourceServers""#, &format!(r#""jobs": [{job}], "sourceServers""#))
+            world(&one, "").replace(
+                r#""sourceServers""#,
+                &format!(r#""jobs": [{job}], "sourceServers""#),
+            )
         };
-        World::from_json(&job("LAUNCH", "2026-11-21T00:00:00Z", "2026-11-21T00:15:00Z")).unwrap();
+        World::from_json(&job(
+            "LAUNCH",
+            "2026-11-21T00:00:00Z",
+            "2026-11-21T00:15:00Z",
+        ))
+        .unwrap();
         refuse([
-            (world(&one.replace('}', r#", "replicatingSince": "2999-01-01T00:00:00Z"}"#), ""), "a time to come"),
-            (world(&one.replace('}', r#", "originRegion": "us-west-2"}"#), ""), "needs originAccountID"),
             (
-                world(&one.replace('}', r#", "originAccountID": "111122223333", "originRegion": "cn-north-1"}"#), ""),
+                world(
+                    &one.replace('}', r#", "replicatingSince": "2999-01-01T00:00:00Z"}"#),
+                    "",
+                ),
+                "a time to come",
+            ),
+            (
+                world(&one.replace('}', r#", "originRegion": "us-west-2"}"#), ""),
+                "needs originAccountID",
+            ),
+            (
+                world(
+                    &one.replace(
+                        '}',
+                        r#", "originAccountID": "111122223333", "originRegion": "cn-north-1"}"#,
+                    ),
+                    "",
+                ),
                 "a Region of this partition",
             ),
-            (world(&one.replace('}', r#", "tags": {"a": "1", "a": "2"}}"#), ""), "`a` is there twice"),
+            (
+                world(&one.replace('}', r#", "tags": {"a": "1", "a": "2"}}"#), ""),
+                "`a` is there twice",
+            ),
             (
                 world("", "").replace(r#""us-east-1": {"#, r#""us-east-1": {}, "us-east-1": {"#),
                 "`us-east-1` is there twice",
             ),
-            (world("", r#", "began": "2999-01-01T00:00:00Z""#), "it began in the future"),
-            (job("LAUNCH", "2026-11-21T00:00:00Z", "2026-11-20T00:00:00Z"), "created after it ends"),
-            (job("LAUNCH", "2999-11-21T00:00:00Z", "2999-11-21T00:15:00Z"), "in the future"),
-            (job("TERMINATE", "2026-11-21T00:00:00Z", "2026-11-21T00:15:00Z"), "terminates other"),
-            (world("", r#", "functions": {"f": {"environment": {"A=B": "x"}}}"#), "`A=B` is not a variable"),
-            (world("", r#", "functions": {"f": {"environment": {"AB": "x\u0000"}}}"#), "`AB` is not a variable"),
+            (
+                world("", r#", "began": "2999-01-01T00:00:00Z""#),
+                "it began in the future",
+            ),
+            (
+                job("LAUNCH", "2026-11-21T00:00:00Z", "2026-11-20T00:00:00Z"),
+                "created after it ends",
+            ),
+            (
+                job("LAUNCH", "2999-11-21T00:00:00Z", "2999-11-21T00:15:00Z"),
+                "in the future",
+            ),
+            (
+                job("TERMINATE", "2026-11-21T00:00:00Z", "2026-11-21T00:15:00Z"),
+                "terminates other",
+            ),
+            (
+                world("", r#", "functions": {"f": {"environment": {"A=B": "x"}}}"#),
+                "`A=B` is not a variable",
+            ),
+            (
+                world(
+                    "",
+                    r#", "functions": {"f": {"environment": {"AB": "x\u0000"}}}"#,
+                ),
+                "`AB` is not a variable",
+            ),
         ]);
     }
 
@@ -1268,7 +1702,10 @@ mod tests {
     fn a_restored_server_replicates_from_the_beginning() {
         let mut world = World::with([SourceServer::new(ID)]);
         let now = world.now;
-        world.here().disconnect(ID, now, Behaviour::default()).unwrap();
+        world
+            .here()
+            .disconnect(ID, now, Behaviour::default())
+            .unwrap();
         world.here().retry(ID, now).unwrap();
         let mut states = Vec::new();
         for minutes in [0, 10, 130] {

@@ -1,6 +1,10 @@
 //! The command `serve` as a process of its own.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that meets the unexpected is to fail loudly")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that meets the unexpected is to fail loudly"
+)]
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -16,25 +20,44 @@ impl Served {
     /// Serves with at most so many files open.
     fn with_open_files(most: u32) -> Self {
         let mut command = Command::new("sh");
-        command.args(["-c", r#"ulimit -n "$1"; exec "$0" serve --port 0"#, env!("CARGO_BIN_EXE_local")]);
-        let mut child = command.arg(most.to_string()).stdout(Stdio::piped()).spawn().unwrap();
+        command.args([
+            "-c",
+            r#"ulimit -n "$1"; exec "$0" serve --port 0"#,
+            env!("CARGO_BIN_EXE_local"),
+        ]);
+        let mut child = command
+            .arg(most.to_string())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut first = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
+        BufReader::new(child.stdout.as_mut().unwrap())
+            .read_line(&mut first)
+            .unwrap();
         let address = first.trim().rsplit("http://").next().unwrap().to_owned();
         Self(child, address)
     }
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(&self.1).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
         stream
     }
 
     fn get(&self, path: &str) -> String {
         let mut stream = self.connect();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.1).unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+            self.1
+        )
+        .unwrap();
         let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("an answer comes in time");
+        stream
+            .read_to_string(&mut answer)
+            .expect("an answer comes in time");
         answer
     }
 }

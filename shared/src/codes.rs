@@ -1,12 +1,15 @@
-//! AWS's error codes, and what kind of fault each is: data, and the only place here that knows what a service calls things.
+//! AWS's error codes, and what kind of fault each is: data, and the only place here that knows what
+//! a service calls things.
 
 use crate::fault::FaultKind;
 
-/// What every error code means, whatever the status beside it: those of the service models of DRS and EFS, and those with
-/// which AWS answers before a service sees the call. EFS's quotas come as 403, DRS's as 402, throttling as 400, 429 and 503.
+/// What every error code means, whatever the status beside it: those of the service models of DRS
+/// and EFS, and those with which AWS answers before a service sees the call. EFS's quotas come as
+/// 403, DRS's as 402, throttling as 400, 429 and 503.
 ///
-/// `tests/conformance/codes.py` holds the table against the service models, so that a code that is new there is missed.
-/// Sources: the models of botocore; "Common Errors" in the API references of AWS; the SDK's own table of throttling codes.
+/// `tests/conformance/codes.py` holds the table against the service models, so that a code that is
+/// new there is missed. Sources: the models of botocore; "Common Errors" in the API references of
+/// AWS; the SDK's own table of throttling codes.
 pub(crate) const CODES: &[(FaultKind, &[&str])] = &[
     (
         FaultKind::Throttled,
@@ -41,9 +44,20 @@ pub(crate) const CODES: &[(FaultKind, &[&str])] = &[
         ],
     ),
     (FaultKind::NoCapacity, &["InsufficientThroughputCapacity"]),
-    (FaultKind::Timeout, &["RequestTimeout", "RequestTimeoutException"]),
+    (
+        FaultKind::Timeout,
+        &["RequestTimeout", "RequestTimeoutException"],
+    ),
     (FaultKind::NoAnswer, &["RequestAbortedException"]),
-    (FaultKind::CredentialsExpired, &["ExpiredToken", "ExpiredTokenException", "InvalidToken", "TokenRefreshRequired"]),
+    (
+        FaultKind::CredentialsExpired,
+        &[
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "InvalidToken",
+            "TokenRefreshRequired",
+        ],
+    ),
     (
         FaultKind::SignatureRefused,
         &[
@@ -80,7 +94,13 @@ pub(crate) const CODES: &[(FaultKind, &[&str])] = &[
     ),
     (
         FaultKind::AccessDenied,
-        &["AccessDenied", "AccessDeniedException", "NotAuthorized", "UnauthorizedAccess", "UnauthorizedOperation"],
+        &[
+            "AccessDenied",
+            "AccessDeniedException",
+            "NotAuthorized",
+            "UnauthorizedAccess",
+            "UnauthorizedOperation",
+        ],
     ),
     (
         FaultKind::RegionNotEnabled,

@@ -1,4 +1,5 @@
-//! From what Lambda was given to what Lambda is answered: every message to its report, every report to its place.
+//! From what Lambda was given to what Lambda is answered: every message to its report, every report
+//! to its place.
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use lambda_runtime::tracing;
@@ -16,7 +17,8 @@ pub struct Desk {
     pub mode: Mode,
     /// How much time there is.
     pub invocation: Invocation,
-    /// How many calls one after the other a look is at least: with less time than that, a record of a batch is left.
+    /// How many calls one after the other a look is at least: with less time than that, a record of
+    /// a batch is left.
     pub calls_of_a_look: usize,
 }
 
@@ -25,7 +27,8 @@ impl Desk {
     ///
     /// # Errors
     ///
-    /// A [`Failure`] with all reports when Lambda is to deliver the event again or the deployment is to be repaired.
+    /// A [`Failure`] with all reports when Lambda is to deliver the event again or the deployment
+    /// is to be repaired.
     pub async fn answer(
         self,
         payload: &str,
@@ -53,22 +56,26 @@ impl Desk {
             Ok(message) => carry_out(message).await,
             Err(rejection) => Err(rejection),
         };
-        let report = carried_out.unwrap_or_else(|rejection| Report::rejected(&rejection, self.mode)).made_plain();
+        let report = carried_out
+            .unwrap_or_else(|rejection| Report::rejected(&rejection, self.mode))
+            .made_plain();
         let (report, json) = report.bounded();
         log(&report, json);
         report
     }
 
-    /// Asks for those records again that are not finished, or for which there is no time. A queue that keeps an order
-    /// stops at the first.
+    /// Asks for those records again that are not finished, or for which there is no time. A queue
+    /// that keeps an order stops at the first.
     async fn answer_batch(
         self,
         deliveries: Vec<Delivery>,
         carry_out: &impl AsyncFn(Message) -> Result<Report, Rejection>,
     ) -> Result<Answer, Failure> {
-        let (mut answer, mut reports, mut stopped) = (SqsBatchResponse::default(), Vec::new(), false);
+        let (mut answer, mut reports, mut stopped) =
+            (SqsBatchResponse::default(), Vec::new(), false);
         for delivery in deliveries {
-            let has_time = reports.is_empty() || self.invocation.calls_left() >= self.calls_of_a_look;
+            let has_time =
+                reports.is_empty() || self.invocation.calls_left() >= self.calls_of_a_look;
             if !stopped && has_time {
                 let report = self.respond(delivery.message, carry_out).await;
                 let again = report.wants_redelivery();
@@ -84,18 +91,35 @@ impl Desk {
             }
         }
         let credentials_expired = reports.iter().any(Report::met_expired_credentials);
-        Ok(Answer::Batch { failed: answer, credentials_expired })
+        Ok(Answer::Batch {
+            failed: answer,
+            credentials_expired,
+        })
     }
 }
 
-/// The one wide line of a request. The report holds the names that the request gave and AWS's IDs, never AWS's names.
+/// The one wide line of a request. The report holds the names that the request gave and AWS's IDs,
+/// never AWS's names.
 fn log(report: &Report, json: String) {
     let request_id = report.request_id.as_deref().unwrap_or("-");
     let outcome = code(report.outcome);
     match report.outcome.error_type() {
-        None => tracing::info!(requestID = request_id, outcome, report = json, "{}", report.summary),
+        None => tracing::info!(
+            requestID = request_id,
+            outcome,
+            report = json,
+            "{}",
+            report.summary
+        ),
         Some(error_type) => {
-            tracing::error!(requestID = request_id, error_type, outcome, report = json, "{}", report.summary);
+            tracing::error!(
+                requestID = request_id,
+                error_type,
+                outcome,
+                report = json,
+                "{}",
+                report.summary
+            );
         }
     }
 }

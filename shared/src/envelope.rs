@@ -1,7 +1,9 @@
-//! Finds the requests inside what Lambda was given: EventBridge, SNS, SQS, a pipe, their nestings, or a request by itself.
+//! Finds the requests inside what Lambda was given: EventBridge, SNS, SQS, a pipe, their nestings,
+//! or a request by itself.
 //!
-//! Envelopes are read leniently, member by member: only what is used is looked at; what they carry is handed on as text and read
-//! strictly by the function that knows it. Everything that cannot be a request ends as a named [`Rejection`].
+//! Envelopes are read leniently, member by member: only what is used is looked at; what they carry
+//! is handed on as text and read strictly by the function that knows it. Everything that cannot be
+//! a request ends as a named [`Rejection`].
 
 use std::fmt;
 
@@ -13,7 +15,8 @@ use serde_json::value::RawValue;
 
 use crate::strict;
 
-/// Why an input is not a request for this function. Answered Ok and never retried: it would be the same next time.
+/// Why an input is not a request for this function. Answered Ok and never retried: it would be the
+/// same next time.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Rejection {
@@ -78,8 +81,9 @@ impl RejectionCode {
 }
 
 impl Rejection {
-    /// A rejection with a sentence. The sentence may quote the input: it is cut after 300 characters, and what would
-    /// break it out of the JSON string of a notification, which EventBridge fills in as it is, is written otherwise.
+    /// A rejection with a sentence. The sentence may quote the input: it is cut after 300
+    /// characters, and what would break it out of the JSON string of a notification, which
+    /// EventBridge fills in as it is, is written otherwise.
     pub fn new(code: RejectionCode, message: impl Into<String>) -> Self {
         let plain = |sign: char| match sign {
             '"' => '\'',
@@ -87,7 +91,10 @@ impl Rejection {
             sign if sign.is_control() => ' ',
             sign => sign,
         };
-        Self { code, message: message.into().chars().take(300).map(plain).collect() }
+        Self {
+            code,
+            message: message.into().chars().take(300).map(plain).collect(),
+        }
     }
 
     fn unsupported(what: impl Into<String>) -> Self {
@@ -104,7 +111,8 @@ pub enum Message {
     Bare(String),
 }
 
-/// The parts of an EventBridge event that functions read. All of it is what a publisher wrote: a hint, not an authority.
+/// The parts of an EventBridge event that functions read. All of it is what a publisher wrote: a
+/// hint, not an authority.
 #[derive(Debug, Clone)]
 pub struct Event {
     /// Who says that they sent it, such as `aws.ec2`.
@@ -124,9 +132,11 @@ pub struct Event {
 pub enum Inbound {
     /// One message, answered with one report.
     One(Result<Message, Rejection>),
-    /// SNS records (Lambda gets one at a time, but the shape is a list), answered with as many reports.
+    /// SNS records (Lambda gets one at a time, but the shape is a list), answered with as many
+    /// reports.
     Sns(Vec<Result<Message, Rejection>>),
-    /// SQS records, or those of an EventBridge pipe, answered with the list of those to deliver again.
+    /// SQS records, or those of an EventBridge pipe, answered with the list of those to deliver
+    /// again.
     Sqs(Vec<Delivery>),
 }
 
@@ -143,8 +153,8 @@ pub struct Delivery {
 
 /// The members of a JSON object, each as the text that it was written as.
 ///
-/// Only what is asked for is looked at, so that nothing which AWS adds, leaves out, doubles or writes oddly can lose a
-/// request.
+/// Only what is asked for is looked at, so that nothing which AWS adds, leaves out, doubles or
+/// writes oddly can lose a request.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
@@ -179,27 +189,43 @@ impl<'a> Members<'a> {
 
     /// Whether a member is there, whatever its value, but for `null`.
     fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(known, value)| known == name && value.get() != "null")
+        self.0
+            .iter()
+            .any(|(known, value)| known == name && value.get() != "null")
     }
 
-    /// A member that decides something, so that it must not be there twice; `null` is as good as none.
+    /// A member that decides something, so that it must not be there twice; `null` is as good as
+    /// none.
     fn one(&self, name: &str) -> Result<Option<&'a RawValue>, Rejection> {
         let mut named = self.0.iter().filter(|(known, _)| known == name);
         let first = named.next();
         if named.next().is_some() {
-            return Err(Rejection::new(RejectionCode::DuplicateField, format!("duplicate field `{name}`")));
+            return Err(Rejection::new(
+                RejectionCode::DuplicateField,
+                format!("duplicate field `{name}`"),
+            ));
         }
-        Ok(first.map(|(_, value)| *value).filter(|value| value.get() != "null"))
+        Ok(first
+            .map(|(_, value)| *value)
+            .filter(|value| value.get() != "null"))
     }
 
     fn text(&self, name: &str) -> Result<Option<String>, Rejection> {
-        let Some(value) = self.one(name)? else { return Ok(None) };
+        let Some(value) = self.one(name)? else {
+            return Ok(None);
+        };
         let text = serde_json::from_str(value.get());
-        text.map(Some).map_err(|error| strict::rejection_of(name, &error))
+        text.map(Some)
+            .map_err(|error| strict::rejection_of(name, &error))
     }
 
     fn needed(&self, name: &str) -> Result<&'a RawValue, Rejection> {
-        let missing = || Rejection::new(RejectionCode::MissingField, format!("missing field `{name}`"));
+        let missing = || {
+            Rejection::new(
+                RejectionCode::MissingField,
+                format!("missing field `{name}`"),
+            )
+        };
         self.one(name)?.ok_or_else(missing)
     }
 
@@ -210,7 +236,9 @@ impl<'a> Members<'a> {
 
     /// The objects in a member that is a list.
     fn list(&self, name: &str) -> Result<Option<Vec<&'a RawValue>>, Rejection> {
-        Ok(self.one(name)?.and_then(|value| serde_json::from_str(value.get()).ok()))
+        Ok(self
+            .one(name)?
+            .and_then(|value| serde_json::from_str(value.get()).ok()))
     }
 }
 
@@ -231,57 +259,84 @@ fn try_open(text: &str) -> Result<Inbound, Rejection> {
     }
 }
 
-/// The records of an EventBridge pipe, which sends them as a list by itself: those of a queue as SQS writes them, or
-/// whatever the pipe's input transformer made of each.
+/// The records of an EventBridge pipe, which sends them as a list by itself: those of a queue as
+/// SQS writes them, or whatever the pipe's input transformer made of each.
 fn open_pipe(text: &str) -> Result<Inbound, Rejection> {
-    // Each record is measured by itself, so that one that is too deep does not take the others with it.
+    // Each record is measured by itself, so that one that is too deep does not take the others with
+    // it.
     let records: Vec<&RawValue> = match serde_json::from_str(text) {
         Ok(records) => records,
-        Err(error) => return Err(strict::check_text(text).err().unwrap_or_else(|| strict::rejection(&error))),
+        Err(error) => {
+            return Err(strict::check_text(text)
+                .err()
+                .unwrap_or_else(|| strict::rejection(&error)));
+        }
     };
     if !records.iter().any(|record| record.get().starts_with('{')) {
         strict::check_text(text)?;
         let message = "invalid type: a list of anything but objects, expected an object";
         return Err(Rejection::new(RejectionCode::WrongType, message));
     }
-    Ok(Inbound::Sqs(records.into_iter().map(open_pipe_record).collect()))
+    Ok(Inbound::Sqs(
+        records.into_iter().map(open_pipe_record).collect(),
+    ))
 }
 
 fn open_pipe_record(record: &RawValue) -> Delivery {
     match Members::read(record.get()) {
         Ok(members) if members.has("body") && is_from(&members, "aws:sqs") => open_sqs(record),
         Ok(members) => {
-            let [message, event] = ["messageId", "eventID"].map(|name| members.text(name).ok().flatten());
+            let [message, event] =
+                ["messageId", "eventID"].map(|name| members.text(name).ok().flatten());
             let message_id = message.or(event);
-            Delivery { message_id, fifo: false, message: open_message(record.get(), &members, Layer::Inside) }
+            Delivery {
+                message_id,
+                fifo: false,
+                message: open_message(record.get(), &members, Layer::Inside),
+            }
         }
-        Err(rejection) => Delivery { message_id: None, fifo: false, message: Err(rejection) },
+        Err(rejection) => Delivery {
+            message_id: None,
+            fifo: false,
+            message: Err(rejection),
+        },
     }
 }
 
 fn open_records(records: &[&RawValue]) -> Result<Inbound, Rejection> {
     let sources: Vec<String> = records.iter().map(|record| record_source(record)).collect();
-    let all_from = |service: &str| !sources.is_empty() && sources.iter().all(|source| source == service);
+    let all_from =
+        |service: &str| !sources.is_empty() && sources.iter().all(|source| source == service);
     if all_from("aws:sqs") {
-        return Ok(Inbound::Sqs(records.iter().map(|record| open_sqs(record)).collect()));
+        return Ok(Inbound::Sqs(
+            records.iter().map(|record| open_sqs(record)).collect(),
+        ));
     }
     if all_from("aws:sns") {
-        return Ok(Inbound::Sns(records.iter().map(|record| open_sns(record)).collect()));
+        return Ok(Inbound::Sns(
+            records.iter().map(|record| open_sns(record)).collect(),
+        ));
     }
     let named = sources.first().map_or("nobody", String::as_str);
-    let message = format!("`Records` of `{named}` hold no request; SNS and SQS records do, each by themselves");
+    let message = format!(
+        "`Records` of `{named}` hold no request; SNS and SQS records do, each by themselves"
+    );
     Err(Rejection::unsupported(message))
 }
 
 /// Which service a record came from; SNS writes `EventSource`, SQS `eventSource`.
 fn record_source(record: &RawValue) -> String {
-    let Ok(members) = Members::read(record.get()) else { return String::new() };
+    let Ok(members) = Members::read(record.get()) else {
+        return String::new();
+    };
     let named = ["eventSource", "EventSource"].map(|name| members.text(name).ok().flatten());
     named.into_iter().flatten().next().unwrap_or_default()
 }
 
 fn is_from(members: &Members<'_>, service: &str) -> bool {
-    members.text("eventSource").is_ok_and(|source| source.as_deref() == Some(service))
+    members
+        .text("eventSource")
+        .is_ok_and(|source| source.as_deref() == Some(service))
 }
 
 fn open_sns(record: &RawValue) -> Result<Message, Rejection> {
@@ -292,9 +347,16 @@ fn open_sns(record: &RawValue) -> Result<Message, Rejection> {
 fn open_sqs(record: &RawValue) -> Delivery {
     let members = match Members::read(record.get()) {
         Ok(members) => members,
-        Err(rejection) => return Delivery { message_id: None, fifo: false, message: Err(rejection) },
+        Err(rejection) => {
+            return Delivery {
+                message_id: None,
+                fifo: false,
+                message: Err(rejection),
+            };
+        }
     };
-    let [message_id, queue] = ["messageId", "eventSourceARN"].map(|name| members.text(name).ok().flatten());
+    let [message_id, queue] =
+        ["messageId", "eventSourceARN"].map(|name| members.text(name).ok().flatten());
     let body = members.text("body").map(Option::unwrap_or_default);
     Delivery {
         message_id,
@@ -303,7 +365,8 @@ fn open_sqs(record: &RawValue) -> Delivery {
     }
 }
 
-/// How far inside a text stands: an SNS envelope may stand in an SQS body, and nothing further in than that.
+/// How far inside a text stands: an SNS envelope may stand in an SQS body, and nothing further in
+/// than that.
 #[derive(Clone, Copy)]
 enum Layer {
     Outermost,
@@ -317,7 +380,9 @@ fn open_inner(text: &str) -> Result<Message, Rejection> {
 
 fn open_message(text: &str, members: &Members<'_>, layer: Layer) -> Result<Message, Rejection> {
     if members.list("Records")?.is_some() {
-        return Err(Rejection::unsupported("`Records` inside a message hold no request"));
+        return Err(Rejection::unsupported(
+            "`Records` inside a message hold no request",
+        ));
     }
     if members.has("detail-type") {
         return open_event(text, members);
@@ -345,7 +410,9 @@ fn look_alike(members: &Members<'_>) -> Option<&'static str> {
     if members.has("eventName") && members.has("eventSource") {
         return Some("a CloudTrail log entry");
     }
-    members.has("batchItemFailures").then_some("the answer to an SQS batch")
+    members
+        .has("batchItemFailures")
+        .then_some("the answer to an SQS batch")
 }
 
 fn is_of_stream(members: &Members<'_>) -> bool {
@@ -353,14 +420,19 @@ fn is_of_stream(members: &Members<'_>) -> bool {
     members.has("eventName") && ["aws:dynamodb", "aws:kinesis"].iter().any(is_stream)
 }
 
-/// An SNS envelope as it stands in an SQS body. Only `Type` and `Message` are read: the rest varies by protocol.
+/// An SNS envelope as it stands in an SQS body. Only `Type` and `Message` are read: the rest varies
+/// by protocol.
 fn open_notification(members: &Members<'_>, layer: Layer) -> Result<Message, Rejection> {
     let kind = members.needed_text("Type")?;
     if kind != "Notification" {
-        return Err(Rejection::unsupported(format!("an SNS `{kind}` is not a request")));
+        return Err(Rejection::unsupported(format!(
+            "an SNS `{kind}` is not a request"
+        )));
     }
     if matches!(layer, Layer::InsideNotification) {
-        return Err(Rejection::unsupported("an SNS envelope inside an SNS envelope holds no request"));
+        return Err(Rejection::unsupported(
+            "an SNS envelope inside an SNS envelope holds no request",
+        ));
     }
     let inner = members.needed_text("Message")?;
     open_message(&inner, &Members::read(&inner)?, Layer::InsideNotification)
@@ -398,11 +470,13 @@ mod tests {
     }
 
     fn event() -> String {
-        json!({"detail-type": "Asked", "source": "test", "detail": {"a": 1}, "added-by-aws": true}).to_string()
+        json!({"detail-type": "Asked", "source": "test", "detail": {"a": 1}, "added-by-aws": true})
+            .to_string()
     }
 
     fn notification(message: &str) -> String {
-        json!({"Type": "Notification", "MessageId": "m", "TopicArn": "t", "Message": message}).to_string()
+        json!({"Type": "Notification", "MessageId": "m", "TopicArn": "t", "Message": message})
+            .to_string()
     }
 
     fn sqs(bodies: &[&str]) -> String {
@@ -417,22 +491,32 @@ mod tests {
 
     #[test]
     fn a_text_that_is_no_envelope_is_a_request_by_itself() {
-        assert!(matches!(one(r#"{"version": 1}"#), Ok(Message::Bare(text)) if text == r#"{"version": 1}"#));
+        assert!(
+            matches!(one(r#"{"version": 1}"#), Ok(Message::Bare(text)) if text == r#"{"version": 1}"#)
+        );
     }
 
     #[test]
     fn one_member_of_an_envelope_does_not_make_one() {
-        for text in
-            [r#"{"Type":"Notification"}"#, r#"{"TopicArn":"t"}"#, r#"{"eventName":"X"}"#, r#"{"eventSource":"x"}"#]
-        {
-            assert!(matches!(one(text), Ok(Message::Bare(bare)) if bare == text), "{text}");
+        for text in [
+            r#"{"Type":"Notification"}"#,
+            r#"{"TopicArn":"t"}"#,
+            r#"{"eventName":"X"}"#,
+            r#"{"eventSource":"x"}"#,
+        ] {
+            assert!(
+                matches!(one(text), Ok(Message::Bare(bare)) if bare == text),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn an_event_is_found_in_every_nesting() {
         let bodies = [event(), notification(&event())];
-        let Inbound::Sqs(deliveries) = open(&sqs(&[&bodies[0], &bodies[1]])) else { panic!("not a batch") };
+        let Inbound::Sqs(deliveries) = open(&sqs(&[&bodies[0], &bodies[1]])) else {
+            panic!("not a batch")
+        };
         for delivery in deliveries {
             assert_eq!(detail_type(delivery.message), "Asked");
         }
@@ -440,10 +524,23 @@ mod tests {
 
     #[test]
     fn one_bad_record_does_not_hide_the_others() {
-        let Inbound::Sqs(deliveries) = open(&sqs(&["garbage", &event(), "[]", ""])) else { panic!("not a batch") };
-        let codes: Vec<_> = deliveries.iter().map(|delivery| delivery.message.as_ref().err().map(|r| r.code)).collect();
+        let Inbound::Sqs(deliveries) = open(&sqs(&["garbage", &event(), "[]", ""])) else {
+            panic!("not a batch")
+        };
+        let codes: Vec<_> = deliveries
+            .iter()
+            .map(|delivery| delivery.message.as_ref().err().map(|r| r.code))
+            .collect();
         use RejectionCode::{MalformedJson, WrongType};
-        assert_eq!(codes, [Some(MalformedJson), None, Some(WrongType), Some(MalformedJson)]);
+        assert_eq!(
+            codes,
+            [
+                Some(MalformedJson),
+                None,
+                Some(WrongType),
+                Some(MalformedJson)
+            ]
+        );
     }
 
     #[test]
@@ -457,27 +554,54 @@ mod tests {
     fn what_holds_no_request_is_named() {
         let cases = [
             (json!({"Records": []}).to_string(), "`Records` of `nobody`"),
-            (json!({"Records": [{"eventSource": "aws:s3"}]}).to_string(), "`Records` of `aws:s3`"),
             (
-                json!({"Records": [{"eventSource": "aws:sqs"}, {"EventSource": "aws:sns"}]}).to_string(),
+                json!({"Records": [{"eventSource": "aws:s3"}]}).to_string(),
+                "`Records` of `aws:s3`",
+            ),
+            (
+                json!({"Records": [{"eventSource": "aws:sqs"}, {"EventSource": "aws:sns"}]})
+                    .to_string(),
                 "`Records` of `aws:sqs`",
             ),
-            (json!({"AlarmName": "lag"}).to_string(), "a CloudWatch alarm"),
-            (json!({"requestPayload": {}}).to_string(), "a Lambda destination"),
-            (json!({"eventName": "X", "eventSource": "drs.amazonaws.com"}).to_string(), "a CloudTrail log entry"),
-            (json!({"eventName": "INSERT", "eventSource": "aws:dynamodb"}).to_string(), "the record of a stream"),
-            (json!({"eventName": "aws:kinesis:record", "eventSource": "aws:kinesis"}).to_string(), "of a stream"),
+            (
+                json!({"AlarmName": "lag"}).to_string(),
+                "a CloudWatch alarm",
+            ),
+            (
+                json!({"requestPayload": {}}).to_string(),
+                "a Lambda destination",
+            ),
+            (
+                json!({"eventName": "X", "eventSource": "drs.amazonaws.com"}).to_string(),
+                "a CloudTrail log entry",
+            ),
+            (
+                json!({"eventName": "INSERT", "eventSource": "aws:dynamodb"}).to_string(),
+                "the record of a stream",
+            ),
+            (
+                json!({"eventName": "aws:kinesis:record", "eventSource": "aws:kinesis"})
+                    .to_string(),
+                "of a stream",
+            ),
             (
                 json!({"Type": "SubscriptionConfirmation", "TopicArn": "t"}).to_string(),
                 "an SNS `SubscriptionConfirmation`",
             ),
-            (notification(&notification(&event())), "inside an SNS envelope"),
+            (
+                notification(&notification(&event())),
+                "inside an SNS envelope",
+            ),
             (notification(&sqs(&["{}"])), "`Records` inside a message"),
         ];
         for (text, part) in cases {
             let rejection = one(&text).unwrap_err();
             assert_eq!(rejection.code, RejectionCode::UnsupportedEvent, "{text}");
-            assert!(rejection.message.contains(part), "{} does not say {part}", rejection.message);
+            assert!(
+                rejection.message.contains(part),
+                "{} does not say {part}",
+                rejection.message
+            );
         }
     }
 
@@ -485,15 +609,33 @@ mod tests {
     fn depth_is_refused_at_every_layer() {
         let deep = "[".repeat(100_000);
         assert_eq!(one(&deep).unwrap_err().code, RejectionCode::TooDeep);
-        assert_eq!(one(&notification(&deep)).unwrap_err().code, RejectionCode::TooDeep);
+        assert_eq!(
+            one(&notification(&deep)).unwrap_err().code,
+            RejectionCode::TooDeep
+        );
     }
 
-    /// The text of an object in which one member that nobody needs is another one: every JSON type, absent, or doubled.
+    /// The text of an object in which one member that nobody needs is another one: every JSON type,
+    /// absent, or doubled.
     fn oddities(object: &Value, needed: &[&str]) -> Vec<String> {
         let members = object.as_object().unwrap();
-        let values = ["null", "true", "0", "-1.5e300", "\"\"", "\"\\ud800\"", "[]", "[{}]", "{}", "{\"a\":[1]}"];
+        let values = [
+            "null",
+            "true",
+            "0",
+            "-1.5e300",
+            "\"\"",
+            "\"\\ud800\"",
+            "[]",
+            "[{}]",
+            "{}",
+            "{\"a\":[1]}",
+        ];
         let mut texts = vec![object.to_string()];
-        for name in members.keys().filter(|name| !needed.contains(&name.as_str())) {
+        for name in members
+            .keys()
+            .filter(|name| !needed.contains(&name.as_str()))
+        {
             let rest: Vec<String> = members
                 .iter()
                 .filter(|(other, _)| *other != name)
@@ -531,8 +673,14 @@ mod tests {
             "EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": "arn", "Sns": sns.clone(),
         });
         [
-            (event, &["detail-type", "source", "detail", "account", "region"]),
-            (record, &["messageId", "body", "eventSource", "eventSourceARN"]),
+            (
+                event,
+                &["detail-type", "source", "detail", "account", "region"],
+            ),
+            (
+                record,
+                &["messageId", "body", "eventSource", "eventSourceARN"],
+            ),
             (sns, &["Type", "TopicArn", "Message"]),
             (delivered, &["EventSource", "Sns"]),
         ]
@@ -542,23 +690,36 @@ mod tests {
     fn all(text: &str) -> Vec<(Option<String>, String)> {
         let found: Vec<(Option<String>, Result<Message, Rejection>)> = match open(text) {
             Inbound::One(message) => vec![(None, message)],
-            Inbound::Sns(messages) => messages.into_iter().map(|message| (None, message)).collect(),
-            Inbound::Sqs(deliveries) => deliveries.into_iter().map(|one| (one.message_id, one.message)).collect(),
+            Inbound::Sns(messages) => messages
+                .into_iter()
+                .map(|message| (None, message))
+                .collect(),
+            Inbound::Sqs(deliveries) => deliveries
+                .into_iter()
+                .map(|one| (one.message_id, one.message))
+                .collect(),
         };
         let detail = |message| match message {
             Ok(Message::Event(event)) => event.detail,
             other => panic!("lost: {other:?} of {text}"),
         };
-        found.into_iter().map(|(id, message)| (id, detail(message))).collect()
+        found
+            .into_iter()
+            .map(|(id, message)| (id, detail(message)))
+            .collect()
     }
 
     #[test]
     fn no_member_that_nobody_needs_can_lose_a_request_in_any_nesting() {
-        let [event, record, sns, delivered] = envelopes().map(|(object, needed)| oddities(&object, needed));
+        let [event, record, sns, delivered] =
+            envelopes().map(|(object, needed)| oddities(&object, needed));
         let named = |id: Option<&str>| vec![(id.map(str::to_owned), r#"{"a":1}"#.to_owned())];
-        let in_queue = |body: &str| json!({ "messageId": "m", "eventSource": "aws:sqs", "body": body }).to_string();
+        let in_queue = |body: &str| {
+            json!({ "messageId": "m", "eventSource": "aws:sqs", "body": body }).to_string()
+        };
         let in_topic = |message: &str| {
-            json!({ "Records": [{ "EventSource": "aws:sns", "Sns": { "Message": message } }] }).to_string()
+            json!({ "Records": [{ "EventSource": "aws:sns", "Sns": { "Message": message } }] })
+                .to_string()
         };
         let in_records = |record: &str| format!(r#"{{"Records":[{record}],"added":1}}"#);
         let in_pipe = |record: &str| format!("[{record}]");
@@ -566,9 +727,10 @@ mod tests {
             assert_eq!(all(event), named(None));
             assert_eq!(all(&in_topic(event)), named(None));
             assert_eq!(all(&in_pipe(event)), named(None));
-            for body in
-                [event.clone(), json!({ "Type": "Notification", "TopicArn": "t", "Message": event }).to_string()]
-            {
+            for body in [
+                event.clone(),
+                json!({ "Type": "Notification", "TopicArn": "t", "Message": event }).to_string(),
+            ] {
                 assert_eq!(all(&in_records(&in_queue(&body))), named(Some("m")));
                 assert_eq!(all(&in_pipe(&in_queue(&body))), named(Some("m")));
             }
@@ -579,7 +741,12 @@ mod tests {
         }
         for sns in &sns {
             assert_eq!(all(&in_records(&in_queue(sns))), named(Some("m")));
-            assert_eq!(all(&in_records(&format!(r#"{{"EventSource":"aws:sns","Sns":{sns}}}"#))), named(None));
+            assert_eq!(
+                all(&in_records(&format!(
+                    r#"{{"EventSource":"aws:sns","Sns":{sns}}}"#
+                ))),
+                named(None)
+            );
         }
         for delivered in &delivered {
             assert_eq!(all(&in_records(delivered)), named(None));
@@ -589,12 +756,30 @@ mod tests {
     #[test]
     fn a_member_that_decides_must_be_there_once_and_be_a_text() {
         let cases = [
-            (r#"{"detail-type":"Asked","source":"a","source":"b","detail":{}}"#, RejectionCode::DuplicateField),
-            (r#"{"detail-type":"Asked","source":1,"detail":{}}"#, RejectionCode::WrongType),
-            (r#"{"detail-type":"Asked","source":"a","account":111122223333,"detail":{}}"#, RejectionCode::WrongType),
-            (r#"{"detail-type":"Asked","detail":{}}"#, RejectionCode::MissingField),
-            (r#"{"detail-type":"Asked","source":"a"}"#, RejectionCode::MissingField),
-            (r#"{"detail-type":"Asked","source":"a","detail":{},"detail":{}}"#, RejectionCode::DuplicateField),
+            (
+                r#"{"detail-type":"Asked","source":"a","source":"b","detail":{}}"#,
+                RejectionCode::DuplicateField,
+            ),
+            (
+                r#"{"detail-type":"Asked","source":1,"detail":{}}"#,
+                RejectionCode::WrongType,
+            ),
+            (
+                r#"{"detail-type":"Asked","source":"a","account":111122223333,"detail":{}}"#,
+                RejectionCode::WrongType,
+            ),
+            (
+                r#"{"detail-type":"Asked","detail":{}}"#,
+                RejectionCode::MissingField,
+            ),
+            (
+                r#"{"detail-type":"Asked","source":"a"}"#,
+                RejectionCode::MissingField,
+            ),
+            (
+                r#"{"detail-type":"Asked","source":"a","detail":{},"detail":{}}"#,
+                RejectionCode::DuplicateField,
+            ),
         ];
         for (text, code) in cases {
             assert_eq!(one(text).unwrap_err().code, code, "{text}");
@@ -604,15 +789,30 @@ mod tests {
     #[test]
     fn a_pipe_sends_a_list_and_names_what_failed_by_what_its_source_named() {
         let ids = |text: &str| match open(text) {
-            Inbound::Sqs(deliveries) => deliveries.into_iter().map(|delivery| delivery.message_id).collect::<Vec<_>>(),
+            Inbound::Sqs(deliveries) => deliveries
+                .into_iter()
+                .map(|delivery| delivery.message_id)
+                .collect::<Vec<_>>(),
             other => panic!("not a batch: {other:?}"),
         };
-        let (event, queue) = (event(), json!({ "messageId": "m", "eventSource": "aws:sqs", "body": event() }));
+        let (event, queue) = (
+            event(),
+            json!({ "messageId": "m", "eventSource": "aws:sqs", "body": event() }),
+        );
         let of_stream = json!({ "eventID": "e", "eventSource": "aws:dynamodb" });
         let expected = [None, Some("m".to_owned()), Some("e".to_owned()), None];
-        assert_eq!(ids(&format!("[{event}, {queue},{of_stream},{{\"version\": 1}}]")), expected);
+        assert_eq!(
+            ids(&format!(
+                "[{event}, {queue},{of_stream},{{\"version\": 1}}]"
+            )),
+            expected
+        );
         for nothing in ["[]", "[1]", "[[], \"{}\"]", " [null]"] {
-            assert_eq!(one(nothing).unwrap_err().code, RejectionCode::WrongType, "{nothing}");
+            assert_eq!(
+                one(nothing).unwrap_err().code,
+                RejectionCode::WrongType,
+                "{nothing}"
+            );
         }
         assert_eq!(one("[{}").unwrap_err().code, RejectionCode::MalformedJson);
     }
@@ -623,7 +823,17 @@ mod tests {
         let Inbound::Sqs(deliveries) = open(&format!("[\"no JSON\", {deep}, {}]", event())) else {
             panic!("not a batch")
         };
-        let codes: Vec<_> = deliveries.iter().map(|delivery| delivery.message.as_ref().err().map(|r| r.code)).collect();
-        assert_eq!(codes, [Some(RejectionCode::WrongType), Some(RejectionCode::TooDeep), None]);
+        let codes: Vec<_> = deliveries
+            .iter()
+            .map(|delivery| delivery.message.as_ref().err().map(|r| r.code))
+            .collect();
+        assert_eq!(
+            codes,
+            [
+                Some(RejectionCode::WrongType),
+                Some(RejectionCode::TooDeep),
+                None
+            ]
+        );
     }
 }

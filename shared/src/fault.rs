@@ -11,7 +11,8 @@ use crate::codes::CODES;
 
 /// A failed call: its kind, and the code that AWS gave, if AWS answered.
 ///
-/// It never holds AWS's message, a header or a body: those may name hosts and addresses, and faults are logged.
+/// It never holds AWS's message, a header or a body: those may name hosts and addresses, and faults
+/// are logged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}", kind.sentence(), code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default())]
 pub struct Fault {
@@ -41,7 +42,8 @@ pub enum FaultKind {
     Unreadable,
     /// The credentials have expired; the next process gets new ones.
     CredentialsExpired,
-    /// AWS refused the signature, as it does when clocks disagree or a process was frozen between signing and sending.
+    /// AWS refused the signature, as it does when clocks disagree or a process was frozen between
+    /// signing and sending.
     SignatureRefused,
     /// AWS says that the change conflicts with something, and does not say with what.
     Conflict,
@@ -95,7 +97,11 @@ impl FaultKind {
     #[must_use]
     pub fn cure(self) -> Cure {
         match self {
-            Self::Throttled | Self::ServiceError | Self::Timeout | Self::NoAnswer | Self::BrokenPaging => Cure::Retry,
+            Self::Throttled
+            | Self::ServiceError
+            | Self::Timeout
+            | Self::NoAnswer
+            | Self::BrokenPaging => Cure::Retry,
             Self::NoCapacity | Self::CredentialsExpired | Self::SignatureRefused => Cure::Retry,
             Self::Conflict | Self::NotFound => Cure::Retry,
             Self::AccessDenied | Self::RegionNotEnabled | Self::Misconfigured => Cure::Repair,
@@ -106,18 +112,25 @@ impl FaultKind {
     /// What an error answer means.
     pub(crate) fn of_response(answer: &HttpResponse) -> Self {
         let ErrorAnswer { code, message } = ErrorAnswer::read(answer);
-        Self::of_answer(answer.status().as_u16(), code.as_deref(), message.as_deref())
+        Self::of_answer(
+            answer.status().as_u16(),
+            code.as_deref(),
+            message.as_deref(),
+        )
     }
 
-    /// What an error answer means: by its code, else by what its code is called, else by its status.
+    /// What an error answer means: by its code, else by what its code is called, else by its
+    /// status.
     fn of_answer(status: u16, code: Option<&str>, message: Option<&str>) -> Self {
         let code = code.unwrap_or_default();
         if let Some((kind, _)) = CODES.iter().find(|(_, codes)| codes.contains(&code)) {
             return *kind;
         }
         let is_quota = code.contains("LimitExceeded") || code.contains("QuotaExceeded");
-        // AWS's front door may throttle before it knows the service, and then gives a sentence and no code.
-        let is_rate = code.is_empty() && message.is_some_and(|message| message.eq_ignore_ascii_case("rate exceeded"));
+        // AWS's front door may throttle before it knows the service, and then gives a sentence and
+        // no code.
+        let is_rate = code.is_empty()
+            && message.is_some_and(|message| message.eq_ignore_ascii_case("rate exceeded"));
         match status {
             _ if is_quota => Self::QuotaExceeded,
             429 => Self::Throttled,
@@ -133,7 +146,8 @@ impl FaultKind {
         }
     }
 
-    /// Whether the change may have happened all the same: AWS may have acted and its answer may have been lost.
+    /// Whether the change may have happened all the same: AWS may have acted and its answer may
+    /// have been lost.
     #[must_use]
     pub fn leaves_doubt(self) -> bool {
         matches!(self, Self::ServiceError | Self::Timeout | Self::NoAnswer)
@@ -160,7 +174,9 @@ impl FaultKind {
             Self::RegionNotEnabled => {
                 "AWS does not know the credentials; the Region may not be enabled for the account"
             }
-            Self::Misconfigured => "the call could not be made: an endpoint or an input is impossible",
+            Self::Misconfigured => {
+                "the call could not be made: an endpoint or an input is impossible"
+            }
             Self::QuotaExceeded => "a quota of the account is used up",
             Self::RejectedByAws => "AWS refused the call",
         }
@@ -179,9 +195,14 @@ impl Fault {
         match error {
             SdkError::ConstructionFailure(_) => Self::of(FaultKind::Misconfigured),
             SdkError::TimeoutError(_) => Self::of(FaultKind::Timeout),
-            SdkError::DispatchFailure(failure) if failure.is_timeout() => Self::of(FaultKind::Timeout),
+            SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+                Self::of(FaultKind::Timeout)
+            }
             SdkError::DispatchFailure(failure)
-                if failure.is_user() || failure.as_connector_error().is_some_and(|error| is_impossible(error)) =>
+                if failure.is_user()
+                    || failure
+                        .as_connector_error()
+                        .is_some_and(|error| is_impossible(error)) =>
             {
                 Self::of(FaultKind::Misconfigured)
             }
@@ -189,7 +210,11 @@ impl Fault {
                 // Where AWS gives no code, the SDK keeps the message to itself.
                 let said = ErrorAnswer::read(answer.raw());
                 let code = answer.err().code().or(said.code.as_deref());
-                Self::from_answer(answer.raw().status().as_u16(), code, said.message.as_deref())
+                Self::from_answer(
+                    answer.raw().status().as_u16(),
+                    code,
+                    said.message.as_deref(),
+                )
             }
             SdkError::ResponseError(answer) if answer.raw().status().is_server_error() => {
                 Self::of(FaultKind::ServiceError)
@@ -198,16 +223,21 @@ impl Fault {
         }
     }
 
-    /// Classifies an error answer. Of the message only the words of a throttle count, and only where no code says more.
+    /// Classifies an error answer. Of the message only the words of a throttle count, and only
+    /// where no code says more.
     fn from_answer(status: u16, code: Option<&str>, message: Option<&str>) -> Self {
-        Self { kind: FaultKind::of_answer(status, code, message), code: code.map(tidy) }
+        Self {
+            kind: FaultKind::of_answer(status, code, message),
+            code: code.map(tidy),
+        }
     }
 }
 
-/// Whether a call can never be sent: the SDK finds no endpoint in its configuration, or one of a scheme that it does not
-/// speak. Only hyper's words tell the latter from a connection that failed.
+/// Whether a call can never be sent: the SDK finds no endpoint in its configuration, or one of a
+/// scheme that it does not speak. Only hyper's words tell the latter from a connection that failed.
 fn is_impossible(error: &(dyn Error + 'static)) -> bool {
-    let says_so = error.is::<ResolveEndpointError>() || error.to_string().contains("unsupported scheme");
+    let says_so =
+        error.is::<ResolveEndpointError>() || error.to_string().contains("unsupported scheme");
     says_so || error.source().is_some_and(is_impossible)
 }
 
@@ -218,8 +248,8 @@ struct ErrorAnswer {
 }
 
 impl ErrorAnswer {
-    /// Reads the code that AWS puts in a header, between a namespace with a `#` and an address after a `:`, or in the
-    /// body, and the message of the body.
+    /// Reads the code that AWS puts in a header, between a namespace with a `#` and an address
+    /// after a `:`, or in the body, and the message of the body.
     fn read(answer: &HttpResponse) -> Self {
         #[derive(Default, Deserialize)]
         #[serde(default)]
@@ -229,16 +259,32 @@ impl ErrorAnswer {
             kind: Option<String>,
             message: Option<String>,
         }
-        let body: Body = serde_json::from_slice(answer.body().bytes().unwrap_or_default()).unwrap_or_default();
-        let bare = |text: &str| text.split(':').next().and_then(|text| text.rsplit('#').next()).map(str::to_owned);
+        let body: Body =
+            serde_json::from_slice(answer.body().bytes().unwrap_or_default()).unwrap_or_default();
+        let bare = |text: &str| {
+            text.split(':')
+                .next()
+                .and_then(|text| text.rsplit('#').next())
+                .map(str::to_owned)
+        };
         let named = body.code.as_deref().or(body.kind.as_deref());
-        Self { code: answer.headers().get("x-amzn-errortype").or(named).and_then(bare), message: body.message }
+        Self {
+            code: answer
+                .headers()
+                .get("x-amzn-errortype")
+                .or(named)
+                .and_then(bare),
+            message: body.message,
+        }
     }
 }
 
 /// An error code as it may stand in a log: at most 64 letters and digits.
 fn tidy(code: &str) -> String {
-    code.chars().filter(char::is_ascii_alphanumeric).take(64).collect()
+    code.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .take(64)
+        .collect()
 }
 
 #[cfg(test)]
@@ -250,7 +296,11 @@ mod tests {
 
     #[track_caller]
     fn check(status: u16, code: &str, expected: FaultKind) {
-        assert_eq!(Fault::from_answer(status, Some(code), None).kind, expected, "{status} {code}");
+        assert_eq!(
+            Fault::from_answer(status, Some(code), None).kind,
+            expected,
+            "{status} {code}"
+        );
     }
 
     #[test]
@@ -272,26 +322,45 @@ mod tests {
 
     #[test]
     fn a_quota_is_no_missing_permission() {
-        for code in ["FileSystemLimitExceeded", "AccessPointLimitExceeded", "MountTargetLimitExceeded"] {
+        for code in [
+            "FileSystemLimitExceeded",
+            "AccessPointLimitExceeded",
+            "MountTargetLimitExceeded",
+        ] {
             check(403, code, FaultKind::QuotaExceeded);
         }
-        check(402, "ServiceQuotaExceededException", FaultKind::QuotaExceeded);
+        check(
+            402,
+            "ServiceQuotaExceededException",
+            FaultKind::QuotaExceeded,
+        );
         check(402, "PaymentRequired", FaultKind::QuotaExceeded);
         check(400, "ReplicaQuotaExceeded", FaultKind::QuotaExceeded);
         let fault = Fault::from_answer(403, Some("FileSystemLimitExceeded"), None);
-        assert_eq!(fault.to_string(), "a quota of the account is used up (FileSystemLimitExceeded)");
+        assert_eq!(
+            fault.to_string(),
+            "a quota of the account is used up (FileSystemLimitExceeded)"
+        );
         assert_eq!(fault.kind.cure(), Cure::Human);
     }
 
     #[test]
     fn a_refused_signature_passes_and_a_region_that_is_off_does_not() {
-        let signature =
-            ["InvalidSignatureException", "SignatureDoesNotMatch", "RequestTimeTooSkewed", "RequestInTheFuture"];
+        let signature = [
+            "InvalidSignatureException",
+            "SignatureDoesNotMatch",
+            "RequestTimeTooSkewed",
+            "RequestInTheFuture",
+        ];
         for code in signature {
             check(403, code, FaultKind::SignatureRefused);
         }
         assert_eq!(FaultKind::SignatureRefused.cure(), Cure::Retry);
-        for code in ["UnrecognizedClientException", "InvalidClientTokenId", "OptInRequired"] {
+        for code in [
+            "UnrecognizedClientException",
+            "InvalidClientTokenId",
+            "OptInRequired",
+        ] {
             check(403, code, FaultKind::RegionNotEnabled);
         }
         assert_eq!(FaultKind::RegionNotEnabled.cure(), Cure::Repair);
@@ -315,13 +384,23 @@ mod tests {
         let kind = |status, code, message| Fault::from_answer(status, code, Some(message)).kind;
         assert_eq!(kind(400, None, "Rate exceeded"), FaultKind::Throttled);
         assert_eq!(kind(400, Some(""), "Rate exceeded"), FaultKind::Throttled);
-        assert_eq!(kind(400, Some("ValidationException"), "Rate exceeded"), FaultKind::RejectedByAws);
-        assert_eq!(kind(400, None, "no such file system"), FaultKind::RejectedByAws);
+        assert_eq!(
+            kind(400, Some("ValidationException"), "Rate exceeded"),
+            FaultKind::RejectedByAws
+        );
+        assert_eq!(
+            kind(400, None, "no such file system"),
+            FaultKind::RejectedByAws
+        );
     }
 
     #[test]
     fn every_code_stands_in_the_table_once_and_every_kind_has_a_sentence_of_its_own() {
-        let mut codes: Vec<&str> = CODES.iter().flat_map(|(_, codes)| *codes).copied().collect();
+        let mut codes: Vec<&str> = CODES
+            .iter()
+            .flat_map(|(_, codes)| *codes)
+            .copied()
+            .collect();
         codes.sort_unstable();
         assert!(codes.windows(2).all(|two| two[0] != two[1]), "{codes:?}");
         let mut sentences = FaultKind::ALL.map(FaultKind::sentence);
@@ -332,36 +411,91 @@ mod tests {
     #[test]
     fn a_call_that_can_never_be_sent_is_told_from_a_connection_that_failed() {
         let from = |error: ConnectorError| {
-            Fault::from_sdk(&SdkError::<ErrorMetadata, HttpResponse>::dispatch_failure(error)).kind
+            Fault::from_sdk(&SdkError::<ErrorMetadata, HttpResponse>::dispatch_failure(
+                error,
+            ))
+            .kind
         };
-        let no_endpoint = ResolveEndpointError::message("FIPS and custom endpoint are not supported");
-        assert_eq!(from(ConnectorError::other(no_endpoint.into(), None)), FaultKind::Misconfigured);
-        assert_eq!(from(ConnectorError::io("unsupported scheme ftp".into())), FaultKind::Misconfigured);
-        assert_eq!(from(ConnectorError::io("tcp connect error".into())), FaultKind::NoAnswer);
+        let no_endpoint =
+            ResolveEndpointError::message("FIPS and custom endpoint are not supported");
+        assert_eq!(
+            from(ConnectorError::other(no_endpoint.into(), None)),
+            FaultKind::Misconfigured
+        );
+        assert_eq!(
+            from(ConnectorError::io("unsupported scheme ftp".into())),
+            FaultKind::Misconfigured
+        );
+        assert_eq!(
+            from(ConnectorError::io("tcp connect error".into())),
+            FaultKind::NoAnswer
+        );
     }
 
     #[test]
     fn what_the_sdk_returns_is_told_apart_by_how_far_the_call_came() {
         let from = |error: SdkError<ErrorMetadata, HttpResponse>| Fault::from_sdk(&error);
-        let answer = |status: u16| HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty());
+        let answer = |status: u16| {
+            HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty())
+        };
         let lost = |error: ConnectorError| from(SdkError::dispatch_failure(error)).kind;
-        assert_eq!(from(SdkError::construction_failure("no such input")).kind, FaultKind::Misconfigured);
-        assert_eq!(lost(ConnectorError::user("no such host name".into())), FaultKind::Misconfigured);
-        assert_eq!(from(SdkError::timeout_error("15 seconds")).kind, FaultKind::Timeout);
-        assert_eq!(lost(ConnectorError::timeout("5 seconds".into())), FaultKind::Timeout);
-        assert_eq!(lost(ConnectorError::io("reset".into())), FaultKind::NoAnswer);
-        assert_eq!(lost(ConnectorError::other("closed".into(), None)), FaultKind::NoAnswer);
-        assert_eq!(from(SdkError::response_error("cut off", answer(200))).kind, FaultKind::NoAnswer);
-        assert_eq!(from(SdkError::response_error("not JSON", answer(502))).kind, FaultKind::ServiceError);
+        assert_eq!(
+            from(SdkError::construction_failure("no such input")).kind,
+            FaultKind::Misconfigured
+        );
+        assert_eq!(
+            lost(ConnectorError::user("no such host name".into())),
+            FaultKind::Misconfigured
+        );
+        assert_eq!(
+            from(SdkError::timeout_error("15 seconds")).kind,
+            FaultKind::Timeout
+        );
+        assert_eq!(
+            lost(ConnectorError::timeout("5 seconds".into())),
+            FaultKind::Timeout
+        );
+        assert_eq!(
+            lost(ConnectorError::io("reset".into())),
+            FaultKind::NoAnswer
+        );
+        assert_eq!(
+            lost(ConnectorError::other("closed".into(), None)),
+            FaultKind::NoAnswer
+        );
+        assert_eq!(
+            from(SdkError::response_error("cut off", answer(200))).kind,
+            FaultKind::NoAnswer
+        );
+        assert_eq!(
+            from(SdkError::response_error("not JSON", answer(502))).kind,
+            FaultKind::ServiceError
+        );
         let refused = ErrorMetadata::builder().code("ConflictException").build();
-        let conflict = Fault { kind: FaultKind::Conflict, code: Some("ConflictException".to_owned()) };
-        assert_eq!(from(SdkError::service_error(refused, answer(409))), conflict);
+        let conflict = Fault {
+            kind: FaultKind::Conflict,
+            code: Some("ConflictException".to_owned()),
+        };
+        assert_eq!(
+            from(SdkError::service_error(refused, answer(409))),
+            conflict
+        );
     }
 
     #[test]
     fn only_an_answer_that_was_lost_or_broken_leaves_doubt() {
-        let doubtful: Vec<FaultKind> = FaultKind::ALL.into_iter().filter(|kind| kind.leaves_doubt()).collect();
-        assert_eq!(doubtful, [FaultKind::ServiceError, FaultKind::Timeout, FaultKind::NoAnswer]);
+        let doubtful: Vec<FaultKind> = FaultKind::ALL
+            .into_iter()
+            .filter(|kind| kind.leaves_doubt())
+            .collect();
+        assert_eq!(
+            doubtful,
+            [
+                FaultKind::ServiceError,
+                FaultKind::Timeout,
+                FaultKind::NoAnswer
+            ]
+        );
     }
 
     #[test]

@@ -1,20 +1,23 @@
 //! Words that must not be confused, each checked where it is made.
 //!
-//! Every check is by byte: a Cyrillic `а` or a NUL is not part of any identifier, whatever it looks like.
+//! Every check is by byte: a Cyrillic `а` or a NUL is not part of any identifier, whatever it looks
+//! like.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The name of a change, given by whoever asks for it: a ticket number, or the instance of a native event.
+/// The name of a change, given by whoever asks for it: a ticket number, or the instance of a native
+/// event.
 ///
-/// It is also the value that the approval tag must carry, so it keeps to characters that every tag editor accepts:
-/// 1 to 128 ASCII letters, digits and `. _ : / = + @ -`.
+/// It is also the value that the approval tag must carry, so it keeps to characters that every tag
+/// editor accepts: 1 to 128 ASCII letters, digits and `. _ : / = + @ -`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct RequestId(String);
 
-/// The ID of an EC2 instance, as DRS knows it in `identificationHints.awsInstanceID`: `i-` and 8 to 17 hexadecimal digits.
+/// The ID of an EC2 instance, as DRS knows it in `identificationHints.awsInstanceID`: `i-` and 8 to
+/// 17 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct AwsInstanceId(String);
@@ -28,17 +31,31 @@ pub struct InvalidId {
 }
 
 impl InvalidId {
-    /// An error that shows the start of what was found, control characters escaped, and says what was expected.
+    /// An error that shows the start of what was found, control characters escaped, and says what
+    /// was expected.
     #[must_use]
     pub fn new(found: &str, expected: &'static str) -> Self {
-        Self { found: found.chars().take(64).flat_map(char::escape_debug).collect(), expected }
+        Self {
+            found: found
+                .chars()
+                .take(64)
+                .flat_map(char::escape_debug)
+                .collect(),
+            expected,
+        }
     }
 }
 
 /// Whether `text` is `prefix` and then as many bytes of `class` as `length` allows.
 #[must_use]
-pub fn has_form(text: &str, prefix: &str, class: fn(&u8) -> bool, length: std::ops::RangeInclusive<usize>) -> bool {
-    text.strip_prefix(prefix).is_some_and(|rest| length.contains(&rest.len()) && rest.as_bytes().iter().all(class))
+pub fn has_form(
+    text: &str,
+    prefix: &str,
+    class: fn(&u8) -> bool,
+    length: std::ops::RangeInclusive<usize>,
+) -> bool {
+    text.strip_prefix(prefix)
+        .is_some_and(|rest| length.contains(&rest.len()) && rest.as_bytes().iter().all(class))
 }
 
 impl TryFrom<String> for RequestId {
@@ -49,7 +66,10 @@ impl TryFrom<String> for RequestId {
         if has_form(&text, "", allowed, 1..=128) {
             return Ok(Self(text));
         }
-        Err(InvalidId::new(&text, "a requestID: 1 to 128 letters, digits and . _ : / = + @ -"))
+        Err(InvalidId::new(
+            &text,
+            "a requestID: 1 to 128 letters, digits and . _ : / = + @ -",
+        ))
     }
 }
 
@@ -60,7 +80,10 @@ impl TryFrom<String> for AwsInstanceId {
         if has_form(&text, "i-", u8::is_ascii_hexdigit, 8..=17) {
             return Ok(Self(text));
         }
-        Err(InvalidId::new(&text, "an EC2 instance ID: i- and 8 to 17 hexadecimal digits"))
+        Err(InvalidId::new(
+            &text,
+            "an EC2 instance ID: i- and 8 to 17 hexadecimal digits",
+        ))
     }
 }
 
@@ -107,8 +130,15 @@ mod tests {
     fn an_instance_id_has_8_to_17_hexadecimal_digits() {
         instance("i-0abc1234def567890").unwrap();
         instance("i-0abc1234").unwrap();
-        for wrong in ["", "i-", "i-0abc123", "i-0abc1234def5678901", "i-0abc1234def56789g", "I-0abc1234", " i-0abc1234"]
-        {
+        for wrong in [
+            "",
+            "i-",
+            "i-0abc123",
+            "i-0abc1234def5678901",
+            "i-0abc1234def56789g",
+            "I-0abc1234",
+            " i-0abc1234",
+        ] {
             instance(wrong).unwrap_err();
         }
     }
@@ -116,7 +146,10 @@ mod tests {
     #[test]
     fn a_homoglyph_or_a_nul_is_no_identifier() {
         let error = instance("i-0аbc1234\u{0}").unwrap_err();
-        assert_eq!(error.to_string(), "`i-0аbc1234\\0` is not an EC2 instance ID: i- and 8 to 17 hexadecimal digits");
+        assert_eq!(
+            error.to_string(),
+            "`i-0аbc1234\\0` is not an EC2 instance ID: i- and 8 to 17 hexadecimal digits"
+        );
         RequestId::try_from("CHG\u{0}1".to_owned()).unwrap_err();
         RequestId::try_from("СHG1".to_owned()).unwrap_err();
     }
@@ -124,9 +157,15 @@ mod tests {
     #[test]
     fn an_identifier_is_read_back_as_it_was_written() {
         let id = instance("i-0abc1234").unwrap();
-        assert_eq!((id.as_ref(), id.to_string().as_str()), ("i-0abc1234", "i-0abc1234"));
+        assert_eq!(
+            (id.as_ref(), id.to_string().as_str()),
+            ("i-0abc1234", "i-0abc1234")
+        );
         let request = RequestId::from(id);
-        assert_eq!((request.as_ref(), request.to_string().as_str()), ("i-0abc1234", "i-0abc1234"));
+        assert_eq!(
+            (request.as_ref(), request.to_string().as_str()),
+            ("i-0abc1234", "i-0abc1234")
+        );
     }
 
     #[test]

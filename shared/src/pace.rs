@@ -1,8 +1,10 @@
-//! A pace for calls: as fast as they come, until AWS throttles one; from then on as fast as AWS lets them pass.
+//! A pace for calls: as fast as they come, until AWS throttles one; from then on as fast as AWS
+//! lets them pass.
 //!
-//! A service that throttles fills a bucket with so many calls a second. When it throttles, the bucket is empty; so what
-//! passes from one throttle to the next is what it allows. The pace goes a little below that, rises slowly to find out
-//! whether more is allowed by now, and learns again from the next throttle. Calls that wait do not use up their retries.
+//! A service that throttles fills a bucket with so many calls a second. When it throttles, the
+//! bucket is empty; so what passes from one throttle to the next is what it allows. The pace goes a
+//! little below that, rises slowly to find out whether more is allowed by now, and learns again
+//! from the next throttle. Calls that wait do not use up their retries.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -27,7 +29,8 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::fault::FaultKind;
 
-/// How many calls a second are tried after the first throttle; twice as many each second, until the next one tells more.
+/// How many calls a second are tried after the first throttle; twice as many each second, until the
+/// next one tells more.
 const FIRST_GUESS: f64 = 10.0;
 /// The least calls a second. So the last of eight that wait does so for four seconds.
 const SLOWEST: f64 = 2.0;
@@ -35,14 +38,16 @@ const SLOWEST: f64 = 2.0;
 const CAUTION: f64 = 0.9;
 /// After how many seconds the pace has risen by what AWS had allowed.
 const SECONDS_TO_DOUBLE: f64 = 25.0;
-/// For how long after the first throttle nothing is sent, so that what was under way can be repeated.
+/// For how long after the first throttle nothing is sent, so that what was under way can be
+/// repeated.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Throttles so soon after another are of the same storm.
 const STORM: Duration = Duration::from_millis(500);
 /// After how long without a throttle nothing is known any more.
 const MEMORY: Duration = Duration::from_mins(1);
 
-/// A pace that all calls to one service in one Region share. It takes the answers of a client that it intercepts.
+/// A pace that all calls to one service in one Region share. It takes the answers of a client that
+/// it intercepts.
 #[derive(Debug, Clone, Default)]
 pub struct Pace(Arc<Mutex<State>>);
 
@@ -95,9 +100,12 @@ impl Pace {
 }
 
 impl State {
-    /// Takes the turn, or tells when to ask again: those who wait go by the pace of then, not of now.
+    /// Takes the turn, or tells when to ask again: those who wait go by the pace of then, not of
+    /// now.
     fn take(&mut self, now: Instant) -> Option<Instant> {
-        let Some(throttled) = &self.throttled else { return None };
+        let Some(throttled) = &self.throttled else {
+            return None;
+        };
         if let Some(next) = self.next.filter(|next| *next > now) {
             return Some(next);
         }
@@ -111,15 +119,27 @@ impl State {
         }
     }
 
-    /// The SDK will repeat the call on its own, so that a turn is kept for it; one for a storm, or a turn could take forever.
+    /// The SDK will repeat the call on its own, so that a turn is kept for it; one for a storm, or
+    /// a turn could take forever.
     fn slow_down(&mut self, now: Instant) {
-        let known = self.throttled.take().filter(|throttled| now - throttled.at < MEMORY);
+        let known = self
+            .throttled
+            .take()
+            .filter(|throttled| now - throttled.at < MEMORY);
         let throttled = match known {
             Some(known) if now - known.at < STORM => known,
-            Some(known) => Throttled { at: now, allowed: Some(known.allowed(now)), passed: 0 },
+            Some(known) => Throttled {
+                at: now,
+                allowed: Some(known.allowed(now)),
+                passed: 0,
+            },
             None => {
                 self.next = Some(now + PAUSE);
-                Throttled { at: now, allowed: None, passed: 0 }
+                Throttled {
+                    at: now,
+                    allowed: None,
+                    passed: 0,
+                }
             }
         };
         let interval = throttled.interval(now);
@@ -144,11 +164,16 @@ impl Throttled {
         Duration::from_secs_f64(self.rate(now).recip())
     }
 
-    /// What passed since the last throttle. It is no more than was tried, and if much less, then less was asked for.
+    /// What passed since the last throttle. It is no more than was tried, and if much less, then
+    /// less was asked for.
     fn allowed(&self, now: Instant) -> f64 {
         let passed = f64::from(self.passed) / (now - self.at).as_secs_f64();
         let rate = self.rate(now);
-        let least = if self.allowed.is_some() { rate / 2.0 } else { SLOWEST };
+        let least = if self.allowed.is_some() {
+            rate / 2.0
+        } else {
+            SLOWEST
+        };
         passed.min(rate).max(least)
     }
 }
@@ -173,8 +198,8 @@ impl Intercept for Pace {
     }
 }
 
-/// Has the SDK repeat a call only where AWS throttled it, and so did nothing. For a call without a token that makes it the
-/// same when it is repeated.
+/// Has the SDK repeat a call only where AWS throttled it, and so did nothing. For a call without a
+/// token that makes it the same when it is repeated.
 #[derive(Debug, Clone, Copy)]
 pub struct OnlyThrottles;
 
@@ -221,7 +246,8 @@ mod tests {
 
     use super::*;
 
-    /// A service that allows so many calls a second, saves up as many as it holds, and takes its time.
+    /// A service that allows so many calls a second, saves up as many as it holds, and takes its
+    /// time.
     struct Service {
         a_second: f64,
         holds: f64,
@@ -233,18 +259,27 @@ mod tests {
     impl Service {
         fn allowing(a_second: f64, holds: f64) -> Self {
             let bucket = RefCell::new((holds, Instant::now()));
-            Self { a_second, holds, bucket, calls: Cell::new(0), throttled: Cell::new(0) }
+            Self {
+                a_second,
+                holds,
+                bucket,
+                calls: Cell::new(0),
+                throttled: Cell::new(0),
+            }
         }
 
         async fn lets_pass(&self) -> bool {
             tokio::time::sleep(Duration::from_millis(20)).await;
             let (saved, at) = *self.bucket.borrow();
             let now = Instant::now();
-            let saved = self.holds.min(saved + (now - at).as_secs_f64() * self.a_second);
+            let saved = self
+                .holds
+                .min(saved + (now - at).as_secs_f64() * self.a_second);
             let passes = saved >= 1.0;
             *self.bucket.borrow_mut() = (if passes { saved - 1.0 } else { saved }, now);
             self.calls.set(self.calls.get() + 1);
-            self.throttled.set(self.throttled.get() + u32::from(!passes));
+            self.throttled
+                .set(self.throttled.get() + u32::from(!passes));
             passes
         }
 
@@ -267,21 +302,31 @@ mod tests {
             let (pace, begun) = (Pace::default(), Instant::now());
             let calls: Vec<_> = (0..900).map(|_| self.call(&pace)).collect();
             let passed: Vec<bool> = stream::iter(calls).buffered(8).collect().await;
-            ((Instant::now() - begun).as_secs_f64(), passed.iter().filter(|passed| !**passed).count())
+            (
+                (Instant::now() - begun).as_secs_f64(),
+                passed.iter().filter(|passed| !**passed).count(),
+            )
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn calls_go_nearly_as_fast_as_the_service_allows_and_few_are_throttled() {
-        for (a_second, holds, seed) in
-            [(10.0, 5.0, 1), (10.0, 10.0, 1), (10.0, 10.0, 2), (10.0, 10.0, 3), (10.0, 20.0, 1), (20.0, 20.0, 1)]
-        {
+        for (a_second, holds, seed) in [
+            (10.0, 5.0, 1),
+            (10.0, 10.0, 1),
+            (10.0, 10.0, 2),
+            (10.0, 10.0, 3),
+            (10.0, 20.0, 1),
+            (20.0, 20.0, 1),
+        ] {
             fastrand::seed(seed);
             let service = Service::allowing(a_second, holds);
             let (seconds, lost) = service.work_off().await;
             let of_floor = seconds / (900.0 / a_second);
             let throttled = f64::from(service.throttled.get()) / f64::from(service.calls.get());
-            let told = format!("{a_second} {holds}: {of_floor:.3} of the floor, {throttled:.3} throttled, {lost} lost");
+            let told = format!(
+                "{a_second} {holds}: {of_floor:.3} of the floor, {throttled:.3} throttled, {lost} lost"
+            );
             assert!(of_floor <= 1.10 && throttled < 0.02 && lost == 0, "{told}");
         }
     }
@@ -304,7 +349,11 @@ mod tests {
         for _ in 0..9 {
             pace.turn().await;
         }
-        assert!(Instant::now() - begun < Duration::from_secs(6), "{:?}", Instant::now() - begun);
+        assert!(
+            Instant::now() - begun < Duration::from_secs(6),
+            "{:?}",
+            Instant::now() - begun
+        );
     }
 
     /// How many milliseconds the next call waits for its turn.
@@ -342,7 +391,11 @@ mod tests {
         (0..100).for_each(|_| pace.learn(true));
         let begun = Instant::now();
         pace.turn().await;
-        assert!(Instant::now() - begun <= PAUSE * 2, "{:?}", Instant::now() - begun);
+        assert!(
+            Instant::now() - begun <= PAUSE * 2,
+            "{:?}",
+            Instant::now() - begun
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -360,24 +413,50 @@ mod tests {
     #[test]
     fn a_throttle_is_known_by_its_status_or_by_the_code_in_its_header() {
         let answer = |status: u16, code: &'static str| {
-            let mut answer = HttpResponse::new(status.try_into().unwrap(), aws_smithy_types::body::SdkBody::empty());
+            let mut answer = HttpResponse::new(
+                status.try_into().unwrap(),
+                aws_smithy_types::body::SdkBody::empty(),
+            );
             answer.headers_mut().insert("x-amzn-errortype", code);
             throttles(&answer)
         };
-        assert!(answer(429, "Unknown") && answer(400, "ThrottlingException:http://internal.amazon.com/"));
+        assert!(
+            answer(429, "Unknown")
+                && answer(400, "ThrottlingException:http://internal.amazon.com/")
+        );
         assert!(answer(400, "com.amazonaws.drs#ThrottlingException"));
-        assert!(!answer(400, "ValidationException") && !answer(503, "InternalServerError") && !answer(200, ""));
+        assert!(
+            !answer(400, "ValidationException")
+                && !answer(503, "InternalServerError")
+                && !answer(200, "")
+        );
     }
 
     #[test]
     fn a_throttle_without_a_code_in_its_header_is_known_by_its_body() {
         let answer = |status: u16, body: &'static str| {
-            throttles(&HttpResponse::new(status.try_into().unwrap(), aws_smithy_types::body::SdkBody::from(body)))
+            throttles(&HttpResponse::new(
+                status.try_into().unwrap(),
+                aws_smithy_types::body::SdkBody::from(body),
+            ))
         };
         assert!(answer(400, r#"{"message":"Rate exceeded"}"#));
-        assert!(answer(400, r#"{"__type":"com.amazonaws.drs#ThrottlingException"}"#));
-        assert!(answer(503, r#"{"code":"SlowDown","message":"Reduce your request rate"}"#));
-        assert!(!answer(400, r#"{"message":"no such file system"}"#) && !answer(400, "<html>") && !answer(400, ""));
-        assert!(!answer(400, r#"{"code":"ValidationException","message":"Rate exceeded"}"#));
+        assert!(answer(
+            400,
+            r#"{"__type":"com.amazonaws.drs#ThrottlingException"}"#
+        ));
+        assert!(answer(
+            503,
+            r#"{"code":"SlowDown","message":"Reduce your request rate"}"#
+        ));
+        assert!(
+            !answer(400, r#"{"message":"no such file system"}"#)
+                && !answer(400, "<html>")
+                && !answer(400, "")
+        );
+        assert!(!answer(
+            400,
+            r#"{"code":"ValidationException","message":"Rate exceeded"}"#
+        ));
     }
 }

@@ -13,8 +13,8 @@ use crate::{
 
 /// The reading of one list, page by page.
 ///
-/// The SDK's paginator would end without a word if AWS repeated a page token; here that is a fault, since a list that
-/// was not read to its end must not be taken for the whole.
+/// The SDK's paginator would end without a word if AWS repeated a page token; here that is a fault,
+/// since a list that was not read to its end must not be taken for the whole.
 #[derive(Debug)]
 pub struct Pages {
     operation: &'static str,
@@ -27,11 +27,20 @@ impl Pages {
     /// The reading of a list by this operation, before its first page.
     #[must_use]
     pub fn of(operation: &'static str) -> Self {
-        Self { operation, read: 0, ended: false, tokens: BTreeSet::new() }
+        Self {
+            operation,
+            read: 0,
+            ended: false,
+            tokens: BTreeSet::new(),
+        }
     }
 
     /// Asks for the next page when its turn comes; `None` after the last.
-    pub async fn next<T>(&mut self, pace: &Pace, page: impl Future<Output = Option<T>>) -> Option<T> {
+    pub async fn next<T>(
+        &mut self,
+        pace: &Pace,
+        page: impl Future<Output = Option<T>>,
+    ) -> Option<T> {
         if self.ended {
             return None;
         }
@@ -67,14 +76,21 @@ impl Pages {
 
     /// Ends the list with an answer.
     pub fn end(&self, calls: &mut Vec<Call>, answer: &str) {
-        calls.push(Call { operation: self.operation, requests: self.read.max(1), answer: answer.to_owned() });
+        calls.push(Call {
+            operation: self.operation,
+            requests: self.read.max(1),
+            answer: answer.to_owned(),
+        });
     }
 }
 
 /// Adds calls to a list in which calls of the same operation with the same answer are one entry.
 pub fn merge(calls: &mut Vec<Call>, more: impl IntoIterator<Item = Call>) {
     for call in more {
-        match calls.iter_mut().find(|known| known.operation == call.operation && known.answer == call.answer) {
+        match calls
+            .iter_mut()
+            .find(|known| known.operation == call.operation && known.answer == call.answer)
+        {
             Some(known) => known.requests += call.requests,
             None => calls.push(call),
         }
@@ -85,7 +101,11 @@ pub fn merge(calls: &mut Vec<Call>, more: impl IntoIterator<Item = Call>) {
 #[must_use]
 pub fn failed(calls: &[Call], fault: &Fault) -> &'static str {
     let answer = fault.to_string();
-    calls.iter().rev().find(|call| call.answer == answer).map_or("the look", |call| call.operation)
+    calls
+        .iter()
+        .rev()
+        .find(|call| call.answer == answer)
+        .map_or("the look", |call| call.operation)
 }
 
 #[cfg(test)]
@@ -100,7 +120,9 @@ mod tests {
         let mut calls = Vec::new();
         let mut turn = |token: &str| {
             let answer = Ok::<_, SdkError<ErrorMetadata, HttpResponse>>(token.to_owned());
-            pages.turn(answer, &mut calls, |token| Some(token.as_str())).map_err(|fault| fault.kind)
+            pages
+                .turn(answer, &mut calls, |token| Some(token.as_str()))
+                .map_err(|fault| fault.kind)
         };
         assert!(turn("a").is_ok() && turn("b").is_ok() && turn("").is_ok());
         assert_eq!(turn("a"), Err(FaultKind::BrokenPaging));
@@ -117,9 +139,15 @@ mod tests {
     #[test]
     fn the_call_that_failed_is_found_among_those_that_did_not() {
         let denied = Fault::of(FaultKind::AccessDenied);
-        let calls = [Call::new("DescribeJobs", 1, Some(&denied)), Call::new("DescribeSourceServers", 1, None)];
+        let calls = [
+            Call::new("DescribeJobs", 1, Some(&denied)),
+            Call::new("DescribeSourceServers", 1, None),
+        ];
         assert_eq!(
-            (failed(&calls, &denied), failed(&calls, &Fault::of(FaultKind::Timeout))),
+            (
+                failed(&calls, &denied),
+                failed(&calls, &Fault::of(FaultKind::Timeout))
+            ),
             ("DescribeJobs", "the look")
         );
     }
@@ -127,12 +155,22 @@ mod tests {
     #[test]
     fn calls_of_one_operation_with_one_answer_are_told_as_one() {
         let conflict = Fault::of(FaultKind::Conflict);
-        let mut calls = vec![Call::new("DescribeJobs", 2, None), Call::new("TagResource", 1, Some(&conflict))];
-        let more = ["DescribeJobs", "TagResource", "TagResource"].map(|operation| Call::new(operation, 3, None));
+        let mut calls = vec![
+            Call::new("DescribeJobs", 2, None),
+            Call::new("TagResource", 1, Some(&conflict)),
+        ];
+        let more = ["DescribeJobs", "TagResource", "TagResource"]
+            .map(|operation| Call::new(operation, 3, None));
         merge(&mut calls, more);
-        let told: Vec<_> = calls.iter().map(|call| (call.operation, call.requests, call.answer.as_str())).collect();
-        let expected =
-            [("DescribeJobs", 5, "ok"), ("TagResource", 1, "AWS reports a conflict"), ("TagResource", 6, "ok")];
+        let told: Vec<_> = calls
+            .iter()
+            .map(|call| (call.operation, call.requests, call.answer.as_str()))
+            .collect();
+        let expected = [
+            ("DescribeJobs", 5, "ok"),
+            ("TagResource", 1, "AWS reports a conflict"),
+            ("TagResource", 6, "ok"),
+        ];
         assert_eq!(told, expected);
     }
 }

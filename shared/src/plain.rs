@@ -1,13 +1,14 @@
-//! Makes text of others fit for logs, reports and terminals: bounded, on one line, and without what a terminal obeys.
+//! Makes text of others fit for logs, reports and terminals: bounded, on one line, and without what
+//! a terminal obeys.
 
 use serde_json::Value;
 
-/// The most characters of one text. Longer than any identifier, name or message that AWS documents but for policies,
-/// which no report holds.
+/// The most characters of one text. Longer than any identifier, name or message that AWS documents
+/// but for policies, which no report holds.
 pub const LONGEST: usize = 1000;
 
-/// The text without control characters and without those that hide or turn what stands around them, cut after
-/// [`LONGEST`] characters.
+/// The text without control characters and without those that hide or turn what stands around them,
+/// cut after [`LONGEST`] characters.
 #[must_use]
 pub fn plain(text: &str) -> String {
     // As nearly every text is.
@@ -15,7 +16,13 @@ pub fn plain(text: &str) -> String {
         return text.to_owned();
     }
     let cut = text.chars().nth(LONGEST).is_some();
-    let kept = text.chars().take(LONGEST).map(|sign| if is_plain(sign) { sign } else { char::REPLACEMENT_CHARACTER });
+    let kept = text.chars().take(LONGEST).map(|sign| {
+        if is_plain(sign) {
+            sign
+        } else {
+            char::REPLACEMENT_CHARACTER
+        }
+    });
     kept.chain(cut.then_some('…')).collect()
 }
 
@@ -37,7 +44,9 @@ pub fn make_plain(value: &mut Value) {
 
 /// Neither a control character, nor one that has no width or changes the direction of writing.
 fn is_plain(sign: char) -> bool {
-    let unseen = ['\u{ad}', '\u{61c}', '\u{180e}', '\u{feff}', '\u{2028}', '\u{2029}'];
+    let unseen = [
+        '\u{ad}', '\u{61c}', '\u{180e}', '\u{feff}', '\u{2028}', '\u{2029}',
+    ];
     let hides = ('\u{200b}'..='\u{200f}').contains(&sign)
         || ('\u{202a}'..='\u{202e}').contains(&sign)
         || ('\u{2060}'..='\u{206f}').contains(&sign)
@@ -55,18 +64,42 @@ mod tests {
     fn what_a_terminal_obeys_is_taken_out() {
         assert_eq!(plain("app01.example.com"), "app01.example.com");
         assert_eq!(plain("grün, 緑 and 🟢"), "grün, 緑 and 🟢");
-        assert_eq!(plain("a\u{1b}[2Jb\r\nc\0d"), "a\u{fffd}[2Jb\u{fffd}\u{fffd}c\u{fffd}d");
-        assert_eq!(plain("\u{9b}31m\u{7f}\u{202e}x\u{200b}\u{feff}"), "\u{fffd}31m\u{fffd}\u{fffd}x\u{fffd}\u{fffd}");
+        assert_eq!(
+            plain("a\u{1b}[2Jb\r\nc\0d"),
+            "a\u{fffd}[2Jb\u{fffd}\u{fffd}c\u{fffd}d"
+        );
+        assert_eq!(
+            plain("\u{9b}31m\u{7f}\u{202e}x\u{200b}\u{feff}"),
+            "\u{fffd}31m\u{fffd}\u{fffd}x\u{fffd}\u{fffd}"
+        );
     }
 
     #[test]
     fn what_nobody_sees_is_taken_out() {
-        let hidden =
-            ["\u{ad}", "\u{61c}", "\u{180e}", "\u{200b}", "\u{200f}", "\u{2028}", "\u{2029}", "\u{202a}", "\u{202e}"];
-        for sign in hidden.into_iter().chain(["\u{2060}", "\u{206f}", "\u{feff}", "\u{e0000}", "\u{e007f}"]) {
-            assert_eq!(plain(&format!("a{sign}b")), "a\u{fffd}b", "{}", sign.escape_unicode());
+        let hidden = [
+            "\u{ad}", "\u{61c}", "\u{180e}", "\u{200b}", "\u{200f}", "\u{2028}", "\u{2029}",
+            "\u{202a}", "\u{202e}",
+        ];
+        for sign in
+            hidden
+                .into_iter()
+                .chain(["\u{2060}", "\u{206f}", "\u{feff}", "\u{e0000}", "\u{e007f}"])
+        {
+            assert_eq!(
+                plain(&format!("a{sign}b")),
+                "a\u{fffd}b",
+                "{}",
+                sign.escape_unicode()
+            );
         }
-        for sign in ["\u{200a}", "\u{2010}", "\u{2027}", "\u{205f}", "\u{2070}", "\u{e0080}"] {
+        for sign in [
+            "\u{200a}",
+            "\u{2010}",
+            "\u{2027}",
+            "\u{205f}",
+            "\u{2070}",
+            "\u{e0080}",
+        ] {
             assert_eq!(plain(sign), sign, "{}", sign.escape_unicode());
         }
     }
@@ -82,6 +115,9 @@ mod tests {
     fn every_text_of_a_value_is_made_plain() {
         let mut value = json!({ "a\n": ["\u{1b}", { "b": "\t" }, 1, null], "c": true });
         make_plain(&mut value);
-        assert_eq!(value, json!({ "a\u{fffd}": ["\u{fffd}", { "b": "\u{fffd}" }, 1, null], "c": true }));
+        assert_eq!(
+            value,
+            json!({ "a\u{fffd}": ["\u{fffd}", { "b": "\u{fffd}" }, 1, null], "c": true })
+        );
     }
 }

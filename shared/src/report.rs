@@ -1,4 +1,5 @@
-//! What a function answers: one outcome for each target, out of a closed set, with the evidence for it.
+//! What a function answers: one outcome for each target, out of a closed set, with the evidence for
+//! it.
 
 use std::fmt;
 
@@ -14,24 +15,28 @@ use crate::{
     plain::{make_plain, plain},
 };
 
-/// The most bytes of a report, as a text inside of JSON. With a request of 64 KiB it fits an event of 256 KiB.
+/// The most bytes of a report, as a text inside of JSON. With a request of 64 KiB it fits an event
+/// of 256 KiB.
 pub const MAX_REPORT_BYTES: usize = 160_000;
 /// The most characters of a name where names had to be cut.
 const LONGEST_CUT_NAME: usize = 64;
 /// The most characters of a message where messages had to be cut.
 const LONGEST_CUT_MESSAGE: usize = 200;
 
-/// The closed set of outcomes, from the one that needs somebody soonest to the one that needs nobody.
+/// The closed set of outcomes, from the one that needs somebody soonest to the one that needs
+/// nobody.
 ///
 /// The order decides the outcome of a whole request: the first that any of its targets has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Something may have been changed and reading back could not settle it. Lambda is asked to deliver again.
+    /// Something may have been changed and reading back could not settle it. Lambda is asked to
+    /// deliver again.
     Indeterminate,
     /// AWS could not answer now; nothing is claimed. Lambda is asked to deliver again.
     Retryable,
-    /// The deployment must be repaired, its role for instance. Delivering again is harmless and useless.
+    /// The deployment must be repaired, its role for instance. Delivering again is harmless and
+    /// useless.
     Permanent,
     /// Begun, and AWS still works on it: look again later.
     Pending,
@@ -135,7 +140,11 @@ impl Call {
     /// A call and what went wrong with it, if anything did.
     #[must_use]
     pub fn new(operation: &'static str, requests: usize, fault: Option<&Fault>) -> Self {
-        Self { operation, requests, answer: fault.map_or_else(|| "ok".to_owned(), Fault::to_string) }
+        Self {
+            operation,
+            requests,
+            answer: fault.map_or_else(|| "ok".to_owned(), Fault::to_string),
+        }
     }
 }
 
@@ -145,7 +154,8 @@ impl Call {
 pub struct TargetReport {
     /// The target in the words of the request.
     pub target: Value,
-    /// The resource that it turned out to be, by the API's own member names; `null` while it is unknown.
+    /// The resource that it turned out to be, by the API's own member names; `null` while it is
+    /// unknown.
     pub resource: Value,
     /// What became of it.
     pub outcome: Outcome,
@@ -162,7 +172,8 @@ pub struct TargetReport {
     /// When a pending target is worth another look, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub look_again_after_seconds: Option<u32>,
-    /// Whether a queue should deliver the request again, because nobody else would finish it. Not part of the answer.
+    /// Whether a queue should deliver the request again, because nobody else would finish it. Not
+    /// part of the answer.
     #[serde(skip)]
     pub unfinished: bool,
 }
@@ -186,8 +197,11 @@ impl Saying {
     /// What a failed call makes to be said.
     #[must_use]
     pub fn fault(call: &str, outcome: Outcome, fault: &Fault) -> Self {
-        let doubt =
-            if outcome == Outcome::Indeterminate { "; whether it took effect could not be settled" } else { "" };
+        let doubt = if outcome == Outcome::Indeterminate {
+            "; whether it took effect could not be settled"
+        } else {
+            ""
+        };
         Self {
             outcome,
             reason: code(fault.kind),
@@ -197,18 +211,31 @@ impl Saying {
         }
     }
 
-    /// What a call that may have changed something makes to be said when the look that was to show it failed.
+    /// What a call that may have changed something makes to be said when the look that was to show
+    /// it failed.
     #[must_use]
     pub fn unread(change: &str, look: &str, fault: &Fault) -> Self {
         let message = format!("{look}: {fault}; whether {change} took effect could not be settled");
-        Self { message, ..Self::fault(look, Outcome::Indeterminate, fault) }
+        Self {
+            message,
+            ..Self::fault(look, Outcome::Indeterminate, fault)
+        }
     }
 
-    /// What a call that was to change something makes to be said when a look does not show the change.
+    /// What a call that was to change something makes to be said when a look does not show the
+    /// change.
     #[must_use]
     pub fn failed_change(call: &str, fault: &Fault) -> Self {
         let in_doubt = fault.kind.leaves_doubt();
-        Self::fault(call, if in_doubt { Outcome::Indeterminate } else { Outcome::of_fault(fault) }, fault)
+        Self::fault(
+            call,
+            if in_doubt {
+                Outcome::Indeterminate
+            } else {
+                Outcome::of_fault(fault)
+            },
+            fault,
+        )
     }
 
     /// The report of the target of which it is said, without a plan and calls.
@@ -281,14 +308,21 @@ impl Report {
     /// The answer to a request, its outcome and summary drawn from its targets.
     #[must_use]
     pub fn of(request_id: &str, mode: Mode, targets: Vec<TargetReport>, calls: Vec<Call>) -> Self {
-        let outcome = targets.iter().map(|target| target.outcome).min().unwrap_or(Outcome::AlreadyDone);
+        let outcome = targets
+            .iter()
+            .map(|target| target.outcome)
+            .min()
+            .unwrap_or(Outcome::AlreadyDone);
         Self {
             outcome,
             summary: summary(&targets),
             request_id: Some(request_id.to_owned()),
             mode,
             reason: None,
-            look_again_after_seconds: targets.iter().filter_map(|target| target.look_again_after_seconds).min(),
+            look_again_after_seconds: targets
+                .iter()
+                .filter_map(|target| target.look_again_after_seconds)
+                .min(),
             next_request: None,
             cut: Vec::new(),
             targets,
@@ -296,31 +330,48 @@ impl Report {
         }
     }
 
-    /// The same report with every text made plain: what AWS and others wrote goes to logs, people and terminals.
+    /// The same report with every text made plain: what AWS and others wrote goes to logs, people
+    /// and terminals.
     #[must_use]
     pub fn made_plain(mut self) -> Self {
         self.summary = plain(&self.summary);
         for target in &mut self.targets {
             target.message = plain(&target.message);
             target.plan.iter_mut().for_each(|step| *step = plain(step));
-            [&mut target.target, &mut target.resource, &mut target.evidence].into_iter().for_each(make_plain);
+            [
+                &mut target.target,
+                &mut target.resource,
+                &mut target.evidence,
+            ]
+            .into_iter()
+            .for_each(make_plain);
         }
-        let calls = self.targets.iter_mut().flat_map(|target| &mut target.calls).chain(&mut self.calls);
+        let calls = self
+            .targets
+            .iter_mut()
+            .flat_map(|target| &mut target.calls)
+            .chain(&mut self.calls);
         calls.for_each(|call| call.answer = plain(&call.answer));
         self
     }
 
-    /// The same report, small enough for whatever carries it, and its JSON: what matters least is left out first, and
-    /// named in `cut`.
+    /// The same report, small enough for whatever carries it, and its JSON: what matters least is
+    /// left out first, and named in `cut`.
     ///
-    /// A log event has at most 256 KiB, and so have a result event, which also has the request of 64 KiB, and the input of
-    /// a state machine. There the report is a text inside of JSON, so it is measured as such.
+    /// A log event has at most 256 KiB, and so have a result event, which also has the request of
+    /// 64 KiB, and the input of a state machine. There the report is a text inside of JSON, so it
+    /// is measured as such.
     #[must_use]
     pub fn bounded(mut self) -> (Self, String) {
         let mut json = self.json();
         if size(&json) > MAX_REPORT_BYTES {
             // They are still counted, with those that were made for all targets together.
-            merge(&mut self.calls, self.targets.iter_mut().flat_map(|target| std::mem::take(&mut target.calls)));
+            merge(
+                &mut self.calls,
+                self.targets
+                    .iter_mut()
+                    .flat_map(|target| std::mem::take(&mut target.calls)),
+            );
             self.cut.push("calls");
             json = self.json();
         }
@@ -328,7 +379,9 @@ impl Report {
             ("plan", |target| target.plan.clear()),
             ("evidence", |target| target.evidence = Value::Null),
             ("names", |target| shorten(&mut target.target)),
-            ("messages", |target| target.message = cut_off(&target.message, LONGEST_CUT_MESSAGE)),
+            ("messages", |target| {
+                target.message = cut_off(&target.message, LONGEST_CUT_MESSAGE)
+            }),
         ];
         for (part, cut) in cuts {
             if size(&json) <= MAX_REPORT_BYTES {
@@ -348,11 +401,19 @@ impl Report {
     /// Whether AWS said of any call that the credentials have expired.
     #[must_use]
     pub fn met_expired_credentials(&self) -> bool {
-        let mut calls = self.targets.iter().flat_map(|target| &target.calls).chain(&self.calls);
-        calls.any(|call| call.answer.starts_with(FaultKind::CredentialsExpired.sentence()))
+        let mut calls = self
+            .targets
+            .iter()
+            .flat_map(|target| &target.calls)
+            .chain(&self.calls);
+        calls.any(|call| {
+            call.answer
+                .starts_with(FaultKind::CredentialsExpired.sentence())
+        })
     }
 
-    /// Whether a queue should deliver the request again: Lambda's answer is an error, or time ran out.
+    /// Whether a queue should deliver the request again: Lambda's answer is an error, or time ran
+    /// out.
     #[must_use]
     pub fn wants_redelivery(&self) -> bool {
         self.outcome.error_type().is_some() || self.targets.iter().any(|target| target.unfinished)
@@ -361,7 +422,9 @@ impl Report {
 
 /// How many bytes a JSON text has as a text inside of JSON.
 fn size(json: &str) -> usize {
-    json.bytes().map(|byte| if matches!(byte, b'"' | b'\\') { 2 } else { 1 }).sum()
+    json.bytes()
+        .map(|byte| if matches!(byte, b'"' | b'\\') { 2 } else { 1 })
+        .sum()
 }
 
 /// What a target can do without, and how it is left out.
@@ -369,7 +432,10 @@ type Cut = (&'static str, fn(&mut TargetReport));
 
 fn cut_off(text: &str, longest: usize) -> String {
     let cut = text.chars().nth(longest).is_some();
-    text.chars().take(longest).chain(cut.then_some('…')).collect()
+    text.chars()
+        .take(longest)
+        .chain(cut.then_some('…'))
+        .collect()
 }
 
 /// Cuts every text of a value to what still tells it from the others.
@@ -383,7 +449,12 @@ fn shorten(value: &mut Value) {
 }
 
 fn summary(targets: &[TargetReport]) -> String {
-    let count = |outcome: Outcome| targets.iter().filter(|target| target.outcome == outcome).count();
+    let count = |outcome: Outcome| {
+        targets
+            .iter()
+            .filter(|target| target.outcome == outcome)
+            .count()
+    };
     let parts: Vec<String> = Outcome::ALL
         .into_iter()
         .filter(|outcome| count(*outcome) > 0)
@@ -392,7 +463,11 @@ fn summary(targets: &[TargetReport]) -> String {
     format!(
         "{} of {}",
         parts.join(", "),
-        if targets.len() == 1 { "1 target".to_owned() } else { format!("{} targets", targets.len()) }
+        if targets.len() == 1 {
+            "1 target".to_owned()
+        } else {
+            format!("{} targets", targets.len())
+        }
     )
 }
 
@@ -418,7 +493,8 @@ pub enum Answer {
     },
 }
 
-/// What one invocation answers when Lambda is to deliver again, or a human is to repair the deployment.
+/// What one invocation answers when Lambda is to deliver again, or a human is to repair the
+/// deployment.
 ///
 /// It carries all its reports, so that a dead letter tells what was done before.
 pub struct Failure {
@@ -435,7 +511,10 @@ impl Answer {
     pub fn one(report: Report) -> Result<Self, Failure> {
         match report.outcome.error_type() {
             None => Ok(Self::One(Box::new(report))),
-            Some(error_type) => Err(Failure { error_type, reports: vec![report] }),
+            Some(error_type) => Err(Failure {
+                error_type,
+                reports: vec![report],
+            }),
         }
     }
 
@@ -451,7 +530,10 @@ impl Answer {
         let worst = reports.iter().map(|report| report.outcome).min();
         match worst.and_then(Outcome::error_type) {
             None => Ok(Self::Many { reports }),
-            Some(error_type) => Err(Failure { error_type, reports }),
+            Some(error_type) => Err(Failure {
+                error_type,
+                reports,
+            }),
         }
     }
 
@@ -461,7 +543,10 @@ impl Answer {
         match self {
             Self::One(report) => report.met_expired_credentials(),
             Self::Many { reports } => reports.iter().any(Report::met_expired_credentials),
-            Self::Batch { credentials_expired, .. } => *credentials_expired,
+            Self::Batch {
+                credentials_expired,
+                ..
+            } => *credentials_expired,
         }
     }
 }
@@ -470,7 +555,10 @@ impl Failure {
     /// A failure of a batch as a whole, whose records cannot be named one by one.
     #[must_use]
     pub fn of_batch(reports: Vec<Report>) -> Self {
-        Self { error_type: "Retryable", reports }
+        Self {
+            error_type: "Retryable",
+            reports,
+        }
     }
 
     /// Whether AWS said of any call that the credentials have expired.
@@ -490,18 +578,26 @@ impl Failure {
 
 impl From<Failure> for Diagnostic {
     fn from(failure: Failure) -> Self {
-        Self { error_type: failure.error_type.to_owned(), error_message: failure.json() }
+        Self {
+            error_type: failure.error_type.to_owned(),
+            error_message: failure.json(),
+        }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let summaries: Vec<&str> = self.reports.iter().map(|report| report.summary.as_str()).collect();
+        let summaries: Vec<&str> = self
+            .reports
+            .iter()
+            .map(|report| report.summary.as_str())
+            .collect();
         write!(f, "{}: {}", self.error_type, summaries.join("; "))
     }
 }
 
-/// Short by hand: the runtime logs a handler's error with `{:?}`, and the reports have their own log line.
+/// Short by hand: the runtime logs a handler's error with `{:?}`, and the reports have their own
+/// log line.
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -529,17 +625,28 @@ mod tests {
     }
 
     fn report(outcomes: &[Outcome]) -> Report {
-        Report::of("CHG1", Mode::Enforce, outcomes.iter().copied().map(target).collect(), Vec::new())
+        Report::of(
+            "CHG1",
+            Mode::Enforce,
+            outcomes.iter().copied().map(target).collect(),
+            Vec::new(),
+        )
     }
 
     #[test]
     fn a_request_is_as_bad_as_its_worst_target() {
-        let report = report(&[Outcome::Done, Outcome::Refused, Outcome::Done, Outcome::Pending]);
+        let report = report(&[
+            Outcome::Done,
+            Outcome::Refused,
+            Outcome::Done,
+            Outcome::Pending,
+        ]);
         assert_eq!(report.outcome, Outcome::Pending);
         assert_eq!(report.summary, "1 pending, 1 refused, 2 done of 4 targets");
     }
 
-    /// A report of as many targets as a request may have, each with the longest texts that there can be.
+    /// A report of as many targets as a request may have, each with the longest texts that there
+    /// can be.
     fn largest() -> Report {
         let long = |text: &str| "\"".to_owned() + &text.repeat(crate::plain::LONGEST - 1);
         let target = || TargetReport {
@@ -551,7 +658,12 @@ mod tests {
             calls: vec![Call::new("CreateReplicationConfiguration", 1, None); 4],
             ..target(Outcome::Pending)
         };
-        let mut report = Report::of(&"x".repeat(128), Mode::Enforce, (0..100).map(|_| target()).collect(), vec![]);
+        let mut report = Report::of(
+            &"x".repeat(128),
+            Mode::Enforce,
+            (0..100).map(|_| target()).collect(),
+            vec![],
+        );
         report.next_request = Some(Value::String("x".repeat(64 * 1024)));
         report
     }
@@ -559,15 +671,26 @@ mod tests {
     #[test]
     fn the_largest_report_fits_what_carries_it_and_says_what_was_cut() {
         let (report, json) = largest().bounded();
-        assert_eq!(report.cut, ["calls", "plan", "evidence", "names", "messages"]);
-        assert_eq!((report.targets.len(), report.targets[0].reason.as_str()), (100, "test"));
-        let calls: Vec<_> = report.calls.iter().map(|call| (call.operation, call.requests)).collect();
+        assert_eq!(
+            report.cut,
+            ["calls", "plan", "evidence", "names", "messages"]
+        );
+        assert_eq!(
+            (report.targets.len(), report.targets[0].reason.as_str()),
+            (100, "test")
+        );
+        let calls: Vec<_> = report
+            .calls
+            .iter()
+            .map(|call| (call.operation, call.requests))
+            .collect();
         assert_eq!(calls, [("CreateReplicationConfiguration", 400)]);
         assert_eq!(json, serde_json::to_string(&report).unwrap());
         let as_text = serde_json::to_string(&json).unwrap().len() - 2;
         assert_eq!(as_text, size(&json));
         assert!(as_text <= MAX_REPORT_BYTES, "{as_text}");
-        // Of the 256 KiB of a log event or a result event, this much is left for the request and the envelope.
+        // Of the 256 KiB of a log event or a result event, this much is left for the request and
+        // the envelope.
         assert_eq!(256 * 1024 - MAX_REPORT_BYTES, 102_144);
     }
 
@@ -580,8 +703,12 @@ mod tests {
 
     #[test]
     fn it_is_worth_to_look_again_when_the_soonest_target_says_so() {
-        let of = |seconds| TargetReport { look_again_after_seconds: seconds, ..target(Outcome::Pending) };
-        let report = |targets: Vec<TargetReport>| Report::of("CHG1", Mode::Enforce, targets, vec![]);
+        let of = |seconds| TargetReport {
+            look_again_after_seconds: seconds,
+            ..target(Outcome::Pending)
+        };
+        let report =
+            |targets: Vec<TargetReport>| Report::of("CHG1", Mode::Enforce, targets, vec![]);
         let soonest = report(vec![of(Some(5400)), of(None), of(Some(60)), of(Some(300))]);
         assert_eq!(soonest.look_again_after_seconds, Some(60));
         assert_eq!(report(vec![of(None)]).look_again_after_seconds, None);
@@ -589,7 +716,13 @@ mod tests {
 
     #[test]
     fn a_variant_has_the_name_that_it_has_in_json() {
-        assert_eq!((code(Outcome::AlreadyDone).as_str(), code(Mode::Plan).as_str()), ("already_done", "plan"));
+        assert_eq!(
+            (
+                code(Outcome::AlreadyDone).as_str(),
+                code(Mode::Plan).as_str()
+            ),
+            ("already_done", "plan")
+        );
     }
 
     #[test]
@@ -599,7 +732,10 @@ mod tests {
             message(FaultKind::Timeout),
             "TagResource: AWS did not answer in time; whether it took effect could not be settled"
         );
-        assert_eq!(message(FaultKind::Conflict), "TagResource: AWS reports a conflict");
+        assert_eq!(
+            message(FaultKind::Conflict),
+            "TagResource: AWS reports a conflict"
+        );
     }
 
     #[test]
@@ -615,15 +751,25 @@ mod tests {
     fn only_faults_and_doubt_make_lambda_fail() {
         for outcome in Outcome::ALL {
             let failed = Answer::one(report(&[outcome])).is_err();
-            let expected = matches!(outcome, Outcome::Indeterminate | Outcome::Retryable | Outcome::Permanent);
+            let expected = matches!(
+                outcome,
+                Outcome::Indeterminate | Outcome::Retryable | Outcome::Permanent
+            );
             assert_eq!(failed, expected, "{outcome:?}");
         }
     }
 
     #[test]
     fn a_failure_carries_every_report() {
-        let failure = Answer::many(vec![report(&[Outcome::Done]), report(&[Outcome::Indeterminate])]).unwrap_err();
-        assert_eq!(format!("{failure:?}"), "Retryable: 1 done of 1 target; 1 indeterminate of 1 target");
+        let failure = Answer::many(vec![
+            report(&[Outcome::Done]),
+            report(&[Outcome::Indeterminate]),
+        ])
+        .unwrap_err();
+        assert_eq!(
+            format!("{failure:?}"),
+            "Retryable: 1 done of 1 target; 1 indeterminate of 1 target"
+        );
         let diagnostic = Diagnostic::from(failure);
         assert_eq!(diagnostic.error_type, "Retryable");
         let reports: Vec<Value> = serde_json::from_str(&diagnostic.error_message).unwrap();

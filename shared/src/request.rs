@@ -1,4 +1,5 @@
-//! What the requests of every function have in common: a version, an expiry, and a number of targets.
+//! What the requests of every function have in common: a version, an expiry, and a number of
+//! targets.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Deserialize;
@@ -13,7 +14,8 @@ use crate::{
 /// How far ahead `expiresAt` may be: a request that waits longer than a day is to be made again.
 pub const MAX_HOURS_TO_EXPIRY: i64 = 24;
 
-/// Looks at the version alone, so that a request of a later version is told so and not that its fields are unknown.
+/// Looks at the version alone, so that a request of a later version is told so and not that its
+/// fields are unknown.
 ///
 /// # Errors
 ///
@@ -23,26 +25,37 @@ pub fn check_version(text: &str) -> Result<(), Rejection> {
     struct Version {
         version: Option<Box<RawValue>>,
     }
-    match strict::read::<Version>(text)?.version.as_deref().map(RawValue::get) {
+    match strict::read::<Version>(text)?
+        .version
+        .as_deref()
+        .map(RawValue::get)
+    {
         Some("1") => Ok(()),
-        None | Some("null") => {
-            Err(Rejection::new(RejectionCode::MissingField, "missing field `version`; this function reads version 1"))
-        }
+        None | Some("null") => Err(Rejection::new(
+            RejectionCode::MissingField,
+            "missing field `version`; this function reads version 1",
+        )),
         Some(version) => {
-            let message = format!("version {version} is not known; this function reads version 1, written as 1");
+            let message = format!(
+                "version {version} is not known; this function reads version 1, written as 1"
+            );
             Err(Rejection::new(RejectionCode::UnsupportedVersion, message))
         }
     }
 }
 
-/// The detail of an event that carries a request: from any source but AWS's own, whose names nobody else may use.
+/// The detail of an event that carries a request: from any source but AWS's own, whose names nobody
+/// else may use.
 ///
 /// # Errors
 ///
 /// [`RejectionCode::ReservedSource`].
 pub fn detail(event: &Event) -> Result<&str, Rejection> {
     if event.source.starts_with("aws.") {
-        let message = format!("`{}` is a source of AWS's own; a request names another", event.source);
+        let message = format!(
+            "`{}` is a source of AWS's own; a request names another",
+            event.source
+        );
         return Err(Rejection::new(RejectionCode::ReservedSource, message));
     }
     Ok(&event.detail)
@@ -51,7 +64,10 @@ pub fn detail(event: &Event) -> Result<&str, Rejection> {
 /// The rejection of an event of a kind that a function does not serve.
 #[must_use]
 pub fn unsupported(event: &Event) -> Rejection {
-    let message = format!("`{}` from `{}` asks for nothing here", event.detail_type, event.source);
+    let message = format!(
+        "`{}` from `{}` asks for nothing here",
+        event.detail_type, event.source
+    );
     Rejection::new(RejectionCode::UnsupportedEvent, message)
 }
 
@@ -66,7 +82,9 @@ pub fn check_expiry(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(),
         return Err(Rejection::new(RejectionCode::Expired, message));
     }
     if expires_at > now + TimeDelta::hours(MAX_HOURS_TO_EXPIRY) {
-        let message = format!("expiresAt {expires_at} is more than {MAX_HOURS_TO_EXPIRY} hours ahead; it is {now}");
+        let message = format!(
+            "expiresAt {expires_at} is more than {MAX_HOURS_TO_EXPIRY} hours ahead; it is {now}"
+        );
         return Err(Rejection::new(RejectionCode::ExpiresTooLate, message));
     }
     Ok(())
@@ -79,7 +97,10 @@ pub fn check_expiry(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(),
 /// [`RejectionCode::InvalidValue`] or [`RejectionCode::TooManyTargets`].
 pub fn check_count(field: &str, count: usize, most: usize) -> Result<(), Rejection> {
     if count == 0 {
-        return Err(Rejection::new(RejectionCode::InvalidValue, format!("`{field}` is empty")));
+        return Err(Rejection::new(
+            RejectionCode::InvalidValue,
+            format!("`{field}` is empty"),
+        ));
     }
     if count > most {
         let message = format!("{count} {field} in one request; at most {most} are read");
@@ -98,7 +119,8 @@ impl TryFrom<String> for Timestamp {
 
     fn try_from(text: String) -> Result<Self, InvalidId> {
         let expected = "a date and time such as 2026-11-22T00:00:00Z";
-        let parsed = DateTime::parse_from_rfc3339(&text).map_err(|_| InvalidId::new(&text, expected))?;
+        let parsed =
+            DateTime::parse_from_rfc3339(&text).map_err(|_| InvalidId::new(&text, expected))?;
         Ok(Self(parsed.to_utc()))
     }
 }
@@ -113,21 +135,46 @@ mod tests {
     }
 
     fn event(source: &str) -> Event {
-        let [source, detail_type, detail] = [source, "Asked", r#"{"version": 1}"#].map(str::to_owned);
-        Event { source, detail_type, account: None, region: None, detail }
+        let [source, detail_type, detail] =
+            [source, "Asked", r#"{"version": 1}"#].map(str::to_owned);
+        Event {
+            source,
+            detail_type,
+            account: None,
+            region: None,
+            detail,
+        }
     }
 
     #[test]
     fn version_1_is_read_whatever_stands_beside_it_and_no_other() {
-        check(check_version(r#"{"version": 1, "fieldOfVersion2": true}"#), None);
-        check(check_version(r#"{"version": 2, "fieldOfVersion2": true}"#), Some(RejectionCode::UnsupportedVersion));
-        check(check_version(r#"{"version": "1"}"#), Some(RejectionCode::UnsupportedVersion));
-        check(check_version(r#"{"version": null}"#), Some(RejectionCode::MissingField));
+        check(
+            check_version(r#"{"version": 1, "fieldOfVersion2": true}"#),
+            None,
+        );
+        check(
+            check_version(r#"{"version": 2, "fieldOfVersion2": true}"#),
+            Some(RejectionCode::UnsupportedVersion),
+        );
+        check(
+            check_version(r#"{"version": "1"}"#),
+            Some(RejectionCode::UnsupportedVersion),
+        );
+        check(
+            check_version(r#"{"version": null}"#),
+            Some(RejectionCode::MissingField),
+        );
         check(check_version("{}"), Some(RejectionCode::MissingField));
         for version in ["1e0", "1.0", "true", "[1]"] {
             let wrong = check_version(&format!(r#"{{"version": {version}}}"#)).unwrap_err();
             assert_eq!(wrong.code, RejectionCode::UnsupportedVersion);
-            assert!(wrong.message.contains(&format!("version {version} is not known")), "{}", wrong.message);
+            assert!(
+                wrong
+                    .message
+                    .contains(&format!("version {version} is not known")),
+                "{}",
+                wrong.message
+            );
         }
     }
 
@@ -135,27 +182,46 @@ mod tests {
     fn only_aws_may_call_itself_aws() {
         assert_eq!(detail(&event("change-management")), Ok(r#"{"version": 1}"#));
         assert_eq!(detail(&event("awsome")), Ok(r#"{"version": 1}"#));
-        check(detail(&event("aws.drs")), Some(RejectionCode::ReservedSource));
+        check(
+            detail(&event("aws.drs")),
+            Some(RejectionCode::ReservedSource),
+        );
     }
 
     #[test]
     fn a_request_is_read_before_it_expires_and_at_most_a_day_ahead() {
         let at = |text: &str| Timestamp::try_from(text.to_owned()).unwrap().0;
         let expires = |text: &str| check_expiry(at(text), at("2026-11-21T12:00:00Z"));
-        check(expires("2026-11-21T12:00:00Z"), Some(RejectionCode::Expired));
-        check(expires("2026-11-21T11:59:59Z"), Some(RejectionCode::Expired));
+        check(
+            expires("2026-11-21T12:00:00Z"),
+            Some(RejectionCode::Expired),
+        );
+        check(
+            expires("2026-11-21T11:59:59Z"),
+            Some(RejectionCode::Expired),
+        );
         check(expires("2026-11-21T12:00:01Z"), None);
         check(expires("2026-11-22T12:00:00Z"), None);
-        check(expires("2026-11-22T12:00:01Z"), Some(RejectionCode::ExpiresTooLate));
+        check(
+            expires("2026-11-22T12:00:01Z"),
+            Some(RejectionCode::ExpiresTooLate),
+        );
     }
 
     #[test]
     fn a_point_in_time_is_written_as_rfc_3339_writes_it() {
-        let at = |text: &str| Timestamp::try_from(text.to_owned()).map(|at| at.0.to_rfc3339()).ok();
+        let at = |text: &str| {
+            Timestamp::try_from(text.to_owned())
+                .map(|at| at.0.to_rfc3339())
+                .ok()
+        };
         let midnight = Some("2026-11-22T00:00:00+00:00".to_owned());
-        for same in
-            ["2026-11-22T00:00:00Z", "2026-11-22T00:00:00.000Z", "2026-11-22T01:00:00+01:00", "2026-11-22t00:00:00z"]
-        {
+        for same in [
+            "2026-11-22T00:00:00Z",
+            "2026-11-22T00:00:00.000Z",
+            "2026-11-22T01:00:00+01:00",
+            "2026-11-22t00:00:00z",
+        ] {
             assert_eq!(at(same), midnight, "{same}");
         }
         for wrong in [
@@ -176,9 +242,15 @@ mod tests {
 
     #[test]
     fn a_request_has_a_target_and_not_too_many() {
-        check(check_count("servers", 0, 3), Some(RejectionCode::InvalidValue));
+        check(
+            check_count("servers", 0, 3),
+            Some(RejectionCode::InvalidValue),
+        );
         check(check_count("servers", 1, 3), None);
         check(check_count("servers", 3, 3), None);
-        check(check_count("servers", 4, 3), Some(RejectionCode::TooManyTargets));
+        check(
+            check_count("servers", 4, 3),
+            Some(RejectionCode::TooManyTargets),
+        );
     }
 }

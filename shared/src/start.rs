@@ -22,7 +22,8 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::{
-    behavior_version::BehaviorVersion, http::SharedHttpClient, runtime_components::RuntimeComponents,
+    behavior_version::BehaviorVersion, http::SharedHttpClient,
+    runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::{
@@ -51,7 +52,8 @@ use crate::{
     variables::BadVariable,
 };
 
-/// How long one attempt of a call may take. The SDK sets no such limit by itself, so a hang would last until Lambda's own.
+/// How long one attempt of a call may take. The SDK sets no such limit by itself, so a hang would
+/// last until Lambda's own.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the start may wait for a first connection. Lambda gives a start ten seconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -62,23 +64,28 @@ const TIME_TO_REPORT: Duration = Duration::from_secs(1);
 /// How long a call may take with all attempts of the SDK, three by default.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The configuration of all AWS clients: Region, credentials, endpoints, FIPS, dual stack and app name from the
-/// environment, by the SDK's own providers; time limits, and one pool of connections.
+/// The configuration of all AWS clients: Region, credentials, endpoints, FIPS, dual stack and app
+/// name from the environment, by the SDK's own providers; time limits, and one pool of connections.
 ///
-/// It looks nowhere else: profiles, web identities and machines' metadata, which `aws_config::load` would search, Lambda
-/// does not have, and their code would make the binary a sixth larger. How often the SDK tries is not for the environment
-/// to say, since the deadline's arithmetic knows it.
+/// It looks nowhere else: profiles, web identities and machines' metadata, which `aws_config::load`
+/// would search, Lambda does not have, and their code would make the binary a sixth larger. How
+/// often the SDK tries is not for the environment to say, since the deadline's arithmetic knows it.
 ///
 /// # Errors
 ///
 /// The first variable that is missing and without which no call can be made.
 pub async fn aws() -> Result<SdkConfig, BadVariable> {
     needed("AWS_ACCESS_KEY_ID", "the key of the role's credentials")?;
-    needed("AWS_SECRET_ACCESS_KEY", "the secret of the role's credentials")?;
+    needed(
+        "AWS_SECRET_ACCESS_KEY",
+        "the secret of the role's credentials",
+    )?;
     let region = EnvironmentVariableRegionProvider::new().region().await;
     let missing = || BadVariable::new("AWS_REGION", String::new(), "the Region of the function");
     let environment = &ProviderConfig::empty();
-    let endpoints = Endpoints { ignored: ignore_configured_endpoint_urls_provider(environment).await == Some(true) };
+    let endpoints = Endpoints {
+        ignored: ignore_configured_endpoint_urls_provider(environment).await == Some(true),
+    };
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
@@ -88,7 +95,9 @@ pub async fn aws() -> Result<SdkConfig, BadVariable> {
         .http_client(https())
         .timeout_config(timeouts)
         .region(region.ok_or_else(missing)?)
-        .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()));
+        .credentials_provider(SharedCredentialsProvider::new(
+            EnvironmentVariableCredentialsProvider::new(),
+        ));
     // aws-config's own provider would read the profile files once more.
     config.set_app_name(variable("AWS_SDK_UA_APP_ID").and_then(|name| AppName::new(name).ok()));
     config.set_use_fips(use_fips_provider(environment).await);
@@ -97,20 +106,23 @@ pub async fn aws() -> Result<SdkConfig, BadVariable> {
     Ok(config.service_config(endpoints).build())
 }
 
-/// What the SDK would choose, and a proxy if the environment names one, but for TLS, which is ring's: the SDK's own
-/// choice, aws-lc, gathers entropy for tens of milliseconds before it connects.
+/// What the SDK would choose, and a proxy if the environment names one, but for TLS, which is
+/// ring's: the SDK's own choice, aws-lc, gathers entropy for tens of milliseconds before it
+/// connects.
 fn https() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
-        let mut connector =
-            Connector::builder().proxy_config(ProxyConfig::from_env()).tls_provider(Provider::Rustls(CryptoMode::Ring));
+        let mut connector = Connector::builder()
+            .proxy_config(ProxyConfig::from_env())
+            .tls_provider(Provider::Rustls(CryptoMode::Ring));
         connector.set_connector_settings(settings.cloned());
         connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
         connector.build()
     })
 }
 
-/// Opens a connection before the first event, since Lambda starts a function with a whole processor and then gives it a
-/// fourteenth: a handshake takes as much of it as all the rest of an event. Whether it succeeds is for the event to see.
+/// Opens a connection before the first event, since Lambda starts a function with a whole processor
+/// and then gives it a fourteenth: a handshake takes as much of it as all the rest of an event.
+/// Whether it succeeds is for the event to see.
 pub async fn connect(reach: impl Future<Output = ()>) {
     let _ = tokio::time::timeout(CONNECT_TIMEOUT, reach).await;
 }
@@ -123,10 +135,11 @@ fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The endpoints that the environment names: `AWS_ENDPOINT_URL`, and `AWS_ENDPOINT_URL_DRS` and its like for one service.
+/// The endpoints that the environment names: `AWS_ENDPOINT_URL`, and `AWS_ENDPOINT_URL_DRS` and its
+/// like for one service.
 ///
-/// They are handed on as they stand, so that a call to one that cannot exist fails. The SDK's own provider leaves out with
-/// a warning what is no URL, and the call would go to the real AWS.
+/// They are handed on as they stand, so that a call to one that cannot exist fails. The SDK's own
+/// provider leaves out with a warning what is no URL, and the call would go to the real AWS.
 #[derive(Debug)]
 struct Endpoints {
     ignored: bool,
@@ -140,7 +153,11 @@ impl Endpoints {
 
 impl LoadServiceConfig for Endpoints {
     fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
-        let name = format!("{}_{}", key.env(), key.service_id().to_uppercase().replace(' ', "_"));
+        let name = format!(
+            "{}_{}",
+            key.env(),
+            key.service_id().to_uppercase().replace(' ', "_")
+        );
         variable(&name).filter(|_| !self.ignored)
     }
 }
@@ -149,21 +166,32 @@ impl LoadServiceConfig for Endpoints {
 ///
 /// # Errors
 ///
-/// What Lambda's Runtime API makes impossible; and, once an answer was given for which the credentials were too old, that:
-/// they do not change as long as a process lives, so it ends, and Lambda starts one with new credentials.
-pub async fn serve(handle: impl AsyncFn(&str, Invocation) -> Result<Answer, Failure>) -> Result<(), Error> {
+/// What Lambda's Runtime API makes impossible; and, once an answer was given for which the
+/// credentials were too old, that: they do not change as long as a process lives, so it ends, and
+/// Lambda starts one with new credentials.
+pub async fn serve(
+    handle: impl AsyncFn(&str, Invocation) -> Result<Answer, Failure>,
+) -> Result<(), Error> {
     let expired = &Cell::new(false);
     let answer = async |event: LambdaEvent<Box<RawValue>>| {
         let answer = handle(event.payload.get(), Invocation::new(&event.context)).await;
-        expired.set(answer.as_ref().map_or_else(Failure::met_expired_credentials, Answer::met_expired_credentials));
+        expired.set(answer.as_ref().map_or_else(
+            Failure::met_expired_credentials,
+            Answer::met_expired_credentials,
+        ));
         answer
     };
     let after_the_answer = |sent: Result<(), Error>| match sent {
-        Ok(()) if expired.get() => Err("the credentials have expired; the next process gets new ones".into()),
+        Ok(()) if expired.get() => {
+            Err("the credentials have expired; the next process gets new ones".into())
+        }
         sent => sent,
     };
     let runtime = Runtime::new(service_fn(answer)).layer(TracingLayer::new());
-    runtime.layer(MapResultLayer::new(after_the_answer)).run().await
+    runtime
+        .layer(MapResultLayer::new(after_the_answer))
+        .run()
+        .await
 }
 
 /// What time it is for an invocation, and until when it may work.
@@ -179,35 +207,52 @@ impl Invocation {
     /// Reads both from Lambda's context.
     #[must_use]
     pub fn new(context: &Context) -> Self {
-        let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
-        Self { now: Utc::now(), deadline: tokio::time::Instant::now() + left }
+        let left = context
+            .deadline()
+            .duration_since(SystemTime::now())
+            .unwrap_or_default();
+        Self {
+            now: Utc::now(),
+            deadline: tokio::time::Instant::now() + left,
+        }
     }
 
     /// Makes a look, unless or until too little time is left to report what it shows; `None` then.
     pub async fn in_time<T>(&self, look: impl Future<Output = T>) -> Option<T> {
-        let last_moment = self.deadline.checked_sub(TIME_TO_REPORT).unwrap_or(self.deadline);
+        let last_moment = self
+            .deadline
+            .checked_sub(TIME_TO_REPORT)
+            .unwrap_or(self.deadline);
         if tokio::time::Instant::now() >= last_moment {
             return None;
         }
         tokio::time::timeout_at(last_moment, look).await.ok()
     }
 
-    /// How many calls, one after the other and each at its slowest, end before Lambda ends the function.
+    /// How many calls, one after the other and each at its slowest, end before Lambda ends the
+    /// function.
     #[must_use]
     pub fn calls_left(&self) -> usize {
-        let left = self.deadline.saturating_duration_since(tokio::time::Instant::now());
-        usize::try_from(left.as_secs() / (LONGEST_TURN + OPERATION_TIMEOUT).as_secs()).unwrap_or(usize::MAX)
+        let left = self
+            .deadline
+            .saturating_duration_since(tokio::time::Instant::now());
+        usize::try_from(left.as_secs() / (LONGEST_TURN + OPERATION_TIMEOUT).as_secs())
+            .unwrap_or(usize::MAX)
     }
 }
 
 /// Starts the log: JSON where Lambda is set to it, at Lambda's level for the function itself.
 ///
-/// Everything else logs at INFO at most, whatever the level: at DEBUG the SDK logs AWS's answers, with host names in them.
+/// Everything else logs at INFO at most, whatever the level: at DEBUG the SDK logs AWS's answers,
+/// with host names in them.
 pub fn log(function: &str) {
     let level = level(&env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default());
-    let filter = Targets::new().with_default(level.min(LevelFilter::INFO)).with_target(function, level);
+    let filter = Targets::new()
+        .with_default(level.min(LevelFilter::INFO))
+        .with_target(function, level);
     let lines = subscriber::fmt::layer().with_target(false).without_time();
-    let json = env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
+    let json =
+        env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
     let registry = subscriber::registry();
     if json {
         registry.with(lines.json().with_filter(filter)).init();
@@ -216,8 +261,9 @@ pub fn log(function: &str) {
     }
 }
 
-/// A level by one of Lambda's names, or by one of the SDK's; INFO for any other. Nothing here is worse than an error, so
-/// that FATAL, which Lambda knows and Rust does not, shows as little as ERROR.
+/// A level by one of Lambda's names, or by one of the SDK's; INFO for any other. Nothing here is
+/// worse than an error, so that FATAL, which Lambda knows and Rust does not, shows as little as
+/// ERROR.
 fn level(name: &str) -> LevelFilter {
     match name {
         _ if name.is_empty() => LevelFilter::INFO,
@@ -233,8 +279,13 @@ mod tests {
     #[test]
     fn a_call_counts_as_left_only_if_it_can_end_at_its_slowest() {
         let now = tokio::time::Instant::now();
-        let calls_left =
-            |seconds| Invocation { now: Utc::now(), deadline: now + Duration::from_secs(seconds) }.calls_left();
+        let calls_left = |seconds| {
+            Invocation {
+                now: Utc::now(),
+                deadline: now + Duration::from_secs(seconds),
+            }
+            .calls_left()
+        };
         assert_eq!(calls_left(19), 0);
         assert_eq!(calls_left(99), 4);
     }
@@ -246,22 +297,33 @@ mod tests {
         context.deadline = u64::try_from(before.timestamp_millis()).unwrap() + 900_000;
         let invocation = Invocation::new(&context);
         assert!((before..=Utc::now()).contains(&invocation.now));
-        assert!((43..=45).contains(&invocation.calls_left()), "900 seconds are 45 calls of 20");
+        assert!(
+            (43..=45).contains(&invocation.calls_left()),
+            "900 seconds are 45 calls of 20"
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_look_is_given_up_while_there_is_time_to_say_so() {
         let began = tokio::time::Instant::now();
-        let invocation = Invocation { now: Utc::now(), deadline: began + Duration::from_secs(10) };
+        let invocation = Invocation {
+            now: Utc::now(),
+            deadline: began + Duration::from_secs(10),
+        };
         assert_eq!(invocation.in_time(async { 1 }).await, Some(1));
-        assert_eq!(invocation.in_time(std::future::pending::<i32>()).await, None);
+        assert_eq!(
+            invocation.in_time(std::future::pending::<i32>()).await,
+            None
+        );
         assert_eq!(began.elapsed(), Duration::from_secs(9));
         assert_eq!(invocation.in_time(async { 1 }).await, None);
     }
 
     #[test]
     fn a_level_is_one_of_lambdas_or_info() {
-        let names = ["TRACE", "debug", "INFO", "WARN", "ERROR", "FATAL", "OFF", "", "LOUD"];
+        let names = [
+            "TRACE", "debug", "INFO", "WARN", "ERROR", "FATAL", "OFF", "", "LOUD",
+        ];
         let expected = [
             LevelFilter::TRACE,
             LevelFilter::DEBUG,

@@ -3,7 +3,8 @@
 use std::{fmt, marker::PhantomData};
 
 use serde::de::{
-    Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor, value::MapAccessDeserializer,
+    Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor,
+    value::MapAccessDeserializer,
 };
 
 use crate::envelope::{Rejection, RejectionCode};
@@ -15,13 +16,16 @@ pub const MAX_DEPTH: usize = 32;
 
 /// A `T` that was written as a JSON object.
 ///
-/// A derived struct also accepts an array with its fields in order; in a request that is a mistake, never a style.
+/// A derived struct also accepts an array with its fields in order; in a request that is a mistake,
+/// never a style.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object<T>(pub T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Object)
+        deserializer
+            .deserialize_map(ObjectVisitor(PhantomData))
+            .map(Object)
     }
 }
 
@@ -43,11 +47,14 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
 ///
 /// # Errors
 ///
-/// A [`Rejection`] that names what is wrong: size, depth, syntax, or the field that serde stumbled over.
+/// A [`Rejection`] that names what is wrong: size, depth, syntax, or the field that serde stumbled
+/// over.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Rejection> {
     check_size(text)?;
     check_text(text)?;
-    serde_json::from_str::<Object<T>>(text).map(|object| object.0).map_err(|error| name(text, &error))
+    serde_json::from_str::<Object<T>>(text)
+        .map(|object| object.0)
+        .map_err(|error| name(text, &error))
 }
 
 /// Refuses a request that is larger than [`MAX_REQUEST_BYTES`].
@@ -57,13 +64,17 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Rejection> {
 /// [`RejectionCode::TooLarge`].
 pub fn check_size(text: &str) -> Result<(), Rejection> {
     if text.len() > MAX_REQUEST_BYTES {
-        let message = format!("the request has {} bytes; at most {MAX_REQUEST_BYTES} are read", text.len());
+        let message = format!(
+            "the request has {} bytes; at most {MAX_REQUEST_BYTES} are read",
+            text.len()
+        );
         return Err(Rejection::new(RejectionCode::TooLarge, message));
     }
     Ok(())
 }
 
-/// Refuses what no parser is to see: a byte order mark, which JSON forbids and nobody sees, and nesting that is too deep.
+/// Refuses what no parser is to see: a byte order mark, which JSON forbids and nobody sees, and
+/// nesting that is too deep.
 ///
 /// # Errors
 ///
@@ -76,17 +87,21 @@ pub fn check_text(text: &str) -> Result<(), Rejection> {
     check_depth(text)
 }
 
-/// Names an error. serde_json calls a value of another type a syntax error where an enum is expected; in a text that is
-/// JSON all the same, it is a wrong type. Half of a surrogate pair is found only when the text is read.
+/// Names an error. serde_json calls a value of another type a syntax error where an enum is
+/// expected; in a text that is JSON all the same, it is a wrong type. Half of a surrogate pair is
+/// found only when the text is read.
 fn name(text: &str, error: &serde_json::Error) -> Rejection {
     let rejection = rejection(error);
-    if rejection.code != RejectionCode::MalformedJson || serde_json::from_str::<IgnoredAny>(text).is_err() {
+    if rejection.code != RejectionCode::MalformedJson
+        || serde_json::from_str::<IgnoredAny>(text).is_err()
+    {
         return rejection;
     }
     let (line, column) = (error.line(), error.column());
     if rejection.message.contains("hex escape") {
-        let message =
-            format!("not JSON: half of a surrogate pair, which is no character, at line {line} column {column}");
+        let message = format!(
+            "not JSON: half of a surrogate pair, which is no character, at line {line} column {column}"
+        );
         return Rejection::new(RejectionCode::MalformedJson, message);
     }
     let message = format!("a value of another type is expected at line {line} column {column}");
@@ -114,13 +129,16 @@ pub fn check_depth(text: &str) -> Result<(), Rejection> {
         }
     }
     if deepest > MAX_DEPTH {
-        let message = format!("arrays and objects are nested {deepest} deep; at most {MAX_DEPTH} levels are read");
+        let message = format!(
+            "arrays and objects are nested {deepest} deep; at most {MAX_DEPTH} levels are read"
+        );
         return Err(Rejection::new(RejectionCode::TooDeep, message));
     }
     Ok(())
 }
 
-/// Names a serde_json error. Serde tells its kinds apart only in its text, which the tests below hold still.
+/// Names a serde_json error. Serde tells its kinds apart only in its text, which the tests below
+/// hold still.
 #[must_use]
 pub fn rejection(error: &serde_json::Error) -> Rejection {
     let message = error.to_string();
@@ -196,7 +214,10 @@ mod tests {
         check(r#"{"count": null}"#, RejectionCode::WrongType);
         check(r#"{"count": 1.0}"#, RejectionCode::WrongType);
         check(r#"{"count": 300}"#, RejectionCode::InvalidValue);
-        check(r#"{"count": 18446744073709551616}"#, RejectionCode::WrongType);
+        check(
+            r#"{"count": 18446744073709551616}"#,
+            RejectionCode::WrongType,
+        );
         check(r#"{"count": 1e999}"#, RejectionCode::WrongType);
     }
 
@@ -231,16 +252,27 @@ mod tests {
         };
         for half in ["\\ud800", "\\udc00", "\\ud800x", "\\ud800\\u0041"] {
             let (code, message) = said(&format!("{{\"count\": \"{half}\"}}"));
-            assert!(code == RejectionCode::MalformedJson && message.contains("surrogate"), "{half}: {message}");
+            assert!(
+                code == RejectionCode::MalformedJson && message.contains("surrogate"),
+                "{half}: {message}"
+            );
         }
         let (code, message) = said("\u{feff}{\"count\": 1}");
-        assert!(code == RejectionCode::MalformedJson && message.contains("byte order mark"), "{message}");
+        assert!(
+            code == RejectionCode::MalformedJson && message.contains("byte order mark"),
+            "{message}"
+        );
     }
 
     #[test]
     fn an_array_is_not_taken_for_an_object() {
         check("[1]", RejectionCode::WrongType);
-        assert!(read::<Request>("[1]").unwrap_err().message.contains("expected an object"));
+        assert!(
+            read::<Request>("[1]")
+                .unwrap_err()
+                .message
+                .contains("expected an object")
+        );
         check(r#"{"count": 1, "inner": [[1]]}"#, RejectionCode::WrongType);
     }
 
@@ -258,8 +290,15 @@ mod tests {
     #[test]
     fn brackets_inside_strings_are_no_depth() {
         check_depth(&format!("\"{}\\\"{}\"", "[".repeat(100), "{".repeat(100))).unwrap();
-        let closed_in_strings = format!("{}{}", r#"["]","}","#.repeat(MAX_DEPTH + 1), "]".repeat(MAX_DEPTH + 1));
-        assert_eq!(check_depth(&closed_in_strings).unwrap_err().code, RejectionCode::TooDeep);
+        let closed_in_strings = format!(
+            "{}{}",
+            r#"["]","}","#.repeat(MAX_DEPTH + 1),
+            "]".repeat(MAX_DEPTH + 1)
+        );
+        assert_eq!(
+            check_depth(&closed_in_strings).unwrap_err().code,
+            RejectionCode::TooDeep
+        );
     }
 
     #[test]
@@ -271,6 +310,9 @@ mod tests {
     fn a_backslash_outside_of_a_string_hides_no_string() {
         let nested = "[".repeat(MAX_DEPTH + 1);
         check_depth(&format!("\\\"{nested}")).unwrap();
-        assert_eq!(check_depth(&format!("\\{nested}")).unwrap_err().code, RejectionCode::TooDeep);
+        assert_eq!(
+            check_depth(&format!("\\{nested}")).unwrap_err().code,
+            RejectionCode::TooDeep
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! The variables of a deployment, each read once, at start; a bad value stops the function with a sentence.
+//! The variables of a deployment, each read once, at start; a bad value stops the function with a
+//! sentence.
 
 use std::fmt;
 
@@ -24,7 +25,11 @@ impl BadVariable {
     /// A variable by its name, what it is, and what it must be.
     #[must_use]
     pub fn new(name: &'static str, found: String, expected: &'static str) -> Self {
-        Self { name, found, expected }
+        Self {
+            name,
+            found,
+            expected,
+        }
     }
 }
 
@@ -54,7 +59,11 @@ pub fn tag_key(name: &'static str, found: String) -> Result<String, BadVariable>
     if fits {
         return Ok(found);
     }
-    Err(BadVariable::new(name, found, "a tag key of 1 to 128 characters that does not start with `aws:`"))
+    Err(BadVariable::new(
+        name,
+        found,
+        "a tag key of 1 to 128 characters that does not start with `aws:`",
+    ))
 }
 
 /// A whole number from 1 to 100.
@@ -65,7 +74,11 @@ pub fn tag_key(name: &'static str, found: String) -> Result<String, BadVariable>
 pub fn whole(name: &'static str, found: String) -> Result<usize, BadVariable> {
     match found.parse() {
         Ok(number @ 1..=100) => Ok(number),
-        _ => Err(BadVariable::new(name, found, "a whole number from 1 to 100")),
+        _ => Err(BadVariable::new(
+            name,
+            found,
+            "a whole number from 1 to 100",
+        )),
     }
 }
 
@@ -86,22 +99,43 @@ pub fn yes_or_no(name: &'static str, found: String) -> Result<bool, BadVariable>
 mod tests {
     use super::*;
 
-    fn read<T>(variable: fn(&'static str, String) -> Result<T, BadVariable>, text: &str) -> Option<T> {
+    fn read<T>(
+        variable: fn(&'static str, String) -> Result<T, BadVariable>,
+        text: &str,
+    ) -> Option<T> {
         variable("NAME", text.to_owned()).ok()
     }
 
     #[test]
     fn a_mode_and_a_yes_have_one_spelling_each() {
-        assert_eq!(["plan", "enforce"].map(|text| read(mode, text)), [Some(Mode::Plan), Some(Mode::Enforce)]);
-        assert_eq!(["", "Plan", " plan"].map(|text| read(mode, text)), [None; 3]);
-        assert_eq!(["true", "false"].map(|text| read(yes_or_no, text)), [Some(true), Some(false)]);
-        assert_eq!(["", "True", "1", "yes"].map(|text| read(yes_or_no, text)), [None; 4]);
+        assert_eq!(
+            ["plan", "enforce"].map(|text| read(mode, text)),
+            [Some(Mode::Plan), Some(Mode::Enforce)]
+        );
+        assert_eq!(
+            ["", "Plan", " plan"].map(|text| read(mode, text)),
+            [None; 3]
+        );
+        assert_eq!(
+            ["true", "false"].map(|text| read(yes_or_no, text)),
+            [Some(true), Some(false)]
+        );
+        assert_eq!(
+            ["", "True", "1", "yes"].map(|text| read(yes_or_no, text)),
+            [None; 4]
+        );
     }
 
     #[test]
     fn a_number_is_whole_and_from_1_to_100() {
-        assert_eq!(["1", "100"].map(|text| read(whole, text)), [Some(1), Some(100)]);
-        assert_eq!(["0", "101", "-1", "1.0", ""].map(|text| read(whole, text)), [None; 5]);
+        assert_eq!(
+            ["1", "100"].map(|text| read(whole, text)),
+            [Some(1), Some(100)]
+        );
+        assert_eq!(
+            ["0", "101", "-1", "1.0", ""].map(|text| read(whole, text)),
+            [None; 5]
+        );
     }
 
     #[test]
@@ -118,6 +152,9 @@ mod tests {
     #[test]
     fn a_bad_value_is_told_in_a_sentence() {
         let wrong = whole("MAX_TARGETS", "many".to_owned()).unwrap_err();
-        assert_eq!(format!("{wrong:?}"), "MAX_TARGETS is `many`, but must be a whole number from 1 to 100");
+        assert_eq!(
+            format!("{wrong:?}"),
+            "MAX_TARGETS is `many`, but must be a whole number from 1 to 100"
+        );
     }
 }

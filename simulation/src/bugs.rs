@@ -1,5 +1,6 @@
-//! Bugs to plant, each of which was found in some tool of this kind. The functions are not touched: what a careless
-//! function would not look at is hidden from the real one, or its words are changed on their way out.
+//! Bugs to plant, each of which was found in some tool of this kind. The functions are not touched:
+//! what a careless function would not look at is hidden from the real one, or its words are changed
+//! on their way out.
 
 use chrono::{DateTime, Utc};
 use local::{
@@ -122,7 +123,11 @@ fn is(state: &State, bug: Bug) -> bool {
 }
 
 fn plain(status: u16) -> Wire {
-    Wire::Answer(Answer { status, error_type: None, body: None })
+    Wire::Answer(Answer {
+        status,
+        error_type: None,
+        body: None,
+    })
 }
 
 /// What a bug does before a call, or in its place.
@@ -137,9 +142,17 @@ pub(crate) fn instead(
     match (state.bug?, operation) {
         (Bug::ApprovalNotConsumed, "UntagResource") if fault.is_none() => return Some(plain(204)),
         (Bug::ConsumedBeforeTheEffect, "DisconnectSourceServer") => {
-            let arn = format!("/tags/arn:aws:drs:{HERE}:111122223333:source-server/{}", text(&body, "sourceServerID"));
-            let untag =
-                wire::Call { method: "DELETE", path: &arn, query: "tagKeys=drover%3Aapproved", body: b"", ..call };
+            let arn = format!(
+                "/tags/arn:aws:drs:{HERE}:111122223333:source-server/{}",
+                text(&body, "sourceServerID")
+            );
+            let untag = wire::Call {
+                method: "DELETE",
+                path: &arn,
+                query: "tagKeys=drover%3Aapproved",
+                body: b"",
+                ..call
+            };
             let wire = state.cloud.call(untag);
             state.note(attempt, untag, &wire, None);
         }
@@ -161,11 +174,21 @@ pub(crate) fn instead(
         }
         (Bug::SecondDestination, "CreateReplicationConfiguration") => {
             let source = call.path.split('/').nth(3).unwrap_or_default().to_owned();
-            let again = |world: &World| world.replications.iter().any(|of| of.source_file_system_id == source);
+            let again = |world: &World| {
+                world
+                    .replications
+                    .iter()
+                    .any(|of| of.source_file_system_id == source)
+            };
             if again(&state.cloud.world()) {
                 let second = local::FileSystem::new("fs-000000dd");
                 state.cloud.change(|world| {
-                    world.efs.entry(THERE.to_owned()).or_default().file_systems.push(second);
+                    world
+                        .efs
+                        .entry(THERE.to_owned())
+                        .or_default()
+                        .file_systems
+                        .push(second);
                     world.bind((HERE, &source), (THERE, "fs-000000dd"));
                 });
                 state.remember();
@@ -183,10 +206,19 @@ pub(crate) fn rewrite(state: &mut State, attempt: usize, operation: &str, wire: 
     let reads = !state.service().changes(operation);
     if bug == Bug::ErrorIsNothingThere && reads && is_error(&wire) {
         let body = Some(json!({ "items": [] }).to_string());
-        return Wire::Answer(Answer { status: 200, error_type: None, body });
+        return Wire::Answer(Answer {
+            status: 200,
+            error_type: None,
+            body,
+        });
     }
-    let Wire::Answer(mut answer) = wire else { return wire };
-    let parsed = answer.body.as_deref().and_then(|body| serde_json::from_str::<Value>(body).ok());
+    let Wire::Answer(mut answer) = wire else {
+        return wire;
+    };
+    let parsed = answer
+        .body
+        .as_deref()
+        .and_then(|body| serde_json::from_str::<Value>(body).ok());
     let garbled = reads || (bug, operation) == (Bug::AnyAnswerTold, "DisconnectSourceServer");
     if let Some(mut body) = parsed.filter(|_| answer.status == 200 && garbled) {
         garble(state, bug, attempt, operation, &mut body);
@@ -204,28 +236,45 @@ fn is_error(wire: &Wire) -> bool {
 }
 
 fn garble(state: &State, bug: Bug, attempt: usize, operation: &str, body: &mut Value) {
-    let Some(tape) = state.tapes.get(attempt) else { return };
-    let Some(request) = state.requests.get(tape.request) else { return };
+    let Some(tape) = state.tapes.get(attempt) else {
+        return;
+    };
+    let Some(request) = state.requests.get(tape.request) else {
+        return;
+    };
     match (bug, operation) {
         (Bug::AnyAnswerTold, "DisconnectSourceServer") => {
             body["dataReplicationInfo"]["dataReplicationState"] = json!("DISCONNECTED");
         }
         (Bug::FirstPageOnly, _) => body["nextToken"] = Value::Null,
-        (Bug::JobIgnored, "DescribeJobs") | (Bug::RecoveryInstanceIgnored, "DescribeRecoveryInstances") => {
+        (Bug::JobIgnored, "DescribeJobs")
+        | (Bug::RecoveryInstanceIgnored, "DescribeRecoveryInstances") => {
             body["items"] = json!([]);
         }
         (_, "DescribeSourceServers") => {
             for server in body["items"].as_array_mut().into_iter().flatten() {
                 let id = text(server, "sourceServerID").to_owned();
-                let asked = request.targets().into_iter().find(|target| target["sourceServerID"] == id.as_str());
-                let disconnected = server["dataReplicationInfo"]["dataReplicationState"] == "DISCONNECTED";
-                let tried = tape.calls.iter().any(|call| call.mutating && call.subject == id);
+                let asked = request
+                    .targets()
+                    .into_iter()
+                    .find(|target| target["sourceServerID"] == id.as_str());
+                let disconnected =
+                    server["dataReplicationInfo"]["dataReplicationState"] == "DISCONNECTED";
+                let tried = tape
+                    .calls
+                    .iter()
+                    .any(|call| call.mutating && call.subject == id);
                 let remove = |server: &mut Value, key: &str| {
-                    server["tags"].as_object_mut().map(|tags| tags.remove(key)).unwrap_or_default()
+                    server["tags"]
+                        .as_object_mut()
+                        .map(|tags| tags.remove(key))
+                        .unwrap_or_default()
                 };
                 match bug {
                     Bug::NoHostCheck => {
-                        let name = asked.map(|asked| asked["hostname"].clone()).filter(|name| !name.is_null());
+                        let name = asked
+                            .map(|asked| asked["hostname"].clone())
+                            .filter(|name| !name.is_null());
                         let hints = &mut server["sourceProperties"]["identificationHints"];
                         hints["hostname"] = name.unwrap_or(hints["hostname"].clone());
                     }
@@ -234,7 +283,8 @@ fn garble(state: &State, bug: Bug, attempt: usize, operation: &str, body: &mut V
                     Bug::ProtectionIgnored => _ = remove(server, PROTECTED),
                     Bug::RecoveryInstanceIgnored => server["recoveryInstanceId"] = Value::Null,
                     Bug::ReportBeforeTheReadBack if tried => {
-                        server["dataReplicationInfo"]["dataReplicationState"] = json!("DISCONNECTED");
+                        server["dataReplicationInfo"]["dataReplicationState"] =
+                            json!("DISCONNECTED");
                         remove(server, APPROVED);
                     }
                     _ => {}
@@ -242,33 +292,53 @@ fn garble(state: &State, bug: Bug, attempt: usize, operation: &str, body: &mut V
             }
         }
         (Bug::OverwriteWithoutKeys, "DescribeFileSystems") => {
-            let free = |of: &&mut Value| of["FileSystemProtection"]["ReplicationOverwriteProtection"] == "DISABLED";
-            for of in body["FileSystems"].as_array_mut().into_iter().flatten().filter(free) {
+            let free = |of: &&mut Value| {
+                of["FileSystemProtection"]["ReplicationOverwriteProtection"] == "DISABLED"
+            };
+            for of in body["FileSystems"]
+                .as_array_mut()
+                .into_iter()
+                .flatten()
+                .filter(free)
+            {
                 of["Tags"] = json!([{ "Key": APPROVED, "Value": request.id }]);
             }
         }
         (Bug::UsableBeforeTheFirstSync, "DescribeReplicationConfigurations") => {
-            body["Replications"][0]["Destinations"][0]["LastReplicatedTimestamp"] = json!(epoch().timestamp());
+            body["Replications"][0]["Destinations"][0]["LastReplicatedTimestamp"] =
+                json!(epoch().timestamp());
         }
         _ => {}
     }
 }
 
 /// What a bug makes of the words of the function.
-pub(crate) fn reword(state: &State, attempt: usize, error_type: &mut Option<String>, body: &mut Value) {
+pub(crate) fn reword(
+    state: &State,
+    attempt: usize,
+    error_type: &mut Option<String>,
+    body: &mut Value,
+) {
     let Some(bug) = state.bug else { return };
-    let Some(tape) = state.tapes.get(attempt) else { return };
+    let Some(tape) = state.tapes.get(attempt) else {
+        return;
+    };
     let refused = |call: &&crate::engine::Call| {
         call.operation == "CreateReplicationConfiguration" && matches!(call.status, Some(400 | 409))
     };
     let created = tape.calls.iter().any(|call| refused(&call));
     let mut reworded = false;
     for target in body["targets"].as_array_mut().into_iter().flatten() {
-        let (outcome, reason) = (text(target, "outcome").to_owned(), text(target, "reason").to_owned());
+        let (outcome, reason) = (
+            text(target, "outcome").to_owned(),
+            text(target, "reason").to_owned(),
+        );
         let says = match (bug, outcome.as_str(), reason.as_str()) {
             (Bug::ConflictIsSuccess, _, "conflict") => Some(("done", "disconnected")),
             (Bug::TimeoutIsFailure, "indeterminate", _) => Some(("failed", reason.as_str())),
-            (Bug::StaleReadTrusted, "pending", "not_seen_yet") => Some(("refused", "not_disconnected")),
+            (Bug::StaleReadTrusted, "pending", "not_seen_yet") => {
+                Some(("refused", "not_disconnected"))
+            }
             (Bug::ConflictOnCreateIsFailure, "pending", _) if created => {
                 target["message"] = json!("CreateReplicationConfiguration: AWS refused the call");
                 Some(("failed", "rejected_by_aws"))
@@ -293,14 +363,20 @@ pub(crate) fn reword(state: &State, attempt: usize, error_type: &mut Option<Stri
 pub(crate) fn payload(state: &State, payload: String) -> String {
     match state.bug {
         Some(Bug::DryRunExecutes) => payload.replace("\"dryRun\":true", "\"dryRun\":false"),
-        Some(Bug::UnknownFieldsIgnored) => payload.replace("\"forceful\":1,", "").replace("\"force\":true,", ""),
+        Some(Bug::UnknownFieldsIgnored) => payload
+            .replace("\"forceful\":1,", "")
+            .replace("\"force\":true,", ""),
         _ => payload,
     }
 }
 
 /// What time a bug believes it is.
 pub(crate) fn time(state: &State, now: DateTime<Utc>) -> DateTime<Utc> {
-    if is(state, Bug::ExpiryIgnored) { epoch() } else { now }
+    if is(state, Bug::ExpiryIgnored) {
+        epoch()
+    } else {
+        now
+    }
 }
 
 /// What a bug makes of the deployment.
@@ -308,7 +384,9 @@ pub(crate) fn variables(state: &State) -> Vec<(&'static str, String)> {
     let mut variables = state.scenario.variables.clone();
     for (name, value) in &mut variables {
         match (state.bug, *name) {
-            (Some(Bug::LimitsOneByOne), "MAX_TARGETS" | "MAX_SHARE_PERCENT") => "100".clone_into(value),
+            (Some(Bug::LimitsOneByOne), "MAX_TARGETS" | "MAX_SHARE_PERCENT") => {
+                "100".clone_into(value)
+            }
             (Some(Bug::AnyRegion), "REPLICA_REGIONS") => "*".clone_into(value),
             _ => {}
         }

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use crate::{
     engine::{Call, State, Tape, hides_an_effect, text},
     scenario::{
-        APPROVED, Delivery, Function, HERE, Happening, PROTECTED, Request, Scenario, Trouble, What, When, epoch, job,
-        recovery_instance,
+        APPROVED, Delivery, Function, HERE, Happening, PROTECTED, Request, Scenario, Trouble, What,
+        When, epoch, job, recovery_instance,
     },
 };
 
@@ -55,7 +55,11 @@ pub(crate) fn chance(rng: &mut fastrand::Rng, percent: u8) -> bool {
 }
 
 fn either(rng: &mut fastrand::Rng) -> Reply {
-    if rng.bool() { Reply::Ok } else { Reply::Conflict }
+    if rng.bool() {
+        Reply::Ok
+    } else {
+        Reply::Conflict
+    }
 }
 
 /// A simulation out of a seed.
@@ -74,7 +78,9 @@ pub(crate) fn generate(seed: u64) -> Scenario {
     }
     let early = deliveries(rng, requests.len());
     let happenings = happenings(rng, |rng| what(rng, count));
-    let afterwards = afterwards(rng, count, |rng, number| What::Restore(id(number), chance(rng, 20)));
+    let afterwards = afterwards(rng, count, |rng, number| {
+        What::Restore(id(number), chance(rng, 20))
+    });
     let late = late(rng);
     let troubled = chance(rng, 85);
     Scenario {
@@ -88,13 +94,19 @@ pub(crate) fn generate(seed: u64) -> Scenario {
         late_faults: rng.usize(0..4),
         happenings,
         afterwards,
-        trouble: Trouble::Random { percent: if troubled { 30 } else { 0 }, left: rng.usize(4..16) },
+        trouble: Trouble::Random {
+            percent: if troubled { 30 } else { 0 },
+            left: rng.usize(4..16),
+        },
         timeout_seconds: *rng.choice(&[120, 300, 900]).unwrap_or(&900),
     }
 }
 
 /// One request, and in a quarter of the stories another one for the same resources.
-pub(crate) fn requests(rng: &mut fastrand::Rng, request: impl Fn(&mut fastrand::Rng, &str) -> Request) -> Vec<Request> {
+pub(crate) fn requests(
+    rng: &mut fastrand::Rng,
+    request: impl Fn(&mut fastrand::Rng, &str) -> Request,
+) -> Vec<Request> {
     let mut requests = vec![request(rng, CHANGE)];
     if chance(rng, 25) {
         requests.push(request(rng, RIVAL));
@@ -103,8 +115,16 @@ pub(crate) fn requests(rng: &mut fastrand::Rng, request: impl Fn(&mut fastrand::
 }
 
 /// Up to four things that others do meanwhile.
-pub(crate) fn happenings(rng: &mut fastrand::Rng, what: impl Fn(&mut fastrand::Rng) -> What) -> Vec<Happening> {
-    (0..rng.usize(0..5)).map(|_| Happening { when: when(rng), what: what(rng) }).collect()
+pub(crate) fn happenings(
+    rng: &mut fastrand::Rng,
+    what: impl Fn(&mut fastrand::Rng) -> What,
+) -> Vec<Happening> {
+    (0..rng.usize(0..5))
+        .map(|_| Happening {
+            when: when(rng),
+            what: what(rng),
+        })
+        .collect()
 }
 
 /// What operators do afterwards to four in ten of the resources, by their numbers.
@@ -134,7 +154,11 @@ fn late_one(rng: &mut fastrand::Rng) -> Delivery {
         6..9 => rng.u64(3600..60_000),
         _ => 90_000,
     };
-    Delivery { at, request: 0, kills: Vec::new() }
+    Delivery {
+        at,
+        request: 0,
+        kills: Vec::new(),
+    }
 }
 
 /// One to three deliveries of the first request, and one or two of another, for two workers.
@@ -158,13 +182,19 @@ pub(crate) fn deliveries(rng: &mut fastrand::Rng, requests: usize) -> [Vec<Deliv
             }
         }
     }
-    early.iter_mut().for_each(|list| list.sort_by_key(|delivery| delivery.at));
+    early
+        .iter_mut()
+        .for_each(|list| list.sort_by_key(|delivery| delivery.at));
     early
 }
 
 fn when(rng: &mut fastrand::Rng) -> When {
     // Between two calls of a run is where a change hurts.
-    if chance(rng, 65) { When::Call(rng.usize(0..24)) } else { When::At(rng.u64(0..4000)) }
+    if chance(rng, 65) {
+        When::Call(rng.usize(0..24))
+    } else {
+        When::At(rng.u64(0..4000))
+    }
 }
 
 fn what(rng: &mut fastrand::Rng, count: usize) -> What {
@@ -183,9 +213,13 @@ fn what(rng: &mut fastrand::Rng, count: usize) -> What {
 }
 
 fn variables(rng: &mut fastrand::Rng) -> Vec<(&'static str, String)> {
-    let pick = |rng: &mut fastrand::Rng, of: &[&str]| rng.choice(of.to_vec()).unwrap_or("10").to_owned();
+    let pick =
+        |rng: &mut fastrand::Rng, of: &[&str]| rng.choice(of.to_vec()).unwrap_or("10").to_owned();
     vec![
-        ("MODE", if chance(rng, 94) { "enforce" } else { "plan" }.to_owned()),
+        (
+            "MODE",
+            if chance(rng, 94) { "enforce" } else { "plan" }.to_owned(),
+        ),
         ("ALLOW_DELETE", chance(rng, 80).to_string()),
         ("MAX_TARGETS", pick(rng, &["2", "3", "10", "10"])),
         ("MAX_SHARE_PERCENT", pick(rng, &["10", "50", "100", "100"])),
@@ -193,7 +227,10 @@ fn variables(rng: &mut fastrand::Rng) -> Vec<(&'static str, String)> {
 }
 
 fn world(rng: &mut fastrand::Rng, count: usize) -> World {
-    let mut world = World { now: epoch(), ..World::empty() };
+    let mut world = World {
+        now: epoch(),
+        ..World::empty()
+    };
     world.behaviour = Behaviour {
         second_disconnect: either(rng),
         disconnect_extended: either(rng),
@@ -219,7 +256,10 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
             14..18 => "STALLED".clone_into(&mut server.data_replication_state),
             18..21 => "EXTENDED".clone_into(&mut server.staging_status),
             21..24 => "FAILBACK".clone_into(&mut server.replication_direction),
-            24..26 => server.reversed_direction_source_server_arn = Some("arn:aws:drs:reversed".to_owned()),
+            24..26 => {
+                server.reversed_direction_source_server_arn =
+                    Some("arn:aws:drs:reversed".to_owned())
+            }
             26..31 => server.hostname = Some("host1".to_owned()),
             31 => UNHEARD_OF.clone_into(&mut server.data_replication_state),
             32 => UNHEARD_OF.clone_into(&mut server.staging_status),
@@ -229,22 +269,37 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
         if chance(rng, 8) && !server.is_disconnected() {
             let instance = format!("i-{number:016x}f");
             server.recovery_instance_id = chance(rng, 70).then(|| instance.clone());
-            world.here().recovery_instances.push(recovery_instance(&instance, &server.id));
+            world
+                .here()
+                .recovery_instances
+                .push(recovery_instance(&instance, &server.id));
         }
         world.here().source_servers.push(server);
         let jobs = world.here().jobs.len();
         if chance(rng, 25) {
-            let ends = if chance(rng, 35) { TimeDelta::minutes(rng.i64(1..40)) } else { TimeDelta::minutes(-5) };
+            let ends = if chance(rng, 35) {
+                TimeDelta::minutes(rng.i64(1..40))
+            } else {
+                TimeDelta::minutes(-5)
+            };
             let begun = epoch() - TimeDelta::hours(1);
             // One in ten does not say whose it is.
-            let of = if chance(rng, 10) { String::new() } else { id(number) };
-            world.here().jobs.push(job(jobs, &of, begun, epoch() + ends));
+            let of = if chance(rng, 10) {
+                String::new()
+            } else {
+                id(number)
+            };
+            world
+                .here()
+                .jobs
+                .push(job(jobs, &of, begun, epoch() + ends));
         }
     }
     world
 }
 
-/// A server by one of its names or by several, of which one in ten is another's or is written otherwise.
+/// A server by one of its names or by several, of which one in ten is another's or is written
+/// otherwise.
 fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
     let hostname = slip(rng, number, |number| format!("host{number}"));
     let fqdn = slip(rng, number, |number| format!("host{number}.example.com"));
@@ -259,9 +314,13 @@ fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
         75..82 => json!({ "fqdn": fqdn, "hostname": hostname }),
         82..88 => json!({ "awsInstanceID": instance(number) }),
         88..93 => json!({ "awsInstanceID": instance(number), "hostname": hostname }),
-        93..97 => json!({ "sourceServerID": id(number), "awsInstanceID": slip(rng, number, instance) }),
+        93..97 => {
+            json!({ "sourceServerID": id(number), "awsInstanceID": slip(rng, number, instance) })
+        }
         97..99 => json!({ "sourceServerID": id(90 + number) }),
-        _ => json!({ "sourceServerID": arn("111122223333").replace(&id(number), &id(90 + number)) }),
+        _ => {
+            json!({ "sourceServerID": arn("111122223333").replace(&id(number), &id(90 + number)) })
+        }
     }
 }
 
@@ -273,10 +332,19 @@ fn slip(rng: &mut fastrand::Rng, number: usize, name: impl Fn(usize) -> String) 
     }
 }
 
-/// The event of a machine that was terminated, in ten of a hundred cases one of another account or Region.
+/// The event of a machine that was terminated, in ten of a hundred cases one of another account or
+/// Region.
 fn terminated(rng: &mut fastrand::Rng, number: usize) -> Request {
-    let account = if chance(rng, 5) { "999999999999" } else { ORIGIN.0 };
-    let region = if chance(rng, 5) { "eu-west-3" } else { ORIGIN.1 };
+    let account = if chance(rng, 5) {
+        "999999999999"
+    } else {
+        ORIGIN.0
+    };
+    let region = if chance(rng, 5) {
+        "eu-west-3"
+    } else {
+        ORIGIN.1
+    };
     let event = json!({ "version": "0", "id": "7bf73129-1428-4cd3-a780-95db273d1602", "source": "aws.ec2",
         "detail-type": "EC2 Instance State-change Notification", "account": account, "region": region,
         "time": "2027-01-15T08:00:00Z", "resources": [],
@@ -293,7 +361,10 @@ fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
     if chance(rng, 4) {
         numbers.extend(numbers.first().copied());
     }
-    let servers: Vec<Value> = numbers.into_iter().map(|number| target(rng, number)).collect();
+    let servers: Vec<Value> = numbers
+        .into_iter()
+        .map(|number| target(rng, number))
+        .collect();
     let action = match rng.u8(0..100) {
         0..60 => "disconnect",
         60..82 => "retire",
@@ -303,7 +374,11 @@ fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
     let detail = json!({ "version": 1, "requestID": change, "expiresAt": expiry(hours), "action": action,
         "servers": servers, "dryRun": chance(rng, 8) });
     let inside = rng.bool().then_some(DETAIL_TYPE);
-    if chance(rng, 6) { malformed(rng, detail) } else { Request::of(detail, inside) }
+    if chance(rng, 6) {
+        malformed(rng, detail)
+    } else {
+        Request::of(detail, inside)
+    }
 }
 
 /// The same request, spoiled.
@@ -312,8 +387,14 @@ pub(crate) fn malformed(rng: &mut fastrand::Rng, detail: Value) -> Request {
     let mut spoiled = detail.clone();
     let payload = match (rng.u8(0..9), spoiled.as_object_mut()) {
         (0, _) => whole.payload.replacen("\"version\":1", "\"version\":2", 1),
-        (1, _) => whole.payload.replacen("\"version\"", "\"requestID\":\"twice\",\"version\"", 1),
-        (2, _) => whole.payload.get(..whole.payload.len() / 2).unwrap_or_default().to_owned(),
+        (1, _) => whole
+            .payload
+            .replacen("\"version\"", "\"requestID\":\"twice\",\"version\"", 1),
+        (2, _) => whole
+            .payload
+            .get(..whole.payload.len() / 2)
+            .unwrap_or_default()
+            .to_owned(),
         (3, _) => format!("{}{}", " ".repeat(70_000), whole.payload),
         (4, _) => format!("{}{}", "[".repeat(5_000), "]".repeat(5_000)),
         (5, Some(members)) => {
@@ -330,35 +411,64 @@ pub(crate) fn malformed(rng: &mut fastrand::Rng, detail: Value) -> Request {
         }
         _ => whole.payload.replacen(":[{", ":[{\"forceful\":1,", 1),
     };
-    Request { payload, detail: None, ..whole }
+    Request {
+        payload,
+        detail: None,
+        ..whole
+    }
 }
 
 /// What an attempt was shown of a server the last time that it looked, as it stood on the wire.
 fn told_server(tape: &Tape, id: &str) -> Option<Value> {
-    let shown = tape.calls.iter().rev().filter(|call| call.is_ok()).flat_map(|call| match call.operation.as_str() {
-        "DescribeSourceServers" => call.body["items"].as_array().map_or(&[][..], Vec::as_slice),
-        "DisconnectSourceServer" => std::slice::from_ref(&call.body),
-        _ => &[],
-    });
-    shown.into_iter().find(|server| server["sourceServerID"] == id).cloned()
+    let shown = tape
+        .calls
+        .iter()
+        .rev()
+        .filter(|call| call.is_ok())
+        .flat_map(|call| match call.operation.as_str() {
+            "DescribeSourceServers" => call.body["items"].as_array().map_or(&[][..], Vec::as_slice),
+            "DisconnectSourceServer" => std::slice::from_ref(&call.body),
+            _ => &[],
+        });
+    shown
+        .into_iter()
+        .find(|server| server["sourceServerID"] == id)
+        .cloned()
 }
 
-/// A question to IAM as it would be if the server still had the tags that the attempt was shown last: between the look
-/// and the act an operator may take an approval away, and the role then stops what the function cannot know.
+/// A question to IAM as it would be if the server still had the tags that the attempt was shown
+/// last: between the look and the act an operator may take an approval away, and the role then
+/// stops what the function cannot know.
 pub(crate) fn as_told(state: &State, attempt: usize, ask: &Ask) -> Ask {
     let mut keys = ask.keys.clone();
     keys.retain(|key, _| !key.starts_with("aws:ResourceTag/"));
-    let told = Ask { keys, ..ask.clone() };
+    let told = Ask {
+        keys,
+        ..ask.clone()
+    };
     let id = ask.resource.rsplit('/').next().unwrap_or_default();
-    let server = state.tapes.get(attempt).and_then(|tape| told_server(tape, id)).unwrap_or_default();
+    let server = state
+        .tapes
+        .get(attempt)
+        .and_then(|tape| told_server(tape, id))
+        .unwrap_or_default();
     let tags = server["tags"].as_object().into_iter().flatten();
-    tags.fold(told, |ask, (key, value)| ask.with(&format!("aws:ResourceTag/{key}"), value.as_str().unwrap_or_default()))
+    tags.fold(told, |ask, (key, value)| {
+        ask.with(
+            &format!("aws:ResourceTag/{key}"),
+            value.as_str().unwrap_or_default(),
+        )
+    })
 }
 
 /// What an attempt was shown by a list; `None` if it never read it to its end.
 fn told_list(tape: &Tape, operation: &str) -> Option<Vec<Value>> {
     let (mut items, mut whole) = (Vec::new(), None);
-    for call in tape.calls.iter().filter(|call| call.operation == operation && call.is_ok()) {
+    for call in tape
+        .calls
+        .iter()
+        .filter(|call| call.operation == operation && call.is_ok())
+    {
         if call.input["nextToken"].is_null() {
             items.clear();
         }
@@ -375,7 +485,9 @@ fn names_fit(target: &Value, item: &Value) -> bool {
     let origin = &item["sourceCloudProperties"];
     let fits = |name: &str, seen: &Value| target[name].is_null() || target[name] == *seen;
     let source_server = &target["sourceServerID"];
-    let by_id = source_server.is_null() || *source_server == item["sourceServerID"] || *source_server == item["arn"];
+    let by_id = source_server.is_null()
+        || *source_server == item["sourceServerID"]
+        || *source_server == item["arn"];
     by_id
         && fits("awsInstanceID", &hints["awsInstanceID"])
         && fits("hostname", &hints["hostname"])
@@ -386,22 +498,36 @@ fn names_fit(target: &Value, item: &Value) -> bool {
 
 /// Whether an attempt was shown another server with the names of a target.
 fn is_one_of_several(tape: &Tape, target: &Value, id: &str) -> bool {
-    let lists = tape.calls.iter().filter(|call| call.operation == "DescribeSourceServers" && call.is_ok());
+    let lists = tape
+        .calls
+        .iter()
+        .filter(|call| call.operation == "DescribeSourceServers" && call.is_ok());
     let mut servers = lists.flat_map(|call| call.body["items"].as_array().into_iter().flatten());
     servers.any(|server| server["sourceServerID"] != id && names_fit(target, server))
 }
 
 /// Checks a call that changes something against what this attempt had been shown before.
 ///
-/// The invariant is weaker than "was so when it acted": between the look and the act an operator may do anything, and a
-/// read may lag. What an attempt must never do is to act against, or without, what it was shown last.
+/// The invariant is weaker than "was so when it acted": between the look and the act an operator
+/// may do anything, and a read may lag. What an attempt must never do is to act against, or
+/// without, what it was shown last.
 pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
-    let Some(tape) = state.tapes.get(attempt).cloned() else { return };
-    let Some(request) = state.requests.get(tape.request).cloned() else { return };
+    let Some(tape) = state.tapes.get(attempt).cloned() else {
+        return;
+    };
+    let Some(request) = state.requests.get(tape.request).cloned() else {
+        return;
+    };
     let id = call.subject.as_str();
     let what = format!("{} of {id}", call.operation);
-    let Some(told) = told_server(&tape, id) else { return state.violate(1, format!("{what} without a look at it")) };
-    let action = request.detail.as_ref().map(|detail| text(detail, "action").to_owned()).unwrap_or_default();
+    let Some(told) = told_server(&tape, id) else {
+        return state.violate(1, format!("{what} without a look at it"));
+    };
+    let action = request
+        .detail
+        .as_ref()
+        .map(|detail| text(detail, "action").to_owned())
+        .unwrap_or_default();
     let wanted = match call.operation.as_str() {
         "DisconnectSourceServer" => action == "disconnect" || action == "retire",
         "UntagResource" => action == "disconnect",
@@ -418,16 +544,38 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
     rule(1, wanted && allowed, "was not asked for, or is not allowed");
     let mut meant = request.targets();
     meant.retain(|target| names_fit(target, &told));
-    rule(1, !meant.is_empty(), "does not fit the names of the request");
-    let alone = meant.iter().any(|target| !is_one_of_several(&tape, target, id));
+    rule(
+        1,
+        !meant.is_empty(),
+        "does not fit the names of the request",
+    );
+    let alone = meant
+        .iter()
+        .any(|target| !is_one_of_several(&tape, target, id));
     rule(1, alone, "is one of several with these names");
-    rule(1, told["tags"][APPROVED] == request.id.as_str(), "is not approved for this request");
+    rule(
+        1,
+        told["tags"][APPROVED] == request.id.as_str(),
+        "is not approved for this request",
+    );
     rule(1, told["tags"][PROTECTED].is_null(), "is protected");
-    rule(7, !request.is_stale(tape.began), "was asked for by a request that has expired");
+    rule(
+        7,
+        !request.is_stale(tape.began),
+        "was asked for by a request that has expired",
+    );
     let disconnected = told["dataReplicationInfo"]["dataReplicationState"] == "DISCONNECTED";
     match call.operation.as_str() {
-        "UntagResource" => rule(4, disconnected, "still replicates: its approval is not to be consumed yet"),
-        _ => rule(1, is_free(&tape, &told, id), "is in use, or whether it is was not read to the end"),
+        "UntagResource" => rule(
+            4,
+            disconnected,
+            "still replicates: its approval is not to be consumed yet",
+        ),
+        _ => rule(
+            1,
+            is_free(&tape, &told, id),
+            "is in use, or whether it is was not read to the end",
+        ),
     }
     if call.operation == "DeleteSourceServer" {
         rule(1, disconnected, "is not DISCONNECTED");
@@ -439,37 +587,62 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
 }
 
 fn is_free(tape: &Tape, told: &Value, id: &str) -> bool {
-    let (Some(jobs), Some(instances)) = (told_list(tape, "DescribeJobs"), told_list(tape, "DescribeRecoveryInstances"))
-    else {
+    let (Some(jobs), Some(instances)) = (
+        told_list(tape, "DescribeJobs"),
+        told_list(tape, "DescribeRecoveryInstances"),
+    ) else {
         return false;
     };
     let works_on = |job: &Value| {
         let servers = job["participatingServers"].as_array().into_iter().flatten();
-        servers.into_iter().any(|server| server["sourceServerID"] == id || server["sourceServerID"] == "")
+        servers
+            .into_iter()
+            .any(|server| server["sourceServerID"] == id || server["sourceServerID"] == "")
     };
     told["replicationDirection"] == "FAILOVER"
-        && told["reversedDirectionSourceServerArn"].as_str().is_none_or(str::is_empty)
+        && told["reversedDirectionSourceServerArn"]
+            .as_str()
+            .is_none_or(str::is_empty)
         && told["stagingArea"]["status"] == "NOT_EXTENDED"
         && told["dataReplicationInfo"]["dataReplicationState"] != UNHEARD_OF
-        && told["recoveryInstanceId"].as_str().is_none_or(str::is_empty)
-        && !jobs.iter().any(|job| job["status"] != "COMPLETED" && works_on(job))
-        && !instances.iter().any(|instance| instance["sourceServerID"] == id)
+        && told["recoveryInstanceId"]
+            .as_str()
+            .is_none_or(str::is_empty)
+        && !jobs
+            .iter()
+            .any(|job| job["status"] != "COMPLETED" && works_on(job))
+        && !instances
+            .iter()
+            .any(|instance| instance["sourceServerID"] == id)
 }
 
 /// Limits hold for the whole request before its first action.
 ///
-/// The share is that of the account as it was shown to the run; while others change the account, it may be any that
-/// the account had since the run began.
+/// The share is that of the account as it was shown to the run; while others change the account, it
+/// may be any that the account had since the run began.
 fn check_limits(state: &mut State, attempt: usize, tape: &Tape, request: &Request, call: &Call) {
     if call.operation == "UntagResource" {
         return;
     }
     let targets = request.targets().len();
     if targets > state.scenario.number("MAX_TARGETS", 10) {
-        state.violate(6, format!("{} for a request of {targets} targets", call.operation));
+        state.violate(
+            6,
+            format!("{} for a request of {targets} targets", call.operation),
+        );
     }
-    let acts = |call: &&Call| matches!(call.operation.as_str(), "DisconnectSourceServer" | "DeleteSourceServer");
-    let mut acted: Vec<&str> = tape.calls.iter().filter(acts).map(|call| call.subject.as_str()).collect();
+    let acts = |call: &&Call| {
+        matches!(
+            call.operation.as_str(),
+            "DisconnectSourceServer" | "DeleteSourceServer"
+        )
+    };
+    let mut acted: Vec<&str> = tape
+        .calls
+        .iter()
+        .filter(acts)
+        .map(|call| call.subject.as_str())
+        .collect();
     acted.push(&call.subject);
     acted.sort_unstable();
     acted.dedup();
@@ -477,19 +650,34 @@ fn check_limits(state: &mut State, attempt: usize, tape: &Tape, request: &Reques
     let count = |world: &World| {
         let drs = world.drs.get(HERE);
         let servers = drs.into_iter().flat_map(|drs| &drs.source_servers);
-        servers.filter(|server| call.operation == "DeleteSourceServer" || !server.is_disconnected()).count()
+        servers
+            .filter(|server| call.operation == "DeleteSourceServer" || !server.is_disconnected())
+            .count()
     };
-    let most = state.worlds_of(attempt).into_iter().map(count).max().unwrap_or_default();
+    let most = state
+        .worlds_of(attempt)
+        .into_iter()
+        .map(count)
+        .max()
+        .unwrap_or_default();
     if acted.len() > (most * percent / 100).max(1) {
-        state.violate(6, format!("{} of {} servers, of which {percent} percent are allowed", acted.len(), most));
+        state.violate(
+            6,
+            format!(
+                "{} of {} servers, of which {percent} percent are allowed",
+                acted.len(),
+                most
+            ),
+        );
     }
 }
 
 /// When somebody puts a server back, or approves it again, there may be another effect:
 ///
-/// "Until it is consumed, the approval stands: `retire` keeps it for the deletion, and so does a run that was killed
-/// between disconnect and untagging. Whoever puts a server back in that time removes the tag" (ARCHITECTURE.md). And
-/// there is no lock: what was looked at before the restoration, or sent before it and takes effect late, may still act.
+/// "Until it is consumed, the approval stands: `retire` keeps it for the deletion, and so does a
+/// run that was killed between disconnect and untagging. Whoever puts a server back in that time
+/// removes the tag" (ARCHITECTURE.md). And there is no lock: what was looked at before the
+/// restoration, or sent before it and takes effect late, may still act.
 pub(crate) fn grant(state: &mut State, what: &What) {
     let (id, again) = match what {
         What::Restore(id, keeps) => (id, *keeps || state.is_anything_under_way()),
@@ -514,7 +702,11 @@ pub(crate) fn on_effect(state: &mut State, request: usize, operation: &str, subj
         effect.0 == operation && effect.1 == subject && id_of(effect.2) == id_of(request)
     };
     let effects = state.effects.iter().filter(same).count();
-    let granted = state.grants.get(&(subject.to_owned(), request)).copied().unwrap_or_default();
+    let granted = state
+        .grants
+        .get(&(subject.to_owned(), request))
+        .copied()
+        .unwrap_or_default();
     if effects > 1 + granted {
         state.violate(
             4,
@@ -524,43 +716,73 @@ pub(crate) fn on_effect(state: &mut State, request: usize, operation: &str, subj
 }
 
 fn find<'a>(world: &'a World, id: &str) -> Option<&'a SourceServer> {
-    world.drs.get(HERE)?.source_servers.iter().find(|server| server.id == id)
+    world
+        .drs
+        .get(HERE)?
+        .source_servers
+        .iter()
+        .find(|server| server.id == id)
 }
 
 /// The servers that have the most exact name of a target.
 fn named<'a>(world: &'a World, target: &Value) -> Vec<&'a SourceServer> {
-    let is = |name: &str, seen: Option<&str>| !target[name].is_null() && target[name].as_str() == seen;
+    let is =
+        |name: &str, seen: Option<&str>| !target[name].is_null() && target[name].as_str() == seen;
     let fits = |server: &&SourceServer| {
         if let Some(id) = target["sourceServerID"].as_str() {
             return id.rsplit('/').next() == Some(&server.id);
         }
-        for (name, seen) in [("awsInstanceID", &server.aws_instance_id), ("fqdn", &server.fqdn)] {
+        for (name, seen) in [
+            ("awsInstanceID", &server.aws_instance_id),
+            ("fqdn", &server.fqdn),
+        ] {
             if !target[name].is_null() {
                 return is(name, seen.as_deref());
             }
         }
         is("hostname", server.hostname.as_deref())
     };
-    world.drs.get(HERE).into_iter().flat_map(|drs| &drs.source_servers).filter(fits).collect()
+    world
+        .drs
+        .get(HERE)
+        .into_iter()
+        .flat_map(|drs| &drs.source_servers)
+        .filter(fits)
+        .collect()
 }
 
 /// Checks what is said of one target against the worlds that the attempt may have been shown.
-pub(crate) fn on_report(state: &mut State, attempt: usize, asked: &Value, told: &Value, all: &[String]) {
-    let Some(tape) = state.tapes.get(attempt).cloned() else { return };
-    let Some(request) = state.requests.get(tape.request).cloned() else { return };
+pub(crate) fn on_report(
+    state: &mut State,
+    attempt: usize,
+    asked: &Value,
+    told: &Value,
+    all: &[String],
+) {
+    let Some(tape) = state.tapes.get(attempt).cloned() else {
+        return;
+    };
+    let Some(request) = state.requests.get(tape.request).cloned() else {
+        return;
+    };
     let id = text(&told["resource"], "sourceServerID").to_owned();
     let (outcome, reason) = (text(told, "outcome"), text(told, "reason"));
     // A server that is named twice is spoken of twice, and what was done is said of the first.
     let twice = reason == "named_twice";
-    let called: Vec<&Call> =
-        tape.calls.iter().filter(|call| call.mutating && call.subject == id && !id.is_empty() && !twice).collect();
+    let called: Vec<&Call> = tape
+        .calls
+        .iter()
+        .filter(|call| call.mutating && call.subject == id && !id.is_empty() && !twice)
+        .collect();
     let worlds = state.worlds_of(attempt);
     let ever = |holds: &dyn Fn(&World) -> bool| worlds.iter().any(|world| holds(world));
-    let disconnected = || ever(&|world| find(world, &id).is_some_and(SourceServer::is_disconnected));
+    let disconnected =
+        || ever(&|world| find(world, &id).is_some_and(SourceServer::is_disconnected));
     let true_end = || match reason {
         "disconnected" => ever(&|world| {
-            find(world, &id)
-                .is_some_and(|server| server.is_disconnected() && server.tags.get(APPROVED) != Some(&request.id))
+            find(world, &id).is_some_and(|server| {
+                server.is_disconnected() && server.tags.get(APPROVED) != Some(&request.id)
+            })
         }),
         "record_deleted" => ever(&|world| named(world, asked).is_empty()),
         _ => false,
@@ -573,9 +795,12 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, asked: &Value, told: 
             called.is_empty() && true_end() && (reason != "record_deleted" || by_id)
         }
         "planned" => {
-            !tape.calls.iter().any(|call| call.mutating) && (request.is_dry_run() || !state.scenario.enforces())
+            !tape.calls.iter().any(|call| call.mutating)
+                && (request.is_dry_run() || !state.scenario.enforces())
         }
-        "refused" => called.is_empty() && is_reason(state, &worlds, &request, asked, &id, reason, all),
+        "refused" => {
+            called.is_empty() && is_reason(state, &worlds, &request, asked, &id, reason, all)
+        }
         "pending" => match reason {
             "record_awaits_deletion" => disconnected(),
             "not_seen_yet" => called.iter().any(|call| call.is_ok()),
@@ -585,7 +810,8 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, asked: &Value, told: 
         "indeterminate" => !called.is_empty(),
         // Doubt is not called a failure.
         "failed" => {
-            matches!(reason, "rejected_by_aws" | "unreadable") && !hides_an_effect(&called, text(told, "message"))
+            matches!(reason, "rejected_by_aws" | "unreadable")
+                && !hides_an_effect(&called, text(told, "message"))
         }
         "retryable" | "permanent" => true,
         _ => false,
@@ -593,9 +819,17 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, asked: &Value, told: 
     if !holds {
         let calls: Vec<String> = called
             .iter()
-            .map(|call| format!("{} {:?} changed {}", call.operation, call.status, call.changed))
+            .map(|call| {
+                format!(
+                    "{} {:?} changed {}",
+                    call.operation, call.status, call.changed
+                )
+            })
             .collect();
-        state.violate(3, format!("`{outcome} {reason}` of {asked} ({id}) is not true; calls: {calls:?}"));
+        state.violate(
+            3,
+            format!("`{outcome} {reason}` of {asked} ({id}) is not true; calls: {calls:?}"),
+        );
     }
 }
 
@@ -608,10 +842,16 @@ fn is_reason(
     reason: &str,
     all: &[String],
 ) -> bool {
-    let ever = |holds: &dyn Fn(&SourceServer) -> bool| worlds.iter().any(|world| find(world, id).is_some_and(holds));
+    let ever = |holds: &dyn Fn(&SourceServer) -> bool| {
+        worlds
+            .iter()
+            .any(|world| find(world, id).is_some_and(holds))
+    };
     let ever_in = |holds: &dyn Fn(&World) -> bool| worlds.iter().any(|world| holds(world));
     let tag = |server: &SourceServer, key: &str| server.tags.get(key).cloned();
-    let differs = |name: &str, seen: &Option<String>| !asked[name].is_null() && asked[name].as_str() != seen.as_deref();
+    let differs = |name: &str, seen: &Option<String>| {
+        !asked[name].is_null() && asked[name].as_str() != seen.as_deref()
+    };
     let targets = request.targets().len();
     match reason {
         "protected" => ever(&|server| tag(server, PROTECTED).is_some()),
@@ -620,19 +860,29 @@ fn is_reason(
             ever(&|server| tag(server, APPROVED).is_some_and(|approved| approved != request.id))
         }
         "recovery_instance_present" | "drill_instance_present" => ever_in(&|world| {
-            let mut instances = world.drs.get(HERE).into_iter().flat_map(|drs| &drs.recovery_instances);
+            let mut instances = world
+                .drs
+                .get(HERE)
+                .into_iter()
+                .flat_map(|drs| &drs.recovery_instances);
             instances.any(|instance| instance.source_server_id == id)
                 || find(world, id).is_some_and(|server| server.recovery_instance_id.is_some())
         }),
         "job_running" => ever_in(&|world| {
             let mut jobs = world.drs.get(HERE).into_iter().flat_map(|drs| &drs.jobs);
             let works = |of: &String| of == id || of.is_empty();
-            jobs.any(|job| job.source_server_ids.iter().any(works) && job.status(world.now) != "COMPLETED")
+            jobs.any(|job| {
+                job.source_server_ids.iter().any(works) && job.status(world.now) != "COMPLETED"
+            })
         }),
         "unknown_state" => ever(&|server| {
-            [&server.data_replication_state, &server.staging_status, &server.replication_direction]
-                .iter()
-                .any(|word| *word == UNHEARD_OF)
+            [
+                &server.data_replication_state,
+                &server.staging_status,
+                &server.replication_direction,
+            ]
+            .iter()
+            .any(|word| *word == UNHEARD_OF)
         }),
         "failback_direction" => ever(&|server| server.replication_direction == "FAILBACK"),
         "reversed_pair" => ever(&|server| server.reversed_direction_source_server_arn.is_some()),
@@ -645,25 +895,38 @@ fn is_reason(
         "ambiguous" => ever_in(&|world| named(world, asked).len() > 1),
         "named_twice" => all.iter().filter(|other| *other == id).count() > 1,
         "arn_mismatch" => {
-            text(asked, "sourceServerID").starts_with("arn:") && text(asked, "sourceServerID").contains("999999999999")
+            text(asked, "sourceServerID").starts_with("arn:")
+                && text(asked, "sourceServerID").contains("999999999999")
         }
-        "aws_instance_id_mismatch" => ever(&|server| differs("awsInstanceID", &server.aws_instance_id)),
+        "aws_instance_id_mismatch" => {
+            ever(&|server| differs("awsInstanceID", &server.aws_instance_id))
+        }
         "hostname_mismatch" => ever(&|server| differs("hostname", &server.hostname)),
         "fqdn_mismatch" => ever(&|server| differs("fqdn", &server.fqdn)),
         "origin_mismatch" => ever(&|server| {
-            differs("originAccountID", &server.origin_account_id) || differs("originRegion", &server.origin_region)
+            differs("originAccountID", &server.origin_account_id)
+                || differs("originRegion", &server.origin_region)
         }),
         _ => false,
     }
 }
 
 /// A scenario by hand: these servers, one request, one worker, nothing that happens by itself.
-#[expect(clippy::too_many_lines, reason = "a list of scenarios, one after the other")]
 pub(crate) fn by_hand(number: u64) -> Scenario {
-    let all = |count: usize| (1..=count).map(|number| json!({ "sourceServerID": id(number) })).collect::<Vec<_>>();
-    let mut world = World { now: epoch(), ..World::empty() };
+    let all = |count: usize| {
+        (1..=count)
+            .map(|number| json!({ "sourceServerID": id(number) }))
+            .collect::<Vec<_>>()
+    };
+    let mut world = World {
+        now: epoch(),
+        ..World::empty()
+    };
     for number in 1..=3 {
-        world.here().source_servers.push(server(number).tagged(APPROVED, CHANGE));
+        world
+            .here()
+            .source_servers
+            .push(server(number).tagged(APPROVED, CHANGE));
     }
     let disconnect = |world: &mut World, number: usize| {
         world
@@ -699,7 +962,10 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
             world.behaviour.page_size = 1;
             let begun: DateTime<Utc> = epoch() - TimeDelta::hours(2);
             for at in 0..3 {
-                world.here().jobs.push(job(at, &id(3), begun, begun + TimeDelta::hours(1)));
+                world
+                    .here()
+                    .jobs
+                    .push(job(at, &id(3), begun, begun + TimeDelta::hours(1)));
             }
         }
         11 => {
@@ -726,8 +992,19 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
             ("MAX_SHARE_PERCENT", "100".to_owned()),
         ],
         requests: vec![Request::of(detail, None)],
-        early: [vec![Delivery { at: 0, request: 0, kills: Vec::new() }], Vec::new()],
-        late: vec![Delivery { at: 60, request: 0, kills: Vec::new() }],
+        early: [
+            vec![Delivery {
+                at: 0,
+                request: 0,
+                kills: Vec::new(),
+            }],
+            Vec::new(),
+        ],
+        late: vec![Delivery {
+            at: 60,
+            request: 0,
+            kills: Vec::new(),
+        }],
         late_faults: 0,
         happenings: Vec::new(),
         afterwards: vec![What::Restore(id(1), false)],

@@ -1,4 +1,5 @@
-//! File systems and their replicas: what a seed makes of them, and what must hold whatever happens to them.
+//! File systems and their replicas: what a seed makes of them, and what must hold whatever happens
+//! to them.
 
 use bootstrap_efs_replication::command::DETAIL_TYPE;
 use local::{
@@ -11,7 +12,10 @@ use serde_json::{Value, json};
 use crate::{
     drs::{CHANGE, afterwards, chance, deliveries, expiry, happenings, late, malformed, requests},
     engine::{Call, State, Tape, hides_an_effect, text},
-    scenario::{APPROVED, Delivery, Function, HERE, PROTECTED, Request, Scenario, THERE, Trouble, What, epoch},
+    scenario::{
+        APPROVED, Delivery, Function, HERE, PROTECTED, Request, Scenario, THERE, Trouble, What,
+        epoch,
+    },
 };
 
 const RIVAL: &str = "CHG2";
@@ -41,14 +45,26 @@ pub(crate) fn generate(seed: u64) -> Scenario {
     let afterwards = afterwards(rng, count, |_, number| What::EndReplication(source(number)));
     let late = late(rng);
     let percent = if chance(rng, 85) { 30 } else { 0 };
-    let regions = if chance(rng, 85) { "*" } else { "eu-north-1,us-east-1" };
+    let regions = if chance(rng, 85) {
+        "*"
+    } else {
+        "eu-north-1,us-east-1"
+    };
     Scenario {
         function: Function::BootstrapEfsReplication,
         seed,
         world,
         variables: vec![
-            ("MODE", if chance(rng, 94) { "enforce" } else { "plan" }.to_owned()),
-            ("MAX_TARGETS", rng.choice(&["2", "10", "10", "10"]).unwrap_or(&"10").to_string()),
+            (
+                "MODE",
+                if chance(rng, 94) { "enforce" } else { "plan" }.to_owned(),
+            ),
+            (
+                "MAX_TARGETS",
+                rng.choice(&["2", "10", "10", "10"])
+                    .unwrap_or(&"10")
+                    .to_string(),
+            ),
             ("REPLICA_REGIONS", regions.to_owned()),
         ],
         requests,
@@ -57,7 +73,10 @@ pub(crate) fn generate(seed: u64) -> Scenario {
         late_faults: rng.usize(0..4),
         happenings,
         afterwards,
-        trouble: Trouble::Random { percent, left: rng.usize(4..20) },
+        trouble: Trouble::Random {
+            percent,
+            left: rng.usize(4..20),
+        },
         timeout_seconds: *rng.choice(&[600, 600, 900]).unwrap_or(&600),
     }
 }
@@ -79,9 +98,24 @@ fn what(rng: &mut fastrand::Rng, count: usize) -> What {
 }
 
 fn world(rng: &mut fastrand::Rng, count: usize) -> World {
-    let mut world = World { now: epoch(), ..World::empty() };
-    let reply = |rng: &mut fastrand::Rng| if rng.bool() { Reply::Ok } else { Reply::Conflict };
-    let refusal = |rng: &mut fastrand::Rng| if rng.bool() { Refusal::BadRequest } else { Refusal::Conflict };
+    let mut world = World {
+        now: epoch(),
+        ..World::empty()
+    };
+    let reply = |rng: &mut fastrand::Rng| {
+        if rng.bool() {
+            Reply::Ok
+        } else {
+            Reply::Conflict
+        }
+    };
+    let refusal = |rng: &mut fastrand::Rng| {
+        if rng.bool() {
+            Refusal::BadRequest
+        } else {
+            Refusal::Conflict
+        }
+    };
     world.behaviour = Behaviour {
         page_size: *rng.choice(&[1, 2, 50]).unwrap_or(&50),
         second_replication: refusal(rng),
@@ -95,7 +129,9 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
     for number in 1..=count {
         let of = a_source(rng, number);
         let there = an_existing(rng, number);
-        world = world.with_file_system(HERE, of).with_file_system(THERE, there);
+        world = world
+            .with_file_system(HERE, of)
+            .with_file_system(THERE, there);
         if chance(rng, 8) {
             let id = format!("fs-000000f{number}");
             world = world.with_file_system(THERE, FileSystem::new(&id));
@@ -118,7 +154,9 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
 }
 
 fn a_source(rng: &mut fastrand::Rng, number: usize) -> FileSystem {
-    let mut of = FileSystem::new(&source(number)).tagged("Name", "data").tagged("aws:cloudformation:stack-name", "app");
+    let mut of = FileSystem::new(&source(number))
+        .tagged("Name", "data")
+        .tagged("aws:cloudformation:stack-name", "app");
     for tag in [APPROVED, PROTECTED] {
         if chance(rng, 10) {
             of.tags.insert(tag.to_owned(), CHANGE.to_owned());
@@ -126,7 +164,11 @@ fn a_source(rng: &mut fastrand::Rng, number: usize) -> FileSystem {
     }
     match rng.u8(0..100) {
         0..50 => _ = of.tags.insert(REPLICATE_TO.to_owned(), THERE.to_owned()),
-        50..55 => _ = of.tags.insert(REPLICATE_TO.to_owned(), "Ireland".to_owned()),
+        50..55 => {
+            _ = of
+                .tags
+                .insert(REPLICATE_TO.to_owned(), "Ireland".to_owned())
+        }
         _ => {}
     }
     of.size_bytes = rng.u64(1..100_000_000_000);
@@ -135,13 +177,17 @@ fn a_source(rng: &mut fastrand::Rng, number: usize) -> FileSystem {
         let point = json!({ "accessPointId": format!("fsap-0000000{number}"), "clientToken": "app",
             "tags": { "Name": "app", APPROVED: CHANGE },
             "posixUser": { "Uid": 1000, "Gid": 1000 }, "rootDirectory": { "Path": "/app" } });
-        of.access_points = serde_json::from_value::<AccessPoint>(point).into_iter().collect();
+        of.access_points = serde_json::from_value::<AccessPoint>(point)
+            .into_iter()
+            .collect();
     }
     if chance(rng, 50) {
         of.lifecycle_policies = vec![json!({ "TransitionToIA": "AFTER_30_DAYS" })];
     }
     if chance(rng, 40) {
-        let arn = |kind: &str, id: &str| format!("arn:aws:elasticfilesystem:{HERE}:111122223333:{kind}/{id}");
+        let arn = |kind: &str, id: &str| {
+            format!("arn:aws:elasticfilesystem:{HERE}:111122223333:{kind}/{id}")
+        };
         let statement = json!({ "Sid": "app", "Effect": "Allow", "Principal": { "AWS": "*" },
             "Action": ["elasticfilesystem:ClientMount"], "Resource": arn("file-system", &source(number)) });
         of.policy = Some(json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string());
@@ -170,7 +216,9 @@ fn an_existing(rng: &mut fastrand::Rng, number: usize) -> FileSystem {
         let mounted = json!({ "mountTargetId": format!("fsmt-0000000{number}"), "subnetId": "subnet-00000001",
             "ipAddress": "192.0.2.1", "availabilityZoneName": "eu-west-1a",
             "securityGroups": [if rng.bool() { "sg-00000001" } else { "sg-00000002" }] });
-        there.mount_targets = serde_json::from_value::<MountTarget>(mounted).into_iter().collect();
+        there.mount_targets = serde_json::from_value::<MountTarget>(mounted)
+            .into_iter()
+            .collect();
     }
     there
 }
@@ -182,19 +230,32 @@ fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
     if chance(rng, 4) {
         numbers.extend(numbers.first().copied());
     }
-    let targets: Vec<Value> = numbers.into_iter().map(|number| target(rng, number)).collect();
+    let targets: Vec<Value> = numbers
+        .into_iter()
+        .map(|number| target(rng, number))
+        .collect();
     let hours = if chance(rng, 85) { 24 } else { rng.i64(1..4) };
     let detail = json!({ "version": 1, "requestID": change, "expiresAt": expiry(hours), "fileSystems": targets,
         "dryRun": chance(rng, 8) });
     let inside = rng.bool().then_some(DETAIL_TYPE);
-    if chance(rng, 6) { malformed(rng, detail) } else { Request::of(detail, inside) }
+    if chance(rng, 6) {
+        malformed(rng, detail)
+    } else {
+        Request::of(detail, inside)
+    }
 }
 
 fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
-    let id = if chance(rng, 3) { "fs-00000099".to_owned() } else { source(number) };
+    let id = if chance(rng, 3) {
+        "fs-00000099".to_owned()
+    } else {
+        source(number)
+    };
     let mut target = match rng.u8(0..100) {
         0..50 => json!({ "sourceFileSystemId": id, "destination": { "region": THERE } }),
-        50..60 => json!({ "sourceFileSystemId": id, "destination": { "availabilityZoneName": "eu-west-1a" } }),
+        50..60 => {
+            json!({ "sourceFileSystemId": id, "destination": { "availabilityZoneName": "eu-west-1a" } })
+        }
         60..62 => json!({ "sourceFileSystemId": id,
             "destination": { "region": THERE, "availabilityZoneName": "eu-central-1a" } }),
         62..93 => json!({ "sourceFileSystemId": id, "overwrite": existing(number),
@@ -208,7 +269,8 @@ fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
         let mut replica = json!({ "accessPoints": part(rng), "lifecycle": part(rng), "policy": part(rng),
             "tags": part(rng) });
         if rng.bool() {
-            replica["mountTargets"] = json!([{ "subnetId": "subnet-00000001", "securityGroups": ["sg-00000001"] }]);
+            replica["mountTargets"] =
+                json!([{ "subnetId": "subnet-00000001", "securityGroups": ["sg-00000001"] }]);
         }
         if rng.bool() {
             replica["backup"] = json!(if rng.bool() { "enabled" } else { "disabled" });
@@ -236,7 +298,13 @@ fn tagged(rng: &mut fastrand::Rng, number: usize) -> Request {
 /// What an attempt was shown the last time that it asked for something: the status and the body.
 fn told<'a>(tape: &'a Tape, operation: &str, region: &str, id: &str) -> Option<&'a Call> {
     // An error says nothing but that something is not there.
-    let tells = |call: &&Call| call.is_ok() || call.code.as_deref().is_some_and(|code| code.ends_with("NotFound"));
+    let tells = |call: &&Call| {
+        call.is_ok()
+            || call
+                .code
+                .as_deref()
+                .is_some_and(|code| code.ends_with("NotFound"))
+    };
     let mut calls = tape.calls.iter().rev().filter(tells);
     calls.find(|call| call.operation == operation && call.region == region && call.subject == id)
 }
@@ -251,16 +319,30 @@ fn tag<'a>(file_system: &'a Value, key: &str) -> Option<&'a str> {
     tags.iter().find(|tag| tag["Key"] == key)?["Value"].as_str()
 }
 
-/// Checks a call that changes something against what this attempt had been shown before; as for servers, an operator may
-/// do anything between the look and the act, and a read may lag.
+/// Checks a call that changes something against what this attempt had been shown before; as for
+/// servers, an operator may do anything between the look and the act, and a read may lag.
 pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
-    let Some(tape) = state.tapes.get(attempt).cloned() else { return };
-    let Some(request) = state.requests.get(tape.request).cloned() else { return };
+    let Some(tape) = state.tapes.get(attempt).cloned() else {
+        return;
+    };
+    let Some(request) = state.requests.get(tape.request).cloned() else {
+        return;
+    };
     if request.is_stale(tape.began) {
-        state.violate(7, format!("{} for a request that has expired", call.operation));
+        state.violate(
+            7,
+            format!("{} for a request that has expired", call.operation),
+        );
     }
     if request.targets().len() > state.scenario.number("MAX_TARGETS", 10) {
-        state.violate(6, format!("{} for a request of {} targets", call.operation, request.targets().len()));
+        state.violate(
+            6,
+            format!(
+                "{} for a request of {} targets",
+                call.operation,
+                request.targets().len()
+            ),
+        );
     }
     match call.operation.as_str() {
         "CreateReplicationConfiguration" => on_create(state, &tape, &request, call),
@@ -270,12 +352,21 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
         | "PutBackupPolicy"
         | "PutFileSystemPolicy"
         | "TagResource" => on_part(state, &tape, &request, call),
-        other => state.violate(5, format!("{other} of {}, which nothing here calls", call.subject)),
+        other => state.violate(
+            5,
+            format!("{other} of {}, which nothing here calls", call.subject),
+        ),
     }
     let keys = call.input["Tags"].as_array().cloned().unwrap_or_default();
     let others = |key: &str| key.starts_with("aws:") || (key.starts_with("drover:") && key != MARK);
     if keys.iter().any(|tag| others(text(tag, "Key"))) {
-        state.violate(5, format!("{} writes a tag of AWS's or of the operators'", call.operation));
+        state.violate(
+            5,
+            format!(
+                "{} writes a tag of AWS's or of the operators'",
+                call.operation
+            ),
+        );
     }
 }
 
@@ -283,7 +374,10 @@ fn on_create(state: &mut State, tape: &Tape, request: &Request, call: &Call) {
     let id = call.subject.as_str();
     let what = format!("a replication of {id}");
     let targets = request.targets();
-    let Some(asked) = targets.iter().find(|target| target["sourceFileSystemId"] == id) else {
+    let Some(asked) = targets
+        .iter()
+        .find(|target| target["sourceFileSystemId"] == id)
+    else {
         return state.violate(5, format!("{what}, which was not asked for"));
     };
     let Some(seen) = told_file_system(tape, HERE, id) else {
@@ -291,29 +385,50 @@ fn on_create(state: &mut State, tape: &Tape, request: &Request, call: &Call) {
     };
     let none = told(tape, "DescribeReplicationConfigurations", HERE, id);
     if !is_named_twice(request, id)
-        && !none.is_some_and(|call| matches!(call.code.as_deref(), Some("ReplicationNotFound" | "FileSystemNotFound")))
+        && !none.is_some_and(|call| {
+            matches!(
+                call.code.as_deref(),
+                Some("ReplicationNotFound" | "FileSystemNotFound")
+            )
+        })
     {
         state.violate(5, format!("{what}, which was not seen to have none"));
     }
     let wanted = &call.input["Destinations"][0];
     let region = asked["destination"]["region"].as_str().unwrap_or(THERE);
     if wanted["Region"].as_str().is_some_and(|to| to != region) || !is_allowed(state, region) {
-        state.violate(5, format!("{what} in another Region than is asked for or allowed: {wanted}"));
+        state.violate(
+            5,
+            format!("{what} in another Region than is asked for or allowed: {wanted}"),
+        );
     }
-    if wanted["AvailabilityZoneName"].as_str().is_some_and(|zone| !zone.starts_with(region)) {
+    if wanted["AvailabilityZoneName"]
+        .as_str()
+        .is_some_and(|zone| !zone.starts_with(region))
+    {
         state.violate(5, format!("{what} in a zone of another Region: {wanted}"));
     }
-    let is_replica = seen["FileSystemProtection"]["ReplicationOverwriteProtection"] == "REPLICATING";
+    let is_replica =
+        seen["FileSystemProtection"]["ReplicationOverwriteProtection"] == "REPLICATING";
     if !is_named_twice(request, id) && (seen["LifeCycleState"] != "available" || is_replica) {
-        state.violate(5, format!("{what}, which was seen to be changing, or a replica itself"));
+        state.violate(
+            5,
+            format!("{what}, which was seen to be changing, or a replica itself"),
+        );
     }
     let encrypted = seen["Encrypted"] == true;
     let Some(over) = wanted["FileSystemId"].as_str() else {
         if !asked["destination"]["fileSystemId"].is_null() {
-            state.violate(5, format!("{what} to a new file system, where an existing one was asked for"));
+            state.violate(
+                5,
+                format!("{what} to a new file system, where an existing one was asked for"),
+            );
         }
         if !encrypted && asked["acceptNoFailback"] != true {
-            state.violate(5, format!("{what}, from which nothing comes back, without consent"));
+            state.violate(
+                5,
+                format!("{what}, from which nothing comes back, without consent"),
+            );
         }
         return;
     };
@@ -325,13 +440,19 @@ fn on_create(state: &mut State, tape: &Tape, request: &Request, call: &Call) {
         && there["FileSystemProtection"]["ReplicationOverwriteProtection"] == "DISABLED";
     let own = told(tape, "DescribeReplicationConfigurations", region, over);
     if own.is_none_or(Call::is_ok) {
-        state.violate(5, format!("{what} over {over}, which was not seen to have none of its own"));
+        state.violate(
+            5,
+            format!("{what} over {over}, which was not seen to have none of its own"),
+        );
     }
     if !keys || tag(there, PROTECTED).is_some() {
         state.violate(5, format!("{what} over {over} without its three keys"));
     }
     if encrypted && there["Encrypted"] != true {
-        state.violate(5, format!("{what}, which is encrypted, over {over}, which is not"));
+        state.violate(
+            5,
+            format!("{what}, which is encrypted, over {over}, which is not"),
+        );
     }
 }
 
@@ -340,19 +461,34 @@ fn is_allowed(state: &State, region: &str) -> bool {
     allowed == "*" || allowed.split(',').any(|of| of == region)
 }
 
-/// Whether the last look of an attempt showed a replication of this source, and nothing failed in it afterwards.
+/// Whether the last look of an attempt showed a replication of this source, and nothing failed in
+/// it afterwards.
 fn is_seen(tape: &Tape, id: &str) -> bool {
-    let asked = |call: &&Call| call.operation == "DescribeReplicationConfigurations" && call.subject == id;
-    let after: Vec<&Call> = tape.calls.iter().rev().take_while(|call| !asked(call)).collect();
+    let asked =
+        |call: &&Call| call.operation == "DescribeReplicationConfigurations" && call.subject == id;
+    let after: Vec<&Call> = tape
+        .calls
+        .iter()
+        .rev()
+        .take_while(|call| !asked(call))
+        .collect();
     let told = told(tape, "DescribeReplicationConfigurations", HERE, id);
     told.is_some_and(|told| told.body["Replications"][0]["SourceFileSystemId"] == id)
-        && after.iter().all(|call| call.status.is_some_and(|status| status < 400 || status == 404))
+        && after.iter().all(|call| {
+            call.status
+                .is_some_and(|status| status < 400 || status == 404)
+        })
 }
 
-/// Whether a request names a source twice: then the looks at the one mention and at the other cannot be told apart here,
-/// and what either showed excuses a call.
+/// Whether a request names a source twice: then the looks at the one mention and at the other
+/// cannot be told apart here, and what either showed excuses a call.
 fn is_named_twice(request: &Request, id: &str) -> bool {
-    request.targets().iter().filter(|target| target["sourceFileSystemId"] == id).count() > 1
+    request
+        .targets()
+        .iter()
+        .filter(|target| target["sourceFileSystemId"] == id)
+        .count()
+        > 1
 }
 
 /// Only what was shown to be the replica of a source of the request is furnished.
@@ -372,15 +508,23 @@ fn on_part(state: &mut State, tape: &Tape, request: &Request, call: &Call) {
             })
     });
     if !is_replica {
-        state.violate(5, format!("{} of {id}, which was not seen to be the replica", call.operation));
+        state.violate(
+            5,
+            format!(
+                "{} of {id}, which was not seen to be the replica",
+                call.operation
+            ),
+        );
     }
 }
 
-/// "A new file system has no such key: whoever deletes its replication ends the request first, by its expiry or by the
-/// tag" (ARCHITECTURE.md). So a deleted replication may be made again; one over an existing file system only if somebody
-/// unlocks that once more.
+/// "A new file system has no such key: whoever deletes its replication ends the request first, by
+/// its expiry or by the tag" (ARCHITECTURE.md). So a deleted replication may be made again; one
+/// over an existing file system only if somebody unlocks that once more.
 pub(crate) fn grant(state: &mut State, what: &What) {
-    let (What::EndReplication(id) | What::Unlock(id)) = what else { return };
+    let (What::EndReplication(id) | What::Unlock(id)) = what else {
+        return;
+    };
     let sources: Vec<(String, usize)> = state
         .requests
         .iter()
@@ -389,7 +533,11 @@ pub(crate) fn grant(state: &mut State, what: &What) {
             request.targets().into_iter().filter_map(move |target| {
                 let of = text(&target, "sourceFileSystemId").to_owned();
                 let to = &target["destination"]["fileSystemId"];
-                let again = if to.is_null() { of == *id } else { *to == id.as_str() };
+                let again = if to.is_null() {
+                    of == *id
+                } else {
+                    *to == id.as_str()
+                };
                 again.then_some((of, at))
             })
         })
@@ -401,9 +549,15 @@ pub(crate) fn grant(state: &mut State, what: &What) {
 
 pub(crate) fn on_effect(state: &mut State, request: usize, operation: &str, subject: &str) {
     if operation == "CreateReplicationConfiguration" {
-        let same = |effect: &&(String, String, usize)| *effect == &(operation.to_owned(), subject.to_owned(), request);
+        let same = |effect: &&(String, String, usize)| {
+            *effect == &(operation.to_owned(), subject.to_owned(), request)
+        };
         let effects = state.effects.iter().filter(same).count();
-        let granted = state.grants.get(&(subject.to_owned(), request)).copied().unwrap_or_default();
+        let granted = state
+            .grants
+            .get(&(subject.to_owned(), request))
+            .copied()
+            .unwrap_or_default();
         if effects > 1 + granted {
             state.violate(
                 4,
@@ -415,24 +569,44 @@ pub(crate) fn on_effect(state: &mut State, request: usize, operation: &str, subj
 
 /// A source that has more than one destination, if there is one.
 pub(crate) fn with_two_destinations(world: &World) -> Option<&str> {
-    let mut sources: Vec<&str> = world.replications.iter().map(|of| of.source_file_system_id.as_str()).collect();
+    let mut sources: Vec<&str> = world
+        .replications
+        .iter()
+        .map(|of| of.source_file_system_id.as_str())
+        .collect();
     sources.sort_unstable();
-    sources.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
+    sources
+        .windows(2)
+        .find(|pair| pair[0] == pair[1])
+        .map(|pair| pair[0])
 }
 
 fn replication<'a>(world: &'a World, source: &str) -> Option<&'a Replication> {
-    world.replications.iter().find(|of| of.source_file_system_id == source)
+    world
+        .replications
+        .iter()
+        .find(|of| of.source_file_system_id == source)
 }
 
 fn find<'a>(world: &'a World, region: &str, id: &str) -> Option<&'a FileSystem> {
-    world.file_systems(region).find(|of| of.file_system_id == id)
+    world
+        .file_systems(region)
+        .find(|of| of.file_system_id == id)
 }
 
 /// Whether the world shows all that a usable replica is.
 fn is_usable(world: &World, asked: &Value) -> bool {
     let id = text(asked, "sourceFileSystemId");
-    let (Some(source), Some(of)) = (find(world, HERE, id), replication(world, id)) else { return false };
-    let Some(replica) = find(world, &of.destination_region, &of.destination_file_system_id) else { return false };
+    let (Some(source), Some(of)) = (find(world, HERE, id), replication(world, id)) else {
+        return false;
+    };
+    let Some(replica) = find(
+        world,
+        &of.destination_region,
+        &of.destination_file_system_id,
+    ) else {
+        return false;
+    };
     let parts = &asked["replica"];
     let copies = |part: &str| parts[part] == "copy";
     let destination = &asked["destination"];
@@ -440,16 +614,22 @@ fn is_usable(world: &World, asked: &Value) -> bool {
         Some(id) => replica.file_system_id == id,
         None => {
             of.destination_region == THERE
-                && replica.availability_zone_name.as_deref() == destination["availabilityZoneName"].as_str()
+                && replica.availability_zone_name.as_deref()
+                    == destination["availabilityZoneName"].as_str()
         }
     };
-    let mounted = parts["mountTargets"].as_array().into_iter().flatten().all(|wanted| {
-        replica.mount_targets.iter().any(|there| {
-            wanted["subnetId"] == there.subnet_id.as_str()
-                && (wanted["securityGroups"].is_null() || wanted["securityGroups"] == json!(there.security_groups))
-                && there.state == "available"
-        })
-    });
+    let mounted = parts["mountTargets"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .all(|wanted| {
+            replica.mount_targets.iter().any(|there| {
+                wanted["subnetId"] == there.subnet_id.as_str()
+                    && (wanted["securityGroups"].is_null()
+                        || wanted["securityGroups"] == json!(there.security_groups))
+                    && there.state == "available"
+            })
+        });
     let points = !copies("accessPoints")
         || source.access_points.iter().all(|wanted| {
             let same = |there: &&AccessPoint| {
@@ -457,7 +637,11 @@ fn is_usable(world: &World, asked: &Value) -> bool {
                     == wanted.root_directory.as_ref().map(|root| &root["Path"])
             };
             let tagged = |there: &AccessPoint| there.tags.get("Name") == wanted.tags.get("Name");
-            replica.access_points.iter().find(same).is_some_and(|there| there.state == "available" && tagged(there))
+            replica
+                .access_points
+                .iter()
+                .find(same)
+                .is_some_and(|there| there.state == "available" && tagged(there))
         });
     let backup = match parts["backup"].as_str() {
         Some("enabled") => replica.backup.as_deref() == Some("ENABLED"),
@@ -466,7 +650,9 @@ fn is_usable(world: &World, asked: &Value) -> bool {
     };
     let tags = !copies("tags")
         || source.tags.iter().all(|(key, value)| {
-            key.starts_with("drover:") || key.starts_with("aws:") || replica.tags.get(key) == Some(value)
+            key.starts_with("drover:")
+                || key.starts_with("aws:")
+                || replica.tags.get(key) == Some(value)
         });
     let policy = |policy: &String| policy.contains(&replica.file_system_id);
     of.status(world.now, world.behaviour) == "ENABLED"
@@ -479,19 +665,31 @@ fn is_usable(world: &World, asked: &Value) -> bool {
         && backup
         && tags
         && (!copies("lifecycle") || source.lifecycle_policies == replica.lifecycle_policies)
-        && (!copies("policy") || source.policy.is_none() || replica.policy.as_ref().is_some_and(policy))
+        && (!copies("policy")
+            || source.policy.is_none()
+            || replica.policy.as_ref().is_some_and(policy))
 }
 
 /// Checks what is said of one target against the worlds that the attempt may have been shown.
 pub(crate) fn on_report(state: &mut State, attempt: usize, asked: &Value, told: &Value) {
-    let Some(tape) = state.tapes.get(attempt).cloned() else { return };
-    let Some(request) = state.requests.get(tape.request).cloned() else { return };
+    let Some(tape) = state.tapes.get(attempt).cloned() else {
+        return;
+    };
+    let Some(request) = state.requests.get(tape.request).cloned() else {
+        return;
+    };
     let id = text(asked, "sourceFileSystemId").to_owned();
-    let (outcome, reason, message) = (text(told, "outcome"), text(told, "reason"), text(told, "message"));
+    let (outcome, reason, message) = (
+        text(told, "outcome"),
+        text(told, "reason"),
+        text(told, "message"),
+    );
     let twice = reason == "named_twice";
     let worlds = state.worlds_of(attempt);
-    let replicas: Vec<&str> =
-        worlds.iter().filter_map(|world| Some(replication(world, &id)?.destination_file_system_id.as_str())).collect();
+    let replicas: Vec<&str> = worlds
+        .iter()
+        .filter_map(|world| Some(replication(world, &id)?.destination_file_system_id.as_str()))
+        .collect();
     let of_target = |call: &&Call| {
         let subject = call.subject.split(' ').next().unwrap_or_default();
         call.mutating && !twice && (subject == id || replicas.contains(&subject))
@@ -499,27 +697,31 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, asked: &Value, told: 
     let called: Vec<&Call> = tape.calls.iter().filter(of_target).collect();
     let ever = |holds: &dyn Fn(&World) -> bool| worlds.iter().any(|world| holds(world));
     let status = |wanted: &str| {
-        ever(&|world| replication(world, &id).is_some_and(|of| of.status(world.now, world.behaviour) == wanted))
+        ever(&|world| {
+            replication(world, &id)
+                .is_some_and(|of| of.status(world.now, world.behaviour) == wanted)
+        })
     };
     let holds = match outcome {
         "done" => !called.is_empty() && ever(&|world| is_usable(world, asked)),
         "already_done" => called.is_empty() && ever(&|world| is_usable(world, asked)),
         "planned" => {
-            !tape.calls.iter().any(|call| call.mutating) && (request.is_dry_run() || !state.scenario.enforces())
+            !tape.calls.iter().any(|call| call.mutating)
+                && (request.is_dry_run() || !state.scenario.enforces())
         }
         "refused" => called.is_empty() && is_reason(state, &worlds, &request, asked, reason),
         "pending" => match reason {
             "replication_enabling" => status("ENABLING"),
-            "first_sync_running" => {
-                ever(&|world| replication(world, &id).is_some_and(|of| of.last_replicated_at(world.now).is_none()))
-            }
-            "source_not_available" => {
-                ever(&|world| find(world, HERE, &id).is_some_and(|of| of.life_cycle_state != "available"))
-            }
+            "first_sync_running" => ever(&|world| {
+                replication(world, &id).is_some_and(|of| of.last_replicated_at(world.now).is_none())
+            }),
+            "source_not_available" => ever(&|world| {
+                find(world, HERE, &id).is_some_and(|of| of.life_cycle_state != "available")
+            }),
             "not_seen_yet" => called.iter().any(|call| call.is_ok()),
-            "not_ready_yet" => {
-                called.iter().any(|call| call.code.as_deref() == Some("IncorrectFileSystemLifeCycleState"))
-            }
+            "not_ready_yet" => called
+                .iter()
+                .any(|call| call.code.as_deref() == Some("IncorrectFileSystemLifeCycleState")),
             _ => true,
         },
         "indeterminate" => !called.is_empty(),
@@ -527,8 +729,10 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, asked: &Value, told: 
             "replication_paused" => status("PAUSED"),
             "timeout" | "no_answer" | "service_error" => false,
             _ if message.starts_with("CreateReplicationConfiguration") => {
-                let ours = |effect: &(String, String, usize)| effect.1 == id && effect.2 == tape.request;
-                !(hides_an_effect(&called, message) || is_seen(&tape, &id) && state.effects.iter().any(ours))
+                let ours =
+                    |effect: &(String, String, usize)| effect.1 == id && effect.2 == tape.request;
+                !(hides_an_effect(&called, message)
+                    || is_seen(&tape, &id) && state.effects.iter().any(ours))
             }
             _ => true,
         },
@@ -538,18 +742,36 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, asked: &Value, told: 
     if !holds {
         let calls: Vec<String> = called
             .iter()
-            .map(|call| format!("{} {:?} changed {}", call.operation, call.status, call.changed))
+            .map(|call| {
+                format!(
+                    "{} {:?} changed {}",
+                    call.operation, call.status, call.changed
+                )
+            })
             .collect();
-        state.violate(3, format!("`{outcome} {reason}` of {asked} is not true; calls: {calls:?}"));
+        state.violate(
+            3,
+            format!("`{outcome} {reason}` of {asked} is not true; calls: {calls:?}"),
+        );
     }
 }
 
-fn is_reason(state: &State, worlds: &[&World], request: &Request, asked: &Value, reason: &str) -> bool {
+fn is_reason(
+    state: &State,
+    worlds: &[&World],
+    request: &Request,
+    asked: &Value,
+    reason: &str,
+) -> bool {
     let id = text(asked, "sourceFileSystemId");
     let over = text(&asked["destination"], "fileSystemId");
     let ever = |holds: &dyn Fn(&World) -> bool| worlds.iter().any(|world| holds(world));
-    let there = |holds: &dyn Fn(&FileSystem) -> bool| ever(&|world| find(world, THERE, over).is_some_and(holds));
-    let here = |holds: &dyn Fn(&FileSystem) -> bool| ever(&|world| find(world, HERE, id).is_some_and(holds));
+    let there = |holds: &dyn Fn(&FileSystem) -> bool| {
+        ever(&|world| find(world, THERE, over).is_some_and(holds))
+    };
+    let here = |holds: &dyn Fn(&FileSystem) -> bool| {
+        ever(&|world| find(world, HERE, id).is_some_and(holds))
+    };
     match reason {
         "not_found" => ever(&|world| find(world, HERE, id).is_none()),
         "named_twice" => {
@@ -562,22 +784,32 @@ fn is_reason(state: &State, worlds: &[&World], request: &Request, asked: &Value,
         "over_max_targets" => request.targets().len() > state.scenario.number("MAX_TARGETS", 10),
         "region_not_allowed" => !is_allowed(state, THERE),
         "not_approved" => there(&|of| !of.tags.contains_key(APPROVED)),
-        "approved_for_another_request" => there(&|of| of.tags.get(APPROVED).is_some_and(|for_| *for_ != request.id)),
+        "approved_for_another_request" => there(&|of| {
+            of.tags
+                .get(APPROVED)
+                .is_some_and(|for_| *for_ != request.id)
+        }),
         "protected" => there(&|of| of.tags.contains_key(PROTECTED)),
         "overwrite_protection_enabled" => there(&|of| of.protection == "ENABLED"),
         "overwrite_not_confirmed" => asked["overwrite"] != over,
         "destination_not_found" => ever(&|world| find(world, THERE, over).is_none()),
         "destination_in_use" => {
-            there(&|of| of.protection == "REPLICATING") || ever(&|world| replication(world, over).is_some())
+            there(&|of| of.protection == "REPLICATING")
+                || ever(&|world| replication(world, over).is_some())
         }
         "destination_not_encrypted" => here(&|of| of.encrypted) && there(&|of| !of.encrypted),
         "failback_impossible" => here(&|of| !of.encrypted),
         "region_mismatch" => asked["destination"]["availabilityZoneName"] == "eu-central-1a",
-        "source_is_a_destination" => {
-            ever(&|world| world.replications.iter().any(|of| of.destination_file_system_id == id))
-        }
+        "source_is_a_destination" => ever(&|world| {
+            world
+                .replications
+                .iter()
+                .any(|of| of.destination_file_system_id == id)
+        }),
         "no_replicate_to_tag" => here(&|of| !of.tags.contains_key(REPLICATE_TO)),
-        "bad_replicate_to_tag" => here(&|of| of.tags.get(REPLICATE_TO).is_some_and(|to| to != THERE)),
+        "bad_replicate_to_tag" => {
+            here(&|of| of.tags.get(REPLICATE_TO).is_some_and(|to| to != THERE))
+        }
         "replicates_elsewhere" => ever(&|world| replication(world, id).is_some()),
         _ => false,
     }
@@ -596,22 +828,35 @@ pub(crate) fn at_the_end(state: &mut State) {
         paths.sort();
         paths.dedup();
         if paths.len() != count {
-            state.violate(4, format!("{} has the same access point twice", replica.file_system_id));
+            state.violate(
+                4,
+                format!("{} has the same access point twice", replica.file_system_id),
+            );
         }
     }
 }
 
 /// A scenario by hand: one request, one worker, nothing that happens by itself.
-#[expect(clippy::too_many_lines, reason = "a list of scenarios, one after the other")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a list of scenarios, one after the other"
+)]
 pub(crate) fn by_hand(number: u64) -> Scenario {
     let mut of = FileSystem::new(&source(1)).tagged("Name", "data");
     of.lifecycle_policies = vec![json!({ "TransitionToIA": "AFTER_30_DAYS" })];
     let point = json!({ "accessPointId": "fsap-00000001", "clientToken": "app", "rootDirectory": { "Path": "/app" } });
-    of.access_points = serde_json::from_value::<AccessPoint>(point).into_iter().collect();
+    of.access_points = serde_json::from_value::<AccessPoint>(point)
+        .into_iter()
+        .collect();
     let mut there = FileSystem::new(&existing(1)).tagged(APPROVED, CHANGE);
     "DISABLED".clone_into(&mut there.protection);
-    let empty = World { now: epoch(), ..World::empty() };
-    let mut world = empty.with_file_system(HERE, of).with_file_system(THERE, there);
+    let empty = World {
+        now: epoch(),
+        ..World::empty()
+    };
+    let mut world = empty
+        .with_file_system(HERE, of)
+        .with_file_system(THERE, there);
     world = world.with_file_system(HERE, FileSystem::new(&source(2)));
     let new = || json!({ "sourceFileSystemId": source(1), "destination": { "region": THERE } });
     let over = || {
@@ -632,8 +877,13 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
     let targets = match number {
         0 => vec![new()],
         1 => vec![over()],
-        2 => vec![json!({ "sourceFileSystemId": source(1), "destination": { "availabilityZoneName": "eu-west-1a" } })],
-        3 => vec![new(), json!({ "sourceFileSystemId": source(2), "destination": { "region": THERE } })],
+        2 => vec![
+            json!({ "sourceFileSystemId": source(1), "destination": { "availabilityZoneName": "eu-west-1a" } }),
+        ],
+        3 => vec![
+            new(),
+            json!({ "sourceFileSystemId": source(2), "destination": { "region": THERE } }),
+        ],
         4 => {
             begun(&mut world);
             vec![over()]
@@ -648,7 +898,10 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
         }
         7 => {
             begun(&mut world);
-            vec![with(over(), json!({ "mountTargets": [{ "subnetId": "subnet-00000001" }], "backup": "enabled" }))]
+            vec![with(
+                over(),
+                json!({ "mountTargets": [{ "subnetId": "subnet-00000001" }], "backup": "enabled" }),
+            )]
         }
         8 => {
             world.behaviour.second_replication = Refusal::Conflict;
@@ -658,7 +911,10 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
         9 => {
             world.behaviour.protected_destination = Refusal::Conflict;
             What::ProtectFileSystem(existing(1)).apply(&mut world);
-            vec![over(), json!({ "sourceFileSystemId": source(2), "destination": { "region": THERE } })]
+            vec![
+                over(),
+                json!({ "sourceFileSystemId": source(2), "destination": { "region": THERE } }),
+            ]
         }
         10 => {
             world.behaviour.writes_while_replicating = Reply::Conflict;
@@ -667,7 +923,10 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
         }
         11 => {
             What::SourceUpdates(source(2)).apply(&mut world);
-            vec![over(), json!({ "sourceFileSystemId": "fs-00000099", "destination": { "region": THERE } })]
+            vec![
+                over(),
+                json!({ "sourceFileSystemId": "fs-00000099", "destination": { "region": THERE } }),
+            ]
         }
         _ => vec![with(
             new(),
@@ -681,8 +940,19 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
         world,
         variables: vec![("MODE", "enforce".to_owned())],
         requests: vec![Request::of(detail, None)],
-        early: [vec![Delivery { at: 0, request: 0, kills: Vec::new() }], Vec::new()],
-        late: vec![Delivery { at: 60, request: 0, kills: Vec::new() }],
+        early: [
+            vec![Delivery {
+                at: 0,
+                request: 0,
+                kills: Vec::new(),
+            }],
+            Vec::new(),
+        ],
+        late: vec![Delivery {
+            at: 60,
+            request: 0,
+            kills: Vec::new(),
+        }],
         late_faults: 0,
         happenings: Vec::new(),
         afterwards: Vec::new(),

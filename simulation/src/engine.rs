@@ -1,4 +1,5 @@
-//! Runs one scenario: the real function over the real client, in virtual time, against a world beneath the client.
+//! Runs one scenario: the real function over the real client, in virtual time, against a world
+//! beneath the client.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -55,8 +56,8 @@ pub(crate) const STALE: TimeDelta = TimeDelta::seconds(10);
 const ATTEMPTS: usize = 6;
 /// How often a request is sent again after the trouble until it must have ended.
 const ROUNDS: usize = 24;
-/// Between two of them there is at least so much, in seconds: a first sync takes its time, and looking at it every few
-/// minutes shows nothing new.
+/// Between two of them there is at least so much, in seconds: a first sync takes its time, and
+/// looking at it every few minutes shows nothing new.
 const HALF_AN_HOUR: u64 = 1800;
 
 /// The role that the template gives a function where it is set as in a scenario; each is made once.
@@ -102,7 +103,8 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn is_ok(&self) -> bool {
-        self.status.is_some_and(|status| (200..300).contains(&status))
+        self.status
+            .is_some_and(|status| (200..300).contains(&status))
     }
 }
 
@@ -201,7 +203,10 @@ pub(crate) struct State {
 
 impl State {
     fn new(scenario: Scenario, bug: Option<Bug>) -> Self {
-        let world = World { now: epoch(), ..scenario.world.clone() };
+        let world = World {
+            now: epoch(),
+            ..scenario.world.clone()
+        };
         Self {
             cloud: Cloud::new(world.clone()),
             role: role(&scenario),
@@ -220,7 +225,10 @@ impl State {
             grants: BTreeMap::new(),
             violations: Vec::new(),
             story: Vec::new(),
-            figures: Figures { simulations: 1, ..Figures::default() },
+            figures: Figures {
+                simulations: 1,
+                ..Figures::default()
+            },
             first_polls: 0,
             calls_to_acknowledge: 0,
             scenario,
@@ -254,12 +262,16 @@ impl State {
         let now = self.now();
         loop {
             let due = |happening: &Happening| match happening.when {
-                When::At(at) => {
-                    Some(epoch() + TimeDelta::seconds(i64::try_from(at).unwrap_or(0))).filter(|at| *at <= now)
-                }
+                When::At(at) => Some(epoch() + TimeDelta::seconds(i64::try_from(at).unwrap_or(0)))
+                    .filter(|at| *at <= now),
                 When::Call(_) => None,
             };
-            let next = self.happenings.iter().enumerate().filter_map(|(at, of)| Some((due(of)?, at))).min();
+            let next = self
+                .happenings
+                .iter()
+                .enumerate()
+                .filter_map(|(at, of)| Some((due(of)?, at)))
+                .min();
             let Some((at, index)) = next else { break };
             let happening = self.happenings.remove(index);
             self.advance(at);
@@ -275,10 +287,9 @@ impl State {
         }
         for entry in self.cloud.journal_after(self.known_entries) {
             self.known_entries += 1;
-            let mine = self
-                .late
-                .iter()
-                .position(|(_, operation, subject)| *operation == entry.operation && *subject == entry.subject);
+            let mine = self.late.iter().position(|(_, operation, subject)| {
+                *operation == entry.operation && *subject == entry.subject
+            });
             let attempt = mine.map(|at| self.late.remove(at).0);
             self.tell(format!("  late effect of attempt {attempt:?}: {entry}"));
             self.last_change = entry.at;
@@ -306,15 +317,19 @@ impl State {
         self.history.push((self.world_now, world));
     }
 
-    /// Whether something may still act on what it saw before: a run, or a call whose effect is late.
+    /// Whether something may still act on what it saw before: a run, or a call whose effect is
+    /// late.
     pub(crate) fn is_anything_under_way(&self) -> bool {
         !self.late.is_empty() || self.tapes.iter().any(|tape| tape.in_flight)
     }
 
     fn effect(&mut self, attempt: usize, operation: &str, subject: &str) {
         self.figures.effects += 1;
-        let Some(request) = self.tapes.get(attempt).map(|tape| tape.request) else { return };
-        self.effects.push((operation.to_owned(), subject.to_owned(), request));
+        let Some(request) = self.tapes.get(attempt).map(|tape| tape.request) else {
+            return;
+        };
+        self.effects
+            .push((operation.to_owned(), subject.to_owned(), request));
         match self.scenario.function {
             Function::DisconnectSourceServer => drs::on_effect(self, request, operation, subject),
             Function::BootstrapEfsReplication => efs::on_effect(self, request, operation, subject),
@@ -338,13 +353,19 @@ impl State {
                 let kinds: Vec<FaultKind> = FaultKind::ALL.into_iter().filter(fits).collect();
                 // Where a change was just made, a read that lags is what hurts most.
                 let stale = fresh_change && !mutating && self.rng.u8(0..100) < 40;
-                let kind = if stale { Some(FaultKind::StaleRead) } else { self.rng.choice(kinds) };
+                let kind = if stale {
+                    Some(FaultKind::StaleRead)
+                } else {
+                    self.rng.choice(kinds)
+                };
                 *left -= 1;
                 kind
             }
-            Trouble::Planned(planned) => {
-                planned.iter().find(|(at, _)| *at == number).map(|(_, kind)| *kind).filter(fits)
-            }
+            Trouble::Planned(planned) => planned
+                .iter()
+                .find(|(at, _)| *at == number)
+                .map(|(_, kind)| *kind)
+                .filter(fits),
         }
     }
 
@@ -353,14 +374,20 @@ impl State {
         self.sync();
         let number = usize::try_from(self.figures.calls).unwrap_or_default();
         self.figures.calls += 1;
-        while let Some(at) = self.happenings.iter().position(|happening| happening.when == When::Call(number)) {
+        while let Some(at) = self
+            .happenings
+            .iter()
+            .position(|happening| happening.when == When::Call(number))
+        {
             let happening = self.happenings.remove(at);
             self.happen(&happening.what);
         }
         // scheme://host/path?query
         let after_host = request.uri().splitn(4, '/').nth(3).unwrap_or_default();
         let path_and_query = format!("/{after_host}");
-        let (path, query) = path_and_query.split_once('?').unwrap_or((&path_and_query, ""));
+        let (path, query) = path_and_query
+            .split_once('?')
+            .unwrap_or((&path_and_query, ""));
         let call = wire::Call {
             method: request.method(),
             path,
@@ -374,7 +401,11 @@ impl State {
             return wire;
         }
         if let Some(kind) = fault {
-            *self.figures.faults.entry(json!(kind).as_str().unwrap_or_default().to_owned()).or_default() += 1;
+            *self
+                .figures
+                .faults
+                .entry(json!(kind).as_str().unwrap_or_default().to_owned())
+                .or_default() += 1;
             self.cloud.inject(Fault::next(operation, kind));
         }
         let wire = self.cloud.call(call);
@@ -382,10 +413,18 @@ impl State {
         bugs::rewrite(self, attempt, operation, wire)
     }
 
-    pub(crate) fn note(&mut self, attempt: usize, sent: wire::Call<'_>, wire: &Wire, fault: Option<FaultKind>) {
+    pub(crate) fn note(
+        &mut self,
+        attempt: usize,
+        sent: wire::Call<'_>,
+        wire: &Wire,
+        fault: Option<FaultKind>,
+    ) {
         let entries = self.cloud.journal_after(self.known_entries);
         self.known_entries += entries.len();
-        let Some(entry) = entries.into_iter().next_back() else { return };
+        let Some(entry) = entries.into_iter().next_back() else {
+            return;
+        };
         let answer = match wire {
             Wire::Answer(answer) | Wire::Slow(answer) => Some(answer),
             _ => None,
@@ -397,7 +436,9 @@ impl State {
             input: serde_json::from_slice(sent.body).unwrap_or_default(),
             status: answer.map(|answer| answer.status),
             code: answer.and_then(|answer| answer.error_type.clone()),
-            body: answer.and_then(|answer| serde_json::from_str(answer.body.as_ref()?).ok()).unwrap_or_default(),
+            body: answer
+                .and_then(|answer| serde_json::from_str(answer.body.as_ref()?).ok())
+                .unwrap_or_default(),
             mutating: self.service().changes(&entry.operation),
             changed: entry.changed,
         };
@@ -406,10 +447,18 @@ impl State {
         if entry.unexpected && fault.is_none() {
             self.violate(7, format!("the account does not expect {entry}"));
         }
-        let allows = |ask: &Ask| self.role.allows(ask) || self.role.allows(&drs::as_told(self, attempt, ask));
+        let allows = |ask: &Ask| {
+            self.role.allows(ask) || self.role.allows(&drs::as_told(self, attempt, ask))
+        };
         let denied = entry.asks.iter().find(|ask| !allows(ask));
         if let Some(ask) = denied {
-            self.violate(9, format!("the role does not allow {} on {} {:?}", ask.action, ask.resource, ask.keys));
+            self.violate(
+                9,
+                format!(
+                    "the role does not allow {} on {} {:?}",
+                    ask.action, ask.resource, ask.keys
+                ),
+            );
         }
         if call.mutating {
             match self.scenario.function {
@@ -418,7 +467,8 @@ impl State {
             }
         }
         if fault == Some(FaultKind::LateEffect) && call.mutating {
-            self.late.push((attempt, entry.operation.clone(), entry.subject.clone()));
+            self.late
+                .push((attempt, entry.operation.clone(), entry.subject.clone()));
         }
         if entry.changed {
             self.last_change = self.world_now;
@@ -432,28 +482,45 @@ impl State {
 
     /// Forgets the worlds that no attempt under way may have been shown.
     fn forget(&mut self) {
-        let under_way = self.tapes.iter().filter(|tape| tape.in_flight).map(|tape| tape.began);
+        let under_way = self
+            .tapes
+            .iter()
+            .filter(|tape| tape.in_flight)
+            .map(|tape| tape.began);
         let from = under_way.min().unwrap_or_else(|| self.now()) - STALE;
         self.history.drain(..self.first_shown_since(from));
     }
 
-    /// Where the worlds begin that may have been shown since a moment: with the last one from before it.
+    /// Where the worlds begin that may have been shown since a moment: with the last one from
+    /// before it.
     fn first_shown_since(&self, from: DateTime<Utc>) -> usize {
-        self.history.iter().rposition(|(at, _)| *at <= from).unwrap_or_default()
+        self.history
+            .iter()
+            .rposition(|(at, _)| *at <= from)
+            .unwrap_or_default()
     }
 
     /// The worlds that an attempt may have been shown: from a moment before it began until now.
     pub(crate) fn worlds_of(&self, attempt: usize) -> Vec<&World> {
-        let Some(tape) = self.tapes.get(attempt) else { return Vec::new() };
+        let Some(tape) = self.tapes.get(attempt) else {
+            return Vec::new();
+        };
         let first = self.first_shown_since(tape.began - STALE);
-        self.history.iter().skip(first).map(|(_, world)| world).collect()
+        self.history
+            .iter()
+            .skip(first)
+            .map(|(_, world)| world)
+            .collect()
     }
 
     fn ending(&self) -> Ending {
         Ending {
             violations: self.violations.clone(),
             story: self.story.clone(),
-            figures: Figures { virtual_seconds: self.start.elapsed().as_secs(), ..self.figures.clone() },
+            figures: Figures {
+                virtual_seconds: self.start.elapsed().as_secs(),
+                ..self.figures.clone()
+            },
             polls: self.first_polls,
             calls_to_acknowledge: self.calls_to_acknowledge,
         }
@@ -491,7 +558,8 @@ impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (stage, attempt) = (self.stage.clone(), self.attempt.load(Ordering::Relaxed));
         HttpConnectorFuture::new(async move {
-            // A call takes its time on the way there and on the way back, so that a run can be killed between.
+            // A call takes its time on the way there and on the way back, so that a run can be
+            // killed between.
             let (there, back) = stage.latency();
             tokio::time::sleep(there).await;
             let wire = stage.state().meet(attempt, &request);
@@ -502,19 +570,30 @@ impl HttpConnector for Connector {
 }
 
 impl HttpClient for Connector {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
 
 async fn respond(wire: Wire) -> Result<HttpResponse, ConnectorError> {
     match wire {
-        Wire::Answer(answer) => Ok(response(&answer, SdkBody::from(answer.body.clone().unwrap_or_default()))),
+        Wire::Answer(answer) => Ok(response(
+            &answer,
+            SdkBody::from(answer.body.clone().unwrap_or_default()),
+        )),
         Wire::Slow(answer) => {
             tokio::time::sleep(SLOW).await;
-            Ok(response(&answer, SdkBody::from(answer.body.clone().unwrap_or_default())))
+            Ok(response(
+                &answer,
+                SdkBody::from(answer.body.clone().unwrap_or_default()),
+            ))
         }
-        // A body that was taken away is one that fails when it is read, as one does that is cut off.
+        // A body that was taken away is one that fails when it is read, as one does that is cut
+        // off.
         Wire::Truncate(answer) => Ok(response(&answer, SdkBody::taken())),
         Wire::Reset => Err(ConnectorError::io("connection reset".into())),
         Wire::Hang => std::future::pending().await,
@@ -525,7 +604,9 @@ fn response(answer: &wire::Answer, body: SdkBody) -> HttpResponse {
     let status = StatusCode::try_from(answer.status).expect("a status");
     let mut response = HttpResponse::new(status, body);
     if let Some(code) = &answer.error_type {
-        response.headers_mut().insert("x-amzn-errortype", code.clone());
+        response
+            .headers_mut()
+            .insert("x-amzn-errortype", code.clone());
     }
     response
 }
@@ -544,7 +625,10 @@ enum Client {
 /// What became of one attempt.
 enum Answered {
     Killed,
-    Said { error_type: Option<String>, body: Value },
+    Said {
+        error_type: Option<String>,
+        body: Value,
+    },
 }
 
 macro_rules! config {
@@ -552,7 +636,13 @@ macro_rules! config {
         $sdk::Config::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "not-a-secret", None, None, "simulation"))
+            .credentials_provider(Credentials::new(
+                "AKIAIOSFODNN7EXAMPLE",
+                "not-a-secret",
+                None,
+                None,
+                "simulation",
+            ))
             .timeout_config(
                 TimeoutConfig::builder()
                     .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -575,22 +665,28 @@ impl Stage {
 
     fn latency(&self) -> (Duration, Duration) {
         let rng = &mut self.state().rng;
-        (Duration::from_millis(rng.u64(1..40)), Duration::from_millis(rng.u64(1..40)))
+        (
+            Duration::from_millis(rng.u64(1..40)),
+            Duration::from_millis(rng.u64(1..40)),
+        )
     }
 
     /// A new sandbox, with a client and a retry budget of its own.
     fn worker(&self) -> Worker {
         let attempt = Arc::new(AtomicUsize::new(0));
-        let connector = Connector { stage: self.clone(), attempt: attempt.clone() };
+        let connector = Connector {
+            stage: self.clone(),
+            attempt: attempt.clone(),
+        };
         let function = self.state().scenario.function;
         let start = self.state().start;
         let client = match function {
-            Function::DisconnectSourceServer => {
-                Client::Drs(disconnect_source_server::Drs::new(config!(aws_sdk_drs, connector, start)))
-            }
-            Function::BootstrapEfsReplication => {
-                Client::Efs(Box::new(bootstrap_efs_replication::Regions::new(config!(aws_sdk_efs, connector, start))))
-            }
+            Function::DisconnectSourceServer => Client::Drs(disconnect_source_server::Drs::new(
+                config!(aws_sdk_drs, connector, start),
+            )),
+            Function::BootstrapEfsReplication => Client::Efs(Box::new(
+                bootstrap_efs_replication::Regions::new(config!(aws_sdk_efs, connector, start)),
+            )),
         };
         Worker { attempt, client }
     }
@@ -600,8 +696,11 @@ impl Stage {
         let (attempt, payload, invocation) = self.begin(request);
         worker.attempt.store(attempt, Ordering::Relaxed);
         let handled = self.handle(&worker.client, &payload, invocation);
-        let (ended, polls) =
-            counted(kill.unwrap_or(usize::MAX), tokio::time::timeout_at(invocation.deadline, handled)).await;
+        let (ended, polls) = counted(
+            kill.unwrap_or(usize::MAX),
+            tokio::time::timeout_at(invocation.deadline, handled),
+        )
+        .await;
         let mut state = self.state();
         state.sync();
         if attempt == 0 {
@@ -618,7 +717,10 @@ impl Stage {
             return Answered::Killed;
         };
         bugs::reword(&state, attempt, &mut error_type, &mut body);
-        state.tell(format!("attempt {attempt} answered {} {body}", error_type.as_deref().unwrap_or("Ok")));
+        state.tell(format!(
+            "attempt {attempt} answered {} {body}",
+            error_type.as_deref().unwrap_or("Ok")
+        ));
         check_report(&mut state, attempt, error_type.as_deref(), &body);
         if error_type.is_none() && state.calls_to_acknowledge == 0 {
             state.calls_to_acknowledge = usize::try_from(state.figures.calls).unwrap_or_default();
@@ -634,8 +736,17 @@ impl Stage {
         state.figures.deliveries += 1;
         let attempt = state.tapes.len();
         let began = state.now();
-        state.tapes.push(Arc::new(Tape { request, began, in_flight: true, calls: Vec::new() }));
-        let payload = state.requests.get(request).map(|request| request.payload.clone()).unwrap_or_default();
+        state.tapes.push(Arc::new(Tape {
+            request,
+            began,
+            in_flight: true,
+            calls: Vec::new(),
+        }));
+        let payload = state
+            .requests
+            .get(request)
+            .map(|request| request.payload.clone())
+            .unwrap_or_default();
         let payload = bugs::payload(&state, payload);
         state.tell(format!("attempt {attempt} of request {request} begins"));
         let now = bugs::time(&state, began);
@@ -643,24 +754,45 @@ impl Stage {
         (attempt, payload, Invocation { now, deadline })
     }
 
-    async fn handle(&self, client: &Client, payload: &str, invocation: Invocation) -> (Option<String>, Value) {
+    async fn handle(
+        &self,
+        client: &Client,
+        payload: &str,
+        invocation: Invocation,
+    ) -> (Option<String>, Value) {
         let variables = bugs::variables(&self.state());
-        let lookup = |name: &str| variables.iter().find(|(of, _)| *of == name).map(|(_, value)| value.clone());
+        let lookup = |name: &str| {
+            variables
+                .iter()
+                .find(|(of, _)| *of == name)
+                .map(|(_, value)| value.clone())
+        };
         let answered = match client {
             Client::Drs(drs) => {
-                let policy = disconnect_source_server::Policy::from_lookup(lookup).expect("a policy");
-                Box::pin(disconnect_source_server::handle(payload, invocation, drs, &policy)).await
+                let policy =
+                    disconnect_source_server::Policy::from_lookup(lookup).expect("a policy");
+                Box::pin(disconnect_source_server::handle(
+                    payload, invocation, drs, &policy,
+                ))
+                .await
             }
             Client::Efs(efs) => {
-                let policy = bootstrap_efs_replication::Policy::from_lookup(lookup).expect("a policy");
-                Box::pin(bootstrap_efs_replication::handle(payload, invocation, efs, &policy)).await
+                let policy =
+                    bootstrap_efs_replication::Policy::from_lookup(lookup).expect("a policy");
+                Box::pin(bootstrap_efs_replication::handle(
+                    payload, invocation, efs, &policy,
+                ))
+                .await
             }
         };
         match answered {
             Ok(answer) => (None, json!(answer)),
             Err(failure) => {
                 let told = lambda_runtime::Diagnostic::from(failure);
-                (Some(told.error_type), serde_json::from_str(&told.error_message).unwrap_or_default())
+                (
+                    Some(told.error_type),
+                    serde_json::from_str(&told.error_message).unwrap_or_default(),
+                )
             }
         }
     }
@@ -680,7 +812,9 @@ impl Stage {
         for number in 0..ATTEMPTS {
             let kill = delivery.kills.get(number).copied();
             match self.attempt(worker, delivery.request, kill).await {
-                Answered::Said { error_type: None, .. } => break,
+                Answered::Said {
+                    error_type: None, ..
+                } => break,
                 _ => tokio::time::sleep(Duration::from_secs(60 * (number as u64 + 1))).await,
             }
         }
@@ -703,7 +837,9 @@ impl Stage {
         let mut worker = self.worker();
         let mut request = 0;
         loop {
-            let Some(asked) = self.state().requests.get(request).cloned() else { return };
+            let Some(asked) = self.state().requests.get(request).cloned() else {
+                return;
+            };
             self.settle_one(&mut worker, request, &asked).await;
             request += 1;
         }
@@ -715,19 +851,31 @@ impl Stage {
             if asked.is_stale(self.state().now()) && asked.detail.is_some() {
                 return;
             }
-            let Answered::Said { error_type, body } = self.attempt(worker, request, None).await else {
-                self.state().violate(8, "a run without trouble did not end before Lambda's timeout");
+            let Answered::Said { error_type, body } = self.attempt(worker, request, None).await
+            else {
+                self.state().violate(
+                    8,
+                    "a run without trouble did not end before Lambda's timeout",
+                );
                 return;
             };
             if error_type.is_none() && is_settled(&body) {
                 self.follow_up(&body);
                 return;
             }
-            last = format!("{} {}", text(&body, "outcome"), body["targets"][0]["reason"]);
-            let wait = body["lookAgainAfterSeconds"].as_u64().unwrap_or_default().max(HALF_AN_HOUR);
+            last = format!(
+                "{} {}",
+                text(&body, "outcome"),
+                body["targets"][0]["reason"]
+            );
+            let wait = body["lookAgainAfterSeconds"]
+                .as_u64()
+                .unwrap_or_default()
+                .max(HALF_AN_HOUR);
             tokio::time::sleep(Duration::from_secs(wait)).await;
         }
-        self.state().violate(8, format!("request {request} does not end: {last}"));
+        self.state()
+            .violate(8, format!("request {request} does not end: {last}"));
     }
 
     /// What a report says is to be sent next is sent, once.
@@ -739,11 +887,16 @@ impl Stage {
         }
     }
 
-    /// What comes after everything has ended: an operator puts things back, a delivery comes late, a replay later still.
+    /// What comes after everything has ended: an operator puts things back, a delivery comes late,
+    /// a replay later still.
     async fn aftermath(&self) {
         let (afterwards, late, first) = {
             let state = self.state();
-            (state.scenario.afterwards.clone(), state.scenario.late.clone(), state.requests.first().cloned())
+            (
+                state.scenario.afterwards.clone(),
+                state.scenario.late.clone(),
+                state.requests.first().cloned(),
+            )
         };
         tokio::time::sleep(Duration::from_secs(600)).await;
         {
@@ -762,15 +915,20 @@ impl Stage {
         tokio::time::sleep(Duration::from_secs(60)).await;
         self.state().scenario.trouble = Trouble::NONE;
         // The last replay comes when the request has expired; it must not even look.
-        let Some(expires_at) = first.and_then(|first| first.expires_at) else { return };
-        let left = (expires_at - self.state().now()).to_std().unwrap_or_default();
+        let Some(expires_at) = first.and_then(|first| first.expires_at) else {
+            return;
+        };
+        let left = (expires_at - self.state().now())
+            .to_std()
+            .unwrap_or_default();
         tokio::time::sleep(left + Duration::from_secs(1)).await;
         self.attempt(&mut worker, 0, None).await;
     }
 }
 
-/// What is being changed by others is available again. And a destination takes settings: where it never does while it is
-/// replicated to, which EFS leaves open, a replica with settings is never usable, and each report says so.
+/// What is being changed by others is available again. And a destination takes settings: where it
+/// never does while it is replicated to, which EFS leaves open, a replica with settings is never
+/// usable, and each report says so.
 fn mend(world: &mut World) {
     world.behaviour.writes_while_replicating = Reply::Ok;
     for file_system in world.efs.values_mut().flat_map(|efs| &mut efs.file_systems) {
@@ -783,17 +941,23 @@ fn mend(world: &mut World) {
 /// Whether a report has nothing left to wait for.
 fn is_settled(body: &Value) -> bool {
     let targets = body["targets"].as_array().cloned().unwrap_or_default();
-    targets.iter().all(|target| match target["outcome"].as_str() {
-        Some("pending") => target["reason"] == "record_awaits_deletion",
-        Some("done" | "already_done" | "refused" | "planned" | "failed") => true,
-        _ => false,
-    })
+    targets
+        .iter()
+        .all(|target| match target["outcome"].as_str() {
+            Some("pending") => target["reason"] == "record_awaits_deletion",
+            Some("done" | "already_done" | "refused" | "planned" | "failed") => true,
+            _ => false,
+        })
 }
 
 /// What holds for every report of every function.
 fn check_report(state: &mut State, attempt: usize, error_type: Option<&str>, body: &Value) {
-    let Some(tape) = state.tapes.get(attempt).cloned() else { return };
-    let Some(request) = state.requests.get(tape.request).cloned() else { return };
+    let Some(tape) = state.tapes.get(attempt).cloned() else {
+        return;
+    };
+    let Some(request) = state.requests.get(tape.request).cloned() else {
+        return;
+    };
     let outcome = body["outcome"].as_str().unwrap_or("?").to_owned();
     let expected = match outcome.as_str() {
         "indeterminate" | "retryable" => Some("Retryable"),
@@ -805,8 +969,14 @@ fn check_report(state: &mut State, attempt: usize, error_type: Option<&str>, bod
     }
     let is_request = request.detail.is_some() && !request.is_stale(tape.began);
     if !is_request {
-        if outcome != "rejected" || error_type.is_some() || !body["targets"].as_array().is_some_and(Vec::is_empty) {
-            state.violate(7, format!("what is no request, or has expired, is {outcome} {error_type:?}"));
+        if outcome != "rejected"
+            || error_type.is_some()
+            || !body["targets"].as_array().is_some_and(Vec::is_empty)
+        {
+            state.violate(
+                7,
+                format!("what is no request, or has expired, is {outcome} {error_type:?}"),
+            );
         }
         if !tape.calls.is_empty() {
             state.violate(7, "AWS was called for what is no request, or has expired");
@@ -818,34 +988,52 @@ fn check_report(state: &mut State, attempt: usize, error_type: Option<&str>, bod
     if told.len() != asked.len() || outcome == "rejected" {
         state.violate(
             2,
-            format!("{} targets were asked for, and {} have an outcome: {outcome}", asked.len(), told.len()),
+            format!(
+                "{} targets were asked for, and {} have an outcome: {outcome}",
+                asked.len(),
+                told.len()
+            ),
         );
         return;
     }
     if body["requestID"] != request.id.as_str() {
         state.violate(2, "the report is of another request");
     }
-    if tape.calls.iter().any(|call| call.mutating) && (request.is_dry_run() || !state.scenario.enforces()) {
+    if tape.calls.iter().any(|call| call.mutating)
+        && (request.is_dry_run() || !state.scenario.enforces())
+    {
         state.violate(3, "something was called in a dry run that changes things");
     }
     for (asked, told) in asked.iter().zip(&told) {
         state.figures.targets += 1;
-        *state.figures.outcomes.entry(text(told, "outcome").to_owned()).or_default() += 1;
+        *state
+            .figures
+            .outcomes
+            .entry(text(told, "outcome").to_owned())
+            .or_default() += 1;
         match state.scenario.function {
-            Function::DisconnectSourceServer => drs::on_report(state, attempt, asked, told, &told_ids(body)),
+            Function::DisconnectSourceServer => {
+                drs::on_report(state, attempt, asked, told, &told_ids(body))
+            }
             Function::BootstrapEfsReplication => efs::on_report(state, attempt, asked, told),
         }
     }
 }
 
-/// Whether what is said to be AWS's last word on a call, `failed`, hides that the call did its work.
+/// Whether what is said to be AWS's last word on a call, `failed`, hides that the call did its
+/// work.
 pub(crate) fn hides_an_effect(called: &[&Call], message: &str) -> bool {
-    called.iter().any(|call| message.starts_with(&call.operation) && call.changed)
+    called
+        .iter()
+        .any(|call| message.starts_with(&call.operation) && call.changed)
 }
 
 fn told_ids(body: &Value) -> Vec<String> {
     let targets = body["targets"].as_array().cloned().unwrap_or_default();
-    targets.iter().filter_map(|target| Some(target["resource"]["sourceServerID"].as_str()?.to_owned())).collect()
+    targets
+        .iter()
+        .filter_map(|target| Some(target["resource"]["sourceServerID"].as_str()?.to_owned()))
+        .collect()
 }
 
 pub(crate) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
@@ -875,7 +1063,10 @@ async fn counted<T>(most: usize, future: impl Future<Output = T>) -> (Option<T>,
 /// Runs a scenario to its end.
 pub(crate) fn run(scenario: Scenario, bug: Option<Bug>) -> Ending {
     fastrand::seed(scenario.seed);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build();
     let runtime = runtime.expect("a runtime");
     runtime.block_on(async {
         let early = scenario.early.clone();

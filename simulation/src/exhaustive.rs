@@ -1,4 +1,5 @@
-//! Every schedule of a kind: each fault at each call, each pair of faults, a kill at each await, for scenarios by hand.
+//! Every schedule of a kind: each fault at each call, each pair of faults, a kill at each await,
+//! for scenarios by hand.
 
 use local::FaultKind;
 
@@ -30,7 +31,10 @@ impl Tally {
         self.schedules += 1;
         self.figures.add(&ending.figures);
         for violation in &ending.violations {
-            self.broken.push(format!("{schedule}: invariant {}: {}", violation.invariant, violation.text));
+            self.broken.push(format!(
+                "{schedule}: invariant {}: {}",
+                violation.invariant, violation.text
+            ));
         }
     }
 }
@@ -43,7 +47,10 @@ pub(crate) fn scenario(function: Function, number: u64) -> Scenario {
 }
 
 fn with(function: Function, number: u64, faults: &[(usize, FaultKind)]) -> Scenario {
-    Scenario { trouble: Trouble::Planned(faults.to_vec()), ..scenario(function, number) }
+    Scenario {
+        trouble: Trouble::Planned(faults.to_vec()),
+        ..scenario(function, number)
+    }
 }
 
 /// Each kind of fault at each call that leads to the first acknowledgement.
@@ -52,7 +59,11 @@ pub(crate) fn single_faults(function: Function, number: u64) -> Tally {
     for at in 0..run(scenario(function, number), None).calls_to_acknowledge {
         for kind in FaultKind::ALL {
             let ending = run(with(function, number, &[(at, kind)]), None);
-            tally.add(&format!("{} {number} {kind:?} at call {at}", function.name()), 1, &ending);
+            tally.add(
+                &format!("{} {number} {kind:?} at call {at}", function.name()),
+                1,
+                &ending,
+            );
         }
     }
     tally
@@ -66,8 +77,14 @@ pub(crate) fn double_faults(function: Function, number: u64) -> Tally {
         for second in first + 1..=calls {
             for kind in FaultKind::ALL {
                 for other in FaultKind::ALL {
-                    let ending = run(with(function, number, &[(first, kind), (second, other)]), None);
-                    let schedule = format!("{} {number} {kind:?} at {first}, {other:?} at {second}", function.name());
+                    let ending = run(
+                        with(function, number, &[(first, kind), (second, other)]),
+                        None,
+                    );
+                    let schedule = format!(
+                        "{} {number} {kind:?} at {first}, {other:?} at {second}",
+                        function.name()
+                    );
                     tally.add(&schedule, 2, &ending);
                 }
             }
@@ -84,7 +101,11 @@ pub(crate) fn kills(function: Function, number: u64) -> Tally {
         if let Some(delivery) = killed.early[0].first_mut() {
             delivery.kills = vec![polls];
         }
-        tally.add(&format!("{} {number} killed after {polls} polls", function.name()), 0, &run(killed, None));
+        tally.add(
+            &format!("{} {number} killed after {polls} polls", function.name()),
+            0,
+            &run(killed, None),
+        );
     }
     tally
 }

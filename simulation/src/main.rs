@@ -1,5 +1,6 @@
-//! A deterministic simulator of drover: the real functions over AWS's real clients, against a world that fails, changes
-//! and waits, in virtual time. A seed is a whole story, and tells it again whenever it is asked to.
+//! A deterministic simulator of drover: the real functions over AWS's real clients, against a world
+//! that fails, changes and waits, in virtual time. A seed is a whole story, and tells it again
+//! whenever it is asked to.
 
 #![expect(
     clippy::expect_used,
@@ -28,7 +29,8 @@ use crate::{
     scenario::{Function, Scenario},
 };
 
-/// Simulates the functions of drover, seed by seed, and checks their invariants after every call and every report.
+/// Simulates the functions of drover, seed by seed, and checks their invariants after every call
+/// and every report.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// How many seeds.
@@ -46,8 +48,8 @@ struct Arguments {
     /// Plants each bug in turn, and tells by what and after how many seeds it is caught.
     #[arg(long)]
     bugs: bool,
-    /// Runs every single fault at every call, a kill at every await, and every pair of faults of so many scenarios by
-    /// hand.
+    /// Runs every single fault at every call, a kill at every await, and every pair of faults of so
+    /// many scenarios by hand.
     #[arg(long, value_name = "SCENARIOS")]
     exhaustive: Option<u64>,
 }
@@ -64,12 +66,17 @@ fn scenario(function: Function, seed: u64) -> Scenario {
 
 /// Runs a scenario; a panic of the function is a broken promise like any other.
 fn run(scenario: Scenario, bug: Option<Bug>) -> Ending {
-    std::panic::catch_unwind(AssertUnwindSafe(|| engine::run(scenario, bug))).unwrap_or_else(|_| Ending {
-        violations: vec![Violation { invariant: 7, text: "a panic".to_owned() }],
-        story: Vec::new(),
-        figures: Figures::default(),
-        polls: 0,
-        calls_to_acknowledge: 0,
+    std::panic::catch_unwind(AssertUnwindSafe(|| engine::run(scenario, bug))).unwrap_or_else(|_| {
+        Ending {
+            violations: vec![Violation {
+                invariant: 7,
+                text: "a panic".to_owned(),
+            }],
+            story: Vec::new(),
+            figures: Figures::default(),
+            polls: 0,
+            calls_to_acknowledge: 0,
+        }
     })
 }
 
@@ -81,28 +88,49 @@ fn main() -> ExitCode {
         (Some(seed), _) => functions.iter().all(|function| tell(*function, seed)),
         (_, Some(pairs)) => functions.iter().all(|function| exhaust(*function, pairs)),
         _ if arguments.bugs => catch(&functions, arguments.seeds),
-        _ => functions.iter().all(|function| simulate(*function, &arguments)),
+        _ => functions
+            .iter()
+            .all(|function| simulate(*function, &arguments)),
     };
-    if held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if held {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Simulates on all processors; each seed comes to the same wherever it runs.
 fn simulate(function: Function, arguments: &Arguments) -> bool {
     let begun = Begun::now();
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
-    let (share, end) = (arguments.seeds.div_ceil(threads), arguments.from + arguments.seeds);
+    let (share, end) = (
+        arguments.seeds.div_ceil(threads),
+        arguments.from + arguments.seeds,
+    );
     let parts: Vec<Part> = std::thread::scope(|scope| {
         let first = (0..threads).map(|thread| arguments.from + thread * share);
-        let begin = |first| scope.spawn(move || simulate_some(function, first..end.min(first + share)));
+        let begin =
+            |first| scope.spawn(move || simulate_some(function, first..end.min(first + share)));
         let threads: Vec<_> = first.map(begin).collect();
-        threads.into_iter().map(|thread| thread.join().expect("a thread that catches panics")).collect()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().expect("a thread that catches panics"))
+            .collect()
     });
     let mut figures = Figures::default();
     parts.iter().for_each(|part| figures.add(&part.figures));
     let broken = parts.iter().map(|part| part.broken.len()).sum();
     // One story is enough to begin with; the others are told by their commands.
-    parts.iter().find_map(|part| part.first_story.as_ref()).into_iter().flatten().for_each(|line| println!("{line}"));
-    parts.iter().flat_map(|part| &part.broken).for_each(|broken| println!("{broken}"));
+    parts
+        .iter()
+        .find_map(|part| part.first_story.as_ref())
+        .into_iter()
+        .flatten()
+        .for_each(|line| println!("{line}"));
+    parts
+        .iter()
+        .flat_map(|part| &part.broken)
+        .for_each(|broken| println!("{broken}"));
     println!("{}", function.name());
     print_figures(&figures, begun, broken);
     broken == 0
@@ -123,13 +151,20 @@ fn simulate_some(function: Function, seeds: Range<u64>) -> Part {
         part.figures.add(&ending.figures);
         for Violation { invariant, text } in &ending.violations {
             let again = again(function, seed);
-            part.broken.push(format!("{} seed {seed}: invariant {invariant}: {text}\n  {again}", function.name()));
+            part.broken.push(format!(
+                "{} seed {seed}: invariant {invariant}: {text}\n  {again}",
+                function.name()
+            ));
         }
         if !ending.violations.is_empty() && part.first_story.is_none() {
             part.first_story = Some(ending.story);
         }
         if told.is_multiple_of(PROGRESS) {
-            println!("{}: {told} seeds of this thread, {} violations", function.name(), part.broken.len());
+            println!(
+                "{}: {told} seeds of this thread, {} violations",
+                function.name(),
+                part.broken.len()
+            );
         }
     }
     part
@@ -137,15 +172,36 @@ fn simulate_some(function: Function, seeds: Range<u64>) -> Part {
 
 fn print_figures(figures: &Figures, begun: Begun, broken: usize) {
     let counts = |counts: &std::collections::BTreeMap<String, u64>| {
-        counts.iter().map(|(name, count)| format!("{name} {count}")).collect::<Vec<_>>().join(", ")
+        counts
+            .iter()
+            .map(|(name, count)| format!("{name} {count}"))
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     println!("  simulations     {}", figures.simulations);
-    println!("  attempts        {} (killed: {})", figures.deliveries, figures.kills);
-    println!("  calls           {} (with an effect: {})", figures.calls, figures.effects);
-    println!("  faults          {} ({})", figures.faults.values().sum::<u64>(), counts(&figures.faults));
+    println!(
+        "  attempts        {} (killed: {})",
+        figures.deliveries, figures.kills
+    );
+    println!(
+        "  calls           {} (with an effect: {})",
+        figures.calls, figures.effects
+    );
+    println!(
+        "  faults          {} ({})",
+        figures.faults.values().sum::<u64>(),
+        counts(&figures.faults)
+    );
     println!("  changes by others {}", figures.happenings);
-    println!("  targets told of {} ({})", figures.targets, counts(&figures.outcomes));
-    println!("  virtual time    {:.1} years", figures.virtual_seconds as f64 / (365.25 * 86_400.0));
+    println!(
+        "  targets told of {} ({})",
+        figures.targets,
+        counts(&figures.outcomes)
+    );
+    println!(
+        "  virtual time    {:.1} years",
+        figures.virtual_seconds as f64 / (365.25 * 86_400.0)
+    );
     println!("  {begun}");
     println!("  violations      {broken}");
 }
@@ -159,14 +215,21 @@ struct Begun {
 
 impl Begun {
     fn now() -> Self {
-        Self { at: Instant::now(), processor_seconds: processor_seconds() }
+        Self {
+            at: Instant::now(),
+            processor_seconds: processor_seconds(),
+        }
     }
 }
 
 impl fmt::Display for Begun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let processor_seconds = processor_seconds() - self.processor_seconds;
-        write!(f, "wall time {:.1} s; processor time {processor_seconds:.1} s", self.at.elapsed().as_secs_f64())
+        write!(
+            f,
+            "wall time {:.1} s; processor time {processor_seconds:.1} s",
+            self.at.elapsed().as_secs_f64()
+        )
     }
 }
 
@@ -174,16 +237,25 @@ impl fmt::Display for Begun {
 fn processor_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: u64 = after_name.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    let ticks: u64 = after_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|ticks| ticks.parse::<u64>().ok())
+        .sum();
     ticks as f64 / 100.0
 }
 
 /// The command that tells the story of a seed.
 fn again(function: Function, seed: u64) -> String {
-    format!("cargo run --profile simulation --package simulation -- --function {} --seed {seed}", function.name())
+    format!(
+        "cargo run --profile simulation --package simulation -- --function {} --seed {seed}",
+        function.name()
+    )
 }
 
-/// Tells the story of one seed: its world and deliveries, every call, fault, kill and report, and the verdict.
+/// Tells the story of one seed: its world and deliveries, every call, fault, kill and report, and
+/// the verdict.
 fn tell(function: Function, seed: u64) -> bool {
     let scenario = scenario(function, seed);
     println!(
@@ -192,15 +264,28 @@ fn tell(function: Function, seed: u64) -> bool {
         scenario.variables,
         scenario.timeout_seconds
     );
-    println!("\nthe world: {}", serde_json::to_string_pretty(&scenario.world).unwrap_or_default());
+    println!(
+        "\nthe world: {}",
+        serde_json::to_string_pretty(&scenario.world).unwrap_or_default()
+    );
     for (number, request) in scenario.requests.iter().enumerate() {
         println!("\nrequest {number}: {:.2000}", request.payload);
     }
-    println!("\ndeliveries: {:#?}\nlate: {:?}", scenario.early, scenario.late);
-    println!("\nwhat others do: {:#?}\nafterwards: {:?}\n", scenario.happenings, scenario.afterwards);
+    println!(
+        "\ndeliveries: {:#?}\nlate: {:?}",
+        scenario.early, scenario.late
+    );
+    println!(
+        "\nwhat others do: {:#?}\nafterwards: {:?}\n",
+        scenario.happenings, scenario.afterwards
+    );
     let ending = run(scenario, None);
     ending.story.iter().for_each(|line| println!("{line}"));
-    println!("\nviolations: {}; hash of the story: {:016x}", ending.violations.len(), ending.hash());
+    println!(
+        "\nviolations: {}; hash of the story: {:016x}",
+        ending.violations.len(),
+        ending.hash()
+    );
     println!("again: {}", again(function, seed));
     ending.violations.is_empty()
 }
@@ -221,14 +306,22 @@ fn exhaust(function: Function, pairs: u64) -> bool {
     let kills = of(exhaustive::kills, exhaustive::SCENARIOS);
     let doubles = of(exhaustive::double_faults, pairs.min(exhaustive::SCENARIOS));
     println!("{}", function.name());
-    for (name, tally) in [("single faults", &singles), ("kills", &kills), ("pairs of faults", &doubles)] {
+    for (name, tally) in [
+        ("single faults", &singles),
+        ("kills", &kills),
+        ("pairs of faults", &doubles),
+    ] {
         println!(
             "  {name}: {} schedules, {} calls, {} violations",
             tally.schedules,
             tally.figures.calls,
             tally.broken.len()
         );
-        tally.broken.iter().take(20).for_each(|broken| println!("    {broken}"));
+        tally
+            .broken
+            .iter()
+            .take(20)
+            .for_each(|broken| println!("    {broken}"));
     }
     println!("  {begun}");
     singles.broken.is_empty() && kills.broken.is_empty() && doubles.broken.is_empty()
@@ -244,14 +337,30 @@ fn first_catch(bug: Bug, seeds: u64) -> Option<(u64, Violation)> {
 
 /// The table of planted bugs, as it stands in the README.
 fn catch(functions: &[Function], seeds: u64) -> bool {
-    println!("| bug | function | invariant | seeds | what was told |\n| --- | --- | --- | --- | --- |");
+    println!(
+        "| bug | function | invariant | seeds | what was told |\n| --- | --- | --- | --- | --- |"
+    );
     let mut all = true;
-    for bug in Bug::ALL.into_iter().filter(|bug| functions.contains(&bug.function())) {
+    for bug in Bug::ALL
+        .into_iter()
+        .filter(|bug| functions.contains(&bug.function()))
+    {
         let (words, name) = (bug.words(), bug.function().name());
         match first_catch(bug, seeds) {
             Some((seed, violation)) => {
-                let told: String = violation.text.split(';').next().unwrap_or_default().chars().take(100).collect();
-                println!("| {words} | {name} | {} | {seed} | {} |", violation.invariant, told.replace('|', "/"));
+                let told: String = violation
+                    .text
+                    .split(';')
+                    .next()
+                    .unwrap_or_default()
+                    .chars()
+                    .take(100)
+                    .collect();
+                println!(
+                    "| {words} | {name} | {} | {seed} | {} |",
+                    violation.invariant,
+                    told.replace('|', "/")
+                );
             }
             None => {
                 all = false;

@@ -46,8 +46,16 @@ pub(crate) struct Request {
 impl Request {
     /// A request by itself, or inside an event.
     pub(crate) fn of(detail: Value, inside: Option<&str>) -> Self {
-        let text = |name: &str| detail.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let expires_at = DateTime::parse_from_rfc3339(&text("expiresAt")).map(|at| at.to_utc()).ok();
+        let text = |name: &str| {
+            detail
+                .get(name)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        let expires_at = DateTime::parse_from_rfc3339(&text("expiresAt"))
+            .map(|at| at.to_utc())
+            .ok();
         let payload = match inside {
             None => detail.to_string(),
             Some(kind) => serde_json::json!({
@@ -57,12 +65,22 @@ impl Request {
             })
             .to_string(),
         };
-        Self { id: text("requestID"), payload, expires_at, detail: Some(detail) }
+        Self {
+            id: text("requestID"),
+            payload,
+            expires_at,
+            detail: Some(detail),
+        }
     }
 
     /// An event of AWS, which asks for what `detail` says of it.
     pub(crate) fn native(id: &str, event: &Value, detail: Value) -> Self {
-        Self { id: id.to_owned(), payload: event.to_string(), expires_at: None, detail: Some(detail) }
+        Self {
+            id: id.to_owned(),
+            payload: event.to_string(),
+            expires_at: None,
+            detail: Some(detail),
+        }
     }
 
     pub(crate) fn is_stale(&self, now: DateTime<Utc>) -> bool {
@@ -75,7 +93,12 @@ impl Request {
 
     pub(crate) fn targets(&self) -> Vec<Value> {
         let detail = self.detail.as_ref();
-        let list = detail.and_then(|detail| detail.get("servers").or(detail.get("fileSystems"))?.as_array());
+        let list = detail.and_then(|detail| {
+            detail
+                .get("servers")
+                .or(detail.get("fileSystems"))?
+                .as_array()
+        });
         list.cloned().unwrap_or_default()
     }
 }
@@ -152,14 +175,25 @@ impl What {
             Self::Resume(id) => order(world, id, None),
             Self::DrillStarts(id) => drill(world, id),
             Self::DrillEnds(id) => {
-                world.here().recovery_instances.retain(|instance| instance.source_server_id != *id);
-                world.server(id).map(|server| server.recovery_instance_id = None).unwrap_or_default();
+                world
+                    .here()
+                    .recovery_instances
+                    .retain(|instance| instance.source_server_id != *id);
+                world
+                    .server(id)
+                    .map(|server| server.recovery_instance_id = None)
+                    .unwrap_or_default();
             }
             Self::JobStarts(id) => start_job(world, id),
             Self::JobsEnd(id) => {
                 let now = world.now;
                 let of = |job: &&mut Job| job.source_server_ids.contains(id);
-                world.here().jobs.iter_mut().filter(of).for_each(|job| job.ends_at = job.ends_at.min(now));
+                world
+                    .here()
+                    .jobs
+                    .iter_mut()
+                    .filter(of)
+                    .for_each(|job| job.ends_at = job.ends_at.min(now));
             }
             _ => self.apply_to_server(world),
         }
@@ -167,15 +201,22 @@ impl What {
 
     fn apply_to_server(&self, world: &mut World) {
         let now = world.now;
-        let (Self::Protect(id) | Self::Approve(id, _) | Self::Unapprove(id) | Self::Restore(id, _) | Self::Retag(id)) =
-            self
+        let (Self::Protect(id)
+        | Self::Approve(id, _)
+        | Self::Unapprove(id)
+        | Self::Restore(id, _)
+        | Self::Retag(id)) = self
         else {
             return;
         };
-        let Some(server) = world.server(id) else { return };
+        let Some(server) = world.server(id) else {
+            return;
+        };
         match self {
             Self::Protect(_) => _ = server.tags.insert(PROTECTED.to_owned(), "yes".to_owned()),
-            Self::Approve(_, request) => _ = server.tags.insert(APPROVED.to_owned(), request.clone()),
+            Self::Approve(_, request) => {
+                _ = server.tags.insert(APPROVED.to_owned(), request.clone())
+            }
             Self::Unapprove(_) => _ = server.tags.remove(APPROVED),
             Self::Restore(_, keeps_approval) if server.is_disconnected() => {
                 server.start(now);
@@ -201,7 +242,9 @@ impl What {
         };
         let now = world.now;
         let mut file_systems = world.efs.values_mut().flat_map(|efs| &mut efs.file_systems);
-        let Some(found) = file_systems.find(|found| found.file_system_id == *id) else { return };
+        let Some(found) = file_systems.find(|found| found.file_system_id == *id) else {
+            return;
+        };
         let is_free = found.protection != "REPLICATING";
         match self {
             Self::SourceUpdates(_) => "updating".clone_into(&mut found.life_cycle_state),
@@ -209,7 +252,9 @@ impl What {
             Self::Lock(_) if is_free => "ENABLED".clone_into(&mut found.protection),
             Self::Unlock(_) if is_free => "DISABLED".clone_into(&mut found.protection),
             Self::UnapproveFileSystem(_) => _ = found.tags.remove(APPROVED),
-            Self::ProtectFileSystem(_) => _ = found.tags.insert(PROTECTED.to_owned(), "yes".to_owned()),
+            Self::ProtectFileSystem(_) => {
+                _ = found.tags.insert(PROTECTED.to_owned(), "yes".to_owned())
+            }
             Self::RetagFileSystem(_) => _ = found.tags.insert("team".to_owned(), now.to_string()),
             _ => {}
         }
@@ -217,21 +262,30 @@ impl What {
 }
 
 fn order(world: &mut World, source: &str, status: Option<&str>) {
-    for replication in world.replications.iter_mut().filter(|of| of.source_file_system_id == source) {
-        replication.ordered =
-            status.map(|status| OrderedStatus { status: status.to_owned(), message: "ordered".to_owned() });
+    for replication in world
+        .replications
+        .iter_mut()
+        .filter(|of| of.source_file_system_id == source)
+    {
+        replication.ordered = status.map(|status| OrderedStatus {
+            status: status.to_owned(),
+            message: "ordered".to_owned(),
+        });
     }
 }
 
 fn drill(world: &mut World, id: &str) {
     let drs = world.here();
     let instance = format!("i-{:017x}", drs.recovery_instances.len() + 100);
-    let Some(server) = drs.source_servers.iter_mut().find(|server| server.id == id) else { return };
+    let Some(server) = drs.source_servers.iter_mut().find(|server| server.id == id) else {
+        return;
+    };
     if server.is_disconnected() || server.recovery_instance_id.is_some() {
         return;
     }
     server.recovery_instance_id = Some(instance.clone());
-    drs.recovery_instances.push(recovery_instance(&instance, id));
+    drs.recovery_instances
+        .push(recovery_instance(&instance, id));
 }
 
 pub(crate) fn recovery_instance(id: &str, server: &str) -> RecoveryInstance {
@@ -249,10 +303,18 @@ pub(crate) fn recovery_instance(id: &str, server: &str) -> RecoveryInstance {
 fn start_job(world: &mut World, id: &str) {
     let now = world.now;
     let number = world.here().jobs.len();
-    world.here().jobs.push(job(number, id, now, now + TimeDelta::minutes(15)));
+    world
+        .here()
+        .jobs
+        .push(job(number, id, now, now + TimeDelta::minutes(15)));
 }
 
-pub(crate) fn job(number: usize, server: &str, created_at: DateTime<Utc>, ends_at: DateTime<Utc>) -> Job {
+pub(crate) fn job(
+    number: usize,
+    server: &str,
+    created_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+) -> Job {
     Job {
         id: format!("drsjob-{:017}", number + 1),
         kind: "LAUNCH".to_owned(),
@@ -275,7 +337,10 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
-    pub(crate) const NONE: Self = Self::Random { percent: 0, left: 0 };
+    pub(crate) const NONE: Self = Self::Random {
+        percent: 0,
+        left: 0,
+    };
 }
 
 /// Everything that is decided before a simulation begins.
@@ -303,11 +368,16 @@ pub(crate) struct Scenario {
 
 impl Scenario {
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
-        self.variables.iter().find(|(of, _)| *of == name).map(|(_, value)| value.as_str())
+        self.variables
+            .iter()
+            .find(|(of, _)| *of == name)
+            .map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn number(&self, name: &str, default: usize) -> usize {
-        self.variable(name).and_then(|value| value.parse().ok()).unwrap_or(default)
+        self.variable(name)
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(default)
     }
 
     pub(crate) fn enforces(&self) -> bool {

@@ -10,7 +10,11 @@ const MOST_SEEDS_FOR_A_BUG: u64 = 5_000;
 fn holds(function: Function) {
     for seed in 0..SEEDS {
         let ending = run(scenario(function, seed), None);
-        assert!(ending.violations.is_empty(), "seed {seed}: {:#?}", ending.violations);
+        assert!(
+            ending.violations.is_empty(),
+            "seed {seed}: {:#?}",
+            ending.violations
+        );
     }
 }
 
@@ -29,20 +33,33 @@ fn a_seed_tells_the_same_story_twice() {
     for function in Function::ALL {
         for seed in 0..100 {
             let [first, again] = [(); 2].map(|()| run(scenario(function, seed), None));
-            assert_eq!(first.hash(), again.hash(), "{} seed {seed}", function.name());
+            assert_eq!(
+                first.hash(),
+                again.hash(),
+                "{} seed {seed}",
+                function.name()
+            );
         }
     }
 }
 
 #[track_caller]
 fn none_broken(tally: &Tally) {
-    assert!(tally.schedules > 0 && tally.broken.is_empty(), "{:#?}", tally.broken);
+    assert!(
+        tally.schedules > 0 && tally.broken.is_empty(),
+        "{:#?}",
+        tally.broken
+    );
 }
 
 #[test]
 fn no_single_fault_at_any_call_breaks_anything() {
     // Unoptimised, all of them take minutes; `--exhaustive 0` of the binary runs them in seconds.
-    let scenarios = if cfg!(debug_assertions) { 3 } else { exhaustive::SCENARIOS };
+    let scenarios = if cfg!(debug_assertions) {
+        3
+    } else {
+        exhaustive::SCENARIOS
+    };
     for function in Function::ALL {
         (0..scenarios).for_each(|number| none_broken(&exhaustive::single_faults(function, number)));
     }
@@ -51,20 +68,32 @@ fn no_single_fault_at_any_call_breaks_anything() {
 #[test]
 fn no_kill_at_any_await_breaks_anything() {
     for function in Function::ALL {
-        (0..exhaustive::SCENARIOS).for_each(|number| none_broken(&exhaustive::kills(function, number)));
+        (0..exhaustive::SCENARIOS)
+            .for_each(|number| none_broken(&exhaustive::kills(function, number)));
     }
 }
 
 #[test]
 fn every_planted_bug_is_caught() {
     for bug in Bug::ALL {
-        assert!(first_catch(bug, MOST_SEEDS_FOR_A_BUG).is_some(), "{}", bug.words());
+        assert!(
+            first_catch(bug, MOST_SEEDS_FOR_A_BUG).is_some(),
+            "{}",
+            bug.words()
+        );
     }
 }
 
 #[test]
 fn every_kind_of_fault_is_met() {
     let mut figures = Figures::default();
-    (0..200).for_each(|seed| figures.add(&run(scenario(Function::DisconnectSourceServer, seed), None).figures));
-    assert_eq!(figures.faults.len(), local::FaultKind::ALL.len(), "{:?}", figures.faults);
+    (0..200).for_each(|seed| {
+        figures.add(&run(scenario(Function::DisconnectSourceServer, seed), None).figures)
+    });
+    assert_eq!(
+        figures.faults.len(),
+        local::FaultKind::ALL.len(),
+        "{:?}",
+        figures.faults
+    );
 }

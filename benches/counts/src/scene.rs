@@ -6,8 +6,8 @@ use local::{Cloud, FileSystem, SourceServer, World};
 use serde_json::{Value, json};
 
 const CHANGE: &str = "CHG0031234";
-/// How many servers an account has for each that is asked for: so few that the default share allows the request, and
-/// so that an account grows with the request.
+/// How many servers an account has for each that is asked for: so few that the default share allows
+/// the request, and so that an account grows with the request.
 const ACCOUNT: usize = 10;
 
 /// When everything happens.
@@ -50,10 +50,14 @@ impl Scene {
             Job::Disconnect => ("Source Server Decommission Requested", "servers", "s"),
             Job::Replicate => ("File System Replication Requested", "fileSystems", "fs"),
         };
-        let ids: Vec<String> = (0..targets).map(|number| format!("{prefix}-{number:017}")).collect();
+        let ids: Vec<String> = (0..targets)
+            .map(|number| format!("{prefix}-{number:017}"))
+            .collect();
         let asked = |(number, id): (usize, &String)| match job {
             Job::Disconnect => json!({ "sourceServerID": id, "hostname": host(number) }),
-            Job::Replicate => json!({ "sourceFileSystemId": id, "destination": { "region": "eu-west-1" } }),
+            Job::Replicate => {
+                json!({ "sourceFileSystemId": id, "destination": { "region": "eu-west-1" } })
+            }
         };
         let asked: Vec<Value> = ids.iter().enumerate().map(asked).collect();
         let event = json!({
@@ -78,11 +82,22 @@ impl Scene {
             Job::Replicate => World::empty(),
         };
         if job == Job::Replicate {
-            let file_systems = ids.iter().map(|id| FileSystem::new(id).tagged("Name", "data"));
-            world.efs.entry(world.region.clone()).or_default().file_systems = file_systems.collect();
+            let file_systems = ids
+                .iter()
+                .map(|id| FileSystem::new(id).tagged("Name", "data"));
+            world
+                .efs
+                .entry(world.region.clone())
+                .or_default()
+                .file_systems = file_systems.collect();
         }
         world.now = noon();
-        Self { job, ids, world, event: event.to_string() }
+        Self {
+            job,
+            ids,
+            world,
+            event: event.to_string(),
+        }
     }
 
     /// Checks that the event did what it asks for, once, where it may, and that the answer says so.
@@ -96,11 +111,23 @@ impl Scene {
             // A replication takes its time: what was begun is pending.
             (Job::Replicate, _) => ("pending", &["CreateReplicationConfiguration"]),
         };
-        let targets = answer.get("targets").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let told = targets.iter().all(|target| target.get("outcome").and_then(Value::as_str) == Some(outcome));
-        ensure!(told && targets.len() == self.ids.len(), "every target was to be {outcome}: {answer}");
-        let mut expected: Vec<String> =
-            self.ids.iter().flat_map(|id| changes.iter().map(move |change| format!("{change} {id}"))).collect();
+        let targets = answer
+            .get("targets")
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let told = targets
+            .iter()
+            .all(|target| target.get("outcome").and_then(Value::as_str) == Some(outcome));
+        ensure!(
+            told && targets.len() == self.ids.len(),
+            "every target was to be {outcome}: {answer}"
+        );
+        let mut expected: Vec<String> = self
+            .ids
+            .iter()
+            .flat_map(|id| changes.iter().map(move |change| format!("{change} {id}")))
+            .collect();
         let mut changed = cloud.changes();
         expected.sort();
         changed.sort();
@@ -114,8 +141,9 @@ fn host(number: usize) -> String {
 }
 
 fn server(number: usize) -> SourceServer {
-    let mut server =
-        SourceServer::new(&format!("s-{number:017}")).tagged("Name", &host(number)).tagged("drover:approved", CHANGE);
+    let mut server = SourceServer::new(&format!("s-{number:017}"))
+        .tagged("Name", &host(number))
+        .tagged("drover:approved", CHANGE);
     server.hostname = Some(host(number));
     server.fqdn = Some(host(number));
     server.aws_instance_id = Some(format!("i-{number:017}"));

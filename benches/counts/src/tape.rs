@@ -6,7 +6,10 @@ use anyhow::{Result, ensure};
 use aws_smithy_async::time::StaticTimeSource;
 use aws_smithy_runtime_api::{
     client::{
-        http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
+        http::{
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings,
+            SharedHttpConnector,
+        },
         orchestrator::{HttpRequest, HttpResponse},
         result::ConnectorError,
         runtime_components::RuntimeComponents,
@@ -26,7 +29,10 @@ use crate::scene::noon;
 /// The configuration of a function, with something else for HTTP and for the clock.
 pub(crate) async fn configuration(http: impl HttpClient + 'static) -> Result<SdkConfig> {
     let config = start::aws().await?.into_builder();
-    Ok(config.http_client(http).time_source(StaticTimeSource::new(noon().into())).build())
+    Ok(config
+        .http_client(http)
+        .time_source(StaticTimeSource::new(noon().into()))
+        .build())
 }
 
 /// One call and what it was answered.
@@ -54,7 +60,10 @@ pub(crate) struct Recorder {
 
 impl Recorder {
     pub(crate) fn new(cloud: Cloud) -> Self {
-        Self { cloud, calls: Arc::default() }
+        Self {
+            cloud,
+            calls: Arc::default(),
+        }
     }
 
     /// Every call so far.
@@ -64,17 +73,33 @@ impl Recorder {
 
     fn meet(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
         // scheme://host/path?query
-        let path_and_query = format!("/{}", request.uri().splitn(4, '/').nth(3).unwrap_or_default());
-        let (path, query) = path_and_query.split_once('?').unwrap_or((&path_and_query, ""));
+        let path_and_query = format!(
+            "/{}",
+            request.uri().splitn(4, '/').nth(3).unwrap_or_default()
+        );
+        let (path, query) = path_and_query
+            .split_once('?')
+            .unwrap_or((&path_and_query, ""));
         let body = request.body().bytes().unwrap_or_default();
         let authorization = request.headers().get("authorization");
-        let call = wire::Call { method: request.method(), path, query, authorization, body };
+        let call = wire::Call {
+            method: request.method(),
+            path,
+            query,
+            authorization,
+            body,
+        };
         let Wire::Answer(answer) = self.cloud.call(call) else {
             return Err(ConnectorError::user("no answer".into()));
         };
         let (method, uri) = (request.method().to_owned(), request.uri().to_owned());
         let answered = response(&answer);
-        lock(&self.calls).push(Call { method, uri, body: body.to_vec(), answer });
+        lock(&self.calls).push(Call {
+            method,
+            uri,
+            body: body.to_vec(),
+            answer,
+        });
         answered
     }
 }
@@ -92,14 +117,27 @@ struct Tape {
 
 impl Player {
     pub(crate) fn of(calls: Vec<Call>) -> Self {
-        Self(Arc::new(Mutex::new(Tape { calls, next: 0, wrong: None })))
+        Self(Arc::new(Mutex::new(Tape {
+            calls,
+            next: 0,
+            wrong: None,
+        })))
     }
 
     /// Goes back to the first call, if it has come to the end without any other.
     pub(crate) fn rewind(&self) -> Result<()> {
         let mut tape = lock(&self.0);
-        ensure!(tape.wrong.is_none(), "not what was recorded: {:?}", tape.wrong);
-        ensure!(tape.next == tape.calls.len(), "{} calls of {}", tape.next, tape.calls.len());
+        ensure!(
+            tape.wrong.is_none(),
+            "not what was recorded: {:?}",
+            tape.wrong
+        );
+        ensure!(
+            tape.next == tape.calls.len(),
+            "{} calls of {}",
+            tape.next,
+            tape.calls.len()
+        );
         tape.next = 0;
         Ok(())
     }
@@ -111,7 +149,11 @@ impl Player {
         if let Some(call) = tape.calls.get(next).filter(|call| call.is(request)) {
             return response(&call.answer);
         }
-        tape.wrong = Some(format!("call {next} is {} {}", request.method(), request.uri()));
+        tape.wrong = Some(format!(
+            "call {next} is {} {}",
+            request.method(),
+            request.uri()
+        ));
         Err(ConnectorError::user("not what was recorded".into()))
     }
 }
@@ -122,12 +164,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// With the headers of AWS's answers that the SDK reads, and the body in one piece.
 fn response(answer: &wire::Answer) -> Result<HttpResponse, ConnectorError> {
-    let status = StatusCode::try_from(answer.status).map_err(|wrong| ConnectorError::user(wrong.into()))?;
-    let mut response = HttpResponse::new(status, SdkBody::from(answer.body.clone().unwrap_or_default()));
-    response.headers_mut().insert("content-type", "application/json");
-    response.headers_mut().insert("x-amzn-requestid", "00000000-0000-0000-0000-000000000000");
+    let status =
+        StatusCode::try_from(answer.status).map_err(|wrong| ConnectorError::user(wrong.into()))?;
+    let mut response = HttpResponse::new(
+        status,
+        SdkBody::from(answer.body.clone().unwrap_or_default()),
+    );
+    response
+        .headers_mut()
+        .insert("content-type", "application/json");
+    response
+        .headers_mut()
+        .insert("x-amzn-requestid", "00000000-0000-0000-0000-000000000000");
     if let Some(code) = &answer.error_type {
-        response.headers_mut().insert("x-amzn-errortype", code.clone());
+        response
+            .headers_mut()
+            .insert("x-amzn-errortype", code.clone());
     }
     Ok(response)
 }
@@ -145,13 +197,21 @@ impl HttpConnector for Player {
 }
 
 impl HttpClient for Recorder {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
 
 impl HttpClient for Player {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }

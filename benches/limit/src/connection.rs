@@ -45,14 +45,23 @@ impl Connection {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let session = ClientConnection::new(Arc::new(config), ServerName::try_from(host.to_owned())?)?;
+        let session =
+            ClientConnection::new(Arc::new(config), ServerName::try_from(host.to_owned())?)?;
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        Ok(Self(BufReader::new(Box::new(StreamOwned::new(session, stream)))))
+        Ok(Self(BufReader::new(Box::new(StreamOwned::new(
+            session, stream,
+        )))))
     }
 
     /// Sends a request and reads its answer.
-    pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Answer> {
+    pub(crate) fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer> {
         let mut request = format!("{method} {path} HTTP/1.1\r\n");
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
@@ -67,18 +76,31 @@ impl Connection {
 
     fn read(&mut self) -> Result<Answer> {
         let first = self.line()?;
-        let status = first.split(' ').nth(1).and_then(|code| code.parse().ok()).context("no status")?;
+        let status = first
+            .split(' ')
+            .nth(1)
+            .and_then(|code| code.parse().ok())
+            .context("no status")?;
         let mut headers = Vec::new();
         loop {
             let line = self.line()?;
-            let Some((name, value)) = line.split_once(':') else { break };
+            let Some((name, value)) = line.split_once(':') else {
+                break;
+            };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
-        let mut answer = Answer { status, headers, body: Vec::new() };
+        let mut answer = Answer {
+            status,
+            headers,
+            body: Vec::new(),
+        };
         if answer.header("transfer-encoding").is_some() {
             bail!("an answer in chunks is not read");
         }
-        let length = answer.header("content-length").and_then(|length| length.parse().ok()).unwrap_or_default();
+        let length = answer
+            .header("content-length")
+            .and_then(|length| length.parse().ok())
+            .unwrap_or_default();
         answer.body.resize(length, 0);
         self.0.read_exact(&mut answer.body)?;
         Ok(answer)
@@ -96,6 +118,9 @@ impl Connection {
 impl Answer {
     /// The value of a header, by its name in small letters.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 }

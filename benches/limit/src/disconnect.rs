@@ -19,36 +19,75 @@ const SHARE: usize = 10;
 pub(crate) fn answer(aws: &mut Aws, event: &[u8]) -> Result<Value> {
     let event: Value = serde_json::from_slice(event)?;
     let (change, targets) = request(&event, "servers")?;
-    let ids: Vec<&str> = targets.iter().map(|target| text(target, "sourceServerID")).collect();
+    let ids: Vec<&str> = targets
+        .iter()
+        .map(|target| text(target, "sourceServerID"))
+        .collect();
     // A share can only be taken of all servers; one target is always allowed.
-    let filters = if ids.len() > 1 { json!({}) } else { json!({ "sourceServerIDs": ids }) };
+    let filters = if ids.len() > 1 {
+        json!({})
+    } else {
+        json!({ "sourceServerIDs": ids })
+    };
     let account = servers(aws, &filters)?;
-    let seen: Vec<Option<&Value>> = targets.iter().map(|target| matching(target, &account)).collect();
+    let seen: Vec<Option<&Value>> = targets
+        .iter()
+        .map(|target| matching(target, &account))
+        .collect();
     let mut points = Vec::new();
     for id in &ids {
-        points.push(pages(aws, "DescribeRecoverySnapshots", &json!({ "sourceServerID": id }))?.len());
+        points.push(
+            pages(
+                aws,
+                "DescribeRecoverySnapshots",
+                &json!({ "sourceServerID": id }),
+            )?
+            .len(),
+        );
     }
     let jobs = pages(aws, "DescribeJobs", &json!({}))?;
-    let instances = pages(aws, "DescribeRecoveryInstances", &json!({ "filters": { "sourceServerIDs": ids } }))?;
+    let instances = pages(
+        aws,
+        "DescribeRecoveryInstances",
+        &json!({ "filters": { "sourceServerIDs": ids } }),
+    )?;
     let refusals: Vec<Option<&str>> = seen
         .iter()
-        .map(|server| server.map_or(Some("not_found"), |it| refusal(it, change, &jobs, &instances)))
+        .map(|server| {
+            server.map_or(Some("not_found"), |it| {
+                refusal(it, change, &jobs, &instances)
+            })
+        })
         .collect();
-    let connected = account.iter().filter(|server| state(server) != "DISCONNECTED").count();
+    let connected = account
+        .iter()
+        .filter(|server| state(server) != "DISCONNECTED")
+        .count();
     let over = ids.len() > 1 && ids.len() > (connected * SHARE / 100).max(1);
     if over || refusals.iter().any(Option::is_some) || variable("MODE")? != "enforce" {
         return Ok(json!({ "requestID": change, "outcome": "refused", "reasons": refusals }));
     }
     let mut answers = Vec::new();
     for id in &ids {
-        answers.push(post(aws, "DisconnectSourceServer", json!({ "sourceServerID": id }))?);
+        answers.push(post(
+            aws,
+            "DisconnectSourceServer",
+            json!({ "sourceServerID": id }),
+        )?);
     }
     let ended = |server: &&Value| state(server) == "DISCONNECTED";
     for server in answers.iter().filter(ended) {
         let path = format!("/tags/{}", escape(text(server, "arn")));
         let query = format!("tagKeys={}", escape(APPROVAL));
         let (service, method) = ("drs", "DELETE");
-        aws.must(Call { service, region: None, method, path: &path, query: &query, body: None })?;
+        aws.must(Call {
+            service,
+            region: None,
+            method,
+            path: &path,
+            query: &query,
+            body: None,
+        })?;
     }
     let last = servers(aws, &json!({ "sourceServerIDs": ids }))?;
     let outcome = |done: bool| if done { "done" } else { "pending" };
@@ -63,19 +102,31 @@ pub(crate) fn answer(aws: &mut Aws, event: &[u8]) -> Result<Value> {
 
 /// The server with the ID of a target, if its other name fits.
 fn matching<'a>(target: &Value, account: &'a [Value]) -> Option<&'a Value> {
-    let server = account.iter().find(|server| text(server, "sourceServerID") == text(target, "sourceServerID"))?;
+    let server = account
+        .iter()
+        .find(|server| text(server, "sourceServerID") == text(target, "sourceServerID"))?;
     let hints = server.pointer("/sourceProperties/identificationHints")?;
     let asked = text(target, "hostname");
     (asked.is_empty() || text(hints, "hostname") == asked).then_some(server)
 }
 
 /// The first rule that forbids to disconnect a server.
-fn refusal(server: &Value, change: &str, jobs: &[Value], instances: &[Value]) -> Option<&'static str> {
+fn refusal(
+    server: &Value,
+    change: &str,
+    jobs: &[Value],
+    instances: &[Value],
+) -> Option<&'static str> {
     let id = text(server, "sourceServerID");
-    let extended = server.pointer("/stagingArea/status").and_then(Value::as_str).is_some_and(|it| it != "NOT_EXTENDED");
+    let extended = server
+        .pointer("/stagingArea/status")
+        .and_then(Value::as_str)
+        .is_some_and(|it| it != "NOT_EXTENDED");
     let of_server = |participant: &Value| text(participant, "sourceServerID") == id;
-    let works =
-        |job: &&Value| text(job, "status") != "COMPLETED" && list(job, "participatingServers").iter().any(of_server);
+    let works = |job: &&Value| {
+        text(job, "status") != "COMPLETED"
+            && list(job, "participatingServers").iter().any(of_server)
+    };
     if tag(server, PROTECTION).is_some() {
         Some("protected")
     } else if tag(server, APPROVAL) != Some(change) {
@@ -92,15 +143,25 @@ fn refusal(server: &Value, change: &str, jobs: &[Value], instances: &[Value]) ->
 }
 
 fn tag<'a>(server: &'a Value, key: &str) -> Option<&'a str> {
-    server.get("tags").and_then(Value::as_object).and_then(|tags: &Map<String, Value>| tags.get(key)?.as_str())
+    server
+        .get("tags")
+        .and_then(Value::as_object)
+        .and_then(|tags: &Map<String, Value>| tags.get(key)?.as_str())
 }
 
 fn state(server: &Value) -> &str {
-    server.pointer("/dataReplicationInfo/dataReplicationState").and_then(Value::as_str).unwrap_or_default()
+    server
+        .pointer("/dataReplicationInfo/dataReplicationState")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 fn servers(aws: &mut Aws, filters: &Value) -> Result<Vec<Value>> {
-    pages(aws, "DescribeSourceServers", &json!({ "filters": filters, "maxResults": PAGE_SIZE }))
+    pages(
+        aws,
+        "DescribeSourceServers",
+        &json!({ "filters": filters, "maxResults": PAGE_SIZE }),
+    )
 }
 
 fn pages(aws: &mut Aws, operation: &str, input: &Value) -> Result<Vec<Value>> {
@@ -108,7 +169,10 @@ fn pages(aws: &mut Aws, operation: &str, input: &Value) -> Result<Vec<Value>> {
     loop {
         let page = post(aws, operation, input.clone())?;
         found.extend_from_slice(list(&page, "items"));
-        match (page.get("nextToken").filter(|token| token.is_string()), input.as_object_mut()) {
+        match (
+            page.get("nextToken").filter(|token| token.is_string()),
+            input.as_object_mut(),
+        ) {
             (Some(token), Some(input)) => _ = input.insert("nextToken".to_owned(), token.clone()),
             _ => return Ok(found),
         }
@@ -117,5 +181,12 @@ fn pages(aws: &mut Aws, operation: &str, input: &Value) -> Result<Vec<Value>> {
 
 fn post(aws: &mut Aws, operation: &str, input: Value) -> Result<Value> {
     let path = format!("/{operation}");
-    aws.must(Call { service: "drs", region: None, method: "POST", path: &path, query: "", body: Some(input) })
+    aws.must(Call {
+        service: "drs",
+        region: None,
+        method: "POST",
+        path: &path,
+        query: "",
+        body: Some(input),
+    })
 }

@@ -1,7 +1,8 @@
 //! The limit: what both jobs cost without an SDK.
 //!
-//! Signs its calls by hand, keeps its TLS connections, and makes the same calls as the functions under the same rules.
-//! It is a measure, not a tool: nothing is tried twice, no time limit is kept, and its reports are short.
+//! Signs its calls by hand, keeps its TLS connections, and makes the same calls as the functions
+//! under the same rules. It is a measure, not a tool: nothing is tried twice, no time limit is
+//! kept, and its reports are short.
 
 #![expect(clippy::print_stdout, reason = "what a function prints is its log")]
 
@@ -22,11 +23,22 @@ fn main() -> Result<()> {
     let api = variable("AWS_LAMBDA_RUNTIME_API")?;
     let mut runtime = Connection::plain(&api)?;
     let handler = variable("_HANDLER")?;
-    let endpoint = if handler == disconnect::NAME { "AWS_ENDPOINT_URL_DRS" } else { "AWS_ENDPOINT_URL_EFS" };
+    let endpoint = if handler == disconnect::NAME {
+        "AWS_ENDPOINT_URL_DRS"
+    } else {
+        "AWS_ENDPOINT_URL_EFS"
+    };
     let mut aws = Aws::from_env(&variable(endpoint)?)?;
     loop {
-        let event = runtime.send("GET", "/2018-06-01/runtime/invocation/next", &[("host", &api)], b"")?;
-        let id = event.header("lambda-runtime-aws-request-id").context("an invocation without an ID")?;
+        let event = runtime.send(
+            "GET",
+            "/2018-06-01/runtime/invocation/next",
+            &[("host", &api)],
+            b"",
+        )?;
+        let id = event
+            .header("lambda-runtime-aws-request-id")
+            .context("an invocation without an ID")?;
         let answer = match handler.as_str() {
             disconnect::NAME => disconnect::answer(&mut aws, &event.body),
             replicate::NAME => replicate::answer(&mut aws, &event.body),
@@ -34,7 +46,10 @@ fn main() -> Result<()> {
         };
         let (kind, body) = match answer {
             Ok(report) => ("response", report.to_string()),
-            Err(error) => ("error", serde_json::json!({ "errorMessage": format!("{error:#}") }).to_string()),
+            Err(error) => (
+                "error",
+                serde_json::json!({ "errorMessage": format!("{error:#}") }).to_string(),
+            ),
         };
         println!("{body}");
         let path = format!("/2018-06-01/runtime/invocation/{id}/{kind}");
@@ -57,12 +72,19 @@ fn request<'a>(event: &'a Value, targets: &str) -> Result<(&'a str, &'a [Value])
     if detail.get("version").and_then(Value::as_i64) != Some(1) {
         bail!("not version 1");
     }
-    let left = aws::seconds(text(detail, "expiresAt")).context("expiresAt is no time")? - aws::now();
+    let left =
+        aws::seconds(text(detail, "expiresAt")).context("expiresAt is no time")? - aws::now();
     if !(1..=LONGEST_VALIDITY).contains(&left) {
         bail!("expired, or for too long");
     }
-    let targets = detail.get(targets).and_then(Value::as_array).context("no targets")?;
-    let most = std::env::var("MAX_TARGETS").ok().and_then(|most| most.parse().ok()).unwrap_or(10);
+    let targets = detail
+        .get(targets)
+        .and_then(Value::as_array)
+        .context("no targets")?;
+    let most = std::env::var("MAX_TARGETS")
+        .ok()
+        .and_then(|most| most.parse().ok())
+        .unwrap_or(10);
     if targets.is_empty() || targets.len() > most {
         bail!("{} targets", targets.len());
     }
@@ -76,5 +98,9 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 
 /// The elements of a list; none if there is no list.
 fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+    value
+        .get(name)
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default()
 }

@@ -17,18 +17,26 @@ pub(crate) fn answer(aws: &mut Aws, event: &[u8]) -> Result<Value> {
     for target in targets {
         reports.push(replicate(aws, target)?);
     }
-    let pending = reports.iter().all(|report| text(report, "outcome") == "pending");
+    let pending = reports
+        .iter()
+        .all(|report| text(report, "outcome") == "pending");
     let outcome = if pending { "pending" } else { "refused" };
     Ok(json!({ "requestID": change, "outcome": outcome, "targets": reports }))
 }
 
 fn replicate(aws: &mut Aws, target: &Value) -> Result<Value> {
     let id = text(target, "sourceFileSystemId");
-    let region = target.pointer("/destination/region").and_then(Value::as_str).context("no Region")?;
+    let region = target
+        .pointer("/destination/region")
+        .and_then(Value::as_str)
+        .context("no Region")?;
     let source = file_system(aws, id, None)?;
     let known = replication(aws, id)?;
-    let protection = source.pointer("/FileSystemProtection/ReplicationOverwriteProtection").and_then(Value::as_str);
-    let usable = text(&source, "LifeCycleState") == "available" && protection != Some("REPLICATING");
+    let protection = source
+        .pointer("/FileSystemProtection/ReplicationOverwriteProtection")
+        .and_then(Value::as_str);
+    let usable =
+        text(&source, "LifeCycleState") == "available" && protection != Some("REPLICATING");
     let encrypted = source.get("Encrypted") == Some(&Value::Bool(true));
     if known.is_some() || !usable || !encrypted || variable("MODE")? != "enforce" {
         return Ok(json!({ "sourceFileSystemId": id, "outcome": "refused" }));
@@ -38,8 +46,14 @@ fn replicate(aws: &mut Aws, target: &Value) -> Result<Value> {
     efs(aws, None, "POST", &path, "", Some(body))?.map_err(anyhow::Error::msg)?;
     let source = file_system(aws, id, None)?;
     let seen = replication(aws, id)?.context("the replication is not to be seen")?;
-    let there = list(&seen, "Destinations").first().context("no destination")?;
-    let replica = file_system(aws, text(there, "FileSystemId"), Some(text(there, "Region")))?;
+    let there = list(&seen, "Destinations")
+        .first()
+        .context("no destination")?;
+    let replica = file_system(
+        aws,
+        text(there, "FileSystemId"),
+        Some(text(there, "Region")),
+    )?;
     let status = text(there, "Status");
     Ok(json!({
         "sourceFileSystemId": text(&source, "FileSystemId"),
@@ -51,8 +65,12 @@ fn replicate(aws: &mut Aws, target: &Value) -> Result<Value> {
 
 fn file_system(aws: &mut Aws, id: &str, region: Option<&str>) -> Result<Value> {
     let query = format!("FileSystemId={id}");
-    let answer = efs(aws, region, "GET", "/2015-02-01/file-systems", &query, None)?.map_err(anyhow::Error::msg)?;
-    list(&answer, "FileSystems").first().cloned().context("no file system")
+    let answer = efs(aws, region, "GET", "/2015-02-01/file-systems", &query, None)?
+        .map_err(anyhow::Error::msg)?;
+    list(&answer, "FileSystems")
+        .first()
+        .cloned()
+        .context("no file system")
 }
 
 /// The replication of a file system; `None` if EFS says that there is none.
@@ -73,5 +91,12 @@ fn efs(
     query: &str,
     body: Option<Value>,
 ) -> Result<Reply> {
-    aws.call(Call { service: "elasticfilesystem", region, method, path, query, body })
+    aws.call(Call {
+        service: "elasticfilesystem",
+        region,
+        method,
+        path,
+        query,
+        body,
+    })
 }

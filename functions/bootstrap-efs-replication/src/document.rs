@@ -1,4 +1,5 @@
-//! File system policies: what of a source's policy a replica still lacks, in the replica's own words.
+//! File system policies: what of a source's policy a replica still lacks, in the replica's own
+//! words.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +10,19 @@ pub type Names = BTreeMap<String, String>;
 
 /// The replica's policy with the source's statements added to it, or `None` if it has them already.
 ///
-/// Nothing of the replica's own policy is taken away. ARNs of the source become those of the replica. Principals stay,
-/// since both sides are in one account and IAM has no Regions.
+/// Nothing of the replica's own policy is taken away. ARNs of the source become those of the
+/// replica. Principals stay, since both sides are in one account and IAM has no Regions.
 ///
 /// # Errors
 ///
-/// The first name in the source's policy that means nothing on the replica's side: an EFS ARN that `names` does not know,
-/// another ARN of a Region that `names` translates from, or a VPC or its endpoint.
-pub fn merged(source: &Value, replica: Option<&Value>, names: &Names) -> Result<Option<Value>, String> {
+/// The first name in the source's policy that means nothing on the replica's side: an EFS ARN that
+/// `names` does not know, another ARN of a Region that `names` translates from, or a VPC or its
+/// endpoint.
+pub fn merged(
+    source: &Value,
+    replica: Option<&Value>,
+    names: &Names,
+) -> Result<Option<Value>, String> {
     let mut statements = replica.map(statements).unwrap_or_default();
     let had = statements.len();
     for statement in self::statements(source) {
@@ -28,8 +34,14 @@ pub fn merged(source: &Value, replica: Option<&Value>, names: &Names) -> Result<
     if statements.len() == had {
         return Ok(None);
     }
-    let mut policy = replica.or(Some(source)).and_then(Value::as_object).cloned().unwrap_or_default();
-    policy.entry("Version").or_insert_with(|| json!("2012-10-17"));
+    let mut policy = replica
+        .or(Some(source))
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default();
+    policy
+        .entry("Version")
+        .or_insert_with(|| json!("2012-10-17"));
     policy.insert("Statement".to_owned(), Value::Array(statements));
     Ok(Some(Value::Object(policy)))
 }
@@ -46,12 +58,18 @@ fn statements(policy: &Value) -> Vec<Value> {
 fn translate(value: &Value, names: &Names) -> Result<Value, String> {
     match value {
         Value::String(text) => translate_text(text, names).map(Value::String),
-        Value::Array(values) => {
-            values.iter().map(|value| translate(value, names)).collect::<Result<_, _>>().map(Value::Array)
-        }
+        Value::Array(values) => values
+            .iter()
+            .map(|value| translate(value, names))
+            .collect::<Result<_, _>>()
+            .map(Value::Array),
         Value::Object(members) => {
-            let members = members.iter().map(|(key, value)| Ok((key.clone(), translate(value, names)?)));
-            members.collect::<Result<Map<_, _>, String>>().map(Value::Object)
+            let members = members
+                .iter()
+                .map(|(key, value)| Ok((key.clone(), translate(value, names)?)));
+            members
+                .collect::<Result<Map<_, _>, String>>()
+                .map(Value::Object)
         }
         other => Ok(other.clone()),
     }
@@ -62,19 +80,26 @@ fn translate_text(text: &str, names: &Names) -> Result<String, String> {
         return Ok(name.clone());
     }
     let part = |arn: &str, at: usize| arn.split(':').nth(at).map(str::to_owned);
-    let leaves = |from: &str, to: &str| part(from, 3) == part(text, 3) && part(from, 3) != part(to, 3);
+    let leaves =
+        |from: &str, to: &str| part(from, 3) == part(text, 3) && part(from, 3) != part(to, 3);
     let from_there = || names.iter().any(|(from, to)| leaves(from, to));
     let is_arn = text.starts_with("arn:");
     let is_efs = is_arn && part(text, 2).as_deref() == Some("elasticfilesystem");
     let is_network = text.starts_with("vpc-") || text.starts_with("vpce-");
-    if is_efs || is_network || (is_arn && from_there()) { Err(text.to_owned()) } else { Ok(text.to_owned()) }
+    if is_efs || is_network || (is_arn && from_there()) {
+        Err(text.to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 /// Whether two statements say the same; what they are called does not matter.
 fn same(left: &Value, right: &Value) -> bool {
     let nameless = |statement: &Value| {
         let mut statement = statement.clone();
-        statement.as_object_mut().map(|members| members.remove("Sid"));
+        statement
+            .as_object_mut()
+            .map(|members| members.remove("Sid"));
         statement
     };
     canonical(&nameless(left)) == canonical(&nameless(right))
@@ -86,9 +111,16 @@ fn canonical(value: &Value) -> Value {
         Value::Array(values) => {
             let mut values: Vec<Value> = values.iter().map(canonical).collect();
             values.sort_by_key(Value::to_string);
-            if values.len() == 1 { values.remove(0) } else { Value::Array(values) }
+            if values.len() == 1 {
+                values.remove(0)
+            } else {
+                Value::Array(values)
+            }
         }
-        Value::Object(members) => members.iter().map(|(key, value)| (key.clone(), canonical(value))).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, value)| (key.clone(), canonical(value)))
+            .collect(),
         other => other.clone(),
     }
 }
@@ -96,7 +128,9 @@ fn canonical(value: &Value) -> Value {
 /// A statement's `Sid` must be its own within a policy.
 fn with_fresh_sid(mut statement: Value, others: &[Value]) -> Value {
     let taken = |sid: &Value| others.iter().any(|other| other.get("Sid") == Some(sid));
-    let Some(members) = statement.as_object_mut() else { return statement };
+    let Some(members) = statement.as_object_mut() else {
+        return statement;
+    };
     if members.get("Sid").is_some_and(taken) {
         members.remove("Sid");
     }
@@ -108,7 +142,8 @@ mod tests {
     use super::*;
 
     const SOURCE: &str = "arn:aws:elasticfilesystem:us-east-1:111122223333:file-system/fs-00000001";
-    const REPLICA: &str = "arn:aws:elasticfilesystem:eu-west-1:111122223333:file-system/fs-00000002";
+    const REPLICA: &str =
+        "arn:aws:elasticfilesystem:eu-west-1:111122223333:file-system/fs-00000002";
 
     fn statement(sid: &str, resource: &str) -> Value {
         json!({ "Sid": sid, "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": ["elasticfilesystem:ClientMount"], "Resource": resource })
@@ -131,10 +166,13 @@ mod tests {
     #[test]
     fn the_replicas_own_statements_stay_and_names_do_not_clash() {
         let own = json!({ "Sid": "mount", "Effect": "Deny", "Principal": "*", "Action": "*", "Resource": REPLICA });
-        let merged =
-            merged(&policy(&[statement("mount", SOURCE)]), Some(&policy(std::slice::from_ref(&own))), &names())
-                .unwrap()
-                .unwrap();
+        let merged = merged(
+            &policy(&[statement("mount", SOURCE)]),
+            Some(&policy(std::slice::from_ref(&own))),
+            &names(),
+        )
+        .unwrap()
+        .unwrap();
         assert_eq!(merged["Statement"][0], own);
         assert_eq!(merged["Statement"][1]["Resource"], REPLICA);
         assert_eq!(merged["Statement"][1].get("Sid"), None);
@@ -143,14 +181,31 @@ mod tests {
     #[test]
     fn what_is_there_already_is_not_written_again() {
         let there = policy(&[statement("other name", REPLICA)]);
-        assert_eq!(merged(&policy(&[statement("mount", SOURCE)]), Some(&there), &names()).unwrap(), None);
+        assert_eq!(
+            merged(
+                &policy(&[statement("mount", SOURCE)]),
+                Some(&there),
+                &names()
+            )
+            .unwrap(),
+            None
+        );
     }
 
     #[test]
     fn the_same_in_another_spelling_is_there_already() {
         let mut there = statement("mount", REPLICA);
-        (there["Action"], there["Resource"]) = (json!("elasticfilesystem:ClientMount"), json!([REPLICA]));
-        assert_eq!(merged(&policy(&[statement("mount", SOURCE)]), Some(&policy(&[there])), &names()).unwrap(), None);
+        (there["Action"], there["Resource"]) =
+            (json!("elasticfilesystem:ClientMount"), json!([REPLICA]));
+        assert_eq!(
+            merged(
+                &policy(&[statement("mount", SOURCE)]),
+                Some(&policy(&[there])),
+                &names()
+            )
+            .unwrap(),
+            None
+        );
     }
 
     #[test]
@@ -163,7 +218,10 @@ mod tests {
         };
         let source = policy(&[statement("mount", SOURCE), deny(SOURCE)]);
         let merged = merged(&source, None, &names()).unwrap();
-        assert_eq!(merged, Some(policy(&[statement("mount", REPLICA), deny(REPLICA)])));
+        assert_eq!(
+            merged,
+            Some(policy(&[statement("mount", REPLICA), deny(REPLICA)]))
+        );
     }
 
     #[test]
@@ -171,15 +229,27 @@ mod tests {
         let there = statement("mount", REPLICA);
         let changes: [(&str, Value); 4] = [
             ("Effect", json!("Deny")),
-            ("Principal", json!({ "AWS": "arn:aws:iam::111122223333:role/app" })),
+            (
+                "Principal",
+                json!({ "AWS": "arn:aws:iam::111122223333:role/app" }),
+            ),
             ("Action", json!(["elasticfilesystem:ClientWrite"])),
-            ("Condition", json!({ "Bool": { "aws:SecureTransport": "true" } })),
+            (
+                "Condition",
+                json!({ "Bool": { "aws:SecureTransport": "true" } }),
+            ),
         ];
         for (member, value) in changes {
-            let (mut asked, mut expected) = (statement("mount", SOURCE), statement("mount", REPLICA));
+            let (mut asked, mut expected) =
+                (statement("mount", SOURCE), statement("mount", REPLICA));
             (asked[member], expected[member]) = (value.clone(), value);
             expected.as_object_mut().unwrap().remove("Sid");
-            let merged = merged(&policy(&[asked]), Some(&policy(std::slice::from_ref(&there))), &names()).unwrap();
+            let merged = merged(
+                &policy(&[asked]),
+                Some(&policy(std::slice::from_ref(&there))),
+                &names(),
+            )
+            .unwrap();
             assert_eq!(merged, Some(policy(&[there.clone(), expected])), "{member}");
         }
     }
@@ -187,14 +257,20 @@ mod tests {
     #[test]
     fn an_arn_is_translated_as_a_whole_and_not_by_its_beginning() {
         for other in [format!("{SOURCE}0"), format!("{SOURCE}/x")] {
-            assert_eq!(merged(&policy(&[statement("mount", &other)]), None, &names()).unwrap_err(), other);
+            assert_eq!(
+                merged(&policy(&[statement("mount", &other)]), None, &names()).unwrap_err(),
+                other
+            );
         }
     }
 
     #[test]
     fn a_single_statement_needs_no_list() {
         let source = json!({ "Statement": statement("mount", SOURCE) });
-        assert_eq!(merged(&source, None, &names()).unwrap(), Some(policy(&[statement("mount", REPLICA)])));
+        assert_eq!(
+            merged(&source, None, &names()).unwrap(),
+            Some(policy(&[statement("mount", REPLICA)]))
+        );
     }
 
     #[test]
@@ -203,11 +279,17 @@ mod tests {
         for (key, name) in [
             ("elasticfilesystem:AccessPointArn", unknown),
             ("aws:SourceVpce", "vpce-0123456789abcdef0"),
-            ("aws:SourceArn", "arn:aws:lambda:us-east-1:111122223333:function:app"),
+            (
+                "aws:SourceArn",
+                "arn:aws:lambda:us-east-1:111122223333:function:app",
+            ),
         ] {
             let mut statement = statement("mount", SOURCE);
             statement["Condition"] = json!({ "StringEquals": { key: name } });
-            assert_eq!(merged(&policy(&[statement]), None, &names()).unwrap_err(), name);
+            assert_eq!(
+                merged(&policy(&[statement]), None, &names()).unwrap_err(),
+                name
+            );
         }
     }
 
@@ -215,7 +297,12 @@ mod tests {
     fn a_principal_of_the_account_stays() {
         let mut statement = statement("mount", SOURCE);
         statement["Principal"] = json!({ "AWS": "arn:aws:iam::111122223333:role/app" });
-        let merged = merged(&policy(&[statement]), None, &names()).unwrap().unwrap();
-        assert_eq!(merged["Statement"][0]["Principal"]["AWS"], "arn:aws:iam::111122223333:role/app");
+        let merged = merged(&policy(&[statement]), None, &names())
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            merged["Statement"][0]["Principal"]["AWS"],
+            "arn:aws:iam::111122223333:role/app"
+        );
     }
 }

@@ -11,9 +11,11 @@ use shared::{
 pub struct Policy {
     /// `MODE`: whether anything may be changed at all.
     pub mode: Mode,
-    /// `APPROVAL_TAG`: the key of the tag by which an existing file system names the request that may overwrite it.
+    /// `APPROVAL_TAG`: the key of the tag by which an existing file system names the request that
+    /// may overwrite it.
     pub approval_tag: String,
-    /// `PROTECTION_TAG`: the key of the tag that forbids to overwrite a file system, whatever its value.
+    /// `PROTECTION_TAG`: the key of the tag that forbids to overwrite a file system, whatever its
+    /// value.
     pub protection_tag: String,
     /// `MAX_TARGETS`: the most file systems that one request may name.
     pub max_targets: usize,
@@ -23,7 +25,13 @@ pub struct Policy {
 
 impl Policy {
     /// The names of all variables, in the order of the README's table.
-    pub const VARIABLES: [&str; 5] = ["MODE", "APPROVAL_TAG", "PROTECTION_TAG", "MAX_TARGETS", "REPLICA_REGIONS"];
+    pub const VARIABLES: [&str; 5] = [
+        "MODE",
+        "APPROVAL_TAG",
+        "PROTECTION_TAG",
+        "MAX_TARGETS",
+        "REPLICA_REGIONS",
+    ];
 
     /// Reads the process's environment.
     ///
@@ -31,7 +39,9 @@ impl Policy {
     ///
     /// The first variable with a value that is not allowed.
     pub fn from_env() -> Result<Self, BadVariable> {
-        Self::from_lookup(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+        Self::from_lookup(|name| {
+            std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+        })
     }
 
     /// Reads variables through `lookup`; a variable that it does not find has its default.
@@ -44,18 +54,28 @@ impl Policy {
         let policy = Self {
             mode: mode("MODE", value("MODE", "plan"))?,
             approval_tag: tag_key("APPROVAL_TAG", value("APPROVAL_TAG", "drover:approved"))?,
-            protection_tag: tag_key("PROTECTION_TAG", value("PROTECTION_TAG", "drover:protected"))?,
+            protection_tag: tag_key(
+                "PROTECTION_TAG",
+                value("PROTECTION_TAG", "drover:protected"),
+            )?,
             max_targets: whole("MAX_TARGETS", value("MAX_TARGETS", "10"))?,
             replica_regions: regions("REPLICA_REGIONS", value("REPLICA_REGIONS", "*"))?,
         };
         let expected = "a tag key; an overwrite always needs an approval, and protection cannot be switched off";
-        for (name, key) in [("APPROVAL_TAG", &policy.approval_tag), ("PROTECTION_TAG", &policy.protection_tag)] {
+        for (name, key) in [
+            ("APPROVAL_TAG", &policy.approval_tag),
+            ("PROTECTION_TAG", &policy.protection_tag),
+        ] {
             if key == "none" {
                 return Err(BadVariable::new(name, key.clone(), expected));
             }
         }
         if policy.approval_tag == policy.protection_tag {
-            return Err(BadVariable::new("PROTECTION_TAG", policy.protection_tag, "another tag key than APPROVAL_TAG"));
+            return Err(BadVariable::new(
+                "PROTECTION_TAG",
+                policy.protection_tag,
+                "another tag key than APPROVAL_TAG",
+            ));
         }
         Ok(policy)
     }
@@ -68,10 +88,17 @@ fn regions(name: &'static str, found: String) -> Result<Option<Vec<String>>, Bad
     }
     let letter = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
     let regions: Vec<String> = found.split(',').map(str::to_owned).collect();
-    if regions.iter().all(|region| has_form(region, "", letter, 1..=32)) {
+    if regions
+        .iter()
+        .all(|region| has_form(region, "", letter, 1..=32))
+    {
         return Ok(Some(regions));
     }
-    Err(BadVariable::new(name, found, "`*`, or names of Regions with commas between, such as `eu-west-1,eu-north-1`"))
+    Err(BadVariable::new(
+        name,
+        found,
+        "`*`, or names of Regions with commas between, such as `eu-west-1,eu-north-1`",
+    ))
 }
 
 #[cfg(test)]
@@ -107,8 +134,17 @@ mod tests {
     fn replicas_may_be_everywhere_unless_regions_are_named() {
         let regions = |value| read("REPLICA_REGIONS", value).map(|policy| policy.replica_regions);
         assert_eq!(regions("*").unwrap(), None);
-        assert_eq!(regions("eu-west-1,eu-north-1").unwrap().unwrap(), ["eu-west-1", "eu-north-1"]);
-        for bad in ["", "eu-west-1,", "*,eu-west-1", "eu-west-1, eu-north-1", "EU"] {
+        assert_eq!(
+            regions("eu-west-1,eu-north-1").unwrap().unwrap(),
+            ["eu-west-1", "eu-north-1"]
+        );
+        for bad in [
+            "",
+            "eu-west-1,",
+            "*,eu-west-1",
+            "eu-west-1, eu-north-1",
+            "EU",
+        ] {
             regions(bad).unwrap_err();
         }
     }

@@ -6,7 +6,8 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// The replication is ENABLED, its first sync complete, and every part that was asked for is there and available.
+    /// The replication is ENABLED, its first sync complete, and every part that was asked for is
+    /// there and available.
     ReplicaUsable,
     /// The same, but the replica has so many tags that there is no room for the mark.
     ReplicaUsableUnmarked,
@@ -161,7 +162,9 @@ impl Reason {
     #[must_use]
     pub fn sentence(self) -> &'static str {
         match self {
-            Self::ReplicaUsable => "seen: replicating, the first sync complete, and every part asked for available",
+            Self::ReplicaUsable => {
+                "seen: replicating, the first sync complete, and every part asked for available"
+            }
             Self::ReplicaUsableUnmarked => {
                 "seen: replicating, the first sync complete, and every part asked for available; its 50 tags leave no room for the mark drover:bootstrapped-by"
             }
@@ -169,52 +172,94 @@ impl Reason {
             Self::SourceNotAvailable => "the source file system is still being created or changed",
             Self::ReplicationEnabling => "EFS is setting the replication up",
             Self::ReplicaNotAvailable => "EFS is still creating the replica",
-            Self::PartsNotAvailable => "mount targets or access points of the replica are still being created",
-            Self::FirstSyncRunning => "the first sync is not complete: the replica cannot be used yet",
+            Self::PartsNotAvailable => {
+                "mount targets or access points of the replica are still being created"
+            }
+            Self::FirstSyncRunning => {
+                "the first sync is not complete: the replica cannot be used yet"
+            }
             Self::NotSeenYet => "AWS accepted the change, but reading back does not show it yet",
-            Self::NotReadyYet => "EFS does not take the change in the state in which the file system is",
-            Self::OutOfTime => "not begun, or not finished: the function's deadline was too near for the rest",
+            Self::NotReadyYet => {
+                "EFS does not take the change in the state in which the file system is"
+            }
+            Self::OutOfTime => {
+                "not begun, or not finished: the function's deadline was too near for the rest"
+            }
             Self::NotFound => "no file system with this ID exists in this account and Region",
-            Self::NamedTwice => "another target of this request is the same source, or overwrites the same destination",
-            Self::ArnMismatch => "the ARN names another account or Region than the file system is in",
+            Self::NamedTwice => {
+                "another target of this request is the same source, or overwrites the same destination"
+            }
+            Self::ArnMismatch => {
+                "the ARN names another account or Region than the file system is in"
+            }
             Self::SourceUnusable => "the source file system is being deleted, or in error",
             Self::NoReplicateToTag => "the file system does not carry the tag drover:replicate-to",
             Self::BadReplicateToTag => "the tag drover:replicate-to does not hold a Region",
-            Self::SourceIsADestination => "the source is a replica itself, and EFS does not chain replications",
-            Self::ReplicatesElsewhere => "the source replicates to another destination, and EFS allows one",
+            Self::SourceIsADestination => {
+                "the source is a replica itself, and EFS does not chain replications"
+            }
+            Self::ReplicatesElsewhere => {
+                "the source replicates to another destination, and EFS allows one"
+            }
             Self::ReplicationDeleting => "the replication of the source is being deleted",
             Self::RegionMismatch => "the Region of the destination and its zone or ARN differ",
             Self::RegionNotAllowed => "REPLICA_REGIONS does not name the Region of the replica",
             Self::KmsKeyRegionMismatch => "the KMS key is in another Region than the replica",
-            Self::KmsKeyDiffers => "the source has a replica already, encrypted by another KMS key than asked for",
+            Self::KmsKeyDiffers => {
+                "the source has a replica already, encrypted by another KMS key than asked for"
+            }
             Self::SameFileSystem => "the source and the destination are the same file system",
             Self::RoleMissing => "a destination in another account needs a roleArn",
-            Self::RoleNotNeeded => "a destination in the same account is replicated to without a roleArn",
-            Self::PartsInAnotherAccount => "a replica in another account is furnished there, not from here",
-            Self::DestinationNotFound => "the existing destination does not exist, or is not to be seen from here",
+            Self::RoleNotNeeded => {
+                "a destination in the same account is replicated to without a roleArn"
+            }
+            Self::PartsInAnotherAccount => {
+                "a replica in another account is furnished there, not from here"
+            }
+            Self::DestinationNotFound => {
+                "the existing destination does not exist, or is not to be seen from here"
+            }
             Self::DestinationNotAvailable => "the existing destination is not available",
-            Self::OverwriteNotConfirmed => "`overwrite` does not repeat the ID of the existing destination",
-            Self::NotApproved => "the approval tag is not on the file system that would be overwritten",
-            Self::ApprovedForAnotherRequest => "the approval tag on the destination names another request",
+            Self::OverwriteNotConfirmed => {
+                "`overwrite` does not repeat the ID of the existing destination"
+            }
+            Self::NotApproved => {
+                "the approval tag is not on the file system that would be overwritten"
+            }
+            Self::ApprovedForAnotherRequest => {
+                "the approval tag on the destination names another request"
+            }
             Self::Protected => "the protection tag is on the file system that would be overwritten",
-            Self::OverwriteProtectionEnabled => "nobody has disabled the overwrite protection of the destination",
+            Self::OverwriteProtectionEnabled => {
+                "nobody has disabled the overwrite protection of the destination"
+            }
             Self::DestinationInUse => "the existing destination is part of another replication",
             Self::DestinationNotEncrypted => "the source is encrypted and the destination is not",
             Self::FailbackImpossible => {
                 "the source is not encrypted and the replica is: nothing could be replicated back (acceptNoFailback)"
             }
-            Self::OverMaxTargets => "the request names more file systems than this deployment allows (MAX_TARGETS)",
+            Self::OverMaxTargets => {
+                "the request names more file systems than this deployment allows (MAX_TARGETS)"
+            }
             Self::ReplicationPausing => "EFS is pausing the replication",
             Self::ReplicationPaused => "EFS has paused the replication",
-            Self::ReplicationInError => "the replication is in error: EFS asks to delete it and create a new one",
+            Self::ReplicationInError => {
+                "the replication is in error: EFS asks to delete it and create a new one"
+            }
             Self::ReplicaUnusable => "the replica is being deleted, in error, or not to be seen",
-            Self::MountTargetDiffers => "a mount target of the replica has other security groups than asked for",
+            Self::MountTargetDiffers => {
+                "a mount target of the replica has other security groups than asked for"
+            }
             Self::TooManyTags => {
                 "with the source's tags the replica would have more than the 50 that AWS allows, drover:bootstrapped-by among them: remove tags of the source or of the replica"
             }
             Self::PartInError => "a mount target or access point of the replica is in error",
-            Self::PolicyNotTranslatable => "the source's policy names something that the replica has no counterpart of",
-            Self::UnknownState => "AWS describes the file system in a way that drover does not know",
+            Self::PolicyNotTranslatable => {
+                "the source's policy names something that the replica has no counterpart of"
+            }
+            Self::UnknownState => {
+                "AWS describes the file system in a way that drover does not know"
+            }
         }
     }
 
@@ -237,7 +282,9 @@ impl Reason {
     #[must_use]
     pub fn look_again_after_seconds(self) -> Option<u32> {
         match self {
-            Self::SourceNotAvailable | Self::ReplicaNotAvailable | Self::PartsNotAvailable => Some(60),
+            Self::SourceNotAvailable | Self::ReplicaNotAvailable | Self::PartsNotAvailable => {
+                Some(60)
+            }
             Self::NotSeenYet | Self::NotReadyYet | Self::OutOfTime => Some(60),
             Self::ReplicationEnabling => Some(2 * 60),
             Self::FirstSyncRunning => Some(5 * 60),
@@ -264,12 +311,20 @@ mod tests {
     fn every_reason_has_a_sentence_of_its_own() {
         let mut sentences = Reason::ALL.map(Reason::sentence);
         sentences.sort_unstable();
-        assert!(sentences.windows(2).all(|two| two[0] != two[1] && two[0].contains(' ')));
+        assert!(
+            sentences
+                .windows(2)
+                .all(|two| two[0] != two[1] && two[0].contains(' '))
+        );
     }
 
     #[test]
     fn a_queue_waits_for_all_that_comes_soon_and_not_for_the_first_sync() {
-        let soon = |reason: &Reason| reason.look_again_after_seconds().is_some_and(|seconds| seconds <= 120);
+        let soon = |reason: &Reason| {
+            reason
+                .look_again_after_seconds()
+                .is_some_and(|seconds| seconds <= 120)
+        };
         for reason in Reason::ALL {
             assert_eq!(reason.is_unfinished(), soon(&reason), "{reason:?}");
         }
@@ -282,8 +337,18 @@ mod tests {
             Reason::NotReadyYet,
             Reason::OutOfTime,
         ];
-        assert_eq!(Reason::ALL.into_iter().filter(soon).collect::<Vec<_>>(), expected);
-        let seconds = [Reason::OutOfTime, Reason::ReplicationEnabling, Reason::FirstSyncRunning];
-        assert_eq!(seconds.map(Reason::look_again_after_seconds), [Some(60), Some(120), Some(300)]);
+        assert_eq!(
+            Reason::ALL.into_iter().filter(soon).collect::<Vec<_>>(),
+            expected
+        );
+        let seconds = [
+            Reason::OutOfTime,
+            Reason::ReplicationEnabling,
+            Reason::FirstSyncRunning,
+        ];
+        assert_eq!(
+            seconds.map(Reason::look_again_after_seconds),
+            [Some(60), Some(120), Some(300)]
+        );
     }
 }

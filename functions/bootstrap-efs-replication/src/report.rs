@@ -4,7 +4,9 @@ use std::mem::discriminant;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use shared::{Call, Fault, FaultKind, Mode, Outcome, Report, Saying, fault::Cure, pages::merge, report::code};
+use shared::{
+    Call, Fault, FaultKind, Mode, Outcome, Report, Saying, fault::Cure, pages::merge, report::code,
+};
 
 use crate::{
     command::{Command, Target},
@@ -29,20 +31,25 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// What is kept of a step that was taken: an access point without its tags, since a file system may have ten thousand
-    /// of 50 tags each, which would not fit into the function's memory.
+    /// What is kept of a step that was taken: an access point without its tags, since a file system
+    /// may have ten thousand of 50 tags each, which would not fit into the function's memory.
     #[must_use]
     pub fn made(mut step: Step, made: (Call, Result<(), Fault>)) -> Self {
         if let Step::CreateAccessPoint(point) = &mut step {
             point.tags.clear();
         }
-        Self { step, made: Some(made) }
+        Self {
+            step,
+            made: Some(made),
+        }
     }
 
     /// Whether it was an attempt at this step. An access point is known by its ID.
     fn is_of(&self, step: &Step) -> bool {
         match (&self.step, step) {
-            (Step::CreateAccessPoint(tried), Step::CreateAccessPoint(point)) => tried.id == point.id,
+            (Step::CreateAccessPoint(tried), Step::CreateAccessPoint(point)) => {
+                tried.id == point.id
+            }
             (tried, step) => tried == step,
         }
     }
@@ -73,69 +80,119 @@ impl Course {
     /// The course of a target that was looked at once.
     #[must_use]
     pub fn begin(verdict: Verdict, view: View) -> Self {
-        let status_before = view.replication.as_ref().map(|replication| replication.status);
+        let status_before = view
+            .replication
+            .as_ref()
+            .map(|replication| replication.status);
         let (first, missing_before) = (verdict.clone().without_tags(), view.missing_access_points);
         let attempts = Vec::new();
-        Self { first, attempts, last: verdict, status_before, missing_before, view, unread: None, blind: None }
+        Self {
+            first,
+            attempts,
+            last: verdict,
+            status_before,
+            missing_before,
+            view,
+            unread: None,
+            blind: None,
+        }
     }
 
     /// The course of a target that could not be looked at.
     #[must_use]
     pub fn blind(unread: Unread) -> Self {
         let seen = unread.seen.clone();
-        Self { blind: Some(unread), ..Self::begin(Verdict::Refused(Reason::UnknownState), seen) }
+        Self {
+            blind: Some(unread),
+            ..Self::begin(Verdict::Refused(Reason::UnknownState), seen)
+        }
     }
 
-    /// The steps that come next: those that were not tried yet. A replication is created only if the first plan said so.
+    /// The steps that come next: those that were not tried yet. A replication is created only if
+    /// the first plan said so.
     #[must_use]
     pub fn next(&self) -> Vec<Step> {
         let tried = |step: &Step| self.attempts.iter().any(|attempt| attempt.is_of(step));
         let creates = |step: &Step| matches!(step, Step::CreateReplication(_));
-        let may = |step: &&Step| !tried(step) && (!creates(step) || self.first.steps().contains(step));
-        if self.unread.is_some() { vec![] } else { self.last.steps().iter().filter(may).cloned().collect() }
+        let may =
+            |step: &&Step| !tried(step) && (!creates(step) || self.first.steps().contains(step));
+        if self.unread.is_some() {
+            vec![]
+        } else {
+            self.last.steps().iter().filter(may).cloned().collect()
+        }
     }
 
     /// Whether its first step destroys what an existing file system holds.
     #[must_use]
     pub fn overwrites(&self) -> bool {
-        let overwrites = |step: &Step| matches!(step, Step::CreateReplication(to) if to.file_system.is_some());
+        let overwrites =
+            |step: &Step| matches!(step, Step::CreateReplication(to) if to.file_system.is_some());
         self.first.steps().iter().any(overwrites)
     }
 
-    /// Whether the look that failed had seen what a step was for: the replication stands on the source's side, whatever
-    /// the other side answers.
+    /// Whether the look that failed had seen what a step was for: the replication stands on the
+    /// source's side, whatever the other side answers.
     fn shows(&self, step: &Step, unread: &Unread) -> bool {
         let made = |view: &View| {
             let source = view.source.as_ref().map(|source| &source.id);
-            view.replication.as_ref().is_some_and(|replication| Some(&replication.source_id) == source)
+            view.replication
+                .as_ref()
+                .is_some_and(|replication| Some(&replication.source_id) == source)
         };
         matches!(step, Step::CreateReplication(_)) && made(&unread.seen)
     }
 
-    /// The attempt that tells most: the first that failed at something which is still to be done, or the last.
+    /// The attempt that tells most: the first that failed at something which is still to be done,
+    /// or the last.
     fn telling(&self) -> Option<&Attempt> {
         let failed = |attempt: &&Attempt| matches!(attempt.made, Some((_, Err(_))));
-        let open =
-            |attempt: &&Attempt| self.unread.is_none() && self.last.steps().iter().any(|step| attempt.is_of(step));
-        self.attempts.iter().filter(failed).find(open).or(self.attempts.last())
+        let open = |attempt: &&Attempt| {
+            self.unread.is_none() && self.last.steps().iter().any(|step| attempt.is_of(step))
+        };
+        self.attempts
+            .iter()
+            .filter(failed)
+            .find(open)
+            .or(self.attempts.last())
     }
 }
 
-/// The answer to a request that was planned, and carried out as far as `mode` allowed and the world let it.
+/// The answer to a request that was planned, and carried out as far as `mode` allowed and the world
+/// let it.
 #[must_use]
-pub fn report(command: &Command, courses: &[Course], mode: Mode, now: DateTime<Utc>, calls: Vec<Call>) -> Report {
+pub fn report(
+    command: &Command,
+    courses: &[Course],
+    mode: Mode,
+    now: DateTime<Utc>,
+    calls: Vec<Call>,
+) -> Report {
     let targets = command.targets.iter().zip(courses).map(|(target, course)| {
         let saying = match (&course.blind, mode) {
             (Some(unread), _) => unseen(unread),
             (None, Mode::Plan) => foretell(course),
             (None, Mode::Enforce) => conclude(course),
         };
-        let view = course.unread.as_ref().map_or(&course.view, |unread| &unread.seen);
+        let view = course
+            .unread
+            .as_ref()
+            .map_or(&course.view, |unread| &unread.seen);
         let mut report = saying.about(named(target), resource(view), evidence(course, view, now));
         report.plan = sentences(course.first.steps());
-        let later = course.missing_before.saturating_sub(access_points_at_once(command));
-        report.plan.extend((later > 0).then(|| format!("then create {later} more access points")));
-        merge(&mut report.calls, course.attempts.iter().filter_map(|attempt| Some(attempt.made.as_ref()?.0.clone())));
+        let later = course
+            .missing_before
+            .saturating_sub(access_points_at_once(command));
+        report
+            .plan
+            .extend((later > 0).then(|| format!("then create {later} more access points")));
+        merge(
+            &mut report.calls,
+            course
+                .attempts
+                .iter()
+                .filter_map(|attempt| Some(attempt.made.as_ref()?.0.clone())),
+        );
         report
     });
     Report::of(command.request_id.as_ref(), mode, targets.collect(), calls)
@@ -143,12 +200,15 @@ pub fn report(command: &Command, courses: &[Course], mode: Mode, now: DateTime<U
 
 /// What a dry run says: steps are planned, everything else is as it is.
 fn foretell(course: &Course) -> Saying {
-    said(&course.first, &course.view, false).unwrap_or_else(|| reason(Outcome::Planned, Reason::PlanMode))
+    said(&course.first, &course.view, false)
+        .unwrap_or_else(|| reason(Outcome::Planned, Reason::PlanMode))
 }
 
 /// What may be said after the last look. The rules stand in the order in which they are asked.
 fn conclude(course: &Course) -> Saying {
-    let Some(telling) = course.telling() else { return foretell(course) };
+    let Some(telling) = course.telling() else {
+        return foretell(course);
+    };
     if course.unread.is_none()
         && !matches!(course.last, Verdict::Refused(_))
         && let Some(saying) = said(&course.last, &course.view, true)
@@ -160,14 +220,18 @@ fn conclude(course: &Course) -> Saying {
         (Some((call, Err(fault))), Some(_)) if fault.kind.cure() == Cure::Human => {
             Saying::fault(call.operation, Outcome::Indeterminate, fault)
         }
-        (Some((_, Err(fault))), _) if is_not_ready(fault) => reason(Outcome::Pending, Reason::NotReadyYet),
+        (Some((_, Err(fault))), _) if is_not_ready(fault) => {
+            reason(Outcome::Pending, Reason::NotReadyYet)
+        }
         (Some((call, Err(fault))), _) => Saying::failed_change(call.operation, fault),
         (Some((_, Ok(()))), Some(unread)) if course.shows(&telling.step, unread) => unseen(unread),
         (Some((call, Ok(()))), Some(unread)) => match &unread.failed {
             Some((look, fault)) => Saying::unread(call.operation, look, fault),
             None => Saying::unread(call.operation, "the look", &Fault::of(FaultKind::Timeout)),
         },
-        (Some((_, Ok(()))), None) if !course.next().is_empty() => reason(Outcome::Pending, Reason::OutOfTime),
+        (Some((_, Ok(()))), None) if !course.next().is_empty() => {
+            reason(Outcome::Pending, Reason::OutOfTime)
+        }
         (Some((_, Ok(()))), None) => reason(Outcome::Pending, Reason::NotSeenYet),
     }
 }
@@ -191,7 +255,11 @@ fn said(verdict: &Verdict, view: &View, changed: bool) -> Option<Saying> {
         Verdict::Failed(why) | Verdict::Broken(why, _) => (Outcome::Failed, *why),
     };
     let mut saying = reason(outcome, why);
-    let part = if let Verdict::Broken(_, part) = verdict { Some(part.clone()) } else { None };
+    let part = if let Verdict::Broken(_, part) = verdict {
+        Some(part.clone())
+    } else {
+        None
+    };
     if let Some(more) = part.or_else(|| more_about(why, view)) {
         saying.message = format!("{}: {more}", saying.message);
     }
@@ -204,12 +272,23 @@ fn more_about(reason: Reason, view: &View) -> Option<String> {
     match reason {
         Reason::KmsKeyDiffers => view.destination.as_ref()?.kms_key_arn.clone(),
         Reason::ReplicationPausing | Reason::ReplicationPaused | Reason::ReplicationInError => {
-            Some(replication.status_message.as_ref()?.chars().take(300).collect())
+            Some(
+                replication
+                    .status_message
+                    .as_ref()?
+                    .chars()
+                    .take(300)
+                    .collect(),
+            )
         }
-        Reason::ReplicatesElsewhere => {
-            Some(format!("{} in {}", replication.destination_id, replication.destination_region))
-        }
-        Reason::SourceIsADestination => Some(format!("of {} in {}", replication.source_id, replication.source_region)),
+        Reason::ReplicatesElsewhere => Some(format!(
+            "{} in {}",
+            replication.destination_id, replication.destination_region
+        )),
+        Reason::SourceIsADestination => Some(format!(
+            "of {} in {}",
+            replication.source_id, replication.source_region
+        )),
         _ => None,
     }
 }
@@ -230,8 +309,13 @@ fn named(target: &Target) -> Value {
 }
 
 fn resource(view: &View) -> Value {
-    let Some(source) = &view.source else { return Value::Null };
-    let replica = view.replication.as_ref().filter(|replication| replication.source_id == source.id);
+    let Some(source) = &view.source else {
+        return Value::Null;
+    };
+    let replica = view
+        .replication
+        .as_ref()
+        .filter(|replication| replication.source_id == source.id);
     json!({
         "sourceFileSystemArn": source.arn,
         "destinationFileSystemId": replica.map(|replica| &replica.destination_id),
@@ -244,7 +328,10 @@ fn evidence(course: &Course, view: &View, now: DateTime<Utc>) -> Value {
     let replication = view.replication.as_ref();
     let synced = replication.and_then(|replication| replication.last_replicated);
     let age = synced.map(|synced| (now - synced).num_seconds().max(0));
-    let created = course.attempts.iter().filter(|attempt| matches!(attempt.made, Some((_, Ok(())))));
+    let created = course
+        .attempts
+        .iter()
+        .filter(|attempt| matches!(attempt.made, Some((_, Ok(())))));
     let created: Vec<&Step> = created.map(|attempt| &attempt.step).collect();
     json!({
         "statusBefore": course.status_before.map(status),
@@ -276,17 +363,22 @@ fn status(status: Status) -> &'static str {
     }
 }
 
-/// Steps in words. Of many alike, one after the other, the first are named and the others counted: a file system may have
-/// ten thousand access points, and a report has to fit what carries it.
+/// Steps in words. Of many alike, one after the other, the first are named and the others counted:
+/// a file system may have ten thousand access points, and a report has to fit what carries it.
 fn sentences<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Vec<String> {
     let steps: Vec<&Step> = steps.into_iter().collect();
     let mut sentences = Vec::new();
     for alike in steps.chunk_by(|step, next| discriminant(*step) == discriminant(*next)) {
-        let named = if alike.len() > STEPS_NAMED { STEPS_NAMED - 1 } else { alike.len() };
+        let named = if alike.len() > STEPS_NAMED {
+            STEPS_NAMED - 1
+        } else {
+            alike.len()
+        };
         sentences.extend(alike.iter().take(named).map(|step| sentence_of(step)));
         let more = alike.len() - named;
         let of_all = alike.len();
-        sentences.extend((more > 0).then(|| format!("and {more} more like these, {of_all} in all")));
+        sentences
+            .extend((more > 0).then(|| format!("and {more} more like these, {of_all} in all")));
     }
     sentences
 }
@@ -298,22 +390,37 @@ pub fn sentence_of(step: &Step) -> String {
         Step::CreateReplication(destination) => {
             let region = destination.region().unwrap_or("the same Region");
             match &destination.file_system {
-                Some(existing) => format!("replicate to {} in {region}, whose contents are overwritten", existing.id),
+                Some(existing) => format!(
+                    "replicate to {} in {region}, whose contents are overwritten",
+                    existing.id
+                ),
                 None => format!("replicate to a new file system in {region}"),
             }
         }
         Step::CreateMountTarget(subnet, _) => format!("create a mount target in {subnet}"),
         Step::CreateAccessPoint(point) => {
-            format!("create an access point like {} for {}", point.id, point.entrance.path)
+            format!(
+                "create an access point like {} for {}",
+                point.id, point.entrance.path
+            )
         }
-        Step::PutLifecycle(transitions) => format!("set {} lifecycle transitions", transitions.len()),
+        Step::PutLifecycle(transitions) => {
+            format!("set {} lifecycle transitions", transitions.len())
+        }
         Step::PutBackup(backup) => format!("set automatic backups to {}", code(backup)),
         Step::PutPolicy(_) => "merge the source's file system policy".to_owned(),
         Step::Tag(tags) if tags.len() > STEPS_NAMED => {
-            let first: Vec<&str> = tags.keys().take(STEPS_NAMED - 1).map(String::as_str).collect();
+            let first: Vec<&str> = tags
+                .keys()
+                .take(STEPS_NAMED - 1)
+                .map(String::as_str)
+                .collect();
             format!("set {} tags: {} and more", tags.len(), first.join(", "))
         }
-        Step::Tag(tags) => format!("set the tags {}", tags.keys().cloned().collect::<Vec<_>>().join(", ")),
+        Step::Tag(tags) => format!(
+            "set the tags {}",
+            tags.keys().cloned().collect::<Vec<_>>().join(", ")
+        ),
     }
 }
 
@@ -322,7 +429,9 @@ fn reason(outcome: Outcome, reason: Reason) -> Saying {
         outcome,
         reason: code(reason),
         message: reason.sentence().to_owned(),
-        look_again_after_seconds: reason.look_again_after_seconds().filter(|_| outcome == Outcome::Pending),
+        look_again_after_seconds: reason
+            .look_again_after_seconds()
+            .filter(|_| outcome == Outcome::Pending),
         unfinished: reason.is_unfinished(),
     }
 }
@@ -339,8 +448,15 @@ mod tests {
     }
 
     fn tried(result: Result<(), Fault>) -> Attempt {
-        let call = Call { operation: "PutBackupPolicy", requests: 1, answer: String::new() };
-        Attempt { step: step(), made: Some((call, result)) }
+        let call = Call {
+            operation: "PutBackupPolicy",
+            requests: 1,
+            answer: String::new(),
+        };
+        Attempt {
+            step: step(),
+            made: Some((call, result)),
+        }
     }
 
     fn failed(kind: FaultKind) -> Attempt {
@@ -348,91 +464,207 @@ mod tests {
     }
 
     fn unread(look: &'static str, kind: FaultKind, seen: View) -> Unread {
-        Unread { failed: Some((look, Fault::of(kind))), seen }
+        Unread {
+            failed: Some((look, Fault::of(kind))),
+            seen,
+        }
     }
 
     #[track_caller]
     fn check(attempts: Vec<Attempt>, last: Verdict, outcome: Outcome, reason: &str) {
-        let course = Course { attempts, last, ..Course::begin(Verdict::Act(vec![step()]), View::default()) };
+        let course = Course {
+            attempts,
+            last,
+            ..Course::begin(Verdict::Act(vec![step()]), View::default())
+        };
         let saying = conclude(&course);
         assert_eq!((saying.outcome, saying.reason.as_str()), (outcome, reason));
     }
 
     #[test]
     fn what_is_seen_counts_whatever_the_call_said() {
-        for attempt in [tried(Ok(())), failed(FaultKind::Timeout), failed(FaultKind::Conflict)] {
+        for attempt in [
+            tried(Ok(())),
+            failed(FaultKind::Timeout),
+            failed(FaultKind::Conflict),
+        ] {
             let done = Verdict::Done(Reason::ReplicaUsable);
             check(vec![attempt.clone()], done, Outcome::Done, "replica_usable");
             let pending = Verdict::Pending(Reason::FirstSyncRunning);
-            check(vec![attempt], pending, Outcome::Pending, "first_sync_running");
+            check(
+                vec![attempt],
+                pending,
+                Outcome::Pending,
+                "first_sync_running",
+            );
         }
     }
 
     #[test]
     fn what_is_not_seen_is_never_called_done_or_refused() {
-        for last in [Verdict::Act(vec![step()]), Verdict::Refused(Reason::ReplicatesElsewhere)] {
-            check(vec![tried(Ok(()))], last.clone(), Outcome::Pending, "not_seen_yet");
-            check(vec![failed(FaultKind::Timeout)], last.clone(), Outcome::Indeterminate, "timeout");
-            check(vec![failed(FaultKind::Throttled)], last.clone(), Outcome::Retryable, "throttled");
-            check(vec![failed(FaultKind::AccessDenied)], last.clone(), Outcome::Permanent, "access_denied");
-            check(vec![failed(FaultKind::RejectedByAws)], last.clone(), Outcome::Failed, "rejected_by_aws");
-            check(vec![Attempt { step: step(), made: None }], last, Outcome::Pending, "out_of_time");
+        for last in [
+            Verdict::Act(vec![step()]),
+            Verdict::Refused(Reason::ReplicatesElsewhere),
+        ] {
+            check(
+                vec![tried(Ok(()))],
+                last.clone(),
+                Outcome::Pending,
+                "not_seen_yet",
+            );
+            check(
+                vec![failed(FaultKind::Timeout)],
+                last.clone(),
+                Outcome::Indeterminate,
+                "timeout",
+            );
+            check(
+                vec![failed(FaultKind::Throttled)],
+                last.clone(),
+                Outcome::Retryable,
+                "throttled",
+            );
+            check(
+                vec![failed(FaultKind::AccessDenied)],
+                last.clone(),
+                Outcome::Permanent,
+                "access_denied",
+            );
+            check(
+                vec![failed(FaultKind::RejectedByAws)],
+                last.clone(),
+                Outcome::Failed,
+                "rejected_by_aws",
+            );
+            check(
+                vec![Attempt {
+                    step: step(),
+                    made: None,
+                }],
+                last,
+                Outcome::Pending,
+                "out_of_time",
+            );
         }
     }
 
     #[test]
     fn a_part_that_failed_is_told_though_another_was_made_after_it() {
-        let other = Attempt { step: Step::Tag(std::collections::BTreeMap::new()), ..tried(Ok(())) };
+        let other = Attempt {
+            step: Step::Tag(std::collections::BTreeMap::new()),
+            ..tried(Ok(()))
+        };
         let attempts = vec![failed(FaultKind::AccessDenied), other.clone()];
-        check(attempts.clone(), Verdict::Act(vec![step()]), Outcome::Permanent, "access_denied");
-        check(attempts, Verdict::Act(vec![other.step]), Outcome::Pending, "not_seen_yet");
+        check(
+            attempts.clone(),
+            Verdict::Act(vec![step()]),
+            Outcome::Permanent,
+            "access_denied",
+        );
+        check(
+            attempts,
+            Verdict::Act(vec![other.step]),
+            Outcome::Pending,
+            "not_seen_yet",
+        );
     }
 
     #[test]
     fn an_access_point_is_tried_once_and_its_tags_are_not_kept() {
         let point = |id: &str| {
             let tags = [("Name".to_owned(), "app".to_owned())].into();
-            let entrance = Entrance { posix_user: None, path: "/".to_owned(), creation_info: None };
+            let entrance = Entrance {
+                posix_user: None,
+                path: "/".to_owned(),
+                creation_info: None,
+            };
             let (id, arn) = (id.to_owned(), String::new());
-            Step::CreateAccessPoint(AccessPoint { id, arn, state: LifeCycle::Available, entrance, tags })
+            Step::CreateAccessPoint(AccessPoint {
+                id,
+                arn,
+                state: LifeCycle::Available,
+                entrance,
+                tags,
+            })
         };
-        let made = |result| Attempt::made(point("fsap-1"), (Call::new("CreateAccessPoint", 1, None), result));
-        let Step::CreateAccessPoint(kept) = made(Ok(())).step else { panic!("another step") };
+        let made = |result| {
+            Attempt::made(
+                point("fsap-1"),
+                (Call::new("CreateAccessPoint", 1, None), result),
+            )
+        };
+        let Step::CreateAccessPoint(kept) = made(Ok(())).step else {
+            panic!("another step")
+        };
         assert_eq!((kept.id.as_str(), kept.tags.len()), ("fsap-1", 0));
         let last = Verdict::Act(vec![point("fsap-1"), point("fsap-2")]);
         let attempts = vec![made(Ok(()))];
-        let course = Course { attempts, last: last.clone(), ..Course::begin(last.clone(), View::default()) };
+        let course = Course {
+            attempts,
+            last: last.clone(),
+            ..Course::begin(last.clone(), View::default())
+        };
         assert_eq!(course.next(), [point("fsap-2")]);
         let denied = made(Err(Fault::of(FaultKind::AccessDenied)));
-        check(vec![denied, tried(Ok(()))], last, Outcome::Permanent, "access_denied");
+        check(
+            vec![denied, tried(Ok(()))],
+            last,
+            Outcome::Permanent,
+            "access_denied",
+        );
     }
 
     #[test]
     fn a_file_system_that_is_not_ready_is_waited_for() {
         let code = Some("IncorrectFileSystemLifeCycleState".to_owned());
-        let attempt = tried(Err(Fault { kind: FaultKind::Conflict, code }));
-        check(vec![attempt], Verdict::Act(vec![step()]), Outcome::Pending, "not_ready_yet");
+        let attempt = tried(Err(Fault {
+            kind: FaultKind::Conflict,
+            code,
+        }));
+        check(
+            vec![attempt],
+            Verdict::Act(vec![step()]),
+            Outcome::Pending,
+            "not_ready_yet",
+        );
     }
 
     #[test]
     fn a_change_that_cannot_be_read_back_is_in_doubt() {
         let course = Course {
             attempts: vec![tried(Ok(()))],
-            unread: Some(unread("DescribeFileSystems", FaultKind::Throttled, View::default())),
+            unread: Some(unread(
+                "DescribeFileSystems",
+                FaultKind::Throttled,
+                View::default(),
+            )),
             ..Course::begin(Verdict::Act(vec![step()]), View::default())
         };
         assert_eq!(conclude(&course).outcome, Outcome::Indeterminate);
         assert_eq!(course.next(), []);
-        let refused = Course { attempts: vec![failed(FaultKind::RejectedByAws)], ..course };
-        assert_eq!(conclude(&refused).outcome, Outcome::Indeterminate, "its last word may not be the only one");
-        let denied = Course { attempts: vec![failed(FaultKind::AccessDenied)], ..refused };
+        let refused = Course {
+            attempts: vec![failed(FaultKind::RejectedByAws)],
+            ..course
+        };
+        assert_eq!(
+            conclude(&refused).outcome,
+            Outcome::Indeterminate,
+            "its last word may not be the only one"
+        );
+        let denied = Course {
+            attempts: vec![failed(FaultKind::AccessDenied)],
+            ..refused
+        };
         assert_eq!(conclude(&denied).outcome, Outcome::Permanent);
     }
 
     #[test]
     fn the_look_that_failed_is_named_and_what_it_had_seen_before_counts() {
         let create = Step::CreateReplication(crate::command::Destination::default());
-        let attempt = Attempt { step: create.clone(), ..tried(Ok(())) };
+        let attempt = Attempt {
+            step: create.clone(),
+            ..tried(Ok(()))
+        };
         let concluded = |seen: View| {
             let course = Course {
                 attempts: vec![attempt.clone()],
@@ -443,8 +675,14 @@ mod tests {
         };
         // The source's side shows the replication; only the other side is dark.
         let saying = concluded(view());
-        assert_eq!((saying.outcome, saying.reason.as_str()), (Outcome::Permanent, "access_denied"));
-        assert_eq!(saying.message, "DescribeFileSystems: the role of the function may not do this");
+        assert_eq!(
+            (saying.outcome, saying.reason.as_str()),
+            (Outcome::Permanent, "access_denied")
+        );
+        assert_eq!(
+            saying.message,
+            "DescribeFileSystems: the role of the function may not do this"
+        );
         let saying = concluded(View::default());
         assert_eq!(saying.outcome, Outcome::Indeterminate);
         let doubt = "DescribeFileSystems: the role of the function may not do this; whether PutBackupPolicy took effect could not be settled";
@@ -454,7 +692,10 @@ mod tests {
     #[test]
     fn of_many_steps_alike_the_first_are_named_and_the_others_counted() {
         let point = |number: usize| {
-            let entrance = crate::snapshot::Entrance { path: format!("/{number}"), ..Default::default() };
+            let entrance = crate::snapshot::Entrance {
+                path: format!("/{number}"),
+                ..Default::default()
+            };
             Step::CreateAccessPoint(crate::snapshot::AccessPoint {
                 id: format!("fsap-{number}"),
                 arn: String::new(),
@@ -474,30 +715,53 @@ mod tests {
             "set automatic backups to enabled",
         ];
         assert_eq!(sentences(&many), expected);
-        let tags =
-            |count: usize| Step::Tag((1..=count).map(|number| (format!("t{number:02}"), String::new())).collect());
+        let tags = |count: usize| {
+            Step::Tag(
+                (1..=count)
+                    .map(|number| (format!("t{number:02}"), String::new()))
+                    .collect(),
+            )
+        };
         assert_eq!(sentence_of(&tags(2)), "set the tags t01, t02");
-        assert_eq!(sentence_of(&tags(50)), "set 50 tags: t01, t02, t03 and more");
+        assert_eq!(
+            sentence_of(&tags(50)),
+            "set 50 tags: t01, t02, t03 and more"
+        );
     }
 
     #[test]
     fn what_failed_is_not_among_what_was_created() {
         let tag = Step::Tag([("Name".to_owned(), "data".to_owned())].into());
         let course = Course {
-            attempts: vec![failed(FaultKind::AccessDenied), Attempt { step: tag.clone(), ..tried(Ok(())) }],
+            attempts: vec![
+                failed(FaultKind::AccessDenied),
+                Attempt {
+                    step: tag.clone(),
+                    ..tried(Ok(()))
+                },
+            ],
             last: Verdict::Act(vec![step()]),
             ..Course::begin(Verdict::Act(vec![step(), tag]), View::default())
         };
         let evidence = evidence(&course, &view(), DateTime::default());
         assert_eq!(evidence["created"], json!(["set the tags Name"]));
-        assert_eq!(evidence["differs"], json!(["set automatic backups to enabled"]));
+        assert_eq!(
+            evidence["differs"],
+            json!(["set automatic backups to enabled"])
+        );
     }
 
     #[test]
     fn what_could_not_be_seen_in_time_is_pending() {
-        let command =
-            crate::Command { request_id: "CHG1".to_owned().try_into().unwrap(), targets: vec![], mode: Mode::Enforce };
-        let course = Course::blind(Unread { failed: None, seen: View::default() });
+        let command = crate::Command {
+            request_id: "CHG1".to_owned().try_into().unwrap(),
+            targets: vec![],
+            mode: Mode::Enforce,
+        };
+        let course = Course::blind(Unread {
+            failed: None,
+            seen: View::default(),
+        });
         let target = Target {
             source: "fs-00000001".to_owned().try_into().unwrap(),
             destination: None,
@@ -505,9 +769,21 @@ mod tests {
             accept_no_failback: false,
             replica: crate::command::Replica::default(),
         };
-        let command = crate::Command { targets: vec![target], ..command };
-        let report = report(&command, &[course], Mode::Enforce, DateTime::default(), vec![]);
-        assert_eq!((report.outcome, report.targets[0].reason.as_str()), (Outcome::Pending, "out_of_time"));
+        let command = crate::Command {
+            targets: vec![target],
+            ..command
+        };
+        let report = report(
+            &command,
+            &[course],
+            Mode::Enforce,
+            DateTime::default(),
+            vec![],
+        );
+        assert_eq!(
+            (report.outcome, report.targets[0].reason.as_str()),
+            (Outcome::Pending, "out_of_time")
+        );
         assert!(report.wants_redelivery());
     }
 
@@ -555,7 +831,13 @@ mod tests {
         let epoch = DateTime::from_timestamp(0, 0).unwrap();
         let command = Command::parse(&shared::Message::Bare(request.to_string()), epoch).unwrap();
         let now = DateTime::from_timestamp(seconds, 0).unwrap();
-        json!(report(&command, &[Course::begin(verdict, view)], Mode::Enforce, now, vec![]))
+        json!(report(
+            &command,
+            &[Course::begin(verdict, view)],
+            Mode::Enforce,
+            now,
+            vec![]
+        ))
     }
 
     #[test]
@@ -564,17 +846,34 @@ mod tests {
         let target = &report["targets"][0];
         let named = json!({ "sourceFileSystemId": "fs-00000001", "region": "eu-west-1", "fileSystemId": null });
         assert_eq!(target["target"], named);
-        assert_eq!((&target["lookAgainAfterSeconds"], &report["lookAgainAfterSeconds"]), (&json!(300), &json!(300)));
+        assert_eq!(
+            (
+                &target["lookAgainAfterSeconds"],
+                &report["lookAgainAfterSeconds"]
+            ),
+            (&json!(300), &json!(300))
+        );
         let evidence = &target["evidence"];
-        assert_eq!((&evidence["sourceSizeInBytes"], &evidence["replicaSizeInBytes"]), (&json!(8192), &json!(6144)));
-        assert_eq!((&evidence["statusBefore"], &evidence["status"]), (&json!("ENABLED"), &json!("ENABLED")));
+        assert_eq!(
+            (
+                &evidence["sourceSizeInBytes"],
+                &evidence["replicaSizeInBytes"]
+            ),
+            (&json!(8192), &json!(6144))
+        );
+        assert_eq!(
+            (&evidence["statusBefore"], &evidence["status"]),
+            (&json!("ENABLED"), &json!("ENABLED"))
+        );
     }
 
     #[test]
     fn the_objective_is_fifteen_minutes() {
         let within = |seconds| {
             let report = reported(Verdict::Done(Reason::ReplicaUsable), view(), seconds);
-            report["targets"][0]["evidence"]["withinObjective"].as_bool().unwrap()
+            report["targets"][0]["evidence"]["withinObjective"]
+                .as_bool()
+                .unwrap()
         };
         assert!(within(0) && within(900) && !within(901));
     }
@@ -582,12 +881,23 @@ mod tests {
     #[test]
     fn whose_replica_a_source_is_already_is_told() {
         let mut turned = view();
-        (turned.replication.as_mut().unwrap().source_id, turned.source) =
-            ("fs-00000003".to_owned(), Some(file_system("fs-00000001", "us-east-1", 0)));
+        (
+            turned.replication.as_mut().unwrap().source_id,
+            turned.source,
+        ) = (
+            "fs-00000003".to_owned(),
+            Some(file_system("fs-00000001", "us-east-1", 0)),
+        );
         let report = reported(Verdict::Refused(Reason::SourceIsADestination), turned, 0);
         let message = report["targets"][0]["message"].as_str().unwrap();
-        assert!(message.ends_with(": of fs-00000003 in us-east-1"), "{message}");
-        assert_eq!(report["targets"][0]["resource"]["destinationFileSystemId"], Value::Null);
+        assert!(
+            message.ends_with(": of fs-00000003 in us-east-1"),
+            "{message}"
+        );
+        assert_eq!(
+            report["targets"][0]["resource"]["destinationFileSystemId"],
+            Value::Null
+        );
     }
 
     #[test]
@@ -598,6 +908,9 @@ mod tests {
             ..Course::begin(Verdict::Act(vec![step()]), View::default())
         };
         assert_eq!(late.next(), []);
-        assert_eq!(Course::begin(Verdict::Act(vec![create.clone()]), View::default()).next(), [create]);
+        assert_eq!(
+            Course::begin(Verdict::Act(vec![create.clone()]), View::default()).next(),
+            [create]
+        );
     }
 }

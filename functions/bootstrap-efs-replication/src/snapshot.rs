@@ -1,4 +1,5 @@
-//! What was seen of EFS on both sides, as far as decisions need it: our own types, so that the planner knows no SDK.
+//! What was seen of EFS on both sides, as far as decisions need it: our own types, so that the
+//! planner knows no SDK.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,8 @@ pub struct View {
     pub source: Option<FileSystem>,
     /// The replication that the source is part of, on either end.
     pub replication: Option<Replication>,
-    /// The destination, if there is one: of the replication, or the existing one that was asked for.
+    /// The destination, if there is one: of the replication, or the existing one that was asked
+    /// for.
     pub destination: Option<FileSystem>,
     /// The replication that the existing destination which was asked for is part of already.
     pub replication_of_destination: Option<Replication>,
@@ -29,7 +31,11 @@ impl View {
     /// The same without the parts, which are many and have served once a plan is made of them.
     #[must_use]
     pub fn without_parts(self) -> Self {
-        Self { source_parts: Parts::default(), replica_parts: Parts::default(), ..self }
+        Self {
+            source_parts: Parts::default(),
+            replica_parts: Parts::default(),
+            ..self
+        }
     }
 }
 

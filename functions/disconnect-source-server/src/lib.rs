@@ -1,9 +1,10 @@
 //! Retires AWS Elastic Disaster Recovery source servers from an event.
 //!
-//! `parse -> observe -> plan -> execute -> report`: [`command`] reads what is asked for, [`drs`] looks at AWS and makes
-//! [`snapshot`]s, [`plan`](mod@plan) decides, [`drs`] acts, and [`report`] says what became of it; [`policy`] is what
-//! the deployment allows. An event is a hint to look, never an authority, and AWS is the only memory: when the world
-//! is as it was asked to be, the plan is empty, so duplicates and resumed runs need no code of their own.
+//! `parse -> observe -> plan -> execute -> report`: [`command`] reads what is asked for, [`drs`]
+//! looks at AWS and makes [`snapshot`]s, [`plan`](mod@plan) decides, [`drs`] acts, and [`report`]
+//! says what became of it; [`policy`] is what the deployment allows. An event is a hint to look,
+//! never an authority, and AWS is the only memory: when the world is as it was asked to be, the
+//! plan is empty, so duplicates and resumed runs need no code of their own.
 
 pub mod command;
 pub mod drs;
@@ -36,8 +37,9 @@ struct Taken {
     /// Which target.
     at: usize,
     attempt: Attempt,
-    /// Whether AWS's answer tells that the server is disconnected, and its approval is what comes next. It is enough to
-    /// use that up; it is not enough to delete a record, or to say that something is done.
+    /// Whether AWS's answer tells that the server is disconnected, and its approval is what comes
+    /// next. It is enough to use that up; it is not enough to delete a record, or to say that
+    /// something is done.
     told: bool,
 }
 
@@ -45,11 +47,29 @@ struct Taken {
 ///
 /// # Errors
 ///
-/// A [`Failure`] with all reports when Lambda is to deliver the event again or the deployment is to be repaired.
-pub async fn handle(payload: &str, invocation: Invocation, drs: &Drs, policy: &Policy) -> Result<Answer, Failure> {
-    let work = Work { invocation, drs, policy };
-    let desk = Desk { mode: policy.mode, invocation, calls_of_a_look: drs::CALLS_OF_A_LOOK };
-    let carry_out = async |message: Message| Ok(work.carry_out(Command::parse(&message, invocation.now)?).await);
+/// A [`Failure`] with all reports when Lambda is to deliver the event again or the deployment is to
+/// be repaired.
+pub async fn handle(
+    payload: &str,
+    invocation: Invocation,
+    drs: &Drs,
+    policy: &Policy,
+) -> Result<Answer, Failure> {
+    let work = Work {
+        invocation,
+        drs,
+        policy,
+    };
+    let desk = Desk {
+        mode: policy.mode,
+        invocation,
+        calls_of_a_look: drs::CALLS_OF_A_LOOK,
+    };
+    let carry_out = async |message: Message| {
+        Ok(work
+            .carry_out(Command::parse(&message, invocation.now)?)
+            .await)
+    };
     desk.answer(payload, carry_out).await
 }
 
@@ -66,15 +86,20 @@ impl Work<'_> {
         let mode = plan::mode(&command, self.policy);
         let courses = match mode {
             Mode::Plan => plan.targets.into_iter().map(Course::begin).collect(),
-            Mode::Enforce => self.execute(&command, plan, &mut snapshot, &mut calls).await,
+            Mode::Enforce => {
+                self.execute(&command, plan, &mut snapshot, &mut calls)
+                    .await
+            }
         };
         report::report(&command, &courses, &snapshot, self.policy, mode, calls)
     }
 
-    /// Takes one step of every target, looks, plans again from what is seen, and goes on until there is no new step.
+    /// Takes one step of every target, looks, plans again from what is seen, and goes on until
+    /// there is no new step.
     ///
-    /// A step that was tried is not tried again, whatever the look says: there are three kinds, so three rounds at most.
-    /// Where AWS's own answer tells what the next step waits for, the look waits for that step.
+    /// A step that was tried is not tried again, whatever the look says: there are three kinds, so
+    /// three rounds at most. Where AWS's own answer tells what the next step waits for, the look
+    /// waits for that step.
     async fn execute(
         self,
         command: &Command,
@@ -82,7 +107,11 @@ impl Work<'_> {
         snapshot: &mut Snapshot,
         calls: &mut Vec<Call>,
     ) -> Vec<Course> {
-        let ids: Vec<_> = plan.targets.iter().map(|target| Some(target.server.as_ref()?.id.clone())).collect();
+        let ids: Vec<_> = plan
+            .targets
+            .iter()
+            .map(|target| Some(target.server.as_ref()?.id.clone()))
+            .collect();
         let bound = command.clone().bound_to(&ids);
         let mut courses = self.begin(plan);
         loop {
@@ -90,11 +119,19 @@ impl Work<'_> {
             if taken.is_empty() {
                 return courses;
             }
-            let (told, untold): (Vec<&Taken>, Vec<&Taken>) = taken.iter().partition(|taken| taken.told);
-            let servers = |of: Vec<&Taken>| -> Vec<_> { of.iter().filter_map(|of| ids.get(of.at)?.clone()).collect() };
+            let (told, untold): (Vec<&Taken>, Vec<&Taken>) =
+                taken.iter().partition(|taken| taken.told);
+            let servers = |of: Vec<&Taken>| -> Vec<_> {
+                of.iter().filter_map(|of| ids.get(of.at)?.clone()).collect()
+            };
             snapshot.mark_disconnected(&servers(told));
-            let look = self.invocation.in_time(drs::read_back(self.drs, &servers(untold), snapshot, calls)).await;
-            let unread = look.unwrap_or_else(|| Err(Fault::of(FaultKind::Timeout))).err();
+            let look = self
+                .invocation
+                .in_time(drs::read_back(self.drs, &servers(untold), snapshot, calls))
+                .await;
+            let unread = look
+                .unwrap_or_else(|| Err(Fault::of(FaultKind::Timeout)))
+                .err();
             let targets = crate::plan(&bound, snapshot, self.policy).targets;
             for Taken { at, attempt, told } in taken {
                 let unread = if told { None } else { unread.clone() };
@@ -105,17 +142,32 @@ impl Work<'_> {
         }
     }
 
-    /// Begins as many targets as can be seen through before the deadline, every call at its slowest; the others are
-    /// not begun.
+    /// Begins as many targets as can be seen through before the deadline, every call at its
+    /// slowest; the others are not begun.
     fn begin(self, plan: Plan) -> Vec<Course> {
         let mut courses: Vec<Course> = plan.targets.into_iter().map(Course::begin).collect();
-        let rounds = courses.iter().map(|course| course.first.steps().len()).max().unwrap_or_default();
+        let rounds = courses
+            .iter()
+            .map(|course| course.first.steps().len())
+            .max()
+            .unwrap_or_default();
         // A round is one call for every eight targets, and one to read them all back.
-        let waves = self.invocation.calls_left().checked_div(rounds).unwrap_or_default().saturating_sub(1);
-        let acting = courses.iter_mut().filter(|course| !course.first.steps().is_empty());
+        let waves = self
+            .invocation
+            .calls_left()
+            .checked_div(rounds)
+            .unwrap_or_default()
+            .saturating_sub(1);
+        let acting = courses
+            .iter_mut()
+            .filter(|course| !course.first.steps().is_empty());
         for course in acting.skip(waves.saturating_mul(drs::CALLS_AT_ONCE)) {
             let step = course.first.steps().first().copied();
-            course.attempts.extend(step.map(|step| Attempt { step, made: None, unread: None }));
+            course.attempts.extend(step.map(|step| Attempt {
+                step,
+                made: None,
+                unread: None,
+            }));
         }
         courses
     }
@@ -124,11 +176,23 @@ impl Work<'_> {
         let steps = courses.iter().enumerate().filter_map(|(at, course)| {
             let (step, server) = course.next()?;
             Some(async move {
-                let (call, result) = drs::execute(self.drs, step, server, self.policy.approval_tag()).await;
+                let (call, result) =
+                    drs::execute(self.drs, step, server, self.policy.approval_tag()).await;
                 let told = course.consumes_next() && result == Ok(true);
-                Taken { at, attempt: Attempt { step, made: Some((call, result.map(drop))), unread: None }, told }
+                Taken {
+                    at,
+                    attempt: Attempt {
+                        step,
+                        made: Some((call, result.map(drop))),
+                        unread: None,
+                    },
+                    told,
+                }
             })
         });
-        stream::iter(steps.collect::<Vec<_>>()).buffered(drs::CALLS_AT_ONCE).collect().await
+        stream::iter(steps.collect::<Vec<_>>())
+            .buffered(drs::CALLS_AT_ONCE)
+            .collect()
+            .await
     }
 }

@@ -33,8 +33,14 @@ pub enum Approval {
 
 impl Policy {
     /// The names of all variables, in the order of the README's table.
-    pub const VARIABLES: [&str; 6] =
-        ["MODE", "APPROVAL_TAG", "PROTECTION_TAG", "MAX_TARGETS", "MAX_SHARE_PERCENT", "ALLOW_DELETE"];
+    pub const VARIABLES: [&str; 6] = [
+        "MODE",
+        "APPROVAL_TAG",
+        "PROTECTION_TAG",
+        "MAX_TARGETS",
+        "MAX_SHARE_PERCENT",
+        "ALLOW_DELETE",
+    ];
 
     /// The key of the approval tag; empty where none is required, and so none is ever removed.
     #[must_use]
@@ -51,7 +57,9 @@ impl Policy {
     ///
     /// The first variable with a value that is not allowed.
     pub fn from_env() -> Result<Self, BadVariable> {
-        Self::from_lookup(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+        Self::from_lookup(|name| {
+            std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+        })
     }
 
     /// Reads variables through `lookup`; a variable that it does not find has its default.
@@ -62,7 +70,10 @@ impl Policy {
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, BadVariable> {
         let value = |name: &str, default: &str| lookup(name).unwrap_or_else(|| default.to_owned());
         let approval = tag_key("APPROVAL_TAG", value("APPROVAL_TAG", "drover:approved"))?;
-        let protection_tag = tag_key("PROTECTION_TAG", value("PROTECTION_TAG", "drover:protected"))?;
+        let protection_tag = tag_key(
+            "PROTECTION_TAG",
+            value("PROTECTION_TAG", "drover:protected"),
+        )?;
         if protection_tag == "none" {
             let expected = "a tag key; protection cannot be switched off";
             return Err(BadVariable::new("PROTECTION_TAG", protection_tag, expected));
@@ -73,7 +84,11 @@ impl Policy {
         }
         Ok(Self {
             mode: mode("MODE", value("MODE", "plan"))?,
-            approval: if approval == "none" { Approval::NotRequired } else { Approval::Tag(approval) },
+            approval: if approval == "none" {
+                Approval::NotRequired
+            } else {
+                Approval::Tag(approval)
+            },
             protection_tag,
             max_targets: whole("MAX_TARGETS", value("MAX_TARGETS", "10"))?,
             max_share_percent: whole("MAX_SHARE_PERCENT", value("MAX_SHARE_PERCENT", "10"))?,
@@ -87,7 +102,12 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Policy, BadVariable> {
-        Policy::from_lookup(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()))
+        Policy::from_lookup(|name| {
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        })
     }
 
     #[test]
@@ -123,19 +143,45 @@ mod tests {
 
     #[test]
     fn a_tag_is_removed_only_where_one_is_required() {
-        assert_eq!(read(&[("APPROVAL_TAG", "go")]).unwrap().approval_tag(), "go");
-        assert_eq!(read(&[("APPROVAL_TAG", "none")]).unwrap().approval_tag(), "");
+        assert_eq!(
+            read(&[("APPROVAL_TAG", "go")]).unwrap().approval_tag(),
+            "go"
+        );
+        assert_eq!(
+            read(&[("APPROVAL_TAG", "none")]).unwrap().approval_tag(),
+            ""
+        );
     }
 
     #[test]
     fn a_bad_value_is_told_in_a_sentence() {
         let cases = [
             ("MODE", "", "MODE is ``, but must be `plan` or `enforce`"),
-            ("MODE", "Enforce", "MODE is `Enforce`, but must be `plan` or `enforce`"),
-            ("MAX_TARGETS", "0", "MAX_TARGETS is `0`, but must be a whole number from 1 to 100"),
-            ("MAX_TARGETS", "101", "MAX_TARGETS is `101`, but must be a whole number from 1 to 100"),
-            ("MAX_SHARE_PERCENT", "ten", "MAX_SHARE_PERCENT is `ten`, but must be a whole number from 1 to 100"),
-            ("ALLOW_DELETE", "yes", "ALLOW_DELETE is `yes`, but must be `true` or `false`"),
+            (
+                "MODE",
+                "Enforce",
+                "MODE is `Enforce`, but must be `plan` or `enforce`",
+            ),
+            (
+                "MAX_TARGETS",
+                "0",
+                "MAX_TARGETS is `0`, but must be a whole number from 1 to 100",
+            ),
+            (
+                "MAX_TARGETS",
+                "101",
+                "MAX_TARGETS is `101`, but must be a whole number from 1 to 100",
+            ),
+            (
+                "MAX_SHARE_PERCENT",
+                "ten",
+                "MAX_SHARE_PERCENT is `ten`, but must be a whole number from 1 to 100",
+            ),
+            (
+                "ALLOW_DELETE",
+                "yes",
+                "ALLOW_DELETE is `yes`, but must be `true` or `false`",
+            ),
             (
                 "PROTECTION_TAG",
                 "none",
@@ -158,7 +204,10 @@ mod tests {
             ),
         ];
         for (name, value, sentence) in cases {
-            assert_eq!(format!("{:?}", read(&[(name, value)]).unwrap_err()), sentence);
+            assert_eq!(
+                format!("{:?}", read(&[(name, value)]).unwrap_err()),
+                sentence
+            );
         }
     }
 }

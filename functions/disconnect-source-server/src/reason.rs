@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-/// How long AWS may take to remove a disconnected server's staging resources (`DisconnectSourceServer`, API reference).
+/// How long AWS may take to remove a disconnected server's staging resources
+/// (`DisconnectSourceServer`, API reference).
 pub const STAGING_CLEANUP_SECONDS: u32 = 90 * 60;
 /// When a change that a read does not show yet is worth another look.
 pub const SOON_SECONDS: u32 = 60;
@@ -15,7 +16,8 @@ pub enum Reason {
     Disconnected,
     /// There is no record of the server.
     RecordDeleted,
-    /// The server is DISCONNECTED, and its record may be deleted when AWS has removed the staging resources.
+    /// The server is DISCONNECTED, and its record may be deleted when AWS has removed the staging
+    /// resources.
     RecordAwaitsDeletion,
     /// AWS accepted the change, and reading back does not show it yet.
     NotSeenYet,
@@ -120,29 +122,63 @@ impl Reason {
             Self::NotSeenYet => "AWS accepted the change, but reading back does not show it yet",
             Self::OutOfTime => "not begun: the function's deadline was too near to see it through",
             Self::PlanMode => "plan mode: nothing was changed; these steps would be taken",
-            Self::NotInitialised => "DRS was never initialised in this account and Region, so it has no source servers",
+            Self::NotInitialised => {
+                "DRS was never initialised in this account and Region, so it has no source servers"
+            }
             Self::NotFound => "no source server with this name exists in this account and Region",
-            Self::Ambiguous => "several source servers fit this name; name the one by sourceServerID",
+            Self::Ambiguous => {
+                "several source servers fit this name; name the one by sourceServerID"
+            }
             Self::NamedTwice => "another target of this request is the same source server",
-            Self::ArnMismatch => "the ARN names another account, Region or partition than the source server is in",
-            Self::AwsInstanceIdMismatch => "the source server is another EC2 instance than the request says",
-            Self::HostnameMismatch => "the source server has another hostname than the request says",
+            Self::ArnMismatch => {
+                "the ARN names another account, Region or partition than the source server is in"
+            }
+            Self::AwsInstanceIdMismatch => {
+                "the source server is another EC2 instance than the request says"
+            }
+            Self::HostnameMismatch => {
+                "the source server has another hostname than the request says"
+            }
             Self::FqdnMismatch => "the source server has another fqdn than the request says",
-            Self::OriginMismatch => "the source server comes from another account or Region than the event",
+            Self::OriginMismatch => {
+                "the source server comes from another account or Region than the event"
+            }
             Self::Protected => "the protection tag is on the source server",
             Self::NotApproved => "the approval tag is not on the source server",
-            Self::ApprovedForAnotherRequest => "the approval tag on the source server names another request",
-            Self::RecoveryInstancePresent => "a recovery instance exists for the source server: it may be in use",
-            Self::DrillInstancePresent => "a drill instance exists for the source server: end the drill first",
+            Self::ApprovedForAnotherRequest => {
+                "the approval tag on the source server names another request"
+            }
+            Self::RecoveryInstancePresent => {
+                "a recovery instance exists for the source server: it may be in use"
+            }
+            Self::DrillInstancePresent => {
+                "a drill instance exists for the source server: end the drill first"
+            }
             Self::JobRunning => "a DRS job is working on the source server",
-            Self::FailbackDirection => "the source server replicates back to its origin: a failback is under way",
-            Self::ReversedPair => "another source server replicates the other way: end that replication first",
-            Self::Extended => "the source server is extended from another account and is to be disconnected there",
-            Self::ExtensionError => "the source server is extended from another account, with an error",
-            Self::UnknownState => "AWS describes the source server in a way that drover does not know",
-            Self::NotDisconnected => "only the record of a DISCONNECTED source server may be deleted",
-            Self::DeleteNotAllowed => "this deployment does not allow records to be deleted (ALLOW_DELETE)",
-            Self::OverMaxTargets => "the request names more source servers than this deployment allows (MAX_TARGETS)",
+            Self::FailbackDirection => {
+                "the source server replicates back to its origin: a failback is under way"
+            }
+            Self::ReversedPair => {
+                "another source server replicates the other way: end that replication first"
+            }
+            Self::Extended => {
+                "the source server is extended from another account and is to be disconnected there"
+            }
+            Self::ExtensionError => {
+                "the source server is extended from another account, with an error"
+            }
+            Self::UnknownState => {
+                "AWS describes the source server in a way that drover does not know"
+            }
+            Self::NotDisconnected => {
+                "only the record of a DISCONNECTED source server may be deleted"
+            }
+            Self::DeleteNotAllowed => {
+                "this deployment does not allow records to be deleted (ALLOW_DELETE)"
+            }
+            Self::OverMaxTargets => {
+                "the request names more source servers than this deployment allows (MAX_TARGETS)"
+            }
             Self::OverMaxShare => {
                 "the request would change a larger share of the account's source servers than allowed (MAX_SHARE_PERCENT)"
             }
@@ -184,19 +220,28 @@ mod tests {
     fn every_reason_has_a_sentence_of_its_own() {
         let mut sentences = Reason::ALL.map(Reason::sentence);
         sentences.sort_unstable();
-        assert!(sentences.windows(2).all(|two| two[0] != two[1] && two[0].contains(' ')));
+        assert!(
+            sentences
+                .windows(2)
+                .all(|two| two[0] != two[1] && two[0].contains(' '))
+        );
     }
 
     #[test]
     fn a_queue_waits_for_a_change_to_be_seen_and_not_for_ninety_minutes() {
-        let waited = Reason::ALL.into_iter().filter_map(|reason| Some((reason, reason.look_again_after_seconds()?)));
+        let waited = Reason::ALL
+            .into_iter()
+            .filter_map(|reason| Some((reason, reason.look_again_after_seconds()?)));
         let expected = [
             (Reason::RecordAwaitsDeletion, 90 * 60),
             (Reason::NotSeenYet, SOON_SECONDS),
             (Reason::OutOfTime, SOON_SECONDS),
         ];
         assert_eq!(waited.collect::<Vec<_>>(), expected);
-        let unfinished: Vec<Reason> = Reason::ALL.into_iter().filter(|reason| reason.is_unfinished()).collect();
+        let unfinished: Vec<Reason> = Reason::ALL
+            .into_iter()
+            .filter(|reason| reason.is_unfinished())
+            .collect();
         assert_eq!(unfinished, [Reason::NotSeenYet, Reason::OutOfTime]);
     }
 }

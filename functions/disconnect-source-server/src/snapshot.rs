@@ -1,4 +1,5 @@
-//! What was seen of DRS, as far as decisions need it: our own types, so that the planner knows no SDK.
+//! What was seen of DRS, as far as decisions need it: our own types, so that the planner knows no
+//! SDK.
 
 use std::collections::BTreeMap;
 
@@ -15,16 +16,21 @@ pub struct Snapshot {
     pub recovery_instances: Vec<RecoveryInstance>,
     /// The servers that unfinished jobs work on; `None` for one that AWS did not name.
     pub servers_in_jobs: Vec<Option<SourceServerId>>,
-    /// How many recovery points each server has that is to be disconnected; one that is missing could not be counted.
+    /// How many recovery points each server has that is to be disconnected; one that is missing
+    /// could not be counted.
     pub recovery_points: BTreeMap<SourceServerId, usize>,
     /// Whether DRS was ever initialised here.
     pub initialised: bool,
 }
 
 impl Snapshot {
-    /// Takes over what AWS's answers to disconnects tell of these servers; all else is as it was seen.
+    /// Takes over what AWS's answers to disconnects tell of these servers; all else is as it was
+    /// seen.
     pub fn mark_disconnected(&mut self, ids: &[SourceServerId]) {
-        let told = self.servers.iter_mut().filter(|server| ids.contains(&server.id));
+        let told = self
+            .servers
+            .iter_mut()
+            .filter(|server| ids.contains(&server.id));
         told.for_each(|server| server.state = State::Disconnected);
     }
 }
@@ -111,7 +117,8 @@ pub enum Staging {
 /// A recovery instance, as far as decisions need it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecoveryInstance {
-    /// The server that it was launched for; without one it may be any of those that were asked about.
+    /// The server that it was launched for; without one it may be any of those that were asked
+    /// about.
     pub source_server_id: Option<SourceServerId>,
     /// Whether it was launched for a drill.
     pub is_drill: bool,

@@ -14,7 +14,9 @@ use std::{
 };
 
 use chrono::{TimeDelta, Utc};
-use local::{Binaries, Cloud, Ended, Fault, FaultKind, Local, SourceServer, World, world::Deployment};
+use local::{
+    Binaries, Cloud, Ended, Fault, FaultKind, Local, SourceServer, World, world::Deployment,
+};
 use serde_json::{Value, json};
 use tokio::{io::AsyncReadExt, net::TcpListener};
 
@@ -27,19 +29,36 @@ fn world(environment: &[(&str, &str)]) -> World {
         fqdn: Some("secret-host.example.com".to_owned()),
         ..SourceServer::new(ID).tagged("drover:approved", "CHG1")
     };
-    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let environment = environment
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
     let mut world = World::with([server]);
-    world.functions.insert(NAME.to_owned(), Deployment { environment, ..Deployment::default() });
+    world.functions.insert(
+        NAME.to_owned(),
+        Deployment {
+            environment,
+            ..Deployment::default()
+        },
+    );
     world
 }
 
 async fn start(world: World) -> Local {
-    let binaries = BTreeMap::from([(NAME.to_owned(), env!("CARGO_BIN_EXE_disconnect-source-server").into())]);
-    Local::start(Cloud::new(world), 0, Binaries::Fixed(binaries)).await.unwrap()
+    let binaries = BTreeMap::from([(
+        NAME.to_owned(),
+        env!("CARGO_BIN_EXE_disconnect-source-server").into(),
+    )]);
+    Local::start(Cloud::new(world), 0, Binaries::Fixed(binaries))
+        .await
+        .unwrap()
 }
 
 async fn invoke(local: &Local, payload: &str) -> Ended {
-    local.functions().invoke(NAME, payload.to_owned().into()).await
+    local
+        .functions()
+        .invoke(NAME, payload.to_owned().into())
+        .await
 }
 
 fn request() -> String {
@@ -64,16 +83,31 @@ fn failed(ended: Ended) -> Value {
 
 /// The most memory that the function's process has had, in megabytes.
 fn peak_memory(local: &Local) -> u64 {
-    let status =
-        std::fs::read_to_string(format!("/proc/{}/status", local.functions().process_id(NAME).unwrap())).unwrap();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    peak.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() / 1000
+    let status = std::fs::read_to_string(format!(
+        "/proc/{}/status",
+        local.functions().process_id(NAME).unwrap()
+    ))
+    .unwrap();
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    peak.trim()
+        .strip_suffix(" kB")
+        .unwrap()
+        .parse::<u64>()
+        .unwrap()
+        / 1000
 }
 
 /// The log lines that carry a report.
 fn reports(logs: &[String]) -> Vec<Value> {
-    let lines = logs.iter().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    lines.filter(|line| line["fields"]["report"].is_string()).collect()
+    let lines = logs
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines
+        .filter(|line| line["fields"]["report"].is_string())
+        .collect()
 }
 
 #[tokio::test]
@@ -81,12 +115,24 @@ async fn a_good_event_is_done_once_and_logged_in_one_line() {
     let local = start(world(&[("MODE", "enforce")])).await;
     let report = answered(invoke(&local, &request()).await);
     assert_eq!(
-        (&report["outcome"], &report["targets"][0]["evidence"]["recoveryPointsLost"]),
+        (
+            &report["outcome"],
+            &report["targets"][0]["evidence"]["recoveryPointsLost"]
+        ),
         (&json!("done"), &json!(37))
     );
-    assert_eq!(answered(invoke(&local, &request()).await)["outcome"], "already_done");
+    assert_eq!(
+        answered(invoke(&local, &request()).await)["outcome"],
+        "already_done"
+    );
     local.finish().unwrap();
-    assert_eq!(local.changes(), [format!("DisconnectSourceServer {ID}"), format!("UntagResource {ID}")]);
+    assert_eq!(
+        local.changes(),
+        [
+            format!("DisconnectSourceServer {ID}"),
+            format!("UntagResource {ID}")
+        ]
+    );
     let logs = local.functions().logs(NAME);
     let reports = reports(&logs);
     assert_eq!(reports.len(), 2, "{logs:#?}");
@@ -95,20 +141,29 @@ async fn a_good_event_is_done_once_and_logged_in_one_line() {
     assert_eq!(reports[0]["fields"]["outcome"], "done");
     assert_eq!(reports[0]["fields"]["message"], "1 done of 1 target");
     let text = logs.join("\n");
-    assert!(!text.contains("secret") && !text.contains("10.20.30.40"), "{text}");
+    assert!(
+        !text.contains("secret") && !text.contains("10.20.30.40"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
 async fn without_a_mode_nothing_is_changed() {
     let local = start(world(&[])).await;
-    assert_eq!(answered(invoke(&local, &request()).await)["outcome"], "planned");
+    assert_eq!(
+        answered(invoke(&local, &request()).await)["outcome"],
+        "planned"
+    );
     assert_eq!(local.changes(), [""; 0]);
 }
 
 #[tokio::test]
 async fn a_fault_fails_the_invocation_with_the_whole_report() {
     let local = start(world(&[("MODE", "enforce")])).await;
-    local.inject(Fault::next("DisconnectSourceServer", FaultKind::AccessDenied));
+    local.inject(Fault::next(
+        "DisconnectSourceServer",
+        FaultKind::AccessDenied,
+    ));
     let error = failed(invoke(&local, &request()).await);
     assert_eq!(error["errorType"], "Permanent");
     let report: Value = serde_json::from_str(error["errorMessage"].as_str().unwrap()).unwrap();
@@ -118,8 +173,17 @@ async fn a_fault_fails_the_invocation_with_the_whole_report() {
     assert!(!logs.join("\n").contains("secret"), "{logs:#?}");
     // What the template's metric filters count, and its alarms watch.
     let line = reports(&logs).remove(0);
-    let fields = ["requestID", "outcome", "error_type", "message"].map(|name| line["fields"][name].as_str().unwrap());
-    assert_eq!(fields, ["CHG1", "permanent", "Permanent", "1 stopped by the deployment of 1 target"]);
+    let fields = ["requestID", "outcome", "error_type", "message"]
+        .map(|name| line["fields"][name].as_str().unwrap());
+    assert_eq!(
+        fields,
+        [
+            "CHG1",
+            "permanent",
+            "Permanent",
+            "1 stopped by the deployment of 1 target"
+        ]
+    );
     assert_eq!(line["level"], "ERROR");
 }
 
@@ -127,34 +191,60 @@ async fn a_fault_fails_the_invocation_with_the_whole_report() {
 async fn what_others_wrote_is_made_plain_before_it_is_logged() {
     let mut world = world(&[("MODE", "enforce")]);
     let server = world.server(ID).unwrap();
-    server.tags.insert("drover:approved".to_owned(), "\u{1b}[2J\u{202e}".to_owned());
+    server
+        .tags
+        .insert("drover:approved".to_owned(), "\u{1b}[2J\u{202e}".to_owned());
     let local = start(world).await;
     let report = answered(invoke(&local, &request()).await);
-    assert_eq!(report["targets"][0]["reason"], "approved_for_another_request");
-    let logged: Value =
-        serde_json::from_str(reports(&local.functions().logs(NAME))[0]["fields"]["report"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        report["targets"][0]["reason"],
+        "approved_for_another_request"
+    );
+    let logged: Value = serde_json::from_str(
+        reports(&local.functions().logs(NAME))[0]["fields"]["report"]
+            .as_str()
+            .unwrap(),
+    )
+    .unwrap();
     for report in [report, logged] {
-        assert_eq!(report["targets"][0]["evidence"]["approvedFor"], "\u{fffd}[2J\u{fffd}");
+        assert_eq!(
+            report["targets"][0]["evidence"]["approvedFor"],
+            "\u{fffd}[2J\u{fffd}"
+        );
     }
 }
 
 /// 4,000 records with as many and as long tags as AWS allows are 77 MB, and a function has 128.
 #[tokio::test]
 async fn an_account_at_its_quotas_fits_into_half_of_the_functions_memory() {
-    let tags: BTreeMap<String, String> =
-        (10..59).map(|number| (format!("{number}{}", "k".repeat(126)), "v".repeat(256))).collect();
+    let tags: BTreeMap<String, String> = (10..59)
+        .map(|number| (format!("{number}{}", "k".repeat(126)), "v".repeat(256)))
+        .collect();
     let mut world = world(&[("MODE", "enforce")]);
     for number in 2..=4000 {
-        let mut server = SourceServer::new(&format!("s-{number:017}")).tagged("drover:approved", "CHG1");
+        let mut server =
+            SourceServer::new(&format!("s-{number:017}")).tagged("drover:approved", "CHG1");
         server.hostname = Some(format!("host{number}"));
         server.tags.extend(tags.clone());
-        world.drs.get_mut("us-east-1").unwrap().source_servers.push(server);
+        world
+            .drs
+            .get_mut("us-east-1")
+            .unwrap()
+            .source_servers
+            .push(server);
     }
     let local = start(world).await;
     let expires_at = Utc::now() + TimeDelta::hours(1);
-    let servers: Vec<Value> = (2..=9).map(|number| json!({ "hostname": format!("host{number}") })).collect();
-    let request = json!({ "version": 1, "requestID": "CHG1", "expiresAt": expires_at, "servers": servers }).to_string();
-    assert_eq!(answered(invoke(&local, &request).await)["summary"], "8 done of 8 targets");
+    let servers: Vec<Value> = (2..=9)
+        .map(|number| json!({ "hostname": format!("host{number}") }))
+        .collect();
+    let request =
+        json!({ "version": 1, "requestID": "CHG1", "expiresAt": expires_at, "servers": servers })
+            .to_string();
+    assert_eq!(
+        answered(invoke(&local, &request).await)["summary"],
+        "8 done of 8 targets"
+    );
     let peak = peak_memory(&local);
     assert!(peak < 64, "{peak} MB");
 }
@@ -164,15 +254,30 @@ async fn garbage_is_rejected_and_the_process_lives_on() {
     let local = start(world(&[("MODE", "enforce")])).await;
     let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
     let large = json!({ "requestID": "x".repeat(100_000) }).to_string();
-    for (garbage, reason) in
-        [("null", "wrong_type"), ("{}", "missing_field"), (&deep, "too_deep"), (&large, "too_large")]
-    {
+    for (garbage, reason) in [
+        ("null", "wrong_type"),
+        ("{}", "missing_field"),
+        (&deep, "too_deep"),
+        (&large, "too_large"),
+    ] {
         let report = answered(invoke(&local, garbage).await);
-        assert_eq!((report["outcome"].as_str(), report["reason"].as_str()), (Some("rejected"), Some(reason)));
+        assert_eq!(
+            (report["outcome"].as_str(), report["reason"].as_str()),
+            (Some("rejected"), Some(reason))
+        );
     }
     // One call opened the connection; none was made for these.
-    assert_eq!((local.journal().len(), local.functions().calls_before_the_first_event(NAME)), (1, 1));
-    assert_eq!(answered(invoke(&local, &request()).await)["outcome"], "done");
+    assert_eq!(
+        (
+            local.journal().len(),
+            local.functions().calls_before_the_first_event(NAME)
+        ),
+        (1, 1)
+    );
+    assert_eq!(
+        answered(invoke(&local, &request()).await)["outcome"],
+        "done"
+    );
 }
 
 #[tokio::test]
@@ -180,21 +285,38 @@ async fn a_bad_variable_stops_the_start_with_a_sentence() {
     let local = start(world(&[("MODE", "yolo")])).await;
     let error = failed(invoke(&local, &request()).await);
     assert_eq!(error["errorType"], "Runtime.ExitError");
-    assert!(error["errorMessage"].as_str().unwrap().ends_with("Error: Runtime exited with error: exit status 1"));
+    assert!(
+        error["errorMessage"]
+            .as_str()
+            .unwrap()
+            .ends_with("Error: Runtime exited with error: exit status 1")
+    );
     let logs = local.functions().logs(NAME).join("\n");
-    assert!(logs.contains("MODE is `yolo`, but must be `plan` or `enforce`"), "{logs}");
+    assert!(
+        logs.contains("MODE is `yolo`, but must be `plan` or `enforce`"),
+        "{logs}"
+    );
     assert_eq!(local.journal(), []);
 }
 
 #[test]
 fn without_a_region_or_credentials_it_does_not_start() {
-    let variables = [("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "key"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    let variables = [
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ACCESS_KEY_ID", "key"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
     for (missing, _) in variables {
         let mut function = Command::new(env!("CARGO_BIN_EXE_disconnect-source-server"));
-        function.env_clear().envs(variables.into_iter().filter(|(name, _)| *name != missing));
+        function
+            .env_clear()
+            .envs(variables.into_iter().filter(|(name, _)| *name != missing));
         let ended = function.output().unwrap();
         let said = String::from_utf8(ended.stderr).unwrap();
-        assert!(!ended.status.success() && said.contains(&format!("{missing} is ``, but must be the ")), "{said}");
+        assert!(
+            !ended.status.success() && said.contains(&format!("{missing} is ``, but must be the ")),
+            "{said}"
+        );
     }
 }
 
@@ -214,9 +336,14 @@ async fn an_endpoint_that_cannot_exist_is_for_the_deployment_to_repair() {
 #[tokio::test]
 async fn once_the_credentials_have_expired_the_next_event_gets_a_new_process() {
     let local = start(world(&[("MODE", "enforce")])).await;
-    let batch = json!({ "Records": [{ "messageId": "1", "eventSource": "aws:sqs", "body": request() }] }).to_string();
+    let batch =
+        json!({ "Records": [{ "messageId": "1", "eventSource": "aws:sqs", "body": request() }] })
+            .to_string();
     for (payload, is_batch) in [(request(), false), (batch, true)] {
-        local.inject(Fault::next("DescribeSourceServers", FaultKind::ExpiredToken));
+        local.inject(Fault::next(
+            "DescribeSourceServers",
+            FaultKind::ExpiredToken,
+        ));
         match invoke(&local, &payload).await {
             Ended::Failed(error) if !is_batch => assert_eq!(error["errorType"], "Retryable"),
             Ended::Answered(body) if is_batch => {
@@ -230,10 +357,17 @@ async fn once_the_credentials_have_expired_the_next_event_gets_a_new_process() {
         // The answer was given by a process that ended afterwards and said why.
         assert_eq!(answered(invoke(&local, "{}").await)["outcome"], "rejected");
     }
-    let warm_ups = local.journal().iter().filter(|entry| entry.operation == "DescribeJobs").count();
+    let warm_ups = local
+        .journal()
+        .iter()
+        .filter(|entry| entry.operation == "DescribeJobs")
+        .count();
     assert_eq!(warm_ups, 3, "one for each process");
     let logs = local.functions().logs(NAME);
-    let said = logs.iter().filter(|line| line.contains("the next process gets new ones")).count();
+    let said = logs
+        .iter()
+        .filter(|line| line.contains("the next process gets new ones"))
+        .count();
     assert_eq!(said, 2, "{logs:#?}");
 }
 
@@ -277,17 +411,37 @@ async fn a_run_that_takes_too_long_is_ended_and_the_next_begins_anew() {
     let (hung, waiting) = (request(), request());
     // Once it waits for the answer that does not come, it cannot even give up.
     let stopped_at_the_call = async {
-        while !local.journal().iter().any(|entry| entry.operation == "DescribeSourceServers") {
+        while !local
+            .journal()
+            .iter()
+            .any(|entry| entry.operation == "DescribeSourceServers")
+        {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let process = local.functions().process_id(NAME).unwrap().to_string();
-        assert!(Command::new("kill").args(["-STOP", &process]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-STOP", &process])
+                .status()
+                .unwrap()
+                .success()
+        );
     };
-    let (hung, waiting, ()) = tokio::join!(invoke(&local, &hung), invoke(&local, &waiting), stopped_at_the_call);
+    let (hung, waiting, ()) = tokio::join!(
+        invoke(&local, &hung),
+        invoke(&local, &waiting),
+        stopped_at_the_call
+    );
     let error = failed(hung);
     assert_eq!(error["errorType"], "Sandbox.Timedout");
-    assert!(error["errorMessage"].as_str().unwrap().ends_with("Error: Task timed out after 3.00 seconds"));
-    // The other one waited its turn and was served by a new process; a deadline of three seconds leaves no time to begin.
+    assert!(
+        error["errorMessage"]
+            .as_str()
+            .unwrap()
+            .ends_with("Error: Task timed out after 3.00 seconds")
+    );
+    // The other one waited its turn and was served by a new process; a deadline of three seconds
+    // leaves no time to begin.
     assert_eq!(answered(waiting)["outcome"], "pending");
 }
 
@@ -299,7 +453,10 @@ async fn a_look_that_hangs_is_given_up_in_time_to_say_so() {
     local.inject(Fault::next("DescribeSourceServers", FaultKind::HangBefore));
     let report = answered(invoke(&local, &request()).await);
     let target = &report["targets"][0];
-    assert_eq!((&target["outcome"], &target["reason"]), (&json!("pending"), &json!("out_of_time")));
+    assert_eq!(
+        (&target["outcome"], &target["reason"]),
+        (&json!("pending"), &json!("out_of_time"))
+    );
 }
 
 #[tokio::test]
@@ -307,17 +464,36 @@ async fn a_process_is_started_once_for_all_that_wait_for_it() {
     let local = start(world(&[("MODE", "enforce")])).await;
     let request = request();
     let answers = futures_util::future::join_all((0..8).map(|_| invoke(&local, &request))).await;
-    let outcomes: Vec<Value> = answers.into_iter().map(|answer| answered(answer)["outcome"].clone()).collect();
+    let outcomes: Vec<Value> = answers
+        .into_iter()
+        .map(|answer| answered(answer)["outcome"].clone())
+        .collect();
     assert_eq!(outcomes[0], "done");
-    assert!(outcomes[1..].iter().all(|outcome| *outcome == "already_done"), "{outcomes:?}");
+    assert!(
+        outcomes[1..]
+            .iter()
+            .all(|outcome| *outcome == "already_done"),
+        "{outcomes:?}"
+    );
 }
 
 #[tokio::test]
 async fn at_the_lowest_level_the_log_still_holds_no_host_name() {
     let mut world = world(&[("MODE", "enforce")]);
-    world.functions.get_mut(NAME).unwrap().environment.insert("AWS_LAMBDA_LOG_LEVEL".to_owned(), "TRACE".to_owned());
+    world
+        .functions
+        .get_mut(NAME)
+        .unwrap()
+        .environment
+        .insert("AWS_LAMBDA_LOG_LEVEL".to_owned(), "TRACE".to_owned());
     let local = start(world).await;
-    assert_eq!(answered(invoke(&local, &request()).await)["outcome"], "done");
+    assert_eq!(
+        answered(invoke(&local, &request()).await)["outcome"],
+        "done"
+    );
     let logs = local.functions().logs(NAME).join("\n");
-    assert!(!logs.contains("secret") && !logs.contains("10.20.30.40"), "{logs}");
+    assert!(
+        !logs.contains("secret") && !logs.contains("10.20.30.40"),
+        "{logs}"
+    );
 }
