@@ -164,7 +164,7 @@ pub(crate) fn to(destination: Value) -> Value {
 
 pub(crate) fn request(file_system: Value) -> Value {
     let expires_at = Utc::now() + TimeDelta::hours(1);
-    json!({ "version": 1, "requestID": CHANGE, "expiresAt": expires_at, "fileSystems": [file_system] })
+    json!({ "version": 1, "requestID": CHANGE, "expiresAt": expires_at, "targets": [file_system] })
 }
 
 pub(crate) fn new_replica() -> Value {
@@ -318,7 +318,7 @@ async fn only_what_a_part_needs_is_read() {
     let stage = Stage::with(furnished_source()).await;
     let asking = |replica: Value| {
         let mut event = new_replica();
-        event["fileSystems"][0]["replica"] = replica;
+        event["targets"][0]["replica"] = replica;
         event["dryRun"] = json!(true);
         event
     };
@@ -328,7 +328,7 @@ async fn only_what_a_part_needs_is_read() {
     ]
     .to_vec();
     stage.deliver(&new_replica()).await;
-    let all = furnished()["fileSystems"][0]["replica"].clone();
+    let all = furnished()["targets"][0]["replica"].clone();
     assert_eq!(
         reads(&stage, &asking(all)).await,
         of_both_sides,
@@ -697,7 +697,7 @@ async fn a_target_that_cannot_be_seen_does_not_hide_another() {
     stage.fault("DescribeFileSystems", FaultKind::AccessDenied, 1);
     let mut both = new_replica();
     let second = json!({ "sourceFileSystemId": "fs-00000005", "destination": { "region": THERE } });
-    both["fileSystems"].as_array_mut().unwrap().push(second);
+    both["targets"].as_array_mut().unwrap().push(second);
     let answer = stage.deliver(&both).await;
     assert_eq!(answer.said(), "permanent access_denied -> Permanent");
     assert_eq!(answer.body["targets"][1]["reason"], "replication_enabling");
@@ -708,7 +708,7 @@ async fn a_target_that_cannot_be_seen_does_not_hide_another() {
 async fn a_subnet_in_a_zone_that_is_taken_is_told_for_good_and_stops_no_other_part() {
     let stage = Stage::with(furnished_source()).await;
     let mut event = furnished();
-    let mounts = &mut event["fileSystems"][0]["replica"]["mountTargets"];
+    let mounts = &mut event["targets"][0]["replica"]["mountTargets"];
     mounts
         .as_array_mut()
         .unwrap()
@@ -777,7 +777,7 @@ async fn a_region_that_hangs_costs_its_own_targets_alone() {
         .map(|(number, id)| at(if number < 8 { THERE } else { ELSEWHERE }, &id))
         .collect();
     let mut event = new_replica();
-    event["fileSystems"] = json!(targets);
+    event["targets"] = json!(targets);
     stage.deliver(&event).await;
     stage.seconds_left = 3;
     stage.local.inject(Fault {
@@ -886,7 +886,7 @@ fn all_of_the_large_world() -> Value {
     }));
     let other =
         json!({ "sourceFileSystemId": "fs-00000002", "destination": { "region": "eu-north-1" } });
-    event["fileSystems"].as_array_mut().unwrap().push(other);
+    event["targets"].as_array_mut().unwrap().push(other);
     event
 }
 

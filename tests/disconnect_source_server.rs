@@ -159,7 +159,7 @@ async fn a_retirement_says_what_to_send_once_the_records_may_go() {
     assert_eq!(report["lookAgainAfterSeconds"], 5400);
     let next = &report["nextRequest"];
     assert_eq!(
-        next["servers"],
+        next["targets"],
         json!([by_id(ONE), { "hostname": "db03", "sourceServerID": number(3) }])
     );
     stage.local.advance(TimeDelta::minutes(90));

@@ -145,7 +145,7 @@ async fn flows_of_bootstrap() -> Vec<Ask> {
         flows.push((efs::Stage::with(world.clone()).await, event));
     }
     let mut with_key = efs::furnished();
-    with_key["fileSystems"][0]["destination"]["kmsKeyId"] =
+    with_key["targets"][0]["destination"]["kmsKeyId"] =
         json!("1234abcd-12ab-34cd-56ef-1234567890ab");
     flows.push((efs::Stage::with(efs::furnished_source()).await, with_key));
     flows.push((

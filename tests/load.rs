@@ -215,14 +215,9 @@ async fn work_off(load: &Load, account: usize, targets: usize, binaries: Binarie
     let local = Local::start(Cloud::new(world), 0, binaries).await.unwrap();
     let (mut figures, mut dice, mut lived) = (Figures::default(), Dice(account as u64), Vec::new());
     for (number, some) in targets.chunks(load.targets_of_a_request).enumerate() {
-        let list = if function == DISCONNECT {
-            "servers"
-        } else {
-            "fileSystems"
-        };
         let expires_at = Utc::now() + TimeDelta::hours(12);
         let request =
-            json!({ "version": 1, "requestID": change, "expiresAt": expires_at, list: some })
+            json!({ "version": 1, "requestID": change, "expiresAt": expires_at, "targets": some })
                 .to_string();
         deliver_until_it_ends(
             &local,

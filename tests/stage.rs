@@ -120,7 +120,7 @@ pub(crate) fn number(number: usize) -> String {
 
 pub(crate) fn request(action: &str, servers: &[Value]) -> Value {
     let expires_at = Utc::now() + TimeDelta::hours(1);
-    json!({ "version": 1, "requestID": CHANGE, "expiresAt": expires_at, "action": action, "servers": servers })
+    json!({ "version": 1, "requestID": CHANGE, "expiresAt": expires_at, "action": action, "targets": servers })
 }
 
 pub(crate) fn by_id(id: &str) -> Value {

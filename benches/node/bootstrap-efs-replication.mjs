@@ -11,7 +11,7 @@ import {
 import { Rejected, each, parse, report, run } from "./runtime.mjs";
 
 const { MODE = "plan", MAX_TARGETS = "10", REPLICA_REGIONS = "*" } = process.env;
-const FIELDS = ["version", "requestID", "expiresAt", "fileSystems", "dryRun"];
+const FIELDS = ["version", "requestID", "expiresAt", "targets", "dryRun"];
 const CONFIG = { maxAttempts: 3, requestHandler: { connectionTimeout: 5000, requestTimeout: 5000 } };
 
 // Made once for all events of a process, with its connections. Which other Regions there are, a request says.
@@ -23,17 +23,17 @@ run((event) => each(event, answer));
 async function answer(event) {
   let request;
   try {
-    request = parse(event, "File System Replication Requested", "fileSystems", FIELDS);
-    const ids = request.fileSystems.map((target) => target.sourceFileSystemId);
+    request = parse(event, "File System Replication Requested", "targets", FIELDS);
+    const ids = request.targets.map((target) => target.sourceFileSystemId);
     if (!ids.every(Boolean) || new Set(ids).size < ids.length) throw new Rejected("invalid_value");
-    if (!request.fileSystems.every((target) => target.destination?.region)) throw new Rejected("missing_field");
+    if (!request.targets.every((target) => target.destination?.region)) throw new Rejected("missing_field");
   } catch (error) {
     if (error instanceof Rejected) return { outcome: "rejected", reason: error.message, targets: [] };
     throw error;
   }
   const targets = [];
-  for (const target of request.fileSystems) {
-    if (request.fileSystems.length > Number(MAX_TARGETS)) targets.push(say(target, ["refused", "over_max_targets"]));
+  for (const target of request.targets) {
+    if (request.targets.length > Number(MAX_TARGETS)) targets.push(say(target, ["refused", "over_max_targets"]));
     else targets.push(await replicate(target, request.dryRun));
   }
   return report(request.requestID, targets);

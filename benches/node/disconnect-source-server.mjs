@@ -19,7 +19,7 @@ const {
   MAX_TARGETS = "10",
   MAX_SHARE_PERCENT = "10",
 } = process.env;
-const FIELDS = ["version", "requestID", "expiresAt", "action", "servers", "dryRun"];
+const FIELDS = ["version", "requestID", "expiresAt", "action", "targets", "dryRun"];
 const PAGE_SIZE = 1000;
 const IDS_IN_A_FILTER = 200;
 const CALLS_AT_ONCE = 8;
@@ -32,9 +32,9 @@ run((event) => each(event, answer));
 async function answer(event) {
   let request;
   try {
-    request = parse(event, "Source Server Decommission Requested", "servers", FIELDS);
+    request = parse(event, "Source Server Decommission Requested", "targets", FIELDS);
     if ((request.action ?? "disconnect") !== "disconnect") throw new Rejected("invalid_value");
-    if (!request.servers.every((server) => server.sourceServerID)) throw new Rejected("missing_field");
+    if (!request.targets.every((server) => server.sourceServerID)) throw new Rejected("missing_field");
   } catch (error) {
     if (error instanceof Rejected) return { outcome: "rejected", reason: error.message, targets: [] };
     throw error;
@@ -56,8 +56,8 @@ async function answer(event) {
 }
 
 // Everything that the plan depends on. An error ends the invocation: a list that was not read is not empty.
-async function observe({ servers }) {
-  const ids = servers.map((server) => server.sourceServerID);
+async function observe({ targets }) {
+  const ids = targets.map((server) => server.sourceServerID);
   // A share can only be taken of all servers; one target is always allowed.
   const all = () => items(paginateDescribeSourceServers, { filters: {} }, PAGE_SIZE);
   const seen = await (ids.length > 1 ? all() : describe(ids));
@@ -85,7 +85,7 @@ async function observe({ servers }) {
 
 function plan(request, snapshot) {
   const named = new Set();
-  const targets = request.servers.map((target) => {
+  const targets = request.targets.map((target) => {
     const id = target.sourceServerID;
     const server = snapshot.servers.get(id);
     const [outcome, reason] = named.has(id) ? ["refused", "named_twice"] : decide(request, target, server, snapshot);

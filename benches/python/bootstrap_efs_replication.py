@@ -45,10 +45,10 @@ def answer(event):
         request = parse(event)
     except Rejected as why:
         return log({"outcome": "rejected", "reason": str(why), "targets": []})
-    if len(request["fileSystems"]) > MAX_TARGETS:
-        targets = [say(target, "refused", "over_max_targets") for target in request["fileSystems"]]
+    if len(request["targets"]) > MAX_TARGETS:
+        targets = [say(target, "refused", "over_max_targets") for target in request["targets"]]
     else:
-        targets = [replicate(target, request["dryRun"]) for target in request["fileSystems"]]
+        targets = [replicate(target, request["dryRun"]) for target in request["targets"]]
     order = ["indeterminate", "pending", "failed", "refused", "planned", "done", "already_done"]
     outcome = min((target["outcome"] for target in targets), key=order.index)
     return log({"requestID": request["requestID"], "outcome": outcome, "targets": targets})
@@ -62,9 +62,9 @@ def parse(event):
     request = event.get("detail", event)
     if request.get("version") != 1:
         raise Rejected("unsupported_version")
-    if request.keys() - {"version", "requestID", "expiresAt", "fileSystems", "dryRun"}:
+    if request.keys() - {"version", "requestID", "expiresAt", "targets", "dryRun"}:
         raise Rejected("unknown_field")
-    targets = request.get("fileSystems")
+    targets = request.get("targets")
     if not isinstance(targets, list) or not 1 <= len(targets) <= 100:
         raise Rejected("invalid_value")
     ids = [target.get("sourceFileSystemId") for target in targets]
@@ -78,7 +78,7 @@ def parse(event):
         raise Rejected("invalid_value") from None
     if not timedelta() < left <= timedelta(hours=24):
         raise Rejected("expired")
-    return {"requestID": request["requestID"], "fileSystems": targets, "dryRun": request.get("dryRun", False)}
+    return {"requestID": request["requestID"], "targets": targets, "dryRun": request.get("dryRun", False)}
 
 
 def replicate(target, dry_run):

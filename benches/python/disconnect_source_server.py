@@ -64,13 +64,13 @@ def parse(event):
     request = event.get("detail", event)
     if request.get("version") != 1:
         raise Rejected("unsupported_version")
-    unknown = request.keys() - {"version", "requestID", "expiresAt", "action", "servers", "dryRun"}
+    unknown = request.keys() - {"version", "requestID", "expiresAt", "action", "targets", "dryRun"}
     if unknown or request.get("action", "disconnect") != "disconnect":
         raise Rejected("unknown_field")
-    servers = request.get("servers")
-    if not isinstance(servers, list) or not 1 <= len(servers) <= 100:
+    targets = request.get("targets")
+    if not isinstance(targets, list) or not 1 <= len(targets) <= 100:
         raise Rejected("invalid_value")
-    if not request.get("requestID") or not all(server.get("sourceServerID") for server in servers):
+    if not request.get("requestID") or not all(server.get("sourceServerID") for server in targets):
         raise Rejected("missing_field")
     try:
         left = datetime.fromisoformat(request["expiresAt"]) - datetime.now(timezone.utc)
@@ -78,12 +78,12 @@ def parse(event):
         raise Rejected("invalid_value") from None
     if not timedelta() < left <= timedelta(hours=24):
         raise Rejected("expired")
-    return {"requestID": request["requestID"], "servers": servers, "dryRun": request.get("dryRun", False)}
+    return {"requestID": request["requestID"], "targets": targets, "dryRun": request.get("dryRun", False)}
 
 
 def observe(request):
     """Everything that the plan depends on. An error ends the invocation: a list that was not read is not empty."""
-    ids = [server["sourceServerID"] for server in request["servers"]]
+    ids = [server["sourceServerID"] for server in request["targets"]]
     # A share can only be taken of all servers; one target is always allowed.
     servers = describe_all() if len(ids) > 1 else describe(ids)
     by_id = {server["sourceServerID"]: server for server in servers}
@@ -111,7 +111,7 @@ def observe(request):
 
 def plan(request, snapshot):
     seen, targets = set(), []
-    for target in request["servers"]:
+    for target in request["targets"]:
         id = target["sourceServerID"]
         server = snapshot["servers"].get(id)
         outcome, reason = decide(request, target, server, snapshot)

@@ -72,7 +72,6 @@ impl Job {
                 );
                 event(
                     "Source Server Decommission Requested",
-                    "servers",
                     &asked.collect::<Vec<_>>(),
                 )
             }
@@ -82,7 +81,6 @@ impl Job {
                     targets.map(|number| json!({ "sourceFileSystemId": self.id(number), "destination": destination }));
                 event(
                     "File System Replication Requested",
-                    "fileSystems",
                     &asked.collect::<Vec<_>>(),
                 )
             }
@@ -201,7 +199,7 @@ fn host(number: usize) -> String {
 }
 
 /// A request as EventBridge delivers it.
-fn event(kind: &str, targets: &str, asked: &[Value]) -> Value {
+fn event(kind: &str, asked: &[Value]) -> Value {
     let expires_at = (Utc::now() + TimeDelta::hours(12)).to_rfc3339_opts(SecondsFormat::Secs, true);
     json!({
         "version": "0",
@@ -216,7 +214,7 @@ fn event(kind: &str, targets: &str, asked: &[Value]) -> Value {
             "version": 1,
             "requestID": CHANGE,
             "expiresAt": expires_at,
-            targets: asked,
+            "targets": asked,
             "dryRun": false,
         },
     })
@@ -265,7 +263,7 @@ mod tests {
             .flat_map(|record| {
                 let request: Value =
                     serde_json::from_str(record["body"].as_str().unwrap()).unwrap();
-                request["detail"]["fileSystems"].as_array().unwrap().clone()
+                request["detail"]["targets"].as_array().unwrap().clone()
             });
         let asked: Vec<String> = asked
             .map(|target| target["sourceFileSystemId"].as_str().unwrap().to_owned())

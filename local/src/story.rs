@@ -174,26 +174,28 @@ fn event_lines(file: &Path, payload: &str) -> Vec<String> {
         &event
     };
     let mut lines = vec![what, format!("{DIM}{}{DIM:#}", file.display())];
-    if let Some(servers) = detail["servers"].as_array() {
-        let action = detail["action"].as_str().unwrap_or("disconnect");
+    if let Some(targets) = detail["targets"].as_array() {
+        let replicates = targets
+            .iter()
+            .any(|target| target["destination"].is_object());
+        let action = match detail["action"].as_str() {
+            None if replicates => "replicate",
+            None => "disconnect",
+            Some(action) => action,
+        };
         lines.push(format!(
             "{action} under {}, until {}",
             text(&detail["requestID"]),
             text(&detail["expiresAt"])
         ));
-        lines.extend(servers.iter().map(|server| format!("  {}", names(server))));
-    }
-    if let Some(file_systems) = detail["fileSystems"].as_array() {
-        lines.push(format!(
-            "replicate under {}, until {}",
-            text(&detail["requestID"]),
-            text(&detail["expiresAt"])
-        ));
-        lines.extend(
-            file_systems
-                .iter()
-                .map(|wanted| format!("  {} to {}", names(wanted), place(&wanted["destination"]))),
-        );
+
+        lines.extend(targets.iter().map(|target| {
+            if target["destination"].is_object() {
+                format!("  {} to {}", names(target), place(&target["destination"]))
+            } else {
+                format!("  {}", names(target))
+            }
+        }));
     }
     lines
 }
@@ -469,7 +471,7 @@ mod tests {
         let hidden = "\u{ad}\u{61c}\u{180e}\u{200b}\u{200f}\u{2028}\u{202e}\u{2060}\u{206f}\u{feff}\u{e0000}\u{e007f}";
         assert_eq!(plain(hidden), "\u{fffd}".repeat(12));
         assert_eq!(plain("ħöst-ß 東京"), "ħöst-ß 東京");
-        let event = json!({ "source": harm, "detail-type": harm, "detail": { "servers": [{ "hostname": harm }] } });
+        let event = json!({ "source": harm, "detail-type": harm, "detail": { "targets": [{ "hostname": harm }] } });
         let lines = event_lines(Path::new("event.json"), &event.to_string()).join("");
         assert!(lines.contains(&told) && !lines.contains(harm), "{lines}");
         let report = json!({ "outcome": harm, "targets": [{ "target": { "hostname": harm }, "message": harm }] });

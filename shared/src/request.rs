@@ -243,13 +243,13 @@ mod tests {
     #[test]
     fn a_request_has_a_target_and_not_too_many() {
         check(
-            check_count("servers", 0, 3),
+            check_count("targets", 0, 3),
             Some(RejectionCode::InvalidValue),
         );
-        check(check_count("servers", 1, 3), None);
-        check(check_count("servers", 3, 3), None);
+        check(check_count("targets", 1, 3), None);
+        check(check_count("targets", 3, 3), None);
         check(
-            check_count("servers", 4, 3),
+            check_count("targets", 4, 3),
             Some(RejectionCode::TooManyTargets),
         );
     }

@@ -350,7 +350,7 @@ fn terminated(rng: &mut fastrand::Rng, number: usize) -> Request {
         "time": "2027-01-15T08:00:00Z", "resources": [],
         "detail": { "instance-id": instance(number), "state": "terminated" } });
     let target = json!({ "awsInstanceID": instance(number), "originAccountID": account, "originRegion": region });
-    let detail = json!({ "action": "disconnect", "servers": [target] });
+    let detail = json!({ "action": "disconnect", "targets": [target] });
     Request::native(&instance(number), &event, detail)
 }
 
@@ -372,7 +372,7 @@ fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
     };
     let hours = if chance(rng, 85) { 24 } else { rng.i64(1..4) };
     let detail = json!({ "version": 1, "requestID": change, "expiresAt": expiry(hours), "action": action,
-        "servers": servers, "dryRun": chance(rng, 8) });
+        "targets": servers, "dryRun": chance(rng, 8) });
     let inside = rng.bool().then_some(DETAIL_TYPE);
     if chance(rng, 6) {
         malformed(rng, detail)
@@ -981,7 +981,7 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
         }
     }
     let detail = json!({ "version": 1, "requestID": CHANGE, "expiresAt": expiry(24), "action": action,
-        "servers": servers, "dryRun": false });
+        "targets": servers, "dryRun": false });
     Scenario {
         function: Function::DisconnectSourceServer,
         seed: number,

@@ -235,7 +235,7 @@ fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
         .map(|number| target(rng, number))
         .collect();
     let hours = if chance(rng, 85) { 24 } else { rng.i64(1..4) };
-    let detail = json!({ "version": 1, "requestID": change, "expiresAt": expiry(hours), "fileSystems": targets,
+    let detail = json!({ "version": 1, "requestID": change, "expiresAt": expiry(hours), "targets": targets,
         "dryRun": chance(rng, 8) });
     let inside = rng.bool().then_some(DETAIL_TYPE);
     if chance(rng, 6) {
@@ -291,7 +291,7 @@ fn tagged(rng: &mut fastrand::Rng, number: usize) -> Request {
         "source": "aws.elasticfilesystem", "detail-type": "AWS API Call via CloudTrail", "account": "111122223333",
         "region": HERE, "time": "2027-01-15T08:00:00Z", "resources": [], "detail": detail });
     event["detail"]["eventSource"] = json!("elasticfilesystem.amazonaws.com");
-    let detail = json!({ "fileSystems": [{ "sourceFileSystemId": source(number) }] });
+    let detail = json!({ "targets": [{ "sourceFileSystemId": source(number) }] });
     Request::native(&source(number), &event, detail)
 }
 
@@ -933,7 +933,8 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
             json!({ "accessPoints": "copy", "lifecycle": "copy", "tags": "copy", "backup": "enabled" }),
         )],
     };
-    let detail = json!({ "version": 1, "requestID": CHANGE, "expiresAt": expiry(24), "fileSystems": targets });
+    let detail =
+        json!({ "version": 1, "requestID": CHANGE, "expiresAt": expiry(24), "targets": targets });
     Scenario {
         function: Function::BootstrapEfsReplication,
         seed: number,

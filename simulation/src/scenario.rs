@@ -93,12 +93,7 @@ impl Request {
 
     pub(crate) fn targets(&self) -> Vec<Value> {
         let detail = self.detail.as_ref();
-        let list = detail.and_then(|detail| {
-            detail
-                .get("servers")
-                .or(detail.get("fileSystems"))?
-                .as_array()
-        });
+        let list = detail.and_then(|detail| detail.get("targets")?.as_array());
         list.cloned().unwrap_or_default()
     }
 }

@@ -445,12 +445,12 @@ def check_lambda(functions) -> None:
     check(invoke({}, InvocationType="DryRun")["StatusCode"] == 204, "a DryRun has no content")
     expect_error("ResourceNotFoundException", functions.invoke, FunctionName="nothing", Payload="{}")
     expect_error("InvalidRequestContentException", functions.invoke, FunctionName="disconnect-source-server", Payload="{")
-    request = {"version": 1, "requestID": "CHG1", "expiresAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600)), "servers": [{"sourceServerID": TWO}]}
+    request = {"version": 1, "requestID": "CHG1", "expiresAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600)), "targets": [{"sourceServerID": TWO}]}
     check(json.load(invoke(request)["Payload"])["targets"][0]["reason"] == "not_approved", "a request is read")
 
 
 def check_lambda_failure(functions, endpoint: str) -> None:
-    request = {"version": 1, "requestID": "CHG1", "expiresAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600)), "servers": [{"sourceServerID": TWO}]}
+    request = {"version": 1, "requestID": "CHG1", "expiresAt": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 3600)), "targets": [{"sourceServerID": TWO}]}
     post(endpoint, "/local/faults", {"operation": "DescribeSourceServers", "kind": "access_denied"})
     answer = functions.invoke(FunctionName="disconnect-source-server", Payload=json.dumps(request))
     check(answer["FunctionError"] == "Unhandled" and answer["StatusCode"] == 200, "a function error is a 200 with a header")

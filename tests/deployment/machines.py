@@ -21,7 +21,7 @@ SUBSTITUTIONS = {
     "EventBusName": "bus",
     "FunctionArn": "function",
     "FollowUpArn": "follow-up",
-    "ItemsField": "servers",
+    "ItemsField": "targets",
     "Bucket": "bucket",
     "Concurrency": "4",
     "ToleratedFailurePercentage": "10",
@@ -279,7 +279,7 @@ def retryable(**more) -> dict:
     return {"errorType": "Retryable", "errorMessage": json.dumps(report("retryable")), **more}
 
 
-REQUEST = {"version": 1, "requestID": "CHG1", "servers": [{"sourceServerID": "s-1"}]}
+REQUEST = {"version": 1, "requestID": "CHG1", "targets": [{"sourceServerID": "s-1"}]}
 
 
 def follow_up(world: World, begun: dict) -> dict:
@@ -288,7 +288,7 @@ def follow_up(world: World, begun: dict) -> dict:
 
 def fleet(world: World, items: list, by_key: bool) -> dict:
     world.bucket["lists/fleet.json"] = items
-    request = {name: value for name, value in REQUEST.items() if name != "servers"}
+    request = {name: value for name, value in REQUEST.items() if name != "targets"}
     content = {"key": "lists/fleet.json"} if by_key else {"items": items}
     return Machine("fleet", world).run({"request": request, **content})
 
@@ -443,10 +443,10 @@ def what_the_bus_refuses_is_told_again():
 def a_fleet_asks_for_each_item_by_itself():
     for by_key in (False, True):
         items = [{"sourceServerID": f"s-{n}"} for n in range(10)]
-        world = World(lambda asked, items=items: report("done" if asked["servers"] != items[:1] else "planned"))
+        world = World(lambda asked, items=items: report("done" if asked["targets"] != items[:1] else "planned"))
         ended = fleet(world, items, by_key)
         assert ended["status"] == "SUCCEEDED", ended
-        assert [asked["servers"] for asked in world.asked] == [[item] for item in items], world.asked
+        assert [asked["targets"] for asked in world.asked] == [[item] for item in items], world.asked
         assert all(asked["requestID"] == "CHG1" for asked in world.asked)
         assert world.at_once == 4, "what the template says"
         [told] = world.told
@@ -458,7 +458,7 @@ def a_fleet_stops_when_too_many_are_not_done():
     for by_key in (False, True):
         for outcome in ("refused", "failed", "rejected"):
             items = list(range(100))
-            world = World(lambda asked, outcome=outcome: report(outcome if asked["servers"][0] < 10 else "done"))
+            world = World(lambda asked, outcome=outcome: report(outcome if asked["targets"][0] < 10 else "done"))
             assert fleet(world, items, by_key)["status"] == "SUCCEEDED", "a tenth is tolerated"
             assert {failed.error for failed in world.failures} == {outcome}
             world = World(report(outcome))
@@ -474,7 +474,7 @@ def a_pending_item_gets_a_follow_up_of_its_own():
         world = World(pending)
         assert fleet(world, ["s-1"], by_key)["status"] == "SUCCEEDED"
         [started] = world.started
-        assert started == {"requestPayload": {**REQUEST, "servers": ["s-1"]}, "responsePayload": pending}, started
+        assert started == {"requestPayload": {**REQUEST, "targets": ["s-1"]}, "responsePayload": pending}, started
         world = World(report("pending", mode="plan", lookAgainAfterSeconds=60))
         assert fleet(world, ["s-1"], by_key)["status"] == "SUCCEEDED"
         assert world.started == [], "a plan has none"

@@ -249,7 +249,7 @@ class Proof:
             "requestID": change,
             "expiresAt": in_hours(12),
             "action": action,
-            "servers": list(servers),
+            "targets": list(servers),
         }
 
     def put(self, detail: dict, detail_type: str = "Source Server Decommission Requested") -> None:
@@ -403,7 +403,7 @@ def the_role_refuses(proof: Proof, mode: str, outcome: str) -> None:
     functions.update_function_configuration(FunctionName=BOOTSTRAP, Environment={"Variables": ours})
     source = efs.create_file_system(CreationToken=f"for-{mode}", Encrypted=True)["FileSystemId"]
     destination = {"sourceFileSystemId": source, "destination": {"region": "eu-west-1"}, "replica": {}}
-    request = {"version": 1, "requestID": f"ROLE-{mode}", "expiresAt": in_hours(1), "fileSystems": [destination]}
+    request = {"version": 1, "requestID": f"ROLE-{mode}", "expiresAt": in_hours(1), "targets": [destination]}
     answer = proof.invoke(BOOTSTRAP, request)
     report = json.loads(answer["errorMessage"]) if "errorMessage" in answer else answer
     target = report["targets"][0]
@@ -557,7 +557,7 @@ def a_replication_is_followed_up_until_it_is_usable(proof: Proof) -> None:
         "version": 1,
         "requestID": "CHG7",
         "expiresAt": in_hours(12),
-        "fileSystems": [
+        "targets": [
             {"sourceFileSystemId": "fs-0123456789abcdef0", "destination": {"region": "eu-west-1"}, "replica": replica}
         ],
     }
@@ -640,7 +640,7 @@ def server_id(number: int) -> dict:
 
 def without_servers(request: dict) -> dict:
     """What every item of a fleet is asked with."""
-    return {name: value for name, value in request.items() if name != "servers"}
+    return {name: value for name, value in request.items() if name != "targets"}
 
 
 def run_machine(proof: Proof, output: str, content: dict, wait: float = PATIENCE_SECONDS) -> dict:

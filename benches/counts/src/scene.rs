@@ -46,9 +46,9 @@ pub(crate) struct Scene {
 impl Scene {
     /// A request for so many servers or file systems.
     pub(crate) fn new(job: Job, targets: usize) -> Self {
-        let (kind, member, prefix) = match job {
-            Job::Disconnect => ("Source Server Decommission Requested", "servers", "s"),
-            Job::Replicate => ("File System Replication Requested", "fileSystems", "fs"),
+        let (kind, prefix) = match job {
+            Job::Disconnect => ("Source Server Decommission Requested", "s"),
+            Job::Replicate => ("File System Replication Requested", "fs"),
         };
         let ids: Vec<String> = (0..targets)
             .map(|number| format!("{prefix}-{number:017}"))
@@ -73,7 +73,7 @@ impl Scene {
                 "version": 1,
                 "requestID": CHANGE,
                 "expiresAt": "2026-11-23T00:00:00Z",
-                member: asked,
+                "targets": asked,
                 "dryRun": false,
             },
         });

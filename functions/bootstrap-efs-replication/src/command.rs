@@ -187,7 +187,7 @@ struct Request {
         test,
         schemars(with = "Vec<RequestedFileSystem>", length(min = 1, max = 100))
     )]
-    file_systems: Vec<Object<RequestedFileSystem>>,
+    targets: Vec<Object<RequestedFileSystem>>,
     /// Whether to look, plan and report only.
     #[serde(default)]
     dry_run: bool,
@@ -274,13 +274,9 @@ fn parse_request(text: &str, now: DateTime<Utc>) -> Result<Command, Rejection> {
     check_version(text)?;
     let request: Request = strict::read(text)?;
     check_expiry(request.expires_at.0, now)?;
-    check_count(
-        "fileSystems",
-        request.file_systems.len(),
-        MAX_TARGETS_IN_CONTRACT,
-    )?;
+    check_count("targets", request.targets.len(), MAX_TARGETS_IN_CONTRACT)?;
     let targets = request
-        .file_systems
+        .targets
         .into_iter()
         .map(|file_system| target(file_system.0));
     Ok(Command {
@@ -695,13 +691,13 @@ mod tests {
             "version": 1,
             "requestID": "CHG0031235",
             "expiresAt": "2026-11-22T00:00:00Z",
-            "fileSystems": [{ "sourceFileSystemId": "fs-0123456789abcdef0", "destination": { "region": "eu-west-1" } }],
+            "targets": [{ "sourceFileSystemId": "fs-0123456789abcdef0", "destination": { "region": "eu-west-1" } }],
         })
     }
 
     fn with(member: &str, value: Value) -> Value {
         let mut request = request();
-        request["fileSystems"][0][member] = value;
+        request["targets"][0][member] = value;
         request
     }
 

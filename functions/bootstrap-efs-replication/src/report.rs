@@ -826,7 +826,7 @@ mod tests {
     fn reported(verdict: Verdict, view: View, seconds: i64) -> Value {
         let request = json!({
             "version": 1, "requestID": "CHG1", "expiresAt": "1970-01-01T01:00:00Z",
-            "fileSystems": [{ "sourceFileSystemId": "fs-00000001", "destination": { "region": "eu-west-1" } }],
+            "targets": [{ "sourceFileSystemId": "fs-00000001", "destination": { "region": "eu-west-1" } }],
         });
         let epoch = DateTime::from_timestamp(0, 0).unwrap();
         let command = Command::parse(&shared::Message::Bare(request.to_string()), epoch).unwrap();

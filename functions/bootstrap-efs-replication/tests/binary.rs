@@ -59,7 +59,8 @@ fn request() -> String {
     let file_system =
         json!({ "sourceFileSystemId": SOURCE, "destination": { "region": "eu-west-1" } });
     let expires_at = Utc::now() + TimeDelta::hours(1);
-    json!({ "version": 1, "requestID": "CHG1", "expiresAt": expires_at, "fileSystems": [file_system] }).to_string()
+    json!({ "version": 1, "requestID": "CHG1", "expiresAt": expires_at, "targets": [file_system] })
+        .to_string()
 }
 
 fn answered(ended: Ended) -> Value {
@@ -118,7 +119,7 @@ async fn a_file_system_at_its_quotas_fits_into_half_of_the_functions_memory() {
     let replica = json!({ "accessPoints": "copy" });
     let file_system = json!({ "sourceFileSystemId": SOURCE, "destination": { "region": "eu-west-1" }, "replica": replica });
     let expires_at = Utc::now() + TimeDelta::hours(1);
-    let request = json!({ "version": 1, "requestID": "CHG1", "expiresAt": expires_at, "fileSystems": [file_system], "dryRun": false });
+    let request = json!({ "version": 1, "requestID": "CHG1", "expiresAt": expires_at, "targets": [file_system], "dryRun": false });
     assert_eq!(
         answered(invoke(&local, &request.to_string()).await)["targets"][0]["reason"],
         "replication_enabling"

@@ -168,7 +168,7 @@ struct Request {
         test,
         schemars(with = "Vec<RequestedServer>", length(min = 1, max = 100))
     )]
-    servers: Vec<Object<RequestedServer>>,
+    targets: Vec<Object<RequestedServer>>,
     /// Whether to look, plan and report only.
     #[serde(default)]
     dry_run: bool,
@@ -237,9 +237,9 @@ fn parse_request(text: &str, now: DateTime<Utc>) -> Result<Command, Rejection> {
     check_version(text)?;
     let request: Request = strict::read(text)?;
     check_expiry(request.expires_at.0, now)?;
-    check_count("servers", request.servers.len(), MAX_TARGETS_IN_CONTRACT)?;
+    check_count("targets", request.targets.len(), MAX_TARGETS_IN_CONTRACT)?;
     let targets = request
-        .servers
+        .targets
         .into_iter()
         .enumerate()
         .map(|(at, server)| target(at, server.0));
@@ -272,7 +272,7 @@ fn target(at: usize, server: RequestedServer) -> Result<Target, Rejection> {
     };
     if target == Target::default() {
         let message = format!(
-            "servers[{at}] names no server: sourceServerID, awsInstanceID, hostname or fqdn"
+            "targets[{at}] names no server: sourceServerID, awsInstanceID, hostname or fqdn"
         );
         return Err(Rejection::new(RejectionCode::InvalidValue, message));
     }
@@ -436,7 +436,7 @@ mod tests {
             "version": 1,
             "requestID": "CHG0031234",
             "expiresAt": "2026-11-22T00:00:00Z",
-            "servers": [{ "sourceServerID": "s-0123456789abcdef0" }],
+            "targets": [{ "sourceServerID": "s-0123456789abcdef0" }],
         })
     }
 
@@ -447,7 +447,7 @@ mod tests {
     }
 
     fn server(server: Value) -> Value {
-        with("servers", json!([server]))
+        with("targets", json!([server]))
     }
 
     fn parse(request: &Value) -> Result<Command, Rejection> {
@@ -520,19 +520,19 @@ mod tests {
             InvalidValue,
             "terminate",
         );
-        rejects(&with("servers", json!([])), InvalidValue, "empty");
-        rejects(&with("servers", json!({})), WrongType, "sequence");
+        rejects(&with("targets", json!([])), InvalidValue, "empty");
+        rejects(&with("targets", json!({})), WrongType, "sequence");
         rejects(
-            &with("servers", json!([["s-0123456789abcdef0"]])),
+            &with("targets", json!([["s-0123456789abcdef0"]])),
             WrongType,
             "object",
         );
         rejects(
-            &with("servers", json!(vec![json!({"hostname": "a"}); 101])),
+            &with("targets", json!(vec![json!({"hostname": "a"}); 101])),
             TooManyTargets,
-            "101 servers",
+            "101 targets",
         );
-        parse(&with("servers", json!(vec![json!({"hostname": "a"}); 100]))).unwrap();
+        parse(&with("targets", json!(vec![json!({"hostname": "a"}); 100]))).unwrap();
     }
 
     #[test]
@@ -541,7 +541,7 @@ mod tests {
         rejects(
             &server(json!({})),
             InvalidValue,
-            "servers[0] names no server",
+            "targets[0] names no server",
         );
         rejects(&server(json!({ "hostname": null })), WrongType, "null");
         rejects(

@@ -180,7 +180,7 @@ fn next_request(command: &Command, report: &Report) -> Option<Value> {
         "requestID": command.request_id,
         "expiresAt": command.expires_at,
         "action": Action::Delete,
-        "servers": servers,
+        "targets": servers,
         "dryRun": report.mode == Mode::Plan,
     });
     Some(request).filter(|_| !servers.is_empty())

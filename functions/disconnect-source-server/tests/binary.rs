@@ -63,7 +63,7 @@ async fn invoke(local: &Local, payload: &str) -> Ended {
 
 fn request() -> String {
     let expires_at = Utc::now() + TimeDelta::hours(1);
-    json!({ "version": 1, "requestID": "CHG1", "expiresAt": expires_at, "servers": [{ "sourceServerID": ID }] })
+    json!({ "version": 1, "requestID": "CHG1", "expiresAt": expires_at, "targets": [{ "sourceServerID": ID }] })
         .to_string()
 }
 
@@ -239,7 +239,7 @@ async fn an_account_at_its_quotas_fits_into_half_of_the_functions_memory() {
         .map(|number| json!({ "hostname": format!("host{number}") }))
         .collect();
     let request =
-        json!({ "version": 1, "requestID": "CHG1", "expiresAt": expires_at, "servers": servers })
+        json!({ "version": 1, "requestID": "CHG1", "expiresAt": expires_at, "targets": servers })
             .to_string();
     assert_eq!(
         answered(invoke(&local, &request).await)["summary"],
