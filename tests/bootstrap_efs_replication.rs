@@ -6,13 +6,13 @@ use std::time::Duration;
 use aws_sdk_efs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
 use bootstrap_efs_replication::{Policy, Regions, handle};
 use chrono::{TimeDelta, Utc};
-use expect_test::expect;
-use futures_util::future::join_all;
-use local::{
-    Fault, FaultKind, Local, World,
+use emulator::{
+    Emulator, Fault, FaultKind, World,
     efs_world::{AccessPoint, FileSystem, OrderedStatus},
     world::Reply,
 };
+use expect_test::expect;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shared::{Invocation, Mode};
 
@@ -30,7 +30,7 @@ const THERE: &str = "eu-west-1";
 pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/replicate";
 
 pub(crate) struct Stage {
-    pub(crate) local: Local,
+    pub(crate) local: Emulator,
     policy: Policy,
     seconds_left: u64,
     /// The parameter of the template; empty unless a scenario replicates to another account.
@@ -51,7 +51,7 @@ impl Drop for Stage {
 
 impl Stage {
     pub(crate) async fn with(world: World) -> Self {
-        let local = Local::without_functions(world).await.unwrap();
+        let local = Emulator::without_functions(world).await.unwrap();
         let policy =
             Policy::from_lookup(|name| (name == "MODE").then(|| "enforce".to_owned())).unwrap();
         Self {
@@ -120,7 +120,7 @@ impl Stage {
 }
 
 /// The real client of a new sandbox, with the SDK's own retries made quick.
-fn efs(local: &Local) -> Regions {
+fn efs(local: &Emulator) -> Regions {
     let config = aws_sdk_efs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(local.endpoint())

@@ -6,12 +6,12 @@ use std::time::Duration;
 use aws_sdk_drs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
 use chrono::TimeDelta;
 use disconnect_source_server::{Drs, Policy, handle, policy::Approval};
-use expect_test::expect;
-use futures_util::future::join_all;
-use local::{
+use emulator::{
     Fault, FaultKind, SourceServer, World,
     world::{Behaviour, Job, RecoveryInstance, Reply},
 };
+use expect_test::expect;
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shared::{Invocation, Mode};
 

@@ -1,7 +1,7 @@
 //! Text that means harm, in every place where others write: it reaches no report, log or terminal
 //! as it is.
 
-use local::{SourceServer, World, efs_world::OrderedStatus};
+use emulator::{SourceServer, World, efs_world::OrderedStatus};
 use serde_json::{Value, json};
 
 use crate::{

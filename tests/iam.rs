@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use chrono::TimeDelta;
 use deployment::{Condition, Deployment, Role, Statement, TRIGGERS, arn_of_role, text_of};
-use local::{Ask, Local, World};
+use emulator::{Ask, Emulator, World};
 use serde_json::{Value, json};
 
 use crate::{
@@ -23,7 +23,12 @@ static ENFORCING: LazyLock<Deployment> =
 
 /// Checks that a function's role allows everything that was asked in an account, or that it does
 /// not where a scenario says so, and why.
-pub(crate) fn check(local: &Local, function: &str, replication_role: &str, beyond: Option<&str>) {
+pub(crate) fn check(
+    local: &Emulator,
+    function: &str,
+    replication_role: &str,
+    beyond: Option<&str>,
+) {
     if std::thread::panicking() {
         return;
     }
@@ -83,11 +88,11 @@ fn events(function: &str) -> (Vec<Value>, World) {
         .map(|file| event(&format!("{function}/{file}")));
     (
         events.collect(),
-        World::from_json(&read("local/worlds/default.json")).unwrap(),
+        World::from_json(&read("emulator/worlds/default.json")).unwrap(),
     )
 }
 
-fn asked(local: &Local) -> Vec<Ask> {
+fn asked(local: &Emulator) -> Vec<Ask> {
     local
         .journal()
         .into_iter()

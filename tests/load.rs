@@ -19,11 +19,11 @@ use std::{
 };
 
 use chrono::{TimeDelta, Utc};
-use futures_util::future::join_all;
-use local::{
-    Binaries, Cloud, Ended, Fault, FaultKind, FileSystem, Local, SourceServer, World,
+use emulator::{
+    Binaries, Cloud, Emulator, Ended, Fault, FaultKind, FileSystem, SourceServer, World,
     world::Deployment,
 };
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 /// What is worked off at once, each account by a process of its own.
@@ -212,7 +212,9 @@ async fn work_off(load: &Load, account: usize, targets: usize, binaries: Binarie
         functions: [(function.to_owned(), deployment)].into(),
         ..world
     };
-    let local = Local::start(Cloud::new(world), 0, binaries).await.unwrap();
+    let local = Emulator::start(Cloud::new(world), 0, binaries)
+        .await
+        .unwrap();
     let (mut figures, mut dice, mut lived) = (Figures::default(), Dice(account as u64), Vec::new());
     for (number, some) in targets.chunks(load.targets_of_a_request).enumerate() {
         let expires_at = Utc::now() + TimeDelta::hours(12);
@@ -279,7 +281,7 @@ fn file_systems(count: usize) -> (World, Vec<Value>) {
 }
 
 /// Each target was brought to its end, once.
-fn check(function: &str, local: &Local, targets: usize) {
+fn check(function: &str, local: &Emulator, targets: usize) {
     let mut effects: BTreeMap<String, usize> = BTreeMap::new();
     for change in local.changes() {
         *effects.entry(change).or_default() += 1;
@@ -345,7 +347,7 @@ fn mischief(load: &Load, seed: usize, targets: usize) -> Vec<Fault> {
 /// Delivers a request until it is answered Ok and nothing is pending. One delivery in eight is to
 /// be killed on its way, unless it ends before.
 async fn deliver_until_it_ends(
-    local: &Local,
+    local: &Emulator,
     function: &str,
     request: &str,
     dice: &mut Dice,

@@ -1,6 +1,6 @@
 //! The emulated account as seen over its port by somebody who makes mistakes.
 
-use local::{Binaries, Cloud, Fault, FaultKind, Functions, Local, SourceServer, World};
+use emulator::{Binaries, Cloud, Emulator, Fault, FaultKind, Functions, SourceServer, World};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -11,14 +11,14 @@ use crate::{stage::ONE, tidy::read};
 
 const SIGNED: &str = "Authorization: AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261121/us-east-1/drs/aws4_request, SignedHeaders=host, Signature=00\r\n";
 
-async fn account() -> Local {
-    Local::without_functions(World::with([SourceServer::new(ONE)]))
+async fn account() -> Emulator {
+    Emulator::without_functions(World::with([SourceServer::new(ONE)]))
         .await
         .unwrap()
 }
 
 /// Sends a request as it is written here, and returns the status and the whole text of the answer.
-async fn send(local: &Local, line: &str, headers: &str, body: &str) -> (u16, String) {
+async fn send(local: &Emulator, line: &str, headers: &str, body: &str) -> (u16, String) {
     let address = local.endpoint().replace("http://", "");
     let mut stream = TcpStream::connect(&address).await.unwrap();
     let length = body.len();
@@ -31,7 +31,14 @@ async fn send(local: &Local, line: &str, headers: &str, body: &str) -> (u16, Str
     (answer[9..12].parse().unwrap(), answer)
 }
 
-async fn complains(local: &Local, line: &str, headers: &str, body: &str, status: u16, code: &str) {
+async fn complains(
+    local: &Emulator,
+    line: &str,
+    headers: &str,
+    body: &str,
+    status: u16,
+    code: &str,
+) {
     let (answered, text) = send(local, line, headers, body).await;
     assert_eq!(answered, status, "{text}");
     assert!(
@@ -210,7 +217,7 @@ async fn a_page_token_is_of_one_list_in_one_region() {
     world
         .drs
         .insert("eu-west-1".to_owned(), world.drs["us-east-1"].clone());
-    let local = Local::without_functions(world).await.unwrap();
+    let local = Emulator::without_functions(world).await.unwrap();
     let list = async |operation: &str, signed: &str, body: Value| {
         let (status, text) = send(
             &local,
@@ -364,7 +371,7 @@ const HELLO: &str = "/2015-03-31/functions/hello";
 /// Invokes the function hello, which somebody runs by hand, and returns what it was given and what
 /// the caller got.
 async fn hello(
-    local: &Local,
+    local: &Emulator,
     path: &str,
     headers: &str,
     body: &str,
@@ -549,7 +556,7 @@ async fn lambda_has_limits_for_events_and_answers() {
 #[tokio::test]
 async fn functions_are_listed_and_described_and_a_tail_begins_and_ends() {
     let binaries = Binaries::Fixed([("hello".to_owned(), "/usr/bin/env".into())].into());
-    let local = Local::start(Cloud::new(World::empty()), 0, binaries)
+    let local = Emulator::start(Cloud::new(World::empty()), 0, binaries)
         .await
         .unwrap();
     let get = async |path: &str| -> Value {
@@ -613,7 +620,7 @@ async fn what_another_page_sends_is_refused() {
 }
 
 /// Sends bytes, and returns all that comes back until the other side closes.
-async fn exchange(local: &Local, request: &[u8]) -> String {
+async fn exchange(local: &Emulator, request: &[u8]) -> String {
     let mut stream = TcpStream::connect(local.endpoint().replace("http://", ""))
         .await
         .unwrap();
@@ -711,7 +718,7 @@ async fn a_function_is_given_an_account_that_is_only_here() {
     }
     // A function that prints what it was given.
     let binaries = Binaries::Fixed([("f".to_owned(), "/usr/bin/env".into())].into());
-    let local = Local::start(Cloud::new(world("MODE").unwrap()), 0, binaries)
+    let local = Emulator::start(Cloud::new(world("MODE").unwrap()), 0, binaries)
         .await
         .unwrap();
     assert!(
@@ -747,14 +754,14 @@ async fn a_function_is_given_an_account_that_is_only_here() {
 /// What the fuzzer begins with is heard, and does something.
 #[tokio::test]
 async fn requests_that_come_at_once_are_answered_one_by_one() {
-    let world = World::from_json(&read("local/worlds/default.json")).unwrap();
+    let world = World::from_json(&read("emulator/worlds/default.json")).unwrap();
     let cloud = Cloud::new(World {
         faults: vec![],
         ..world
     });
     let functions = Functions::new(cloud.clone(), Binaries::Fixed([].into()));
     let (mut client, server) = tokio::io::duplex(1 << 20);
-    let serving = tokio::spawn(local::serve_connection(server, cloud.clone(), functions));
+    let serving = tokio::spawn(emulator::serve_connection(server, cloud.clone(), functions));
     client
         .write_all(read("fuzz/corpus/emulator/describe_and_disconnect").as_bytes())
         .await

@@ -1,6 +1,6 @@
 //! The emulated EFS as seen over its port by somebody who makes mistakes, or looks twice.
 
-use local::{Fault, FaultKind, FileSystem, Local, World};
+use emulator::{Emulator, Fault, FaultKind, FileSystem, World};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -10,13 +10,13 @@ use tokio::{
 const ONE: &str = "fs-0123456789abcdef0";
 const FILE_SYSTEMS: &str = "/2015-02-01/file-systems";
 
-async fn account() -> Local {
+async fn account() -> Emulator {
     let world = World::empty().with_file_system("us-east-1", FileSystem::new(ONE));
-    Local::without_functions(world).await.unwrap()
+    Emulator::without_functions(world).await.unwrap()
 }
 
 /// Sends a signed request, and returns the status, the code of an error, and the body.
-async fn send(local: &Local, region: &str, line: &str, body: &str) -> (u16, String, Value) {
+async fn send(local: &Emulator, region: &str, line: &str, body: &str) -> (u16, String, Value) {
     let address = local.endpoint().replace("http://", "");
     let mut stream = TcpStream::connect(&address).await.unwrap();
     let scope = format!("AKIAIOSFODNN7EXAMPLE/20261121/{region}/elasticfilesystem/aws4_request");
@@ -41,7 +41,7 @@ async fn send(local: &Local, region: &str, line: &str, body: &str) -> (u16, Stri
     )
 }
 
-async fn get(local: &Local, region: &str, path: &str) -> (u16, String, Value) {
+async fn get(local: &Emulator, region: &str, path: &str) -> (u16, String, Value) {
     send(local, region, &format!("GET {path}"), "").await
 }
 
@@ -185,7 +185,7 @@ async fn an_account_is_in_one_partition_with_the_arns_of_it() {
         ..World::empty()
     }
     .with_file_system(west, FileSystem::new(ONE));
-    let local = Local::without_functions(world).await.unwrap();
+    let local = Emulator::without_functions(world).await.unwrap();
     let (_, _, list) = get(&local, west, FILE_SYSTEMS).await;
     let arn = format!("arn:aws-us-gov:elasticfilesystem:{west}:111122223333:file-system/{ONE}");
     assert_eq!(list["FileSystems"][0]["FileSystemArn"], arn);

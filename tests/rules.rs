@@ -2,7 +2,7 @@
 //! whom it concerns.
 
 use deployment::{ACCOUNT, Deployment, text_of};
-use local::{FileSystem, SourceServer, World};
+use emulator::{FileSystem, SourceServer, World};
 use serde_json::{Value, json};
 
 use crate::{

@@ -23,7 +23,7 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::body::SdkBody;
 use chrono::{TimeDelta, Utc};
 use disconnect_source_server::{Drs, Policy, handle};
-use local::{Fault, FaultKind, Local, SourceServer, World};
+use emulator::{Emulator, Fault, FaultKind, SourceServer, World};
 use serde_json::{Value, json};
 use shared::Invocation;
 
@@ -50,7 +50,7 @@ pub(crate) const FAULTS_OF_A_CHANGE: [FaultKind; 11] = [
 ];
 
 pub(crate) struct Stage {
-    pub(crate) local: Local,
+    pub(crate) local: Emulator,
     pub(crate) policy: Policy,
     pub(crate) seconds_left: u64,
     /// Why the role of the template would not allow what happens here, where it would not.
@@ -130,7 +130,7 @@ pub(crate) fn by_id(id: &str) -> Value {
 /// An event of the folder `events`, as it can be sent now.
 pub(crate) fn event(file: &str) -> Value {
     let text = read(format!("events/{file}"));
-    serde_json::from_str(&local::event::fill(&text, Utc::now()).unwrap()).unwrap()
+    serde_json::from_str(&emulator::event::fill(&text, Utc::now()).unwrap()).unwrap()
 }
 
 impl Stage {
@@ -145,7 +145,7 @@ impl Stage {
             "ALLOW_DELETE" => Some("true".to_owned()),
             _ => None,
         });
-        let local = Local::without_functions(world).await.unwrap();
+        let local = Emulator::without_functions(world).await.unwrap();
         Self {
             local,
             policy: policy.unwrap(),
@@ -216,7 +216,7 @@ pub(crate) async fn killed_after(mut polls: usize, delivery: impl Future<Output 
 
 /// How long a call may take: not long where one is to hang, and else longer than on the busiest
 /// machine.
-pub(crate) fn patience(local: &Local) -> TimeoutConfig {
+pub(crate) fn patience(local: &Emulator) -> TimeoutConfig {
     let hangs = |fault: &Fault| matches!(fault.kind, FaultKind::HangBefore | FaultKind::HangAfter);
     let seconds = if local.world().faults.iter().any(hangs) {
         1
@@ -276,7 +276,7 @@ impl HttpConnector for Answers {
 }
 
 /// The real client of a new sandbox, with the SDK's own retries made quick.
-fn drs(local: &Local) -> Drs {
+fn drs(local: &Emulator) -> Drs {
     let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
     let config = aws_sdk_drs::Config::builder()
         .behavior_version(BehaviorVersion::latest())

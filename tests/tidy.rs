@@ -222,7 +222,7 @@ fn main_is_wiring() {
 
 #[test]
 fn the_emulator_depends_on_nothing_of_ours() {
-    for name in dependencies("local") {
+    for name in dependencies("emulator") {
         assert!(
             !list("functions").contains(&name) && name != "shared" && !name.starts_with("aws"),
             "local uses {name}"
@@ -349,7 +349,8 @@ fn every_invariant_names_a_test_that_exists() {
         "functions/disconnect-source-server/src",
         "functions/disconnect-source-server/tests",
         "shared/src",
-        "local/src",
+        "cli/src",
+        "emulator/src",
         "simulation/src",
         "tests",
     ]

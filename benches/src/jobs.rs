@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, ops::Range};
 
 use anyhow::{Context, Result, bail, ensure};
 use chrono::{SecondsFormat, TimeDelta, Utc};
+use emulator::{Cloud, FileSystem, SourceServer, World};
 use hyper::body::Bytes;
-use local::{Cloud, FileSystem, SourceServer, World};
 use serde_json::{Value, json};
 
 const CHANGE: &str = "CHG0031234";
@@ -239,7 +239,7 @@ mod tests {
             "POST"
         };
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let call = local::wire::Call {
+        let call = emulator::wire::Call {
             method,
             path,
             query,
@@ -247,7 +247,7 @@ mod tests {
             body: body.as_bytes(),
         };
         assert!(
-            matches!(cloud.call(call), local::wire::Wire::Answer(answer) if answer.status < 300),
+            matches!(cloud.call(call), emulator::wire::Wire::Answer(answer) if answer.status < 300),
             "{path}"
         );
     }

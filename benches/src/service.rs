@@ -10,6 +10,10 @@ use std::{
 };
 
 use anyhow::Result;
+use emulator::{
+    Cloud, World,
+    wire::{Answer, Call, Wire},
+};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Request, Response, StatusCode,
@@ -18,10 +22,6 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
-use local::{
-    Cloud, World,
-    wire::{Answer, Call, Wire},
-};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use tokio::net::TcpListener;
 use tokio_rustls::{

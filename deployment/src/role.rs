@@ -1,6 +1,6 @@
 //! Roles, and what their policies allow.
 
-use local::Ask;
+use emulator::Ask;
 use serde_json::Value;
 
 use crate::{Deployment, text_of, texts_of};

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
-use local::{Binaries, Cloud, Functions, World};
+use emulator::{Binaries, Cloud, Functions, World};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Longer than anything that an answer waits for but the next invocation, which never comes.
@@ -19,7 +19,7 @@ fuzz_target!(|sent: &[u8]| {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let before = World::from_json(include_str!("../../local/worlds/default.json")).unwrap();
+        let before = World::from_json(include_str!("../../emulator/worlds/default.json")).unwrap();
         let cloud = Cloud::new(before.clone());
         let functions = Functions::new(cloud.clone(), Binaries::Fixed(BTreeMap::new()));
         let (mut client, server) = tokio::io::duplex(1 << 20);
@@ -29,7 +29,7 @@ fuzz_target!(|sent: &[u8]| {
             // Not closed: a request whose caller has gone is dropped, unheard.
             let _ = client.read_to_end(&mut answers).await;
         };
-        let served = local::serve_connection(server, cloud.clone(), functions);
+        let served = emulator::serve_connection(server, cloud.clone(), functions);
         let _ = tokio::time::timeout(PATIENCE, async { tokio::join!(talk, served) }).await;
         // What answers HEAD has the length of a body and no body.
         if !sent.windows(4).any(|four| four == b"HEAD") {

@@ -3,7 +3,7 @@
 //! on their way out.
 
 use chrono::{DateTime, Utc};
-use local::{
+use emulator::{
     FaultKind, World,
     wire::{self, Answer, Wire},
 };
@@ -181,7 +181,7 @@ pub(crate) fn instead(
                     .any(|of| of.source_file_system_id == source)
             };
             if again(&state.cloud.world()) {
-                let second = local::FileSystem::new("fs-000000dd");
+                let second = emulator::FileSystem::new("fs-000000dd");
                 state.cloud.change(|world| {
                     world
                         .efs

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use disconnect_source_server::command::DETAIL_TYPE;
-use local::{
+use emulator::{
     Ask, SourceServer, World,
     world::{Behaviour, Reply},
 };

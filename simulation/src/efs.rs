@@ -2,7 +2,7 @@
 //! to them.
 
 use bootstrap_efs_replication::command::DETAIL_TYPE;
-use local::{
+use emulator::{
     World,
     efs_world::{AccessPoint, FileSystem, MountTarget, Refusal, Replication},
     world::{Behaviour, Reply},

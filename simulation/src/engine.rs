@@ -32,7 +32,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use chrono::{DateTime, TimeDelta, Utc};
 use deployment::{Deployment, Role};
-use local::{
+use emulator::{
     Ask, Cloud, Fault, FaultKind, Service, World,
     wire::{self, SLOW, Wire},
     world::Reply,

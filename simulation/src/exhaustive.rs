@@ -1,7 +1,7 @@
 //! Every schedule of a kind: each fault at each call, each pair of faults, a kill at each await,
 //! for scenarios by hand.
 
-use local::FaultKind;
+use emulator::FaultKind;
 
 use crate::{
     drs, efs,

@@ -1,7 +1,7 @@
 //! What one simulation is made of: plain data that a seed, or a hand, has chosen.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use local::{
+use emulator::{
     FaultKind, World,
     efs_world::OrderedStatus,
     world::{Job, RecoveryInstance},

@@ -92,7 +92,7 @@ fn every_kind_of_fault_is_met() {
     });
     assert_eq!(
         figures.faults.len(),
-        local::FaultKind::ALL.len(),
+        emulator::FaultKind::ALL.len(),
         "{:?}",
         figures.faults
     );

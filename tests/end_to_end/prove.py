@@ -1,4 +1,4 @@
-"""Deploys the built template into MiniStack, beside `local serve` for DRS and EFS, and proves the way of an event.
+"""Deploys the built template into MiniStack, beside `drover serve` for DRS and EFS, and proves the way of an event.
 
 Every proof reads what an operator could read: the account as it is afterwards, the events, the queues, the state
 machines. Run it by `tests/end_to_end/run`, which builds what is deployed.
@@ -74,7 +74,7 @@ def world() -> dict:
 
 
 class Machine:
-    """MiniStack and `local serve`, started together and ended together, with everything that they start."""
+    """MiniStack and `drover serve`, started together and ended together, with everything that they start."""
 
     def __init__(self, local: str, folder: Path):
         self.folder, self.children = folder, []

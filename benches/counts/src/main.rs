@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, env, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
 use aws_types::SdkConfig;
-use local::Cloud;
+use emulator::Cloud;
 use serde_json::{Value, json};
 use shared::{Answer, Failure, Invocation, start};
 use tokio::{runtime::Runtime, task::unconstrained, time::Instant};

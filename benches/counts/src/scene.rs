@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail, ensure};
 use chrono::{DateTime, Utc};
-use local::{Cloud, FileSystem, SourceServer, World};
+use emulator::{Cloud, FileSystem, SourceServer, World};
 use serde_json::{Value, json};
 
 const CHANGE: &str = "CHG0031234";

@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::body::SdkBody;
 use aws_types::SdkConfig;
-use local::{
+use emulator::{
     Cloud,
     wire::{self, Wire},
 };

@@ -1010,7 +1010,8 @@ mod tests {
             file.extension()
                 .is_some_and(|extension| extension == "json")
         }) {
-            let text = local::event::fill(&std::fs::read_to_string(file).unwrap(), now()).unwrap();
+            let text =
+                emulator::event::fill(&std::fs::read_to_string(file).unwrap(), now()).unwrap();
             for reading in readings(&text) {
                 writeln!(
                     table,

@@ -9,8 +9,8 @@
 use std::collections::BTreeMap;
 
 use chrono::{TimeDelta, Utc};
-use local::{
-    Binaries, Cloud, Ended, Fault, FaultKind, Local, World,
+use emulator::{
+    Binaries, Cloud, Emulator, Ended, Fault, FaultKind, World,
     efs_world::{AccessPoint, FileSystem},
     world::Deployment,
 };
@@ -38,17 +38,17 @@ fn world(environment: &[(&str, &str)]) -> World {
     world
 }
 
-async fn start(world: World) -> Local {
+async fn start(world: World) -> Emulator {
     let binaries = BTreeMap::from([(
         NAME.to_owned(),
         env!("CARGO_BIN_EXE_bootstrap-efs-replication").into(),
     )]);
-    Local::start(Cloud::new(world), 0, Binaries::Fixed(binaries))
+    Emulator::start(Cloud::new(world), 0, Binaries::Fixed(binaries))
         .await
         .unwrap()
 }
 
-async fn invoke(local: &Local, payload: &str) -> Ended {
+async fn invoke(local: &Emulator, payload: &str) -> Ended {
     local
         .functions()
         .invoke(NAME, payload.to_owned().into())
@@ -78,7 +78,7 @@ fn failed(ended: Ended) -> Value {
 }
 
 /// The most memory that the function's process has had, in megabytes.
-fn peak_memory(local: &Local) -> u64 {
+fn peak_memory(local: &Emulator) -> u64 {
     let status = std::fs::read_to_string(format!(
         "/proc/{}/status",
         local.functions().process_id(NAME).unwrap()

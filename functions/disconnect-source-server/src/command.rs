@@ -737,7 +737,7 @@ mod tests {
     }
 
     fn filled(text: &str) -> String {
-        local::event::fill(text, now()).unwrap()
+        emulator::event::fill(text, now()).unwrap()
     }
 
     #[test]

@@ -17,14 +17,14 @@ use anstream::eprintln;
 use anyhow::{Context, Result, bail};
 use chrono::{TimeDelta, Utc};
 use clap::{Parser, Subcommand, ValueEnum};
+use emulator::{Binaries, Cloud, Emulator, Ended, World, event};
 use hyper::body::Bytes;
-use local::{Binaries, Cloud, Ended, Local, World, event};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A laptop-sized AWS that runs drover's functions: no account, no Docker, nothing leaves this
 /// machine.
 #[derive(Parser)]
-#[command(name = "local", version)]
+#[command(name = "drover", version)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -44,7 +44,7 @@ struct Invoke {
     function: String,
     /// The event: a JSON file; `{{now+12h}}` in it stands for a time.
     event: PathBuf,
-    /// The account to begin with, a JSON file; without it, the one in local/worlds/default.json.
+    /// The account to begin with, a JSON file; without it, the one in emulator/worlds/default.json.
     #[arg(long, value_name = "FILE")]
     world: Option<PathBuf>,
     /// Let this much time pass in the account before, such as 20m or 2h.
@@ -63,7 +63,7 @@ struct Invoke {
 
 #[derive(clap::Args)]
 struct Serve {
-    /// The account to begin with, a JSON file; without it, the one in local/worlds/default.json.
+    /// The account to begin with, a JSON file; without it, the one in emulator/worlds/default.json.
     #[arg(long, value_name = "FILE")]
     world: Option<PathBuf>,
     /// The port on 127.0.0.1.
@@ -116,7 +116,7 @@ async fn run(invoke: Invoke) -> Result<ExitCode> {
             .environment
             .insert("MODE".to_owned(), mode.to_owned());
     }
-    let local = Local::start(Cloud::running(world), 0, binaries).await?;
+    let local = Emulator::start(Cloud::running(world), 0, binaries).await?;
     local.advance(invoke.advance.unwrap_or_default());
     eprintln!(
         "building and starting {} (the first time takes minutes, then seconds)",
@@ -157,7 +157,7 @@ async fn wait(serve: Serve) -> Result<()> {
     let binaries = workspace()?;
     let names = binaries.names();
     let port = serve.port;
-    let local = Local::start(Cloud::running(world), port, binaries)
+    let local = Emulator::start(Cloud::running(world), port, binaries)
         .await
         .with_context(|| {
             format!("port {port} of 127.0.0.1 cannot be used; choose another with --port")

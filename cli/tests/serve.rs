@@ -23,7 +23,7 @@ impl Served {
         command.args([
             "-c",
             r#"ulimit -n "$1"; exec "$0" serve --port 0"#,
-            env!("CARGO_BIN_EXE_local"),
+            env!("CARGO_BIN_EXE_drover"),
         ]);
         let mut child = command
             .arg(most.to_string())

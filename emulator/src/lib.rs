@@ -42,13 +42,13 @@ pub use crate::{
 
 /// A running account and its functions.
 #[derive(Clone)]
-pub struct Local {
+pub struct Emulator {
     cloud: Cloud,
     functions: Functions,
     address: SocketAddr,
 }
 
-impl Local {
+impl Emulator {
     /// Serves an account on `port`, or on a free one if it is 0. `binaries` are what it runs.
     ///
     /// # Errors
@@ -87,7 +87,7 @@ impl Local {
     }
 }
 
-impl Deref for Local {
+impl Deref for Emulator {
     type Target = Cloud;
 
     fn deref(&self) -> &Cloud {
@@ -95,9 +95,9 @@ impl Deref for Local {
     }
 }
 
-impl fmt::Debug for Local {
+impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Local({})", self.address)
+        write!(f, "Emulator({})", self.address)
     }
 }
 

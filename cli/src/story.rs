@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, path::Path};
 
 use anstyle::{AnsiColor, Style};
-use local::{Ended, Entry, Local};
+use emulator::{Emulator, Ended, Entry};
 use serde_json::Value;
 
 /// Something that went wrong or must not be missed.
@@ -20,7 +20,7 @@ const MARGIN: usize = 9;
 pub(crate) fn tell(
     file: &Path,
     payload: &str,
-    local: &Local,
+    local: &Emulator,
     function: &str,
     ended: &Ended,
 ) -> String {
@@ -51,7 +51,7 @@ pub(crate) fn tell(
 }
 
 /// What a person needs who wants to use the running account.
-pub(crate) fn welcome(local: &Local, functions: &[String]) -> String {
+pub(crate) fn welcome(local: &Emulator, functions: &[String]) -> String {
     let url = local.endpoint();
     let port = url.rsplit(':').next().unwrap_or_default();
     let mut text = format!(
@@ -133,7 +133,7 @@ fn reports(ended: &Ended, logs: &[String]) -> Vec<Value> {
         .collect()
 }
 
-fn account_line(local: &Local) -> String {
+fn account_line(local: &Emulator) -> String {
     let mut world = local.world();
     let servers = world.here().source_servers.len();
     let file_systems = world
@@ -349,7 +349,7 @@ fn report_lines(report: &Value) -> Vec<String> {
     lines
 }
 
-fn answer_lines(ended: &Ended, local: &Local, function: &str, no_reports: bool) -> Vec<String> {
+fn answer_lines(ended: &Ended, local: &Emulator, function: &str, no_reports: bool) -> Vec<String> {
     match ended {
         Ended::Answered(body) if no_reports || !body.starts_with(b"{\"outcome\"") => {
             vec![format!("Ok {}", plain(&String::from_utf8_lossy(body)))]
