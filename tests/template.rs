@@ -8,7 +8,7 @@ use deployment::{
 };
 use expect_test::{Expect, expect};
 use serde_json::{Value, json};
-use shared::{Mode, Outcome, report::code};
+use shared::{Mode, Outcome, code};
 
 use crate::{
     iam::{BOOTSTRAP, DISCONNECT, ask, everything},

@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde::Serialize;
-use shared::{FaultKind, Outcome, envelope::RejectionCode, report::code};
+use shared::{FaultKind, Outcome, RejectionCode, code};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")

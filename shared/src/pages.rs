@@ -7,7 +7,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::{
     fault::{Fault, FaultKind},
-    pace::Pace,
+    rate_limit::Pace,
     report::Call,
 };
 

@@ -1,18 +1,15 @@
 //! What a function answers: one outcome for each target, out of a closed set, with the evidence for
 //! it.
 
-use std::fmt;
-
-use aws_lambda_events::sqs::SqsBatchResponse;
-use lambda_runtime::Diagnostic;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    envelope::Rejection,
-    fault::{Cure, Fault, FaultKind},
+    fault::{Fault, FaultKind},
+    outcome::{Mode, Outcome, code},
     pages::merge,
-    plain::{make_plain, plain},
+    rejection::Rejection,
+    sanitize::{make_plain, plain},
 };
 
 /// The most bytes of a report, as a text inside of JSON. With a request of 64 KiB it fits an event
@@ -22,108 +19,6 @@ pub const MAX_REPORT_BYTES: usize = 160_000;
 const LONGEST_CUT_NAME: usize = 64;
 /// The most characters of a message where messages had to be cut.
 const LONGEST_CUT_MESSAGE: usize = 200;
-
-/// The closed set of outcomes, from the one that needs somebody soonest to the one that needs
-/// nobody.
-///
-/// The order decides the outcome of a whole request: the first that any of its targets has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// Something may have been changed and reading back could not settle it. Lambda is asked to
-    /// deliver again.
-    Indeterminate,
-    /// AWS could not answer now; nothing is claimed. Lambda is asked to deliver again.
-    Retryable,
-    /// The deployment must be repaired, its role for instance. Delivering again is harmless and
-    /// useless.
-    Permanent,
-    /// Begun, and AWS still works on it: look again later.
-    Pending,
-    /// AWS said no for good; a human must look.
-    Failed,
-    /// A rule of ours, or the request itself, forbids it; nothing was changed.
-    Refused,
-    /// The input is not a request for this function; nothing was looked at.
-    Rejected,
-    /// This would be done, if plan mode were off.
-    Planned,
-    /// Asked for by this invocation, and seen to be so.
-    Done,
-    /// Seen to be so already.
-    AlreadyDone,
-}
-
-impl Outcome {
-    /// Every outcome, in the order of the README's table.
-    pub const ALL: [Self; 10] = [
-        Self::Indeterminate,
-        Self::Retryable,
-        Self::Permanent,
-        Self::Pending,
-        Self::Failed,
-        Self::Refused,
-        Self::Rejected,
-        Self::Planned,
-        Self::Done,
-        Self::AlreadyDone,
-    ];
-
-    /// The `errorType` with which Lambda is answered; `None` is Ok.
-    #[must_use]
-    pub fn error_type(self) -> Option<&'static str> {
-        match self {
-            Self::Indeterminate | Self::Retryable => Some("Retryable"),
-            Self::Permanent => Some("Permanent"),
-            _ => None,
-        }
-    }
-
-    /// The outcome in words.
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Indeterminate => "indeterminate",
-            Self::Retryable => "to be retried",
-            Self::Permanent => "stopped by the deployment",
-            Self::Pending => "pending",
-            Self::Failed => "failed",
-            Self::Refused => "refused",
-            Self::Rejected => "rejected",
-            Self::Planned => "planned",
-            Self::Done => "done",
-            Self::AlreadyDone => "already done",
-        }
-    }
-
-    /// The outcome of a target whose call failed, when nothing says that it had an effect.
-    #[must_use]
-    pub fn of_fault(fault: &Fault) -> Self {
-        match fault.kind.cure() {
-            Cure::Retry => Self::Retryable,
-            Cure::Repair => Self::Permanent,
-            Cure::Human => Self::Failed,
-        }
-    }
-}
-
-/// Whether a function may change anything.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    /// Look, plan and report; change nothing.
-    Plan,
-    /// Carry the plan out.
-    Enforce,
-}
-
-/// The name of an enum's variant as it stands in reports and in the README's tables.
-pub fn code(variant: impl Serialize) -> String {
-    match serde_json::to_value(variant) {
-        Ok(Value::String(name)) => name,
-        other => format!("{other:?}"),
-    }
-}
 
 /// One call to AWS, as the report lists it. Retries by the SDK are inside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -471,141 +366,8 @@ fn summary(targets: &[TargetReport]) -> String {
     )
 }
 
-/// What one invocation answers when it answers Ok.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub enum Answer {
-    /// The report of the one request.
-    One(Box<Report>),
-    /// The reports of several SNS records.
-    Many {
-        /// One for each record, in their order.
-        reports: Vec<Report>,
-    },
-    /// A batch, of which Lambda is told what to deliver again.
-    Batch {
-        /// The SQS records to deliver again.
-        #[serde(flatten)]
-        failed: SqsBatchResponse,
-        /// Whether AWS said of any record's calls that the credentials have expired.
-        #[serde(skip)]
-        credentials_expired: bool,
-    },
-}
-
-/// What one invocation answers when Lambda is to deliver again, or a human is to repair the
-/// deployment.
-///
-/// It carries all its reports, so that a dead letter tells what was done before.
-pub struct Failure {
-    error_type: &'static str,
-    reports: Vec<Report>,
-}
-
-impl Answer {
-    /// The answer for one report.
-    ///
-    /// # Errors
-    ///
-    /// A [`Failure`] if its outcome is one.
-    pub fn one(report: Report) -> Result<Self, Failure> {
-        match report.outcome.error_type() {
-            None => Ok(Self::One(Box::new(report))),
-            Some(error_type) => Err(Failure {
-                error_type,
-                reports: vec![report],
-            }),
-        }
-    }
-
-    /// The answer for the reports of several records that are retried together.
-    ///
-    /// # Errors
-    ///
-    /// A [`Failure`] with all of them if the outcome of any is one.
-    pub fn many(mut reports: Vec<Report>) -> Result<Self, Failure> {
-        if reports.len() == 1 {
-            return Self::one(reports.remove(0));
-        }
-        let worst = reports.iter().map(|report| report.outcome).min();
-        match worst.and_then(Outcome::error_type) {
-            None => Ok(Self::Many { reports }),
-            Some(error_type) => Err(Failure {
-                error_type,
-                reports,
-            }),
-        }
-    }
-
-    /// Whether AWS said of any call that the credentials have expired.
-    #[must_use]
-    pub fn met_expired_credentials(&self) -> bool {
-        match self {
-            Self::One(report) => report.met_expired_credentials(),
-            Self::Many { reports } => reports.iter().any(Report::met_expired_credentials),
-            Self::Batch {
-                credentials_expired,
-                ..
-            } => *credentials_expired,
-        }
-    }
-}
-
-impl Failure {
-    /// A failure of a batch as a whole, whose records cannot be named one by one.
-    #[must_use]
-    pub fn of_batch(reports: Vec<Report>) -> Self {
-        Self {
-            error_type: "Retryable",
-            reports,
-        }
-    }
-
-    /// Whether AWS said of any call that the credentials have expired.
-    #[must_use]
-    pub fn met_expired_credentials(&self) -> bool {
-        self.reports.iter().any(Report::met_expired_credentials)
-    }
-
-    fn json(&self) -> String {
-        let text = match self.reports.as_slice() {
-            [report] => serde_json::to_string(report),
-            reports => serde_json::to_string(reports),
-        };
-        text.unwrap_or_else(|_| self.to_string())
-    }
-}
-
-impl From<Failure> for Diagnostic {
-    fn from(failure: Failure) -> Self {
-        Self {
-            error_type: failure.error_type.to_owned(),
-            error_message: failure.json(),
-        }
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let summaries: Vec<&str> = self
-            .reports
-            .iter()
-            .map(|report| report.summary.as_str())
-            .collect();
-        write!(f, "{}: {}", self.error_type, summaries.join("; "))
-    }
-}
-
-/// Short by hand: the runtime logs a handler's error with `{:?}`, and the reports have their own
-/// log line.
-impl fmt::Debug for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::fault::FaultKind;
 
@@ -624,7 +386,7 @@ mod tests {
         }
     }
 
-    fn report(outcomes: &[Outcome]) -> Report {
+    pub(crate) fn report(outcomes: &[Outcome]) -> Report {
         Report::of(
             "CHG1",
             Mode::Enforce,
@@ -648,7 +410,7 @@ mod tests {
     /// A report of as many targets as a request may have, each with the longest texts that there
     /// can be.
     fn largest() -> Report {
-        let long = |text: &str| "\"".to_owned() + &text.repeat(crate::plain::LONGEST - 1);
+        let long = |text: &str| "\"".to_owned() + &text.repeat(crate::sanitize::LONGEST - 1);
         let target = || TargetReport {
             target: serde_json::json!({ "sourceServerID": "x".repeat(120), "hostname": "x".repeat(255), "fqdn": "x".repeat(255) }),
             resource: serde_json::json!({ "sourceServerID": "x".repeat(19), "arn": "x".repeat(120) }),
@@ -715,17 +477,6 @@ mod tests {
     }
 
     #[test]
-    fn a_variant_has_the_name_that_it_has_in_json() {
-        assert_eq!(
-            (
-                code(Outcome::AlreadyDone).as_str(),
-                code(Mode::Plan).as_str()
-            ),
-            ("already_done", "plan")
-        );
-    }
-
-    #[test]
     fn a_change_in_doubt_is_said_to_be_so() {
         let message = |fault| Saying::failed_change("TagResource", &Fault::of(fault)).message;
         assert_eq!(
@@ -745,41 +496,5 @@ mod tests {
         let mut unfinished = report(&[Outcome::Done, Outcome::Pending]);
         unfinished.targets[1].unfinished = true;
         assert!(unfinished.wants_redelivery());
-    }
-
-    #[test]
-    fn only_faults_and_doubt_make_lambda_fail() {
-        for outcome in Outcome::ALL {
-            let failed = Answer::one(report(&[outcome])).is_err();
-            let expected = matches!(
-                outcome,
-                Outcome::Indeterminate | Outcome::Retryable | Outcome::Permanent
-            );
-            assert_eq!(failed, expected, "{outcome:?}");
-        }
-    }
-
-    #[test]
-    fn a_failure_carries_every_report() {
-        let failure = Answer::many(vec![
-            report(&[Outcome::Done]),
-            report(&[Outcome::Indeterminate]),
-        ])
-        .unwrap_err();
-        assert_eq!(
-            format!("{failure:?}"),
-            "Retryable: 1 done of 1 target; 1 indeterminate of 1 target"
-        );
-        let diagnostic = Diagnostic::from(failure);
-        assert_eq!(diagnostic.error_type, "Retryable");
-        let reports: Vec<Value> = serde_json::from_str(&diagnostic.error_message).unwrap();
-        assert_eq!(reports[0]["outcome"], "done");
-        assert_eq!(reports[1]["outcome"], "indeterminate");
-    }
-
-    #[test]
-    fn retrying_is_preferred_while_it_may_help() {
-        let failure = Answer::one(report(&[Outcome::Permanent, Outcome::Retryable])).unwrap_err();
-        assert_eq!(Diagnostic::from(failure).error_type, "Retryable");
     }
 }

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    envelope::{Event, Rejection, RejectionCode},
+    envelope::Event,
     ids::InvalidId,
+    rejection::{Rejection, RejectionCode},
     strict,
 };
 

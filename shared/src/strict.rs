@@ -7,7 +7,7 @@ use serde::de::{
     value::MapAccessDeserializer,
 };
 
-use crate::envelope::{Rejection, RejectionCode};
+use crate::rejection::{Rejection, RejectionCode};
 
 /// The largest request in bytes; EventBridge would carry a megabyte.
 pub const MAX_REQUEST_BYTES: usize = 64 * 1024;

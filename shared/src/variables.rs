@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::report::Mode;
+use crate::outcome::Mode;
 
 /// A variable that stops the function from starting.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]

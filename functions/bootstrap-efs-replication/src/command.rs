@@ -9,8 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
-    Event, Message, Mode, Rejection, RequestId,
-    envelope::RejectionCode,
+    Event, Message, Mode, Rejection, RejectionCode, RequestId,
     ids::{InvalidId, has_form},
     request::{self, Timestamp, check_count, check_expiry, check_version},
     strict::{self, Object},

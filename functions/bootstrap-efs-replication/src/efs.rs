@@ -19,8 +19,8 @@ use aws_sdk_efs::{
 use chrono::DateTime;
 use shared::{
     Call, Fault, FaultKind, Invocation, Pace,
-    pace::{OnlyThrottles, Throttles},
     pages::{Pages, failed, merge},
+    rate_limit::{OnlyThrottles, Throttles},
 };
 
 use crate::{

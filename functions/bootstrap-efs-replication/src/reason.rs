@@ -295,7 +295,7 @@ impl Reason {
 
 #[cfg(test)]
 mod tests {
-    use shared::report::code;
+    use shared::code;
 
     use super::*;
 

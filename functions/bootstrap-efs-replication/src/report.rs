@@ -5,7 +5,7 @@ use std::mem::discriminant;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use shared::{
-    Call, Fault, FaultKind, Mode, Outcome, Report, Saying, fault::Cure, pages::merge, report::code,
+    Call, Fault, FaultKind, Mode, Outcome, Report, Saying, code, fault::Cure, pages::merge,
 };
 
 use crate::{

@@ -8,8 +8,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use shared::{
-    AwsInstanceId, Event, Message, Mode, Rejection, RequestId,
-    envelope::RejectionCode,
+    AwsInstanceId, Event, Message, Mode, Rejection, RejectionCode, RequestId,
     ids::{InvalidId, has_form},
     request::{self, Timestamp, check_count, check_expiry, check_version},
     strict::{self, Object},

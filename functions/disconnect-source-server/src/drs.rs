@@ -14,8 +14,8 @@ use aws_sdk_drs::{
 use futures_util::{StreamExt, stream};
 use shared::{
     Call, Fault, FaultKind, Invocation, Pace,
-    pace::Throttles,
     pages::{Pages, merge},
+    rate_limit::Throttles,
 };
 
 use crate::{

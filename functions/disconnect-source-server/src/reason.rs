@@ -204,7 +204,7 @@ impl Reason {
 
 #[cfg(test)]
 mod tests {
-    use shared::report::code;
+    use shared::code;
 
     use super::*;
 

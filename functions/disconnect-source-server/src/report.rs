@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use shared::{
-    Call, Fault, Mode, Outcome, Report, Saying, fault::Cure, pages::failed, report::code,
-};
+use shared::{Call, Fault, Mode, Outcome, Report, Saying, code, fault::Cure, pages::failed};
 
 use crate::{
     command::{Action, Command, SourceServerId},

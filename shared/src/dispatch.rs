@@ -5,9 +5,12 @@ use aws_lambda_events::sqs::SqsBatchResponse;
 use lambda_runtime::tracing;
 
 use crate::{
-    envelope::{self, Delivery, Inbound, Message, Rejection},
-    report::{Answer, Failure, Mode, Report, code},
-    start::Invocation,
+    answer::{Answer, Failure},
+    envelope::{self, Delivery, Inbound, Message},
+    invocation::Invocation,
+    outcome::{Mode, code},
+    rejection::Rejection,
+    report::Report,
 };
 
 /// How the requests of a function are worked on.
