@@ -1078,7 +1078,7 @@ async fn what_a_call_learns_of_throttles_the_next_one_waits_for() {
         Regions::new(config.build()),
         Policy::from_lookup(|_| None).unwrap(),
     );
-    efs.reach().await;
+    efs.warm_up().await;
     let throttled = tokio::time::Instant::now();
     let invocation = Invocation {
         now: Utc::now(),

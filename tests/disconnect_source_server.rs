@@ -541,7 +541,7 @@ async fn asked_of(drs: &Drs) -> String {
 #[tokio::test(start_paused = true)]
 async fn what_a_call_learns_of_throttles_the_next_one_waits_for() {
     let drs = drs_that(&Answers::new(Answers::THROTTLED, NO_SERVER));
-    drs.reach().await;
+    drs.warm_up().await;
     let throttled = tokio::time::Instant::now();
     assert_eq!(asked_of(&drs).await, "refused not_found");
     // The pause after a first throttle.

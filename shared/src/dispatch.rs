@@ -15,18 +15,18 @@ use crate::{
 
 /// How the requests of a function are worked on.
 #[derive(Debug, Clone, Copy)]
-pub struct Desk {
+pub struct Dispatcher {
     /// What the deployment allows; a rejected input is reported under it.
     pub mode: Mode,
     /// How much time there is.
     pub invocation: Invocation,
     /// How many calls one after the other a look is at least: with less time than that, a record of
     /// a batch is left.
-    pub calls_of_a_look: usize,
+    pub calls_per_observation: usize,
 }
 
-impl Desk {
-    /// Answers one invocation; `carry_out` answers one request, or says why a message is none.
+impl Dispatcher {
+    /// Answers one invocation; `process` answers one request, or says why a message is none.
     ///
     /// # Errors
     ///
@@ -35,33 +35,33 @@ impl Desk {
     pub async fn answer(
         self,
         payload: &str,
-        carry_out: impl AsyncFn(Message) -> Result<Report, Rejection>,
+        process: impl AsyncFn(Message) -> Result<Report, Rejection>,
     ) -> Result<Answer, Failure> {
         match envelope::open(payload) {
-            Inbound::One(message) => Answer::one(self.respond(message, &carry_out).await),
+            Inbound::One(message) => Answer::one(self.dispatch_message(message, &process).await),
             Inbound::Sns(messages) => {
                 let mut reports = Vec::new();
                 for message in messages {
-                    reports.push(self.respond(message, &carry_out).await);
+                    reports.push(self.dispatch_message(message, &process).await);
                 }
                 Answer::many(reports)
             }
-            Inbound::Sqs(deliveries) => self.answer_batch(deliveries, &carry_out).await,
+            Inbound::Sqs(deliveries) => self.answer_batch(deliveries, &process).await,
         }
     }
 
-    async fn respond(
+    async fn dispatch_message(
         self,
         message: Result<Message, Rejection>,
-        carry_out: &impl AsyncFn(Message) -> Result<Report, Rejection>,
+        process: &impl AsyncFn(Message) -> Result<Report, Rejection>,
     ) -> Report {
         let carried_out = match message {
-            Ok(message) => carry_out(message).await,
+            Ok(message) => process(message).await,
             Err(rejection) => Err(rejection),
         };
         let report = carried_out
             .unwrap_or_else(|rejection| Report::rejected(&rejection, self.mode))
-            .made_plain();
+            .sanitized();
         let (report, json) = report.bounded();
         log(&report, json);
         report
@@ -72,15 +72,15 @@ impl Desk {
     async fn answer_batch(
         self,
         deliveries: Vec<Delivery>,
-        carry_out: &impl AsyncFn(Message) -> Result<Report, Rejection>,
+        process: &impl AsyncFn(Message) -> Result<Report, Rejection>,
     ) -> Result<Answer, Failure> {
         let (mut answer, mut reports, mut stopped) =
             (SqsBatchResponse::default(), Vec::new(), false);
         for delivery in deliveries {
             let has_time =
-                reports.is_empty() || self.invocation.calls_left() >= self.calls_of_a_look;
+                reports.is_empty() || self.invocation.calls_left() >= self.calls_per_observation;
             if !stopped && has_time {
-                let report = self.respond(delivery.message, carry_out).await;
+                let report = self.dispatch_message(delivery.message, process).await;
                 let again = report.wants_redelivery();
                 reports.push(report);
                 if !again {

@@ -63,13 +63,13 @@ pub enum FaultKind {
 
 /// What Lambda is told about a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cure {
+pub enum Remedy {
     /// The same request may succeed later without anybody doing anything.
     Retry,
     /// Somebody must change the deployment first.
-    Repair,
+    FixDeployment,
     /// Retrying cannot help; a human must look.
-    Human,
+    Manual,
 }
 
 impl FaultKind {
@@ -95,17 +95,19 @@ impl FaultKind {
 
     /// What it takes to get past the fault.
     #[must_use]
-    pub fn cure(self) -> Cure {
+    pub fn remedy(self) -> Remedy {
         match self {
             Self::Throttled
             | Self::ServiceError
             | Self::Timeout
             | Self::NoAnswer
-            | Self::BrokenPaging => Cure::Retry,
-            Self::NoCapacity | Self::CredentialsExpired | Self::SignatureRefused => Cure::Retry,
-            Self::Conflict | Self::NotFound => Cure::Retry,
-            Self::AccessDenied | Self::RegionNotEnabled | Self::Misconfigured => Cure::Repair,
-            Self::QuotaExceeded | Self::RejectedByAws | Self::Unreadable => Cure::Human,
+            | Self::BrokenPaging => Remedy::Retry,
+            Self::NoCapacity | Self::CredentialsExpired | Self::SignatureRefused => Remedy::Retry,
+            Self::Conflict | Self::NotFound => Remedy::Retry,
+            Self::AccessDenied | Self::RegionNotEnabled | Self::Misconfigured => {
+                Remedy::FixDeployment
+            }
+            Self::QuotaExceeded | Self::RejectedByAws | Self::Unreadable => Remedy::Manual,
         }
     }
 
@@ -341,7 +343,7 @@ mod tests {
             fault.to_string(),
             "a quota of the account is used up (FileSystemLimitExceeded)"
         );
-        assert_eq!(fault.kind.cure(), Cure::Human);
+        assert_eq!(fault.kind.remedy(), Remedy::Manual);
     }
 
     #[test]
@@ -355,7 +357,7 @@ mod tests {
         for code in signature {
             check(403, code, FaultKind::SignatureRefused);
         }
-        assert_eq!(FaultKind::SignatureRefused.cure(), Cure::Retry);
+        assert_eq!(FaultKind::SignatureRefused.remedy(), Remedy::Retry);
         for code in [
             "UnrecognizedClientException",
             "InvalidClientTokenId",
@@ -363,7 +365,7 @@ mod tests {
         ] {
             check(403, code, FaultKind::RegionNotEnabled);
         }
-        assert_eq!(FaultKind::RegionNotEnabled.cure(), Cure::Repair);
+        assert_eq!(FaultKind::RegionNotEnabled.remedy(), Remedy::FixDeployment);
     }
 
     #[test]

@@ -25,12 +25,12 @@ pub struct AwsInstanceId(String);
 /// A text that is not the identifier that it stands for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{found}` is not {expected}")]
-pub struct InvalidId {
+pub struct InvalidValue {
     found: String,
     expected: &'static str,
 }
 
-impl InvalidId {
+impl InvalidValue {
     /// An error that shows the start of what was found, control characters escaped, and says what
     /// was expected.
     #[must_use]
@@ -48,7 +48,7 @@ impl InvalidId {
 
 /// Whether `text` is `prefix` and then as many bytes of `class` as `length` allows.
 #[must_use]
-pub fn has_form(
+pub fn matches_pattern(
     text: &str,
     prefix: &str,
     class: fn(&u8) -> bool,
@@ -59,14 +59,14 @@ pub fn has_form(
 }
 
 impl TryFrom<String> for RequestId {
-    type Error = InvalidId;
+    type Error = InvalidValue;
 
-    fn try_from(text: String) -> Result<Self, InvalidId> {
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
         let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._:/=+@-".contains(byte);
-        if has_form(&text, "", allowed, 1..=128) {
+        if matches_pattern(&text, "", allowed, 1..=128) {
             return Ok(Self(text));
         }
-        Err(InvalidId::new(
+        Err(InvalidValue::new(
             &text,
             "a requestID: 1 to 128 letters, digits and . _ : / = + @ -",
         ))
@@ -74,13 +74,13 @@ impl TryFrom<String> for RequestId {
 }
 
 impl TryFrom<String> for AwsInstanceId {
-    type Error = InvalidId;
+    type Error = InvalidValue;
 
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        if has_form(&text, "i-", u8::is_ascii_hexdigit, 8..=17) {
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        if matches_pattern(&text, "i-", u8::is_ascii_hexdigit, 8..=17) {
             return Ok(Self(text));
         }
-        Err(InvalidId::new(
+        Err(InvalidValue::new(
             &text,
             "an EC2 instance ID: i- and 8 to 17 hexadecimal digits",
         ))
@@ -122,7 +122,7 @@ impl fmt::Display for AwsInstanceId {
 mod tests {
     use super::*;
 
-    fn instance(text: &str) -> Result<AwsInstanceId, InvalidId> {
+    fn instance(text: &str) -> Result<AwsInstanceId, InvalidValue> {
         AwsInstanceId::try_from(text.to_owned())
     }
 

@@ -27,12 +27,12 @@ pub mod strict;
 pub mod variables;
 
 pub use answer::{Answer, Failure};
-pub use dispatch::Desk;
+pub use dispatch::Dispatcher;
 pub use envelope::{Event, Inbound, Message};
 pub use fault::{Fault, FaultKind};
 pub use ids::{AwsInstanceId, RequestId};
 pub use invocation::Invocation;
 pub use outcome::{Mode, Outcome, code};
-pub use rate_limit::Pace;
+pub use rate_limit::RateLimiter;
 pub use rejection::{Rejection, RejectionCode};
-pub use report::{Call, Report, Saying, TargetReport};
+pub use report::{Call, Conclusion, Report, TargetReport};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::fault::{Cure, Fault};
+use crate::fault::{Fault, Remedy};
 
 /// The closed set of outcomes, from the one that needs somebody soonest to the one that needs
 /// nobody.
@@ -81,10 +81,10 @@ impl Outcome {
     /// The outcome of a target whose call failed, when nothing says that it had an effect.
     #[must_use]
     pub fn of_fault(fault: &Fault) -> Self {
-        match fault.kind.cure() {
-            Cure::Retry => Self::Retryable,
-            Cure::Repair => Self::Permanent,
-            Cure::Human => Self::Failed,
+        match fault.kind.remedy() {
+            Remedy::Retry => Self::Retryable,
+            Remedy::FixDeployment => Self::Permanent,
+            Remedy::Manual => Self::Failed,
         }
     }
 }

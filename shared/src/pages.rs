@@ -7,7 +7,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::{
     fault::{Fault, FaultKind},
-    rate_limit::Pace,
+    rate_limit::RateLimiter,
     report::Call,
 };
 
@@ -38,7 +38,7 @@ impl Pages {
     /// Asks for the next page when its turn comes; `None` after the last.
     pub async fn next<T>(
         &mut self,
-        pace: &Pace,
+        pace: &RateLimiter,
         page: impl Future<Output = Option<T>>,
     ) -> Option<T> {
         if self.ended {

@@ -33,7 +33,7 @@ use crate::fault::FaultKind;
 /// next one tells more.
 const FIRST_GUESS: f64 = 10.0;
 /// The least calls a second. So the last of eight that wait does so for four seconds.
-const SLOWEST: f64 = 2.0;
+const MIN_RATE: f64 = 2.0;
 /// What share of the calls that AWS allowed are made after a throttle.
 const CAUTION: f64 = 0.9;
 /// After how many seconds the pace has risen by what AWS had allowed.
@@ -49,7 +49,7 @@ const MEMORY: Duration = Duration::from_mins(1);
 /// A pace that all calls to one service in one Region share. It takes the answers of a client that
 /// it intercepts.
 #[derive(Debug, Clone, Default)]
-pub struct Pace(Arc<Mutex<State>>);
+pub struct RateLimiter(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -68,9 +68,9 @@ struct Throttled {
     passed: u32,
 }
 
-impl Pace {
+impl RateLimiter {
     /// Waits until a call may be made.
-    pub async fn turn(&self) {
+    pub async fn acquire(&self) {
         loop {
             // The lock is gone before the wait.
             let wait = self.state().take(Instant::now());
@@ -81,7 +81,7 @@ impl Pace {
 
     /// Makes a call when its turn comes.
     pub async fn call<T>(&self, call: impl Future<Output = T>) -> T {
-        self.turn().await;
+        self.acquire().await;
         call.await
     }
 
@@ -157,7 +157,7 @@ impl Throttled {
             None => FIRST_GUESS * seconds.exp2(),
             Some(allowed) => allowed * (CAUTION + (seconds / SECONDS_TO_DOUBLE).powi(2)),
         };
-        rate.max(SLOWEST)
+        rate.max(MIN_RATE)
     }
 
     fn interval(&self, now: Instant) -> Duration {
@@ -172,16 +172,16 @@ impl Throttled {
         let least = if self.allowed.is_some() {
             rate / 2.0
         } else {
-            SLOWEST
+            MIN_RATE
         };
         passed.min(rate).max(least)
     }
 }
 
 #[dyn_dispatch_hint]
-impl Intercept for Pace {
+impl Intercept for RateLimiter {
     fn name(&self) -> &'static str {
-        "Pace"
+        "RateLimiter"
     }
 
     fn read_after_attempt(
@@ -284,8 +284,8 @@ mod tests {
         }
 
         /// One call, with the attempts and the waits of the SDK.
-        async fn call(&self, pace: &Pace) -> bool {
-            pace.turn().await;
+        async fn call(&self, pace: &RateLimiter) -> bool {
+            pace.acquire().await;
             for longest_wait in [1.0, 2.0, 0.0] {
                 let passes = self.lets_pass().await;
                 pace.learn(!passes);
@@ -299,7 +299,7 @@ mod tests {
 
         /// Nine hundred calls, eight at once. The seconds they took, and how many were lost.
         async fn work_off(&self) -> (f64, usize) {
-            let (pace, begun) = (Pace::default(), Instant::now());
+            let (pace, begun) = (RateLimiter::default(), Instant::now());
             let calls: Vec<_> = (0..900).map(|_| self.call(&pace)).collect();
             let passed: Vec<bool> = stream::iter(calls).buffered(8).collect().await;
             (
@@ -340,14 +340,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_longer_than_an_eighth_of_what_the_slowest_pace_would_take() {
-        let pace = Pace::default();
+        let pace = RateLimiter::default();
         for _ in 0..100 {
             pace.learn(true);
             tokio::time::sleep(STORM).await;
         }
         let begun = Instant::now();
         for _ in 0..9 {
-            pace.turn().await;
+            pace.acquire().await;
         }
         assert!(
             Instant::now() - begun < Duration::from_secs(6),
@@ -357,15 +357,15 @@ mod tests {
     }
 
     /// How many milliseconds the next call waits for its turn.
-    async fn wait(pace: &Pace) -> u128 {
+    async fn wait(pace: &RateLimiter) -> u128 {
         let begun = Instant::now();
-        pace.turn().await;
+        pace.acquire().await;
         (Instant::now() - begun).as_millis()
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_first_throttle_makes_a_pause_and_then_a_guess_that_doubles_each_second() {
-        let pace = Pace::default();
+        let pace = RateLimiter::default();
         pace.learn(true);
         assert_eq!(wait(&pace).await, 600);
         tokio::time::sleep(Duration::from_millis(1400)).await;
@@ -374,7 +374,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_next_throttle_tells_what_was_allowed_and_the_pace_goes_a_little_below() {
-        let pace = Pace::default();
+        let pace = RateLimiter::default();
         pace.learn(true);
         tokio::time::sleep(Duration::from_secs(2)).await;
         (0..20).for_each(|_| pace.learn(false));
@@ -385,12 +385,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_storm_of_throttles_keeps_nobody_waiting_longer_than_one() {
-        let pace = Pace::default();
+        let pace = RateLimiter::default();
         pace.learn(true);
         tokio::time::sleep(STORM).await;
         (0..100).for_each(|_| pace.learn(true));
         let begun = Instant::now();
-        pace.turn().await;
+        pace.acquire().await;
         assert!(
             Instant::now() - begun <= PAUSE * 2,
             "{:?}",
@@ -400,12 +400,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_throttle_of_long_ago_holds_up_nothing() {
-        let pace = Pace::default();
+        let pace = RateLimiter::default();
         pace.learn(true);
         tokio::time::sleep(MEMORY).await;
         let begun = Instant::now();
         for _ in 0..100 {
-            pace.turn().await;
+            pace.acquire().await;
         }
         assert!(Instant::now() - begun < Duration::from_secs(1));
     }

@@ -9,7 +9,7 @@ use crate::{
     outcome::{Mode, Outcome, code},
     pages::merge,
     rejection::Rejection,
-    sanitize::{make_plain, plain},
+    sanitize::{sanitize, sanitize_value},
 };
 
 /// The most bytes of a report, as a text inside of JSON. With a request of 64 KiB it fits an event
@@ -75,7 +75,7 @@ pub struct TargetReport {
 
 /// What is said of a target: an outcome, and the name and sentence of its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Saying {
+pub struct Conclusion {
     /// What became of it.
     pub outcome: Outcome,
     /// Why, by the name of the reason.
@@ -88,7 +88,7 @@ pub struct Saying {
     pub unfinished: bool,
 }
 
-impl Saying {
+impl Conclusion {
     /// What a failed call makes to be said.
     #[must_use]
     pub fn fault(call: &str, outcome: Outcome, fault: &Fault) -> Self {
@@ -135,7 +135,7 @@ impl Saying {
 
     /// The report of the target of which it is said, without a plan and calls.
     #[must_use]
-    pub fn about(self, target: Value, resource: Value, evidence: Value) -> TargetReport {
+    pub fn into_report(self, target: Value, resource: Value, evidence: Value) -> TargetReport {
         TargetReport {
             target,
             resource,
@@ -228,25 +228,28 @@ impl Report {
     /// The same report with every text made plain: what AWS and others wrote goes to logs, people
     /// and terminals.
     #[must_use]
-    pub fn made_plain(mut self) -> Self {
-        self.summary = plain(&self.summary);
+    pub fn sanitized(mut self) -> Self {
+        self.summary = sanitize(&self.summary);
         for target in &mut self.targets {
-            target.message = plain(&target.message);
-            target.plan.iter_mut().for_each(|step| *step = plain(step));
+            target.message = sanitize(&target.message);
+            target
+                .plan
+                .iter_mut()
+                .for_each(|step| *step = sanitize(step));
             [
                 &mut target.target,
                 &mut target.resource,
                 &mut target.evidence,
             ]
             .into_iter()
-            .for_each(make_plain);
+            .for_each(sanitize_value);
         }
         let calls = self
             .targets
             .iter_mut()
             .flat_map(|target| &mut target.calls)
             .chain(&mut self.calls);
-        calls.for_each(|call| call.answer = plain(&call.answer));
+        calls.for_each(|call| call.answer = sanitize(&call.answer));
         self
     }
 
@@ -478,7 +481,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_change_in_doubt_is_said_to_be_so() {
-        let message = |fault| Saying::failed_change("TagResource", &Fault::of(fault)).message;
+        let message = |fault| Conclusion::failed_change("TagResource", &Fault::of(fault)).message;
         assert_eq!(
             message(FaultKind::Timeout),
             "TagResource: AWS did not answer in time; whether it took effect could not be settled"

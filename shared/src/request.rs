@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     envelope::Event,
-    ids::InvalidId,
+    ids::InvalidValue,
     rejection::{Rejection, RejectionCode},
     strict,
 };
@@ -116,12 +116,12 @@ pub fn check_count(field: &str, count: usize, most: usize) -> Result<(), Rejecti
 pub struct Timestamp(pub DateTime<Utc>);
 
 impl TryFrom<String> for Timestamp {
-    type Error = InvalidId;
+    type Error = InvalidValue;
 
-    fn try_from(text: String) -> Result<Self, InvalidId> {
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
         let expected = "a date and time such as 2026-11-22T00:00:00Z";
         let parsed =
-            DateTime::parse_from_rfc3339(&text).map_err(|_| InvalidId::new(&text, expected))?;
+            DateTime::parse_from_rfc3339(&text).map_err(|_| InvalidValue::new(&text, expected))?;
         Ok(Self(parsed.to_utc()))
     }
 }

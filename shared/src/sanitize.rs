@@ -10,14 +10,14 @@ pub const LONGEST: usize = 1000;
 /// The text without control characters and without those that hide or turn what stands around them,
 /// cut after [`LONGEST`] characters.
 #[must_use]
-pub fn plain(text: &str) -> String {
+pub fn sanitize(text: &str) -> String {
     // As nearly every text is.
     if text.len() <= LONGEST && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return text.to_owned();
     }
     let cut = text.chars().nth(LONGEST).is_some();
     let kept = text.chars().take(LONGEST).map(|sign| {
-        if is_plain(sign) {
+        if is_visible(sign) {
             sign
         } else {
             char::REPLACEMENT_CHARACTER
@@ -27,14 +27,14 @@ pub fn plain(text: &str) -> String {
 }
 
 /// Makes every text of a value plain, names of members included.
-pub fn make_plain(value: &mut Value) {
+pub fn sanitize_value(value: &mut Value) {
     match value {
-        Value::String(text) => *text = plain(text),
-        Value::Array(items) => items.iter_mut().for_each(make_plain),
+        Value::String(text) => *text = sanitize(text),
+        Value::Array(items) => items.iter_mut().for_each(sanitize_value),
         Value::Object(members) => {
             let renamed = std::mem::take(members).into_iter().map(|(name, mut of)| {
-                make_plain(&mut of);
-                (plain(&name), of)
+                sanitize_value(&mut of);
+                (sanitize(&name), of)
             });
             *members = renamed.collect();
         }
@@ -43,7 +43,7 @@ pub fn make_plain(value: &mut Value) {
 }
 
 /// Neither a control character, nor one that has no width or changes the direction of writing.
-fn is_plain(sign: char) -> bool {
+fn is_visible(sign: char) -> bool {
     let unseen = [
         '\u{ad}', '\u{61c}', '\u{180e}', '\u{feff}', '\u{2028}', '\u{2029}',
     ];
@@ -62,14 +62,14 @@ mod tests {
 
     #[test]
     fn what_a_terminal_obeys_is_taken_out() {
-        assert_eq!(plain("app01.example.com"), "app01.example.com");
-        assert_eq!(plain("grün, 緑 and 🟢"), "grün, 緑 and 🟢");
+        assert_eq!(sanitize("app01.example.com"), "app01.example.com");
+        assert_eq!(sanitize("grün, 緑 and 🟢"), "grün, 緑 and 🟢");
         assert_eq!(
-            plain("a\u{1b}[2Jb\r\nc\0d"),
+            sanitize("a\u{1b}[2Jb\r\nc\0d"),
             "a\u{fffd}[2Jb\u{fffd}\u{fffd}c\u{fffd}d"
         );
         assert_eq!(
-            plain("\u{9b}31m\u{7f}\u{202e}x\u{200b}\u{feff}"),
+            sanitize("\u{9b}31m\u{7f}\u{202e}x\u{200b}\u{feff}"),
             "\u{fffd}31m\u{fffd}\u{fffd}x\u{fffd}\u{fffd}"
         );
     }
@@ -86,7 +86,7 @@ mod tests {
                 .chain(["\u{2060}", "\u{206f}", "\u{feff}", "\u{e0000}", "\u{e007f}"])
         {
             assert_eq!(
-                plain(&format!("a{sign}b")),
+                sanitize(&format!("a{sign}b")),
                 "a\u{fffd}b",
                 "{}",
                 sign.escape_unicode()
@@ -100,21 +100,24 @@ mod tests {
             "\u{2070}",
             "\u{e0080}",
         ] {
-            assert_eq!(plain(sign), sign, "{}", sign.escape_unicode());
+            assert_eq!(sanitize(sign), sign, "{}", sign.escape_unicode());
         }
     }
 
     #[test]
     fn a_text_is_cut_and_says_so() {
-        assert_eq!(plain(&"ü".repeat(LONGEST)), "ü".repeat(LONGEST));
-        assert_eq!(plain(&"ü".repeat(LONGEST + 1)), "ü".repeat(LONGEST) + "…");
-        assert_eq!(plain(&"x".repeat(10 << 20)).chars().count(), LONGEST + 1);
+        assert_eq!(sanitize(&"ü".repeat(LONGEST)), "ü".repeat(LONGEST));
+        assert_eq!(
+            sanitize(&"ü".repeat(LONGEST + 1)),
+            "ü".repeat(LONGEST) + "…"
+        );
+        assert_eq!(sanitize(&"x".repeat(10 << 20)).chars().count(), LONGEST + 1);
     }
 
     #[test]
     fn every_text_of_a_value_is_made_plain() {
         let mut value = json!({ "a\n": ["\u{1b}", { "b": "\t" }, 1, null], "c": true });
-        make_plain(&mut value);
+        sanitize_value(&mut value);
         assert_eq!(
             value,
             json!({ "a\u{fffd}": ["\u{fffd}", { "b": "\u{fffd}" }, 1, null], "c": true })

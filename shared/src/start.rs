@@ -115,8 +115,8 @@ fn https() -> SharedHttpClient {
 /// Opens a connection before the first event, since Lambda starts a function with a whole processor
 /// and then gives it a fourteenth: a handshake takes as much of it as all the rest of an event.
 /// Whether it succeeds is for the event to see.
-pub async fn connect(reach: impl Future<Output = ()>) {
-    let _ = tokio::time::timeout(CONNECT_TIMEOUT, reach).await;
+pub async fn connect(warm_up: impl Future<Output = ()>) {
+    let _ = tokio::time::timeout(CONNECT_TIMEOUT, warm_up).await;
 }
 
 fn needed(name: &'static str, what: &'static str) -> Result<String, BadVariable> {

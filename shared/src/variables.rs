@@ -71,7 +71,7 @@ pub fn tag_key(name: &'static str, found: String) -> Result<String, BadVariable>
 /// # Errors
 ///
 /// A [`BadVariable`] for anything else.
-pub fn whole(name: &'static str, found: String) -> Result<usize, BadVariable> {
+pub fn count(name: &'static str, found: String) -> Result<usize, BadVariable> {
     match found.parse() {
         Ok(number @ 1..=100) => Ok(number),
         _ => Err(BadVariable::new(
@@ -87,7 +87,7 @@ pub fn whole(name: &'static str, found: String) -> Result<usize, BadVariable> {
 /// # Errors
 ///
 /// A [`BadVariable`] for anything else.
-pub fn yes_or_no(name: &'static str, found: String) -> Result<bool, BadVariable> {
+pub fn boolean(name: &'static str, found: String) -> Result<bool, BadVariable> {
     match found.as_str() {
         "true" => Ok(true),
         "false" => Ok(false),
@@ -117,11 +117,11 @@ mod tests {
             [None; 3]
         );
         assert_eq!(
-            ["true", "false"].map(|text| read(yes_or_no, text)),
+            ["true", "false"].map(|text| read(boolean, text)),
             [Some(true), Some(false)]
         );
         assert_eq!(
-            ["", "True", "1", "yes"].map(|text| read(yes_or_no, text)),
+            ["", "True", "1", "yes"].map(|text| read(boolean, text)),
             [None; 4]
         );
     }
@@ -129,11 +129,11 @@ mod tests {
     #[test]
     fn a_number_is_whole_and_from_1_to_100() {
         assert_eq!(
-            ["1", "100"].map(|text| read(whole, text)),
+            ["1", "100"].map(|text| read(count, text)),
             [Some(1), Some(100)]
         );
         assert_eq!(
-            ["0", "101", "-1", "1.0", ""].map(|text| read(whole, text)),
+            ["0", "101", "-1", "1.0", ""].map(|text| read(count, text)),
             [None; 5]
         );
     }
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_bad_value_is_told_in_a_sentence() {
-        let wrong = whole("MAX_TARGETS", "many".to_owned()).unwrap_err();
+        let wrong = count("MAX_TARGETS", "many".to_owned()).unwrap_err();
         assert_eq!(
             format!("{wrong:?}"),
             "MAX_TARGETS is `many`, but must be a whole number from 1 to 100"

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::{
     Event, Message, Mode, Rejection, RejectionCode, RequestId,
-    ids::{InvalidId, has_form},
+    ids::{InvalidValue, matches_pattern},
     request::{self, Timestamp, check_count, check_expiry, check_version},
     strict::{self, Object},
 };
@@ -429,7 +429,7 @@ fn check(
 ) -> Result<(), Rejection> {
     match text {
         Some(text) if !fits(text) => {
-            let wrong = InvalidId::new(text, expected);
+            let wrong = InvalidValue::new(text, expected);
             Err(Rejection::new(
                 RejectionCode::InvalidValue,
                 format!("{field}: {wrong}"),
@@ -446,7 +446,7 @@ fn is_lower(byte: &u8) -> bool {
 /// Whether a text can be a Region: lower-case words, three or more, of which the last is a number.
 #[must_use]
 pub fn is_region(text: &str) -> bool {
-    has_form(text, "", is_lower, 5..=32)
+    matches_pattern(text, "", is_lower, 5..=32)
         && text.ends_with(|last: char| last.is_ascii_digit())
         && text.split('-').count() >= 3
 }
@@ -458,7 +458,7 @@ fn is_zone(text: &str) -> bool {
 }
 
 fn is_kms_key(text: &str) -> bool {
-    has_form(
+    matches_pattern(
         text,
         "",
         |byte| byte.is_ascii_alphanumeric() || b":/_-".contains(byte),
@@ -477,15 +477,15 @@ fn is_role(text: &str) -> bool {
         && *iam == "iam"
         && region.is_empty()
         && is_account(account)
-        && has_form(role, "role/", allowed, 1..=512)
+        && matches_pattern(role, "role/", allowed, 1..=512)
 }
 
 fn is_account(text: &str) -> bool {
-    has_form(text, "", u8::is_ascii_digit, 12..=12)
+    matches_pattern(text, "", u8::is_ascii_digit, 12..=12)
 }
 
 fn is_resource(text: &str, prefix: &str) -> bool {
-    has_form(
+    matches_pattern(
         text,
         prefix,
         |byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte),
@@ -601,13 +601,13 @@ impl FileSystemRef {
 }
 
 impl TryFrom<String> for FileSystemId {
-    type Error = InvalidId;
+    type Error = InvalidValue;
 
-    fn try_from(text: String) -> Result<Self, InvalidId> {
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
         if is_resource(&text, "fs-") {
             return Ok(Self(text));
         }
-        Err(InvalidId::new(
+        Err(InvalidValue::new(
             &text,
             "a file system ID: fs- and 8 to 40 lower-case hexadecimal digits",
         ))
@@ -615,9 +615,9 @@ impl TryFrom<String> for FileSystemId {
 }
 
 impl TryFrom<String> for FileSystemRef {
-    type Error = InvalidId;
+    type Error = InvalidValue;
 
-    fn try_from(text: String) -> Result<Self, InvalidId> {
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
         if !text.starts_with("arn:") {
             return FileSystemId::try_from(text).map(|id| Self { id, arn: None });
         }
@@ -626,7 +626,7 @@ impl TryFrom<String> for FileSystemRef {
                 id,
                 arn: Some(text),
             }),
-            None => Err(InvalidId::new(
+            None => Err(InvalidValue::new(
                 &text,
                 "the ARN of a file system: arn:aws:elasticfilesystem:REGION:ACCOUNT:file-system/ID",
             )),

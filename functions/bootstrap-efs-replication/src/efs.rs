@@ -18,7 +18,7 @@ use aws_sdk_efs::{
 };
 use chrono::DateTime;
 use shared::{
-    Call, Fault, FaultKind, Invocation, Pace,
+    Call, Fault, FaultKind, Invocation, RateLimiter,
     pages::{Pages, failed, merge},
     rate_limit::{OnlyThrottles, Throttles},
 };
@@ -33,19 +33,19 @@ use crate::{
 };
 
 /// How many calls one after the other a look is at least.
-pub(crate) const CALLS_OF_A_LOOK: usize = 4;
+pub(crate) const CALLS_PER_OBSERVATION: usize = 4;
 /// How many more a look at the parts of both sides is, but for the security groups of mount
 /// targets.
 const CALLS_FOR_PARTS: usize = 10;
 
 /// How many calls one after the other a look at a target is.
-pub(crate) fn calls_of_a_look(target: &Target) -> usize {
+pub(crate) fn calls_per_observation(target: &Target) -> usize {
     let parts = if plan::wants_parts(target) {
         CALLS_FOR_PARTS + target.replica.mount_targets.len()
     } else {
         0
     };
-    CALLS_OF_A_LOOK + parts
+    CALLS_PER_OBSERVATION + parts
 }
 
 type Response = aws_sdk_efs::config::http::HttpResponse;
@@ -62,7 +62,7 @@ pub struct Regions {
 #[derive(Debug, Clone)]
 struct Efs {
     client: Client,
-    pace: Pace,
+    pace: RateLimiter,
 }
 
 impl Regions {
@@ -82,7 +82,7 @@ impl Regions {
     ///
     /// It asks for a file system that does not exist: a list would want more of the role, and EFS
     /// pages by the hundred.
-    pub async fn reach(&self) {
+    pub async fn warm_up(&self) {
         let _ = self
             .here
             .client
@@ -108,7 +108,7 @@ impl Regions {
 
 impl Efs {
     fn new(config: config::Builder) -> Self {
-        let pace = Pace::default();
+        let pace = RateLimiter::default();
         Self {
             client: Client::from_conf(
                 config
@@ -522,7 +522,7 @@ fn once() -> config::Builder {
 
 /// Makes one part of the replica.
 async fn furnish(efs: &Efs, step: &Step, replica: &str) -> (&'static str, Result<(), Fault>) {
-    efs.pace.turn().await;
+    efs.pace.acquire().await;
     match step {
         Step::CreateReplication(_) => (
             "CreateReplicationConfiguration",
@@ -852,10 +852,13 @@ mod tests {
             subnet_id: "subnet-00000001".to_owned(),
             security_groups: vec![],
         };
-        assert_eq!(calls_of_a_look(&target(vec![])), CALLS_OF_A_LOOK);
-        let of_parts = CALLS_OF_A_LOOK + CALLS_FOR_PARTS;
         assert_eq!(
-            calls_of_a_look(&target(vec![mount.clone(), mount])),
+            calls_per_observation(&target(vec![])),
+            CALLS_PER_OBSERVATION
+        );
+        let of_parts = CALLS_PER_OBSERVATION + CALLS_FOR_PARTS;
+        assert_eq!(
+            calls_per_observation(&target(vec![mount.clone(), mount])),
             of_parts + 2
         );
         assert_eq!(of_parts, 14);

@@ -18,7 +18,7 @@ pub mod snapshot;
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, future::join_all, stream};
-use shared::{Answer, Call, Desk, Failure, Invocation, Message, Mode, Report};
+use shared::{Answer, Call, Dispatcher, Failure, Invocation, Message, Mode, Report};
 
 pub use crate::{command::Command, efs::Regions, plan::plan, policy::Policy};
 use crate::{
@@ -56,10 +56,10 @@ pub async fn handle(
         efs,
         policy,
     };
-    let desk = Desk {
+    let desk = Dispatcher {
         mode: policy.mode,
         invocation,
-        calls_of_a_look: efs::CALLS_OF_A_LOOK,
+        calls_per_observation: efs::CALLS_PER_OBSERVATION,
     };
     // Boxed, since a future that holds those of fifteen kinds of calls is large and deep.
     let carry_out = async |message: Message| {
@@ -172,7 +172,7 @@ impl Work<'_> {
     async fn take_steps(self, target: &Target, course: &Course) -> Vec<Attempt> {
         let mut attempts = Vec::new();
         for step in course.next() {
-            if self.invocation.calls_left() <= efs::calls_of_a_look(target) {
+            if self.invocation.calls_left() <= efs::calls_per_observation(target) {
                 attempts.push(Attempt { step, made: None });
                 break;
             }

@@ -9,6 +9,6 @@ async fn main() -> Result<(), Error> {
     start::log("bootstrap_efs_replication");
     let policy = &Policy::from_env()?;
     let efs = &Regions::new(&start::aws().await?);
-    start::connect(efs.reach()).await;
+    start::connect(efs.warm_up()).await;
     start::serve(async |payload, invocation| handle(payload, invocation, efs, policy).await).await
 }

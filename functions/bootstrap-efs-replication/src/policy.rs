@@ -2,8 +2,8 @@
 
 use shared::{
     Mode,
-    ids::has_form,
-    variables::{BadVariable, mode, tag_key, whole},
+    ids::matches_pattern,
+    variables::{BadVariable, count, mode, tag_key},
 };
 
 /// What the deployment allows. The defaults are the strictest that still do something useful.
@@ -58,7 +58,7 @@ impl Policy {
                 "PROTECTION_TAG",
                 value("PROTECTION_TAG", "drover:protected"),
             )?,
-            max_targets: whole("MAX_TARGETS", value("MAX_TARGETS", "10"))?,
+            max_targets: count("MAX_TARGETS", value("MAX_TARGETS", "10"))?,
             replica_regions: regions("REPLICA_REGIONS", value("REPLICA_REGIONS", "*"))?,
         };
         let expected = "a tag key; an overwrite always needs an approval, and protection cannot be switched off";
@@ -90,7 +90,7 @@ fn regions(name: &'static str, found: String) -> Result<Option<Vec<String>>, Bad
     let regions: Vec<String> = found.split(',').map(str::to_owned).collect();
     if regions
         .iter()
-        .all(|region| has_form(region, "", letter, 1..=32))
+        .all(|region| matches_pattern(region, "", letter, 1..=32))
     {
         return Ok(Some(regions));
     }

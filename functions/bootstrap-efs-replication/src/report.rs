@@ -5,7 +5,7 @@ use std::mem::discriminant;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use shared::{
-    Call, Fault, FaultKind, Mode, Outcome, Report, Saying, code, fault::Cure, pages::merge,
+    Call, Conclusion, Fault, FaultKind, Mode, Outcome, Report, code, fault::Remedy, pages::merge,
 };
 
 use crate::{
@@ -178,7 +178,8 @@ pub fn report(
             .unread
             .as_ref()
             .map_or(&course.view, |unread| &unread.seen);
-        let mut report = saying.about(named(target), resource(view), evidence(course, view, now));
+        let mut report =
+            saying.into_report(named(target), resource(view), evidence(course, view, now));
         report.plan = sentences(course.first.steps());
         let later = course
             .missing_before
@@ -199,13 +200,13 @@ pub fn report(
 }
 
 /// What a dry run says: steps are planned, everything else is as it is.
-fn foretell(course: &Course) -> Saying {
+fn foretell(course: &Course) -> Conclusion {
     said(&course.first, &course.view, false)
         .unwrap_or_else(|| reason(Outcome::Planned, Reason::PlanMode))
 }
 
 /// What may be said after the last look. The rules stand in the order in which they are asked.
-fn conclude(course: &Course) -> Saying {
+fn conclude(course: &Course) -> Conclusion {
     let Some(telling) = course.telling() else {
         return foretell(course);
     };
@@ -217,17 +218,17 @@ fn conclude(course: &Course) -> Saying {
     }
     match (&telling.made, &course.unread) {
         (None, _) => reason(Outcome::Pending, Reason::OutOfTime),
-        (Some((call, Err(fault))), Some(_)) if fault.kind.cure() == Cure::Human => {
-            Saying::fault(call.operation, Outcome::Indeterminate, fault)
+        (Some((call, Err(fault))), Some(_)) if fault.kind.remedy() == Remedy::Manual => {
+            Conclusion::fault(call.operation, Outcome::Indeterminate, fault)
         }
         (Some((_, Err(fault))), _) if is_not_ready(fault) => {
             reason(Outcome::Pending, Reason::NotReadyYet)
         }
-        (Some((call, Err(fault))), _) => Saying::failed_change(call.operation, fault),
+        (Some((call, Err(fault))), _) => Conclusion::failed_change(call.operation, fault),
         (Some((_, Ok(()))), Some(unread)) if course.shows(&telling.step, unread) => unseen(unread),
         (Some((call, Ok(()))), Some(unread)) => match &unread.failed {
-            Some((look, fault)) => Saying::unread(call.operation, look, fault),
-            None => Saying::unread(call.operation, "the look", &Fault::of(FaultKind::Timeout)),
+            Some((look, fault)) => Conclusion::unread(call.operation, look, fault),
+            None => Conclusion::unread(call.operation, "the look", &Fault::of(FaultKind::Timeout)),
         },
         (Some((_, Ok(()))), None) if !course.next().is_empty() => {
             reason(Outcome::Pending, Reason::OutOfTime)
@@ -237,15 +238,15 @@ fn conclude(course: &Course) -> Saying {
 }
 
 /// What a look that failed says by itself, where nothing is in doubt.
-fn unseen(unread: &Unread) -> Saying {
+fn unseen(unread: &Unread) -> Conclusion {
     match &unread.failed {
-        Some((look, fault)) => Saying::fault(look, Outcome::of_fault(fault), fault),
+        Some((look, fault)) => Conclusion::fault(look, Outcome::of_fault(fault), fault),
         None => reason(Outcome::Pending, Reason::OutOfTime),
     }
 }
 
 /// What a verdict without steps says by itself.
-fn said(verdict: &Verdict, view: &View, changed: bool) -> Option<Saying> {
+fn said(verdict: &Verdict, view: &View, changed: bool) -> Option<Conclusion> {
     let (outcome, why) = match verdict {
         Verdict::Act(_) => return None,
         Verdict::Done(why) if changed => (Outcome::Done, *why),
@@ -424,8 +425,8 @@ pub fn sentence_of(step: &Step) -> String {
     }
 }
 
-fn reason(outcome: Outcome, reason: Reason) -> Saying {
-    Saying {
+fn reason(outcome: Outcome, reason: Reason) -> Conclusion {
+    Conclusion {
         outcome,
         reason: code(reason),
         message: reason.sentence().to_owned(),

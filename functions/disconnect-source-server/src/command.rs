@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use shared::{
     AwsInstanceId, Event, Message, Mode, Rejection, RejectionCode, RequestId,
-    ids::{InvalidId, has_form},
+    ids::{InvalidValue, matches_pattern},
     request::{self, Timestamp, check_count, check_expiry, check_version},
     strict::{self, Object},
 };
@@ -318,13 +318,13 @@ fn parse_instance_state_change(event: &Event) -> Result<Command, Rejection> {
 }
 
 impl TryFrom<String> for SourceServerId {
-    type Error = InvalidId;
+    type Error = InvalidValue;
 
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        if has_form(&text, "s-", u8::is_ascii_alphanumeric, 17..=17) {
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        if matches_pattern(&text, "s-", u8::is_ascii_alphanumeric, 17..=17) {
             return Ok(Self(text));
         }
-        Err(InvalidId::new(
+        Err(InvalidValue::new(
             &text,
             "a source server ID: s- and 17 letters or digits",
         ))
@@ -332,9 +332,9 @@ impl TryFrom<String> for SourceServerId {
 }
 
 impl TryFrom<String> for SourceServerRef {
-    type Error = InvalidId;
+    type Error = InvalidValue;
 
-    fn try_from(text: String) -> Result<Self, InvalidId> {
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
         if !text.starts_with("arn:") {
             return SourceServerId::try_from(text).map(|id| Self { id, arn: None });
         }
@@ -343,7 +343,7 @@ impl TryFrom<String> for SourceServerRef {
                 id,
                 arn: Some(text),
             }),
-            None => Err(InvalidId::new(
+            None => Err(InvalidValue::new(
                 &text,
                 "the ARN of a source server: arn:aws:drs:REGION:ACCOUNT:source-server/ID",
             )),
@@ -364,15 +364,15 @@ fn id_in_arn(arn: &str) -> Option<SourceServerId> {
     let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
     let in_region = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
     let fits = arn == "arn"
-        && has_form(
+        && matches_pattern(
             partition,
             "aws",
             |byte| byte.is_ascii_lowercase() || *byte == b'-',
             0..=16,
         )
         && service == "drs"
-        && has_form(region, "", in_region, 1..=32)
-        && has_form(account, "", u8::is_ascii_digit, 12..=12);
+        && matches_pattern(region, "", in_region, 1..=32)
+        && matches_pattern(account, "", u8::is_ascii_digit, 12..=12);
     let id = resource.strip_prefix("source-server/")?;
     SourceServerId::try_from(id.to_owned())
         .ok()
@@ -380,10 +380,10 @@ fn id_in_arn(arn: &str) -> Option<SourceServerId> {
 }
 
 impl TryFrom<String> for HostName {
-    type Error = InvalidId;
+    type Error = InvalidValue;
 
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        if has_form(
+    fn try_from(text: String) -> Result<Self, InvalidValue> {
+        if matches_pattern(
             &text,
             "",
             |byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte),
@@ -391,7 +391,7 @@ impl TryFrom<String> for HostName {
         ) {
             return Ok(Self(text));
         }
-        Err(InvalidId::new(
+        Err(InvalidValue::new(
             &text,
             "a host name: 1 to 255 letters, digits and . _ -",
         ))

@@ -13,7 +13,7 @@ use aws_sdk_drs::{
 };
 use futures_util::{StreamExt, stream};
 use shared::{
-    Call, Fault, FaultKind, Invocation, Pace,
+    Call, Fault, FaultKind, Invocation, RateLimiter,
     pages::{Pages, merge},
     rate_limit::Throttles,
 };
@@ -34,7 +34,7 @@ const PAGE_SIZE: i32 = 250;
 /// makes.
 pub(crate) const CALLS_AT_ONCE: usize = 8;
 /// How many calls one after the other a look is, where every list has one page.
-pub(crate) const CALLS_OF_A_LOOK: usize = 3;
+pub(crate) const CALLS_PER_OBSERVATION: usize = 3;
 /// How many calls one after the other are kept free where recovery points are counted: the two
 /// steps of a target with a look after each, without which nothing is begun.
 const CALLS_BESIDE_COUNTS: usize = 4;
@@ -44,14 +44,14 @@ const CALLS_BESIDE_COUNTS: usize = 4;
 #[derive(Debug)]
 pub struct Drs {
     client: Client,
-    pace: Pace,
+    pace: RateLimiter,
 }
 
 impl Drs {
     /// DRS by way of a client with this configuration.
     #[must_use]
     pub fn new(config: impl Into<Config>) -> Self {
-        let pace = Pace::default();
+        let pace = RateLimiter::default();
         let config = config
             .into()
             .to_builder()
@@ -65,7 +65,7 @@ impl Drs {
 
     /// A call that changes nothing and answers little. Only the connection that it leaves open is
     /// of use.
-    pub async fn reach(&self) {
+    pub async fn warm_up(&self) {
         let _ = self.client.describe_jobs().max_results(1).send().await;
     }
 }
@@ -150,7 +150,7 @@ pub async fn execute(
     approval_tag: &str,
 ) -> (Call, Result<bool, Fault>) {
     let id = server.id.as_ref();
-    drs.pace.turn().await;
+    drs.pace.acquire().await;
     let (operation, result) = match step {
         Step::Disconnect => {
             let answer = drs

@@ -15,7 +15,9 @@ pub mod report;
 pub mod snapshot;
 
 use futures_util::{StreamExt, stream};
-use shared::{Answer, Call, Desk, Failure, Fault, FaultKind, Invocation, Message, Mode, Report};
+use shared::{
+    Answer, Call, Dispatcher, Failure, Fault, FaultKind, Invocation, Message, Mode, Report,
+};
 
 pub use crate::{command::Command, drs::Drs, plan::plan, policy::Policy};
 use crate::{
@@ -60,10 +62,10 @@ pub async fn handle(
         drs,
         policy,
     };
-    let desk = Desk {
+    let desk = Dispatcher {
         mode: policy.mode,
         invocation,
-        calls_of_a_look: drs::CALLS_OF_A_LOOK,
+        calls_per_observation: drs::CALLS_PER_OBSERVATION,
     };
     let carry_out = async |message: Message| {
         Ok(work

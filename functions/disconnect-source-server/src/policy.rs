@@ -2,7 +2,7 @@
 
 use shared::{
     Mode,
-    variables::{BadVariable, mode, tag_key, whole, yes_or_no},
+    variables::{BadVariable, boolean, count, mode, tag_key},
 };
 
 /// What the deployment allows. The defaults are the strictest that still do something useful.
@@ -90,9 +90,9 @@ impl Policy {
                 Approval::Tag(approval)
             },
             protection_tag,
-            max_targets: whole("MAX_TARGETS", value("MAX_TARGETS", "10"))?,
-            max_share_percent: whole("MAX_SHARE_PERCENT", value("MAX_SHARE_PERCENT", "10"))?,
-            allow_delete: yes_or_no("ALLOW_DELETE", value("ALLOW_DELETE", "false"))?,
+            max_targets: count("MAX_TARGETS", value("MAX_TARGETS", "10"))?,
+            max_share_percent: count("MAX_SHARE_PERCENT", value("MAX_SHARE_PERCENT", "10"))?,
+            allow_delete: boolean("ALLOW_DELETE", value("ALLOW_DELETE", "false"))?,
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use shared::{Call, Fault, Mode, Outcome, Report, Saying, code, fault::Cure, pages::failed};
+use shared::{Call, Conclusion, Fault, Mode, Outcome, Report, code, fault::Remedy, pages::failed};
 
 use crate::{
     command::{Action, Command, SourceServerId},
@@ -100,13 +100,13 @@ pub fn blind(
     calls: Vec<Call>,
 ) -> Report {
     let saying = || match fault {
-        Some(fault) => Saying::fault(failed(&calls, fault), Outcome::of_fault(fault), fault),
+        Some(fault) => Conclusion::fault(failed(&calls, fault), Outcome::of_fault(fault), fault),
         None => reason(Outcome::Pending, Reason::OutOfTime),
     };
     let unseen = command
         .targets
         .iter()
-        .map(|target| saying().about(json!(target), Value::Null, Value::Null))
+        .map(|target| saying().into_report(json!(target), Value::Null, Value::Null))
         .collect();
     Report::of(
         command.request_id.as_ref(),
@@ -135,7 +135,7 @@ pub fn report(
         } else {
             conclude(course)
         };
-        let mut report = saying.about(
+        let mut report = saying.into_report(
             json!(target),
             resource(course),
             evidence(course, &snapshot.recovery_points, policy),
@@ -195,12 +195,12 @@ fn named_by_id(target: &Value, resource: &Value) -> Value {
 }
 
 /// What a dry run says: steps are planned, everything else is as it is.
-fn foretell(course: &Course) -> Saying {
+fn foretell(course: &Course) -> Conclusion {
     said(&course.first.verdict).unwrap_or_else(|| reason(Outcome::Planned, Reason::PlanMode))
 }
 
 /// What may be said after the last look. The rules stand in the order in which they are asked.
-fn conclude(course: &Course) -> Saying {
+fn conclude(course: &Course) -> Conclusion {
     let Some(last) = course.attempts.last() else {
         return foretell(course);
     };
@@ -215,19 +215,19 @@ fn conclude(course: &Course) -> Saying {
         (None, _) => reason(Outcome::Pending, Reason::OutOfTime),
         // The SDK may have repeated the call after an answer that was lost, and tells the last
         // answer alone.
-        (Some((call, Err(fault))), _) if fault.kind.cure() == Cure::Human => {
-            Saying::fault(call.operation, Outcome::Indeterminate, fault)
+        (Some((call, Err(fault))), _) if fault.kind.remedy() == Remedy::Manual => {
+            Conclusion::fault(call.operation, Outcome::Indeterminate, fault)
         }
-        (Some((call, Err(fault))), _) => Saying::failed_change(call.operation, fault),
+        (Some((call, Err(fault))), _) => Conclusion::failed_change(call.operation, fault),
         (Some((call, Ok(()))), Some(unread)) => {
-            Saying::unread(call.operation, "DescribeSourceServers", unread)
+            Conclusion::unread(call.operation, "DescribeSourceServers", unread)
         }
         (Some((_, Ok(()))), None) => reason(Outcome::Pending, Reason::NotSeenYet),
     }
 }
 
 /// What a verdict without steps says by itself.
-fn said(verdict: &Verdict) -> Option<Saying> {
+fn said(verdict: &Verdict) -> Option<Conclusion> {
     match verdict {
         Verdict::Act(_) => None,
         Verdict::Done(why) => Some(reason(Outcome::AlreadyDone, *why)),
@@ -292,8 +292,8 @@ fn sentence_of(step: Step, course: &Course, policy: &Policy) -> String {
     }
 }
 
-fn reason(outcome: Outcome, reason: Reason) -> Saying {
-    Saying {
+fn reason(outcome: Outcome, reason: Reason) -> Conclusion {
+    Conclusion {
         outcome,
         reason: code(reason),
         message: reason.sentence().to_owned(),
