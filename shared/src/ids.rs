@@ -1,28 +1,65 @@
-//! Words that must not be confused, each checked where it is made.
+//! Identifiers, each a type of its own that is checked where it is made.
 //!
 //! Every check is by byte: a Cyrillic `а` or a NUL is not part of any identifier, whatever it looks
 //! like.
 
-use std::fmt;
+use std::{fmt, marker::PhantomData, ops::RangeInclusive};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
-/// The name of a change, given by whoever asks for it: a ticket number, or the instance of a native
-/// event.
+/// What tells one kind of identifier from the others.
+pub trait Kind {
+    /// What a text of this kind looks like, for the message of an [`InvalidValue`].
+    const EXPECTED: &'static str;
+
+    /// Whether a text is an identifier of this kind.
+    fn matches(text: &str) -> bool;
+}
+
+/// An identifier of one kind. It can only be made from a text that matches the kind.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String", bound = "K: Kind")]
+pub struct Id<K> {
+    text: String,
+    kind: PhantomData<K>,
+}
+
+/// The ID of a request, given by whoever asks: a change number, or the instance of a native event.
 ///
-/// It is also the value that the approval tag must carry, so it keeps to characters that every tag
-/// editor accepts: 1 to 128 ASCII letters, digits and `. _ : / = + @ -`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct RequestId(String);
+/// The approval tag must have the same value, so it keeps to characters that every tag editor
+/// accepts: 1 to 128 ASCII letters, digits and `. _ : / = + @ -`.
+pub type RequestId = Id<Request>;
 
-/// The ID of an EC2 instance, as DRS knows it in `identificationHints.awsInstanceID`: `i-` and 8 to
-/// 17 hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct AwsInstanceId(String);
+/// The ID of an EC2 instance, as in `identificationHints.awsInstanceID`: `i-` and 8 to 17
+/// hexadecimal digits.
+pub type AwsInstanceId = Id<AwsInstance>;
 
-/// A text that is not the identifier that it stands for.
+/// The kind of [`RequestId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Request;
+
+/// The kind of [`AwsInstanceId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AwsInstance;
+
+impl Kind for Request {
+    const EXPECTED: &'static str = "a requestID: 1 to 128 letters, digits and . _ : / = + @ -";
+
+    fn matches(text: &str) -> bool {
+        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._:/=+@-".contains(byte);
+        matches_pattern(text, "", allowed, 1..=128)
+    }
+}
+
+impl Kind for AwsInstance {
+    const EXPECTED: &'static str = "an EC2 instance ID: i- and 8 to 17 hexadecimal digits";
+
+    fn matches(text: &str) -> bool {
+        matches_pattern(text, "i-", u8::is_ascii_hexdigit, 8..=17)
+    }
+}
+
+/// A text that is not what it stands for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{found}` is not {expected}")]
 pub struct InvalidValue {
@@ -31,16 +68,14 @@ pub struct InvalidValue {
 }
 
 impl InvalidValue {
-    /// An error that shows the start of what was found, control characters escaped, and says what
-    /// was expected.
+    /// An error that shows the first 64 characters of what was found, control characters escaped,
+    /// and says what was expected.
     #[must_use]
     pub fn new(found: &str, expected: &'static str) -> Self {
+        let found = found.chars().take(64).flat_map(char::escape_debug);
+
         Self {
-            found: found
-                .chars()
-                .take(64)
-                .flat_map(char::escape_debug)
-                .collect(),
+            found: found.collect(),
             expected,
         }
     }
@@ -52,69 +87,55 @@ pub fn matches_pattern(
     text: &str,
     prefix: &str,
     class: fn(&u8) -> bool,
-    length: std::ops::RangeInclusive<usize>,
+    length: RangeInclusive<usize>,
 ) -> bool {
-    text.strip_prefix(prefix)
-        .is_some_and(|rest| length.contains(&rest.len()) && rest.as_bytes().iter().all(class))
+    let Some(rest) = text.strip_prefix(prefix) else {
+        return false;
+    };
+
+    length.contains(&rest.len()) && rest.as_bytes().iter().all(class)
 }
 
-impl TryFrom<String> for RequestId {
+impl<K: Kind> TryFrom<String> for Id<K> {
     type Error = InvalidValue;
 
     fn try_from(text: String) -> Result<Self, InvalidValue> {
-        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._:/=+@-".contains(byte);
-        if matches_pattern(&text, "", allowed, 1..=128) {
-            return Ok(Self(text));
+        if !K::matches(&text) {
+            return Err(InvalidValue::new(&text, K::EXPECTED));
         }
-        Err(InvalidValue::new(
-            &text,
-            "a requestID: 1 to 128 letters, digits and . _ : / = + @ -",
-        ))
-    }
-}
 
-impl TryFrom<String> for AwsInstanceId {
-    type Error = InvalidValue;
-
-    fn try_from(text: String) -> Result<Self, InvalidValue> {
-        if matches_pattern(&text, "i-", u8::is_ascii_hexdigit, 8..=17) {
-            return Ok(Self(text));
-        }
-        Err(InvalidValue::new(
-            &text,
-            "an EC2 instance ID: i- and 8 to 17 hexadecimal digits",
-        ))
+        Ok(Self {
+            text,
+            kind: PhantomData,
+        })
     }
 }
 
 impl From<AwsInstanceId> for RequestId {
     /// Every instance ID is a valid request ID; a native event has no other name.
     fn from(id: AwsInstanceId) -> Self {
-        Self(id.0)
+        Self {
+            text: id.text,
+            kind: PhantomData,
+        }
     }
 }
 
-impl AsRef<str> for RequestId {
+impl<K> AsRef<str> for Id<K> {
     fn as_ref(&self) -> &str {
-        &self.0
+        &self.text
     }
 }
 
-impl AsRef<str> for AwsInstanceId {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for RequestId {
+impl<K> fmt::Display for Id<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
-impl fmt::Display for AwsInstanceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+impl<K> Serialize for Id<K> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
     }
 }
 

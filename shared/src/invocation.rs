@@ -4,8 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use chrono::{DateTime, Utc};
 use lambda_runtime::Context;
+use tokio::time::{Instant, timeout_at};
 
-use crate::start::OPERATION_TIMEOUT;
+use crate::{
+    api::{FailedCall, Unobserved},
+    start::OPERATION_TIMEOUT,
+};
 
 /// How long a call may wait for its turn before it is made: the last of eight at the slowest pace.
 const LONGEST_TURN: Duration = Duration::from_secs(5);
@@ -16,57 +20,75 @@ const TIME_TO_REPORT: Duration = Duration::from_secs(1);
 /// What time it is for an invocation, and until when it may work.
 #[derive(Debug, Clone, Copy)]
 pub struct Invocation {
-    /// The wall clock at the start; only expiry is decided by it.
+    /// The wall clock at the start; it decides about expiry and nothing else.
     pub now: DateTime<Utc>,
     /// When Lambda ends the function.
-    pub deadline: tokio::time::Instant,
+    pub deadline: Instant,
 }
 
 impl Invocation {
     /// Reads both from Lambda's context.
     #[must_use]
     pub fn new(context: &Context) -> Self {
-        let left = context
+        let remaining = context
             .deadline()
             .duration_since(SystemTime::now())
             .unwrap_or_default();
+
         Self {
             now: Utc::now(),
-            deadline: tokio::time::Instant::now() + left,
+            deadline: Instant::now() + remaining,
+        }
+    }
+
+    /// Makes an observation, unless or until too little time is left to report it.
+    ///
+    /// # Errors
+    ///
+    /// The call that failed, or that there was no time.
+    pub async fn observe<T>(
+        &self,
+        observation: impl Future<Output = Result<T, FailedCall>>,
+    ) -> Result<T, Unobserved> {
+        let last_moment = self
+            .deadline
+            .checked_sub(TIME_TO_REPORT)
+            .unwrap_or(self.deadline);
+        if Instant::now() >= last_moment {
+            return Err(Unobserved::OutOfTime);
+        }
+
+        match timeout_at(last_moment, observation).await {
+            Ok(observed) => observed.map_err(Unobserved::Failed),
+            Err(_) => Err(Unobserved::OutOfTime),
         }
     }
 
     /// Makes a look, unless or until too little time is left to report what it shows; `None` then.
     pub async fn in_time<T>(&self, look: impl Future<Output = T>) -> Option<T> {
-        let last_moment = self
-            .deadline
-            .checked_sub(TIME_TO_REPORT)
-            .unwrap_or(self.deadline);
-        if tokio::time::Instant::now() >= last_moment {
-            return None;
-        }
-        tokio::time::timeout_at(last_moment, look).await.ok()
+        self.observe(async { Ok(look.await) }).await.ok()
     }
 
     /// How many calls, one after the other and each at its slowest, end before Lambda ends the
     /// function.
     #[must_use]
     pub fn calls_left(&self) -> usize {
-        let left = self
-            .deadline
-            .saturating_duration_since(tokio::time::Instant::now());
-        usize::try_from(left.as_secs() / (LONGEST_TURN + OPERATION_TIMEOUT).as_secs())
-            .unwrap_or(usize::MAX)
+        let remaining = self.deadline.saturating_duration_since(Instant::now());
+        let slowest_call = LONGEST_TURN + OPERATION_TIMEOUT;
+
+        usize::try_from(remaining.as_secs() / slowest_call.as_secs()).unwrap_or(usize::MAX)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use super::*;
 
     #[test]
     fn a_call_counts_as_left_only_if_it_can_end_at_its_slowest() {
-        let now = tokio::time::Instant::now();
+        let now = Instant::now();
         let calls_left = |seconds| {
             Invocation {
                 now: Utc::now(),
@@ -92,18 +114,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_look_is_given_up_while_there_is_time_to_say_so() {
-        let began = tokio::time::Instant::now();
+    async fn an_observation_ends_while_there_is_time_to_report_it() {
+        let start = Instant::now();
         let invocation = Invocation {
             now: Utc::now(),
-            deadline: began + Duration::from_secs(10),
+            deadline: start + Duration::from_secs(10),
         };
-        assert_eq!(invocation.in_time(async { 1 }).await, Some(1));
-        assert_eq!(
-            invocation.in_time(std::future::pending::<i32>()).await,
-            None
-        );
-        assert_eq!(began.elapsed(), Duration::from_secs(9));
-        assert_eq!(invocation.in_time(async { 1 }).await, None);
+        let quick = async || invocation.observe(async { Ok(1) }).await;
+
+        assert_eq!(quick().await, Ok(1));
+        let endless = invocation.observe(pending::<Result<i32, FailedCall>>());
+        assert_eq!(endless.await, Err(Unobserved::OutOfTime));
+        assert_eq!(start.elapsed(), Duration::from_secs(9));
+        assert_eq!(quick().await, Err(Unobserved::OutOfTime));
     }
 }

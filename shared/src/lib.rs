@@ -1,18 +1,34 @@
 //! What every function of drover does alike, whatever AWS service it looks after.
 //!
-//! In reading order: [`envelope`] finds the requests inside an event, [`strict`] reads JSON without
-//! forgiveness, [`request`] what all requests have in common, [`variables`] what all deployments
-//! do, [`ids`] holds the words that must not be confused, [`rate_limit`] keeps calls from being
-//! throttled, [`pages`] reads lists to their end, [`fault`] says why a call to AWS failed,
-//! [`sanitize`] makes text of others harmless, [`report`] is what a function answers, [`dispatch`] takes
-//! what Lambda gives from one to the other, and [`start`] is what every `main` does first. Nothing
-//! here knows an AWS service or a function.
+//! In reading order:
+//!
+//! - [`start`] reads the AWS configuration and serves Lambda's invocations; an [`invocation`] has a
+//!   time and a deadline.
+//! - [`dispatch`] takes an invocation apart with [`envelope`], has each message processed, and makes
+//!   an [`answer`] of the reports.
+//! - [`request`] is what all requests have in common. [`strict`] reads their JSON, [`ids`] and
+//!   [`arn`] check what they name, and a [`rejection`] says why an input is not a request.
+//! - [`guardrails`] are the rules that every function keeps; [`variables`] reads them from the
+//!   environment.
+//! - [`api`] makes every call to AWS, at the pace of [`rate_limit`]; a [`fault`] says why one failed.
+//! - [`settle`] decides what may be said after a change, [`outcome`] is the closed set of results,
+//!   and [`report`] is what a function answers, [sanitized](sanitize).
+//!
+//! What belongs to a service stands behind a feature of its name: `drs`, `efs`. Nothing here knows
+//! a function.
 
 pub mod answer;
+pub mod api;
+pub mod arn;
 mod codes;
 pub mod dispatch;
+#[cfg(feature = "drs")]
+pub mod drs;
+#[cfg(feature = "efs")]
+pub mod efs;
 pub mod envelope;
 pub mod fault;
+pub mod guardrails;
 pub mod ids;
 pub mod invocation;
 pub mod outcome;
@@ -22,17 +38,21 @@ pub mod rejection;
 pub mod report;
 pub mod request;
 pub mod sanitize;
+pub mod settle;
 pub mod start;
 pub mod strict;
 pub mod variables;
 
 pub use answer::{Answer, Failure};
+pub use api::{Api, Call, CallRecord, FailedCall, Unobserved};
+pub use arn::{AccountId, Arn, Region, ResourceRef};
 pub use dispatch::Dispatcher;
 pub use envelope::{Event, Inbound, Message};
 pub use fault::{Fault, FaultKind};
+pub use guardrails::Guardrails;
 pub use ids::{AwsInstanceId, RequestId};
 pub use invocation::Invocation;
 pub use outcome::{Mode, Outcome, code};
 pub use rate_limit::RateLimiter;
 pub use rejection::{Rejection, RejectionCode};
-pub use report::{Call, Conclusion, Report, TargetReport};
+pub use report::{Conclusion, Explain, Report, TargetReport};

@@ -6,9 +6,9 @@ use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkErro
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::{
+    api::Call,
     fault::{Fault, FaultKind},
     rate_limit::RateLimiter,
-    report::Call,
 };
 
 /// The reading of one list, page by page.
@@ -84,19 +84,6 @@ impl Pages {
     }
 }
 
-/// Adds calls to a list in which calls of the same operation with the same answer are one entry.
-pub fn merge(calls: &mut Vec<Call>, more: impl IntoIterator<Item = Call>) {
-    for call in more {
-        match calls
-            .iter_mut()
-            .find(|known| known.operation == call.operation && known.answer == call.answer)
-        {
-            Some(known) => known.requests += call.requests,
-            None => calls.push(call),
-        }
-    }
-}
-
 /// The operation among these calls that failed with this fault, the last one if there are several.
 #[must_use]
 pub fn failed(calls: &[Call], fault: &Fault) -> &'static str {
@@ -150,27 +137,5 @@ mod tests {
             ),
             ("DescribeJobs", "the look")
         );
-    }
-
-    #[test]
-    fn calls_of_one_operation_with_one_answer_are_told_as_one() {
-        let conflict = Fault::of(FaultKind::Conflict);
-        let mut calls = vec![
-            Call::new("DescribeJobs", 2, None),
-            Call::new("TagResource", 1, Some(&conflict)),
-        ];
-        let more = ["DescribeJobs", "TagResource", "TagResource"]
-            .map(|operation| Call::new(operation, 3, None));
-        merge(&mut calls, more);
-        let told: Vec<_> = calls
-            .iter()
-            .map(|call| (call.operation, call.requests, call.answer.as_str()))
-            .collect();
-        let expected = [
-            ("DescribeJobs", 5, "ok"),
-            ("TagResource", 1, "AWS reports a conflict"),
-            ("TagResource", 6, "ok"),
-        ];
-        assert_eq!(told, expected);
     }
 }

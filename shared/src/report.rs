@@ -5,9 +5,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
+    api::{Call, FailedCall, merge},
     fault::{Fault, FaultKind},
     outcome::{Mode, Outcome, code},
-    pages::merge,
     rejection::Rejection,
     sanitize::{sanitize, sanitize_value},
 };
@@ -19,29 +19,6 @@ pub const MAX_REPORT_BYTES: usize = 160_000;
 const LONGEST_CUT_NAME: usize = 64;
 /// The most characters of a message where messages had to be cut.
 const LONGEST_CUT_MESSAGE: usize = 200;
-
-/// One call to AWS, as the report lists it. Retries by the SDK are inside it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Call {
-    /// The API's name of the operation.
-    pub operation: &'static str,
-    /// How many pages or batches were read; one for a call that is not a list.
-    pub requests: usize,
-    /// `ok`, or what went wrong.
-    pub answer: String,
-}
-
-impl Call {
-    /// A call and what went wrong with it, if anything did.
-    #[must_use]
-    pub fn new(operation: &'static str, requests: usize, fault: Option<&Fault>) -> Self {
-        Self {
-            operation,
-            requests,
-            answer: fault.map_or_else(|| "ok".to_owned(), Fault::to_string),
-        }
-    }
-}
 
 /// What became of one target.
 #[derive(Debug, Clone, Serialize)]
@@ -88,7 +65,50 @@ pub struct Conclusion {
     pub unfinished: bool,
 }
 
+/// A reason out of a function's closed set.
+pub trait Explain: Serialize {
+    /// The reason as a sentence for the person who asked.
+    fn sentence(&self) -> &'static str;
+
+    /// How many seconds later another look is worthwhile.
+    fn look_again_after_seconds(&self) -> Option<u32>;
+
+    /// Whether nobody else would finish what is left, so that a queue should deliver again.
+    fn is_unfinished(&self) -> bool;
+}
+
 impl Conclusion {
+    /// The conclusion for a reason.
+    #[must_use]
+    pub fn new(outcome: Outcome, reason: impl Explain) -> Self {
+        let pending = outcome == Outcome::Pending;
+
+        Self {
+            outcome,
+            reason: code(&reason),
+            message: reason.sentence().to_owned(),
+            look_again_after_seconds: reason.look_again_after_seconds().filter(|_| pending),
+            unfinished: reason.is_unfinished(),
+        }
+    }
+
+    /// The conclusion for a call that failed.
+    #[must_use]
+    pub fn failed(call: &FailedCall, outcome: Outcome) -> Self {
+        let doubt = match outcome {
+            Outcome::Indeterminate => "; whether it took effect could not be settled",
+            _ => "",
+        };
+
+        Self {
+            outcome,
+            reason: code(call.fault.kind),
+            message: format!("{call}{doubt}"),
+            look_again_after_seconds: None,
+            unfinished: false,
+        }
+    }
+
     /// What a failed call makes to be said.
     #[must_use]
     pub fn fault(call: &str, outcome: Outcome, fault: &Fault) -> Self {

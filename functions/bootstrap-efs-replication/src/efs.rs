@@ -19,7 +19,8 @@ use aws_sdk_efs::{
 use chrono::DateTime;
 use shared::{
     Call, Fault, FaultKind, Invocation, RateLimiter,
-    pages::{Pages, failed, merge},
+    api::merge,
+    pages::{Pages, failed},
     rate_limit::{OnlyThrottles, Throttles},
 };
 

@@ -214,7 +214,7 @@ async fn side_by_side<T>(
     ended.sort_by_key(|(at, _)| *at);
     let mut answers = Vec::new();
     for (_, (answer, made)) in ended {
-        shared::pages::merge(calls, made);
+        shared::api::merge(calls, made);
         answers.push(answer);
     }
     answers

@@ -5,7 +5,7 @@ use std::mem::discriminant;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use shared::{
-    Call, Conclusion, Fault, FaultKind, Mode, Outcome, Report, code, fault::Remedy, pages::merge,
+    Call, Conclusion, Fault, FaultKind, Mode, Outcome, Report, api::merge, code, fault::Remedy,
 };
 
 use crate::{

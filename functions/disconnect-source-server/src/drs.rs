@@ -13,8 +13,7 @@ use aws_sdk_drs::{
 };
 use futures_util::{StreamExt, stream};
 use shared::{
-    Call, Fault, FaultKind, Invocation, RateLimiter,
-    pages::{Pages, merge},
+    Call, Fault, FaultKind, Invocation, RateLimiter, api::merge, pages::Pages,
     rate_limit::Throttles,
 };
 

@@ -1,0 +1,19 @@
+//! AWS Elastic Disaster Recovery (DRS): its client, our types for what it answers, and every list
+//! that a function may need of it.
+//!
+//! This is the only place that names the SDK of DRS.
+
+mod client;
+mod model;
+mod observe;
+
+pub use client::{DisconnectResponse, Drs};
+pub use model::{
+    AccountSize, Direction, RecoveryInstance, Server, SourceServerId, SourceServerKind,
+    SourceServerRef, Staging, State,
+};
+pub use observe::{ServerFilter, SourceServers};
+
+/// How many calls are under way at once. DRS publishes no limit; this is far below what its console
+/// makes.
+pub const CONCURRENT_CALLS: usize = 8;

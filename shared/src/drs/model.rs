@@ -1,0 +1,120 @@
+//! What DRS answers, as far as decisions need it: our own types, so that planners know no SDK.
+
+use crate::{
+    arn::{Arn, Resource, ResourceRef},
+    guardrails::Tags,
+    ids::{Id, Kind, matches_pattern},
+};
+
+/// The ID of a source server: `s-` and 17 ASCII letters or digits.
+pub type SourceServerId = Id<SourceServerKind>;
+
+/// A source server as a request names it: by ID or by ARN.
+pub type SourceServerRef = ResourceRef<SourceServerKind>;
+
+/// The kind of [`SourceServerId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SourceServerKind;
+
+impl Kind for SourceServerKind {
+    const EXPECTED: &'static str = "a source server ID: s- and 17 letters or digits";
+
+    fn matches(text: &str) -> bool {
+        matches_pattern(text, "s-", u8::is_ascii_alphanumeric, 17..=17)
+    }
+}
+
+impl Resource for SourceServerKind {
+    const SERVICE: &'static str = "drs";
+    const TYPE: &'static str = "source-server";
+    const EXPECTED_ARN: &'static str =
+        "the ARN of a source server: arn:aws:drs:REGION:ACCOUNT:source-server/ID";
+}
+
+/// A source server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// `sourceServerID`.
+    pub id: SourceServerId,
+    /// `arn`, if AWS gave a readable one.
+    pub arn: Option<Arn>,
+    /// `identificationHints.awsInstanceID`.
+    pub aws_instance_id: Option<String>,
+    /// `identificationHints.hostname`.
+    pub hostname: Option<String>,
+    /// `identificationHints.fqdn`.
+    pub fqdn: Option<String>,
+    /// `sourceCloudProperties.originAccountID`.
+    pub origin_account_id: Option<String>,
+    /// `sourceCloudProperties.originRegion`.
+    pub origin_region: Option<String>,
+    /// `dataReplicationInfo.dataReplicationState`.
+    pub state: State,
+    /// `replicationDirection` and `reversedDirectionSourceServerArn`.
+    pub direction: Direction,
+    /// `stagingArea.status`.
+    pub staging: Staging,
+    /// `recoveryInstanceId`.
+    pub recovery_instance_id: Option<String>,
+    /// `tags`.
+    pub tags: Tags,
+    /// The sum of `replicatedStorageBytes` over its disks, if AWS named any.
+    pub replicated_bytes: Option<i64>,
+    /// `lifeCycle.elapsedReplicationDuration` in whole hours, if it was readable.
+    pub replication_hours: Option<u64>,
+}
+
+/// The replication state of a source server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// Replication has ended for good.
+    Disconnected,
+    /// One of the other states of the API reference, by its name.
+    Connected(String),
+    /// No state, or one that this program does not know.
+    Unknown,
+}
+
+/// Which way data flows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the source to AWS, and no server replicates the other way.
+    Failover,
+    /// Back to the source.
+    Failback,
+    /// From the source, while another source server replicates the other way.
+    ReversedPair,
+    /// A direction that this program does not know.
+    Unknown,
+}
+
+/// Whose staging area a source server uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Staging {
+    /// Its own.
+    Own,
+    /// That of a server in another account.
+    Extended,
+    /// That of a server in another account, which cannot be reached.
+    ExtensionError,
+    /// A status that this program does not know.
+    Unknown,
+}
+
+/// A recovery instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveryInstance {
+    /// The server that it was launched for; without one it may be any of those asked about.
+    pub source_server_id: Option<SourceServerId>,
+    /// Whether it was launched for a drill.
+    pub is_drill: bool,
+}
+
+/// How many source servers an account has in one Region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountSize {
+    /// All records.
+    pub records: usize,
+    /// Those that are not DISCONNECTED.
+    pub connected: usize,
+}
