@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_drs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
 use chrono::TimeDelta;
-use disconnect_source_server::{Drs, Policy, handle, policy::Approval};
+use disconnect_source_server::{Drs, Policy, handle};
 use emulator::{
     Fault, FaultKind, SourceServer, World,
     world::{Behaviour, Job, RecoveryInstance, Reply},
@@ -13,7 +13,7 @@ use emulator::{
 use expect_test::expect;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use shared::{Invocation, Mode};
+use shared::{Invocation, Mode, guardrails::Approval};
 
 use crate::stage::{
     Answer, Answers, CHANGE, FAULTS_OF_A_CHANGE, ONE, Stage, approved, by_id, killed_after, number,
@@ -322,7 +322,7 @@ async fn jobs_are_read_before_the_instances_that_they_leave() {
 #[tokio::test]
 async fn only_as_many_targets_are_begun_as_can_be_seen_through() {
     let mut stage = Stage::with(World::with((1..=200).map(|at| approved(&number(at))))).await;
-    stage.policy.max_targets = 20;
+    stage.policy.guardrails.max_targets = 20;
     // Two rounds of one wave of eight and one look each: four calls of twenty seconds, with their
     // turns.
     stage.seconds_left = 99;
@@ -330,7 +330,7 @@ async fn only_as_many_targets_are_begun_as_can_be_seen_through() {
     assert_eq!(answer.body["summary"], "12 pending, 8 done of 20 targets");
     assert_eq!(
         answer.body["targets"][8]["message"],
-        "not begun: the function's deadline was too near to see it through"
+        "Not started: the function's deadline was too close to finish"
     );
     assert_eq!(stage.changes().len(), 16);
     stage.seconds_left = 900;
@@ -596,7 +596,7 @@ async fn what_is_only_looked_at_is_carried_on_as_that() {
         let mut world = World::with([approved(ONE)]);
         world.server(ONE).unwrap().data_replication_state = "DISCONNECTED".to_owned();
         let mut stage = Stage::with(world).await;
-        stage.policy.mode = policy;
+        stage.policy.guardrails.mode = policy;
         let mut retire = request("retire", &[by_id(ONE)]);
         retire["dryRun"] = json!(dry_run);
         let report = stage.deliver(&retire).await.body;
@@ -703,7 +703,7 @@ async fn plan_mode_shows_the_plan_and_changes_nothing() {
     let mut dry = request("disconnect", &[by_id(ONE)]);
     dry["dryRun"] = json!(true);
     let asked = stage.deliver(&dry).await;
-    stage.policy.mode = Mode::Plan;
+    stage.policy.guardrails.mode = Mode::Plan;
     let deployed = stage.disconnect().await;
     for answer in [asked, deployed] {
         assert_eq!(answer.said(), "planned plan_mode");
@@ -724,7 +724,7 @@ async fn plan_mode_shows_the_plan_and_changes_nothing() {
 #[tokio::test]
 async fn without_an_approval_tag_nothing_is_consumed() {
     let mut stage = Stage::with(World::with([SourceServer::new(ONE)])).await;
-    stage.policy.approval = Approval::NotRequired;
+    stage.policy.guardrails.approval = Approval::NotRequired;
     stage.beyond_the_role =
         Some("it lets no server be disconnected that has no tag drover:approved");
     assert_eq!(stage.disconnect().await.said(), "done disconnected");

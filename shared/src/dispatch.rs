@@ -13,90 +13,94 @@ use crate::{
     report::Report,
 };
 
-/// How the requests of a function are worked on.
+/// Hands every message of an invocation to the function that processes it.
 #[derive(Debug, Clone, Copy)]
 pub struct Dispatcher {
     /// What the deployment allows; a rejected input is reported under it.
     pub mode: Mode,
     /// How much time there is.
     pub invocation: Invocation,
-    /// How many calls one after the other a look is at least: with less time than that, a record of
-    /// a batch is left.
+    /// How many calls an observation makes one after the other, at least. With less time than that,
+    /// a record of a batch is left for the next delivery.
     pub calls_per_observation: usize,
 }
 
 impl Dispatcher {
-    /// Answers one invocation; `process` answers one request, or says why a message is none.
+    /// Answers one invocation; `process` reports on one message, or says why it is no request.
     ///
     /// # Errors
     ///
     /// A [`Failure`] with all reports when Lambda is to deliver the event again or the deployment
-    /// is to be repaired.
-    pub async fn answer(
+    /// is to be fixed.
+    pub async fn dispatch(
         self,
         payload: &str,
         process: impl AsyncFn(Message) -> Result<Report, Rejection>,
     ) -> Result<Answer, Failure> {
         match envelope::open(payload) {
-            Inbound::One(message) => Answer::one(self.dispatch_message(message, &process).await),
+            Inbound::One(message) => Answer::one(self.report(message, &process).await),
             Inbound::Sns(messages) => {
                 let mut reports = Vec::new();
                 for message in messages {
-                    reports.push(self.dispatch_message(message, &process).await);
+                    reports.push(self.report(message, &process).await);
                 }
                 Answer::many(reports)
             }
-            Inbound::Sqs(deliveries) => self.answer_batch(deliveries, &process).await,
+            Inbound::Sqs(deliveries) => self.dispatch_batch(deliveries, &process).await,
         }
     }
 
-    async fn dispatch_message(
+    async fn report(
         self,
         message: Result<Message, Rejection>,
         process: &impl AsyncFn(Message) -> Result<Report, Rejection>,
     ) -> Report {
-        let carried_out = match message {
+        let processed = match message {
             Ok(message) => process(message).await,
             Err(rejection) => Err(rejection),
         };
-        let report = carried_out
-            .unwrap_or_else(|rejection| Report::rejected(&rejection, self.mode))
-            .sanitized();
-        let (report, json) = report.bounded();
+        let report = processed.unwrap_or_else(|rejection| Report::rejected(&rejection, self.mode));
+
+        let (report, json) = report.sanitized().bounded();
         log(&report, json);
         report
     }
 
     /// Asks for those records again that are not finished, or for which there is no time. A queue
     /// that keeps an order stops at the first.
-    async fn answer_batch(
+    async fn dispatch_batch(
         self,
         deliveries: Vec<Delivery>,
         process: &impl AsyncFn(Message) -> Result<Report, Rejection>,
     ) -> Result<Answer, Failure> {
-        let (mut answer, mut reports, mut stopped) =
-            (SqsBatchResponse::default(), Vec::new(), false);
+        let mut answer = SqsBatchResponse::default();
+        let mut reports = Vec::new();
+        let mut is_stopped = false;
+
         for delivery in deliveries {
+            // The first record is always processed: it may be that there is never more time.
             let has_time =
                 reports.is_empty() || self.invocation.calls_left() >= self.calls_per_observation;
-            if !stopped && has_time {
-                let report = self.dispatch_message(delivery.message, process).await;
-                let again = report.wants_redelivery();
+            if !is_stopped && has_time {
+                let report = self.report(delivery.message, process).await;
+                let is_finished = !report.wants_redelivery();
                 reports.push(report);
-                if !again {
+                if is_finished {
                     continue;
                 }
             }
-            stopped = stopped || delivery.fifo;
+
+            is_stopped = is_stopped || delivery.fifo;
             match delivery.message_id.filter(|id| !id.is_empty()) {
                 Some(id) => answer.add_failure(id),
+                // A record without an ID cannot be asked for again by itself.
                 None => return Err(Failure::of_batch(reports)),
             }
         }
-        let credentials_expired = reports.iter().any(Report::met_expired_credentials);
+
         Ok(Answer::Batch {
             failed: answer,
-            credentials_expired,
+            credentials_expired: reports.iter().any(Report::met_expired_credentials),
         })
     }
 }
@@ -106,6 +110,7 @@ impl Dispatcher {
 fn log(report: &Report, json: String) {
     let request_id = report.request_id.as_deref().unwrap_or("-");
     let outcome = code(report.outcome);
+
     match report.outcome.error_type() {
         None => tracing::info!(
             requestID = request_id,
@@ -114,15 +119,13 @@ fn log(report: &Report, json: String) {
             "{}",
             report.summary
         ),
-        Some(error_type) => {
-            tracing::error!(
-                requestID = request_id,
-                error_type,
-                outcome,
-                report = json,
-                "{}",
-                report.summary
-            );
-        }
+        Some(error_type) => tracing::error!(
+            requestID = request_id,
+            error_type,
+            outcome,
+            report = json,
+            "{}",
+            report.summary
+        ),
     }
 }

@@ -52,7 +52,7 @@ pub use fault::{Fault, FaultKind};
 pub use guardrails::Guardrails;
 pub use ids::{AwsInstanceId, RequestId};
 pub use invocation::Invocation;
-pub use outcome::{Mode, Outcome, code};
+pub use outcome::{Mode, Outcome, code, sentence};
 pub use rate_limit::RateLimiter;
 pub use rejection::{Rejection, RejectionCode};
 pub use report::{Conclusion, Explain, Report, TargetReport};

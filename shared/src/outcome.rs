@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use strum::EnumMessage;
 
 use crate::fault::{Fault, Remedy};
 
@@ -105,6 +106,16 @@ pub fn code(variant: impl Serialize) -> String {
         Ok(Value::String(name)) => name,
         other => format!("{other:?}"),
     }
+}
+
+/// The sentence of an enum's variant: the first line of its doc comment, without the full stop, as
+/// it stands in reports and in the documents' tables.
+#[must_use]
+pub fn sentence(variant: &impl EnumMessage) -> &'static str {
+    let documentation = variant.get_documentation().unwrap_or_default();
+    let first_line = documentation.lines().next().unwrap_or_default();
+
+    first_line.trim_end_matches('.')
 }
 
 #[cfg(test)]

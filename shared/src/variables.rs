@@ -33,6 +33,12 @@ impl BadVariable {
     }
 }
 
+/// A variable of the process's environment.
+#[must_use]
+pub fn environment(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
+
 /// `plan` or `enforce`.
 ///
 /// # Errors

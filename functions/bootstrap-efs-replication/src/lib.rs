@@ -65,7 +65,7 @@ pub async fn handle(
     let carry_out = async |message: Message| {
         Ok(Box::pin(work.carry_out(Command::parse(&message, invocation.now)?)).await)
     };
-    desk.answer(payload, carry_out).await
+    desk.dispatch(payload, carry_out).await
 }
 
 impl Work<'_> {

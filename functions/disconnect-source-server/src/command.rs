@@ -1,57 +1,37 @@
 //! `parse`: from the message that arrived to a [`Command`], or a named [`Rejection`].
 //!
-//! The only validation of input. What comes out cannot be wrong in itself any more; whether it may
-//! be carried out is for the planner to say.
-
-use std::fmt;
+//! What comes out is valid by itself; whether it may be carried out is for the planner to say.
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use shared::{
-    AwsInstanceId, Event, Message, Mode, Rejection, RejectionCode, RequestId,
-    ids::{InvalidValue, matches_pattern},
-    request::{self, Timestamp, check_count, check_expiry, check_version},
-    strict::{self, Object},
+    AwsInstanceId, Message, Mode, Rejection, RejectionCode, RequestId,
+    drs::{SourceServerId, SourceServerRef},
+    request::{detail, unsupported},
 };
 
-/// The detail-type of a request that comes as an EventBridge event.
-pub const DETAIL_TYPE: &str = "Source Server Decommission Requested";
-/// The most targets that one request may name, whatever the deployment allows.
-pub const MAX_TARGETS_IN_CONTRACT: usize = 100;
+pub use crate::request::{Action, DETAIL_TYPE, HostName};
+use crate::{
+    native::{self, TerminatedInstance},
+    request::{self, Request, RequestedServer},
+};
 
 /// What is asked for, validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
-    /// The change under which it is asked for, and the value that the approval tag must have.
+    /// The ID of the request, and the value that the approval tag must have.
     pub request_id: RequestId,
-    /// What is to become of the servers.
+    /// What to do with the servers.
     pub action: Action,
     /// Which servers; 1 to 100.
     pub targets: Vec<Target>,
     /// `Plan` for a dry run.
     pub mode: Mode,
-    /// When the request goes stale; `None` for a native event, which does not.
+    /// When the request expires; `None` for a native event, which does not.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// What is to become of a source server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Action {
-    /// Stop replication for good and end there: the record stays, DISCONNECTED, and the approval is
-    /// consumed.
-    #[default]
-    Disconnect,
-    /// Disconnect and keep the approval, since the record is to be deleted once AWS has had its 90
-    /// minutes.
-    Retire,
-    /// Delete the record of a server that is DISCONNECTED.
-    Delete,
-}
-
-/// How a request names one source server. Every name that is given must fit the same server,
-/// exactly.
+/// How a request names one source server. Every name that is given must match the same server.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Target {
@@ -61,41 +41,21 @@ pub struct Target {
     /// The EC2 instance that is replicated, as in `identificationHints.awsInstanceID`.
     #[serde(rename = "awsInstanceID", skip_serializing_if = "Option::is_none")]
     pub aws_instance_id: Option<AwsInstanceId>,
-    /// The host, as in `identificationHints.hostname`.
+    /// The host name, as in `identificationHints.hostname`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hostname: Option<HostName>,
-    /// The host with its domain, as in `identificationHints.fqdn`.
+    /// The fully qualified host name, as in `identificationHints.fqdn`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fqdn: Option<HostName>,
-    /// The account that a native event says the instance is in, as in
+    /// The account of the instance as a native event claims it, as in
     /// `sourceCloudProperties.originAccountID`.
     #[serde(rename = "originAccountID", skip_serializing_if = "Option::is_none")]
     pub origin_account_id: Option<String>,
-    /// The Region that a native event says the instance is in, as in
+    /// The Region of the instance as a native event claims it, as in
     /// `sourceCloudProperties.originRegion`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin_region: Option<String>,
 }
-
-/// The ID of a DRS source server: `s-` and 17 ASCII letters or digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub struct SourceServerId(String);
-
-/// A source server as a request names it: by ID, or by ARN, in which case account and Region must
-/// fit too.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct SourceServerRef {
-    /// The ID, also if an ARN was given.
-    pub id: SourceServerId,
-    /// The ARN, if one was given.
-    pub arn: Option<String>,
-}
-
-/// A host name as the DRS agent reported it: 1 to 255 ASCII letters, digits and `. _ -`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct HostName(String);
 
 impl Command {
     /// Reads a message at the time `now`.
@@ -105,314 +65,87 @@ impl Command {
     /// A [`Rejection`] that names the first rule that the message breaks.
     pub fn parse(message: &Message, now: DateTime<Utc>) -> Result<Self, Rejection> {
         match message {
-            Message::Bare(text) => parse_request(text, now),
+            Message::Bare(text) => Self::from_request(request::read(text, now)?),
             Message::Event(event) if event.detail_type == DETAIL_TYPE => {
-                parse_request(request::detail(event)?, now)
+                Self::from_request(request::read(detail(event)?, now)?)
             }
-            Message::Event(event) if is_instance_state_change(event) => {
-                parse_instance_state_change(event)
+            Message::Event(event) if native::is_instance_state_change(event) => {
+                Ok(Self::from_termination(native::read_termination(event)?))
             }
-            Message::Event(event) => Err(request::unsupported(event)),
+            Message::Event(event) => Err(unsupported(event)),
+        }
+    }
+
+    fn from_request(request: Request) -> Result<Self, Rejection> {
+        let mut targets = Vec::new();
+        for (position, server) in request.targets.into_iter().enumerate() {
+            targets.push(Target::from_request(position, server.0)?);
+        }
+
+        Ok(Self {
+            request_id: request.request_id,
+            action: request.action,
+            targets,
+            mode: match request.dry_run {
+                true => Mode::Plan,
+                false => Mode::Enforce,
+            },
+            expires_at: Some(request.expires_at.0),
+        })
+    }
+
+    /// A terminated instance asks for its source server to be disconnected, under its own ID as the
+    /// request's.
+    ///
+    /// It does not expire: an instance that is terminated stays so, and the approval for it names
+    /// that instance alone.
+    fn from_termination(instance: TerminatedInstance) -> Self {
+        let target = Target {
+            aws_instance_id: Some(instance.id.clone()),
+            origin_account_id: instance.account,
+            origin_region: instance.region,
+            ..Target::default()
+        };
+
+        Self {
+            request_id: instance.id.into(),
+            action: Action::Disconnect,
+            targets: vec![target],
+            mode: Mode::Enforce,
+            expires_at: None,
         }
     }
 
     /// The same command with its targets named by the IDs of the servers that they turned out to
-    /// be, so that a later look cannot find another server under the same name.
+    /// be, so that a later read cannot find another server under the same name.
     #[must_use]
-    pub fn bound_to(mut self, ids: &[Option<SourceServerId>]) -> Self {
+    pub fn bound_to<'a>(mut self, ids: impl Iterator<Item = Option<&'a SourceServerId>>) -> Self {
         for (target, id) in self.targets.iter_mut().zip(ids) {
-            let Some(id) = id else { continue };
-            target.source_server = Some(SourceServerRef {
-                id: id.clone(),
-                arn: None,
-            });
+            if let Some(id) = id {
+                target.source_server = Some(id.clone().into());
+            }
         }
         self
     }
 }
 
-/// The detail of a request, version 1, as it is written.
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[cfg_attr(test, schemars(title = "Source Server Decommission Requested"))]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Request {
-    /// The version of this contract.
-    #[cfg_attr(test, schemars(range(min = 1, max = 1)))]
-    #[expect(
-        dead_code,
-        reason = "checked before the rest is read; declared so that it is not an unknown field"
-    )]
-    version: u8,
-    /// The change under which this is asked for; the approval tag on each server must have the same
-    /// value.
-    #[serde(rename = "requestID")]
-    #[cfg_attr(
-        test,
-        schemars(
-            with = "String",
-            length(min = 1, max = 128),
-            regex(pattern = r"^[0-9A-Za-z._:/=+@-]+$")
-        )
-    )]
-    request_id: RequestId,
-    /// When the request is no longer to be carried out: RFC 3339, at most 24 hours ahead.
-    #[cfg_attr(test, schemars(with = "String", extend("format" = "date-time")))]
-    expires_at: Timestamp,
-    /// What is to become of the servers.
-    #[serde(default)]
-    action: Action,
-    /// The servers, each named in one way or several.
-    #[cfg_attr(
-        test,
-        schemars(with = "Vec<RequestedServer>", length(min = 1, max = 100))
-    )]
-    targets: Vec<Object<RequestedServer>>,
-    /// Whether to look, plan and report only.
-    #[serde(default)]
-    dry_run: bool,
-}
+impl Target {
+    fn from_request(position: usize, server: RequestedServer) -> Result<Self, Rejection> {
+        let target = Self {
+            source_server: server.source_server,
+            aws_instance_id: server.aws_instance_id,
+            hostname: server.hostname,
+            fqdn: server.fqdn,
+            ..Self::default()
+        };
 
-/// One source server. Every name that is given must fit the same server, exactly.
-#[derive(Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[cfg_attr(test, schemars(extend("minProperties" = 1), transform = tests::drop_null_defaults))]
-#[serde(deny_unknown_fields)]
-struct RequestedServer {
-    /// The ID or the ARN of the source server.
-    #[serde(rename = "sourceServerID", default, deserialize_with = "present")]
-    #[cfg_attr(
-        test,
-        schemars(
-            with = "String",
-            regex(
-                pattern = r"^(arn:aws[a-z-]*:drs:[a-z0-9-]+:[0-9]{12}:source-server/)?s-[0-9A-Za-z]{17}$"
-            )
-        )
-    )]
-    source_server: Option<SourceServerRef>,
-    /// The EC2 instance that is replicated.
-    #[serde(rename = "awsInstanceID", default, deserialize_with = "present")]
-    #[cfg_attr(
-        test,
-        schemars(with = "String", regex(pattern = r"^i-[0-9A-Fa-f]{8,17}$"))
-    )]
-    aws_instance_id: Option<AwsInstanceId>,
-    /// The host, as the DRS agent reported it.
-    #[serde(default, deserialize_with = "present")]
-    #[cfg_attr(
-        test,
-        schemars(
-            with = "String",
-            length(min = 1, max = 255),
-            regex(pattern = r"^[0-9A-Za-z._-]+$")
-        )
-    )]
-    hostname: Option<HostName>,
-    /// The host with its domain, as the DRS agent reported it.
-    #[serde(default, deserialize_with = "present")]
-    #[cfg_attr(
-        test,
-        schemars(
-            with = "String",
-            length(min = 1, max = 255),
-            regex(pattern = r"^[0-9A-Za-z._-]+$")
-        )
-    )]
-    fqdn: Option<HostName>,
-}
-
-/// A field that may be left out but not be `null`: a template that filled in nothing is a mistake,
-/// not a wish.
-fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    T::deserialize(deserializer).map(Some)
-}
-
-fn parse_request(text: &str, now: DateTime<Utc>) -> Result<Command, Rejection> {
-    check_version(text)?;
-    let request: Request = strict::read(text)?;
-    check_expiry(request.expires_at.0, now)?;
-    check_count("targets", request.targets.len(), MAX_TARGETS_IN_CONTRACT)?;
-    let targets = request
-        .targets
-        .into_iter()
-        .enumerate()
-        .map(|(at, server)| target(at, server.0));
-    Ok(Command {
-        request_id: request.request_id,
-        action: request.action,
-        targets: targets.collect::<Result<_, _>>()?,
-        mode: if request.dry_run {
-            Mode::Plan
-        } else {
-            Mode::Enforce
-        },
-        expires_at: Some(request.expires_at.0),
-    })
-}
-
-fn target(at: usize, server: RequestedServer) -> Result<Target, Rejection> {
-    let RequestedServer {
-        source_server,
-        aws_instance_id,
-        hostname,
-        fqdn,
-    } = server;
-    let target = Target {
-        source_server,
-        aws_instance_id,
-        hostname,
-        fqdn,
-        ..Target::default()
-    };
-    if target == Target::default() {
-        let message = format!(
-            "targets[{at}] names no server: sourceServerID, awsInstanceID, hostname or fqdn"
-        );
-        return Err(Rejection::new(RejectionCode::InvalidValue, message));
-    }
-    Ok(target)
-}
-
-fn is_instance_state_change(event: &Event) -> bool {
-    event.source == "aws.ec2" && event.detail_type == "EC2 Instance State-change Notification"
-}
-
-/// A terminated instance asks for its source server to be disconnected, under its own ID as the
-/// request's.
-///
-/// It does not expire: an instance that is terminated stays so, and the approval for it names that
-/// instance alone.
-fn parse_instance_state_change(event: &Event) -> Result<Command, Rejection> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "kebab-case")]
-    struct Detail {
-        instance_id: AwsInstanceId,
-        state: String,
-    }
-    let detail: Detail = strict::read(&event.detail)?;
-    if detail.state != "terminated" {
-        let message = format!(
-            "{} is `{}`; only `terminated` asks for anything",
-            detail.instance_id, detail.state
-        );
-        return Err(Rejection::new(RejectionCode::UnsupportedEvent, message));
-    }
-    let target = Target {
-        aws_instance_id: Some(detail.instance_id.clone()),
-        origin_account_id: event.account.clone(),
-        origin_region: event.region.clone(),
-        ..Target::default()
-    };
-    Ok(Command {
-        request_id: detail.instance_id.into(),
-        action: Action::Disconnect,
-        targets: vec![target],
-        mode: Mode::Enforce,
-        expires_at: None,
-    })
-}
-
-impl TryFrom<String> for SourceServerId {
-    type Error = InvalidValue;
-
-    fn try_from(text: String) -> Result<Self, InvalidValue> {
-        if matches_pattern(&text, "s-", u8::is_ascii_alphanumeric, 17..=17) {
-            return Ok(Self(text));
+        if target == Self::default() {
+            let message = format!(
+                "targets[{position}] names no server: sourceServerID, awsInstanceID, hostname or fqdn"
+            );
+            return Err(Rejection::new(RejectionCode::InvalidValue, message));
         }
-        Err(InvalidValue::new(
-            &text,
-            "a source server ID: s- and 17 letters or digits",
-        ))
-    }
-}
-
-impl TryFrom<String> for SourceServerRef {
-    type Error = InvalidValue;
-
-    fn try_from(text: String) -> Result<Self, InvalidValue> {
-        if !text.starts_with("arn:") {
-            return SourceServerId::try_from(text).map(|id| Self { id, arn: None });
-        }
-        match id_in_arn(&text) {
-            Some(id) => Ok(Self {
-                id,
-                arn: Some(text),
-            }),
-            None => Err(InvalidValue::new(
-                &text,
-                "the ARN of a source server: arn:aws:drs:REGION:ACCOUNT:source-server/ID",
-            )),
-        }
-    }
-}
-
-impl From<SourceServerRef> for String {
-    fn from(source_server: SourceServerRef) -> Self {
-        source_server.arn.unwrap_or(source_server.id.0)
-    }
-}
-
-/// The ID at the end of a source server's ARN; `None` if it is not such an ARN.
-fn id_in_arn(arn: &str) -> Option<SourceServerId> {
-    let mut parts = arn.splitn(6, ':');
-    let (arn, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
-    let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
-    let in_region = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
-    let fits = arn == "arn"
-        && matches_pattern(
-            partition,
-            "aws",
-            |byte| byte.is_ascii_lowercase() || *byte == b'-',
-            0..=16,
-        )
-        && service == "drs"
-        && matches_pattern(region, "", in_region, 1..=32)
-        && matches_pattern(account, "", u8::is_ascii_digit, 12..=12);
-    let id = resource.strip_prefix("source-server/")?;
-    SourceServerId::try_from(id.to_owned())
-        .ok()
-        .filter(|_| fits)
-}
-
-impl TryFrom<String> for HostName {
-    type Error = InvalidValue;
-
-    fn try_from(text: String) -> Result<Self, InvalidValue> {
-        if matches_pattern(
-            &text,
-            "",
-            |byte| byte.is_ascii_alphanumeric() || b"._-".contains(byte),
-            1..=255,
-        ) {
-            return Ok(Self(text));
-        }
-        Err(InvalidValue::new(
-            &text,
-            "a host name: 1 to 255 letters, digits and . _ -",
-        ))
-    }
-}
-
-impl AsRef<str> for SourceServerId {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl AsRef<str> for HostName {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for SourceServerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        Ok(target)
     }
 }
 
@@ -821,27 +554,5 @@ mod tests {
                 assert_eq!(inside, expected, "{name} in {nested}");
             }
         }
-    }
-
-    /// A name that is left out has no default value, and `null` is not one.
-    pub(super) fn drop_null_defaults(schema: &mut schemars::Schema) {
-        let properties = schema
-            .get_mut("properties")
-            .and_then(Value::as_object_mut)
-            .unwrap();
-        properties
-            .values_mut()
-            .filter_map(Value::as_object_mut)
-            .for_each(|property| drop(property.remove("default")));
-    }
-
-    #[test]
-    fn the_schema_in_the_repository_is_that_of_the_types() {
-        let schema = schemars::schema_for!(Request);
-        let text = serde_json::to_string_pretty(&schema)
-            .unwrap()
-            .replace("\\n", " ")
-            + "\n";
-        expect_file!["../request.schema.json"].assert_eq(&text);
     }
 }

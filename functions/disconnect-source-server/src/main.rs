@@ -9,6 +9,7 @@ async fn main() -> Result<(), Error> {
     start::log("disconnect_source_server");
     let policy = &Policy::from_env()?;
     let drs = &Drs::new(&start::aws().await?);
+
     start::connect(drs.warm_up()).await;
     start::serve(async |payload, invocation| handle(payload, invocation, drs, policy).await).await
 }

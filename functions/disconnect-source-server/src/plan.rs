@@ -1,41 +1,48 @@
-//! `plan`: from what is asked, what was seen and what is allowed, to what will be done and said.
+//! `plan`: from what is asked, what was observed and what is allowed, to what will be done and said.
 //!
 //! Pure and total: no calls, no clock, no environment. Read it from the top; the rules stand in the
 //! order in which they are asked. One law holds by type: a plan either has steps or says how things
-//! are. Only a look that finds nothing left to do can say that something is done.
+//! are. Only an observation that finds nothing left to do can say that something is done.
 
-use std::iter;
-
-use shared::Mode;
+use shared::{
+    Arn, Mode,
+    drs::{Direction, RecoveryInstance, Server, SourceServerId, Staging, State},
+    guardrails::Refusal,
+};
 
 use self::Verdict::{Act, Done, Pending, Refused};
-
 use crate::{
-    command::{Action, Command, SourceServerId, Target},
-    policy::{Approval, Policy},
+    command::{Action, Command, Target},
+    matching::{Found, find, mismatch},
+    policy::Policy,
     reason::Reason,
-    snapshot::{Direction, RecoveryInstance, Server, Snapshot, Staging, State},
+    snapshot::Snapshot,
 };
 
 /// One call that changes something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// `DisconnectSourceServer`: ends replication and destroys all recovery points of the server.
     Disconnect,
-    /// `UntagResource` for the approval tag: the approval has served.
-    ConsumeApproval,
+    /// `UntagResource` for the approval tag, which has served.
+    ConsumeApproval {
+        /// The server.
+        arn: Arn,
+        /// The key of the tag.
+        tag: String,
+    },
     /// `DeleteSourceServer`: removes the record of the server.
     Delete,
 }
 
-/// What is to be done about a target, or, if nothing is, what is to be said.
+/// What will be done about a target, or, if nothing is, what is to be said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// These steps are to be taken, in order.
     Act(Vec<Step>),
     /// Nothing is left to do.
     Done(Reason),
-    /// It takes its time; look again.
+    /// It takes time; observe again later.
     Pending(Reason),
     /// A rule forbids it.
     Refused(Reason),
@@ -44,6 +51,8 @@ pub enum Verdict {
 /// What will be done and said about every target, in the order of the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
+    /// Whether the plan may be executed.
+    pub mode: Mode,
     /// One for each target.
     pub targets: Vec<TargetPlan>,
 }
@@ -65,18 +74,25 @@ pub fn plan(command: &Command, snapshot: &Snapshot, policy: &Policy) -> Plan {
         .iter()
         .map(|target| plan_target(command, target, snapshot, policy))
         .collect();
-    refuse_second_mentions(&mut targets);
-    if command.targets.len() > policy.max_targets {
+
+    refuse_duplicates(&mut targets);
+
+    // Over a limit the whole request is refused, before the first change.
+    if policy.guardrails.check_targets(targets.len()).is_err() {
         refuse(&mut targets, Reason::OverMaxTargets, |_| true);
     }
-    if changes(&targets) > allowed_share(command.action, snapshot, policy) {
+    if count_changes(&targets) > allowed_share(command.action, snapshot, policy) {
         refuse(
             &mut targets,
             Reason::OverMaxShare,
-            TargetPlan::changes_the_server,
+            TargetPlan::changes_server,
         );
     }
-    Plan { targets }
+
+    Plan {
+        mode: policy.guardrails.effective_mode(command.mode),
+        targets,
+    }
 }
 
 fn plan_target(
@@ -91,13 +107,13 @@ fn plan_target(
             verdict: plan_server(command, target, server, snapshot, policy),
         },
         Found::Nothing if is_deleted(command.action, target, snapshot) => {
-            TargetPlan::unfound(Done(Reason::RecordDeleted))
+            TargetPlan::not_found(Done(Reason::RecordDeleted))
         }
         Found::Nothing if !snapshot.initialised => {
-            TargetPlan::unfound(Refused(Reason::NotInitialised))
+            TargetPlan::not_found(Refused(Reason::NotInitialised))
         }
-        Found::Nothing => TargetPlan::unfound(Refused(Reason::NotFound)),
-        Found::Several => TargetPlan::unfound(Refused(Reason::Ambiguous)),
+        Found::Nothing => TargetPlan::not_found(Refused(Reason::NotFound)),
+        Found::Several => TargetPlan::not_found(Refused(Reason::Ambiguous)),
     }
 }
 
@@ -108,6 +124,7 @@ fn is_deleted(action: Action, target: &Target, snapshot: &Snapshot) -> bool {
         .source_server
         .as_ref()
         .is_some_and(|source_server| source_server.arn.is_none());
+
     action == Action::Delete && by_plain_id && snapshot.initialised
 }
 
@@ -121,6 +138,10 @@ fn plan_server(
     if let Some(reason) = mismatch(target, server) {
         return Refused(reason);
     }
+    if !policy.allows(command.action) {
+        return Refused(Reason::DeleteNotAllowed);
+    }
+
     match command.action {
         Action::Disconnect => plan_disconnect(command, server, snapshot, policy),
         Action::Retire => plan_retire(command, server, snapshot, policy),
@@ -134,24 +155,33 @@ fn plan_disconnect(
     snapshot: &Snapshot,
     policy: &Policy,
 ) -> Verdict {
-    let consume = consume_approval(command, server, policy);
     if server.state == State::Disconnected {
-        return plan_the_rest(server, consume, policy);
+        return plan_remainder(command, server, policy);
     }
     if let Some(reason) = forbidden(command, server, snapshot, policy) {
         return Refused(reason);
     }
-    Act(iter::once(Step::Disconnect).chain(consume).collect())
+
+    let mut steps = vec![Step::Disconnect];
+    steps.extend(consume_approval(command, server, policy));
+    Act(steps)
 }
 
-/// A run that was killed after the disconnect ends here: its approval is still to be consumed.
-fn plan_the_rest(server: &Server, consume: Option<Step>, policy: &Policy) -> Verdict {
-    let Some(step) = consume else {
+/// A run that was killed after the disconnect continues here: its approval is still to be removed.
+fn plan_remainder(command: &Command, server: &Server, policy: &Policy) -> Verdict {
+    let guardrails = &policy.guardrails;
+    let approval = guardrails.approval_of(&command.request_id, &server.tags);
+    if approval.is_none() {
         return Done(Reason::Disconnected);
-    };
-    match untouchable(server, policy) {
-        Some(reason) => Refused(reason),
-        None => Act(vec![step]),
+    }
+
+    match (
+        untouchable(server, policy),
+        consume_approval(command, server, policy),
+    ) {
+        (Some(reason), _) => Refused(reason),
+        (None, Some(step)) => Act(vec![step]),
+        (None, None) => Done(Reason::Disconnected),
     }
 }
 
@@ -161,15 +191,14 @@ fn plan_retire(
     snapshot: &Snapshot,
     policy: &Policy,
 ) -> Verdict {
-    if !policy.allow_delete {
-        return Refused(Reason::DeleteNotAllowed);
-    }
     if let Some(reason) = forbidden(command, server, snapshot, policy) {
         return Refused(reason);
     }
     if server.state == State::Disconnected {
         return Pending(Reason::RecordAwaitsDeletion);
     }
+
+    // The approval stays: the deletion needs it.
     Act(vec![Step::Disconnect])
 }
 
@@ -179,15 +208,13 @@ fn plan_delete(
     snapshot: &Snapshot,
     policy: &Policy,
 ) -> Verdict {
-    if !policy.allow_delete {
-        return Refused(Reason::DeleteNotAllowed);
-    }
     if let Some(reason) = forbidden(command, server, snapshot, policy) {
         return Refused(reason);
     }
     if server.state != State::Disconnected {
         return Refused(Reason::NotDisconnected);
     }
+
     Act(vec![Step::Delete])
 }
 
@@ -198,28 +225,23 @@ fn forbidden(
     snapshot: &Snapshot,
     policy: &Policy,
 ) -> Option<Reason> {
-    let not_approved = || not_approved(command, server, policy);
-    untouchable(server, policy)
-        .or_else(not_approved)
-        .or_else(|| in_use(server, snapshot))
+    if let Some(reason) = untouchable(server, policy) {
+        return Some(reason);
+    }
+    if let Err(refusal) = policy.guardrails.check(&command.request_id, &server.tags) {
+        return Some(refusal.into());
+    }
+
+    in_use(server, snapshot)
 }
 
 fn untouchable(server: &Server, policy: &Policy) -> Option<Reason> {
-    if server.tags.contains_key(&policy.protection_tag) {
-        return Some(Reason::Protected);
+    if let Err(refusal) = policy.guardrails.check_protection(&server.tags) {
+        return Some(refusal.into());
     }
-    server.arn.is_empty().then_some(Reason::UnknownState)
-}
 
-fn not_approved(command: &Command, server: &Server, policy: &Policy) -> Option<Reason> {
-    let Approval::Tag(key) = &policy.approval else {
-        return None;
-    };
-    match server.tags.get(key) {
-        None => Some(Reason::NotApproved),
-        Some(approved) if approved == command.request_id.as_ref() => None,
-        Some(_) => Some(Reason::ApprovedForAnotherRequest),
-    }
+    // Without an ARN its tags cannot be changed.
+    server.arn.is_none().then_some(Reason::UnknownState)
 }
 
 fn in_use(server: &Server, snapshot: &Snapshot) -> Option<Reason> {
@@ -235,168 +257,90 @@ fn in_use(server: &Server, snapshot: &Snapshot) -> Option<Reason> {
         Direction::ReversedPair => return Some(Reason::ReversedPair),
         Direction::Unknown => return Some(Reason::UnknownState),
     }
-    if let Some(reason) = recovery_instance(server, snapshot) {
+
+    // What was not read cannot allow anything.
+    let Some(usage) = &snapshot.usage else {
+        return Some(Reason::UnknownState);
+    };
+    if let Some(reason) = launched(server, &usage.recovery_instances) {
         return Some(reason);
     }
-    // A job whose servers AWS did not name may work on this one.
-    if snapshot
-        .servers_in_jobs
-        .iter()
-        .any(|in_job| in_job.as_ref().is_none_or(|id| *id == server.id))
-    {
+    if is_in_job(server, &usage.servers_in_jobs) {
         return Some(Reason::JobRunning);
     }
+
     (server.state == State::Unknown).then_some(Reason::UnknownState)
 }
 
-/// A real recovery instance counts before a drill; one that only the server's record names may be
+/// A recovery instance counts before a drill; one that only the server's record names may be
 /// either.
-fn recovery_instance(server: &Server, snapshot: &Snapshot) -> Option<Reason> {
-    let of_server = |instance: &&RecoveryInstance| {
-        instance
-            .source_server_id
-            .as_ref()
-            .is_none_or(|id| *id == server.id)
-    };
-    let mut instances = snapshot
-        .recovery_instances
+fn launched(server: &Server, instances: &[RecoveryInstance]) -> Option<Reason> {
+    let of_server: Vec<&RecoveryInstance> = instances
         .iter()
-        .filter(of_server)
-        .peekable();
-    if instances.peek().is_none() {
-        return server
-            .recovery_instance_id
-            .is_some()
-            .then_some(Reason::RecoveryInstancePresent);
+        .filter(|instance| match &instance.source_server_id {
+            Some(id) => *id == server.id,
+            // It may be of any server.
+            None => true,
+        })
+        .collect();
+
+    if of_server.is_empty() {
+        let named = server.recovery_instance_id.is_some();
+        return named.then_some(Reason::RecoveryInstancePresent);
     }
-    let all_drills = instances.all(|instance| instance.is_drill);
-    Some(if all_drills {
-        Reason::DrillInstancePresent
-    } else {
-        Reason::RecoveryInstancePresent
+    if of_server.iter().all(|instance| instance.is_drill) {
+        return Some(Reason::DrillInstancePresent);
+    }
+    Some(Reason::RecoveryInstancePresent)
+}
+
+fn is_in_job(server: &Server, servers_in_jobs: &[Option<SourceServerId>]) -> bool {
+    servers_in_jobs.iter().any(|in_job| match in_job {
+        Some(id) => *id == server.id,
+        // A job whose servers AWS did not name may work on this one.
+        None => true,
     })
 }
 
-/// The step that uses up the approval, where the server carries this request's.
+/// The step that removes the approval, where the server carries that of this request.
 fn consume_approval(command: &Command, server: &Server, policy: &Policy) -> Option<Step> {
-    let Approval::Tag(key) = &policy.approval else {
-        return None;
-    };
-    let approved = server
-        .tags
-        .get(key)
-        .is_some_and(|approved| approved == command.request_id.as_ref());
-    approved.then_some(Step::ConsumeApproval)
+    let guardrails = &policy.guardrails;
+    let tag = guardrails.approval_of(&command.request_id, &server.tags)?;
+
+    Some(Step::ConsumeApproval {
+        arn: server.arn.clone()?,
+        tag: tag.to_owned(),
+    })
 }
 
-/// A target, looked for among servers.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Found<'a> {
-    /// No server has the name.
-    Nothing,
-    /// Exactly one does.
-    One(&'a Server),
-    /// More than one does, and nothing else tells them apart.
-    Several,
-}
+fn refuse_duplicates(targets: &mut [TargetPlan]) {
+    let mut known: Vec<SourceServerId> = Vec::new();
 
-/// Looks for a target by its most exact name, and among several servers with that name by all the
-/// others.
-#[must_use]
-pub fn find<'a>(target: &Target, servers: &'a [Server]) -> Found<'a> {
-    let named: Vec<&Server> = servers
-        .iter()
-        .filter(|server| has_name(target, server))
-        .collect();
-    let fitting: Vec<&Server> = named
-        .iter()
-        .copied()
-        .filter(|server| mismatch(target, server).is_none())
-        .collect();
-    match (named.as_slice(), fitting.as_slice()) {
-        ([], _) => Found::Nothing,
-        ([only], _) | (_, [only]) => Found::One(only),
-        _ => Found::Several,
-    }
-}
-
-/// Whether a server has the most exact name of a target.
-pub(crate) fn has_name(target: &Target, server: &Server) -> bool {
-    if let Some(source_server) = &target.source_server {
-        return source_server.id == server.id;
-    }
-    if let Some(id) = &target.aws_instance_id {
-        return server.aws_instance_id.as_deref() == Some(id.as_ref());
-    }
-    if let Some(fqdn) = &target.fqdn {
-        return server.fqdn.as_deref() == Some(fqdn.as_ref());
-    }
-    target
-        .hostname
-        .as_ref()
-        .is_some_and(|hostname| server.hostname.as_deref() == Some(hostname.as_ref()))
-}
-
-/// The first name in the target that does not fit the server. Names are compared byte by byte.
-fn mismatch(target: &Target, server: &Server) -> Option<Reason> {
-    let differs =
-        |asked: Option<&str>, seen: &Option<String>| asked.is_some() && asked != seen.as_deref();
-    let arn = target
-        .source_server
-        .as_ref()
-        .and_then(|source_server| source_server.arn.as_deref());
-    if arn.is_some_and(|arn| arn != server.arn) {
-        return Some(Reason::ArnMismatch);
-    }
-    if differs(
-        target.aws_instance_id.as_ref().map(AsRef::as_ref),
-        &server.aws_instance_id,
-    ) {
-        return Some(Reason::AwsInstanceIdMismatch);
-    }
-    if differs(
-        target.hostname.as_ref().map(AsRef::as_ref),
-        &server.hostname,
-    ) {
-        return Some(Reason::HostnameMismatch);
-    }
-    if differs(target.fqdn.as_ref().map(AsRef::as_ref), &server.fqdn) {
-        return Some(Reason::FqdnMismatch);
-    }
-    let other_account = differs(
-        target.origin_account_id.as_deref(),
-        &server.origin_account_id,
-    );
-    let other_region = differs(target.origin_region.as_deref(), &server.origin_region);
-    (other_account || other_region).then_some(Reason::OriginMismatch)
-}
-
-fn refuse_second_mentions(targets: &mut [TargetPlan]) {
-    let mut seen: Vec<SourceServerId> = Vec::new();
     for target in targets {
         let Some(server) = &target.server else {
             continue;
         };
-        if seen.contains(&server.id) {
+
+        if known.contains(&server.id) {
             target.verdict = Refused(Reason::NamedTwice);
         } else {
-            seen.push(server.id.clone());
+            known.push(server.id.clone());
         }
     }
 }
 
-fn refuse(targets: &mut [TargetPlan], reason: Reason, which: impl Fn(&TargetPlan) -> bool) {
-    targets
-        .iter_mut()
-        .filter(|target| which(target))
-        .for_each(|target| target.verdict = Refused(reason));
+fn refuse(targets: &mut [TargetPlan], reason: Reason, which: fn(&TargetPlan) -> bool) {
+    for target in targets {
+        if which(target) {
+            target.verdict = Refused(reason);
+        }
+    }
 }
 
-fn changes(targets: &[TargetPlan]) -> usize {
-    targets
-        .iter()
-        .filter(|target| target.changes_the_server())
-        .count()
+fn count_changes(targets: &[TargetPlan]) -> usize {
+    let changed = targets.iter().filter(|target| target.changes_server());
+
+    changed.count()
 }
 
 /// How many servers the request may change. One is always allowed, or small accounts could do
@@ -408,42 +352,16 @@ fn allowed_share(action: Action, snapshot: &Snapshot, policy: &Policy) -> usize 
     let Some(account) = snapshot.account else {
         return usize::MAX;
     };
-    let of = match action {
+
+    let servers = match action {
         Action::Disconnect | Action::Retire => account.connected,
         Action::Delete => account.records,
     };
-    (of * policy.max_share_percent / 100).max(1)
-}
-
-/// Whether the planner needs to know how many servers the account has: one is always allowed, and
-/// so is all.
-#[must_use]
-pub fn needs_count(command: &Command, policy: &Policy) -> bool {
-    command.targets.len() > 1 && policy.max_share_percent < 100
-}
-
-/// What a request may do: what it asks for, or less if the deployment allows less.
-#[must_use]
-pub fn mode(command: &Command, policy: &Policy) -> Mode {
-    command.mode.min(policy.mode)
-}
-
-impl Plan {
-    /// The servers that are to be disconnected.
-    #[must_use]
-    pub fn disconnects(&self) -> Vec<SourceServerId> {
-        let disconnected = self
-            .targets
-            .iter()
-            .filter(|target| target.steps().contains(&Step::Disconnect));
-        disconnected
-            .filter_map(|target| Some(target.server.as_ref()?.id.clone()))
-            .collect()
-    }
+    (servers * policy.max_share_percent / 100).max(1)
 }
 
 impl TargetPlan {
-    fn unfound(verdict: Verdict) -> Self {
+    fn not_found(verdict: Verdict) -> Self {
         Self {
             server: None,
             verdict,
@@ -453,42 +371,74 @@ impl TargetPlan {
     /// The steps to be taken, in order; none where something is said instead.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
-        if let Act(steps) = &self.verdict {
-            steps
-        } else {
-            &[]
+        match &self.verdict {
+            Act(steps) => steps,
+            Done(_) | Pending(_) | Refused(_) => &[],
         }
     }
 
-    fn changes_the_server(&self) -> bool {
-        self.steps()
-            .iter()
-            .any(|step| *step != Step::ConsumeApproval)
+    fn changes_server(&self) -> bool {
+        let mut steps = self.steps().iter();
+
+        steps.any(|step| matches!(step, Step::Disconnect | Step::Delete))
+    }
+}
+
+impl Step {
+    /// The API's name of the call.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Self::Disconnect => "DisconnectSourceServer",
+            Self::ConsumeApproval { .. } => "UntagResource",
+            Self::Delete => "DeleteSourceServer",
+        }
+    }
+}
+
+impl From<Refusal> for Reason {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Protected => Self::Protected,
+            Refusal::NotApproved => Self::NotApproved,
+            Refusal::ApprovedForAnotherRequest => Self::ApprovedForAnotherRequest,
+            Refusal::TooManyTargets => Self::OverMaxTargets,
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::{
-        command::SourceServerRef,
-        snapshot::{AccountSize, RecoveryInstance},
-    };
+    use crate::snapshot::Usage;
+    use shared::drs::{AccountSize, SourceServerRef};
+    use shared::guardrails::Approval;
 
     const APPROVED: (&str, &str) = ("drover:approved", "CHG1");
 
-    fn id(number: usize) -> SourceServerId {
+    pub(crate) fn id(number: usize) -> SourceServerId {
         SourceServerId::try_from(format!("s-{number:017}")).unwrap()
     }
 
+    fn arn(number: usize) -> Arn {
+        let id = id(number);
+        let arn = format!("arn:aws:drs:us-east-1:111122223333:source-server/{id}");
+        Arn::try_from(arn).unwrap()
+    }
+
+    /// The step that removes the approval of CHG1.
+    pub(crate) fn consume(number: usize) -> Step {
+        Step::ConsumeApproval {
+            arn: arn(number),
+            tag: APPROVED.0.to_owned(),
+        }
+    }
+
     /// A healthy server that is approved for CHG1.
-    fn server(number: usize) -> Server {
+    pub(crate) fn server(number: usize) -> Server {
         Server {
             id: id(number),
-            arn: format!(
-                "arn:aws:drs:us-east-1:111122223333:source-server/{}",
-                id(number)
-            ),
+            arn: Some(arn(number)),
             aws_instance_id: Some(format!("i-{number:017}")),
             hostname: Some(format!("host{number}")),
             fqdn: Some(format!("host{number}.example.com")),
@@ -514,21 +464,19 @@ mod tests {
         Snapshot {
             servers,
             initialised: true,
-            ..Snapshot::default()
+            usage: Some(Usage::default()),
+            ..Snapshot::uninitialised()
         }
     }
 
-    fn by_id(number: usize) -> Target {
+    pub(crate) fn by_id(number: usize) -> Target {
         Target {
-            source_server: Some(SourceServerRef {
-                id: id(number),
-                arn: None,
-            }),
+            source_server: Some(SourceServerRef::from(id(number))),
             ..Target::default()
         }
     }
 
-    fn by_hostname(name: &str) -> Target {
+    pub(crate) fn by_hostname(name: &str) -> Target {
         Target {
             hostname: Some(name.to_owned().try_into().unwrap()),
             ..Target::default()
@@ -566,7 +514,7 @@ mod tests {
     }
 
     fn disconnect() -> Verdict {
-        Act(vec![Step::Disconnect, Step::ConsumeApproval])
+        Act(vec![Step::Disconnect, consume(1)])
     }
 
     #[track_caller]
@@ -577,7 +525,7 @@ mod tests {
         }
     }
 
-    fn disconnected(server: &mut Server) {
+    pub(crate) fn disconnected(server: &mut Server) {
         server.state = State::Disconnected;
     }
 
@@ -597,7 +545,7 @@ mod tests {
         check(Action::Retire, &connected, Act(vec![Step::Disconnect]));
         check(Action::Delete, &connected, Refused(Reason::NotDisconnected));
         let ended = with(disconnected);
-        check(Action::Disconnect, &ended, Act(vec![Step::ConsumeApproval]));
+        check(Action::Disconnect, &ended, Act(vec![consume(1)]));
         check(
             Action::Retire,
             &ended,
@@ -619,7 +567,7 @@ mod tests {
         );
         refuses(
             by_id(1),
-            &with(|server| server.arn.clear()),
+            &with(|server| server.arn = None),
             Reason::UnknownState,
         );
     }
@@ -646,10 +594,8 @@ mod tests {
 
     #[test]
     fn without_an_approval_tag_nothing_is_consumed() {
-        let policy = Policy {
-            approval: Approval::NotRequired,
-            ..policy()
-        };
+        let mut policy = policy();
+        policy.guardrails.approval = Approval::NotRequired;
         let planned = plan_one(Action::Disconnect, by_id(1), &with(|_| {}), &policy);
         assert_eq!(planned, Act(vec![Step::Disconnect]));
         let planned = plan_one(Action::Disconnect, by_id(1), &with(disconnected), &policy);
@@ -668,6 +614,25 @@ mod tests {
             });
             refuses(by_id(1), &snapshot, Reason::Protected);
         }
+    }
+
+    fn in_jobs(servers_in_jobs: Vec<Option<SourceServerId>>) -> Snapshot {
+        Snapshot {
+            usage: Some(Usage {
+                servers_in_jobs,
+                ..Usage::default()
+            }),
+            ..with(|_| {})
+        }
+    }
+
+    #[test]
+    fn what_was_not_read_allows_nothing() {
+        let unread = Snapshot {
+            usage: None,
+            ..with(|_| {})
+        };
+        refuses(by_id(1), &unread, Reason::UnknownState);
     }
 
     #[test]
@@ -703,16 +668,10 @@ mod tests {
             Reason::UnknownState,
         );
         for in_job in [Some(id(1)), None] {
-            let in_job = Snapshot {
-                servers_in_jobs: vec![in_job],
-                ..with(|_| {})
-            };
+            let in_job = in_jobs(vec![in_job]);
             refuses(by_id(1), &in_job, Reason::JobRunning);
         }
-        let elsewhere = Snapshot {
-            servers_in_jobs: vec![Some(id(2))],
-            ..with(|_| {})
-        };
+        let elsewhere = in_jobs(vec![Some(id(2))]);
         check(Action::Disconnect, &elsewhere, disconnect());
     }
 
@@ -724,7 +683,10 @@ mod tests {
                 is_drill: *is_drill,
             };
             Snapshot {
-                recovery_instances: drills.iter().map(instance).collect(),
+                usage: Some(Usage {
+                    recovery_instances: drills.iter().map(instance).collect(),
+                    ..Usage::default()
+                }),
                 ..with(|_| {})
             }
         };
@@ -835,12 +797,12 @@ mod tests {
         check(Action::Delete, &seen(vec![]), Done(Reason::RecordDeleted));
         check(
             Action::Delete,
-            &Snapshot::default(),
+            &Snapshot::uninitialised(),
             Refused(Reason::NotInitialised),
         );
         check(
             Action::Disconnect,
-            &Snapshot::default(),
+            &Snapshot::uninitialised(),
             Refused(Reason::NotInitialised),
         );
     }
@@ -861,63 +823,6 @@ mod tests {
             &policy(),
         );
         assert_eq!(planned.targets[0].server.as_ref().unwrap().id, id(2));
-    }
-
-    #[test]
-    fn a_server_is_found_by_any_of_its_names_alone() {
-        let servers = [server(1), server(2)];
-        let named = |change: fn(&mut Target)| {
-            let mut target = Target::default();
-            change(&mut target);
-            target
-        };
-        for target in [
-            by_id(2),
-            named(|target| target.aws_instance_id = format!("i-{:017}", 2).try_into().ok()),
-            named(|target| target.fqdn = "host2.example.com".to_owned().try_into().ok()),
-            by_hostname("host2"),
-        ] {
-            assert_eq!(
-                find(&target, &servers),
-                Found::One(&servers[1]),
-                "{target:?}"
-            );
-        }
-        assert_eq!(
-            find(&by_hostname("host2.example.com"), &servers),
-            Found::Nothing
-        );
-    }
-
-    #[test]
-    fn servers_are_counted_only_where_the_share_can_forbid_something() {
-        let counts = |targets: usize, max_share_percent: usize| {
-            let command = command(Action::Disconnect, (1..=targets).map(by_id).collect());
-            needs_count(
-                &command,
-                &Policy {
-                    max_share_percent,
-                    ..policy()
-                },
-            )
-        };
-        assert!(counts(2, 99));
-        assert!(!counts(1, 10), "one server is always allowed");
-        assert!(!counts(2, 100), "all servers are allowed");
-    }
-
-    #[test]
-    fn only_the_servers_that_are_to_be_disconnected_lose_recovery_points() {
-        let mut servers: Vec<Server> = (1..=3).map(server).collect();
-        disconnected(&mut servers[0]);
-        servers[1].tags.clear();
-        let targets = [1, 2, 3, 4].map(by_id).to_vec();
-        let planned = plan(
-            &command(Action::Disconnect, targets),
-            &seen(servers),
-            &policy(),
-        );
-        assert_eq!(planned.disconnects(), [id(3)]);
     }
 
     #[test]
@@ -955,10 +860,8 @@ mod tests {
 
     #[test]
     fn over_the_limit_nothing_of_the_request_is_done() {
-        let policy = Policy {
-            max_targets: 2,
-            ..policy()
-        };
+        let mut policy = policy();
+        policy.guardrails.max_targets = 2;
         let account = AccountSize {
             records: 100,
             connected: 100,
@@ -1040,7 +943,7 @@ mod tests {
             },
             &policy(),
         );
-        assert_eq!(plan.targets[0].steps(), [Step::ConsumeApproval]);
+        assert_eq!(plan.targets[0].steps(), [consume(1)]);
         assert_eq!(refused_for(&plan, Reason::OverMaxShare), 2);
     }
 
@@ -1054,25 +957,6 @@ mod tests {
             let planned = plan_one(action, by_id(1), &with(|_| {}), &policy);
             assert_eq!(planned, Refused(Reason::DeleteNotAllowed));
         }
-    }
-
-    #[test]
-    fn the_stricter_mode_wins() {
-        let modes = |asked, deployed| {
-            mode(
-                &Command {
-                    mode: asked,
-                    ..command(Action::Disconnect, vec![])
-                },
-                &Policy {
-                    mode: deployed,
-                    ..policy()
-                },
-            )
-        };
-        assert_eq!(modes(Mode::Enforce, Mode::Enforce), Mode::Enforce);
-        assert_eq!(modes(Mode::Plan, Mode::Enforce), Mode::Plan);
-        assert_eq!(modes(Mode::Enforce, Mode::Plan), Mode::Plan);
     }
 
     #[test]
@@ -1102,7 +986,7 @@ mod tests {
     #[test]
     fn no_step_is_taken_that_any_rule_forbids() {
         for bits in 0..512_u32 {
-            let bit = |at: u32| bits & (1 << at) != 0;
+            let bit = |position: u32| bits & (1 << position) != 0;
             let [
                 ended,
                 failback,
@@ -1135,7 +1019,10 @@ mod tests {
                 }
                 server.recovery_instance_id = launched.then(|| "i-00000001".to_owned());
             });
-            snapshot.servers_in_jobs.extend(in_job.then(|| Some(id(1))));
+            snapshot.usage = Some(Usage {
+                servers_in_jobs: in_job.then(|| Some(id(1))).into_iter().collect(),
+                ..Usage::default()
+            });
             let policy = Policy {
                 allow_delete: !no_delete,
                 ..policy()
@@ -1165,11 +1052,7 @@ mod tests {
                 let deletes = free && ended && action == Action::Delete && !no_delete;
                 assert_eq!(takes(Step::Delete), deletes, "{bits:b} {action:?}");
                 let consumes = action == Action::Disconnect && touchable && (ended || free);
-                assert_eq!(
-                    takes(Step::ConsumeApproval),
-                    consumes,
-                    "{bits:b} {action:?}"
-                );
+                assert_eq!(takes(consume(1)), consumes, "{bits:b} {action:?}");
             }
         }
     }

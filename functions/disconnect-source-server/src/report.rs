@@ -1,271 +1,227 @@
 //! `report`: what may truthfully be said of each target, and why.
 
-use std::collections::BTreeMap;
-
+use serde::Serialize;
 use serde_json::{Value, json};
-use shared::{Call, Conclusion, Fault, Mode, Outcome, Report, code, fault::Remedy, pages::failed};
-
-use crate::{
-    command::{Action, Command, SourceServerId},
-    plan::{Step, TargetPlan, Verdict},
-    policy::Policy,
-    reason::Reason,
-    snapshot::{Server, Snapshot, State},
+use shared::{
+    CallRecord, Conclusion, Mode, Outcome, Report, Unobserved, code,
+    drs::{Server, State},
+    settle::{Change, ReadBack, Settled, settle},
 };
 
-/// One step that was taken, or for which there was no time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// The step.
-    pub step: Step,
-    /// The call and its result; `None` if there was no time to make it.
-    pub made: Option<(Call, Result<(), Fault>)>,
-    /// Why the server could not be read again afterwards, if it could not.
-    pub unread: Option<Fault>,
+use crate::{
+    command::{Action, Command},
+    execute::{Execution, TargetRun},
+    plan::{Step, Verdict},
+    policy::Policy,
+    reason::Reason,
+};
+
+/// What was read before and after. Host names and addresses of AWS's answer stay out of it: reports
+/// are logged.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Evidence<'a> {
+    /// The request that the approval tag named.
+    approved_for: Option<&'a String>,
+    /// The replication state at the first read.
+    state_before: &'a str,
+    /// The replication state at the last read after a change.
+    state_after: Option<&'a str>,
+    /// How many recovery points there were, if they could be counted.
+    recovery_points: Option<usize>,
+    /// How many of them this run destroyed.
+    recovery_points_lost: Option<usize>,
+    /// The bytes replicated so far.
+    replicated_bytes: Option<i64>,
+    /// How long the server has replicated.
+    replication_hours: Option<u64>,
+    /// The same, where this run ended it.
+    replication_hours_ended: Option<u64>,
 }
 
-/// Everything about one target, from the first look to the last.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Course {
-    /// The plan after the first look.
-    pub first: TargetPlan,
-    /// What was attempted, in order.
-    pub attempts: Vec<Attempt>,
-    /// The plan after the last look.
-    pub last: TargetPlan,
-}
-
-impl Course {
-    /// The course of a target that was looked at once.
-    #[must_use]
-    pub fn begin(plan: TargetPlan) -> Self {
-        Self {
-            last: plan.clone(),
-            first: plan,
-            attempts: vec![],
-        }
-    }
-
-    /// The step that comes next: one that was planned at first, was not tried yet, and follows on
-    /// what could be read.
-    #[must_use]
-    pub fn next(&self) -> Option<(Step, &Server)> {
-        let step = *self.last.steps().first()?;
-        let planned = self.first.steps().contains(&step);
-        let tried = self
-            .attempts
-            .iter()
-            .any(|attempt| attempt.step == step || attempt.unread.is_some());
-        if planned && !tried {
-            Some((step, self.last.server.as_ref()?))
-        } else {
-            None
-        }
-    }
-
-    /// Whether the approval is to be removed after the next step.
-    #[must_use]
-    pub fn consumes_next(&self) -> bool {
-        self.last.steps().get(1) == Some(&Step::ConsumeApproval)
-    }
-
-    /// Adds an attempt, and the plan after the look that followed it, or after what AWS's answer
-    /// told.
-    pub fn go_on(&mut self, attempt: Attempt, last: &TargetPlan) {
-        if attempt.unread.is_none() {
-            self.last = last.clone();
-        }
-        self.attempts.push(attempt);
-    }
-
-    /// Whether this course ended the replication: the step was taken, and the last look shows it.
-    fn ended_replication(&self) -> bool {
-        let took = |attempt: &Attempt| attempt.step == Step::Disconnect && attempt.made.is_some();
-        let seen = self
-            .attempts
-            .last()
-            .is_some_and(|last| last.unread.is_none());
-        let state = self.last.server.as_ref().map(|server| &server.state);
-        self.attempts.iter().any(took) && seen && state == Some(&State::Disconnected)
-    }
-}
-
-/// The answer when nothing could be seen: every target has the fault of the look, or `None` where
-/// time ran out.
+/// The report on a request for which nothing could be observed.
 #[must_use]
-pub fn blind(
+pub(crate) fn unobserved(
     command: &Command,
+    why: &Unobserved,
     policy: &Policy,
-    fault: Option<&Fault>,
-    calls: Vec<Call>,
+    calls: CallRecord,
 ) -> Report {
-    let saying = || match fault {
-        Some(fault) => Conclusion::fault(failed(&calls, fault), Outcome::of_fault(fault), fault),
-        None => reason(Outcome::Pending, Reason::OutOfTime),
+    let conclusion = || match why {
+        Unobserved::Failed(call) => Conclusion::failed(call, Outcome::of_fault(&call.fault)),
+        Unobserved::OutOfTime => Conclusion::new(Outcome::Pending, Reason::OutOfTime),
     };
-    let unseen = command
+    let targets = command
         .targets
         .iter()
-        .map(|target| saying().into_report(json!(target), Value::Null, Value::Null))
+        .map(|target| conclusion().into_report(json!(target), Value::Null, Value::Null))
         .collect();
+    let mode = policy.guardrails.effective_mode(command.mode);
+
     Report::of(
         command.request_id.as_ref(),
-        crate::plan::mode(command, policy),
-        unseen,
-        calls,
+        mode,
+        targets,
+        calls.into_calls(),
     )
 }
 
-/// The answer to a request that was planned, and carried out as far as `mode` allowed and the world
-/// let it.
-///
-/// `snapshot` is the last one; it counts the recovery points as they were at first.
+/// The report on a request that was planned, and executed as far as its mode allowed.
 #[must_use]
-pub fn report(
+pub(crate) fn report(
     command: &Command,
-    courses: &[Course],
-    snapshot: &Snapshot,
-    policy: &Policy,
     mode: Mode,
-    calls: Vec<Call>,
+    execution: &Execution,
+    policy: &Policy,
+    calls: CallRecord,
 ) -> Report {
-    let targets = command.targets.iter().zip(courses).map(|(target, course)| {
-        let saying = if mode == Mode::Plan {
-            foretell(course)
-        } else {
-            conclude(course)
+    let mut targets = Vec::new();
+
+    for (target, run) in command.targets.iter().zip(&execution.runs) {
+        let conclusion = match mode {
+            Mode::Plan => preview(run),
+            Mode::Enforce => conclude(run),
         };
-        let mut report = saying.into_report(
-            json!(target),
-            resource(course),
-            evidence(course, &snapshot.recovery_points, policy),
-        );
-        report.plan = course
-            .first
-            .steps()
-            .iter()
-            .map(|step| sentence_of(*step, course, policy))
-            .collect();
-        report.calls = course
-            .attempts
-            .iter()
-            .filter_map(|attempt| Some(attempt.made.as_ref()?.0.clone()))
-            .collect();
-        report
-    });
-    let mut report = Report::of(command.request_id.as_ref(), mode, targets.collect(), calls);
+        let evidence = evidence(run, execution, policy);
+
+        let mut report = conclusion.into_report(json!(target), resource(run), json!(evidence));
+        report.plan = sentences(run);
+        for attempt in &run.attempts {
+            let made = attempt.made.iter();
+            report
+                .calls
+                .extend(made.flat_map(|made| made.calls.clone()));
+        }
+        targets.push(report);
+    }
+
+    let request_id = command.request_id.as_ref();
+    let mut report = Report::of(request_id, mode, targets, calls.into_calls());
     report.next_request = next_request(command, &report);
     report
+}
+
+/// What a dry run says: steps are planned, everything else is as it is.
+fn preview(run: &TargetRun) -> Conclusion {
+    stated(&run.first.verdict, Outcome::AlreadyDone)
+        .unwrap_or_else(|| Conclusion::new(Outcome::Planned, Reason::PlanMode))
+}
+
+/// What may be said after the last read.
+fn conclude(run: &TargetRun) -> Conclusion {
+    let Some(last) = run.attempts.last() else {
+        return preview(run);
+    };
+
+    // What a read shows counts, whatever the call answered. A refusal after a change does not: it
+    // speaks of what comes next, not of what was done.
+    let shows_the_change = !matches!(run.last.verdict, Verdict::Refused(_));
+    if last.unread.is_none()
+        && shows_the_change
+        && let Some(conclusion) = stated(&run.last.verdict, Outcome::Done)
+    {
+        return conclusion;
+    }
+
+    let change = match &last.made {
+        None => Change::NotStarted,
+        Some(made) => match &made.result {
+            Ok(()) => Change::Accepted {
+                operation: last.step.operation(),
+            },
+            Err(call) => Change::Failed {
+                call,
+                repeats: true,
+            },
+        },
+    };
+    let read_back = match &last.unread {
+        None => ReadBack::NotShown,
+        Some(why) => ReadBack::Unread(why),
+    };
+    match settle(change, read_back) {
+        Settled::OutOfTime => Conclusion::new(Outcome::Pending, Reason::OutOfTime),
+        Settled::NotSeenYet => Conclusion::new(Outcome::Pending, Reason::NotSeenYet),
+        Settled::Concluded(conclusion) => conclusion,
+    }
+}
+
+/// What a verdict without steps says; `done` is the outcome where nothing is left to do.
+fn stated(verdict: &Verdict, done: Outcome) -> Option<Conclusion> {
+    match verdict {
+        Verdict::Act(_) => None,
+        Verdict::Done(reason) => Some(Conclusion::new(done, *reason)),
+        Verdict::Pending(reason) => Some(Conclusion::new(Outcome::Pending, *reason)),
+        Verdict::Refused(reason) => Some(Conclusion::new(Outcome::Refused, *reason)),
+    }
 }
 
 /// The deletion that a retirement ends with, of those servers and no others, once it is all that is
 /// still to be done.
 fn next_request(command: &Command, report: &Report) -> Option<Value> {
-    let pending = || {
-        report
-            .targets
-            .iter()
-            .filter(|target| target.outcome == Outcome::Pending)
-    };
-    if pending().any(|target| target.reason != code(Reason::RecordAwaitsDeletion)) {
+    let awaits_deletion = code(Reason::RecordAwaitsDeletion);
+    let mut targets = Vec::new();
+
+    for target in &report.targets {
+        if target.outcome != Outcome::Pending {
+            continue;
+        }
+        if target.reason != awaits_deletion {
+            return None;
+        }
+        targets.push(named_by_id(&target.target, &target.resource));
+    }
+    if targets.is_empty() {
         return None;
     }
-    let servers: Vec<Value> = pending()
-        .map(|target| named_by_id(&target.target, &target.resource))
-        .collect();
-    let request = json!({
+
+    Some(json!({
         "version": 1,
         "requestID": command.request_id,
         "expiresAt": command.expires_at,
         "action": Action::Delete,
-        "targets": servers,
+        "targets": targets,
         "dryRun": report.mode == Mode::Plan,
-    });
-    Some(request).filter(|_| !servers.is_empty())
+    }))
 }
 
 /// A target in the words of the request, and by the ID of the server that it turned out to be.
 fn named_by_id(target: &Value, resource: &Value) -> Value {
-    let id = |value: &Value| value.get("sourceServerID").cloned();
+    const ID: &str = "sourceServerID";
     let mut named = target.clone();
-    if let (Some(names), None, Some(id)) = (named.as_object_mut(), id(target), id(resource)) {
-        names.insert("sourceServerID".to_owned(), id);
+
+    if let (Some(names), Some(id)) = (named.as_object_mut(), resource.get(ID)) {
+        names.entry(ID).or_insert_with(|| id.clone());
     }
     named
 }
 
-/// What a dry run says: steps are planned, everything else is as it is.
-fn foretell(course: &Course) -> Conclusion {
-    said(&course.first.verdict).unwrap_or_else(|| reason(Outcome::Planned, Reason::PlanMode))
-}
-
-/// What may be said after the last look. The rules stand in the order in which they are asked.
-fn conclude(course: &Course) -> Conclusion {
-    let Some(last) = course.attempts.last() else {
-        return foretell(course);
-    };
-    if last.unread.is_none() {
-        match course.last.verdict {
-            Verdict::Done(why) => return reason(Outcome::Done, why),
-            Verdict::Pending(why) => return reason(Outcome::Pending, why),
-            Verdict::Act(_) | Verdict::Refused(_) => {}
-        }
-    }
-    match (&last.made, &last.unread) {
-        (None, _) => reason(Outcome::Pending, Reason::OutOfTime),
-        // The SDK may have repeated the call after an answer that was lost, and tells the last
-        // answer alone.
-        (Some((call, Err(fault))), _) if fault.kind.remedy() == Remedy::Manual => {
-            Conclusion::fault(call.operation, Outcome::Indeterminate, fault)
-        }
-        (Some((call, Err(fault))), _) => Conclusion::failed_change(call.operation, fault),
-        (Some((call, Ok(()))), Some(unread)) => {
-            Conclusion::unread(call.operation, "DescribeSourceServers", unread)
-        }
-        (Some((_, Ok(()))), None) => reason(Outcome::Pending, Reason::NotSeenYet),
-    }
-}
-
-/// What a verdict without steps says by itself.
-fn said(verdict: &Verdict) -> Option<Conclusion> {
-    match verdict {
-        Verdict::Act(_) => None,
-        Verdict::Done(why) => Some(reason(Outcome::AlreadyDone, *why)),
-        Verdict::Pending(why) => Some(reason(Outcome::Pending, *why)),
-        Verdict::Refused(why) => Some(reason(Outcome::Refused, *why)),
-    }
-}
-
-fn resource(course: &Course) -> Value {
-    match course.first.server.as_ref() {
+fn resource(run: &TargetRun) -> Value {
+    match &run.first.server {
         Some(server) => json!({ "sourceServerID": server.id, "arn": server.arn }),
         None => Value::Null,
     }
 }
 
-/// What was seen before and after. Host names and addresses of AWS's answer stay out of it: reports
-/// are logged.
-///
-/// A loss is told only where the last look shows that the replication has ended.
-fn evidence(course: &Course, points: &BTreeMap<SourceServerId, usize>, policy: &Policy) -> Value {
-    let Some(server) = &course.first.server else {
-        return Value::Null;
-    };
-    let read = course
-        .attempts
-        .last()
-        .is_some_and(|last| last.unread.is_none());
-    let points = points.get(&server.id);
-    let ended = course.ended_replication();
-    json!({
-        "approvedFor": server.tags.get(policy.approval_tag()),
-        "stateBefore": state(Some(server)),
-        "stateAfter": read.then(|| state(course.last.server.as_ref())),
-        "recoveryPoints": points,
-        "recoveryPointsLost": points.filter(|_| ended),
-        "replicatedBytes": server.replicated_bytes,
-        "replicationHours": server.replication_hours,
-        "replicationHoursEnded": server.replication_hours.filter(|_| ended),
+/// A loss is reported only where the last read shows that the replication has ended.
+fn evidence<'a>(
+    run: &'a TargetRun,
+    execution: &Execution,
+    policy: &Policy,
+) -> Option<Evidence<'a>> {
+    let server = run.first.server.as_ref()?;
+    let recovery_points = execution.recovery_points.get(&server.id).copied();
+    let ended = run.ended_replication();
+
+    Some(Evidence {
+        approved_for: policy.guardrails.approved_request(&server.tags),
+        state_before: state(Some(server)),
+        state_after: run.was_read_back().then(|| state(run.last.server.as_ref())),
+        recovery_points,
+        recovery_points_lost: recovery_points.filter(|_| ended),
+        replicated_bytes: server.replicated_bytes,
+        replication_hours: server.replication_hours,
+        replication_hours_ended: server.replication_hours.filter(|_| ended),
     })
 }
 
@@ -278,30 +234,18 @@ fn state(server: Option<&Server>) -> &str {
     }
 }
 
-fn sentence_of(step: Step, course: &Course, policy: &Policy) -> String {
-    let id = course
-        .first
-        .server
-        .as_ref()
-        .map(|server| server.id.as_ref())
-        .unwrap_or_default();
-    match step {
-        Step::Disconnect => format!("disconnect {id}"),
-        Step::ConsumeApproval => format!("remove the tag {} from {id}", policy.approval_tag()),
-        Step::Delete => format!("delete the record of {id}"),
-    }
-}
+/// The steps of the first plan in words.
+fn sentences(run: &TargetRun) -> Vec<String> {
+    let Some(server) = &run.first.server else {
+        return Vec::new();
+    };
 
-fn reason(outcome: Outcome, reason: Reason) -> Conclusion {
-    Conclusion {
-        outcome,
-        reason: code(reason),
-        message: reason.sentence().to_owned(),
-        look_again_after_seconds: reason
-            .look_again_after_seconds()
-            .filter(|_| outcome == Outcome::Pending),
-        unfinished: reason.is_unfinished(),
-    }
+    let sentence = |step: &Step| match step {
+        Step::Disconnect => format!("disconnect {}", server.id),
+        Step::ConsumeApproval { tag, .. } => format!("remove the tag {tag} from {}", server.id),
+        Step::Delete => format!("delete the record of {}", server.id),
+    };
+    run.first.steps().iter().map(sentence).collect()
 }
 
 #[cfg(test)]
@@ -309,6 +253,16 @@ mod tests {
     use shared::FaultKind;
 
     use super::*;
+    use crate::{
+        execute::{
+            Attempt,
+            tests::{attempt, tried, unread},
+        },
+        plan::{
+            TargetPlan,
+            tests::{consume, id, server},
+        },
+    };
 
     const DONE: Verdict = Verdict::Done(Reason::Disconnected);
     const LATER: Verdict = Verdict::Pending(Reason::RecordAwaitsDeletion);
@@ -321,21 +275,8 @@ mod tests {
         }
     }
 
-    fn to_do() -> TargetPlan {
+    fn unfinished() -> TargetPlan {
         target(Verdict::Act(vec![Step::Disconnect]))
-    }
-
-    fn tried(result: Result<(), FaultKind>) -> Attempt {
-        let call = Call {
-            operation: "DisconnectSourceServer",
-            requests: 1,
-            answer: String::new(),
-        };
-        Attempt {
-            step: Step::Disconnect,
-            made: Some((call, result.map_err(Fault::of))),
-            unread: None,
-        }
     }
 
     fn untried() -> Attempt {
@@ -347,55 +288,46 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(attempts: Vec<Attempt>, last: TargetPlan, outcome: Outcome, reason: &str) {
-        let first = to_do();
-        let saying = conclude(&Course {
-            first,
-            attempts,
-            last,
+    fn check(attempt: Attempt, last: &TargetPlan, outcome: Outcome, reason: &str) {
+        let conclusion = conclude(&TargetRun {
+            first: unfinished(),
+            attempts: vec![attempt],
+            last: last.clone(),
         });
-        assert_eq!((saying.outcome, saying.reason.as_str()), (outcome, reason));
+
+        let concluded = (conclusion.outcome, conclusion.reason.as_str());
+        assert_eq!(concluded, (outcome, reason));
     }
 
     #[test]
-    fn nothing_tried_is_said_as_planned() {
-        let said = |verdict| {
-            let plan = target(verdict);
-            let saying = conclude(&Course {
-                first: plan.clone(),
-                attempts: vec![],
-                last: plan,
-            });
-            (saying.outcome, saying.reason)
+    fn without_an_attempt_the_plan_is_reported() {
+        let concluded = |verdict| {
+            let conclusion = conclude(&TargetRun::new(target(verdict)));
+            (conclusion.outcome, conclusion.reason)
         };
-        assert_eq!(
-            said(DONE),
-            (Outcome::AlreadyDone, "disconnected".to_owned())
-        );
-        assert_eq!(
-            said(LATER),
-            (Outcome::Pending, "record_awaits_deletion".to_owned())
-        );
-        assert_eq!(said(FORBIDDEN), (Outcome::Refused, "protected".to_owned()));
+
+        let already_done = (Outcome::AlreadyDone, "disconnected".to_owned());
+        assert_eq!(concluded(DONE), already_done);
+        let pending = (Outcome::Pending, "record_awaits_deletion".to_owned());
+        assert_eq!(concluded(LATER), pending);
+        let refused = (Outcome::Refused, "protected".to_owned());
+        assert_eq!(concluded(FORBIDDEN), refused);
     }
 
     #[test]
-    fn what_is_seen_counts_whatever_the_call_said() {
+    fn what_a_read_shows_counts_whatever_the_call_answered() {
         for result in [
             Ok(()),
             Err(FaultKind::Timeout),
             Err(FaultKind::Conflict),
             Err(FaultKind::Throttled),
         ] {
+            let attempt = || tried(result);
+            check(attempt(), &target(DONE), Outcome::Done, "disconnected");
+            let later = target(LATER);
             check(
-                vec![tried(result)],
-                target(DONE),
-                Outcome::Done,
-                "disconnected",
-            );
-            check(
-                vec![tried(result)],
-                target(LATER),
+                attempt(),
+                &later,
                 Outcome::Pending,
                 "record_awaits_deletion",
             );
@@ -403,171 +335,77 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_seen_is_never_called_done_or_refused() {
-        let not_seen = [to_do(), target(FORBIDDEN)];
-        for last in not_seen {
-            check(
-                vec![tried(Ok(()))],
-                last.clone(),
-                Outcome::Pending,
-                "not_seen_yet",
-            );
-            check(
-                vec![tried(Err(FaultKind::Timeout))],
-                last.clone(),
-                Outcome::Indeterminate,
-                "timeout",
-            );
-            check(
-                vec![tried(Err(FaultKind::NoAnswer))],
-                last.clone(),
-                Outcome::Indeterminate,
-                "no_answer",
-            );
-            check(
-                vec![tried(Err(FaultKind::ServiceError))],
-                last.clone(),
+    fn what_a_read_does_not_show_is_never_done_or_refused() {
+        let failures = [
+            (FaultKind::Timeout, Outcome::Indeterminate, "timeout"),
+            (FaultKind::NoAnswer, Outcome::Indeterminate, "no_answer"),
+            (
+                FaultKind::ServiceError,
                 Outcome::Indeterminate,
                 "service_error",
-            );
-            check(
-                vec![tried(Err(FaultKind::Conflict))],
-                last.clone(),
-                Outcome::Retryable,
-                "conflict",
-            );
-            check(
-                vec![tried(Err(FaultKind::Throttled))],
-                last.clone(),
-                Outcome::Retryable,
-                "throttled",
-            );
-            check(
-                vec![tried(Err(FaultKind::AccessDenied))],
-                last.clone(),
-                Outcome::Permanent,
-                "access_denied",
-            );
-            check(
-                vec![tried(Err(FaultKind::RejectedByAws))],
-                last.clone(),
+            ),
+            (FaultKind::Conflict, Outcome::Retryable, "conflict"),
+            (FaultKind::Throttled, Outcome::Retryable, "throttled"),
+            (FaultKind::AccessDenied, Outcome::Permanent, "access_denied"),
+            (
+                FaultKind::RejectedByAws,
                 Outcome::Indeterminate,
                 "rejected_by_aws",
-            );
-            check(vec![untried()], last, Outcome::Pending, "out_of_time");
+            ),
+        ];
+
+        for last in [unfinished(), target(FORBIDDEN)] {
+            check(tried(Ok(())), &last, Outcome::Pending, "not_seen_yet");
+            check(untried(), &last, Outcome::Pending, "out_of_time");
+            for (kind, outcome, reason) in failures {
+                check(tried(Err(kind)), &last, outcome, reason);
+            }
         }
     }
 
     #[test]
     fn a_change_that_cannot_be_read_back_is_in_doubt() {
-        let unread = |attempt: Attempt| Attempt {
-            unread: Some(Fault::of(FaultKind::Throttled)),
-            ..attempt
-        };
-        let last = to_do();
-        check(
-            vec![unread(tried(Ok(())))],
-            last.clone(),
-            Outcome::Indeterminate,
-            "throttled",
-        );
-        check(
-            vec![unread(tried(Err(FaultKind::AccessDenied)))],
-            last.clone(),
-            Outcome::Permanent,
-            "access_denied",
-        );
-        check(
-            vec![unread(untried())],
-            last,
-            Outcome::Pending,
-            "out_of_time",
-        );
-        check(
-            vec![unread(tried(Ok(())))],
-            target(DONE),
-            Outcome::Indeterminate,
-            "throttled",
-        );
+        let last = unfinished();
+        let doubt = Outcome::Indeterminate;
+
+        check(unread(tried(Ok(()))), &last, doubt, "throttled");
+        check(unread(tried(Ok(()))), &target(DONE), doubt, "throttled");
+        let denied = tried(Err(FaultKind::AccessDenied));
+        check(unread(denied), &last, Outcome::Permanent, "access_denied");
+        check(unread(untried()), &last, Outcome::Pending, "out_of_time");
     }
 
     #[test]
-    fn a_loss_is_told_only_where_the_disconnect_was_called_and_seen() {
-        let connected = || State::Connected("CONTINUOUS".to_owned());
-        let of = |state: State| {
-            let server = Server {
-                state,
-                ..crate::drs::tests::bare_server()
-            };
-            TargetPlan {
-                server: Some(server),
-                ..to_do()
-            }
-        };
-        let points = [(crate::drs::tests::bare_server().id, 3)].into();
+    fn a_loss_is_reported_only_where_the_disconnect_was_called_and_its_result_read() {
         let policy = Policy::from_lookup(|_| None).unwrap();
+        let in_state = |state: State| TargetPlan {
+            server: Some(Server { state, ..server(1) }),
+            ..unfinished()
+        };
+        let connected = || State::Connected("CONTINUOUS".to_owned());
         let lost = |attempt: Attempt, last: State| {
-            let course = Course {
-                first: of(connected()),
+            let run = TargetRun {
+                first: in_state(connected()),
                 attempts: vec![attempt],
-                last: of(last),
+                last: in_state(last),
             };
-            evidence(&course, &points, &policy)["recoveryPointsLost"].clone()
+            let execution = Execution {
+                runs: Vec::new(),
+                recovery_points: [(id(1), 3)].into(),
+            };
+            evidence(&run, &execution, &policy)
+                .unwrap()
+                .recovery_points_lost
         };
-        assert_eq!(lost(tried(Ok(())), State::Disconnected), json!(3));
-        assert_eq!(
-            lost(tried(Err(FaultKind::Timeout)), State::Disconnected),
-            json!(3)
-        );
-        assert_eq!(lost(tried(Ok(())), connected()), Value::Null);
-        assert_eq!(lost(untried(), State::Disconnected), Value::Null);
-        let unread = Attempt {
-            unread: Some(Fault::of(FaultKind::Throttled)),
-            ..tried(Ok(()))
-        };
-        assert_eq!(lost(unread, State::Disconnected), Value::Null);
-        let untagged = Attempt {
-            step: Step::ConsumeApproval,
-            ..tried(Ok(()))
-        };
-        assert_eq!(lost(untagged, State::Disconnected), Value::Null);
-    }
 
-    #[test]
-    fn only_a_step_of_the_first_plan_is_taken_and_none_twice() {
-        let server = || crate::drs::tests::bare_server();
-        let of = |verdict: Verdict| TargetPlan {
-            server: Some(server()),
-            verdict,
-        };
-        let both = || of(Verdict::Act(vec![Step::Disconnect, Step::ConsumeApproval]));
-        let rest = || of(Verdict::Act(vec![Step::ConsumeApproval]));
-        let next = |first: TargetPlan, attempts: Vec<Attempt>, last: TargetPlan| {
-            Course {
-                first,
-                attempts,
-                last,
-            }
-            .next()
-            .map(|(step, _)| step)
-        };
-        assert_eq!(next(both(), vec![], both()), Some(Step::Disconnect));
-        assert_eq!(
-            next(both(), vec![tried(Ok(()))], rest()),
-            Some(Step::ConsumeApproval)
-        );
-        assert_eq!(next(both(), vec![tried(Ok(()))], both()), None);
-        let unread = Attempt {
-            unread: Some(Fault::of(FaultKind::Timeout)),
-            ..tried(Ok(()))
-        };
-        assert_eq!(next(both(), vec![unread], rest()), None);
-        // Somebody restored the server after the first look: what is planned anew waits for a new
-        // delivery.
-        let untagged = Attempt {
-            step: Step::ConsumeApproval,
-            ..tried(Err(FaultKind::Throttled))
-        };
-        assert_eq!(next(rest(), vec![untagged], both()), None);
+        assert_eq!(lost(tried(Ok(())), State::Disconnected), Some(3));
+        let timeout = tried(Err(FaultKind::Timeout));
+        assert_eq!(lost(timeout, State::Disconnected), Some(3));
+
+        assert_eq!(lost(tried(Ok(())), connected()), None);
+        assert_eq!(lost(untried(), State::Disconnected), None);
+        assert_eq!(lost(unread(tried(Ok(()))), State::Disconnected), None);
+        let untagged = attempt(consume(1), Ok(()));
+        assert_eq!(lost(untagged, State::Disconnected), None);
     }
 }

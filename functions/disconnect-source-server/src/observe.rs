@@ -1,0 +1,240 @@
+//! `observe`: what a plan depends on, read from DRS.
+
+use std::collections::BTreeMap;
+
+use futures_util::{StreamExt, stream};
+use shared::{
+    CallRecord, FailedCall, Unobserved,
+    drs::{CONCURRENT_CALLS, Server, ServerFilter, SourceServerId, State},
+};
+
+use crate::{
+    command::{Action, Command, Target},
+    context::Context,
+    matching::{has_name, matched},
+    policy::Policy,
+    snapshot::{Snapshot, Usage},
+};
+
+/// How many calls an observation makes one after the other, where every list has one page.
+pub(crate) const CALLS_PER_OBSERVATION: usize = 3;
+
+/// How many calls are kept free while recovery points are counted: the two steps of a target with a
+/// read after each. Without them nothing would be started.
+const CALLS_KEPT_FREE: usize = 4;
+
+/// Reads everything that the plan for a request depends on.
+///
+/// # Errors
+///
+/// The first call that failed, or that there was no time: a list that was not read is never taken
+/// for an empty one.
+pub(crate) async fn observe(
+    command: &Command,
+    context: &Context<'_>,
+    calls: &CallRecord,
+) -> Result<Snapshot, Unobserved> {
+    let reads = read(command, context, calls);
+
+    context.invocation.observe(reads).await
+}
+
+async fn read(
+    command: &Command,
+    context: &Context<'_>,
+    calls: &CallRecord,
+) -> Result<Snapshot, FailedCall> {
+    let Context { drs, policy, .. } = *context;
+    let needs_size = policy.needs_account_size(command.targets.len());
+    let is_named = |server: &Server| {
+        let mut targets = command.targets.iter();
+        targets.any(|target| has_name(target, server))
+    };
+
+    let filter = server_filter(command, needs_size);
+    let Some(listed) = drs.source_servers(&filter, is_named, calls).await? else {
+        return Ok(Snapshot::uninitialised());
+    };
+    let mut snapshot = Snapshot {
+        initialised: true,
+        servers: listed.servers,
+        account: needs_size.then_some(listed.size),
+        usage: None,
+        recovery_points: BTreeMap::new(),
+    };
+
+    let matched = matched(&command.targets, &snapshot.servers);
+    if matched.is_empty() {
+        return Ok(snapshot);
+    }
+    let ids: Vec<SourceServerId> = matched.iter().map(|server| server.id.clone()).collect();
+    let losing = servers_losing_recovery_points(command, &matched, policy);
+
+    // One list after the other: concurrent calls would each open a connection. What may use the
+    // servers comes last, since it changes by itself.
+    snapshot.recovery_points = count_recovery_points(&losing, context, calls).await;
+
+    // Jobs first: one that ends in between has left its instance for the second list.
+    let servers_in_jobs = drs.servers_in_jobs(calls).await?;
+    let recovery_instances = drs.recovery_instances(&ids, calls).await?;
+    snapshot.usage = Some(Usage {
+        servers_in_jobs,
+        recovery_instances,
+    });
+
+    Ok(snapshot)
+}
+
+/// The narrowest filter that serves: by ID, by instance, or none where a name has no filter or the
+/// servers have to be counted.
+fn server_filter(command: &Command, needs_size: bool) -> ServerFilter {
+    if needs_size {
+        return ServerFilter::All;
+    }
+
+    let id = |target: &Target| Some(target.source_server.as_ref()?.id.clone());
+    let ids: Option<Vec<SourceServerId>> = command.targets.iter().map(id).collect();
+    if let Some(ids) = ids {
+        return ServerFilter::Ids(ids);
+    }
+
+    match command.targets.as_slice() {
+        [target] => match &target.aws_instance_id {
+            Some(id) => ServerFilter::Instance(id.clone()),
+            None => ServerFilter::All,
+        },
+        _ => ServerFilter::All,
+    }
+}
+
+/// The servers whose recovery points a disconnect may destroy: those that are still connected and
+/// that no tag and no limit keeps from being disconnected.
+fn servers_losing_recovery_points(
+    command: &Command,
+    matched: &[&Server],
+    policy: &Policy,
+) -> Vec<SourceServerId> {
+    let guardrails = &policy.guardrails;
+    let within_limits = guardrails.check_targets(command.targets.len()).is_ok();
+    if command.action == Action::Delete || !policy.allows(command.action) || !within_limits {
+        return Vec::new();
+    }
+
+    matched
+        .iter()
+        .filter(|server| server.state != State::Disconnected)
+        .filter(|server| guardrails.check(&command.request_id, &server.tags).is_ok())
+        .map(|server| server.id.clone())
+        .collect()
+}
+
+/// Counts the recovery points that disconnects would destroy.
+///
+/// They are evidence and decide nothing. A server whose count failed is left out, and the report
+/// says that the number is not known; so is one for which there is no time.
+async fn count_recovery_points(
+    ids: &[SourceServerId],
+    context: &Context<'_>,
+    calls: &CallRecord,
+) -> BTreeMap<SourceServerId, usize> {
+    let counts = ids.iter().map(async |id| {
+        let record = CallRecord::default();
+        if context.invocation.calls_left() <= CALLS_KEPT_FREE {
+            return (id, None, record);
+        }
+
+        let count = context.drs.count_recovery_points(id, &record).await;
+        (id, count.ok(), record)
+    });
+    let counted: Vec<_> = stream::iter(counts)
+        .buffered(CONCURRENT_CALLS)
+        .collect()
+        .await;
+
+    let mut recovery_points = BTreeMap::new();
+    for (id, count, record) in counted {
+        calls.merge(record);
+        if let Some(count) = count {
+            recovery_points.insert(id.clone(), count);
+        }
+    }
+    recovery_points
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::{Mode, drs::SourceServerRef};
+
+    use super::*;
+    use crate::plan::tests::{disconnected, id, server};
+
+    fn command(action: Action, targets: Vec<Target>) -> Command {
+        Command {
+            request_id: "CHG1".to_owned().try_into().unwrap(),
+            action,
+            targets,
+            mode: Mode::Enforce,
+            expires_at: None,
+        }
+    }
+
+    fn policy(variables: &[(&str, &str)]) -> Policy {
+        Policy::from_lookup(|name| {
+            let found = variables.iter().find(|(key, _)| *key == name)?;
+            Some(found.1.to_owned())
+        })
+        .unwrap()
+    }
+
+    fn by_id(number: usize) -> Target {
+        Target {
+            source_server: Some(SourceServerRef::from(id(number))),
+            ..Target::default()
+        }
+    }
+
+    fn by_instance() -> Target {
+        Target {
+            aws_instance_id: "i-00000001".to_owned().try_into().ok(),
+            ..Target::default()
+        }
+    }
+
+    #[test]
+    fn the_narrowest_filter_is_used() {
+        let filter = |targets: Vec<Target>, needs_size| {
+            server_filter(&command(Action::Disconnect, targets), needs_size)
+        };
+
+        let ids = ServerFilter::Ids(vec![id(1), id(2)]);
+        assert_eq!(filter(vec![by_id(1), by_id(2)], false), ids);
+        let instance = "i-00000001".to_owned().try_into().unwrap();
+        assert_eq!(
+            filter(vec![by_instance()], false),
+            ServerFilter::Instance(instance)
+        );
+
+        assert_eq!(filter(vec![by_id(1)], true), ServerFilter::All);
+        let mixed = vec![by_id(1), by_instance()];
+        assert_eq!(filter(mixed, false), ServerFilter::All);
+    }
+
+    #[test]
+    fn only_servers_that_may_be_disconnected_lose_recovery_points() {
+        let mut servers: Vec<Server> = (1..=3).map(server).collect();
+        disconnected(&mut servers[0]);
+        servers[1].tags.clear();
+        let matched: Vec<&Server> = servers.iter().collect();
+        let losing = |action, variables: &[(&str, &str)]| {
+            let command = command(action, [1, 2, 3].map(by_id).to_vec());
+            servers_losing_recovery_points(&command, &matched, &policy(variables))
+        };
+
+        assert_eq!(losing(Action::Disconnect, &[]), [id(3)]);
+        let nothing: [SourceServerId; 0] = [];
+        assert_eq!(losing(Action::Disconnect, &[("MAX_TARGETS", "2")]), nothing);
+        assert_eq!(losing(Action::Retire, &[]), nothing);
+        assert_eq!(losing(Action::Retire, &[("ALLOW_DELETE", "true")]), [id(3)]);
+        assert_eq!(losing(Action::Delete, &[("ALLOW_DELETE", "true")]), nothing);
+    }
+}
