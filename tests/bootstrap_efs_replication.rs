@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use aws_sdk_efs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
-use bootstrap_efs_replication::{Policy, Regions, handle};
+use bootstrap_efs_replication::{Efs, Policy, handle};
 use chrono::{TimeDelta, Utc};
 use emulator::{
     Emulator, Fault, FaultKind, World,
@@ -120,7 +120,7 @@ impl Stage {
 }
 
 /// The real client of a new sandbox, with the SDK's own retries made quick.
-fn efs(local: &Emulator) -> Regions {
+fn efs(local: &Emulator) -> Efs {
     let config = aws_sdk_efs::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .endpoint_url(local.endpoint())
@@ -135,7 +135,7 @@ fn efs(local: &Emulator) -> Regions {
         ))
         .timeout_config(patience(local))
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));
-    Regions::new(config.build())
+    Efs::new(config.build())
 }
 
 /// One encrypted file system of 6 GB, whose first sync takes a minute.
@@ -1075,7 +1075,7 @@ async fn what_a_call_learns_of_throttles_the_next_one_waits_for() {
         ))
         .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));
     let (efs, policy) = (
-        Regions::new(config.build()),
+        Efs::new(config.build()),
         Policy::from_lookup(|_| None).unwrap(),
     );
     efs.warm_up().await;
@@ -1170,7 +1170,7 @@ async fn a_paused_or_broken_replication_is_told_with_efss_own_words() {
 #[tokio::test]
 async fn plan_mode_shows_the_plan_and_changes_nothing() {
     let mut stage = Stage::with(beside_existing()).await;
-    stage.policy.mode = Mode::Plan;
+    stage.policy.guardrails.mode = Mode::Plan;
     let answer = stage.deliver(&over_existing()).await;
     assert_eq!(answer.said(), "planned plan_mode");
     let plan = &answer.body["targets"][0]["plan"];

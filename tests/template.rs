@@ -68,7 +68,7 @@ fn every_function_gets_its_variables_and_time_and_changes_nothing_by_default() {
         policy,
         bootstrap_efs_replication::Policy::from_lookup(|_| None).unwrap()
     );
-    assert_eq!(policy.mode, Mode::Plan);
+    assert_eq!(policy.guardrails.mode, Mode::Plan);
 }
 
 #[test]

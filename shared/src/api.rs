@@ -27,18 +27,6 @@ pub struct Call {
     pub answer: String,
 }
 
-impl Call {
-    /// A call and what went wrong with it, if anything did.
-    #[must_use]
-    pub fn new(operation: &'static str, requests: usize, fault: Option<&Fault>) -> Self {
-        Self {
-            operation,
-            requests,
-            answer: fault.map_or_else(|| "ok".to_owned(), Fault::to_string),
-        }
-    }
-}
-
 /// A call that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{operation}: {fault}")]
@@ -50,7 +38,7 @@ pub struct FailedCall {
 }
 
 impl FailedCall {
-    /// A call whose answer, though it came, cannot be used.
+    /// A call that failed without an error code of AWS's.
     #[must_use]
     pub fn new(operation: &'static str, kind: FaultKind) -> Self {
         Self {

@@ -76,6 +76,12 @@ impl Arn {
         AccountId::try_from(self.part(4).to_owned()).ok()
     }
 
+    /// Whether the ARN names no Region, as those of IAM do.
+    #[must_use]
+    pub fn is_global(&self) -> bool {
+        self.part(3).is_empty()
+    }
+
     /// Everything after the account, such as `source-server/s-0123456789abcdef0`.
     #[must_use]
     pub fn resource(&self) -> &str {

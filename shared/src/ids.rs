@@ -121,6 +121,12 @@ impl From<AwsInstanceId> for RequestId {
     }
 }
 
+impl<K> From<Id<K>> for String {
+    fn from(id: Id<K>) -> Self {
+        id.text
+    }
+}
+
 impl<K> AsRef<str> for Id<K> {
     fn as_ref(&self) -> &str {
         &self.text

@@ -64,11 +64,6 @@ impl Invocation {
         }
     }
 
-    /// Makes a look, unless or until too little time is left to report what it shows; `None` then.
-    pub async fn in_time<T>(&self, look: impl Future<Output = T>) -> Option<T> {
-        self.observe(async { Ok(look.await) }).await.ok()
-    }
-
     /// How many calls, one after the other and each at its slowest, end before Lambda ends the
     /// function.
     #[must_use]

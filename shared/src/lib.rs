@@ -32,7 +32,6 @@ pub mod guardrails;
 pub mod ids;
 pub mod invocation;
 pub mod outcome;
-pub mod pages;
 pub mod rate_limit;
 pub mod rejection;
 pub mod report;

@@ -79,12 +79,6 @@ impl RateLimiter {
         }
     }
 
-    /// Makes a call when its turn comes.
-    pub async fn call<T>(&self, call: impl Future<Output = T>) -> T {
-        self.acquire().await;
-        call.await
-    }
-
     /// Learns from the answer to an attempt.
     fn learn(&self, throttled: bool) {
         let now = Instant::now();

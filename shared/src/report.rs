@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     api::{Call, FailedCall, merge},
-    fault::{Fault, FaultKind},
+    fault::FaultKind,
     outcome::{Mode, Outcome, code},
     rejection::Rejection,
     sanitize::{sanitize, sanitize_value},
@@ -107,50 +107,6 @@ impl Conclusion {
             look_again_after_seconds: None,
             unfinished: false,
         }
-    }
-
-    /// What a failed call makes to be said.
-    #[must_use]
-    pub fn fault(call: &str, outcome: Outcome, fault: &Fault) -> Self {
-        let doubt = if outcome == Outcome::Indeterminate {
-            "; whether it took effect could not be settled"
-        } else {
-            ""
-        };
-        Self {
-            outcome,
-            reason: code(fault.kind),
-            message: format!("{call}: {fault}{doubt}"),
-            look_again_after_seconds: None,
-            unfinished: false,
-        }
-    }
-
-    /// What a call that may have changed something makes to be said when the look that was to show
-    /// it failed.
-    #[must_use]
-    pub fn unread(change: &str, look: &str, fault: &Fault) -> Self {
-        let message = format!("{look}: {fault}; whether {change} took effect could not be settled");
-        Self {
-            message,
-            ..Self::fault(look, Outcome::Indeterminate, fault)
-        }
-    }
-
-    /// What a call that was to change something makes to be said when a look does not show the
-    /// change.
-    #[must_use]
-    pub fn failed_change(call: &str, fault: &Fault) -> Self {
-        let in_doubt = fault.kind.leaves_doubt();
-        Self::fault(
-            call,
-            if in_doubt {
-                Outcome::Indeterminate
-            } else {
-                Outcome::of_fault(fault)
-            },
-            fault,
-        )
     }
 
     /// The report of the target of which it is said, without a plan and calls.
@@ -433,6 +389,11 @@ pub(crate) mod tests {
     /// A report of as many targets as a request may have, each with the longest texts that there
     /// can be.
     fn largest() -> Report {
+        let call = Call {
+            operation: "CreateReplicationConfiguration",
+            requests: 1,
+            answer: "ok".to_owned(),
+        };
         let long = |text: &str| "\"".to_owned() + &text.repeat(crate::sanitize::LONGEST - 1);
         let target = || TargetReport {
             target: serde_json::json!({ "sourceServerID": "x".repeat(120), "hostname": "x".repeat(255), "fqdn": "x".repeat(255) }),
@@ -440,7 +401,7 @@ pub(crate) mod tests {
             message: long("m"),
             plan: vec![long("p"); 16],
             evidence: serde_json::json!({ "created": [long("c")], "differs": [long("d")] }),
-            calls: vec![Call::new("CreateReplicationConfiguration", 1, None); 4],
+            calls: vec![call.clone(); 4],
             ..target(Outcome::Pending)
         };
         let mut report = Report::of(
@@ -501,13 +462,17 @@ pub(crate) mod tests {
 
     #[test]
     fn a_change_in_doubt_is_said_to_be_so() {
-        let message = |fault| Conclusion::failed_change("TagResource", &Fault::of(fault)).message;
+        let message = |kind, outcome| {
+            let call = FailedCall::new("TagResource", kind);
+            Conclusion::failed(&call, outcome).message
+        };
+
         assert_eq!(
-            message(FaultKind::Timeout),
+            message(FaultKind::Timeout, Outcome::Indeterminate),
             "TagResource: AWS did not answer in time; whether it took effect could not be settled"
         );
         assert_eq!(
-            message(FaultKind::Conflict),
+            message(FaultKind::Conflict, Outcome::Retryable),
             "TagResource: AWS reports a conflict"
         );
     }

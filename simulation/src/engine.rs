@@ -619,7 +619,7 @@ struct Worker {
 
 enum Client {
     Drs(disconnect_source_server::Drs),
-    Efs(Box<bootstrap_efs_replication::Regions>),
+    Efs(Box<bootstrap_efs_replication::Efs>),
 }
 
 /// What became of one attempt.
@@ -685,7 +685,7 @@ impl Stage {
                 config!(aws_sdk_drs, connector, start),
             )),
             Function::BootstrapEfsReplication => Client::Efs(Box::new(
-                bootstrap_efs_replication::Regions::new(config!(aws_sdk_efs, connector, start)),
+                bootstrap_efs_replication::Efs::new(config!(aws_sdk_efs, connector, start)),
             )),
         };
         Worker { attempt, client }

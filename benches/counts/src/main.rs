@@ -34,7 +34,7 @@ enum Function {
         disconnect_source_server::Policy,
     ),
     Replicate(
-        Box<bootstrap_efs_replication::Regions>,
+        Box<bootstrap_efs_replication::Efs>,
         bootstrap_efs_replication::Policy,
     ),
 }
@@ -52,7 +52,7 @@ impl Function {
                 disconnect_source_server::Policy::from_lookup(variable)?,
             ),
             Job::Replicate => Self::Replicate(
-                Box::new(bootstrap_efs_replication::Regions::new(configuration)),
+                Box::new(bootstrap_efs_replication::Efs::new(configuration)),
                 bootstrap_efs_replication::Policy::from_lookup(variable)?,
             ),
         })

@@ -1,6 +1,6 @@
 //! Lambda entry point: wiring only.
 
-use bootstrap_efs_replication::{Policy, Regions, handle};
+use bootstrap_efs_replication::{Efs, Policy, handle};
 use lambda_runtime::Error;
 use shared::start;
 
@@ -8,7 +8,8 @@ use shared::start;
 async fn main() -> Result<(), Error> {
     start::log("bootstrap_efs_replication");
     let policy = &Policy::from_env()?;
-    let efs = &Regions::new(&start::aws().await?);
+    let efs = &Efs::new(&start::aws().await?);
+
     start::connect(efs.warm_up()).await;
     start::serve(async |payload, invocation| handle(payload, invocation, efs, policy).await).await
 }

@@ -1,43 +1,35 @@
-//! `plan`: from what is asked, what was seen and what is allowed, to what will be done and said.
+//! `plan`: from what is asked, what was observed and what is allowed, to what will be done and said.
 //!
 //! Pure and total: no calls, no clock, no environment. Read it from the top; the rules stand in the
 //! order in which they are asked. One law holds by type: a plan either has steps or says how things
-//! are. Only a look that finds nothing left to do can say that something is done.
-
-use std::collections::BTreeMap;
+//! are. Only an observation that finds nothing left to do can say that something is done.
 
 use serde_json::Value;
-use shared::Mode;
+use shared::{
+    Mode, Region, Unobserved,
+    efs::{
+        AccessPoint, Destination, FileSystem, FileSystemId, LifeCycle, Protection, Replication,
+        ReplicationStatus, Transitions,
+    },
+    guardrails::{Refusal, Tags},
+};
 
 use self::Verdict::{Act, Broken, Done, Failed, Pending, Refused};
 use crate::{
-    command::{Backup, Command, Destination, Part, Target, is_region, region_of_zone},
+    command::{Backup, Command, Copying, Target},
+    destination::{
+        destination, destination_conflict, has_another_key, matches_destination, requests_resources,
+    },
     document,
     policy::Policy,
     reason::Reason,
-    snapshot::{AccessPoint, FileSystem, LifeCycle, Parts, Protection, Replication, Status, View},
+    snapshot::{Observation, Resources, Snapshot, View},
 };
 
-/// The tag by which a file system asks for a replica by itself; its value is a Region.
-pub const REPLICATE_TO_TAG: &str = "drover:replicate-to";
-
-/// The tag that a replica gets when it is first seen usable; its value is the request. It tells
-/// people which change made the replica, and the invocation that sets it is the one that says
+/// The tag that a replica gets when it is first found usable; its value is the request. It says
+/// which change created the replica, and the invocation that sets it is the one that reports
 /// `done`.
 pub const BOOTSTRAPPED_BY_TAG: &str = "drover:bootstrapped-by";
-
-/// How many access points the plans of one request make. A file system may have ten thousand, with
-/// 50 tags each, which would not fit into the function's memory.
-const ACCESS_POINTS_AT_ONCE: usize = 500;
-
-/// How many access points one plan of a request makes.
-#[must_use]
-pub fn access_points_at_once(command: &Command) -> usize {
-    ACCESS_POINTS_AT_ONCE
-        .checked_div(command.targets.len())
-        .unwrap_or_default()
-        .max(1)
-}
 
 /// The most tags of a file system that are not AWS's own (EFS User Guide, quotas).
 const MAX_TAGS: usize = 50;
@@ -45,75 +37,122 @@ const MAX_TAGS: usize = 50;
 /// One call that changes something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// `CreateReplicationConfiguration`. It has no token, so whether it happened is for a look to
+    /// `CreateReplicationConfiguration`. It has no token, so whether it happened only a read can
     /// tell.
-    CreateReplication(Destination),
-    /// `CreateMountTarget` in this subnet, with these security groups.
-    CreateMountTarget(String, Vec<String>),
-    /// `CreateAccessPoint` like this one of the source.
-    CreateAccessPoint(AccessPoint),
-    /// `PutLifecycleConfiguration` with these transitions.
-    PutLifecycle(BTreeMap<String, String>),
-    /// `PutBackupPolicy`.
-    PutBackup(Backup),
-    /// `PutFileSystemPolicy` with this document.
-    PutPolicy(Value),
-    /// `TagResource` with these tags.
-    Tag(BTreeMap<String, String>),
+    Replicate(Destination),
+    /// A call that gives the replica one of its resources.
+    Provision {
+        /// The replica.
+        replica: Replica,
+        /// The resource.
+        resource: Resource,
+    },
 }
 
-/// What is to be done about a target, or, if nothing is, what is to be said.
+/// The file system that is provisioned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replica {
+    /// Its ID.
+    pub id: FileSystemId,
+    /// Its Region.
+    pub region: Region,
+}
+
+/// A resource of the replica that EFS does not copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resource {
+    /// `CreateMountTarget` in this subnet, with these security groups.
+    MountTarget(String, Vec<String>),
+    /// `CreateAccessPoint` like this one of the source.
+    AccessPoint(AccessPoint),
+    /// `PutLifecycleConfiguration` with these transitions.
+    Lifecycle(Transitions),
+    /// `PutBackupPolicy`.
+    Backup(Backup),
+    /// `PutFileSystemPolicy` with this document.
+    Policy(Value),
+    /// `TagResource` with these tags.
+    Tags(Tags),
+}
+
+/// What will be done about a target, or, if nothing is, what is to be said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// These steps are to be taken, in order.
     Act(Vec<Step>),
     /// Nothing is left to do.
     Done(Reason),
-    /// It takes its time; look again.
+    /// It takes time; observe again later.
     Pending(Reason),
     /// A rule forbids it.
     Refused(Reason),
-    /// A human must look.
+    /// Somebody has to act.
     Failed(Reason),
-    /// A human must look at this part of the replica.
+    /// Somebody has to act on this resource of the replica.
     Broken(Reason, String),
+    /// It could not be observed, so nothing is decided.
+    Unobserved(Unobserved),
 }
 
-/// Decides about the target at a place of the request: by the rules of the request first, and then
-/// by itself.
+/// What will be done and said about every target, in the order of the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Whether the plan may be executed.
+    pub mode: Mode,
+    /// One for each target.
+    pub targets: Vec<Verdict>,
+}
+
+/// Decides about a request.
 #[must_use]
-pub fn plan(
+pub fn plan(command: &Command, snapshot: &Snapshot, policy: &Policy) -> Plan {
+    let mut verdicts = Vec::new();
+    let mut earlier: Vec<&Target> = Vec::new();
+
+    for (target, observation) in command.targets.iter().zip(&snapshot.targets) {
+        verdicts.push(match observation {
+            Observation::Complete(view) => plan_in_request(command, &earlier, target, view, policy),
+            Observation::Incomplete(incomplete) => Verdict::Unobserved(incomplete.why.clone()),
+        });
+        earlier.push(target);
+    }
+
+    Plan {
+        mode: policy.guardrails.effective_mode(command.mode),
+        targets: verdicts,
+    }
+}
+
+/// Decides about a target by the rules of the request first, and then by itself.
+fn plan_in_request(
     command: &Command,
-    at: usize,
+    earlier: &[&Target],
     target: &Target,
     view: &View,
     policy: &Policy,
 ) -> Verdict {
-    if command.targets.len() > policy.max_targets {
-        return Refused(Reason::OverMaxTargets);
+    let targets = command.targets.len();
+    if let Err(refusal) = policy.guardrails.check_targets(targets) {
+        return Refused(refusal.into());
     }
-    if command
-        .targets
-        .iter()
-        .take(at)
-        .any(|earlier| is_same(earlier, target))
-    {
+    if earlier.iter().any(|earlier| is_same(earlier, target)) {
         return Refused(Reason::NamedTwice);
     }
+
     plan_target(command, target, view, policy)
 }
 
-/// Whether two targets are the same source, or would overwrite the same file system.
+/// Whether two targets have the same source, or would overwrite the same file system.
 fn is_same(earlier: &Target, target: &Target) -> bool {
     let existing = |target: &Target| {
         let destination = target.destination.as_ref()?;
-        Some((
-            destination.file_system.as_ref()?.id.clone(),
-            destination.region()?.to_owned(),
-        ))
+        let id = destination.file_system.as_ref()?.id.clone();
+        Some((id, destination.region()?))
     };
+    let overwritten = existing(target);
+
     earlier.source.id == target.source.id
-        || existing(target).is_some_and(|id| existing(earlier) == Some(id))
+        || overwritten.is_some() && overwritten == existing(earlier)
 }
 
 /// Decides about one target by itself.
@@ -122,109 +161,37 @@ pub fn plan_target(command: &Command, target: &Target, view: &View, policy: &Pol
     let Some(source) = &view.source else {
         return Refused(Reason::NotFound);
     };
-    if target
-        .source
-        .arn
-        .as_ref()
-        .is_some_and(|arn| *arn != source.arn)
-    {
+    if target.source.arn.is_some() && target.source.arn != source.arn {
         return Refused(Reason::ArnMismatch);
     }
+
     let destination = match destination(target, source) {
         Ok(destination) => destination,
         Err(reason) => return Refused(reason),
     };
-    if let Some(reason) = misfit(target, source, &destination) {
+    if let Some(reason) = destination_conflict(target, source, &destination) {
         return Refused(reason);
     }
-    let region = destination.region().unwrap_or(&source.region);
-    if policy
-        .replica_regions
-        .as_ref()
-        .is_some_and(|allowed| !allowed.iter().any(|allowed| allowed == region))
-    {
+    let region = destination
+        .region()
+        .unwrap_or_else(|| source.region.clone());
+    if !policy.allows_region(&region) {
         return Refused(Reason::RegionNotAllowed);
     }
+
     match &view.replication {
         Some(replication) => {
-            plan_existing(command, target, view, replication, &destination, policy)
+            let context = Existing {
+                command,
+                target,
+                view,
+                source,
+                replication,
+            };
+            context.plan(&destination, policy)
         }
         None => plan_new(command, target, view, source, destination, policy),
     }
-}
-
-/// Where the replica is to be: as the request says, or as the tag of the source does.
-///
-/// # Errors
-///
-/// The [`Reason`] why the tag says nothing.
-pub fn destination(target: &Target, source: &FileSystem) -> Result<Destination, Reason> {
-    if let Some(destination) = &target.destination {
-        return Ok(destination.clone());
-    }
-    let region = source
-        .tags
-        .get(REPLICATE_TO_TAG)
-        .ok_or(Reason::NoReplicateToTag)?;
-    if !is_region(region) {
-        return Err(Reason::BadReplicateToTag);
-    }
-    Ok(Destination {
-        region: Some(region.clone()),
-        ..Destination::default()
-    })
-}
-
-/// What is wrong with a destination by itself, or beside its source, whatever else there is.
-fn misfit(target: &Target, source: &FileSystem, destination: &Destination) -> Option<Reason> {
-    let region = destination.region();
-    let zone = destination
-        .availability_zone_name
-        .as_deref()
-        .and_then(region_of_zone);
-    let arn = destination
-        .file_system
-        .as_ref()
-        .and_then(|file_system| file_system.region());
-    if zone.is_some_and(|zone| Some(zone) != region) || arn.is_some_and(|arn| Some(arn) != region) {
-        return Some(Reason::RegionMismatch);
-    }
-    let key_region = destination
-        .kms_key_id
-        .as_deref()
-        .filter(|key| key.starts_with("arn:"))
-        .and_then(|key| key.split(':').nth(3));
-    if key_region.is_some_and(|key_region| Some(key_region) != region) {
-        return Some(Reason::KmsKeyRegionMismatch);
-    }
-    if destination
-        .file_system
-        .as_ref()
-        .is_some_and(|file_system| file_system.id == target.source.id)
-    {
-        return Some(Reason::SameFileSystem);
-    }
-    let elsewhere =
-        destination_account(destination).is_some_and(|account| account != source.owner_id);
-    match (elsewhere, &destination.role_arn) {
-        (true, None) => Some(Reason::RoleMissing),
-        (false, Some(_)) => Some(Reason::RoleNotNeeded),
-        (true, Some(_)) if wants_parts(target) => Some(Reason::PartsInAnotherAccount),
-        _ => None,
-    }
-}
-
-fn destination_account(destination: &Destination) -> Option<&str> {
-    destination
-        .file_system
-        .as_ref()
-        .and_then(|file_system| file_system.account())
-}
-
-/// Whether the replica is to have anything besides the data.
-#[must_use]
-pub fn wants_parts(target: &Target) -> bool {
-    target.replica != crate::command::Replica::default()
 }
 
 fn plan_new(
@@ -243,19 +210,17 @@ fn plan_new(
         LifeCycle::Creating | LifeCycle::Updating => return Pending(Reason::SourceNotAvailable),
         LifeCycle::Deleting | LifeCycle::Error => return Refused(Reason::SourceUnusable),
     }
-    let forbidden = match &destination.file_system {
-        Some(_) => forbidden_overwrite(command, target, view, policy),
-        None => None,
-    };
-    // A new file system is always encrypted; an existing one is seen.
-    let encrypted = view
-        .destination
-        .as_ref()
-        .is_none_or(|existing| existing.encrypted);
-    match forbidden.or_else(|| encryption(source, encrypted, target)) {
-        Some(reason) => Refused(reason),
-        None => Act(vec![Step::CreateReplication(destination)]),
+
+    if destination.file_system.is_some()
+        && let Some(reason) = forbidden_overwrite(command, target, view, policy)
+    {
+        return Refused(reason);
     }
+    if let Some(reason) = encryption_conflict(target, source, view.destination.as_ref()) {
+        return Refused(reason);
+    }
+
+    Act(vec![Step::Replicate(destination)])
 }
 
 /// An existing file system loses what it holds. It needs three keys, each turned by somebody else:
@@ -269,22 +234,12 @@ fn forbidden_overwrite(
     let Some(existing) = &view.destination else {
         return Some(Reason::DestinationNotFound);
     };
-    if target
-        .overwrite
-        .as_ref()
-        .is_none_or(|id| id.as_ref() != existing.id)
-    {
+
+    if target.overwrite.as_ref() != Some(&existing.id) {
         return Some(Reason::OverwriteNotConfirmed);
     }
-    if existing.tags.contains_key(&policy.protection_tag) {
-        return Some(Reason::Protected);
-    }
-    match existing.tags.get(&policy.approval_tag) {
-        None => return Some(Reason::NotApproved),
-        Some(approved) if approved != command.request_id.as_ref() => {
-            return Some(Reason::ApprovedForAnotherRequest);
-        }
-        Some(_) => {}
+    if let Err(refusal) = policy.guardrails.check(&command.request_id, &existing.tags) {
+        return Some(refusal.into());
     }
     if view.replication_of_destination.is_some() {
         return Some(Reason::DestinationInUse);
@@ -295,397 +250,549 @@ fn forbidden_overwrite(
         Protection::Replicating => return Some(Reason::DestinationInUse),
         Protection::Unknown => return Some(Reason::UnknownState),
     }
+
     (existing.state != LifeCycle::Available).then_some(Reason::DestinationNotAvailable)
 }
 
-fn encryption(source: &FileSystem, destination_encrypted: bool, target: &Target) -> Option<Reason> {
-    match (source.encrypted, destination_encrypted) {
+fn encryption_conflict(
+    target: &Target,
+    source: &FileSystem,
+    existing: Option<&FileSystem>,
+) -> Option<Reason> {
+    // A new file system is always encrypted.
+    let encrypted = existing.is_none_or(|existing| existing.encrypted);
+
+    match (source.encrypted, encrypted) {
         (true, false) => Some(Reason::DestinationNotEncrypted),
         (false, true) if !target.accept_no_failback => Some(Reason::FailbackImpossible),
         _ => None,
     }
 }
 
-/// An existing replication to the destination that is asked for is adopted.
-fn plan_existing(
-    command: &Command,
-    target: &Target,
-    view: &View,
-    replication: &Replication,
-    destination: &Destination,
-    policy: &Policy,
-) -> Verdict {
-    let Some(source) = &view.source else {
-        return Refused(Reason::NotFound);
-    };
-    if replication.source_id != source.id || replication.source_region != source.region {
-        return Refused(Reason::SourceIsADestination);
-    }
-    if !leads_to(replication, view, source, destination) {
-        return Refused(Reason::ReplicatesElsewhere);
-    }
-    if has_another_key(view, destination) {
-        return Refused(Reason::KmsKeyDiffers);
-    }
-    match replication.status {
-        Status::Enabled => plan_parts(command, target, view, source, policy)
-            .unwrap_or_else(|| plan_end(command, view, source, replication)),
-        Status::Enabling => Pending(Reason::ReplicationEnabling),
-        Status::Deleting => Refused(Reason::ReplicationDeleting),
-        Status::Pausing => Failed(Reason::ReplicationPausing),
-        Status::Paused => Failed(Reason::ReplicationPaused),
-        Status::Error => Failed(Reason::ReplicationInError),
-        Status::Unknown => Failed(Reason::UnknownState),
-    }
+/// A target whose source is part of a replication. One that leads to the requested destination is
+/// adopted.
+struct Existing<'a> {
+    command: &'a Command,
+    target: &'a Target,
+    view: &'a View,
+    source: &'a FileSystem,
+    replication: &'a Replication,
 }
 
-/// Whether a replication goes where the request wants it: to the named file system, or into the
-/// Region and zone, in the account that is meant.
-fn leads_to(
-    replication: &Replication,
-    view: &View,
-    source: &FileSystem,
-    destination: &Destination,
-) -> bool {
-    let account = destination_account(destination).unwrap_or(&source.owner_id);
-    let elsewhere = replication
-        .destination_owner_id
-        .as_deref()
-        .is_some_and(|owner| owner != account);
-    if elsewhere
-        || destination
-            .region()
-            .is_some_and(|region| region != replication.destination_region)
-    {
-        return false;
-    }
-    if let Some(file_system) = &destination.file_system {
-        return file_system.id.as_ref() == replication.destination_id;
-    }
-    // A replica that is not to be seen yet is taken for the one that was asked for: there can be no
-    // other.
-    let Some(replica) = &view.destination else {
-        return true;
-    };
-    replica.availability_zone_name == destination.availability_zone_name
-}
+impl Existing<'_> {
+    fn plan(&self, destination: &Destination, policy: &Policy) -> Verdict {
+        let Self {
+            view,
+            source,
+            replication,
+            ..
+        } = *self;
 
-/// Whether the replica is encrypted by another key than asked for. EFS tells the ARN of the key;
-/// behind an alias only KMS could see, so that a request by alias is not compared.
-fn has_another_key(view: &View, destination: &Destination) -> bool {
-    let Some(asked) = destination.kms_key_id.as_deref() else {
-        return false;
-    };
-    let Some(key) = view
-        .destination
-        .as_ref()
-        .and_then(|replica| replica.kms_key_arn.as_deref())
-    else {
-        return false;
-    };
-    let is_alias = asked.starts_with("alias/") || asked.contains(":alias/");
-    !is_alias && asked != key && key.rsplit_once(":key/").is_none_or(|(_, id)| asked != id)
-}
-
-/// What the replica lacks or is in the way of making it; `None` if it has every part that was asked
-/// for.
-fn plan_parts(
-    command: &Command,
-    target: &Target,
-    view: &View,
-    source: &FileSystem,
-    policy: &Policy,
-) -> Option<Verdict> {
-    let Some(replica) = &view.destination else {
-        // In another account it may not be seen from here; EFS's word on the replication is all
-        // there is.
-        return wants_parts(target).then_some(Failed(Reason::ReplicaUnusable));
-    };
-    match replica.state {
-        LifeCycle::Available => {}
-        LifeCycle::Creating | LifeCycle::Updating => {
-            return Some(Pending(Reason::ReplicaNotAvailable));
+        let is_source =
+            replication.source_id == source.id && replication.source_region == source.region;
+        if !is_source {
+            return Refused(Reason::SourceIsADestination);
         }
-        LifeCycle::Deleting | LifeCycle::Error => return Some(Failed(Reason::ReplicaUnusable)),
-    }
-    let mut parts = Missing::default();
-    parts.mount_targets(target, &view.replica_parts);
-    parts.access_points(command, target, view, policy);
-    parts.settings(target, &view.source_parts, &view.replica_parts);
-    parts.policy(target, view, source, replica);
-    parts.tags(target, source, replica, policy);
-    parts.verdict()
-}
+        if !matches_destination(replication, view, source, destination) {
+            return Refused(Reason::ReplicatesElsewhere);
+        }
+        if has_another_key(view, destination) {
+            return Refused(Reason::KmsKeyDiffers);
+        }
 
-/// The first sync is waited for, and the replica is marked as usable, once.
-fn plan_end(
-    command: &Command,
-    view: &View,
-    source: &FileSystem,
-    replication: &Replication,
-) -> Verdict {
-    if replication.last_replicated.is_none() {
-        return Pending(Reason::FirstSyncRunning);
+        match replication.status {
+            ReplicationStatus::Enabled => self
+                .plan_resources(policy)
+                .unwrap_or_else(|| self.plan_first_sync()),
+            ReplicationStatus::Enabling => Pending(Reason::ReplicationEnabling),
+            ReplicationStatus::Deleting => Refused(Reason::ReplicationDeleting),
+            ReplicationStatus::Pausing => Failed(Reason::ReplicationPausing),
+            ReplicationStatus::Paused => Failed(Reason::ReplicationPaused),
+            ReplicationStatus::Error => Failed(Reason::ReplicationInError),
+            ReplicationStatus::Unknown => Failed(Reason::UnknownState),
+        }
     }
-    let ours = view
-        .destination
-        .as_ref()
-        .filter(|replica| replica.owner_id == source.owner_id);
-    if let Some(replica) = ours.filter(|replica| !replica.tags.contains_key(BOOTSTRAPPED_BY_TAG)) {
-        if users_tags(&replica.tags).count() >= MAX_TAGS {
+
+    /// What the replica lacks, or what is in the way of providing it; `None` if it has every
+    /// resource that was requested.
+    fn plan_resources(&self, policy: &Policy) -> Option<Verdict> {
+        let requested = requests_resources(self.target);
+        let Some(replica) = &self.view.destination else {
+            // In another account it may not be readable from here; EFS's word on the replication
+            // has to do.
+            return requested.then_some(Failed(Reason::ReplicaUnusable));
+        };
+        match replica.state {
+            LifeCycle::Available => {}
+            LifeCycle::Creating | LifeCycle::Updating => {
+                return Some(Pending(Reason::ReplicaNotAvailable));
+            }
+            LifeCycle::Deleting | LifeCycle::Error => return Some(Failed(Reason::ReplicaUnusable)),
+        }
+        if !requested {
+            return None;
+        }
+
+        // What was not read cannot be complete.
+        let Some(resources) = &self.view.resources else {
+            return Some(Failed(Reason::UnknownState));
+        };
+        let mut missing = Missing::default();
+        missing.add_mount_targets(self.target, resources);
+        missing.add_access_points(self.target, resources, policy);
+        missing.add_settings(self.target, resources);
+        missing.add_policy(resources, self.source, replica);
+        missing.add_tags(self.target, self.source, replica, policy);
+        missing.verdict(replica)
+    }
+
+    /// The first sync is waited for, and the replica is marked as usable, once.
+    fn plan_first_sync(&self) -> Verdict {
+        if self.replication.last_replicated.is_none() {
+            return Pending(Reason::FirstSyncRunning);
+        }
+
+        // A replica in another account is not ours to tag.
+        let replica = match &self.view.destination {
+            Some(replica) if replica.owner_id == self.source.owner_id => replica,
+            _ => return Done(Reason::ReplicaUsable),
+        };
+        if replica.tags.contains_key(BOOTSTRAPPED_BY_TAG) {
+            return Done(Reason::ReplicaUsable);
+        }
+        if count_user_tags(&replica.tags) >= MAX_TAGS {
             return Done(Reason::ReplicaUsableUnmarked);
         }
-        let mark = [(
-            BOOTSTRAPPED_BY_TAG.to_owned(),
-            command.request_id.to_string(),
-        )];
-        return Act(vec![Step::Tag(mark.into())]);
+
+        let request_id = self.command.request_id.to_string();
+        let mark = [(BOOTSTRAPPED_BY_TAG.to_owned(), request_id)];
+        Act(vec![Step::Provision {
+            replica: Replica::of(replica),
+            resource: Resource::Tags(mark.into()),
+        }])
     }
-    Done(Reason::ReplicaUsable)
 }
 
 /// The tags that are copied: not those of AWS, which nobody may write, nor those by which drover is
-/// told what it may do, since each speaks of one file system.
-fn copied_tags(tags: &BTreeMap<String, String>, policy: &Policy) -> BTreeMap<String, String> {
-    let ours = [policy.approval_tag.as_str(), policy.protection_tag.as_str()];
-    let kept = |key: &str| {
-        key.to_lowercase().starts_with("aws:") || key.starts_with("drover:") || ours.contains(&key)
+/// controlled, since each of them speaks of one file system.
+fn copied_tags(tags: &Tags, policy: &Policy) -> Tags {
+    let is_kept = |key: &str| {
+        is_of_aws(key) || key.starts_with("drover:") || policy.guardrails.is_control_tag(key)
     };
+
     tags.iter()
-        .filter(|(key, _)| !kept(key))
+        .filter(|(key, _)| !is_kept(key))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect()
 }
 
-/// The tags that count: those of AWS itself do not.
-fn users_tags(tags: &BTreeMap<String, String>) -> impl Iterator<Item = &String> {
-    tags.keys()
-        .filter(|key| !key.to_lowercase().starts_with("aws:"))
+/// How many tags count: those of AWS itself do not.
+fn count_user_tags(tags: &Tags) -> usize {
+    tags.keys().filter(|key| !is_of_aws(key)).count()
 }
 
-/// What a replica lacks of what was asked for.
+fn is_of_aws(key: &str) -> bool {
+    key.to_lowercase().starts_with("aws:")
+}
+
+/// What a replica lacks of what was requested.
 #[derive(Default)]
 struct Missing {
-    steps: Vec<Step>,
-    creating: bool,
+    resources: Vec<Resource>,
+    is_creating: bool,
     broken: Option<(Reason, String)>,
 }
 
 impl Missing {
-    fn mount_targets(&mut self, target: &Target, replica: &Parts) {
-        for asked in &target.replica.mount_targets {
-            let mut groups = asked.security_groups.clone();
+    fn add_mount_targets(&mut self, target: &Target, resources: &Resources) {
+        let existing = resources.mount_targets.as_deref().unwrap_or_default();
+
+        for requested in &target.replica.mount_targets {
+            let subnet = &requested.subnet_id;
+            let mut groups = requested.security_groups.clone();
             groups.sort();
             groups.dedup();
-            let Some(there) = replica
-                .mount_targets
-                .iter()
-                .find(|there| there.subnet_id == asked.subnet_id)
-            else {
-                self.steps
-                    .push(Step::CreateMountTarget(asked.subnet_id.clone(), groups));
+
+            let found = existing.iter().find(|found| found.subnet_id == *subnet);
+            let Some(found) = found else {
+                let missing = Resource::MountTarget(subnet.clone(), groups);
+                self.resources.push(missing);
                 continue;
             };
-            self.state(there.state, &asked.subnet_id);
+
+            self.check_state(found.state, subnet);
             // One that is being created has no groups to show yet.
-            if there.state == LifeCycle::Available
-                && !groups.is_empty()
-                && there.security_groups != groups
-            {
-                self.broken
-                    .get_or_insert((Reason::MountTargetDiffers, asked.subnet_id.clone()));
+            let is_available = found.state == LifeCycle::Available;
+            if is_available && !groups.is_empty() && found.security_groups != groups {
+                self.break_off(Reason::MountTargetDiffers, subnet);
             }
         }
     }
 
-    fn access_points(&mut self, command: &Command, target: &Target, view: &View, policy: &Policy) {
-        if target.replica.access_points == Part::Leave {
+    fn add_access_points(&mut self, target: &Target, resources: &Resources, policy: &Policy) {
+        if target.replica.access_points == Copying::Leave {
             return;
         }
-        let mut missing = 0;
-        for wanted in &view.source_parts.access_points {
-            match wanted.state {
-                LifeCycle::Available => {}
-                // It will be there to copy.
-                LifeCycle::Creating | LifeCycle::Updating => {
-                    self.creating = true;
-                    continue;
-                }
-                // It is on its way out.
-                LifeCycle::Deleting | LifeCycle::Error => continue,
-            }
-            match counterpart(wanted, &view.replica_parts) {
-                Some(there) => self.state(there.state, &there.id),
-                // The look after these shows which come next.
-                None if missing == access_points_at_once(command) => self.creating = true,
-                None => {
-                    missing += 1;
-                    let tags = copied_tags(&wanted.tags, policy);
-                    self.steps.push(Step::CreateAccessPoint(AccessPoint {
-                        tags,
-                        ..wanted.clone()
-                    }));
-                }
-            }
-        }
-    }
-
-    fn settings(&mut self, target: &Target, source: &Parts, replica: &Parts) {
-        if target.replica.lifecycle == Part::Copy && source.lifecycle != replica.lifecycle {
-            self.steps
-                .push(Step::PutLifecycle(source.lifecycle.clone()));
-        }
-        if let Some(backup) = target.replica.backup
-            && (backup == Backup::Enabled) != replica.backup
-        {
-            self.steps.push(Step::PutBackup(backup));
-        }
-    }
-
-    /// A policy that names an access point waits for its counterpart: what is missing is made
-    /// first, and a part that is broken is told when no step is left.
-    fn policy(&mut self, target: &Target, view: &View, source: &FileSystem, replica: &FileSystem) {
-        let Some(policy) = view
-            .source_parts
-            .policy
-            .as_ref()
-            .filter(|_| target.replica.policy == Part::Copy)
-        else {
+        let Some(points) = &resources.access_points else {
             return;
         };
-        let mut names: document::Names = [(source.arn.clone(), replica.arn.clone())].into();
-        for point in &view.source_parts.access_points {
-            names.extend(
-                counterpart(point, &view.replica_parts)
-                    .map(|there| (point.arn.clone(), there.arn.clone())),
-            );
+
+        if let Some(id) = &points.broken {
+            self.break_off(Reason::PartInError, id);
         }
-        match document::merged(policy, view.replica_parts.policy.as_ref(), &names) {
-            Ok(None) => {}
-            Ok(Some(merged)) => self.steps.push(Step::PutPolicy(merged)),
-            Err(arn) => {
-                _ = self
-                    .broken
-                    .get_or_insert((Reason::PolicyNotTranslatable, arn))
-            }
+        self.is_creating |= points.is_creating;
+        for point in &points.missing {
+            self.resources.push(Resource::AccessPoint(AccessPoint {
+                tags: copied_tags(&point.tags, policy),
+                ..point.clone()
+            }));
         }
     }
 
-    fn tags(
+    fn add_settings(&mut self, target: &Target, resources: &Resources) {
+        if let Some(lifecycle) = &resources.lifecycle
+            && lifecycle.source != lifecycle.replica
+        {
+            let transitions = lifecycle.source.clone();
+            self.resources.push(Resource::Lifecycle(transitions));
+        }
+
+        if let (Some(requested), Some(is_on)) = (target.replica.backup, resources.backup)
+            && is_on != (requested == Backup::Enabled)
+        {
+            self.resources.push(Resource::Backup(requested));
+        }
+    }
+
+    /// A policy that names an access point waits for its counterpart: what is missing is created
+    /// first, and what is broken is reported when no step is left.
+    fn add_policy(&mut self, resources: &Resources, source: &FileSystem, replica: &FileSystem) {
+        let Some(policy) = &resources.policy else {
+            return;
+        };
+        let Some(of_source) = &policy.source else {
+            return;
+        };
+
+        let mut names = document::Names::new();
+        if let Some(points) = &resources.access_points {
+            names.extend(points.counterparts.clone());
+        }
+        if let (Some(from), Some(to)) = (&source.arn, &replica.arn) {
+            names.insert(from.to_string(), to.to_string());
+        }
+
+        match document::merged(of_source, policy.replica.as_ref(), &names) {
+            Ok(None) => {}
+            Ok(Some(merged)) => self.resources.push(Resource::Policy(merged)),
+            Err(arn) => self.break_off(Reason::PolicyNotTranslatable, &arn),
+        }
+    }
+
+    fn add_tags(
         &mut self,
         target: &Target,
         source: &FileSystem,
         replica: &FileSystem,
         policy: &Policy,
     ) {
-        if target.replica.tags == Part::Leave {
+        if target.replica.tags == Copying::Leave {
             return;
         }
+
         let mut missing = copied_tags(&source.tags, policy);
         missing.retain(|key, value| replica.tags.get(key) != Some(value));
-        let added = missing
-            .keys()
-            .filter(|key| !replica.tags.contains_key(*key))
-            .count();
-        let tags = users_tags(&replica.tags).count() + added;
-        if tags > MAX_TAGS {
-            self.broken
-                .get_or_insert((Reason::TooManyTags, format!("{tags} tags")));
-        } else if !missing.is_empty() {
-            self.steps.push(Step::Tag(missing));
+        if missing.is_empty() {
+            return;
         }
+
+        let new_keys = missing
+            .keys()
+            .filter(|key| !replica.tags.contains_key(*key));
+        let total = count_user_tags(&replica.tags) + new_keys.count();
+        if total > MAX_TAGS {
+            self.break_off(Reason::TooManyTags, &format!("{total} tags"));
+        } else {
+            self.resources.push(Resource::Tags(missing));
+        }
+    }
+
+    fn check_state(&mut self, state: LifeCycle, name: &str) {
+        match state {
+            LifeCycle::Available => {}
+            LifeCycle::Creating | LifeCycle::Updating => self.is_creating = true,
+            LifeCycle::Deleting | LifeCycle::Error => self.break_off(Reason::PartInError, name),
+        }
+    }
+
+    /// The first thing that is broken is the one that is reported.
+    fn break_off(&mut self, reason: Reason, name: &str) {
+        self.broken.get_or_insert_with(|| (reason, name.to_owned()));
     }
 
     /// What follows from what is missing; `None` if nothing is.
-    fn verdict(self) -> Option<Verdict> {
-        match (self.broken, self.creating) {
-            _ if !self.steps.is_empty() => Some(Act(self.steps)),
-            (Some((reason, part)), _) => Some(Broken(reason, part)),
-            (None, true) => Some(Pending(Reason::PartsNotAvailable)),
-            (None, false) => None,
+    fn verdict(self, replica: &FileSystem) -> Option<Verdict> {
+        if !self.resources.is_empty() {
+            let step = |resource| Step::Provision {
+                replica: Replica::of(replica),
+                resource,
+            };
+            return Some(Act(self.resources.into_iter().map(step).collect()));
         }
-    }
 
-    fn state(&mut self, state: LifeCycle, part: &str) {
-        match state {
-            LifeCycle::Available => {}
-            LifeCycle::Creating | LifeCycle::Updating => self.creating = true,
-            LifeCycle::Deleting | LifeCycle::Error => {
-                self.broken
-                    .get_or_insert((Reason::PartInError, part.to_owned()));
-            }
+        match self.broken {
+            Some((reason, name)) => Some(Broken(reason, name)),
+            None if self.is_creating => Some(Pending(Reason::PartsNotAvailable)),
+            None => None,
         }
     }
 }
 
-/// Whether an access point of the source is to be made on the replica.
-#[must_use]
-pub fn is_missing(wanted: &AccessPoint, replica: &Parts) -> bool {
-    wanted.state == LifeCycle::Available && counterpart(wanted, replica).is_none()
-}
-
-/// The access point of the replica behind which a client finds the same.
-fn counterpart<'a>(wanted: &AccessPoint, replica: &'a Parts) -> Option<&'a AccessPoint> {
-    replica
-        .access_points
-        .iter()
-        .find(|there| there.entrance == wanted.entrance)
-}
-
-/// What a request may do: what it asks for, or less if the deployment allows less.
-#[must_use]
-pub fn mode(command: &Command, policy: &Policy) -> Mode {
-    command.mode.min(policy.mode)
+impl Replica {
+    fn of(file_system: &FileSystem) -> Self {
+        Self {
+            id: file_system.id.clone(),
+            region: file_system.region.clone(),
+        }
+    }
 }
 
 impl Verdict {
-    /// The same as far as a report tells of it: without the tags of access points, which are many.
-    #[must_use]
-    pub fn without_tags(mut self) -> Self {
-        if let Act(steps) = &mut self {
-            for step in steps {
-                if let Step::CreateAccessPoint(point) = step {
-                    point.tags.clear();
-                }
-            }
-        }
-        self
-    }
-
     /// The steps to be taken, in order; none where something is said instead.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
-        if let Act(steps) = self { steps } else { &[] }
+        match self {
+            Act(steps) => steps,
+            _ => &[],
+        }
+    }
+
+    /// The same as far as a report needs it: without the tags of access points, which are many.
+    #[must_use]
+    pub fn without_tags(&self) -> Self {
+        match self {
+            Act(steps) => Act(steps.iter().map(Step::without_tags).collect()),
+            other => other.clone(),
+        }
+    }
+}
+
+impl Step {
+    /// The API's name of the call.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        let resource = match self {
+            Self::Replicate(_) => return "CreateReplicationConfiguration",
+            Self::Provision { resource, .. } => resource,
+        };
+
+        match resource {
+            Resource::MountTarget(..) => "CreateMountTarget",
+            Resource::AccessPoint(_) => "CreateAccessPoint",
+            Resource::Lifecycle(_) => "PutLifecycleConfiguration",
+            Resource::Backup(_) => "PutBackupPolicy",
+            Resource::Policy(_) => "PutFileSystemPolicy",
+            Resource::Tags(_) => "TagResource",
+        }
+    }
+
+    /// The same without the tags of an access point: a file system may have 10,000 access points
+    /// with 50 tags each, which would not fit into the function's memory.
+    #[must_use]
+    pub fn without_tags(&self) -> Self {
+        match self {
+            Self::Provision {
+                replica,
+                resource: Resource::AccessPoint(point),
+            } => {
+                let point = AccessPoint {
+                    id: point.id.clone(),
+                    arn: point.arn.clone(),
+                    state: point.state,
+                    root: point.root.clone(),
+                    tags: Tags::new(),
+                };
+                Self::Provision {
+                    replica: replica.clone(),
+                    resource: Resource::AccessPoint(point),
+                }
+            }
+            other => other.clone(),
+        }
+    }
+
+    /// Whether two steps are the same change. An access point is known by its ID.
+    #[must_use]
+    pub fn is_same_change(&self, other: &Self) -> bool {
+        match (self.access_point(), other.access_point()) {
+            (Some(point), Some(other)) => point.id == other.id,
+            _ => self == other,
+        }
+    }
+
+    fn access_point(&self) -> Option<&AccessPoint> {
+        match self {
+            Self::Provision {
+                resource: Resource::AccessPoint(point),
+                ..
+            } => Some(point),
+            _ => None,
+        }
+    }
+}
+
+impl From<Refusal> for Reason {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Protected => Self::Protected,
+            Refusal::NotApproved => Self::NotApproved,
+            Refusal::ApprovedForAnotherRequest => Self::ApprovedForAnotherRequest,
+            Refusal::TooManyTargets => Self::OverMaxTargets,
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::ops::{Deref, DerefMut};
+
     use chrono::DateTime;
     use serde_json::json;
+    use shared::{
+        AccountId, Arn, Unobserved,
+        efs::{AccessPointRoot, FileSystemRef, MountTarget, Owner, PosixUser},
+        guardrails::Approval,
+    };
 
     use super::*;
     use crate::{
-        command::{FileSystemRef, MountTarget, Replica},
-        snapshot::{self, Entrance},
+        command::{Replica as Requested, RequestedMountTarget},
+        destination::REPLICATE_TO_TAG,
+        observe::access_points_per_target,
+        snapshot::{AccessPoints, Pair},
     };
 
     const SOURCE: &str = "fs-00000001";
     const REPLICA: &str = "fs-00000002";
 
-    fn file_system(id: &str, region: &str) -> FileSystem {
+    /// What a file system has besides the data.
+    #[derive(Debug, Clone, Default)]
+    struct Parts {
+        mount_targets: Vec<MountTarget>,
+        access_points: Vec<AccessPoint>,
+        lifecycle: Transitions,
+        backup: bool,
+        policy: Option<Value>,
+    }
+
+    /// Both sides with all that they have, from which a view holds what a request asks for.
+    #[derive(Debug, Clone, Default)]
+    struct Sides {
+        view: View,
+        source_parts: Parts,
+        replica_parts: Parts,
+    }
+
+    impl Deref for Sides {
+        type Target = View;
+
+        fn deref(&self) -> &View {
+            &self.view
+        }
+    }
+
+    impl DerefMut for Sides {
+        fn deref_mut(&mut self) -> &mut View {
+            &mut self.view
+        }
+    }
+
+    impl Sides {
+        fn observed_for(&self, command: &Command, target: &Target) -> View {
+            let asked = &target.replica;
+            let (source, replica) = (&self.source_parts, &self.replica_parts);
+            let text = source.policy.as_ref().map(ToString::to_string);
+            let copies_policy = asked.policy == Copying::Copy;
+            let needs_points = asked.access_points == Copying::Copy || copies_policy;
+
+            let resources = Resources {
+                mount_targets: Some(replica.mount_targets.clone()),
+                access_points: needs_points.then(|| {
+                    AccessPoints::compare(
+                        &source.access_points,
+                        &replica.access_points,
+                        access_points_per_target(command),
+                        |arn| text.as_ref().is_some_and(|text| text.contains(arn)),
+                    )
+                }),
+                lifecycle: (asked.lifecycle == Copying::Copy).then(|| Pair {
+                    source: source.lifecycle.clone(),
+                    replica: replica.lifecycle.clone(),
+                }),
+                backup: asked.backup.map(|_| replica.backup),
+                policy: copies_policy.then(|| Pair {
+                    source: source.policy.clone(),
+                    replica: replica.policy.clone(),
+                }),
+            };
+            View {
+                resources: Some(resources),
+                ..self.view.clone()
+            }
+        }
+    }
+
+    fn plan_sides(command: &Command, target: &Target, sides: &Sides, policy: &Policy) -> Verdict {
+        plan_target(
+            command,
+            target,
+            &sides.observed_for(command, target),
+            policy,
+        )
+    }
+
+    fn region(text: &str) -> Region {
+        Region::try_from(text.to_owned()).unwrap()
+    }
+
+    fn id(text: &str) -> FileSystemId {
+        FileSystemId::try_from(text.to_owned()).unwrap()
+    }
+
+    fn account(text: &str) -> AccountId {
+        AccountId::try_from(text.to_owned()).unwrap()
+    }
+
+    fn arn(text: &str) -> Arn {
+        Arn::try_from(text.to_owned()).unwrap()
+    }
+
+    /// A step that gives the replica a resource.
+    pub(crate) fn provision(resource: Resource) -> Step {
+        Step::Provision {
+            replica: Replica {
+                id: id(REPLICA),
+                region: region("eu-west-1"),
+            },
+            resource,
+        }
+    }
+
+    pub(crate) fn file_system(id: &str, region: &str) -> FileSystem {
         FileSystem {
-            id: id.to_owned(),
-            arn: format!("arn:aws:elasticfilesystem:{region}:111122223333:file-system/{id}"),
-            owner_id: "111122223333".to_owned(),
-            region: region.to_owned(),
+            id: self::id(id),
+            arn: Some(arn(&format!(
+                "arn:aws:elasticfilesystem:{region}:111122223333:file-system/{id}"
+            ))),
+            owner_id: account("111122223333"),
+            region: self::region(region),
             state: LifeCycle::Available,
             encrypted: true,
             kms_key_arn: None,
             availability_zone_name: None,
             protection: Protection::Enabled,
             size_in_bytes: 6144,
-            tags: BTreeMap::new(),
+            tags: Tags::new(),
         }
     }
 
@@ -703,14 +810,14 @@ mod tests {
         }
     }
 
-    fn replication() -> Replication {
+    pub(crate) fn replication() -> Replication {
         Replication {
-            source_id: SOURCE.to_owned(),
-            source_region: "us-east-1".to_owned(),
-            destination_id: REPLICA.to_owned(),
-            destination_region: "eu-west-1".to_owned(),
+            source_id: id(SOURCE),
+            source_region: region("us-east-1"),
+            destination_id: id(REPLICA),
+            destination_region: region("eu-west-1"),
             destination_owner_id: None,
-            status: Status::Enabled,
+            status: ReplicationStatus::Enabled,
             status_message: None,
             last_replicated: DateTime::from_timestamp(1_800_000_000, 0),
         }
@@ -721,16 +828,16 @@ mod tests {
     }
 
     /// A new file system in another Region, with nothing but the data.
-    fn target() -> Target {
+    pub(crate) fn target() -> Target {
         Target {
             source: reference(SOURCE),
             destination: Some(Destination {
-                region: Some("eu-west-1".to_owned()),
+                region: Some(region("eu-west-1")),
                 ..Destination::default()
             }),
             overwrite: None,
             accept_no_failback: false,
-            replica: Replica::default(),
+            replica: Requested::default(),
         }
     }
 
@@ -748,22 +855,29 @@ mod tests {
         }
     }
 
-    fn alone() -> View {
-        View {
-            source: Some(source()),
-            ..View::default()
+    fn sides(view: View) -> Sides {
+        Sides {
+            view,
+            ..Sides::default()
         }
     }
 
-    fn beside_existing() -> View {
-        View {
+    fn alone() -> Sides {
+        sides(View {
+            source: Some(source()),
+            ..View::default()
+        })
+    }
+
+    fn beside_existing() -> Sides {
+        sides(View {
             destination: Some(existing()),
-            ..alone()
-        }
+            ..alone().view
+        })
     }
 
     /// A replica that was marked as usable.
-    fn replicating() -> View {
+    fn replicating() -> Sides {
         let mut replica = FileSystem {
             protection: Protection::Replicating,
             ..existing()
@@ -771,11 +885,11 @@ mod tests {
         replica
             .tags
             .insert(BOOTSTRAPPED_BY_TAG.to_owned(), "CHG0".to_owned());
-        View {
+        sides(View {
             replication: Some(replication()),
             destination: Some(replica),
-            ..alone()
-        }
+            ..alone().view
+        })
     }
 
     fn command(targets: Vec<Target>) -> Command {
@@ -790,92 +904,109 @@ mod tests {
         Policy::from_lookup(|_| None).unwrap()
     }
 
-    fn plan_all(command: &Command, views: &[View], policy: &Policy) -> Vec<Verdict> {
-        let targets = command.targets.iter().zip(views).enumerate();
-        targets
-            .map(|(at, (target, view))| plan(command, at, target, view, policy))
-            .collect()
+    fn plan_all(command: &Command, sides: &[Sides], policy: &Policy) -> Vec<Verdict> {
+        let observed = command.targets.iter().zip(sides);
+        let snapshot = Snapshot {
+            targets: observed
+                .map(|(target, sides)| Observation::Complete(sides.observed_for(command, target)))
+                .collect(),
+        };
+        plan(command, &snapshot, policy).targets
     }
 
-    fn decide(target: &Target, view: &View) -> Verdict {
-        plan_target(&command(vec![target.clone()]), target, view, &policy())
+    fn decide(target: &Target, sides: &Sides) -> Verdict {
+        plan_sides(&command(vec![target.clone()]), target, sides, &policy())
     }
 
     #[track_caller]
-    fn check(target: Target, view: &View, expected: Verdict) {
+    fn check(target: Target, view: &Sides, expected: Verdict) {
         assert_eq!(decide(&target, view), expected);
     }
 
     fn create(target: &Target) -> Verdict {
-        Act(vec![Step::CreateReplication(
-            target.destination.clone().unwrap(),
-        )])
+        Act(vec![Step::Replicate(target.destination.clone().unwrap())])
     }
 
-    fn changed(mut view: View, change: impl FnOnce(&mut View)) -> View {
+    fn changed(mut view: Sides, change: impl FnOnce(&mut Sides)) -> Sides {
         change(&mut view);
         view
     }
 
+    fn user(uid: i64, gid: i64, secondary_gids: &[i64]) -> Option<PosixUser> {
+        Some(PosixUser {
+            uid,
+            gid,
+            secondary_gids: secondary_gids.to_vec(),
+        })
+    }
+
+    fn owner(uid: i64, gid: i64, permissions: &str) -> Option<Owner> {
+        Some(Owner {
+            uid,
+            gid,
+            permissions: permissions.to_owned(),
+        })
+    }
+
     #[test]
     fn an_access_point_that_differs_in_anything_that_a_client_finds_is_made() {
-        let same = Entrance {
-            posix_user: Some((1000, 1000, vec![5, 6])),
+        let same = AccessPointRoot {
+            posix_user: user(1000, 1000, &[5, 6]),
             path: "/app".to_owned(),
-            creation_info: Some((1, 2, "0750".to_owned())),
+            creation_info: owner(1, 2, "0750"),
         };
-        let point = |id: &str, entrance: &Entrance| AccessPoint {
-            entrance: entrance.clone(),
+        let point = |id: &str, root: &AccessPointRoot| AccessPoint {
+            root: root.clone(),
             ..point(id, "/")
         };
         let mut target = target();
-        target.replica.access_points = Part::Copy;
-        let missing = |there: &Entrance| {
+        target.replica.access_points = Copying::Copy;
+        let missing = |there: &AccessPointRoot| {
             let mut view = replicating();
             view.source_parts.access_points = vec![point("fsap-1", &same)];
             view.replica_parts.access_points = vec![point("fsap-2", there)];
-            matches!(decide(&target, &view), Act(steps) if matches!(steps.as_slice(), [Step::CreateAccessPoint(_)]))
+            matches!(decide(&target, &view), Act(steps) if matches!(steps.as_slice(), [Step::Provision { resource: Resource::AccessPoint(_), .. }]))
         };
         assert!(!missing(&same));
         for other in [
-            Entrance {
+            AccessPointRoot {
                 posix_user: None,
                 ..same.clone()
             },
-            Entrance {
-                posix_user: Some((1001, 1000, vec![5, 6])),
+            AccessPointRoot {
+                posix_user: user(1001, 1000, &[5, 6]),
                 ..same.clone()
             },
-            Entrance {
-                posix_user: Some((1000, 1001, vec![5, 6])),
+            AccessPointRoot {
+                posix_user: user(1000, 1001, &[5, 6]),
                 ..same.clone()
             },
-            Entrance {
-                posix_user: Some((1000, 1000, vec![5])),
+            AccessPointRoot {
+                posix_user: user(1000, 1000, &[5]),
                 ..same.clone()
             },
-            Entrance {
-                posix_user: Some((1000, 1000, vec![5, 7])),
+            AccessPointRoot {
+                posix_user: user(1000, 1000, &[5, 7]),
                 ..same.clone()
             },
-            Entrance {
+            AccessPointRoot {
                 path: "/app2".to_owned(),
                 ..same.clone()
             },
-            Entrance {
+            AccessPointRoot {
                 creation_info: None,
                 ..same.clone()
             },
-            Entrance {
-                creation_info: Some((3, 2, "0750".to_owned())),
+            AccessPointRoot {
+                creation_info: owner(3, 2, "0750"),
                 ..same.clone()
             },
-            Entrance {
-                creation_info: Some((1, 3, "0750".to_owned())),
+            AccessPointRoot {
+                creation_info: owner(1, 3, "0750"),
                 ..same.clone()
             },
-            Entrance {
-                creation_info: Some((1, 2, "0755".to_owned())),
+            AccessPointRoot {
+                creation_info: owner(1, 2, "0755"),
                 ..same.clone()
             },
         ] {
@@ -885,16 +1016,16 @@ mod tests {
 
     #[test]
     fn a_request_makes_500_access_points_at_once_however_many_targets_it_has() {
-        let at_once = |targets: usize| access_points_at_once(&command(vec![target(); targets]));
+        let at_once = |targets: usize| access_points_per_target(&command(vec![target(); targets]));
         assert_eq!([1, 2, 10, 100].map(at_once), [500, 250, 50, 5]);
         let mut wanting = target();
-        wanting.replica.access_points = Part::Copy;
+        wanting.replica.access_points = Copying::Copy;
         let mut view = replicating();
         view.source_parts.access_points = (0..600)
             .map(|number| point("fsap-1", &format!("/{number}")))
             .collect();
         let made = |targets: usize| {
-            plan_target(
+            plan_sides(
                 &command(vec![wanting.clone(); targets]),
                 &wanting,
                 &view,
@@ -923,26 +1054,30 @@ mod tests {
     #[test]
     fn a_tag_with_another_value_is_set_again() {
         let mut target = target();
-        target.replica.tags = Part::Copy;
+        target.replica.tags = Copying::Copy;
         let mut view = replicating();
         let tag = |value: &str| [("Name".to_owned(), value.to_owned())].into();
         (
             view.source.as_mut().unwrap().tags,
             view.destination.as_mut().unwrap().tags,
         ) = (tag("new"), tag("old"));
-        check(target, &view, Act(vec![Step::Tag(tag("new"))]));
+        check(
+            target,
+            &view,
+            Act(vec![provision(Resource::Tags(tag("new")))]),
+        );
     }
 
     #[test]
     fn security_groups_are_the_same_in_any_order() {
         let groups = |names: [&str; 2]| names.map(str::to_owned).to_vec();
         let (mut target, mut view) = (target(), replicating());
-        let mount = MountTarget {
+        let mount = RequestedMountTarget {
             subnet_id: "subnet-1".to_owned(),
             security_groups: groups(["sg-2", "sg-1"]),
         };
         target.replica.mount_targets = vec![mount];
-        view.replica_parts.mount_targets = vec![snapshot::MountTarget {
+        view.replica_parts.mount_targets = vec![MountTarget {
             subnet_id: "subnet-1".to_owned(),
             state: LifeCycle::Available,
             security_groups: groups(["sg-1", "sg-2"]),
@@ -985,7 +1120,9 @@ mod tests {
             view.destination.as_mut().unwrap().tags = named.chain(aws).collect();
             decide(&target(), &view)
         };
-        assert!(matches!(marked(49, 3), Act(steps) if matches!(steps.as_slice(), [Step::Tag(_)])));
+        assert!(
+            matches!(marked(49, 3), Act(steps) if matches!(steps.as_slice(), [Step::Provision { resource: Resource::Tags(_), .. }]))
+        );
         assert_eq!(marked(50, 0), Done(Reason::ReplicaUsableUnmarked));
     }
 
@@ -993,7 +1130,7 @@ mod tests {
     fn more_tags_than_aws_allows_are_told_and_not_tried() {
         let copied = |of_source: usize, of_replica: usize| {
             let mut target = target();
-            target.replica.tags = Part::Copy;
+            target.replica.tags = Copying::Copy;
             let mut view = replicating();
             let tags = |count: usize, prefix: &str| {
                 (0..count)
@@ -1004,7 +1141,9 @@ mod tests {
             view.destination.as_mut().unwrap().tags = tags(of_replica, "replica");
             decide(&target, &view)
         };
-        assert!(matches!(copied(30, 20), Act(steps) if matches!(steps.as_slice(), [Step::Tag(_)])));
+        assert!(
+            matches!(copied(30, 20), Act(steps) if matches!(steps.as_slice(), [Step::Provision { resource: Resource::Tags(_), .. }]))
+        );
         assert_eq!(
             copied(30, 21),
             Broken(Reason::TooManyTags, "51 tags".to_owned())
@@ -1028,16 +1167,16 @@ mod tests {
                     .remove(BOOTSTRAPPED_BY_TAG)
             })
         };
-        let mark = Act(vec![Step::Tag(
+        let mark = Act(vec![provision(Resource::Tags(
             [(BOOTSTRAPPED_BY_TAG.to_owned(), "CHG1".to_owned())].into(),
-        )]);
+        ))]);
         check(target(), &unmarked(), mark);
         let unsynced = changed(unmarked(), |view| {
             view.replication.as_mut().unwrap().last_replicated = None
         });
         check(target(), &unsynced, Pending(Reason::FirstSyncRunning));
         let theirs = changed(unmarked(), |view| {
-            view.destination.as_mut().unwrap().owner_id = "999999999999".to_owned()
+            view.destination.as_mut().unwrap().owner_id = account("999999999999")
         });
         check(target(), &theirs, Done(Reason::ReplicaUsable));
     }
@@ -1055,12 +1194,12 @@ mod tests {
             &beside_existing(),
             create(&over_existing()),
         );
-        let arn = "arn:aws:elasticfilesystem:eu-west-1:999999999999:file-system/fs-00000002";
+        let existing = "arn:aws:elasticfilesystem:eu-west-1:999999999999:file-system/fs-00000002";
         let elsewhere = Target {
             overwrite: over_existing().overwrite,
             ..to(|destination| {
-                destination.file_system = Some(reference(arn));
-                destination.role_arn = Some("arn:aws:iam::111122223333:role/replicate".to_owned());
+                destination.file_system = Some(reference(existing));
+                destination.role_arn = Some(arn("arn:aws:iam::111122223333:role/replicate"));
             })
         };
         check(elsewhere.clone(), &beside_existing(), create(&elsewhere));
@@ -1068,7 +1207,7 @@ mod tests {
 
     #[test]
     fn the_source_must_be_there_and_available() {
-        check(target(), &View::default(), Refused(Reason::NotFound));
+        check(target(), &Sides::default(), Refused(Reason::NotFound));
         let arn = "arn:aws:elasticfilesystem:us-east-1:999999999999:file-system/fs-00000001";
         check(
             Target {
@@ -1100,9 +1239,9 @@ mod tests {
         });
         check(target(), &marked, Refused(Reason::SourceIsADestination));
         let turned = Replication {
-            source_id: REPLICA.to_owned(),
-            destination_id: SOURCE.to_owned(),
-            destination_region: "us-east-1".to_owned(),
+            source_id: id(REPLICA),
+            destination_id: id(SOURCE),
+            destination_region: region("us-east-1"),
             ..replication()
         };
         let turned = changed(alone(), |view| view.replication = Some(turned));
@@ -1145,12 +1284,12 @@ mod tests {
 
     #[test]
     fn a_replica_is_made_and_furnished_only_in_a_region_that_is_allowed() {
-        let plan = |allowed: &str, target: &Target, view: &View| {
+        let plan = |allowed: &str, target: &Target, view: &Sides| {
             let policy = Policy {
-                replica_regions: Some(vec![allowed.to_owned()]),
+                replica_regions: Some(vec![region(allowed)]),
                 ..policy()
             };
-            plan_target(&command(vec![target.clone()]), target, view, &policy)
+            plan_sides(&command(vec![target.clone()]), target, view, &policy)
         };
         let (here, there) = (to(|destination| destination.region = None), to(|_| {}));
         assert_eq!(plan("eu-west-1", &there, &alone()), create(&there));
@@ -1171,8 +1310,8 @@ mod tests {
 
     #[test]
     fn a_destination_that_does_not_fit_together_is_refused_by_name() {
-        let role = "arn:aws:iam::111122223333:role/replicate".to_owned();
-        let arn = |account: &str, region: &str| {
+        let role = arn("arn:aws:iam::111122223333:role/replicate");
+        let existing = |account: &str, region: &str| {
             reference(&format!(
                 "arn:aws:elasticfilesystem:{region}:{account}:file-system/{REPLICA}"
             ))
@@ -1181,7 +1320,7 @@ mod tests {
             to(|destination| destination.availability_zone_name = Some("us-west-2a".to_owned()));
         check(zone, &alone(), Refused(Reason::RegionMismatch));
         check(
-            to(|destination| destination.file_system = Some(arn("111122223333", "us-west-2"))),
+            to(|destination| destination.file_system = Some(existing("111122223333", "us-west-2"))),
             &alone(),
             Refused(Reason::RegionMismatch),
         );
@@ -1207,13 +1346,13 @@ mod tests {
             Refused(Reason::RoleNotNeeded),
         );
         let elsewhere =
-            to(|destination| destination.file_system = Some(arn("999999999999", "eu-west-1")));
+            to(|destination| destination.file_system = Some(existing("999999999999", "eu-west-1")));
         check(elsewhere.clone(), &alone(), Refused(Reason::RoleMissing));
-        let mut furnished = elsewhere;
-        furnished.destination.as_mut().unwrap().role_arn = Some(role);
-        furnished.replica.tags = Part::Copy;
+        let mut provisioned = elsewhere;
+        provisioned.destination.as_mut().unwrap().role_arn = Some(role);
+        provisioned.replica.tags = Copying::Copy;
         check(
-            furnished,
+            provisioned,
             &beside_existing(),
             Refused(Reason::PartsInAnotherAccount),
         );
@@ -1226,7 +1365,7 @@ mod tests {
                 change(view.destination.as_mut().unwrap())
             })
         };
-        let refuses = |view: &View, reason| check(over_existing(), view, Refused(reason));
+        let refuses = |view: &Sides, reason| check(over_existing(), view, Refused(reason));
         refuses(&alone(), Reason::DestinationNotFound);
         check(
             Target {
@@ -1290,7 +1429,7 @@ mod tests {
     #[test]
     fn encryption_must_allow_the_way_there_and_the_way_back() {
         let source_is =
-            |encrypted| move |view: &mut View| view.source.as_mut().unwrap().encrypted = encrypted;
+            |encrypted| move |view: &mut Sides| view.source.as_mut().unwrap().encrypted = encrypted;
         let accepted = |target: Target| Target {
             accept_no_failback: true,
             ..target
@@ -1334,7 +1473,7 @@ mod tests {
         };
         check(
             target(),
-            &with(|replication| replication.status = Status::Enabling),
+            &with(|replication| replication.status = ReplicationStatus::Enabling),
             Pending(Reason::ReplicationEnabling),
         );
         check(
@@ -1344,27 +1483,27 @@ mod tests {
         );
         check(
             target(),
-            &with(|replication| replication.status = Status::Paused),
+            &with(|replication| replication.status = ReplicationStatus::Paused),
             Failed(Reason::ReplicationPaused),
         );
         check(
             target(),
-            &with(|replication| replication.status = Status::Error),
+            &with(|replication| replication.status = ReplicationStatus::Error),
             Failed(Reason::ReplicationInError),
         );
         check(
             target(),
-            &with(|replication| replication.status = Status::Deleting),
+            &with(|replication| replication.status = ReplicationStatus::Deleting),
             Refused(Reason::ReplicationDeleting),
         );
         check(
             target(),
-            &with(|replication| replication.status = Status::Unknown),
+            &with(|replication| replication.status = ReplicationStatus::Unknown),
             Failed(Reason::UnknownState),
         );
         check(
             target(),
-            &with(|replication| replication.destination_region = "us-west-2".to_owned()),
+            &with(|replication| replication.destination_region = region("us-west-2")),
             Refused(Reason::ReplicatesElsewhere),
         );
         check(over_existing(), &replicating(), Done(Reason::ReplicaUsable));
@@ -1386,33 +1525,33 @@ mod tests {
     }
 
     fn point(id: &str, path: &str) -> AccessPoint {
-        let arn = format!("arn:aws:elasticfilesystem:us-east-1:111122223333:access-point/{id}");
-        let entrance = Entrance {
+        let text = format!("arn:aws:elasticfilesystem:us-east-1:111122223333:access-point/{id}");
+        let root = AccessPointRoot {
             path: path.to_owned(),
-            ..Entrance::default()
+            ..AccessPointRoot::default()
         };
         AccessPoint {
             id: id.to_owned(),
-            arn,
+            arn: Some(arn(&text)),
             state: LifeCycle::Available,
-            entrance,
-            tags: BTreeMap::new(),
+            root,
+            tags: Tags::new(),
         }
     }
 
     /// Everything is asked for; the source has one of each.
-    fn furnished() -> (Target, View) {
-        let mount_target = MountTarget {
+    fn requested() -> (Target, Sides) {
+        let mount_target = RequestedMountTarget {
             subnet_id: "subnet-00000001".to_owned(),
             security_groups: vec!["sg-00000001".to_owned()],
         };
-        let replica = Replica {
+        let replica = Requested {
             mount_targets: vec![mount_target],
-            access_points: Part::Copy,
-            lifecycle: Part::Copy,
+            access_points: Copying::Copy,
+            lifecycle: Copying::Copy,
             backup: Some(Backup::Enabled),
-            policy: Part::Copy,
-            tags: Part::Copy,
+            policy: Copying::Copy,
+            tags: Copying::Copy,
         };
         let mut view = replicating();
         view.source.as_mut().unwrap().tags = [
@@ -1439,15 +1578,15 @@ mod tests {
     }
 
     /// The same with the replica as it is to be.
-    fn complete() -> (Target, View) {
-        let (target, mut view) = furnished();
+    fn complete() -> (Target, Sides) {
+        let (target, mut view) = requested();
         view.destination
             .as_mut()
             .unwrap()
             .tags
             .insert("Name".to_owned(), "data".to_owned());
         view.replica_parts = Parts {
-            mount_targets: vec![snapshot::MountTarget {
+            mount_targets: vec![MountTarget {
                 subnet_id: "subnet-00000001".to_owned(),
                 state: LifeCycle::Available,
                 security_groups: vec!["sg-00000001".to_owned()],
@@ -1464,20 +1603,25 @@ mod tests {
 
     #[test]
     fn what_a_replica_lacks_is_made_in_order() {
-        let (target, view) = furnished();
-        let Act(steps) = plan_target(&command(vec![]), &target, &view, &policy()) else {
+        let (target, view) = requested();
+        let Act(steps) = plan_sides(&command(vec![]), &target, &view, &policy()) else {
             panic!("nothing to do")
         };
         let replica_arn = &view.destination.as_ref().unwrap().arn;
         let expected = [
-            Step::CreateMountTarget("subnet-00000001".to_owned(), vec!["sg-00000001".to_owned()]),
-            Step::CreateAccessPoint(point("fsap-00000001", "/app")),
-            Step::PutLifecycle(view.source_parts.lifecycle.clone()),
-            Step::PutBackup(Backup::Enabled),
-            Step::PutPolicy(
+            provision(Resource::MountTarget(
+                "subnet-00000001".to_owned(),
+                vec!["sg-00000001".to_owned()],
+            )),
+            provision(Resource::AccessPoint(point("fsap-00000001", "/app"))),
+            provision(Resource::Lifecycle(view.source_parts.lifecycle.clone())),
+            provision(Resource::Backup(Backup::Enabled)),
+            provision(Resource::Policy(
                 json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Resource": replica_arn }] }),
-            ),
-            Step::Tag([("Name".to_owned(), "data".to_owned())].into()),
+            )),
+            provision(Resource::Tags(
+                [("Name".to_owned(), "data".to_owned())].into(),
+            )),
         ];
         assert_eq!(steps, expected);
     }
@@ -1495,7 +1639,7 @@ mod tests {
             |parts: &mut Parts| parts.backup = false,
             |parts: &mut Parts| parts.policy = None,
         ] {
-            let verdict = plan_target(&command(vec![]), &target, &without(change), &policy());
+            let verdict = plan_sides(&command(vec![]), &target, &without(change), &policy());
             assert_eq!(verdict.steps().len(), 1, "{verdict:?}");
         }
     }
@@ -1567,9 +1711,9 @@ mod tests {
             });
             check(target(), &broken, Failed(Reason::ReplicaUnusable));
         }
-        let (furnished, view) = complete();
+        let (target, view) = complete();
         check(
-            furnished,
+            target,
             &changed(view, |view| view.destination = None),
             Failed(Reason::ReplicaUnusable),
         );
@@ -1583,8 +1727,7 @@ mod tests {
         });
         check(target(), &zonal, Refused(Reason::ReplicatesElsewhere));
         let theirs = changed(replicating(), |view| {
-            view.replication.as_mut().unwrap().destination_owner_id =
-                Some("999999999999".to_owned())
+            view.replication.as_mut().unwrap().destination_owner_id = Some(account("999999999999"))
         });
         check(target(), &theirs, Refused(Reason::ReplicatesElsewhere));
     }
@@ -1592,32 +1735,30 @@ mod tests {
     #[test]
     fn the_keys_that_open_a_file_system_are_not_copied_whatever_they_are_called() {
         let (mut target, mut view) = complete();
-        target.replica = Replica {
-            tags: Part::Copy,
-            ..Replica::default()
+        target.replica = Requested {
+            tags: Copying::Copy,
+            ..Requested::default()
         };
         let tags = &mut view.source.as_mut().unwrap().tags;
         tags.extend([
             ("dr-approved".to_owned(), "CHG9".to_owned()),
             ("keep".to_owned(), String::new()),
         ]);
-        let policy = Policy {
-            approval_tag: "dr-approved".to_owned(),
-            protection_tag: "keep".to_owned(),
-            ..policy()
-        };
+        let mut policy = policy();
+        policy.guardrails.approval = Approval::Tag("dr-approved".to_owned());
+        policy.guardrails.protection_tag = "keep".to_owned();
         assert_eq!(
-            plan_target(&command(vec![]), &target, &view, &policy),
+            plan_sides(&command(vec![]), &target, &view, &policy),
             Done(Reason::ReplicaUsable)
         );
     }
 
     #[test]
     fn an_access_point_is_copied_without_the_tags_that_are_not_copied() {
-        let (mut target, mut view) = furnished();
-        target.replica = Replica {
-            access_points: Part::Copy,
-            ..Replica::default()
+        let (mut target, mut view) = requested();
+        target.replica = Requested {
+            access_points: Copying::Copy,
+            ..Requested::default()
         };
         let tags = &mut view.source_parts.access_points[0].tags;
         tags.extend(
@@ -1625,7 +1766,11 @@ mod tests {
         );
         let mut copied = point("fsap-00000001", "/app");
         copied.tags.insert("Name".to_owned(), "x".to_owned());
-        check(target, &view, Act(vec![Step::CreateAccessPoint(copied)]));
+        check(
+            target,
+            &view,
+            Act(vec![provision(Resource::AccessPoint(copied))]),
+        );
     }
 
     #[test]
@@ -1641,32 +1786,70 @@ mod tests {
             Broken(Reason::PolicyNotTranslatable, unknown.to_owned()),
         );
         view.replica_parts.backup = false;
-        check(target, &view, Act(vec![Step::PutBackup(Backup::Enabled)]));
+        check(
+            target,
+            &view,
+            Act(vec![provision(Resource::Backup(Backup::Enabled))]),
+        );
     }
 
     #[test]
     fn a_policy_waits_for_the_access_points_that_it_names() {
-        let (target, mut view) = furnished();
+        let (target, mut view) = requested();
         view.source_parts.policy =
             Some(json!({ "Statement": [{ "Resource": view.source_parts.access_points[0].arn }] }));
-        let verdict = plan_target(&command(vec![]), &target, &view, &policy());
+        let verdict = plan_sides(&command(vec![]), &target, &view, &policy());
         assert!(
-            !verdict
-                .steps()
-                .iter()
-                .any(|step| matches!(step, Step::PutPolicy(_))),
+            !verdict.steps().iter().any(|step| matches!(
+                step,
+                Step::Provision {
+                    resource: Resource::Policy(_),
+                    ..
+                }
+            )),
             "{verdict:?}"
         );
         view.replica_parts.access_points = vec![point("fsap-00000002", "/app")];
-        let verdict = plan_target(&command(vec![]), &target, &view, &policy());
+        let verdict = plan_sides(&command(vec![]), &target, &view, &policy());
         let replica_arn =
             "arn:aws:elasticfilesystem:us-east-1:111122223333:access-point/fsap-00000002";
         assert!(
             verdict
                 .steps()
                 .iter()
-                .any(|step| matches!(step, Step::PutPolicy(policy) if policy.to_string().contains(replica_arn)))
+                .any(|step| matches!(step, Step::Provision { resource: Resource::Policy(policy), .. } if policy.to_string().contains(replica_arn)))
         );
+    }
+
+    #[test]
+    fn what_was_not_read_is_never_complete() {
+        let (target, view) = complete();
+        let unread = view.view.clone();
+        let verdict = plan_target(&command(vec![]), &target, &unread, &policy());
+        assert_eq!(verdict, Failed(Reason::UnknownState));
+    }
+
+    #[test]
+    fn a_target_that_could_not_be_observed_hides_no_other() {
+        let snapshot = Snapshot {
+            targets: vec![
+                Observation::Incomplete(crate::snapshot::Incomplete {
+                    why: Unobserved::OutOfTime,
+                    view: View::default(),
+                }),
+                Observation::Complete(alone().view),
+            ],
+        };
+        let other = Target {
+            source: reference("fs-00000009"),
+            ..target()
+        };
+        let planned = plan(&command(vec![other, target()]), &snapshot, &policy());
+        let expected = [
+            Verdict::Unobserved(Unobserved::OutOfTime),
+            create(&target()),
+        ];
+        assert_eq!(planned.targets, expected);
     }
 
     #[test]
@@ -1674,10 +1857,8 @@ mod tests {
         let views = [alone(), alone()];
         let twice = plan_all(&command(vec![target(), target()]), &views, &policy());
         assert_eq!(twice, [create(&target()), Refused(Reason::NamedTwice)]);
-        let strict = Policy {
-            max_targets: 1,
-            ..policy()
-        };
+        let mut strict = policy();
+        strict.guardrails.max_targets = 1;
         let other = Target {
             source: reference("fs-00000009"),
             ..over_existing()
@@ -1711,10 +1892,10 @@ mod tests {
         };
         let beside = [
             alone(),
-            View {
+            sides(View {
                 source: Some(file_system("fs-00000009", "us-east-1")),
                 ..View::default()
-            },
+            }),
         ];
         let both = plan_all(
             &command(vec![target(), another.clone()]),

@@ -1,26 +1,19 @@
 //! What the deployment allows, read from the environment once, at start.
 
 use shared::{
-    Mode,
-    ids::matches_pattern,
-    variables::{BadVariable, count, mode, tag_key},
+    Guardrails, Region,
+    guardrails::ApprovalRule,
+    variables::{BadVariable, environment},
 };
 
 /// What the deployment allows. The defaults are the strictest that still do something useful.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// `MODE`: whether anything may be changed at all.
-    pub mode: Mode,
-    /// `APPROVAL_TAG`: the key of the tag by which an existing file system names the request that
-    /// may overwrite it.
-    pub approval_tag: String,
-    /// `PROTECTION_TAG`: the key of the tag that forbids to overwrite a file system, whatever its
-    /// value.
-    pub protection_tag: String,
-    /// `MAX_TARGETS`: the most file systems that one request may name.
-    pub max_targets: usize,
+    /// `MODE`, `APPROVAL_TAG`, `PROTECTION_TAG` and `MAX_TARGETS`: what all functions have. The
+    /// tags count on the file system that would be overwritten.
+    pub guardrails: Guardrails,
     /// `REPLICA_REGIONS`: the Regions in which replicas may be; `None` for every Region.
-    pub replica_regions: Option<Vec<String>>,
+    pub replica_regions: Option<Vec<Region>>,
 }
 
 impl Policy {
@@ -39,9 +32,7 @@ impl Policy {
     ///
     /// The first variable with a value that is not allowed.
     pub fn from_env() -> Result<Self, BadVariable> {
-        Self::from_lookup(|name| {
-            std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
-        })
+        Self::from_lookup(environment)
     }
 
     /// Reads variables through `lookup`; a variable that it does not find has its default.
@@ -50,59 +41,48 @@ impl Policy {
     ///
     /// The first variable with a value that is not allowed.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, BadVariable> {
-        let value = |name: &str, default: &str| lookup(name).unwrap_or_else(|| default.to_owned());
-        let policy = Self {
-            mode: mode("MODE", value("MODE", "plan"))?,
-            approval_tag: tag_key("APPROVAL_TAG", value("APPROVAL_TAG", "drover:approved"))?,
-            protection_tag: tag_key(
-                "PROTECTION_TAG",
-                value("PROTECTION_TAG", "drover:protected"),
-            )?,
-            max_targets: count("MAX_TARGETS", value("MAX_TARGETS", "10"))?,
-            replica_regions: regions("REPLICA_REGIONS", value("REPLICA_REGIONS", "*"))?,
-        };
-        let expected = "a tag key; an overwrite always needs an approval, and protection cannot be switched off";
-        for (name, key) in [
-            ("APPROVAL_TAG", &policy.approval_tag),
-            ("PROTECTION_TAG", &policy.protection_tag),
-        ] {
-            if key == "none" {
-                return Err(BadVariable::new(name, key.clone(), expected));
-            }
+        let regions = lookup("REPLICA_REGIONS").unwrap_or_else(|| "*".to_owned());
+
+        Ok(Self {
+            guardrails: Guardrails::from_lookup(&lookup, ApprovalRule::Mandatory)?,
+            replica_regions: read_regions("REPLICA_REGIONS", regions)?,
+        })
+    }
+
+    /// Whether a replica may be in this Region.
+    #[must_use]
+    pub fn allows_region(&self, region: &Region) -> bool {
+        match &self.replica_regions {
+            None => true,
+            Some(allowed) => allowed.contains(region),
         }
-        if policy.approval_tag == policy.protection_tag {
-            return Err(BadVariable::new(
-                "PROTECTION_TAG",
-                policy.protection_tag,
-                "another tag key than APPROVAL_TAG",
-            ));
-        }
-        Ok(policy)
     }
 }
 
 /// Names of Regions, or `*` for every Region.
-fn regions(name: &'static str, found: String) -> Result<Option<Vec<String>>, BadVariable> {
+fn read_regions(name: &'static str, found: String) -> Result<Option<Vec<Region>>, BadVariable> {
     if found == "*" {
         return Ok(None);
     }
-    let letter = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
-    let regions: Vec<String> = found.split(',').map(str::to_owned).collect();
-    if regions
-        .iter()
-        .all(|region| matches_pattern(region, "", letter, 1..=32))
-    {
-        return Ok(Some(regions));
+
+    let regions: Result<Vec<Region>, _> = found
+        .split(',')
+        .map(|region| Region::try_from(region.to_owned()))
+        .collect();
+    match regions {
+        Ok(regions) => Ok(Some(regions)),
+        Err(_) => {
+            let expected =
+                "`*`, or names of Regions separated by commas, such as `eu-west-1,eu-north-1`";
+            Err(BadVariable::new(name, found, expected))
+        }
     }
-    Err(BadVariable::new(
-        name,
-        found,
-        "`*`, or names of Regions with commas between, such as `eu-west-1,eu-north-1`",
-    ))
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::Mode;
+
     use super::*;
 
     fn read(name: &str, value: &str) -> Result<Policy, BadVariable> {
@@ -112,40 +92,40 @@ mod tests {
     #[test]
     fn the_defaults_change_nothing() {
         let policy = Policy::from_lookup(|_| None).unwrap();
-        assert_eq!((policy.mode, policy.max_targets), (Mode::Plan, 10));
-        assert_eq!(
-            (policy.approval_tag.as_str(), policy.protection_tag.as_str()),
-            ("drover:approved", "drover:protected")
-        );
+
+        assert_eq!(policy.guardrails.mode, Mode::Plan);
+        assert_eq!(policy.replica_regions, None);
     }
 
     #[test]
-    fn an_overwrite_cannot_be_had_without_an_approval() {
-        for name in ["APPROVAL_TAG", "PROTECTION_TAG"] {
-            read(name, "none").unwrap_err();
-            read(name, "aws:x").unwrap_err();
-        }
-        read("PROTECTION_TAG", "drover:approved").unwrap_err();
-        assert_eq!(read("MODE", "enforce").unwrap().mode, Mode::Enforce);
-        assert_eq!(read("MAX_TARGETS", "3").unwrap().max_targets, 3);
+    fn an_overwrite_always_needs_an_approval() {
+        read("APPROVAL_TAG", "none").unwrap_err();
+        read("APPROVAL_TAG", "go").unwrap();
     }
 
     #[test]
     fn replicas_may_be_everywhere_unless_regions_are_named() {
-        let regions = |value| read("REPLICA_REGIONS", value).map(|policy| policy.replica_regions);
-        assert_eq!(regions("*").unwrap(), None);
-        assert_eq!(
-            regions("eu-west-1,eu-north-1").unwrap().unwrap(),
-            ["eu-west-1", "eu-north-1"]
-        );
-        for bad in [
+        let region = |text: &str| Region::try_from(text.to_owned()).unwrap();
+        let allows = |value: &str, name: &str| {
+            let policy = read("REPLICA_REGIONS", value).unwrap();
+            policy.allows_region(&region(name))
+        };
+
+        assert!(allows("*", "eu-west-1"));
+        assert!(allows("eu-west-1,eu-north-1", "eu-north-1"));
+        assert!(!allows("eu-west-1,eu-north-1", "us-east-1"));
+    }
+
+    #[test]
+    fn a_list_of_regions_holds_regions_alone() {
+        for wrong in [
             "",
             "eu-west-1,",
             "*,eu-west-1",
             "eu-west-1, eu-north-1",
             "EU",
         ] {
-            regions(bad).unwrap_err();
+            read("REPLICA_REGIONS", wrong).unwrap_err();
         }
     }
 }

@@ -1,286 +1,220 @@
 //! `report`: what may truthfully be said of each target, and why.
 
-use std::mem::discriminant;
-
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
-    Call, Conclusion, Fault, FaultKind, Mode, Outcome, Report, api::merge, code, fault::Remedy,
+    CallRecord, Conclusion, FailedCall, Mode, Outcome, Report, Unobserved,
+    api::merge,
+    code,
+    efs::{FileSystem, ReplicationStatus},
+    settle::{Change, ReadBack, Settled, settle},
 };
 
 use crate::{
     command::{Command, Target},
-    plan::{Step, Verdict, access_points_at_once},
+    execute::{Attempt, Execution, TargetRun},
+    observe::access_points_per_target,
+    plan::{Resource, Step, Verdict},
     reason::Reason,
-    snapshot::{FileSystem, Replication, Status, Unread, View},
+    snapshot::View,
 };
 
 /// The age of the last sync within which EFS means to stay, for most file systems (EFS User Guide).
-pub const OBJECTIVE_SECONDS: i64 = 15 * 60;
+const OBJECTIVE_SECONDS: i64 = 15 * 60;
 
 /// How many steps of one kind, or tags of one step, a report names before it counts them.
 const STEPS_NAMED: usize = 4;
 
-/// One step that was taken, or for which there was no time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Attempt {
-    /// The step.
-    pub step: Step,
-    /// The call and its result; `None` if there was no time to make it.
-    pub made: Option<(Call, Result<(), Fault>)>,
+/// The most characters of EFS's own words in a message.
+const MAX_STATUS_MESSAGE: usize = 300;
+
+/// What was read, at last and as far as it came, and what was done about it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Evidence {
+    /// The status of the replication at the first read.
+    status_before: Option<&'static str>,
+    /// Its status at the last read.
+    status: Option<&'static str>,
+    /// When the last sync was complete.
+    last_replicated_timestamp: Option<DateTime<Utc>>,
+    /// How long ago that was.
+    seconds_since_last_sync: Option<i64>,
+    /// Whether that is within EFS's recovery point objective.
+    within_objective: Option<bool>,
+    /// `SizeInBytes` of the source.
+    source_size_in_bytes: Option<i64>,
+    /// `SizeInBytes` of the replica.
+    replica_size_in_bytes: Option<i64>,
+    /// How many access points the replica lacks.
+    access_points_missing: usize,
+    /// The steps that AWS accepted.
+    created: Vec<String>,
+    /// The steps that are still to be taken.
+    differs: Vec<String>,
 }
 
-impl Attempt {
-    /// What is kept of a step that was taken: an access point without its tags, since a file system
-    /// may have ten thousand of 50 tags each, which would not fit into the function's memory.
-    #[must_use]
-    pub fn made(mut step: Step, made: (Call, Result<(), Fault>)) -> Self {
-        if let Step::CreateAccessPoint(point) = &mut step {
-            point.tags.clear();
-        }
-        Self {
-            step,
-            made: Some(made),
-        }
-    }
-
-    /// Whether it was an attempt at this step. An access point is known by its ID.
-    fn is_of(&self, step: &Step) -> bool {
-        match (&self.step, step) {
-            (Step::CreateAccessPoint(tried), Step::CreateAccessPoint(point)) => {
-                tried.id == point.id
-            }
-            (tried, step) => tried == step,
-        }
-    }
-}
-
-/// Everything about one target, from the first look to the last.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Course {
-    /// The plan after the first look.
-    pub first: Verdict,
-    /// What was attempted, in order.
-    pub attempts: Vec<Attempt>,
-    /// The plan after the last look.
-    pub last: Verdict,
-    /// The status of the replication at the first look.
-    pub status_before: Option<Status>,
-    /// How many access points the replica lacked at the first look.
-    pub missing_before: usize,
-    /// What was seen at last.
-    pub view: View,
-    /// Why the target could not be looked at again, if it could not.
-    pub unread: Option<Unread>,
-    /// Why the target could not be looked at in the first place, if it could not.
-    pub blind: Option<Unread>,
-}
-
-impl Course {
-    /// The course of a target that was looked at once.
-    #[must_use]
-    pub fn begin(verdict: Verdict, view: View) -> Self {
-        let status_before = view
-            .replication
-            .as_ref()
-            .map(|replication| replication.status);
-        let (first, missing_before) = (verdict.clone().without_tags(), view.missing_access_points);
-        let attempts = Vec::new();
-        Self {
-            first,
-            attempts,
-            last: verdict,
-            status_before,
-            missing_before,
-            view,
-            unread: None,
-            blind: None,
-        }
-    }
-
-    /// The course of a target that could not be looked at.
-    #[must_use]
-    pub fn blind(unread: Unread) -> Self {
-        let seen = unread.seen.clone();
-        Self {
-            blind: Some(unread),
-            ..Self::begin(Verdict::Refused(Reason::UnknownState), seen)
-        }
-    }
-
-    /// The steps that come next: those that were not tried yet. A replication is created only if
-    /// the first plan said so.
-    #[must_use]
-    pub fn next(&self) -> Vec<Step> {
-        let tried = |step: &Step| self.attempts.iter().any(|attempt| attempt.is_of(step));
-        let creates = |step: &Step| matches!(step, Step::CreateReplication(_));
-        let may =
-            |step: &&Step| !tried(step) && (!creates(step) || self.first.steps().contains(step));
-        if self.unread.is_some() {
-            vec![]
-        } else {
-            self.last.steps().iter().filter(may).cloned().collect()
-        }
-    }
-
-    /// Whether its first step destroys what an existing file system holds.
-    #[must_use]
-    pub fn overwrites(&self) -> bool {
-        let overwrites =
-            |step: &Step| matches!(step, Step::CreateReplication(to) if to.file_system.is_some());
-        self.first.steps().iter().any(overwrites)
-    }
-
-    /// Whether the look that failed had seen what a step was for: the replication stands on the
-    /// source's side, whatever the other side answers.
-    fn shows(&self, step: &Step, unread: &Unread) -> bool {
-        let made = |view: &View| {
-            let source = view.source.as_ref().map(|source| &source.id);
-            view.replication
-                .as_ref()
-                .is_some_and(|replication| Some(&replication.source_id) == source)
-        };
-        matches!(step, Step::CreateReplication(_)) && made(&unread.seen)
-    }
-
-    /// The attempt that tells most: the first that failed at something which is still to be done,
-    /// or the last.
-    fn telling(&self) -> Option<&Attempt> {
-        let failed = |attempt: &&Attempt| matches!(attempt.made, Some((_, Err(_))));
-        let open = |attempt: &&Attempt| {
-            self.unread.is_none() && self.last.steps().iter().any(|step| attempt.is_of(step))
-        };
-        self.attempts
-            .iter()
-            .filter(failed)
-            .find(open)
-            .or(self.attempts.last())
-    }
-}
-
-/// The answer to a request that was planned, and carried out as far as `mode` allowed and the world
-/// let it.
+/// The report on a request that was planned, and executed as far as its mode allowed.
 #[must_use]
-pub fn report(
+pub(crate) fn report(
     command: &Command,
-    courses: &[Course],
     mode: Mode,
+    execution: &Execution,
     now: DateTime<Utc>,
-    calls: Vec<Call>,
+    calls: CallRecord,
 ) -> Report {
-    let targets = command.targets.iter().zip(courses).map(|(target, course)| {
-        let saying = match (&course.blind, mode) {
-            (Some(unread), _) => unseen(unread),
-            (None, Mode::Plan) => foretell(course),
-            (None, Mode::Enforce) => conclude(course),
+    let mut targets = Vec::new();
+
+    for (target, run) in command.targets.iter().zip(&execution.runs) {
+        let conclusion = match mode {
+            Mode::Plan => preview(run),
+            Mode::Enforce => conclude(run),
         };
-        let view = course
-            .unread
-            .as_ref()
-            .map_or(&course.view, |unread| &unread.seen);
-        let mut report =
-            saying.into_report(named(target), resource(view), evidence(course, view, now));
-        report.plan = sentences(course.first.steps());
-        let later = course
-            .missing_before
-            .saturating_sub(access_points_at_once(command));
-        report
-            .plan
-            .extend((later > 0).then(|| format!("then create {later} more access points")));
-        merge(
-            &mut report.calls,
-            course
-                .attempts
-                .iter()
-                .filter_map(|attempt| Some(attempt.made.as_ref()?.0.clone())),
-        );
-        report
-    });
-    Report::of(command.request_id.as_ref(), mode, targets.collect(), calls)
+        let evidence = json!(evidence(run, now));
+
+        let mut report = conclusion.into_report(named(target), resource(last_view(run)), evidence);
+        report.plan = sentences(run.first.steps());
+        report.plan.extend(access_points_to_follow(command, run));
+        let made = run
+            .attempts
+            .iter()
+            .filter_map(|attempt| attempt.made.as_ref());
+        merge(&mut report.calls, made.flat_map(|made| made.calls.clone()));
+        targets.push(report);
+    }
+
+    Report::of(
+        command.request_id.as_ref(),
+        mode,
+        targets,
+        calls.into_calls(),
+    )
 }
 
 /// What a dry run says: steps are planned, everything else is as it is.
-fn foretell(course: &Course) -> Conclusion {
-    said(&course.first, &course.view, false)
-        .unwrap_or_else(|| reason(Outcome::Planned, Reason::PlanMode))
+fn preview(run: &TargetRun) -> Conclusion {
+    stated(&run.first, &run.view, Outcome::AlreadyDone)
+        .unwrap_or_else(|| Conclusion::new(Outcome::Planned, Reason::PlanMode))
 }
 
-/// What may be said after the last look. The rules stand in the order in which they are asked.
-fn conclude(course: &Course) -> Conclusion {
-    let Some(telling) = course.telling() else {
-        return foretell(course);
+/// What may be said after the last read.
+fn conclude(run: &TargetRun) -> Conclusion {
+    let Some(attempt) = run.decisive_attempt() else {
+        return preview(run);
     };
-    if course.unread.is_none()
-        && !matches!(course.last, Verdict::Refused(_))
-        && let Some(saying) = said(&course.last, &course.view, true)
+
+    // What a read shows counts, whatever the call answered. A refusal after a change does not: it
+    // speaks of what comes next, not of what was done.
+    let shows_the_change = !matches!(run.last, Verdict::Refused(_));
+    if run.unread.is_none()
+        && shows_the_change
+        && let Some(conclusion) = stated(&run.last, &run.view, Outcome::Done)
     {
-        return saying;
+        return conclusion;
     }
-    match (&telling.made, &course.unread) {
-        (None, _) => reason(Outcome::Pending, Reason::OutOfTime),
-        (Some((call, Err(fault))), Some(_)) if fault.kind.remedy() == Remedy::Manual => {
-            Conclusion::fault(call.operation, Outcome::Indeterminate, fault)
+    if is_not_ready(attempt) {
+        return Conclusion::new(Outcome::Pending, Reason::NotReadyYet);
+    }
+    if let Some(incomplete) = &run.unread
+        && shows_replication(attempt, &incomplete.view)
+    {
+        return unobserved(&incomplete.why);
+    }
+
+    match settle(change(attempt), read_back(run)) {
+        Settled::OutOfTime => Conclusion::new(Outcome::Pending, Reason::OutOfTime),
+        Settled::NotSeenYet if !run.next_steps().is_empty() => {
+            Conclusion::new(Outcome::Pending, Reason::OutOfTime)
         }
-        (Some((_, Err(fault))), _) if is_not_ready(fault) => {
-            reason(Outcome::Pending, Reason::NotReadyYet)
-        }
-        (Some((call, Err(fault))), _) => Conclusion::failed_change(call.operation, fault),
-        (Some((_, Ok(()))), Some(unread)) if course.shows(&telling.step, unread) => unseen(unread),
-        (Some((call, Ok(()))), Some(unread)) => match &unread.failed {
-            Some((look, fault)) => Conclusion::unread(call.operation, look, fault),
-            None => Conclusion::unread(call.operation, "the look", &Fault::of(FaultKind::Timeout)),
+        Settled::NotSeenYet => Conclusion::new(Outcome::Pending, Reason::NotSeenYet),
+        Settled::Concluded(conclusion) => conclusion,
+    }
+}
+
+fn change(attempt: &Attempt) -> Change<'_> {
+    let Some(made) = &attempt.made else {
+        return Change::NotStarted;
+    };
+
+    match &made.result {
+        Ok(()) => Change::Accepted {
+            operation: attempt.step.operation(),
         },
-        (Some((_, Ok(()))), None) if !course.next().is_empty() => {
-            reason(Outcome::Pending, Reason::OutOfTime)
-        }
-        (Some((_, Ok(()))), None) => reason(Outcome::Pending, Reason::NotSeenYet),
+        Err(call) => Change::Failed {
+            call,
+            repeats: false,
+        },
     }
 }
 
-/// What a look that failed says by itself, where nothing is in doubt.
-fn unseen(unread: &Unread) -> Conclusion {
-    match &unread.failed {
-        Some((look, fault)) => Conclusion::fault(look, Outcome::of_fault(fault), fault),
-        None => reason(Outcome::Pending, Reason::OutOfTime),
+fn read_back(run: &TargetRun) -> ReadBack<'_> {
+    match &run.unread {
+        None => ReadBack::NotShown,
+        Some(incomplete) => ReadBack::Unread(&incomplete.why),
     }
 }
 
-/// What a verdict without steps says by itself.
-fn said(verdict: &Verdict, view: &View, changed: bool) -> Option<Conclusion> {
-    let (outcome, why) = match verdict {
+/// Whether EFS answered "later": the file system, or the replication, is not in the state for it.
+fn is_not_ready(attempt: &Attempt) -> bool {
+    let code = |call: &FailedCall| call.fault.code.clone();
+
+    let failed = attempt
+        .made
+        .as_ref()
+        .and_then(|made| made.result.as_ref().err());
+    failed.and_then(code).as_deref() == Some("IncorrectFileSystemLifeCycleState")
+}
+
+/// Whether a read that failed had shown the replication that was created: it stands on the source's
+/// side, whatever the other side answers.
+fn shows_replication(attempt: &Attempt, view: &View) -> bool {
+    let (Some(source), Some(replication)) = (&view.source, &view.replication) else {
+        return false;
+    };
+
+    let created = matches!(attempt.step, Step::Replicate(_)) && attempt.succeeded();
+    created && replication.source_id == source.id
+}
+
+fn unobserved(why: &Unobserved) -> Conclusion {
+    match why {
+        Unobserved::Failed(call) => Conclusion::failed(call, Outcome::of_fault(&call.fault)),
+        Unobserved::OutOfTime => Conclusion::new(Outcome::Pending, Reason::OutOfTime),
+    }
+}
+
+/// What a verdict without steps says; `done` is the outcome where nothing is left to do.
+fn stated(verdict: &Verdict, view: &View, done: Outcome) -> Option<Conclusion> {
+    let (outcome, reason) = match verdict {
         Verdict::Act(_) => return None,
-        Verdict::Done(why) if changed => (Outcome::Done, *why),
-        Verdict::Done(why) => (Outcome::AlreadyDone, *why),
-        Verdict::Pending(why) => (Outcome::Pending, *why),
-        Verdict::Refused(why) => (Outcome::Refused, *why),
-        Verdict::Failed(why) | Verdict::Broken(why, _) => (Outcome::Failed, *why),
+        Verdict::Unobserved(why) => return Some(unobserved(why)),
+        Verdict::Done(reason) => (done, *reason),
+        Verdict::Pending(reason) => (Outcome::Pending, *reason),
+        Verdict::Refused(reason) => (Outcome::Refused, *reason),
+        Verdict::Failed(reason) | Verdict::Broken(reason, _) => (Outcome::Failed, *reason),
     };
-    let mut saying = reason(outcome, why);
-    let part = if let Verdict::Broken(_, part) = verdict {
-        Some(part.clone())
-    } else {
-        None
+    let detail = match verdict {
+        Verdict::Broken(_, name) => Some(name.clone()),
+        _ => detail(reason, view),
     };
-    if let Some(more) = part.or_else(|| more_about(why, view)) {
-        saying.message = format!("{}: {more}", saying.message);
+
+    let mut conclusion = Conclusion::new(outcome, reason);
+    if let Some(detail) = detail {
+        conclusion.message = format!("{}: {detail}", conclusion.message);
     }
-    Some(saying)
+    Some(conclusion)
 }
 
-/// What EFS itself says, or which destination it is that is in the way.
-fn more_about(reason: Reason, view: &View) -> Option<String> {
-    let replication: &Replication = view.replication.as_ref()?;
+/// What EFS itself says, or which destination is in the way.
+fn detail(reason: Reason, view: &View) -> Option<String> {
+    let replication = view.replication.as_ref()?;
+
     match reason {
         Reason::KmsKeyDiffers => view.destination.as_ref()?.kms_key_arn.clone(),
         Reason::ReplicationPausing | Reason::ReplicationPaused | Reason::ReplicationInError => {
-            Some(
-                replication
-                    .status_message
-                    .as_ref()?
-                    .chars()
-                    .take(300)
-                    .collect(),
-            )
+            let message = replication.status_message.as_ref()?;
+            Some(message.chars().take(MAX_STATUS_MESSAGE).collect())
         }
         Reason::ReplicatesElsewhere => Some(format!(
             "{} in {}",
@@ -294,14 +228,10 @@ fn more_about(reason: Reason, view: &View) -> Option<String> {
     }
 }
 
-/// EFS's word for "later": the file system, or the replication, is not in the state for it.
-fn is_not_ready(fault: &Fault) -> bool {
-    fault.code.as_deref() == Some("IncorrectFileSystemLifeCycleState")
-}
-
 /// The target in the words of the request.
 fn named(target: &Target) -> Value {
     let destination = target.destination.as_ref();
+
     json!({
         "sourceFileSystemId": target.source,
         "region": destination.and_then(|destination| destination.region()),
@@ -313,10 +243,9 @@ fn resource(view: &View) -> Value {
     let Some(source) = &view.source else {
         return Value::Null;
     };
-    let replica = view
-        .replication
-        .as_ref()
-        .filter(|replication| replication.source_id == source.id);
+
+    let replication = view.replication.as_ref();
+    let replica = replication.filter(|replication| replication.source_id == source.id);
     json!({
         "sourceFileSystemArn": source.arn,
         "destinationFileSystemId": replica.map(|replica| &replica.destination_id),
@@ -324,72 +253,90 @@ fn resource(view: &View) -> Value {
     })
 }
 
-/// What was seen, by the last look as far as it came, and what was done about it.
-fn evidence(course: &Course, view: &View, now: DateTime<Utc>) -> Value {
-    let replication = view.replication.as_ref();
-    let synced = replication.and_then(|replication| replication.last_replicated);
-    let age = synced.map(|synced| (now - synced).num_seconds().max(0));
-    let created = course
-        .attempts
-        .iter()
-        .filter(|attempt| matches!(attempt.made, Some((_, Ok(())))));
-    let created: Vec<&Step> = created.map(|attempt| &attempt.step).collect();
-    json!({
-        "statusBefore": course.status_before.map(status),
-        "status": replication.map(|replication| status(replication.status)),
-        "lastReplicatedTimestamp": synced,
-        "secondsSinceLastSync": age,
-        "withinObjective": age.map(|age| age <= OBJECTIVE_SECONDS),
-        "sourceSizeInBytes": view.source.as_ref().map(size),
-        "replicaSizeInBytes": view.destination.as_ref().map(size),
-        "accessPointsMissing": view.missing_access_points,
-        "created": sentences(created),
-        "differs": sentences(course.last.steps()),
-    })
-}
-
-fn size(file_system: &FileSystem) -> i64 {
-    file_system.size_in_bytes
-}
-
-fn status(status: Status) -> &'static str {
-    match status {
-        Status::Enabling => "ENABLING",
-        Status::Enabled => "ENABLED",
-        Status::Pausing => "PAUSING",
-        Status::Paused => "PAUSED",
-        Status::Error => "ERROR",
-        Status::Deleting => "DELETING",
-        Status::Unknown => "unknown",
+/// What the last read showed, also if it did not come to its end.
+fn last_view(run: &TargetRun) -> &View {
+    match &run.unread {
+        Some(incomplete) => &incomplete.view,
+        None => &run.view,
     }
 }
 
+fn evidence(run: &TargetRun, now: DateTime<Utc>) -> Evidence {
+    let view = last_view(run);
+    let replication = view.replication.as_ref();
+    let size = |file_system: &FileSystem| file_system.size_in_bytes;
+
+    let synced = replication.and_then(|replication| replication.last_replicated);
+    let age = synced.map(|synced| (now - synced).num_seconds().max(0));
+    let created = run.attempts.iter().filter(|attempt| attempt.succeeded());
+
+    Evidence {
+        status_before: run.status_before.map(status),
+        status: replication.map(|replication| status(replication.status)),
+        last_replicated_timestamp: synced,
+        seconds_since_last_sync: age,
+        within_objective: age.map(|age| age <= OBJECTIVE_SECONDS),
+        source_size_in_bytes: view.source.as_ref().map(size),
+        replica_size_in_bytes: view.destination.as_ref().map(size),
+        access_points_missing: run.missing_access_points,
+        created: sentences(created.map(|attempt| &attempt.step)),
+        differs: sentences(run.last.steps()),
+    }
+}
+
+fn status(status: ReplicationStatus) -> &'static str {
+    match status {
+        ReplicationStatus::Enabling => "ENABLING",
+        ReplicationStatus::Enabled => "ENABLED",
+        ReplicationStatus::Pausing => "PAUSING",
+        ReplicationStatus::Paused => "PAUSED",
+        ReplicationStatus::Error => "ERROR",
+        ReplicationStatus::Deleting => "DELETING",
+        ReplicationStatus::Unknown => "unknown",
+    }
+}
+
+/// The access points that later plans create, where one plan cannot create all.
+fn access_points_to_follow(command: &Command, run: &TargetRun) -> Option<String> {
+    let more = run
+        .missing_before
+        .saturating_sub(access_points_per_target(command));
+
+    (more > 0).then(|| format!("then create {more} more access points"))
+}
+
 /// Steps in words. Of many alike, one after the other, the first are named and the others counted:
-/// a file system may have ten thousand access points, and a report has to fit what carries it.
+/// a file system may have 10,000 access points, and a report has to fit what carries it.
 fn sentences<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Vec<String> {
     let steps: Vec<&Step> = steps.into_iter().collect();
     let mut sentences = Vec::new();
-    for alike in steps.chunk_by(|step, next| discriminant(*step) == discriminant(*next)) {
-        let named = if alike.len() > STEPS_NAMED {
-            STEPS_NAMED - 1
-        } else {
-            alike.len()
+
+    for alike in steps.chunk_by(|step, next| kind(step) == kind(next)) {
+        let total = alike.len();
+        let named = match total > STEPS_NAMED {
+            true => STEPS_NAMED - 1,
+            false => total,
         };
-        sentences.extend(alike.iter().take(named).map(|step| sentence_of(step)));
-        let more = alike.len() - named;
-        let of_all = alike.len();
-        sentences
-            .extend((more > 0).then(|| format!("and {more} more like these, {of_all} in all")));
+
+        sentences.extend(alike.iter().take(named).map(|step| sentence(step)));
+        if total > named {
+            let more = total - named;
+            sentences.push(format!("and {more} more like these, {total} in all"));
+        }
     }
     sentences
 }
 
+fn kind(step: &Step) -> &'static str {
+    step.operation()
+}
+
 /// A step in words, without the contents of policies.
-#[must_use]
-pub fn sentence_of(step: &Step) -> String {
+fn sentence(step: &Step) -> String {
     match step {
-        Step::CreateReplication(destination) => {
-            let region = destination.region().unwrap_or("the same Region");
+        Step::Replicate(destination) => {
+            let region = destination.region();
+            let region = region.map_or("the same Region".to_owned(), |region| region.to_string());
             match &destination.file_system {
                 Some(existing) => format!(
                     "replicate to {} in {region}, whose contents are overwritten",
@@ -398,315 +345,274 @@ pub fn sentence_of(step: &Step) -> String {
                 None => format!("replicate to a new file system in {region}"),
             }
         }
-        Step::CreateMountTarget(subnet, _) => format!("create a mount target in {subnet}"),
-        Step::CreateAccessPoint(point) => {
-            format!(
-                "create an access point like {} for {}",
-                point.id, point.entrance.path
-            )
-        }
-        Step::PutLifecycle(transitions) => {
-            format!("set {} lifecycle transitions", transitions.len())
-        }
-        Step::PutBackup(backup) => format!("set automatic backups to {}", code(backup)),
-        Step::PutPolicy(_) => "merge the source's file system policy".to_owned(),
-        Step::Tag(tags) if tags.len() > STEPS_NAMED => {
-            let first: Vec<&str> = tags
-                .keys()
-                .take(STEPS_NAMED - 1)
-                .map(String::as_str)
-                .collect();
-            format!("set {} tags: {} and more", tags.len(), first.join(", "))
-        }
-        Step::Tag(tags) => format!(
-            "set the tags {}",
-            tags.keys().cloned().collect::<Vec<_>>().join(", ")
-        ),
+        Step::Provision { resource, .. } => resource_sentence(resource),
     }
 }
 
-fn reason(outcome: Outcome, reason: Reason) -> Conclusion {
-    Conclusion {
-        outcome,
-        reason: code(reason),
-        message: reason.sentence().to_owned(),
-        look_again_after_seconds: reason
-            .look_again_after_seconds()
-            .filter(|_| outcome == Outcome::Pending),
-        unfinished: reason.is_unfinished(),
+fn resource_sentence(resource: &Resource) -> String {
+    match resource {
+        Resource::MountTarget(subnet, _) => format!("create a mount target in {subnet}"),
+        Resource::AccessPoint(point) => {
+            let (id, path) = (&point.id, &point.root.path);
+            format!("create an access point like {id} for {path}")
+        }
+        Resource::Lifecycle(transitions) => {
+            format!("set {} lifecycle transitions", transitions.len())
+        }
+        Resource::Backup(backup) => format!("set automatic backups to {}", code(backup)),
+        Resource::Policy(_) => "merge the source's file system policy".to_owned(),
+        Resource::Tags(tags) => {
+            let keys: Vec<&str> = tags.keys().map(String::as_str).collect();
+            match keys.get(..STEPS_NAMED - 1) {
+                Some(first) if keys.len() > STEPS_NAMED => {
+                    format!("set {} tags: {} and more", keys.len(), first.join(", "))
+                }
+                _ => format!("set the tags {}", keys.join(", ")),
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use shared::FaultKind;
+    use shared::{
+        Call, Fault, FaultKind, Message,
+        efs::{AccessPoint, AccessPointRoot, Destination, LifeCycle},
+        guardrails::Tags,
+    };
 
     use super::*;
-    use crate::snapshot::{AccessPoint, Entrance, LifeCycle};
+    use crate::{
+        command::Backup,
+        execute::Made,
+        plan::tests::{file_system, provision, replication, target},
+        snapshot::{Incomplete, Observation},
+    };
 
     fn step() -> Step {
-        Step::PutBackup(crate::command::Backup::Enabled)
+        provision(Resource::Backup(Backup::Enabled))
     }
 
-    fn tried(result: Result<(), Fault>) -> Attempt {
+    fn tags(count: usize) -> Step {
+        let tag = |number| (format!("t{number:02}"), String::new());
+
+        provision(Resource::Tags((1..=count).map(tag).collect()))
+    }
+
+    fn point(number: usize) -> Step {
+        let root = AccessPointRoot {
+            path: format!("/{number}"),
+            ..AccessPointRoot::default()
+        };
+
+        provision(Resource::AccessPoint(AccessPoint {
+            id: format!("fsap-{number}"),
+            arn: None,
+            state: LifeCycle::Available,
+            root,
+            tags: [("Name".to_owned(), "app".to_owned())].into(),
+        }))
+    }
+
+    fn attempt(step: &Step, result: Result<(), Fault>) -> Attempt {
+        let operation = step.operation();
         let call = Call {
-            operation: "PutBackupPolicy",
+            operation,
             requests: 1,
             answer: String::new(),
         };
+
         Attempt {
-            step: step(),
-            made: Some((call, result)),
+            step: step.without_tags(),
+            made: Some(Made {
+                calls: vec![call],
+                result: result.map_err(|fault| FailedCall { operation, fault }),
+            }),
         }
     }
 
-    fn failed(kind: FaultKind) -> Attempt {
-        tried(Err(Fault::of(kind)))
+    fn tried(result: Result<(), FaultKind>) -> Attempt {
+        attempt(&step(), result.map_err(Fault::of))
     }
 
-    fn unread(look: &'static str, kind: FaultKind, seen: View) -> Unread {
-        Unread {
-            failed: Some((look, Fault::of(kind))),
-            seen,
+    fn failed(kind: FaultKind) -> Attempt {
+        tried(Err(kind))
+    }
+
+    fn started(first: Verdict) -> TargetRun {
+        TargetRun::new(first, Observation::Complete(View::default()))
+    }
+
+    fn run(attempts: Vec<Attempt>, last: Verdict) -> TargetRun {
+        TargetRun {
+            attempts,
+            last,
+            ..started(Verdict::Act(vec![step()]))
+        }
+    }
+
+    fn incomplete(operation: &'static str, kind: FaultKind, view: View) -> Incomplete {
+        Incomplete {
+            why: Unobserved::Failed(FailedCall::new(operation, kind)),
+            view,
         }
     }
 
     #[track_caller]
-    fn check(attempts: Vec<Attempt>, last: Verdict, outcome: Outcome, reason: &str) {
-        let course = Course {
-            attempts,
-            last,
-            ..Course::begin(Verdict::Act(vec![step()]), View::default())
-        };
-        let saying = conclude(&course);
-        assert_eq!((saying.outcome, saying.reason.as_str()), (outcome, reason));
+    fn check(attempts: Vec<Attempt>, last: &Verdict, outcome: Outcome, reason: &str) {
+        let conclusion = conclude(&run(attempts, last.clone()));
+
+        let concluded = (conclusion.outcome, conclusion.reason.as_str());
+        assert_eq!(concluded, (outcome, reason));
     }
 
     #[test]
-    fn what_is_seen_counts_whatever_the_call_said() {
+    fn what_a_read_shows_counts_whatever_the_call_answered() {
+        let done = Verdict::Done(Reason::ReplicaUsable);
+        let pending = Verdict::Pending(Reason::FirstSyncRunning);
+
         for attempt in [
             tried(Ok(())),
             failed(FaultKind::Timeout),
             failed(FaultKind::Conflict),
         ] {
-            let done = Verdict::Done(Reason::ReplicaUsable);
-            check(vec![attempt.clone()], done, Outcome::Done, "replica_usable");
-            let pending = Verdict::Pending(Reason::FirstSyncRunning);
-            check(
-                vec![attempt],
-                pending,
-                Outcome::Pending,
-                "first_sync_running",
-            );
+            let attempts = vec![attempt];
+            check(attempts.clone(), &done, Outcome::Done, "replica_usable");
+            check(attempts, &pending, Outcome::Pending, "first_sync_running");
         }
     }
 
     #[test]
-    fn what_is_not_seen_is_never_called_done_or_refused() {
+    fn what_a_read_does_not_show_is_never_done_or_refused() {
+        let failures = [
+            (FaultKind::Timeout, Outcome::Indeterminate, "timeout"),
+            (FaultKind::Throttled, Outcome::Retryable, "throttled"),
+            (FaultKind::AccessDenied, Outcome::Permanent, "access_denied"),
+            (FaultKind::RejectedByAws, Outcome::Failed, "rejected_by_aws"),
+        ];
+
         for last in [
             Verdict::Act(vec![step()]),
             Verdict::Refused(Reason::ReplicatesElsewhere),
         ] {
-            check(
-                vec![tried(Ok(()))],
-                last.clone(),
-                Outcome::Pending,
-                "not_seen_yet",
-            );
-            check(
-                vec![failed(FaultKind::Timeout)],
-                last.clone(),
-                Outcome::Indeterminate,
-                "timeout",
-            );
-            check(
-                vec![failed(FaultKind::Throttled)],
-                last.clone(),
-                Outcome::Retryable,
-                "throttled",
-            );
-            check(
-                vec![failed(FaultKind::AccessDenied)],
-                last.clone(),
-                Outcome::Permanent,
-                "access_denied",
-            );
-            check(
-                vec![failed(FaultKind::RejectedByAws)],
-                last.clone(),
-                Outcome::Failed,
-                "rejected_by_aws",
-            );
-            check(
-                vec![Attempt {
-                    step: step(),
-                    made: None,
-                }],
-                last,
-                Outcome::Pending,
-                "out_of_time",
-            );
+            check(vec![tried(Ok(()))], &last, Outcome::Pending, "not_seen_yet");
+            for (kind, outcome, reason) in failures {
+                check(vec![failed(kind)], &last, outcome, reason);
+            }
+
+            let untried = Attempt {
+                step: step(),
+                made: None,
+            };
+            check(vec![untried], &last, Outcome::Pending, "out_of_time");
         }
     }
 
     #[test]
-    fn a_part_that_failed_is_told_though_another_was_made_after_it() {
-        let other = Attempt {
-            step: Step::Tag(std::collections::BTreeMap::new()),
-            ..tried(Ok(()))
-        };
-        let attempts = vec![failed(FaultKind::AccessDenied), other.clone()];
+    fn a_resource_that_failed_is_reported_though_another_was_created_after_it() {
+        let other = attempt(&tags(1), Ok(()));
+        let attempts = vec![failed(FaultKind::AccessDenied), other];
+
+        let unfinished = Verdict::Act(vec![step()]);
         check(
             attempts.clone(),
-            Verdict::Act(vec![step()]),
+            &unfinished,
             Outcome::Permanent,
             "access_denied",
         );
-        check(
-            attempts,
-            Verdict::Act(vec![other.step]),
-            Outcome::Pending,
-            "not_seen_yet",
-        );
+        let untagged = Verdict::Act(vec![tags(1)]);
+        check(attempts, &untagged, Outcome::Pending, "not_seen_yet");
     }
 
     #[test]
-    fn an_access_point_is_tried_once_and_its_tags_are_not_kept() {
-        let point = |id: &str| {
-            let tags = [("Name".to_owned(), "app".to_owned())].into();
-            let entrance = Entrance {
-                posix_user: None,
-                path: "/".to_owned(),
-                creation_info: None,
-            };
-            let (id, arn) = (id.to_owned(), String::new());
-            Step::CreateAccessPoint(AccessPoint {
-                id,
-                arn,
-                state: LifeCycle::Available,
-                entrance,
-                tags,
-            })
-        };
-        let made = |result| {
-            Attempt::made(
-                point("fsap-1"),
-                (Call::new("CreateAccessPoint", 1, None), result),
-            )
-        };
-        let Step::CreateAccessPoint(kept) = made(Ok(())).step else {
+    fn an_access_point_is_attempted_once_and_its_tags_are_not_kept() {
+        let both = Verdict::Act(vec![point(1), point(2)]);
+        let created = attempt(&point(1), Ok(()));
+        let Step::Provision {
+            resource: Resource::AccessPoint(kept),
+            ..
+        } = &created.step
+        else {
             panic!("another step")
         };
-        assert_eq!((kept.id.as_str(), kept.tags.len()), ("fsap-1", 0));
-        let last = Verdict::Act(vec![point("fsap-1"), point("fsap-2")]);
-        let attempts = vec![made(Ok(()))];
-        let course = Course {
-            attempts,
-            last: last.clone(),
-            ..Course::begin(last.clone(), View::default())
+        assert_eq!((kept.id.as_str(), &kept.tags), ("fsap-1", &Tags::new()));
+
+        let run = TargetRun {
+            attempts: vec![created],
+            ..started(both.clone())
         };
-        assert_eq!(course.next(), [point("fsap-2")]);
-        let denied = made(Err(Fault::of(FaultKind::AccessDenied)));
-        check(
-            vec![denied, tried(Ok(()))],
-            last,
-            Outcome::Permanent,
-            "access_denied",
-        );
+        assert_eq!(run.next_steps(), [&point(2)]);
+
+        let denied = attempt(&point(1), Err(Fault::of(FaultKind::AccessDenied)));
+        let attempts = vec![denied, tried(Ok(()))];
+        check(attempts, &both, Outcome::Permanent, "access_denied");
     }
 
     #[test]
     fn a_file_system_that_is_not_ready_is_waited_for() {
-        let code = Some("IncorrectFileSystemLifeCycleState".to_owned());
-        let attempt = tried(Err(Fault {
+        let fault = Fault {
             kind: FaultKind::Conflict,
-            code,
-        }));
-        check(
-            vec![attempt],
-            Verdict::Act(vec![step()]),
-            Outcome::Pending,
-            "not_ready_yet",
-        );
+            code: Some("IncorrectFileSystemLifeCycleState".to_owned()),
+        };
+        let attempts = vec![attempt(&step(), Err(fault))];
+
+        let last = Verdict::Act(vec![step()]);
+        check(attempts, &last, Outcome::Pending, "not_ready_yet");
     }
 
     #[test]
     fn a_change_that_cannot_be_read_back_is_in_doubt() {
-        let course = Course {
-            attempts: vec![tried(Ok(()))],
-            unread: Some(unread(
-                "DescribeFileSystems",
-                FaultKind::Throttled,
-                View::default(),
-            )),
-            ..Course::begin(Verdict::Act(vec![step()]), View::default())
+        let dark = || incomplete("DescribeFileSystems", FaultKind::Throttled, View::default());
+        let unread = |attempt| TargetRun {
+            unread: Some(dark()),
+            ..run(vec![attempt], Verdict::Act(vec![step()]))
         };
-        assert_eq!(conclude(&course).outcome, Outcome::Indeterminate);
-        assert_eq!(course.next(), []);
-        let refused = Course {
-            attempts: vec![failed(FaultKind::RejectedByAws)],
-            ..course
-        };
-        assert_eq!(
-            conclude(&refused).outcome,
-            Outcome::Indeterminate,
-            "its last word may not be the only one"
-        );
-        let denied = Course {
-            attempts: vec![failed(FaultKind::AccessDenied)],
-            ..refused
-        };
-        assert_eq!(conclude(&denied).outcome, Outcome::Permanent);
+        let outcome = |attempt| conclude(&unread(attempt)).outcome;
+
+        assert_eq!(outcome(tried(Ok(()))), Outcome::Indeterminate);
+        assert_eq!(unread(tried(Ok(()))).next_steps(), [] as [&Step; 0]);
+        // Its last answer may not be the only one.
+        let rejected = failed(FaultKind::RejectedByAws);
+        assert_eq!(outcome(rejected), Outcome::Indeterminate);
+        let denied = failed(FaultKind::AccessDenied);
+        assert_eq!(outcome(denied), Outcome::Permanent);
     }
 
     #[test]
-    fn the_look_that_failed_is_named_and_what_it_had_seen_before_counts() {
-        let create = Step::CreateReplication(crate::command::Destination::default());
-        let attempt = Attempt {
-            step: create.clone(),
-            ..tried(Ok(()))
+    fn the_read_that_failed_is_named_and_what_it_had_shown_before_counts() {
+        let create = Step::Replicate(Destination::default());
+        let concluded = |step: &Step, view: View| {
+            let dark = incomplete("DescribeFileSystems", FaultKind::AccessDenied, view);
+            conclude(&TargetRun {
+                attempts: vec![attempt(step, Ok(()))],
+                unread: Some(dark),
+                ..started(Verdict::Act(vec![step.clone()]))
+            })
         };
-        let concluded = |seen: View| {
-            let course = Course {
-                attempts: vec![attempt.clone()],
-                unread: Some(unread("DescribeFileSystems", FaultKind::AccessDenied, seen)),
-                ..Course::begin(Verdict::Act(vec![create.clone()]), View::default())
-            };
-            conclude(&course)
-        };
+        let denied = "DescribeFileSystems: the role of the function may not do this";
+
         // The source's side shows the replication; only the other side is dark.
-        let saying = concluded(view());
-        assert_eq!(
-            (saying.outcome, saying.reason.as_str()),
-            (Outcome::Permanent, "access_denied")
-        );
-        assert_eq!(
-            saying.message,
-            "DescribeFileSystems: the role of the function may not do this"
-        );
-        let saying = concluded(View::default());
-        assert_eq!(saying.outcome, Outcome::Indeterminate);
-        let doubt = "DescribeFileSystems: the role of the function may not do this; whether PutBackupPolicy took effect could not be settled";
-        assert_eq!(saying.message, doubt);
+        let conclusion = concluded(&create, view());
+        assert_eq!(conclusion.outcome, Outcome::Permanent);
+        assert_eq!(conclusion.reason, "access_denied");
+        assert_eq!(conclusion.message, denied);
+
+        for (step, view, change) in [
+            (create, View::default(), "CreateReplicationConfiguration"),
+            (step(), view(), "PutBackupPolicy"),
+        ] {
+            let conclusion = concluded(&step, view);
+            assert_eq!(conclusion.outcome, Outcome::Indeterminate);
+            let doubt = format!("{denied}; whether {change} took effect could not be settled");
+            assert_eq!(conclusion.message, doubt);
+        }
     }
 
     #[test]
     fn of_many_steps_alike_the_first_are_named_and_the_others_counted() {
-        let point = |number: usize| {
-            let entrance = crate::snapshot::Entrance {
-                path: format!("/{number}"),
-                ..Default::default()
-            };
-            Step::CreateAccessPoint(crate::snapshot::AccessPoint {
-                id: format!("fsap-{number}"),
-                arn: String::new(),
-                state: crate::snapshot::LifeCycle::Available,
-                entrance,
-                tags: std::collections::BTreeMap::new(),
-            })
-        };
         let few: Vec<Step> = (1..=4).map(point).collect();
         assert_eq!(sentences(&few).len(), 4);
+
         let many: Vec<Step> = (1..=10_000).map(point).chain([step()]).collect();
         let expected = [
             "create an access point like fsap-1 for /1",
@@ -716,202 +622,147 @@ mod tests {
             "set automatic backups to enabled",
         ];
         assert_eq!(sentences(&many), expected);
-        let tags = |count: usize| {
-            Step::Tag(
-                (1..=count)
-                    .map(|number| (format!("t{number:02}"), String::new()))
-                    .collect(),
-            )
-        };
-        assert_eq!(sentence_of(&tags(2)), "set the tags t01, t02");
-        assert_eq!(
-            sentence_of(&tags(50)),
-            "set 50 tags: t01, t02, t03 and more"
-        );
+
+        assert_eq!(sentence(&tags(2)), "set the tags t01, t02");
+        assert_eq!(sentence(&tags(50)), "set 50 tags: t01, t02, t03 and more");
     }
 
     #[test]
     fn what_failed_is_not_among_what_was_created() {
-        let tag = Step::Tag([("Name".to_owned(), "data".to_owned())].into());
-        let course = Course {
-            attempts: vec![
-                failed(FaultKind::AccessDenied),
-                Attempt {
-                    step: tag.clone(),
-                    ..tried(Ok(()))
-                },
-            ],
+        let run = TargetRun {
+            attempts: vec![failed(FaultKind::AccessDenied), attempt(&tags(1), Ok(()))],
             last: Verdict::Act(vec![step()]),
-            ..Course::begin(Verdict::Act(vec![step(), tag]), View::default())
+            ..started(Verdict::Act(vec![step(), tags(1)]))
         };
-        let evidence = evidence(&course, &view(), DateTime::default());
-        assert_eq!(evidence["created"], json!(["set the tags Name"]));
-        assert_eq!(
-            evidence["differs"],
-            json!(["set automatic backups to enabled"])
-        );
+        let evidence = evidence(&run, DateTime::default());
+
+        assert_eq!(evidence.created, ["set the tags t01"]);
+        assert_eq!(evidence.differs, ["set automatic backups to enabled"]);
     }
 
     #[test]
-    fn what_could_not_be_seen_in_time_is_pending() {
-        let command = crate::Command {
+    fn what_could_not_be_observed_in_time_is_pending() {
+        let out_of_time = Incomplete {
+            why: Unobserved::OutOfTime,
+            view: View::default(),
+        };
+        let verdict = Verdict::Unobserved(Unobserved::OutOfTime);
+        let run = TargetRun::new(verdict, Observation::Incomplete(out_of_time));
+        let command = Command {
             request_id: "CHG1".to_owned().try_into().unwrap(),
-            targets: vec![],
+            targets: vec![target()],
             mode: Mode::Enforce,
         };
-        let course = Course::blind(Unread {
-            failed: None,
-            seen: View::default(),
-        });
-        let target = Target {
-            source: "fs-00000001".to_owned().try_into().unwrap(),
-            destination: None,
-            overwrite: None,
-            accept_no_failback: false,
-            replica: crate::command::Replica::default(),
-        };
-        let command = crate::Command {
-            targets: vec![target],
-            ..command
-        };
+
+        let execution = Execution { runs: vec![run] };
+        let calls = CallRecord::default();
         let report = report(
             &command,
-            &[course],
             Mode::Enforce,
+            &execution,
             DateTime::default(),
-            vec![],
+            calls,
         );
-        assert_eq!(
-            (report.outcome, report.targets[0].reason.as_str()),
-            (Outcome::Pending, "out_of_time")
-        );
+        assert_eq!(report.outcome, Outcome::Pending);
+        assert_eq!(report.targets[0].reason, "out_of_time");
         assert!(report.wants_redelivery());
-    }
-
-    fn file_system(id: &str, region: &str, size_in_bytes: i64) -> FileSystem {
-        FileSystem {
-            id: id.to_owned(),
-            arn: format!("arn:aws:elasticfilesystem:{region}:111122223333:file-system/{id}"),
-            owner_id: "111122223333".to_owned(),
-            region: region.to_owned(),
-            state: crate::snapshot::LifeCycle::Available,
-            encrypted: true,
-            kms_key_arn: None,
-            availability_zone_name: None,
-            protection: crate::snapshot::Protection::Enabled,
-            size_in_bytes,
-            tags: std::collections::BTreeMap::new(),
-        }
     }
 
     /// A replica that was synced at the second 0.
     fn view() -> View {
-        let replication = Replication {
-            source_id: "fs-00000001".to_owned(),
-            source_region: "us-east-1".to_owned(),
-            destination_id: "fs-00000002".to_owned(),
-            destination_region: "eu-west-1".to_owned(),
-            destination_owner_id: None,
-            status: Status::Enabled,
-            status_message: None,
-            last_replicated: DateTime::from_timestamp(0, 0),
+        let sized = |id: &str, region: &str, size_in_bytes| FileSystem {
+            size_in_bytes,
+            ..file_system(id, region)
         };
+        let mut replication = replication();
+        replication.last_replicated = DateTime::from_timestamp(0, 0);
+
         View {
-            source: Some(file_system("fs-00000001", "us-east-1", 8192)),
+            source: Some(sized("fs-00000001", "us-east-1", 8192)),
             replication: Some(replication),
-            destination: Some(file_system("fs-00000002", "eu-west-1", 6144)),
+            destination: Some(sized("fs-00000002", "eu-west-1", 6144)),
             ..View::default()
         }
     }
 
     fn reported(verdict: Verdict, view: View, seconds: i64) -> Value {
         let request = json!({
-            "version": 1, "requestID": "CHG1", "expiresAt": "1970-01-01T01:00:00Z",
-            "targets": [{ "sourceFileSystemId": "fs-00000001", "destination": { "region": "eu-west-1" } }],
+            "version": 1,
+            "requestID": "CHG1",
+            "expiresAt": "1970-01-01T01:00:00Z",
+            "targets": [{
+                "sourceFileSystemId": "fs-00000001",
+                "destination": { "region": "eu-west-1" },
+            }],
         });
         let epoch = DateTime::from_timestamp(0, 0).unwrap();
-        let command = Command::parse(&shared::Message::Bare(request.to_string()), epoch).unwrap();
+        let command = Command::parse(&Message::Bare(request.to_string()), epoch).unwrap();
+
         let now = DateTime::from_timestamp(seconds, 0).unwrap();
-        json!(report(
-            &command,
-            &[Course::begin(verdict, view)],
-            Mode::Enforce,
-            now,
-            vec![]
-        ))
+        let run = TargetRun::new(verdict, Observation::Complete(view));
+        let execution = Execution { runs: vec![run] };
+        let calls = CallRecord::default();
+        json!(report(&command, Mode::Enforce, &execution, now, calls))
     }
 
     #[test]
-    fn a_target_is_told_with_what_was_seen_of_both_sides() {
+    fn a_target_is_reported_with_what_was_read_of_both_sides() {
         let report = reported(Verdict::Pending(Reason::FirstSyncRunning), view(), 60);
         let target = &report["targets"][0];
-        let named = json!({ "sourceFileSystemId": "fs-00000001", "region": "eu-west-1", "fileSystemId": null });
+
+        let named = json!({
+            "sourceFileSystemId": "fs-00000001",
+            "region": "eu-west-1",
+            "fileSystemId": null,
+        });
         assert_eq!(target["target"], named);
-        assert_eq!(
-            (
-                &target["lookAgainAfterSeconds"],
-                &report["lookAgainAfterSeconds"]
-            ),
-            (&json!(300), &json!(300))
-        );
+        assert_eq!(target["lookAgainAfterSeconds"], json!(300));
+        assert_eq!(report["lookAgainAfterSeconds"], json!(300));
+
         let evidence = &target["evidence"];
-        assert_eq!(
-            (
-                &evidence["sourceSizeInBytes"],
-                &evidence["replicaSizeInBytes"]
-            ),
-            (&json!(8192), &json!(6144))
-        );
-        assert_eq!(
-            (&evidence["statusBefore"], &evidence["status"]),
-            (&json!("ENABLED"), &json!("ENABLED"))
-        );
+        assert_eq!(evidence["sourceSizeInBytes"], json!(8192));
+        assert_eq!(evidence["replicaSizeInBytes"], json!(6144));
+        assert_eq!(evidence["statusBefore"], json!("ENABLED"));
+        assert_eq!(evidence["status"], json!("ENABLED"));
     }
 
     #[test]
     fn the_objective_is_fifteen_minutes() {
         let within = |seconds| {
             let report = reported(Verdict::Done(Reason::ReplicaUsable), view(), seconds);
-            report["targets"][0]["evidence"]["withinObjective"]
-                .as_bool()
-                .unwrap()
+            let evidence = &report["targets"][0]["evidence"];
+            evidence["withinObjective"].as_bool().unwrap()
         };
+
         assert!(within(0) && within(900) && !within(901));
     }
 
     #[test]
-    fn whose_replica_a_source_is_already_is_told() {
+    fn whose_replica_a_source_is_already_is_reported() {
         let mut turned = view();
-        (
-            turned.replication.as_mut().unwrap().source_id,
-            turned.source,
-        ) = (
-            "fs-00000003".to_owned(),
-            Some(file_system("fs-00000001", "us-east-1", 0)),
-        );
+        let replication = turned.replication.as_mut().unwrap();
+        replication.source_id = "fs-00000003".to_owned().try_into().unwrap();
+
         let report = reported(Verdict::Refused(Reason::SourceIsADestination), turned, 0);
-        let message = report["targets"][0]["message"].as_str().unwrap();
+        let target = &report["targets"][0];
+        let message = target["message"].as_str().unwrap();
         assert!(
             message.ends_with(": of fs-00000003 in us-east-1"),
             "{message}"
         );
-        assert_eq!(
-            report["targets"][0]["resource"]["destinationFileSystemId"],
-            Value::Null
-        );
+        assert_eq!(target["resource"]["destinationFileSystemId"], Value::Null);
     }
 
     #[test]
     fn a_replication_is_created_only_if_the_first_plan_said_so() {
-        let create = Step::CreateReplication(crate::command::Destination::default());
-        let late = Course {
+        let create = Step::Replicate(Destination::default());
+        let late = TargetRun {
             last: Verdict::Act(vec![create.clone()]),
-            ..Course::begin(Verdict::Act(vec![step()]), View::default())
+            ..started(Verdict::Act(vec![step()]))
         };
-        assert_eq!(late.next(), []);
-        assert_eq!(
-            Course::begin(Verdict::Act(vec![create.clone()]), View::default()).next(),
-            [create]
-        );
+        assert_eq!(late.next_steps(), [] as [&Step; 0]);
+
+        let planned = started(Verdict::Act(vec![create.clone()]));
+        assert_eq!(planned.next_steps(), [&create]);
     }
 }

@@ -1,196 +1,193 @@
-//! What was seen of EFS on both sides, as far as decisions need it: our own types, so that the
-//! planner knows no SDK.
+//! What was observed of EFS on both sides, as far as decisions need it.
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use serde_json::Value;
-use shared::Fault;
+use shared::{
+    Unobserved,
+    efs::{AccessPoint, FileSystem, LifeCycle, MountTarget, Replication, Transitions},
+};
 
-/// What was seen for one target.
+/// What was observed for a request: one observation for each target, in its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// One for each target.
+    pub targets: Vec<Observation>,
+}
+
+/// What was observed for one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Observation {
+    /// Everything that the plan depends on.
+    Complete(View),
+    /// Not all of it.
+    Incomplete(Incomplete),
+}
+
+/// Why a target could not be observed to the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incomplete {
+    /// Why.
+    pub why: Unobserved,
+    /// What was read before.
+    pub view: View,
+}
+
+/// Both sides of one target.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct View {
     /// The source, if it exists.
     pub source: Option<FileSystem>,
     /// The replication that the source is part of, on either end.
     pub replication: Option<Replication>,
-    /// The destination, if there is one: of the replication, or the existing one that was asked
-    /// for.
+    /// The destination, if it exists: that of the replication, or the existing one of the request.
     pub destination: Option<FileSystem>,
-    /// The replication that the existing destination which was asked for is part of already.
+    /// The replication that the existing destination of the request is part of already.
     pub replication_of_destination: Option<Replication>,
-    /// What the source has besides the data; read once the replica can be furnished.
-    pub source_parts: Parts,
-    /// What the replica has besides the data; read once it can be furnished.
-    pub replica_parts: Parts,
-    /// How many access points of the source have no counterpart on the replica.
-    pub missing_access_points: usize,
+    /// What both have besides the data; read once the replica can be provisioned, where the request
+    /// asks for any of it.
+    pub resources: Option<Resources>,
+}
+
+/// What both file systems have besides the data. What the request does not ask for is not read, and
+/// so is not to be mistaken for nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// The mount targets of the replica.
+    pub mount_targets: Option<Vec<MountTarget>>,
+    /// The access points of both, compared.
+    pub access_points: Option<AccessPoints>,
+    /// The lifecycle policies.
+    pub lifecycle: Option<Pair<Transitions>>,
+    /// Whether automatic backups of the replica are on.
+    pub backup: Option<bool>,
+    /// The file system policies, if they have any.
+    pub policy: Option<Pair<Option<Value>>>,
+}
+
+/// The same of both sides.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pair<T> {
+    /// What the source has.
+    pub source: T,
+    /// What the replica has.
+    pub replica: T,
+}
+
+/// The access points of the source, compared with those of the replica.
+///
+/// A file system may have 10,000 of them, so that only the difference is kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AccessPoints {
+    /// Those of the source to be created next on the replica, with their tags.
+    pub missing: Vec<AccessPoint>,
+    /// How many are missing in all.
+    pub missing_count: usize,
+    /// Whether any, on either side, is still being created.
+    pub is_creating: bool,
+    /// The ID of the first counterpart that is broken.
+    pub broken: Option<String>,
+    /// The ARNs of the source's access points that its policy names, and of their counterparts.
+    pub counterparts: BTreeMap<String, String>,
 }
 
 impl View {
-    /// The same without the parts, which are many and have served once a plan is made of them.
+    /// The same without what both sides have besides the data, which is large and has served once a
+    /// plan is made from it.
     #[must_use]
-    pub fn without_parts(self) -> Self {
+    pub fn without_resources(self) -> Self {
         Self {
-            source_parts: Parts::default(),
-            replica_parts: Parts::default(),
+            resources: None,
             ..self
+        }
+    }
+
+    /// How many access points the replica lacks.
+    #[must_use]
+    pub fn missing_access_points(&self) -> usize {
+        let points = self
+            .resources
+            .as_ref()
+            .and_then(|resources| resources.access_points.as_ref());
+
+        points.map_or(0, |points| points.missing_count)
+    }
+}
+
+impl AccessPoints {
+    /// Compares both sides. At most `limit` missing ones are kept; `named` says whether the
+    /// source's policy names an ARN.
+    #[must_use]
+    pub fn compare(
+        source: &[AccessPoint],
+        replica: &[AccessPoint],
+        limit: usize,
+        named: impl Fn(&str) -> bool,
+    ) -> Self {
+        let mut compared = Self::default();
+
+        for point in source {
+            match counterpart(point, replica) {
+                Some(existing) => compared.add_existing(point, existing, &named),
+                None => compared.add_missing(point, limit),
+            }
+        }
+        compared
+    }
+
+    fn add_missing(&mut self, point: &AccessPoint, limit: usize) {
+        match point.state {
+            LifeCycle::Available => {}
+            // It will be there to copy.
+            LifeCycle::Creating | LifeCycle::Updating => {
+                self.is_creating = true;
+                return;
+            }
+            // It is about to disappear.
+            LifeCycle::Deleting | LifeCycle::Error => return,
+        }
+
+        self.missing_count += 1;
+        if self.missing.len() < limit {
+            self.missing.push(point.clone());
+        } else {
+            // The observation after those that come first shows which come next.
+            self.is_creating = true;
+        }
+    }
+
+    fn add_existing(
+        &mut self,
+        point: &AccessPoint,
+        existing: &AccessPoint,
+        named: impl Fn(&str) -> bool,
+    ) {
+        if let (Some(from), Some(to)) = (&point.arn, &existing.arn)
+            && named(from.as_ref())
+        {
+            self.counterparts.insert(from.to_string(), to.to_string());
+        }
+
+        // Only what the source can still hand over has to be there.
+        match (point.state, existing.state) {
+            (LifeCycle::Deleting | LifeCycle::Error, _) => {}
+            (LifeCycle::Creating | LifeCycle::Updating, _) => self.is_creating = true,
+            (_, LifeCycle::Available) => {}
+            (_, LifeCycle::Creating | LifeCycle::Updating) => self.is_creating = true,
+            (_, LifeCycle::Deleting | LifeCycle::Error) => {
+                self.broken.get_or_insert_with(|| existing.id.clone());
+            }
         }
     }
 }
 
-/// Why a target could not be looked at to the end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unread {
-    /// The call that failed, by the API's name of the operation; `None` where time ran out.
-    pub failed: Option<(&'static str, Fault)>,
-    /// What was seen before.
-    pub seen: View,
+/// Whether an access point of the source is to be created on the replica.
+#[must_use]
+pub fn is_missing(point: &AccessPoint, replica: &[AccessPoint]) -> bool {
+    point.state == LifeCycle::Available && counterpart(point, replica).is_none()
 }
 
-/// A file system.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileSystem {
-    /// `FileSystemId`.
-    pub id: String,
-    /// `FileSystemArn`.
-    pub arn: String,
-    /// `OwnerId`.
-    pub owner_id: String,
-    /// The Region that it was seen in.
-    pub region: String,
-    /// `LifeCycleState`.
-    pub state: LifeCycle,
-    /// `Encrypted`.
-    pub encrypted: bool,
-    /// `KmsKeyId`, which is an ARN, of an encrypted file system.
-    pub kms_key_arn: Option<String>,
-    /// `AvailabilityZoneName`, of a One Zone file system.
-    pub availability_zone_name: Option<String>,
-    /// `FileSystemProtection.ReplicationOverwriteProtection`.
-    pub protection: Protection,
-    /// `SizeInBytes.Value`.
-    pub size_in_bytes: i64,
-    /// `Tags`.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// The state of a file system, a mount target or an access point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LifeCycle {
-    /// It will be available.
-    Creating,
-    /// It is.
-    Available,
-    /// It is, and its settings are being changed.
-    Updating,
-    /// It is going or gone.
-    Deleting,
-    /// It is broken, or in a state that this program does not know.
-    Error,
-}
-
-/// Whether a file system may become a destination.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protection {
-    /// It may not.
-    Enabled,
-    /// Somebody has allowed it to be overwritten.
-    Disabled,
-    /// It is a destination.
-    Replicating,
-    /// Not said, or in a way that this program does not know.
-    Unknown,
-}
-
-/// A replication with its one destination.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Replication {
-    /// `SourceFileSystemId`.
-    pub source_id: String,
-    /// `SourceFileSystemRegion`.
-    pub source_region: String,
-    /// `Destinations[0].FileSystemId`.
-    pub destination_id: String,
-    /// `Destinations[0].Region`.
-    pub destination_region: String,
-    /// `Destinations[0].OwnerId`, where it is told.
-    pub destination_owner_id: Option<String>,
-    /// `Destinations[0].Status`.
-    pub status: Status,
-    /// `Destinations[0].StatusMessage`.
-    pub status_message: Option<String>,
-    /// `Destinations[0].LastReplicatedTimestamp`: absent until the first sync is complete.
-    pub last_replicated: Option<DateTime<Utc>>,
-}
-
-/// The status of a replication.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Status {
-    /// It is being set up.
-    Enabling,
-    /// It replicates; whether the first sync is complete, this does not say.
-    Enabled,
-    /// It is about to stand still.
-    Pausing,
-    /// It stands still.
-    Paused,
-    /// It is beyond repair.
-    Error,
-    /// It is being deleted.
-    Deleting,
-    /// A status that this program does not know.
-    Unknown,
-}
-
-/// What a file system has besides the data.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Parts {
-    /// Its mount targets.
-    pub mount_targets: Vec<MountTarget>,
-    /// Its access points.
-    pub access_points: Vec<AccessPoint>,
-    /// Its lifecycle policies: the transitions, as the API names and spells them.
-    pub lifecycle: BTreeMap<String, String>,
-    /// Whether automatic backups are on.
-    pub backup: bool,
-    /// Its file system policy, if it has one of its own.
-    pub policy: Option<Value>,
-}
-
-/// A mount target.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MountTarget {
-    /// `SubnetId`.
-    pub subnet_id: String,
-    /// `LifeCycleState`.
-    pub state: LifeCycle,
-    /// Its security groups, sorted.
-    pub security_groups: Vec<String>,
-}
-
-/// An access point, with what makes two of them the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AccessPoint {
-    /// `AccessPointId`.
-    pub id: String,
-    /// `AccessPointArn`.
-    pub arn: String,
-    /// `LifeCycleState`.
-    pub state: LifeCycle,
-    /// What a client finds behind it.
-    pub entrance: Entrance,
-    /// `Tags`, of those of the source that are to be made next; nothing else asks for them.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// What a client finds behind an access point.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Entrance {
-    /// `PosixUser`: uid, gid and secondary gids.
-    pub posix_user: Option<(i64, i64, Vec<i64>)>,
-    /// `RootDirectory.Path`.
-    pub path: String,
-    /// `RootDirectory.CreationInfo`: uid, gid and permissions.
-    pub creation_info: Option<(i64, i64, String)>,
+/// The access point of the replica behind which a client finds the same.
+fn counterpart<'a>(point: &AccessPoint, replica: &'a [AccessPoint]) -> Option<&'a AccessPoint> {
+    replica.iter().find(|existing| existing.root == point.root)
 }

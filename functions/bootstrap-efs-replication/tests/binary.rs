@@ -235,7 +235,7 @@ async fn a_bad_variable_stops_the_start_with_a_sentence() {
     let logs = local.functions().logs(NAME).join("\n");
     assert!(
         logs.contains(
-            "APPROVAL_TAG is `none`, but must be a tag key; an overwrite always needs an approval"
+            "APPROVAL_TAG is `none`, but must be a tag key; this function always needs an approval"
         ),
         "{logs}"
     );

@@ -1,0 +1,187 @@
+//! Where a replica is to be, and whether a replication leads there.
+
+use shared::{
+    AccountId, Arn, Region,
+    arn::region_of_zone,
+    efs::{Destination, FileSystem, FileSystemRef, Replication},
+};
+
+use crate::{
+    command::{Replica, Target},
+    reason::Reason,
+    snapshot::View,
+};
+
+/// The tag by which a file system asks for a replica itself; its value is a Region.
+pub const REPLICATE_TO_TAG: &str = "drover:replicate-to";
+
+/// Where the replica is to be: as the request says, or as the tag of the source does.
+///
+/// # Errors
+///
+/// The [`Reason`] why the tag says nothing.
+pub fn destination(target: &Target, source: &FileSystem) -> Result<Destination, Reason> {
+    if let Some(destination) = &target.destination {
+        return Ok(destination.clone());
+    }
+
+    let tag = source.tags.get(REPLICATE_TO_TAG);
+    let text = tag.ok_or(Reason::NoReplicateToTag)?;
+    let region = Region::try_from(text.clone()).map_err(|_| Reason::BadReplicateToTag)?;
+
+    Ok(Destination {
+        region: Some(region),
+        ..Destination::default()
+    })
+}
+
+/// Whether the replica is to have anything besides the data.
+#[must_use]
+pub fn requests_resources(target: &Target) -> bool {
+    target.replica != Replica::default()
+}
+
+/// What is wrong with a destination by itself or beside its source, whatever else exists.
+#[must_use]
+pub fn destination_conflict(
+    target: &Target,
+    source: &FileSystem,
+    destination: &Destination,
+) -> Option<Reason> {
+    let region = destination.region();
+    let existing = destination.file_system.as_ref();
+
+    let zone = destination.availability_zone_name.as_deref();
+    let in_zone = zone.and_then(region_of_zone);
+    let in_arn = existing.and_then(FileSystemRef::region);
+    if differs(&in_zone, &region) || differs(&in_arn, &region) {
+        return Some(Reason::RegionMismatch);
+    }
+
+    let key = destination.kms_key_id.clone();
+    let key_arn = key.and_then(|key| Arn::try_from(key).ok());
+    if differs(&key_arn.and_then(|key| key.region()), &region) {
+        return Some(Reason::KmsKeyRegionMismatch);
+    }
+
+    if existing.is_some_and(|existing| existing.id == target.source.id) {
+        return Some(Reason::SameFileSystem);
+    }
+
+    let is_elsewhere = differs(
+        &destination_account(destination),
+        &Some(source.owner_id.clone()),
+    );
+    match (is_elsewhere, &destination.role_arn) {
+        (true, None) => Some(Reason::RoleMissing),
+        (false, Some(_)) => Some(Reason::RoleNotNeeded),
+        (true, Some(_)) if requests_resources(target) => Some(Reason::PartsInAnotherAccount),
+        (true, Some(_)) | (false, None) => None,
+    }
+}
+
+/// Whether something that is given differs from what it is compared with.
+fn differs<T: PartialEq>(given: &Option<T>, other: &Option<T>) -> bool {
+    given.is_some() && given != other
+}
+
+fn destination_account(destination: &Destination) -> Option<AccountId> {
+    destination.file_system.as_ref()?.account()
+}
+
+/// Whether a replication leads to the destination that is asked for: to the named file system, or
+/// into the Region and zone, in the account that is meant.
+#[must_use]
+pub fn matches_destination(
+    replication: &Replication,
+    view: &View,
+    source: &FileSystem,
+    destination: &Destination,
+) -> bool {
+    let account = destination_account(destination).unwrap_or_else(|| source.owner_id.clone());
+    let owner = replication.destination_owner_id.as_ref();
+    if owner.is_some_and(|owner| *owner != account) {
+        return false;
+    }
+
+    let region = destination.region();
+    if region.is_some_and(|region| region != replication.destination_region) {
+        return false;
+    }
+
+    if let Some(file_system) = &destination.file_system {
+        return file_system.id == replication.destination_id;
+    }
+
+    // A replica that cannot be read yet is taken for the one that was asked for: there can be no
+    // other.
+    let Some(replica) = &view.destination else {
+        return true;
+    };
+    replica.availability_zone_name == destination.availability_zone_name
+}
+
+/// Whether the replica is encrypted with another key than requested.
+///
+/// EFS reports the ARN of the key. What an alias stands for only KMS could tell, so a request by
+/// alias is not compared.
+#[must_use]
+pub fn has_another_key(view: &View, destination: &Destination) -> bool {
+    let Some(requested) = destination.kms_key_id.as_deref() else {
+        return false;
+    };
+    let replica = view.destination.as_ref();
+    let Some(key) = replica.and_then(|replica| replica.kms_key_arn.as_deref()) else {
+        return false;
+    };
+
+    let is_alias = requested.starts_with("alias/") || requested.contains(":alias/");
+    let id = key.rsplit_once(":key/").map(|(_, id)| id);
+    !is_alias && requested != key && Some(requested) != id
+}
+
+/// How the destination of a replication is named in a call: by the ARN of the request where there
+/// is one, since an ID says nothing in another account.
+#[must_use]
+pub fn reference(target: &Target, replication: &Replication) -> String {
+    let requested = target
+        .destination
+        .as_ref()
+        .and_then(|destination| destination.file_system.as_ref());
+
+    match requested {
+        Some(requested) if requested.id == replication.destination_id => {
+            requested.text().to_owned()
+        }
+        _ => replication.destination_id.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::{replication, target};
+
+    #[test]
+    fn a_destination_is_named_by_the_arn_of_the_request_and_any_other_by_its_id() {
+        let arn =
+            |id: &str| format!("arn:aws:elasticfilesystem:eu-west-1:999999999999:file-system/{id}");
+        let over = |id: &str| Target {
+            destination: Some(Destination {
+                file_system: Some(FileSystemRef::try_from(arn(id)).unwrap()),
+                ..Destination::default()
+            }),
+            ..target()
+        };
+        let replication = replication();
+
+        let requested = reference(&over("fs-00000002"), &replication);
+        assert_eq!(requested, arn("fs-00000002"));
+        assert_eq!(reference(&over("fs-00000003"), &replication), "fs-00000002");
+        let unnamed = Target {
+            destination: None,
+            ..target()
+        };
+        assert_eq!(reference(&unnamed, &replication), "fs-00000002");
+    }
+}

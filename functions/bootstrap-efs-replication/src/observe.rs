@@ -1,0 +1,257 @@
+//! `observe`: what a plan depends on, read from EFS on both sides.
+
+use shared::{
+    CallRecord, FailedCall, Region,
+    efs::{AccessPoint, FileSystemId, RegionalEfs, ReplicationStatus},
+};
+
+use crate::{
+    command::{Command, Copying, Target},
+    context::{Context, for_each_target},
+    destination::{destination, reference, requests_resources},
+    snapshot::{
+        AccessPoints, Incomplete, Observation, Pair, Resources, Snapshot, View, is_missing,
+    },
+};
+
+/// How many calls an observation makes one after the other, at least.
+pub(crate) const CALLS_PER_OBSERVATION: usize = 4;
+
+/// How many more it makes for the resources of both sides, besides one for each mount target.
+const CALLS_FOR_RESOURCES: usize = 10;
+
+/// How many access points the plans of one request create. A file system may have 10,000 of them
+/// with 50 tags each, which would not fit into the function's memory.
+const CONCURRENT_ACCESS_POINTS: usize = 500;
+
+/// How many access points one plan of a request creates.
+#[must_use]
+pub(crate) fn access_points_per_target(command: &Command) -> usize {
+    let share = CONCURRENT_ACCESS_POINTS.checked_div(command.targets.len());
+
+    share.unwrap_or_default().max(1)
+}
+
+/// How many calls an observation of this target makes one after the other.
+#[must_use]
+pub(crate) fn calls_per_observation(target: &Target) -> usize {
+    if !requests_resources(target) {
+        return CALLS_PER_OBSERVATION;
+    }
+
+    CALLS_PER_OBSERVATION + CALLS_FOR_RESOURCES + target.replica.mount_targets.len()
+}
+
+/// Reads both sides of every target. One that cannot be observed does not hide the others.
+pub(crate) async fn observe(
+    command: &Command,
+    context: &Context<'_>,
+    calls: &CallRecord,
+) -> Snapshot {
+    let inputs = vec![(); command.targets.len()];
+    let targets = for_each_target(command, inputs, calls, async |target, (), record| {
+        observe_target(command, target, context, record).await
+    });
+
+    Snapshot {
+        targets: targets.await,
+    }
+}
+
+/// Reads both sides of one target, as long as there is time.
+pub(crate) async fn observe_target(
+    command: &Command,
+    target: &Target,
+    context: &Context<'_>,
+    calls: &CallRecord,
+) -> Observation {
+    let mut view = View::default();
+
+    // Boxed, since it holds the futures of many kinds of calls, and would be moved with each that
+    // holds it.
+    let reads = Box::pin(read(command, target, context, &mut view, calls));
+    match context.invocation.observe(reads).await {
+        Ok(()) => Observation::Complete(view),
+        Err(why) => Observation::Incomplete(Incomplete {
+            why,
+            view: view.without_resources(),
+        }),
+    }
+}
+
+/// Fills the view from the source outwards, so that it holds what was read before a failure.
+async fn read(
+    command: &Command,
+    target: &Target,
+    context: &Context<'_>,
+    view: &mut View,
+    calls: &CallRecord,
+) -> Result<(), FailedCall> {
+    let home = context.efs.home();
+    let source_id = &target.source.id;
+
+    view.source = home.file_system(source_id.as_ref(), calls).await?;
+    if view.source.is_none() {
+        return Ok(());
+    }
+    view.replication = home.replication(source_id.as_ref(), calls).await?;
+
+    let Some((region, id)) = other_side(target, view) else {
+        return Ok(());
+    };
+    let away = context.efs.in_region(&region);
+    view.destination = away.file_system(&id, calls).await?;
+    if view.replication.is_none() && view.destination.is_some() {
+        view.replication_of_destination = away.replication(&id, calls).await?;
+    }
+
+    if let Some(replica) = provisionable(view).filter(|_| requests_resources(target)) {
+        let sides = Sides {
+            home,
+            source: source_id,
+            away: &away,
+            replica,
+        };
+        view.resources = Some(sides.resources(command, target, calls).await?);
+    }
+    Ok(())
+}
+
+/// The Region, and the ID or ARN, of the destination: that of the replication, or else the existing
+/// one of the request.
+fn other_side(target: &Target, view: &View) -> Option<(Region, String)> {
+    let source = view.source.as_ref()?;
+
+    if let Some(replication) = &view.replication {
+        let is_source = replication.source_id == source.id;
+        let region = replication.destination_region.clone();
+        return is_source.then(|| (region, reference(target, replication)));
+    }
+
+    let destination = destination(target, source).ok()?;
+    let existing = destination.file_system.as_ref()?;
+    Some((destination.region()?, existing.text().to_owned()))
+}
+
+/// The replica, once EFS has set up the replication.
+fn provisionable(view: &View) -> Option<&FileSystemId> {
+    let is_enabled = view.replication.as_ref()?.status == ReplicationStatus::Enabled;
+
+    let replica = view.destination.as_ref()?;
+    is_enabled.then_some(&replica.id)
+}
+
+/// Both file systems, each with the client of its Region.
+struct Sides<'a> {
+    home: &'a RegionalEfs,
+    source: &'a FileSystemId,
+    away: &'a RegionalEfs,
+    replica: &'a FileSystemId,
+}
+
+impl Sides<'_> {
+    /// What both have of what the request asks for: first the replica, then the source. The
+    /// source's own mount targets and backups decide nothing.
+    async fn resources(
+        &self,
+        command: &Command,
+        target: &Target,
+        calls: &CallRecord,
+    ) -> Result<Resources, FailedCall> {
+        let Self {
+            home,
+            source,
+            away,
+            replica,
+        } = *self;
+        let asked = &target.replica;
+        // A policy may name access points, so it needs those of both sides.
+        let needs_points = asked.access_points == Copying::Copy || asked.policy == Copying::Copy;
+
+        let mut resources = Resources::default();
+        if !asked.mount_targets.is_empty() {
+            resources.mount_targets = Some(away.mount_targets(replica, calls).await?);
+        }
+        let points = match needs_points {
+            true => away.access_points(replica, |_| false, calls).await?,
+            false => Vec::new(),
+        };
+        let mut lifecycle = Pair::default();
+        if asked.lifecycle == Copying::Copy {
+            lifecycle.replica = away.lifecycle(replica, calls).await?;
+        }
+        if asked.backup.is_some() {
+            resources.backup = Some(away.has_backup(replica, calls).await?);
+        }
+        let mut policy = Pair::default();
+        if asked.policy == Copying::Copy {
+            policy.replica = away.policy(replica, calls).await?;
+        }
+
+        let limit = access_points_per_target(command);
+        let source_points = match needs_points {
+            true => {
+                home.access_points(source, first_missing(&points, limit), calls)
+                    .await?
+            }
+            false => Vec::new(),
+        };
+        if asked.lifecycle == Copying::Copy {
+            lifecycle.source = home.lifecycle(source, calls).await?;
+            resources.lifecycle = Some(lifecycle);
+        }
+        if asked.policy == Copying::Copy {
+            policy.source = home.policy(source, calls).await?;
+        }
+
+        if needs_points {
+            let text = policy.source.as_ref().map(ToString::to_string);
+            let named = |arn: &str| text.as_ref().is_some_and(|text| text.contains(arn));
+            let compared = AccessPoints::compare(&source_points, &points, limit, named);
+            resources.access_points = Some(compared);
+        }
+        if asked.policy == Copying::Copy {
+            resources.policy = Some(policy);
+        }
+        Ok(resources)
+    }
+}
+
+/// Names the first `limit` access points that the replica lacks: only their tags are needed.
+fn first_missing(replica: &[AccessPoint], limit: usize) -> impl FnMut(&AccessPoint) -> bool {
+    let mut missing = 0;
+
+    move |point| {
+        let is_missing = is_missing(point, replica);
+        missing += usize::from(is_missing);
+        is_missing && missing <= limit
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        command::{Replica, RequestedMountTarget},
+        plan::tests::target,
+    };
+
+    #[test]
+    fn an_observation_of_resources_makes_more_calls_and_one_more_for_each_mount_target() {
+        let with = |mount_targets| Target {
+            replica: Replica {
+                mount_targets,
+                ..Replica::default()
+            },
+            ..target()
+        };
+        let mount_target = RequestedMountTarget {
+            subnet_id: "subnet-00000001".to_owned(),
+            security_groups: vec![],
+        };
+
+        assert_eq!(calls_per_observation(&with(vec![])), 4);
+        let two = with(vec![mount_target.clone(), mount_target]);
+        assert_eq!(calls_per_observation(&two), 4 + 10 + 2);
+    }
+}
