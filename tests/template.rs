@@ -672,7 +672,7 @@ fn alarms_watch_outcomes_that_there_are() {
             )
         });
     let written: Vec<_> = written.collect();
-    let outcomes: Vec<String> = Outcome::ALL.into_iter().map(code).collect();
+    let outcomes: Vec<String> = Outcome::ALL.iter().map(code).collect();
     let mut watched = Vec::new();
     for (name, alarm) in deployment.of_type("AWS::CloudWatch::Alarm") {
         for query in alarm["Metrics"].as_array().into_iter().flatten() {

@@ -323,11 +323,11 @@ fn the_tables_of_the_readme_are_those_of_the_code() {
         table(bootstrap, "### Reasons"),
         codes(bootstrap_efs_replication::reason::Reason::ALL)
     );
-    assert_eq!(table("README.md", "### Outcomes"), codes(&Outcome::ALL));
-    assert_eq!(table("README.md", "### Faults"), codes(&FaultKind::ALL));
+    assert_eq!(table("README.md", "### Outcomes"), codes(Outcome::ALL));
+    assert_eq!(table("README.md", "### Faults"), codes(FaultKind::ALL));
     assert_eq!(
         table("README.md", "### Rejections"),
-        codes(&RejectionCode::ALL)
+        codes(RejectionCode::ALL)
     );
 }
 

@@ -151,7 +151,7 @@ mod tests {
     #[test]
     fn only_faults_and_doubt_make_lambda_fail() {
         for outcome in Outcome::ALL {
-            let failed = Answer::one(report(&[outcome])).is_err();
+            let failed = Answer::one(report(&[*outcome])).is_err();
             let expected = matches!(
                 outcome,
                 Outcome::Indeterminate | Outcome::Retryable | Outcome::Permanent

@@ -1,20 +1,23 @@
 //! Why a call to AWS did not answer as asked, in the few kinds that lead to different behaviour.
 
-use std::error::Error;
+use std::{error::Error, fmt};
 
 use aws_smithy_http::endpoint::ResolveEndpointError;
-use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
+use aws_smithy_runtime_api::client::{
+    orchestrator::HttpResponse,
+    result::{DispatchFailure, SdkError},
+};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde::{Deserialize, Serialize};
+use strum::{EnumMessage, VariantArray};
 
-use crate::codes::CODES;
+use crate::{codes::CODES, outcome::sentence};
 
-/// A failed call: its kind, and the code that AWS gave, if AWS answered.
+/// Why a call failed: the kind of fault, and the code that AWS gave, if AWS answered.
 ///
 /// It never holds AWS's message, a header or a body: those may name hosts and addresses, and faults
 /// are logged.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}{}", kind.sentence(), code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default())]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// What it means for us.
     pub kind: FaultKind,
@@ -22,87 +25,79 @@ pub struct Fault {
     pub code: Option<String>,
 }
 
-/// The closed set of faults. The README documents each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// The closed set of faults. The first line of each comment is the sentence in the report and in
+/// the documents' table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
-    /// AWS asked us to slow down, also after the SDK's own retries.
+    /// AWS throttled the call.
+    ///
+    /// Also after the SDK's own retries.
     Throttled,
     /// AWS answered with a server error.
     ServiceError,
-    /// AWS has no capacity for the change at the moment; nothing was changed.
+    /// AWS has no capacity for the change at the moment.
+    ///
+    /// Nothing was changed.
     NoCapacity,
-    /// No answer within the time limit of the call.
+    /// AWS did not answer in time.
     Timeout,
-    /// The connection failed, or the answer was cut off.
+    /// The connection to AWS broke before a complete answer.
     NoAnswer,
-    /// A list could not be read to its end: AWS gave the same page token twice.
+    /// AWS repeated a page token, so the list is incomplete.
     BrokenPaging,
     /// AWS's answer lacks what identifies a resource.
     Unreadable,
-    /// The credentials have expired; the next process gets new ones.
+    /// The credentials have expired.
+    ///
+    /// The process ends after its answer, and the next one gets new credentials.
     CredentialsExpired,
-    /// AWS refused the signature, as it does when clocks disagree or a process was frozen between
-    /// signing and sending.
+    /// AWS refused the signature, as it does when clocks disagree or a process was frozen.
     SignatureRefused,
-    /// AWS says that the change conflicts with something, and does not say with what.
+    /// AWS reports a conflict.
+    ///
+    /// It does not say with what, and a read does not explain it.
     Conflict,
     /// AWS does not know the resource.
     NotFound,
-    /// The role may not do this.
+    /// The role of the function may not do this.
     AccessDenied,
-    /// AWS does not know the credentials, as in a Region that is not enabled for the account.
+    /// AWS does not know the credentials; the Region may not be enabled for the account.
     RegionNotEnabled,
-    /// The call could not even be made: an endpoint or an input is impossible.
+    /// The call could not be made: an endpoint or an input is impossible.
     Misconfigured,
-    /// A quota of the account is used up; the code names it.
+    /// A quota of the account is used up.
+    ///
+    /// The code names it.
     QuotaExceeded,
-    /// AWS refused the call for another reason.
+    /// AWS refused the call.
+    ///
+    /// For another reason than those above.
     RejectedByAws,
 }
 
-/// What Lambda is told about a fault.
+/// What it takes to get past a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remedy {
-    /// The same request may succeed later without anybody doing anything.
+    /// The same request may succeed later by itself.
     Retry,
-    /// Somebody must change the deployment first.
+    /// The deployment has to be fixed first.
     FixDeployment,
-    /// Retrying cannot help; a human must look.
+    /// Retrying cannot help; somebody has to act.
     Manual,
 }
 
 impl FaultKind {
-    /// Every fault, in the order of the README's table.
-    pub const ALL: [Self; 16] = [
-        Self::Throttled,
-        Self::ServiceError,
-        Self::NoCapacity,
-        Self::Timeout,
-        Self::NoAnswer,
-        Self::BrokenPaging,
-        Self::Unreadable,
-        Self::CredentialsExpired,
-        Self::SignatureRefused,
-        Self::Conflict,
-        Self::NotFound,
-        Self::AccessDenied,
-        Self::RegionNotEnabled,
-        Self::Misconfigured,
-        Self::QuotaExceeded,
-        Self::RejectedByAws,
-    ];
+    /// Every fault, in the order of the documents' table.
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// What it takes to get past the fault.
     #[must_use]
     pub fn remedy(self) -> Remedy {
         match self {
-            Self::Throttled
-            | Self::ServiceError
-            | Self::Timeout
-            | Self::NoAnswer
-            | Self::BrokenPaging => Remedy::Retry,
-            Self::NoCapacity | Self::CredentialsExpired | Self::SignatureRefused => Remedy::Retry,
+            Self::Throttled | Self::ServiceError | Self::NoCapacity => Remedy::Retry,
+            Self::Timeout | Self::NoAnswer | Self::BrokenPaging => Remedy::Retry,
+            Self::CredentialsExpired | Self::SignatureRefused => Remedy::Retry,
             Self::Conflict | Self::NotFound => Remedy::Retry,
             Self::AccessDenied | Self::RegionNotEnabled | Self::Misconfigured => {
                 Remedy::FixDeployment
@@ -128,11 +123,13 @@ impl FaultKind {
         if let Some((kind, _)) = CODES.iter().find(|(_, codes)| codes.contains(&code)) {
             return *kind;
         }
+
         let is_quota = code.contains("LimitExceeded") || code.contains("QuotaExceeded");
         // AWS's front door may throttle before it knows the service, and then gives a sentence and
         // no code.
         let is_rate = code.is_empty()
             && message.is_some_and(|message| message.eq_ignore_ascii_case("rate exceeded"));
+
         match status {
             _ if is_quota => Self::QuotaExceeded,
             429 => Self::Throttled,
@@ -155,32 +152,31 @@ impl FaultKind {
         matches!(self, Self::ServiceError | Self::Timeout | Self::NoAnswer)
     }
 
-    /// The fault in a few words, without AWS's own.
+    /// The fault as part of a sentence, without AWS's own words.
     #[must_use]
-    pub fn sentence(self) -> &'static str {
-        match self {
-            Self::Throttled => "AWS throttled the call",
-            Self::ServiceError => "AWS answered with a server error",
-            Self::NoCapacity => "AWS has no capacity for the change at the moment",
-            Self::Timeout => "AWS did not answer in time",
-            Self::NoAnswer => "the connection to AWS broke before a complete answer",
-            Self::BrokenPaging => "AWS repeated a page token, so the list is incomplete",
-            Self::Unreadable => "AWS's answer lacks what identifies a resource",
-            Self::CredentialsExpired => "the credentials have expired",
-            Self::SignatureRefused => {
-                "AWS refused the signature, as it does when clocks disagree or a process was frozen"
-            }
-            Self::Conflict => "AWS reports a conflict",
-            Self::NotFound => "AWS does not know the resource",
-            Self::AccessDenied => "the role of the function may not do this",
-            Self::RegionNotEnabled => {
-                "AWS does not know the credentials; the Region may not be enabled for the account"
-            }
-            Self::Misconfigured => {
-                "the call could not be made: an endpoint or an input is impossible"
-            }
-            Self::QuotaExceeded => "a quota of the account is used up",
-            Self::RejectedByAws => "AWS refused the call",
+    pub fn phrase(self) -> String {
+        let sentence = sentence(&self);
+
+        // "The credentials" begins in lower case after a colon; "AWS" stays as it is.
+        let mut letters = sentence.chars();
+        match (letters.next(), letters.next()) {
+            (Some(first), Some(second)) if !second.is_uppercase() => first
+                .to_lowercase()
+                .chain([second])
+                .chain(letters)
+                .collect(),
+            _ => sentence.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.kind.phrase())?;
+
+        match &self.code {
+            Some(code) => write!(f, " ({code})"),
+            None => Ok(()),
         }
     }
 }
@@ -197,26 +193,14 @@ impl Fault {
         match error {
             SdkError::ConstructionFailure(_) => Self::of(FaultKind::Misconfigured),
             SdkError::TimeoutError(_) => Self::of(FaultKind::Timeout),
-            SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-                Self::of(FaultKind::Timeout)
-            }
-            SdkError::DispatchFailure(failure)
-                if failure.is_user()
-                    || failure
-                        .as_connector_error()
-                        .is_some_and(|error| is_impossible(error)) =>
-            {
-                Self::of(FaultKind::Misconfigured)
-            }
+            SdkError::DispatchFailure(failure) => Self::of(of_dispatch(failure)),
             SdkError::ServiceError(answer) => {
+                let status = answer.raw().status().as_u16();
                 // Where AWS gives no code, the SDK keeps the message to itself.
-                let said = ErrorAnswer::read(answer.raw());
-                let code = answer.err().code().or(said.code.as_deref());
-                Self::from_answer(
-                    answer.raw().status().as_u16(),
-                    code,
-                    said.message.as_deref(),
-                )
+                let read = ErrorAnswer::read(answer.raw());
+                let code = answer.err().code().or(read.code.as_deref());
+
+                Self::from_answer(status, code, read.message.as_deref())
             }
             SdkError::ResponseError(answer) if answer.raw().status().is_server_error() => {
                 Self::of(FaultKind::ServiceError)
@@ -233,6 +217,19 @@ impl Fault {
             code: code.map(tidy),
         }
     }
+}
+
+/// Why a call could not be sent, or its answer not be received.
+fn of_dispatch(failure: &DispatchFailure) -> FaultKind {
+    if failure.is_timeout() {
+        return FaultKind::Timeout;
+    }
+
+    let cause = failure.as_connector_error();
+    if failure.is_user() || cause.is_some_and(|error| is_impossible(error)) {
+        return FaultKind::Misconfigured;
+    }
+    FaultKind::NoAnswer
 }
 
 /// Whether a call can never be sent: the SDK finds no endpoint in its configuration, or one of a
@@ -261,6 +258,7 @@ impl ErrorAnswer {
             kind: Option<String>,
             message: Option<String>,
         }
+
         let body: Body =
             serde_json::from_slice(answer.body().bytes().unwrap_or_default()).unwrap_or_default();
         let bare = |text: &str| {
@@ -270,6 +268,7 @@ impl ErrorAnswer {
                 .map(str::to_owned)
         };
         let named = body.code.as_deref().or(body.kind.as_deref());
+
         Self {
             code: answer
                 .headers()
@@ -405,9 +404,19 @@ mod tests {
             .collect();
         codes.sort_unstable();
         assert!(codes.windows(2).all(|two| two[0] != two[1]), "{codes:?}");
-        let mut sentences = FaultKind::ALL.map(FaultKind::sentence);
-        sentences.sort_unstable();
-        assert!(sentences.windows(2).all(|two| two[0] != two[1]));
+
+        let mut phrases: Vec<String> = FaultKind::ALL.iter().map(|kind| kind.phrase()).collect();
+        phrases.sort_unstable();
+        assert!(phrases.windows(2).all(|two| two[0] != two[1]));
+    }
+
+    #[test]
+    fn a_phrase_begins_in_lower_case_but_for_names() {
+        let denied = FaultKind::AccessDenied.phrase();
+        assert_eq!(denied, "the role of the function may not do this");
+        let quota = FaultKind::QuotaExceeded.phrase();
+        assert_eq!(quota, "a quota of the account is used up");
+        assert_eq!(FaultKind::Throttled.phrase(), "AWS throttled the call");
     }
 
     #[test]
@@ -486,18 +495,14 @@ mod tests {
 
     #[test]
     fn only_an_answer_that_was_lost_or_broken_leaves_doubt() {
-        let doubtful: Vec<FaultKind> = FaultKind::ALL
-            .into_iter()
-            .filter(|kind| kind.leaves_doubt())
-            .collect();
-        assert_eq!(
-            doubtful,
-            [
-                FaultKind::ServiceError,
-                FaultKind::Timeout,
-                FaultKind::NoAnswer
-            ]
-        );
+        let doubtful = FaultKind::ALL.iter().filter(|kind| kind.leaves_doubt());
+
+        let expected = [
+            &FaultKind::ServiceError,
+            &FaultKind::Timeout,
+            &FaultKind::NoAnswer,
+        ];
+        assert_eq!(doubtful.collect::<Vec<_>>(), expected);
     }
 
     #[test]

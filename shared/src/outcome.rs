@@ -2,55 +2,44 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use strum::EnumMessage;
+use strum::{EnumMessage, VariantArray};
 
 use crate::fault::{Fault, Remedy};
 
 /// The closed set of outcomes, from the one that needs somebody soonest to the one that needs
-/// nobody.
+/// nobody. The first line of each comment is the sentence in the documents' table.
 ///
 /// The order decides the outcome of a whole request: the first that any of its targets has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, EnumMessage, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Something may have been changed and reading back could not settle it. Lambda is asked to
-    /// deliver again.
+    /// Something may have been changed, and no read could settle whether it was.
     Indeterminate,
-    /// AWS could not answer now; nothing is claimed. Lambda is asked to deliver again.
+    /// AWS could not answer now; nothing is claimed.
     Retryable,
-    /// The deployment must be repaired, its role for instance. Delivering again is harmless and
-    /// useless.
+    /// The deployment has to be fixed first, its role for instance.
     Permanent,
-    /// Begun, and AWS still works on it: look again later.
+    /// AWS is still working on it, or there was no time to start; send the event again later.
     Pending,
-    /// AWS said no for good; a human must look.
+    /// AWS rejected the change permanently; manual action required.
     Failed,
-    /// A rule of ours, or the request itself, forbids it; nothing was changed.
+    /// A rule or the request itself forbids it; nothing was changed.
     Refused,
-    /// The input is not a request for this function; nothing was looked at.
+    /// The input is not a request for this function; nothing was read.
     Rejected,
-    /// This would be done, if plan mode were off.
+    /// Plan mode: this would be done.
     Planned,
-    /// Asked for by this invocation, and seen to be so.
+    /// Changed by this invocation and verified with a fresh read.
     Done,
-    /// Seen to be so already.
+    /// Nothing to do: a read shows that it is so already.
     AlreadyDone,
 }
 
 impl Outcome {
-    /// Every outcome, in the order of the README's table.
-    pub const ALL: [Self; 10] = [
-        Self::Indeterminate,
-        Self::Retryable,
-        Self::Permanent,
-        Self::Pending,
-        Self::Failed,
-        Self::Refused,
-        Self::Rejected,
-        Self::Planned,
-        Self::Done,
-        Self::AlreadyDone,
-    ];
+    /// Every outcome, in their order.
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The `errorType` with which Lambda is answered; `None` is Ok.
     #[must_use]
@@ -62,13 +51,13 @@ impl Outcome {
         }
     }
 
-    /// The outcome in words.
+    /// The outcome in a summary such as "1 pending, 2 done of 3 targets".
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
             Self::Indeterminate => "indeterminate",
             Self::Retryable => "to be retried",
-            Self::Permanent => "stopped by the deployment",
+            Self::Permanent => "blocked by configuration",
             Self::Pending => "pending",
             Self::Failed => "failed",
             Self::Refused => "refused",
@@ -94,13 +83,13 @@ impl Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Look, plan and report; change nothing.
+    /// Observe, plan and report; change nothing.
     Plan,
-    /// Carry the plan out.
+    /// Execute the plan.
     Enforce,
 }
 
-/// The name of an enum's variant as it stands in reports and in the README's tables.
+/// The name of an enum's variant, as it stands in reports and in the documents' tables.
 pub fn code(variant: impl Serialize) -> String {
     match serde_json::to_value(variant) {
         Ok(Value::String(name)) => name,

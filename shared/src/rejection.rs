@@ -1,6 +1,7 @@
 //! Why an input is not a request for this function.
 
 use serde::Serialize;
+use strum::{EnumMessage, VariantArray};
 
 /// Why an input is not a request for this function. Answered Ok and never retried: it would be the
 /// same next time.
@@ -9,12 +10,13 @@ use serde::Serialize;
 pub struct Rejection {
     /// The name of the rule that the input broke.
     pub code: RejectionCode,
-    /// A sentence for whoever sent it.
+    /// A sentence for the sender.
     pub message: String,
 }
 
-/// The closed set of rejections. The README documents each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// The closed set of rejections. The first line of each comment is the sentence in the documents'
+/// table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumMessage, VariantArray)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectionCode {
     /// The text is not JSON.
@@ -23,64 +25,52 @@ pub enum RejectionCode {
     TooLarge,
     /// Arrays and objects are nested deeper than 32 levels.
     TooDeep,
-    /// An event of a kind that this function does not serve.
+    /// The event is not of a kind that this function handles.
     UnsupportedEvent,
-    /// A request whose source claims to be AWS itself.
+    /// The source of the request starts with `aws.`, which is reserved for AWS.
     ReservedSource,
-    /// `version` is not one that this function reads.
+    /// The version is not 1.
     UnsupportedVersion,
-    /// A field that the contract does not have.
+    /// The contract has no such field.
     UnknownField,
-    /// A field that is written twice.
+    /// A field is given twice.
     DuplicateField,
-    /// A field that the contract requires.
+    /// A required field is missing.
     MissingField,
-    /// A field with a value of another JSON type.
+    /// A value has the wrong JSON type.
     WrongType,
-    /// A value of the right type that is not allowed.
+    /// A value is not allowed, such as an ID of the wrong form.
     InvalidValue,
-    /// More targets than the contract allows.
+    /// The request has more than 100 targets.
     TooManyTargets,
     /// `expiresAt` has passed.
     Expired,
-    /// `expiresAt` is further ahead than the contract allows.
+    /// `expiresAt` is more than 24 hours ahead.
     ExpiresTooLate,
 }
 
 impl RejectionCode {
-    /// Every rejection, in the order of the README's table.
-    pub const ALL: [Self; 14] = [
-        Self::MalformedJson,
-        Self::TooLarge,
-        Self::TooDeep,
-        Self::UnsupportedEvent,
-        Self::ReservedSource,
-        Self::UnsupportedVersion,
-        Self::UnknownField,
-        Self::DuplicateField,
-        Self::MissingField,
-        Self::WrongType,
-        Self::InvalidValue,
-        Self::TooManyTargets,
-        Self::Expired,
-        Self::ExpiresTooLate,
-    ];
+    /// Every rejection, in the order of the documents' table.
+    pub const ALL: &[Self] = Self::VARIANTS;
 }
 
 impl Rejection {
-    /// A rejection with a sentence. The sentence may quote the input: it is cut after 300
-    /// characters, and what would break it out of the JSON string of a notification, which
-    /// EventBridge fills in as it is, is written otherwise.
+    /// A rejection with a sentence, which may quote the input.
+    ///
+    /// It is cut after 300 characters. EventBridge fills it into the JSON of a notification as it
+    /// is, so that characters which would end the JSON string are replaced.
     pub fn new(code: RejectionCode, message: impl Into<String>) -> Self {
-        let plain = |sign: char| match sign {
+        let harmless = |letter: char| match letter {
             '"' => '\'',
             '\\' => '/',
-            sign if sign.is_control() => ' ',
-            sign => sign,
+            letter if letter.is_control() => ' ',
+            letter => letter,
         };
+        let message: String = message.into();
+
         Self {
             code,
-            message: message.into().chars().take(300).map(plain).collect(),
+            message: message.chars().take(300).map(harmless).collect(),
         }
     }
 

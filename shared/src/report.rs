@@ -282,7 +282,7 @@ impl Report {
             .chain(&self.calls);
         calls.any(|call| {
             call.answer
-                .starts_with(FaultKind::CredentialsExpired.sentence())
+                .starts_with(&FaultKind::CredentialsExpired.phrase())
         })
     }
 
@@ -330,9 +330,9 @@ fn summary(targets: &[TargetReport]) -> String {
             .count()
     };
     let parts: Vec<String> = Outcome::ALL
-        .into_iter()
-        .filter(|outcome| count(*outcome) > 0)
-        .map(|outcome| format!("{} {}", count(outcome), outcome.words()))
+        .iter()
+        .filter(|outcome| count(**outcome) > 0)
+        .map(|outcome| format!("{} {}", count(*outcome), outcome.words()))
         .collect();
     format!(
         "{} of {}",

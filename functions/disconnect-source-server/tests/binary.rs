@@ -181,7 +181,7 @@ async fn a_fault_fails_the_invocation_with_the_whole_report() {
             "CHG1",
             "permanent",
             "Permanent",
-            "1 stopped by the deployment of 1 target"
+            "1 blocked by configuration of 1 target"
         ]
     );
     assert_eq!(line["level"], "ERROR");
