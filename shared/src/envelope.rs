@@ -67,6 +67,17 @@ pub struct Delivery {
     pub message: Result<Message, Rejection>,
 }
 
+impl Delivery {
+    /// A record that cannot be read, and so cannot be asked for again by itself.
+    fn unnamed(rejection: Rejection) -> Self {
+        Self {
+            message_id: None,
+            fifo: false,
+            message: Err(rejection),
+        }
+    }
+}
+
 /// The members of a JSON object, each as the text that it was written as.
 ///
 /// Only what is asked for is looked at, so that nothing which AWS adds, leaves out, doubles or
@@ -116,14 +127,12 @@ impl<'a> Members<'a> {
         let mut named = self.0.iter().filter(|(known, _)| known == name);
         let first = named.next();
         if named.next().is_some() {
-            return Err(Rejection::new(
-                RejectionCode::DuplicateField,
-                format!("duplicate field `{name}`"),
-            ));
+            let message = format!("duplicate field `{name}`");
+            return Err(Rejection::new(RejectionCode::DuplicateField, message));
         }
-        Ok(first
-            .map(|(_, value)| *value)
-            .filter(|value| value.get() != "null"))
+
+        let value = first.map(|(_, value)| *value);
+        Ok(value.filter(|value| value.get() != "null"))
     }
 
     fn text(&self, name: &str) -> Result<Option<String>, Rejection> {
@@ -183,39 +192,36 @@ fn open_pipe(text: &str) -> Result<Inbound, Rejection> {
     let records: Vec<&RawValue> = match serde_json::from_str(text) {
         Ok(records) => records,
         Err(error) => {
-            return Err(strict::check_text(text)
-                .err()
-                .unwrap_or_else(|| strict::rejection(&error)));
+            let named = strict::check_text(text).err();
+            return Err(named.unwrap_or_else(|| strict::rejection(&error)));
         }
     };
+
     if !records.iter().any(|record| record.get().starts_with('{')) {
         strict::check_text(text)?;
         let message = "invalid type: a list of anything but objects, expected an object";
         return Err(Rejection::new(RejectionCode::WrongType, message));
     }
-    Ok(Inbound::Sqs(
-        records.into_iter().map(open_pipe_record).collect(),
-    ))
+
+    let deliveries = records.into_iter().map(open_pipe_record);
+    Ok(Inbound::Sqs(deliveries.collect()))
 }
 
 fn open_pipe_record(record: &RawValue) -> Delivery {
-    match Members::read(record.get()) {
-        Ok(members) if members.has("body") && is_from(&members, "aws:sqs") => open_sqs(record),
-        Ok(members) => {
-            let [message, event] =
-                ["messageId", "eventID"].map(|name| members.text(name).ok().flatten());
-            let message_id = message.or(event);
-            Delivery {
-                message_id,
-                fifo: false,
-                message: open_message(record.get(), &members, Layer::Inside),
-            }
-        }
-        Err(rejection) => Delivery {
-            message_id: None,
-            fifo: false,
-            message: Err(rejection),
-        },
+    let members = match Members::read(record.get()) {
+        Ok(members) => members,
+        Err(rejection) => return Delivery::unnamed(rejection),
+    };
+    if members.has("body") && is_from(&members, "aws:sqs") {
+        return open_sqs(record);
+    }
+
+    // Queues name their records by the one, streams by the other.
+    let [message, event] = ["messageId", "eventID"].map(|name| members.text(name).ok().flatten());
+    Delivery {
+        message_id: message.or(event),
+        fifo: false,
+        message: open_message(record.get(), &members, Layer::Inside),
     }
 }
 
@@ -223,16 +229,16 @@ fn open_records(records: &[&RawValue]) -> Result<Inbound, Rejection> {
     let sources: Vec<String> = records.iter().map(|record| record_source(record)).collect();
     let all_from =
         |service: &str| !sources.is_empty() && sources.iter().all(|source| source == service);
+
     if all_from("aws:sqs") {
-        return Ok(Inbound::Sqs(
-            records.iter().map(|record| open_sqs(record)).collect(),
-        ));
+        let deliveries = records.iter().map(|record| open_sqs(record));
+        return Ok(Inbound::Sqs(deliveries.collect()));
     }
     if all_from("aws:sns") {
-        return Ok(Inbound::Sns(
-            records.iter().map(|record| open_sns(record)).collect(),
-        ));
+        let messages = records.iter().map(|record| open_sns(record));
+        return Ok(Inbound::Sns(messages.collect()));
     }
+
     let named = sources.first().map_or("nobody", String::as_str);
     let message = format!(
         "`Records` of `{named}` hold no request; SNS and SQS records do, each by themselves"
@@ -263,14 +269,9 @@ fn open_sns(record: &RawValue) -> Result<Message, Rejection> {
 fn open_sqs(record: &RawValue) -> Delivery {
     let members = match Members::read(record.get()) {
         Ok(members) => members,
-        Err(rejection) => {
-            return Delivery {
-                message_id: None,
-                fifo: false,
-                message: Err(rejection),
-            };
-        }
+        Err(rejection) => return Delivery::unnamed(rejection),
     };
+
     let [message_id, queue] =
         ["messageId", "eventSourceARN"].map(|name| members.text(name).ok().flatten());
     let body = members.text("body").map(Option::unwrap_or_default);
@@ -306,12 +307,15 @@ fn open_message(text: &str, members: &Members<'_>, layer: Layer) -> Result<Messa
     if members.has("Type") && members.has("TopicArn") {
         return open_notification(members, layer);
     }
+
+    // What AWS delivers for other purposes is named, and everything else is a request by itself.
     match look_alike(members) {
         Some(what) => Err(Rejection::unsupported(format!("{what} is not a request"))),
         None => Ok(Message::Bare(text.to_owned())),
     }
 }
 
+/// What a text is that AWS delivers, and that is no request.
 fn look_alike(members: &Members<'_>) -> Option<&'static str> {
     if members.has("AlarmName") {
         return Some("a CloudWatch alarm");
@@ -319,16 +323,17 @@ fn look_alike(members: &Members<'_>) -> Option<&'static str> {
     if members.has("requestPayload") || members.has("responseContext") {
         return Some("the record of a Lambda destination");
     }
-    // Those of a stream have both members too, and a source that is written as that of a queue is.
+
+    // Before CloudTrail's: those of a stream have both of its members too.
     if is_of_stream(members) {
         return Some("the record of a stream");
     }
     if members.has("eventName") && members.has("eventSource") {
         return Some("a CloudTrail log entry");
     }
-    members
-        .has("batchItemFailures")
-        .then_some("the answer to an SQS batch")
+
+    let is_answer = members.has("batchItemFailures");
+    is_answer.then_some("the answer to an SQS batch")
 }
 
 fn is_of_stream(members: &Members<'_>) -> bool {
@@ -346,10 +351,10 @@ fn open_notification(members: &Members<'_>, layer: Layer) -> Result<Message, Rej
         )));
     }
     if matches!(layer, Layer::InsideNotification) {
-        return Err(Rejection::unsupported(
-            "an SNS envelope inside an SNS envelope holds no request",
-        ));
+        let message = "an SNS envelope inside an SNS envelope holds no request";
+        return Err(Rejection::unsupported(message));
     }
+
     let inner = members.needed_text("Message")?;
     open_message(&inner, &Members::read(&inner)?, Layer::InsideNotification)
 }

@@ -113,13 +113,14 @@ impl State {
         }
     }
 
-    /// The SDK will repeat the call on its own, so that a turn is kept for it; one for a storm, or
-    /// a turn could take forever.
+    /// Learns that AWS throttled a call. The SDK repeats it on its own, so a turn is kept for it;
+    /// one for a whole storm, or the wait could grow forever.
     fn slow_down(&mut self, now: Instant) {
         let known = self
             .throttled
             .take()
             .filter(|throttled| now - throttled.at < MEMORY);
+
         let throttled = match known {
             Some(known) if now - known.at < STORM => known,
             Some(known) => Throttled {
@@ -136,6 +137,8 @@ impl State {
                 }
             }
         };
+
+        // The call that was throttled takes the next turn.
         let interval = throttled.interval(now);
         let next = self.next.map_or(now, |next| next.max(now)) + interval;
         self.next = Some(next.min(now + PAUSE + interval));

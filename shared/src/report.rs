@@ -184,16 +184,17 @@ impl Report {
             .map(|target| target.outcome)
             .min()
             .unwrap_or(Outcome::AlreadyDone);
+        let look_again = targets
+            .iter()
+            .filter_map(|target| target.look_again_after_seconds);
+
         Self {
             outcome,
             summary: summary(&targets),
             request_id: Some(request_id.to_owned()),
             mode,
             reason: None,
-            look_again_after_seconds: targets
-                .iter()
-                .filter_map(|target| target.look_again_after_seconds)
-                .min(),
+            look_again_after_seconds: look_again.min(),
             next_request: None,
             cut: Vec::new(),
             targets,
@@ -201,35 +202,34 @@ impl Report {
         }
     }
 
-    /// The same report with every text made plain: what AWS and others wrote goes to logs, people
+    /// The same report with every text sanitized: what AWS and others wrote goes to logs, people
     /// and terminals.
     #[must_use]
     pub fn sanitized(mut self) -> Self {
         self.summary = sanitize(&self.summary);
+
         for target in &mut self.targets {
             target.message = sanitize(&target.message);
-            target
-                .plan
-                .iter_mut()
-                .for_each(|step| *step = sanitize(step));
-            [
-                &mut target.target,
-                &mut target.resource,
-                &mut target.evidence,
-            ]
-            .into_iter()
-            .for_each(sanitize_value);
+            for step in &mut target.plan {
+                *step = sanitize(step);
+            }
+            sanitize_value(&mut target.target);
+            sanitize_value(&mut target.resource);
+            sanitize_value(&mut target.evidence);
         }
+
         let calls = self
             .targets
             .iter_mut()
             .flat_map(|target| &mut target.calls)
             .chain(&mut self.calls);
-        calls.for_each(|call| call.answer = sanitize(&call.answer));
+        for call in calls {
+            call.answer = sanitize(&call.answer);
+        }
         self
     }
 
-    /// The same report, small enough for whatever carries it, and its JSON: what matters least is
+    /// The same report, small enough for whatever carries it, and its JSON. What matters least is
     /// left out first, and named in `cut`.
     ///
     /// A log event has at most 256 KiB, and so have a result event, which also has the request of
@@ -240,15 +240,13 @@ impl Report {
         let mut json = self.json();
         if size(&json) > MAX_REPORT_BYTES {
             // They are still counted, with those that were made for all targets together.
-            merge(
-                &mut self.calls,
-                self.targets
-                    .iter_mut()
-                    .flat_map(|target| std::mem::take(&mut target.calls)),
-            );
+            let of_targets = self.targets.iter_mut();
+            let of_targets = of_targets.flat_map(|target| std::mem::take(&mut target.calls));
+            merge(&mut self.calls, of_targets);
             self.cut.push("calls");
             json = self.json();
         }
+
         let cuts: [Cut; 4] = [
             ("plan", |target| target.plan.clear()),
             ("evidence", |target| target.evidence = Value::Null),
@@ -257,6 +255,7 @@ impl Report {
                 target.message = cut_off(&target.message, LONGEST_CUT_MESSAGE)
             }),
         ];
+
         for (part, cut) in cuts {
             if size(&json) <= MAX_REPORT_BYTES {
                 break;
@@ -265,6 +264,7 @@ impl Report {
             self.cut.push(part);
             json = self.json();
         }
+
         (self, json)
     }
 
@@ -280,10 +280,9 @@ impl Report {
             .iter()
             .flat_map(|target| &target.calls)
             .chain(&self.calls);
-        calls.any(|call| {
-            call.answer
-                .starts_with(&FaultKind::CredentialsExpired.phrase())
-        })
+
+        let expired = FaultKind::CredentialsExpired.phrase();
+        calls.any(|call| call.answer.starts_with(&expired))
     }
 
     /// Whether a queue should deliver the request again: Lambda's answer is an error, or time ran
@@ -294,7 +293,7 @@ impl Report {
     }
 }
 
-/// How many bytes a JSON text has as a text inside of JSON.
+/// How many bytes a JSON text has as a string inside of JSON.
 fn size(json: &str) -> usize {
     json.bytes()
         .map(|byte| if matches!(byte, b'"' | b'\\') { 2 } else { 1 })
@@ -323,26 +322,20 @@ fn shorten(value: &mut Value) {
 }
 
 fn summary(targets: &[TargetReport]) -> String {
-    let count = |outcome: Outcome| {
-        targets
-            .iter()
-            .filter(|target| target.outcome == outcome)
-            .count()
-    };
-    let parts: Vec<String> = Outcome::ALL
-        .iter()
-        .filter(|outcome| count(**outcome) > 0)
-        .map(|outcome| format!("{} {}", count(*outcome), outcome.words()))
-        .collect();
-    format!(
-        "{} of {}",
-        parts.join(", "),
-        if targets.len() == 1 {
-            "1 target".to_owned()
-        } else {
-            format!("{} targets", targets.len())
+    let mut parts = Vec::new();
+    for outcome in Outcome::ALL {
+        let having = targets.iter().filter(|target| target.outcome == *outcome);
+        match having.count() {
+            0 => {}
+            count => parts.push(format!("{count} {}", outcome.words())),
         }
-    )
+    }
+
+    let parts = parts.join(", ");
+    match targets.len() {
+        1 => format!("{parts} of 1 target"),
+        count => format!("{parts} of {count} targets"),
+    }
 }
 
 #[cfg(test)]

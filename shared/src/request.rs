@@ -26,11 +26,9 @@ pub fn check_version(text: &str) -> Result<(), Rejection> {
     struct Version {
         version: Option<Box<RawValue>>,
     }
-    match strict::read::<Version>(text)?
-        .version
-        .as_deref()
-        .map(RawValue::get)
-    {
+
+    let version = strict::read::<Version>(text)?.version;
+    match version.as_deref().map(RawValue::get) {
         Some("1") => Ok(()),
         None | Some("null") => Err(Rejection::new(
             RejectionCode::MissingField,
@@ -66,7 +64,7 @@ pub fn detail(event: &Event) -> Result<&str, Rejection> {
 #[must_use]
 pub fn unsupported(event: &Event) -> Rejection {
     let message = format!(
-        "`{}` from `{}` asks for nothing here",
+        "`{}` from `{}` is not an event that this function handles",
         event.detail_type, event.source
     );
     Rejection::new(RejectionCode::UnsupportedEvent, message)
@@ -82,6 +80,8 @@ pub fn check_expiry(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(),
         let message = format!("the request expired at {expires_at}; it is {now}");
         return Err(Rejection::new(RejectionCode::Expired, message));
     }
+
+    // A request that waits longer than a day is to be made again.
     if expires_at > now + TimeDelta::hours(MAX_HOURS_TO_EXPIRY) {
         let message = format!(
             "expiresAt {expires_at} is more than {MAX_HOURS_TO_EXPIRY} hours ahead; it is {now}"
@@ -98,11 +98,10 @@ pub fn check_expiry(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(),
 /// [`RejectionCode::InvalidValue`] or [`RejectionCode::TooManyTargets`].
 pub fn check_count(field: &str, count: usize, most: usize) -> Result<(), Rejection> {
     if count == 0 {
-        return Err(Rejection::new(
-            RejectionCode::InvalidValue,
-            format!("`{field}` is empty"),
-        ));
+        let message = format!("`{field}` is empty");
+        return Err(Rejection::new(RejectionCode::InvalidValue, message));
     }
+
     if count > most {
         let message = format!("{count} {field} in one request; at most {most} are read");
         return Err(Rejection::new(RejectionCode::TooManyTargets, message));

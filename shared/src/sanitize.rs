@@ -1,57 +1,67 @@
-//! Makes text of others fit for logs, reports and terminals: bounded, on one line, and without what
-//! a terminal obeys.
+//! Makes text of others fit for logs, reports and terminals: bounded, on one line, and without
+//! control characters.
 
 use serde_json::Value;
 
 /// The most characters of one text. Longer than any identifier, name or message that AWS documents
-/// but for policies, which no report holds.
+/// except for policies, which no report holds.
 pub const LONGEST: usize = 1000;
 
-/// The text without control characters and without those that hide or turn what stands around them,
+/// The characters that have no width, besides those of [`HIDDEN_RANGES`].
+const HIDDEN: [char; 6] = [
+    '\u{ad}', '\u{61c}', '\u{180e}', '\u{feff}', '\u{2028}', '\u{2029}',
+];
+
+/// The ranges of characters that have no width or change the direction of writing.
+const HIDDEN_RANGES: [std::ops::RangeInclusive<char>; 4] = [
+    '\u{200b}'..='\u{200f}',
+    '\u{202a}'..='\u{202e}',
+    '\u{2060}'..='\u{206f}',
+    '\u{e0000}'..='\u{e007f}',
+];
+
+/// The text without control characters and without those that hide or reverse what surrounds them,
 /// cut after [`LONGEST`] characters.
 #[must_use]
 pub fn sanitize(text: &str) -> String {
-    // As nearly every text is.
-    if text.len() <= LONGEST && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+    // Nearly every text is printable ASCII, and is copied as it is.
+    let is_printable = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    if is_printable && text.len() <= LONGEST {
         return text.to_owned();
     }
-    let cut = text.chars().nth(LONGEST).is_some();
-    let kept = text.chars().take(LONGEST).map(|sign| {
-        if is_visible(sign) {
-            sign
-        } else {
-            char::REPLACEMENT_CHARACTER
-        }
+
+    let is_cut = text.chars().nth(LONGEST).is_some();
+    let kept = text.chars().take(LONGEST).map(|letter| match letter {
+        letter if is_visible(letter) => letter,
+        _ => char::REPLACEMENT_CHARACTER,
     });
-    kept.chain(cut.then_some('…')).collect()
+    kept.chain(is_cut.then_some('…')).collect()
 }
 
-/// Makes every text of a value plain, names of members included.
+/// Sanitizes every text of a value, names of members included.
 pub fn sanitize_value(value: &mut Value) {
     match value {
         Value::String(text) => *text = sanitize(text),
         Value::Array(items) => items.iter_mut().for_each(sanitize_value),
         Value::Object(members) => {
-            let renamed = std::mem::take(members).into_iter().map(|(name, mut of)| {
-                sanitize_value(&mut of);
-                (sanitize(&name), of)
-            });
-            *members = renamed.collect();
+            let sanitized = std::mem::take(members)
+                .into_iter()
+                .map(|(name, mut member)| {
+                    sanitize_value(&mut member);
+                    (sanitize(&name), member)
+                });
+
+            *members = sanitized.collect();
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
-/// Neither a control character, nor one that has no width or changes the direction of writing.
-fn is_visible(sign: char) -> bool {
-    let unseen = [
-        '\u{ad}', '\u{61c}', '\u{180e}', '\u{feff}', '\u{2028}', '\u{2029}',
-    ];
-    let hides = ('\u{200b}'..='\u{200f}').contains(&sign)
-        || ('\u{202a}'..='\u{202e}').contains(&sign)
-        || ('\u{2060}'..='\u{206f}').contains(&sign)
-        || ('\u{e0000}'..='\u{e007f}').contains(&sign);
-    !sign.is_control() && !hides && !unseen.contains(&sign)
+fn is_visible(letter: char) -> bool {
+    let is_hidden =
+        HIDDEN.contains(&letter) || HIDDEN_RANGES.iter().any(|range| range.contains(&letter));
+
+    !letter.is_control() && !is_hidden
 }
 
 #[cfg(test)]

@@ -72,9 +72,11 @@ pub async fn aws() -> Result<SdkConfig, BadVariable> {
         "AWS_SECRET_ACCESS_KEY",
         "the secret of the role's credentials",
     )?;
+
     let region = EnvironmentVariableRegionProvider::new().region().await;
     let missing = || BadVariable::new("AWS_REGION", String::new(), "the Region of the function");
     let environment = &ProviderConfig::empty();
+
     let endpoints = Endpoints {
         ignored: ignore_configured_endpoint_urls_provider(environment).await == Some(true),
     };
@@ -82,6 +84,7 @@ pub async fn aws() -> Result<SdkConfig, BadVariable> {
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
         .build();
+
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .http_client(https())
@@ -90,11 +93,13 @@ pub async fn aws() -> Result<SdkConfig, BadVariable> {
         .credentials_provider(SharedCredentialsProvider::new(
             EnvironmentVariableCredentialsProvider::new(),
         ));
+
     // aws-config's own provider would read the profile files once more.
     config.set_app_name(variable("AWS_SDK_UA_APP_ID").and_then(|name| AppName::new(name).ok()));
     config.set_use_fips(use_fips_provider(environment).await);
     config.set_use_dual_stack(use_dual_stack_provider(environment).await);
     config.set_endpoint_url(endpoints.everywhere());
+
     Ok(config.service_config(endpoints).build())
 }
 
@@ -112,9 +117,9 @@ fn https() -> SharedHttpClient {
     })
 }
 
-/// Opens a connection before the first event, since Lambda starts a function with a whole processor
-/// and then gives it a fourteenth: a handshake takes as much of it as all the rest of an event.
-/// Whether it succeeds is for the event to see.
+/// Opens a connection during the init phase, when Lambda grants a full vCPU. Afterwards a function
+/// of 128 MB has a fourteenth of one, and a handshake would take as much of it as all the rest of
+/// an event. Whether it succeeds is for the event to find out.
 pub async fn connect(warm_up: impl Future<Output = ()>) {
     let _ = tokio::time::timeout(CONNECT_TIMEOUT, warm_up).await;
 }
@@ -165,20 +170,24 @@ pub async fn serve(
     handle: impl AsyncFn(&str, Invocation) -> Result<Answer, Failure>,
 ) -> Result<(), Error> {
     let expired = &Cell::new(false);
+
     let answer = async |event: LambdaEvent<Box<RawValue>>| {
         let answer = handle(event.payload.get(), Invocation::new(&event.context)).await;
-        expired.set(answer.as_ref().map_or_else(
-            Failure::met_expired_credentials,
-            Answer::met_expired_credentials,
-        ));
+        expired.set(match &answer {
+            Ok(answer) => answer.met_expired_credentials(),
+            Err(failure) => failure.met_expired_credentials(),
+        });
         answer
     };
+
+    // The error ends the process, once Lambda has the answer.
     let after_the_answer = |sent: Result<(), Error>| match sent {
         Ok(()) if expired.get() => {
             Err("the credentials have expired; the next process gets new ones".into())
         }
         sent => sent,
     };
+
     let runtime = Runtime::new(service_fn(answer)).layer(TracingLayer::new());
     runtime
         .layer(MapResultLayer::new(after_the_answer))
@@ -195,11 +204,11 @@ pub fn log(function: &str) {
     let filter = Targets::new()
         .with_default(level.min(LevelFilter::INFO))
         .with_target(function, level);
+
+    let format = env::var("AWS_LAMBDA_LOG_FORMAT").unwrap_or_default();
     let lines = subscriber::fmt::layer().with_target(false).without_time();
-    let json =
-        env::var("AWS_LAMBDA_LOG_FORMAT").is_ok_and(|format| format.eq_ignore_ascii_case("json"));
     let registry = subscriber::registry();
-    if json {
+    if format.eq_ignore_ascii_case("json") {
         registry.with(lines.json().with_filter(filter)).init();
     } else {
         registry.with(lines.with_filter(filter)).init();

@@ -92,11 +92,11 @@ pub fn check_text(text: &str) -> Result<(), Rejection> {
 /// found only when the text is read.
 fn name(text: &str, error: &serde_json::Error) -> Rejection {
     let rejection = rejection(error);
-    if rejection.code != RejectionCode::MalformedJson
-        || serde_json::from_str::<IgnoredAny>(text).is_err()
-    {
+    let is_json = || serde_json::from_str::<IgnoredAny>(text).is_ok();
+    if rejection.code != RejectionCode::MalformedJson || !is_json() {
         return rejection;
     }
+
     let (line, column) = (error.line(), error.column());
     if rejection.message.contains("hex escape") {
         let message = format!(
@@ -104,6 +104,7 @@ fn name(text: &str, error: &serde_json::Error) -> Rejection {
         );
         return Rejection::new(RejectionCode::MalformedJson, message);
     }
+
     let message = format!("a value of another type is expected at line {line} column {column}");
     Rejection::new(RejectionCode::WrongType, message)
 }
@@ -114,7 +115,9 @@ fn name(text: &str, error: &serde_json::Error) -> Rejection {
 ///
 /// [`RejectionCode::TooDeep`].
 pub fn check_depth(text: &str) -> Result<(), Rejection> {
-    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0_usize, false, false);
+    let (mut depth, mut deepest) = (0_usize, 0_usize);
+    let (mut in_string, mut escaped) = (false, false);
+
     for byte in text.bytes() {
         match byte {
             _ if escaped => escaped = false,
@@ -128,6 +131,7 @@ pub fn check_depth(text: &str) -> Result<(), Rejection> {
             _ => {}
         }
     }
+
     if deepest > MAX_DEPTH {
         let message = format!(
             "arrays and objects are nested {deepest} deep; at most {MAX_DEPTH} levels are read"
@@ -163,10 +167,10 @@ fn data_code(message: &str) -> RejectionCode {
         ("missing field", RejectionCode::MissingField),
         ("invalid type", RejectionCode::WrongType),
     ];
-    codes
-        .into_iter()
-        .find(|(start, _)| message.starts_with(start))
-        .map_or(RejectionCode::InvalidValue, |(_, code)| code)
+
+    let mut codes = codes.into_iter();
+    let known = codes.find(|(start, _)| message.starts_with(start));
+    known.map_or(RejectionCode::InvalidValue, |(_, code)| code)
 }
 
 #[cfg(test)]

@@ -62,6 +62,7 @@ pub fn tag_key(name: &'static str, found: String) -> Result<String, BadVariable>
         && found.trim() == found
         && !found.to_lowercase().starts_with("aws:")
         && !found.chars().any(char::is_control);
+
     if fits {
         return Ok(found);
     }

@@ -1,5 +1,5 @@
-//! File system policies: what of a source's policy a replica still lacks, in the replica's own
-//! words.
+//! File system policies: what a replica still lacks of its source's policy, translated to the
+//! replica.
 
 use std::collections::BTreeMap;
 
@@ -24,16 +24,19 @@ pub fn merged(
     names: &Names,
 ) -> Result<Option<Value>, String> {
     let mut statements = replica.map(statements).unwrap_or_default();
-    let had = statements.len();
+    let before = statements.len();
+
     for statement in self::statements(source) {
         let translated = translate(&statement, names)?;
         if !statements.iter().any(|known| same(known, &translated)) {
             statements.push(with_fresh_sid(translated, &statements));
         }
     }
-    if statements.len() == had {
+    if statements.len() == before {
         return Ok(None);
     }
+
+    // The replica's own version and ID stay; a new policy has those of the source.
     let mut policy = replica
         .or(Some(source))
         .and_then(Value::as_object)
@@ -58,19 +61,20 @@ fn statements(policy: &Value) -> Vec<Value> {
 fn translate(value: &Value, names: &Names) -> Result<Value, String> {
     match value {
         Value::String(text) => translate_text(text, names).map(Value::String),
-        Value::Array(values) => values
-            .iter()
-            .map(|value| translate(value, names))
-            .collect::<Result<_, _>>()
-            .map(Value::Array),
+
+        Value::Array(values) => {
+            let translated = values.iter().map(|value| translate(value, names));
+            translated.collect::<Result<_, _>>().map(Value::Array)
+        }
+
         Value::Object(members) => {
-            let members = members
+            let translated = members
                 .iter()
                 .map(|(key, value)| Ok((key.clone(), translate(value, names)?)));
-            members
-                .collect::<Result<Map<_, _>, String>>()
-                .map(Value::Object)
+            let members: Result<Map<_, _>, String> = translated.collect();
+            members.map(Value::Object)
         }
+
         other => Ok(other.clone()),
     }
 }
@@ -79,18 +83,24 @@ fn translate_text(text: &str, names: &Names) -> Result<String, String> {
     if let Some(name) = names.get(text) {
         return Ok(name.clone());
     }
-    let part = |arn: &str, at: usize| arn.split(':').nth(at).map(str::to_owned);
-    let leaves =
-        |from: &str, to: &str| part(from, 3) == part(text, 3) && part(from, 3) != part(to, 3);
-    let from_there = || names.iter().any(|(from, to)| leaves(from, to));
+
+    // An ARN in a policy may have wildcards, so that it is taken apart as a text.
+    let part = |arn: &str, index: usize| arn.split(':').nth(index).map(str::to_owned);
     let is_arn = text.starts_with("arn:");
     let is_efs = is_arn && part(text, 2).as_deref() == Some("elasticfilesystem");
+
+    // What is in the Region that the policy leaves means nothing in the other.
+    let region = part(text, 3);
+    let leaves_region = is_arn
+        && names
+            .iter()
+            .any(|(from, to)| part(from, 3) == region && part(to, 3) != region);
+
     let is_network = text.starts_with("vpc-") || text.starts_with("vpce-");
-    if is_efs || is_network || (is_arn && from_there()) {
-        Err(text.to_owned())
-    } else {
-        Ok(text.to_owned())
+    if is_efs || is_network || leaves_region {
+        return Err(text.to_owned());
     }
+    Ok(text.to_owned())
 }
 
 /// Whether two statements say the same; what they are called does not matter.
@@ -111,12 +121,13 @@ fn canonical(value: &Value) -> Value {
         Value::Array(values) => {
             let mut values: Vec<Value> = values.iter().map(canonical).collect();
             values.sort_by_key(Value::to_string);
-            if values.len() == 1 {
-                values.remove(0)
-            } else {
-                Value::Array(values)
+
+            match values.len() {
+                1 => values.remove(0),
+                _ => Value::Array(values),
             }
         }
+
         Value::Object(members) => members
             .iter()
             .map(|(key, value)| (key.clone(), canonical(value)))

@@ -337,6 +337,7 @@ fn sentence(step: &Step) -> String {
         Step::Replicate(destination) => {
             let region = destination.region();
             let region = region.map_or("the same Region".to_owned(), |region| region.to_string());
+
             match &destination.file_system {
                 Some(existing) => format!(
                     "replicate to {} in {region}, whose contents are overwritten",
@@ -363,6 +364,7 @@ fn resource_sentence(resource: &Resource) -> String {
         Resource::Policy(_) => "merge the source's file system policy".to_owned(),
         Resource::Tags(tags) => {
             let keys: Vec<&str> = tags.keys().map(String::as_str).collect();
+
             match keys.get(..STEPS_NAMED - 1) {
                 Some(first) if keys.len() > STEPS_NAMED => {
                     format!("set {} tags: {} and more", keys.len(), first.join(", "))

@@ -106,6 +106,8 @@ fn plan_target(
             server: Some(server.clone()),
             verdict: plan_server(command, target, server, snapshot, policy),
         },
+
+        // Absence is success for a deletion, and a refusal for everything else.
         Found::Nothing if is_deleted(command.action, target, snapshot) => {
             TargetPlan::not_found(Done(Reason::RecordDeleted))
         }
