@@ -61,6 +61,7 @@ impl Answer {
     ///
     /// A [`Failure`] with all of them if the outcome of any is one.
     pub fn many(mut reports: Vec<Report>) -> Result<Self, Failure> {
+        // Lambda sends SNS records one at a time, and then the answer has no list.
         if reports.len() == 1 {
             return Self::one(reports.remove(0));
         }

@@ -85,6 +85,7 @@ impl CallRecord {
 /// Adds calls to a list in which calls of the same operation with the same answer are one entry.
 pub fn merge(calls: &mut Vec<Call>, more: impl IntoIterator<Item = Call>) {
     for call in more {
+        // Calls of a fleet are many and alike; a report counts them.
         let known = calls
             .iter_mut()
             .find(|known| known.operation == call.operation && known.answer == call.answer);
@@ -141,6 +142,7 @@ impl<'a> Api<'a> {
         self.limiter.acquire().await;
         let response = request.await;
 
+        // What does not exist is an answer, not a fault, and is recorded as such.
         if let Some(code) = code_among(&response, absent) {
             self.record.add(operation, 1, code);
             return Ok(None);
@@ -207,11 +209,13 @@ impl<'a> Api<'a> {
                 .filter(|token| !token.is_empty())
                 .map(str::to_owned);
             let is_last = token.is_none();
+            // A token that comes again, however late, would make the list endless or incomplete.
             let is_repeated = token.is_some_and(|token| !tokens.insert(token));
             let used = match is_repeated {
                 true => Err(FaultKind::BrokenPaging),
                 false => read(page),
             };
+            // A list that was not read to its end must not be taken for the whole.
             if let Err(kind) = used {
                 return Err(self.fail(operation, requests, Fault::of(kind)));
             }

@@ -28,6 +28,7 @@ impl Kind for RegionKind {
         let allowed =
             |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
 
+        // Names alone: whether AWS has the Region is for the call to find out.
         matches_pattern(text, "", allowed, 5..=32)
             && text.ends_with(|last: char| last.is_ascii_digit())
             && text.split('-').count() >= 3
@@ -102,6 +103,7 @@ impl TryFrom<String> for Arn {
             matches_pattern(text, "aws", allowed, 0..=16)
         };
 
+        // The resource may hold colons of its own.
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         match parts.as_slice() {
             ["arn", aws, _, _, _, _] if partition(aws) => Ok(Self(text)),
@@ -200,6 +202,7 @@ impl<K: Resource> TryFrom<String> for ResourceRef<K> {
 /// The resource that an ARN names; `None` if it is not one of a resource of this kind.
 fn read_arn<K: Resource>(text: &str) -> Option<ResourceRef<K>> {
     let arn = Arn::try_from(text.to_owned()).ok()?;
+    // A resource without a Region or an account could be anywhere.
     let _has_place = (arn.region()?, arn.account()?);
 
     let (kind, id) = arn.resource().split_once('/')?;

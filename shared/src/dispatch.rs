@@ -37,6 +37,7 @@ impl Dispatcher {
         payload: &str,
         process: impl AsyncFn(Message) -> Result<Report, Rejection>,
     ) -> Result<Answer, Failure> {
+        // Every way in ends in exactly one report for each message.
         match envelope::open(payload) {
             Inbound::One(message) => Answer::one(self.report(message, &process).await),
             Inbound::Sns(messages) => {
@@ -55,6 +56,7 @@ impl Dispatcher {
         message: Result<Message, Rejection>,
         process: &impl AsyncFn(Message) -> Result<Report, Rejection>,
     ) -> Report {
+        // An envelope that cannot be opened is rejected like a request that cannot be read.
         let processed = match message {
             Ok(message) => process(message).await,
             Err(rejection) => Err(rejection),
@@ -90,6 +92,7 @@ impl Dispatcher {
                 }
             }
 
+            // What follows in an ordered queue must not overtake what is asked for again.
             is_stopped = is_stopped || delivery.fifo;
             match delivery.message_id.filter(|id| !id.is_empty()) {
                 Some(id) => answer.add_failure(id),

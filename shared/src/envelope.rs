@@ -174,6 +174,7 @@ pub fn open(text: &str) -> Inbound {
 }
 
 fn try_open(text: &str) -> Result<Inbound, Rejection> {
+    // Only a pipe sends a list by itself.
     if text.trim_start().starts_with('[') {
         return open_pipe(text);
     }
@@ -226,6 +227,7 @@ fn open_pipe_record(record: &RawValue) -> Delivery {
 }
 
 fn open_records(records: &[&RawValue]) -> Result<Inbound, Rejection> {
+    // A batch comes from one service; a mixture was put together by somebody else.
     let sources: Vec<String> = records.iter().map(|record| record_source(record)).collect();
     let all_from =
         |service: &str| !sources.is_empty() && sources.iter().all(|source| source == service);
@@ -272,6 +274,7 @@ fn open_sqs(record: &RawValue) -> Delivery {
         Err(rejection) => return Delivery::unnamed(rejection),
     };
 
+    // Without an ID the whole batch has to be delivered again.
     let [message_id, queue] =
         ["messageId", "eventSourceARN"].map(|name| members.text(name).ok().flatten());
     let body = members.text("body").map(Option::unwrap_or_default);
@@ -345,6 +348,7 @@ fn is_of_stream(members: &Members<'_>) -> bool {
 /// by protocol.
 fn open_notification(members: &Members<'_>, layer: Layer) -> Result<Message, Rejection> {
     let kind = members.needed_text("Type")?;
+    // SNS also sends confirmations of subscriptions in the same envelope.
     if kind != "Notification" {
         return Err(Rejection::unsupported(format!(
             "an SNS `{kind}` is not a request"
@@ -360,6 +364,7 @@ fn open_notification(members: &Members<'_>, layer: Layer) -> Result<Message, Rej
 }
 
 fn open_event(text: &str, members: &Members<'_>) -> Result<Message, Rejection> {
+    // EventBridge itself takes no event above 256 KiB; a request has 64 KiB at most.
     strict::check_size(text)?;
     Ok(Message::Event(Event {
         source: members.needed_text("source")?,

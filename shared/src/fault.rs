@@ -120,6 +120,7 @@ impl FaultKind {
     /// status.
     fn of_answer(status: u16, code: Option<&str>, message: Option<&str>) -> Self {
         let code = code.unwrap_or_default();
+        // The code decides, whatever the status: EFS answers quotas with 403.
         if let Some((kind, _)) = CODES.iter().find(|(_, codes)| codes.contains(&code)) {
             return *kind;
         }
@@ -221,6 +222,7 @@ impl Fault {
 
 /// Why a call could not be sent, or its answer not be received.
 fn of_dispatch(failure: &DispatchFailure) -> FaultKind {
+    // A connection that was never made is told from an answer that never came.
     if failure.is_timeout() {
         return FaultKind::Timeout;
     }
@@ -259,6 +261,7 @@ impl ErrorAnswer {
             message: Option<String>,
         }
 
+        // A body that is no JSON, such as a proxy's page, names nothing.
         let body: Body =
             serde_json::from_slice(answer.body().bytes().unwrap_or_default()).unwrap_or_default();
         let bare = |text: &str| {

@@ -80,6 +80,7 @@ impl Guardrails {
             return Err(BadVariable::new("APPROVAL_TAG", approval, expected));
         }
 
+        // Protection has no off switch: whoever sets the tag has to be able to rely on it.
         let protection = tag_key(
             "PROTECTION_TAG",
             value("PROTECTION_TAG", "drover:protected"),
@@ -88,6 +89,7 @@ impl Guardrails {
             let expected = "a tag key; protection cannot be switched off";
             return Err(BadVariable::new("PROTECTION_TAG", protection, expected));
         }
+        // One tag cannot both allow and forbid.
         if protection == approval {
             let expected = "another tag key than APPROVAL_TAG";
             return Err(BadVariable::new("PROTECTION_TAG", protection, expected));
@@ -134,6 +136,7 @@ impl Guardrails {
         let Approval::Tag(key) = &self.approval else {
             return Ok(());
         };
+        // Compared letter by letter: an approval for CHG1 is none for chg1.
         match tags.get(key) {
             None => Err(Refusal::NotApproved),
             Some(approved) if approved == request.as_ref() => Ok(()),
@@ -161,6 +164,7 @@ impl Guardrails {
             return None;
         };
 
+        // An approval of another request is not ours to remove.
         let approved = tags.get(key)?;
         (approved == request.as_ref()).then_some(key.as_str())
     }

@@ -72,6 +72,7 @@ impl InvalidValue {
     /// and says what was expected.
     #[must_use]
     pub fn new(found: &str, expected: &'static str) -> Self {
+        // What was found may be long, and may hold anything.
         let found = found.chars().take(64).flat_map(char::escape_debug);
 
         Self {

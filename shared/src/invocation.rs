@@ -50,6 +50,7 @@ impl Invocation {
         &self,
         observation: impl Future<Output = Result<T, FailedCall>>,
     ) -> Result<T, Unobserved> {
+        // An observation that Lambda cuts off reports nothing at all.
         let last_moment = self
             .deadline
             .checked_sub(TIME_TO_REPORT)
@@ -69,6 +70,7 @@ impl Invocation {
     #[must_use]
     pub fn calls_left(&self) -> usize {
         let remaining = self.deadline.saturating_duration_since(Instant::now());
+        // Pessimistic on purpose: what is started must be finished and read back.
         let slowest_call = LONGEST_TURN + OPERATION_TIMEOUT;
 
         usize::try_from(remaining.as_secs() / slowest_call.as_secs()).unwrap_or(usize::MAX)

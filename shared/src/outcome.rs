@@ -91,6 +91,7 @@ pub enum Mode {
 
 /// The name of an enum's variant, as it stands in reports and in the documents' tables.
 pub fn code(variant: impl Serialize) -> String {
+    // One spelling for reports, tables and JSON: that of serde.
     match serde_json::to_value(variant) {
         Ok(Value::String(name)) => name,
         other => format!("{other:?}"),

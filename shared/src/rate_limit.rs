@@ -121,6 +121,7 @@ impl State {
             .take()
             .filter(|throttled| now - throttled.at < MEMORY);
 
+        // A throttle says what AWS allows, unless it belongs to the storm of another.
         let throttled = match known {
             Some(known) if now - known.at < STORM => known,
             Some(known) => Throttled {
@@ -150,6 +151,7 @@ impl Throttled {
     /// Calls a second.
     fn rate(&self, now: Instant) -> f64 {
         let seconds = (now - self.at).as_secs_f64();
+        // Before AWS has told its rate: a guess. Afterwards: a little below, and slowly up.
         let rate = match self.allowed {
             None => FIRST_GUESS * seconds.exp2(),
             Some(allowed) => allowed * (CAUTION + (seconds / SECONDS_TO_DOUBLE).powi(2)),

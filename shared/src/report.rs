@@ -184,6 +184,7 @@ impl Report {
             .map(|target| target.outcome)
             .min()
             .unwrap_or(Outcome::AlreadyDone);
+        // The soonest counts: looking early is harmless.
         let look_again = targets
             .iter()
             .filter_map(|target| target.look_again_after_seconds);
@@ -237,6 +238,7 @@ impl Report {
     /// is measured as such.
     #[must_use]
     pub fn bounded(mut self) -> (Self, String) {
+        // Nearly every report fits, and is written once.
         let mut json = self.json();
         if size(&json) > MAX_REPORT_BYTES {
             // They are still counted, with those that were made for all targets together.
@@ -256,6 +258,7 @@ impl Report {
             }),
         ];
 
+        // The outcome, the reason and the resource of every target always stay.
         for (part, cut) in cuts {
             if size(&json) <= MAX_REPORT_BYTES {
                 break;
@@ -322,6 +325,7 @@ fn shorten(value: &mut Value) {
 }
 
 fn summary(targets: &[TargetReport]) -> String {
+    // In the order of the outcomes: what needs somebody comes first.
     let mut parts = Vec::new();
     for outcome in Outcome::ALL {
         let having = targets.iter().filter(|target| target.outcome == *outcome);

@@ -50,6 +50,7 @@ pub fn check_version(text: &str) -> Result<(), Rejection> {
 ///
 /// [`RejectionCode::ReservedSource`].
 pub fn detail(event: &Event) -> Result<&str, Rejection> {
+    // EventBridge lets nobody but AWS use such a source, so that this one is forged.
     if event.source.starts_with("aws.") {
         let message = format!(
             "`{}` is a source of AWS's own; a request names another",

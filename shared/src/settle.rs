@@ -62,8 +62,10 @@ pub enum Settled {
 #[must_use]
 pub fn settle(change: Change<'_>, read_back: ReadBack<'_>) -> Settled {
     match (change, read_back) {
+        // Nothing was called, so nothing can be in doubt.
         (Change::NotStarted, _) => Settled::OutOfTime,
 
+        // AWS is eventually consistent: a change that it accepted may take time to become visible.
         (Change::Accepted { .. }, ReadBack::NotShown) => Settled::NotSeenYet,
         (Change::Accepted { operation }, ReadBack::Unread(why)) => {
             Settled::Concluded(unread(operation, why))
@@ -72,6 +74,7 @@ pub fn settle(change: Change<'_>, read_back: ReadBack<'_>) -> Settled {
         (Change::Failed { call, repeats }, read_back) => {
             let rejected = call.fault.kind.remedy() == Remedy::Manual;
             let unread = matches!(read_back, ReadBack::Unread(_));
+            // A rejection is the last answer, and the SDK may have lost an earlier one.
             let in_doubt = call.fault.kind.leaves_doubt() || rejected && (repeats || unread);
 
             let outcome = match in_doubt {

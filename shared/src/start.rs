@@ -73,6 +73,7 @@ pub async fn aws() -> Result<SdkConfig, BadVariable> {
         "the secret of the role's credentials",
     )?;
 
+    // Without a Region every call would fail later, and less clearly.
     let region = EnvironmentVariableRegionProvider::new().region().await;
     let missing = || BadVariable::new("AWS_REGION", String::new(), "the Region of the function");
     let environment = &ProviderConfig::empty();
@@ -80,6 +81,7 @@ pub async fn aws() -> Result<SdkConfig, BadVariable> {
     let endpoints = Endpoints {
         ignored: ignore_configured_endpoint_urls_provider(environment).await == Some(true),
     };
+    // The SDK has no limit of its own for an attempt.
     let timeouts = TimeoutConfig::builder()
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
@@ -188,6 +190,7 @@ pub async fn serve(
         sent => sent,
     };
 
+    // The layer sees each answer after it was sent.
     let runtime = Runtime::new(service_fn(answer)).layer(TracingLayer::new());
     runtime
         .layer(MapResultLayer::new(after_the_answer))
@@ -201,6 +204,7 @@ pub async fn serve(
 /// with host names in them.
 pub fn log(function: &str) {
     let level = level(&env::var("AWS_LAMBDA_LOG_LEVEL").unwrap_or_default());
+    // The SDK's own lines at DEBUG hold host names of AWS's answers.
     let filter = Targets::new()
         .with_default(level.min(LevelFilter::INFO))
         .with_target(function, level);

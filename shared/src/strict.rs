@@ -92,6 +92,7 @@ pub fn check_text(text: &str) -> Result<(), Rejection> {
 /// found only when the text is read.
 fn name(text: &str, error: &serde_json::Error) -> Rejection {
     let rejection = rejection(error);
+    // Only a text that is JSON can hold a value of the wrong type.
     let is_json = || serde_json::from_str::<IgnoredAny>(text).is_ok();
     if rejection.code != RejectionCode::MalformedJson || !is_json() {
         return rejection;
@@ -115,6 +116,7 @@ fn name(text: &str, error: &serde_json::Error) -> Rejection {
 ///
 /// [`RejectionCode::TooDeep`].
 pub fn check_depth(text: &str) -> Result<(), Rejection> {
+    // Counted by hand: a parser would already have recursed.
     let (mut depth, mut deepest) = (0_usize, 0_usize);
     let (mut in_string, mut escaped) = (false, false);
 

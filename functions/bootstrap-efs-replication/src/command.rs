@@ -77,6 +77,8 @@ impl Command {
             Message::Event(event) if event.detail_type == DETAIL_TYPE => {
                 Self::from_request(request::read(detail(event)?, now)?)
             }
+            // Of AWS's own events, the calls that create or tag a file system may ask for a
+            // replica.
             Message::Event(event) if native::is_efs_call(event) => {
                 Self::from_file_system(native::read_efs_call(event)?)
             }
@@ -152,6 +154,7 @@ fn read_destination(destination: RequestedDestination) -> Result<Destination, Re
         let message = "a destination names a region, an availabilityZoneName or a fileSystemId";
         return Err(Rejection::new(RejectionCode::MissingField, message));
     }
+    // An existing file system is found by Region and ID, and keeps what it was created with.
     if let Some(existing) = &file_system_id {
         if existing.arn.is_none() && region.is_none() {
             let message =
@@ -247,6 +250,7 @@ fn check_mount_targets(targets: &[RequestedMountTarget]) -> Result<(), Rejection
             check("securityGroups", Some(group), is_group, expected)?;
         }
 
+        // More would fail only once the replica exists.
         let groups = target.security_groups.len();
         if groups > MAX_SECURITY_GROUPS {
             let message =

@@ -45,11 +45,13 @@ pub(crate) async fn for_each_target<'c, I, T>(
         by_region.entry(region).or_default().push(run);
     }
 
+    // Within a Region a few targets at once: they share its rate limit.
     let regions = by_region.into_values().map(|runs| {
         let runs = stream::iter(runs).buffered(CONCURRENT_TARGETS);
         runs.collect::<Vec<_>>()
     });
     let mut finished: Vec<_> = join_all(regions).await.into_iter().flatten().collect();
+    // Regions finish in any order; the report has the order of the request.
     finished.sort_by_key(|(position, ..)| *position);
 
     let mut results = Vec::new();

@@ -51,6 +51,7 @@ pub fn destination_conflict(
     let region = destination.region();
     let existing = destination.file_system.as_ref();
 
+    // The Region may be given three times; all have to agree.
     let zone = destination.availability_zone_name.as_deref();
     let in_zone = zone.and_then(region_of_zone);
     let in_arn = existing.and_then(FileSystemRef::region);
@@ -58,6 +59,7 @@ pub fn destination_conflict(
         return Some(Reason::RegionMismatch);
     }
 
+    // A key ID or an alias says nothing about its Region.
     let key = destination.kms_key_id.clone();
     let key_arn = key.and_then(|key| Arn::try_from(key).ok());
     if differs(&key_arn.and_then(|key| key.region()), &region) {
@@ -68,6 +70,7 @@ pub fn destination_conflict(
         return Some(Reason::SameFileSystem);
     }
 
+    // Another account is replicated into by a role, and provisioned by its own deployment.
     let is_elsewhere = differs(
         &destination_account(destination),
         &Some(source.owner_id.clone()),
@@ -98,6 +101,7 @@ pub fn matches_destination(
     source: &FileSystem,
     destination: &Destination,
 ) -> bool {
+    // An existing replication may lead into an account that nobody asked for.
     let account = destination_account(destination).unwrap_or_else(|| source.owner_id.clone());
     let owner = replication.destination_owner_id.as_ref();
     if owner.is_some_and(|owner| *owner != account) {
@@ -109,6 +113,7 @@ pub fn matches_destination(
         return false;
     }
 
+    // A named file system has to be that one; a new one is any in the right place.
     if let Some(file_system) = &destination.file_system {
         return file_system.id == replication.destination_id;
     }
@@ -160,7 +165,7 @@ pub fn reference(target: &Target, replication: &Replication) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::tests::{replication, target};
+    use crate::fixtures::{replication, target};
 
     #[test]
     fn a_destination_is_named_by_the_arn_of_the_request_and_any_other_by_its_id() {

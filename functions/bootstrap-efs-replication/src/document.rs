@@ -26,6 +26,7 @@ pub fn merged(
     let mut statements = replica.map(statements).unwrap_or_default();
     let before = statements.len();
 
+    // Statements are only ever added: what the replica allows or denies by itself stays.
     for statement in self::statements(source) {
         let translated = translate(&statement, names)?;
         if !statements.iter().any(|known| same(known, &translated)) {
@@ -80,6 +81,7 @@ fn translate(value: &Value, names: &Names) -> Result<Value, String> {
 }
 
 fn translate_text(text: &str, names: &Names) -> Result<String, String> {
+    // A name with a counterpart is translated as a whole, never by its beginning.
     if let Some(name) = names.get(text) {
         return Ok(name.clone());
     }

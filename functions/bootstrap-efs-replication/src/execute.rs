@@ -70,6 +70,7 @@ pub(crate) async fn execute(
     context: &Context<'_>,
     calls: &CallRecord,
 ) -> Execution {
+    // Each run starts as in a dry run, and goes on from there.
     let inputs = Execution::none(plan, snapshot).runs;
     let runs = for_each_target(command, inputs, calls, async |target, run, record| {
         run_target(command, target, run, context, record).await
@@ -95,11 +96,13 @@ async fn run_target(
     loop {
         let attempts = take_next_steps(target, &run, context).await;
         let is_changed = attempts.iter().any(|attempt| attempt.made.is_some());
+        // What was attempted is recorded before the read, so that no read can undo it.
         run.attempts.extend(attempts);
         if !is_changed {
             return run;
         }
 
+        // What AWS accepted is not done until a read shows it.
         match observe_target(command, target, context, calls).await {
             Observation::Complete(view) => {
                 let last = plan_target(command, target, &view, context.policy);
@@ -132,6 +135,7 @@ async fn take_next_steps(target: &Target, run: &TargetRun, context: &Context<'_>
     let mut attempts = Vec::new();
 
     for step in run.next_steps() {
+        // A step without time for a read after it would leave doubt for nothing.
         let has_time = context.invocation.calls_left() > calls_per_observation(target);
         let made = match has_time {
             true => Some(Box::pin(take(step, &target.source.id, context)).await),
@@ -155,11 +159,13 @@ async fn take(step: &Step, source: &FileSystemId, context: &Context<'_>) -> Made
     let record = CallRecord::default();
 
     let result = match step {
+        // A replication is created in the Region of its source.
         Step::Replicate(destination) => {
             let home = context.efs.home();
             home.create_replication(source, destination, &record).await
         }
         Step::Provision { replica, resource } => {
+            // Everything else belongs to the replica, and to its Region.
             let efs = context.efs.in_region(&replica.region);
             let id = &replica.id;
             match resource {
@@ -240,6 +246,7 @@ impl TargetRun {
             let mut attempts = self.attempts.iter();
             attempts.any(|attempt| attempt.step.is_same_change(step))
         };
+        // Resources that a later read finds missing may be created; a replication may not.
         let is_allowed = |step: &Step| match step {
             Step::Replicate(_) => self.first.steps().contains(step),
             Step::Provision { .. } => true,

@@ -13,6 +13,8 @@ mod context;
 pub mod destination;
 pub mod document;
 pub mod execute;
+#[cfg(test)]
+mod fixtures;
 mod native;
 mod observe;
 pub mod plan;

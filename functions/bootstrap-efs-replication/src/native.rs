@@ -35,6 +35,7 @@ pub(crate) fn read_efs_call(event: &Event) -> Result<FileSystemRef, Rejection> {
         return Err(Rejection::new(RejectionCode::UnsupportedEvent, message));
     }
 
+    // `CreateTags` is the older API; both name the file system in their parameters.
     let requested = |name: &str| text_in(&detail.request_parameters, name);
     let id = match call.as_str() {
         _ if detail.event_source != "elasticfilesystem.amazonaws.com" => None,

@@ -90,17 +90,20 @@ async fn read(
     let home = context.efs.home();
     let source_id = &target.source.id;
 
+    // The source decides what else has to be read.
     view.source = home.file_system(source_id.as_ref(), calls).await?;
     if view.source.is_none() {
         return Ok(());
     }
     view.replication = home.replication(source_id.as_ref(), calls).await?;
 
+    // A replica that does not exist yet has no other side.
     let Some((region, id)) = other_side(target, view) else {
         return Ok(());
     };
     let away = context.efs.in_region(&region);
     view.destination = away.file_system(&id, calls).await?;
+    // An existing destination may be part of somebody else's replication.
     if view.replication.is_none() && view.destination.is_some() {
         view.replication_of_destination = away.replication(&id, calls).await?;
     }
@@ -123,6 +126,7 @@ fn other_side(target: &Target, view: &View) -> Option<(Region, String)> {
     let source = view.source.as_ref()?;
 
     if let Some(replication) = &view.replication {
+        // Where the source is itself a replica, its own source is of no interest.
         let is_source = replication.source_id == source.id;
         let region = replication.destination_region.clone();
         return is_source.then(|| (region, reference(target, replication)));
@@ -188,6 +192,8 @@ impl Sides<'_> {
             policy.replica = away.policy(replica, calls).await?;
         }
 
+        // The replica's access points are known now, so that tags are kept of the missing ones
+        // alone.
         let limit = access_points_per_target(command);
         let source_points = match needs_points {
             true => {
@@ -205,6 +211,7 @@ impl Sides<'_> {
         }
 
         if needs_points {
+            // Only access points that the policy names have to be translated.
             let text = policy.source.as_ref().map(ToString::to_string);
             let named = |arn: &str| text.as_ref().is_some_and(|text| text.contains(arn));
             let compared = AccessPoints::compare(&source_points, &points, limit, named);
@@ -233,7 +240,7 @@ mod tests {
     use super::*;
     use crate::{
         command::{Replica, RequestedMountTarget},
-        plan::tests::target,
+        fixtures::target,
     };
 
     #[test]

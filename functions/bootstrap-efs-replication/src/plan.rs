@@ -109,6 +109,7 @@ pub fn plan(command: &Command, snapshot: &Snapshot, policy: &Policy) -> Plan {
     let mut verdicts = Vec::new();
     let mut earlier: Vec<&Target> = Vec::new();
 
+    // A target that could not be observed does not hide the others.
     for (target, observation) in command.targets.iter().zip(&snapshot.targets) {
         verdicts.push(match observation {
             Observation::Complete(view) => plan_in_request(command, &earlier, target, view, policy),
@@ -135,6 +136,7 @@ fn plan_in_request(
     if let Err(refusal) = policy.guardrails.check_targets(targets) {
         return Refused(refusal.into());
     }
+    // EFS allows one replication a source, and an overwrite must happen once.
     if earlier.iter().any(|earlier| is_same(earlier, target)) {
         return Refused(Reason::NamedTwice);
     }
@@ -144,6 +146,7 @@ fn plan_in_request(
 
 /// Whether two targets have the same source, or would overwrite the same file system.
 fn is_same(earlier: &Target, target: &Target) -> bool {
+    // An existing file system is known by its Region and its ID.
     let existing = |target: &Target| {
         let destination = target.destination.as_ref()?;
         let id = destination.file_system.as_ref()?.id.clone();
@@ -165,6 +168,7 @@ pub fn plan_target(command: &Command, target: &Target, view: &View, policy: &Pol
         return Refused(Reason::ArnMismatch);
     }
 
+    // A request names its destination; a native event leaves it to the tag of the source.
     let destination = match destination(target, source) {
         Ok(destination) => destination,
         Err(reason) => return Refused(reason),
@@ -175,6 +179,7 @@ pub fn plan_target(command: &Command, target: &Target, view: &View, policy: &Pol
     let region = destination
         .region()
         .unwrap_or_else(|| source.region.clone());
+    // Checked before anything is adopted, not only before something is created.
     if !policy.allows_region(&region) {
         return Refused(Reason::RegionNotAllowed);
     }
@@ -202,6 +207,7 @@ fn plan_new(
     destination: Destination,
     policy: &Policy,
 ) -> Verdict {
+    // EFS does not replicate a replica, and a replica must not be mistaken for a source.
     if source.protection == Protection::Replicating {
         return Refused(Reason::SourceIsADestination);
     }
@@ -216,6 +222,7 @@ fn plan_new(
     {
         return Refused(reason);
     }
+    // Checked for new replicas only: an existing one is adopted as it is.
     if let Some(reason) = encryption_conflict(target, source, view.destination.as_ref()) {
         return Refused(reason);
     }
@@ -235,15 +242,18 @@ fn forbidden_overwrite(
         return Some(Reason::DestinationNotFound);
     };
 
+    // The first key: the request repeats the ID.
     if target.overwrite.as_ref() != Some(&existing.id) {
         return Some(Reason::OverwriteNotConfirmed);
     }
+    // The second key: the approval on the file system itself, unless it is protected.
     if let Err(refusal) = policy.guardrails.check(&command.request_id, &existing.tags) {
         return Some(refusal.into());
     }
     if view.replication_of_destination.is_some() {
         return Some(Reason::DestinationInUse);
     }
+    // The third key: somebody disabled the overwrite protection, which drover never does.
     match existing.protection {
         Protection::Disabled => {}
         Protection::Enabled => return Some(Reason::OverwriteProtectionEnabled),
@@ -290,6 +300,7 @@ impl Existing<'_> {
 
         let is_source =
             replication.source_id == source.id && replication.source_region == source.region;
+        // Both sides of a replication describe it, so that the source may be its destination.
         if !is_source {
             return Refused(Reason::SourceIsADestination);
         }
@@ -300,6 +311,7 @@ impl Existing<'_> {
             return Refused(Reason::KmsKeyDiffers);
         }
 
+        // Only an enabled replication is provisioned; what else it may be decides about retries.
         match replication.status {
             ReplicationStatus::Enabled => self
                 .plan_resources(policy)
@@ -337,6 +349,7 @@ impl Existing<'_> {
         let Some(resources) = &self.view.resources else {
             return Some(Failed(Reason::UnknownState));
         };
+        // In the order in which the replica becomes usable: mount targets first, tags last.
         let mut missing = Missing::default();
         missing.add_mount_targets(self.target, resources);
         missing.add_access_points(self.target, resources, policy);
@@ -364,6 +377,7 @@ impl Existing<'_> {
             return Done(Reason::ReplicaUsableUnmarked);
         }
 
+        // The mark is the last step, so that `done` is reported by the run that sets it.
         let request_id = self.command.request_id.to_string();
         let mark = [(BOOTSTRAPPED_BY_TAG.to_owned(), request_id)];
         Act(vec![Step::Provision {
@@ -409,10 +423,12 @@ impl Missing {
 
         for requested in &target.replica.mount_targets {
             let subnet = &requested.subnet_id;
+            // Neither the order nor a repetition makes a difference.
             let mut groups = requested.security_groups.clone();
             groups.sort();
             groups.dedup();
 
+            // A subnet has one mount target at most.
             let found = existing.iter().find(|found| found.subnet_id == *subnet);
             let Some(found) = found else {
                 let missing = Resource::MountTarget(subnet.clone(), groups);
@@ -437,6 +453,7 @@ impl Missing {
             return;
         };
 
+        // A broken access point is reported; those that are missing are created all the same.
         if let Some(id) = &points.broken {
             self.break_off(Reason::PartInError, id);
         }
@@ -500,6 +517,7 @@ impl Missing {
             return;
         }
 
+        // A tag with another value is set again; tags of the replica's own stay.
         let mut missing = copied_tags(&source.tags, policy);
         missing.retain(|key, value| replica.tags.get(key) != Some(value));
         if missing.is_empty() {
@@ -533,6 +551,7 @@ impl Missing {
     /// What follows from what is missing; `None` if nothing is.
     fn verdict(self, replica: &FileSystem) -> Option<Verdict> {
         if !self.resources.is_empty() {
+            // What is missing is created before what is broken is reported: the rest can go on.
             let step = |resource| Step::Provision {
                 replica: Replica::of(replica),
                 resource,
@@ -653,14 +672,12 @@ impl From<Refusal> for Reason {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use std::ops::{Deref, DerefMut};
 
-    use chrono::DateTime;
     use serde_json::json;
     use shared::{
-        AccountId, Arn, Unobserved,
-        efs::{AccessPointRoot, FileSystemRef, MountTarget, Owner, PosixUser},
+        efs::{AccessPointRoot, MountTarget, Owner, PosixUser},
         guardrails::Approval,
     };
 
@@ -668,12 +685,13 @@ pub(crate) mod tests {
     use crate::{
         command::{Replica as Requested, RequestedMountTarget},
         destination::REPLICATE_TO_TAG,
+        fixtures::{
+            REPLICA, SOURCE, account, arn, command, file_system, id, policy, provision, reference,
+            region, replication, target,
+        },
         observe::access_points_per_target,
-        snapshot::{AccessPoints, Pair},
+        snapshot::{AccessPoints, Incomplete, Pair},
     };
-
-    const SOURCE: &str = "fs-00000001";
-    const REPLICA: &str = "fs-00000002";
 
     /// What a file system has besides the data.
     #[derive(Debug, Clone, Default)]
@@ -751,51 +769,6 @@ pub(crate) mod tests {
         )
     }
 
-    fn region(text: &str) -> Region {
-        Region::try_from(text.to_owned()).unwrap()
-    }
-
-    fn id(text: &str) -> FileSystemId {
-        FileSystemId::try_from(text.to_owned()).unwrap()
-    }
-
-    fn account(text: &str) -> AccountId {
-        AccountId::try_from(text.to_owned()).unwrap()
-    }
-
-    fn arn(text: &str) -> Arn {
-        Arn::try_from(text.to_owned()).unwrap()
-    }
-
-    /// A step that gives the replica a resource.
-    pub(crate) fn provision(resource: Resource) -> Step {
-        Step::Provision {
-            replica: Replica {
-                id: id(REPLICA),
-                region: region("eu-west-1"),
-            },
-            resource,
-        }
-    }
-
-    pub(crate) fn file_system(id: &str, region: &str) -> FileSystem {
-        FileSystem {
-            id: self::id(id),
-            arn: Some(arn(&format!(
-                "arn:aws:elasticfilesystem:{region}:111122223333:file-system/{id}"
-            ))),
-            owner_id: account("111122223333"),
-            region: self::region(region),
-            state: LifeCycle::Available,
-            encrypted: true,
-            kms_key_arn: None,
-            availability_zone_name: None,
-            protection: Protection::Enabled,
-            size_in_bytes: 6144,
-            tags: Tags::new(),
-        }
-    }
-
     fn source() -> FileSystem {
         file_system(SOURCE, "us-east-1")
     }
@@ -807,37 +780,6 @@ pub(crate) mod tests {
             protection: Protection::Disabled,
             tags,
             ..file_system(REPLICA, "eu-west-1")
-        }
-    }
-
-    pub(crate) fn replication() -> Replication {
-        Replication {
-            source_id: id(SOURCE),
-            source_region: region("us-east-1"),
-            destination_id: id(REPLICA),
-            destination_region: region("eu-west-1"),
-            destination_owner_id: None,
-            status: ReplicationStatus::Enabled,
-            status_message: None,
-            last_replicated: DateTime::from_timestamp(1_800_000_000, 0),
-        }
-    }
-
-    fn reference(text: &str) -> FileSystemRef {
-        text.to_owned().try_into().unwrap()
-    }
-
-    /// A new file system in another Region, with nothing but the data.
-    pub(crate) fn target() -> Target {
-        Target {
-            source: reference(SOURCE),
-            destination: Some(Destination {
-                region: Some(region("eu-west-1")),
-                ..Destination::default()
-            }),
-            overwrite: None,
-            accept_no_failback: false,
-            replica: Requested::default(),
         }
     }
 
@@ -890,18 +832,6 @@ pub(crate) mod tests {
             destination: Some(replica),
             ..alone().view
         })
-    }
-
-    fn command(targets: Vec<Target>) -> Command {
-        Command {
-            request_id: "CHG1".to_owned().try_into().unwrap(),
-            targets,
-            mode: Mode::Enforce,
-        }
-    }
-
-    fn policy() -> Policy {
-        Policy::from_lookup(|_| None).unwrap()
     }
 
     fn plan_all(command: &Command, sides: &[Sides], policy: &Policy) -> Vec<Verdict> {
@@ -1833,7 +1763,7 @@ pub(crate) mod tests {
     fn a_target_that_could_not_be_observed_hides_no_other() {
         let snapshot = Snapshot {
             targets: vec![
-                Observation::Incomplete(crate::snapshot::Incomplete {
+                Observation::Incomplete(Incomplete {
                     why: Unobserved::OutOfTime,
                     view: View::default(),
                 }),

@@ -113,6 +113,7 @@ fn conclude(run: &TargetRun) -> Conclusion {
     {
         return conclusion;
     }
+    // Waiting helps, and nobody has to act.
     if is_not_ready(attempt) {
         return Conclusion::new(Outcome::Pending, Reason::NotReadyYet);
     }
@@ -124,6 +125,7 @@ fn conclude(run: &TargetRun) -> Conclusion {
 
     match settle(change(attempt), read_back(run)) {
         Settled::OutOfTime => Conclusion::new(Outcome::Pending, Reason::OutOfTime),
+        // The read did show the change; what is missing is the time for the rest.
         Settled::NotSeenYet if !run.next_steps().is_empty() => {
             Conclusion::new(Outcome::Pending, Reason::OutOfTime)
         }
@@ -194,6 +196,7 @@ fn stated(verdict: &Verdict, view: &View, done: Outcome) -> Option<Conclusion> {
         Verdict::Refused(reason) => (Outcome::Refused, *reason),
         Verdict::Failed(reason) | Verdict::Broken(reason, _) => (Outcome::Failed, *reason),
     };
+    // A reason alone does not say which resource, or what EFS itself says about it.
     let detail = match verdict {
         Verdict::Broken(_, name) => Some(name.clone()),
         _ => detail(reason, view),
@@ -245,6 +248,7 @@ fn resource(view: &View) -> Value {
     };
 
     let replication = view.replication.as_ref();
+    // The other end of a replication that only leads here is not ours to report.
     let replica = replication.filter(|replication| replication.source_id == source.id);
     json!({
         "sourceFileSystemArn": source.arn,
@@ -268,6 +272,7 @@ fn evidence(run: &TargetRun, now: DateTime<Utc>) -> Evidence {
 
     let synced = replication.and_then(|replication| replication.last_replicated);
     let age = synced.map(|synced| (now - synced).num_seconds().max(0));
+    // Only what AWS accepted counts as created.
     let created = run.attempts.iter().filter(|attempt| attempt.succeeded());
 
     Evidence {
@@ -387,7 +392,7 @@ mod tests {
     use crate::{
         command::Backup,
         execute::Made,
-        plan::tests::{file_system, provision, replication, target},
+        fixtures::{file_system, provision, replication, target},
         snapshot::{Incomplete, Observation},
     };
 

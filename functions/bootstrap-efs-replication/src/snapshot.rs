@@ -105,6 +105,7 @@ impl View {
     /// How many access points the replica lacks.
     #[must_use]
     pub fn missing_access_points(&self) -> usize {
+        // Without a comparison nothing is known to be missing.
         let points = self
             .resources
             .as_ref()

@@ -69,6 +69,7 @@ impl Command {
             Message::Event(event) if event.detail_type == DETAIL_TYPE => {
                 Self::from_request(request::read(detail(event)?, now)?)
             }
+            // Of AWS's own events, one kind asks for anything.
             Message::Event(event) if native::is_instance_state_change(event) => {
                 Ok(Self::from_termination(native::read_termination(event)?))
             }
@@ -122,6 +123,7 @@ impl Command {
     pub fn bound_to<'a>(mut self, ids: impl Iterator<Item = Option<&'a SourceServerId>>) -> Self {
         for (target, id) in self.targets.iter_mut().zip(ids) {
             if let Some(id) = id {
+                // The other names stay, and still have to match.
                 target.source_server = Some(id.clone().into());
             }
         }
@@ -139,6 +141,7 @@ impl Target {
             ..Self::default()
         };
 
+        // A target without a name would match nothing, or everything.
         if target == Self::default() {
             let message = format!(
                 "targets[{position}] names no server: sourceServerID, awsInstanceID, hostname or fqdn"

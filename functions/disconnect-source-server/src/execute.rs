@@ -77,6 +77,7 @@ pub(crate) async fn execute(
     context: &Context<'_>,
     calls: &CallRecord,
 ) -> Execution {
+    // Every target keeps its first plan: later plans may only finish it, never extend it.
     let mut runs: Vec<TargetRun> = plan_of_all
         .targets
         .into_iter()
@@ -89,13 +90,16 @@ pub(crate) async fn execute(
 
     loop {
         let round = take_next_steps(&runs, context).await;
+        // No target has a step left that is new.
         if round.iter().all(Option::is_none) {
             break;
         }
 
+        // What AWS accepted is not done until a read shows it.
         let unread = read_back(&runs, &round, &mut snapshot, context, calls).await;
         let replanned = plan(&bound, &snapshot, context.policy);
 
+        // Only targets that took a step in this round have something to record.
         for ((run, taken), last) in runs.iter_mut().zip(round).zip(replanned.targets) {
             let Some(taken) = taken else {
                 continue;
@@ -132,6 +136,7 @@ fn defer_beyond_deadline(runs: &mut [TargetRun], context: &Context<'_>) {
         .saturating_sub(1)
         .saturating_mul(CONCURRENT_CALLS);
 
+    // An attempt without a call is what the report calls out of time.
     let acting = runs.iter_mut().filter(|run| !run.first.steps().is_empty());
     for run in acting.skip(in_time) {
         run.attempts
@@ -145,6 +150,7 @@ fn defer_beyond_deadline(runs: &mut [TargetRun], context: &Context<'_>) {
 
 /// Takes the next step of every target that has one; `None` for the others.
 async fn take_next_steps(runs: &[TargetRun], context: &Context<'_>) -> Vec<Option<Taken>> {
+    // Targets do not depend on each other, so their calls are made side by side.
     let steps = runs.iter().map(async |run| match run.next_step() {
         Some((step, server)) => Some(take(step, server, run.consumes_next(), context).await),
         None => None,
@@ -180,6 +186,7 @@ async fn take(step: &Step, server: &Server, consumes_next: bool, context: &Conte
 
     Taken {
         step: step.clone(),
+        // Deleting a record needs more than the answer to a disconnect.
         confirmed: consumes_next && result == Ok(true),
         made: Made {
             calls: record.into_calls(),
@@ -198,6 +205,7 @@ async fn read_back(
     context: &Context<'_>,
     calls: &CallRecord,
 ) -> Option<Unobserved> {
+    // Servers whose state the answers show are not read again before their last step.
     let mut confirmed = Vec::new();
     let mut unconfirmed = Vec::new();
     for (run, taken) in runs.iter().zip(round) {
@@ -213,6 +221,7 @@ async fn read_back(
         return None;
     }
 
+    // By ID: the narrowest read, and the one that a rename cannot mislead.
     let filter = ServerFilter::Ids(unconfirmed.clone());
     let read = context.drs.source_servers(&filter, |_| true, calls);
     match context.invocation.observe(read).await {
@@ -252,6 +261,7 @@ impl TargetRun {
         let step = self.last.steps().first()?;
         let server = self.last.server.as_ref()?;
 
+        // A step that only a later plan asks for waits for a new delivery, and a new approval.
         let planned = self.first.steps().contains(step);
         let attempted = self.attempts.iter().any(|attempt| attempt.step == *step);
         let unread = self.attempts.iter().any(|attempt| attempt.unread.is_some());
@@ -300,41 +310,14 @@ impl TargetRun {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use shared::FaultKind;
 
     use super::*;
-    use crate::plan::{
-        Verdict,
-        tests::{consume, server},
+    use crate::{
+        fixtures::{attempt, consume, server, tried, unread},
+        plan::Verdict,
     };
-
-    pub(crate) fn tried(result: Result<(), FaultKind>) -> Attempt {
-        attempt(Step::Disconnect, result)
-    }
-
-    pub(crate) fn attempt(step: Step, result: Result<(), FaultKind>) -> Attempt {
-        let operation = step.operation();
-        let result = result.map_err(|kind| FailedCall::new(operation, kind));
-
-        Attempt {
-            step,
-            made: Some(Made {
-                calls: Vec::new(),
-                result,
-            }),
-            unread: None,
-        }
-    }
-
-    pub(crate) fn unread(attempt: Attempt) -> Attempt {
-        let call = FailedCall::new("DescribeSourceServers", FaultKind::Throttled);
-
-        Attempt {
-            unread: Some(Unobserved::Failed(call)),
-            ..attempt
-        }
-    }
 
     fn planned(steps: Vec<Step>) -> TargetPlan {
         TargetPlan {

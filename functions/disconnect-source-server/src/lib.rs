@@ -11,6 +11,8 @@
 pub mod command;
 mod context;
 pub mod execute;
+#[cfg(test)]
+mod fixtures;
 pub mod matching;
 mod native;
 mod observe;

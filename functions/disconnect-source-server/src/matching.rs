@@ -29,6 +29,7 @@ pub fn find<'a>(target: &Target, servers: &'a [Server]) -> Found<'a> {
         .filter(|server| mismatch(target, server).is_none())
         .collect();
 
+    // The other names only decide between servers that share the most exact one.
     match (named.as_slice(), matching.as_slice()) {
         ([], _) => Found::Nothing,
         // A single server that another name contradicts is found too: the mismatch is the refusal.
@@ -50,6 +51,7 @@ pub fn matched<'a>(targets: &[Target], servers: &'a [Server]) -> Vec<&'a Server>
         }
     }
 
+    // The order of the calls must not depend on the order of the targets.
     matched.sort_by(|left, right| left.id.cmp(&right.id));
     matched
 }
@@ -57,6 +59,7 @@ pub fn matched<'a>(targets: &[Target], servers: &'a [Server]) -> Vec<&'a Server>
 /// Whether a server has the most exact name of a target.
 #[must_use]
 pub fn has_name(target: &Target, server: &Server) -> bool {
+    // From the most exact name to the least: an ID is unique, a host name often is not.
     if let Some(source_server) = &target.source_server {
         return source_server.id == server.id;
     }
@@ -100,6 +103,7 @@ pub fn mismatch(target: &Target, server: &Server) -> Option<Reason> {
         return Some(Reason::FqdnMismatch);
     }
 
+    // A native event claims where the instance was; a server of unknown origin is not taken for it.
     let other_account = differs(
         target.origin_account_id.as_deref(),
         &server.origin_account_id,
@@ -111,7 +115,7 @@ pub fn mismatch(target: &Target, server: &Server) -> Option<Reason> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::tests::{by_hostname, by_id, id, server};
+    use crate::fixtures::{by_hostname, by_id, id, server};
 
     #[test]
     fn a_server_is_found_by_any_of_its_names_alone() {

@@ -23,6 +23,7 @@ pub(crate) fn read_termination(event: &Event) -> Result<TerminatedInstance, Reje
         state: String,
     }
 
+    // Unknown fields are fine here: AWS may add some.
     let detail: Detail = strict::read(&event.detail)?;
     if detail.state != "terminated" {
         let message = format!(

@@ -51,6 +51,7 @@ async fn read(
         targets.any(|target| has_name(target, server))
     };
 
+    // Only servers that a target may mean are kept in memory.
     let filter = server_filter(command, needs_size);
     let Some(listed) = drs.source_servers(&filter, is_named, calls).await? else {
         return Ok(Snapshot::uninitialised());
@@ -64,6 +65,7 @@ async fn read(
     };
 
     let matched = matched(&command.targets, &snapshot.servers);
+    // Nothing can be changed, so nothing more has to be known.
     if matched.is_empty() {
         return Ok(snapshot);
     }
@@ -88,6 +90,7 @@ async fn read(
 /// The narrowest filter that serves: by ID, by instance, or none where a name has no filter or the
 /// servers have to be counted.
 fn server_filter(command: &Command, needs_size: bool) -> ServerFilter {
+    // A share can only be computed over the whole account.
     if needs_size {
         return ServerFilter::All;
     }
@@ -98,6 +101,7 @@ fn server_filter(command: &Command, needs_size: bool) -> ServerFilter {
         return ServerFilter::Ids(ids);
     }
 
+    // DRS filters by one hardware ID at most, and by no other name.
     match command.targets.as_slice() {
         [target] => match &target.aws_instance_id {
             Some(id) => ServerFilter::Instance(id.clone()),
@@ -139,6 +143,7 @@ async fn count_recovery_points(
 ) -> BTreeMap<SourceServerId, usize> {
     let counts = ids.iter().map(async |id| {
         let record = CallRecord::default();
+        // Counting must not take the time that the steps need.
         if context.invocation.calls_left() <= CALLS_KEPT_FREE {
             return (id, None, record);
         }
@@ -163,20 +168,8 @@ async fn count_recovery_points(
 
 #[cfg(test)]
 mod tests {
-    use shared::{Mode, drs::SourceServerRef};
-
     use super::*;
-    use crate::plan::tests::{disconnected, id, server};
-
-    fn command(action: Action, targets: Vec<Target>) -> Command {
-        Command {
-            request_id: "CHG1".to_owned().try_into().unwrap(),
-            action,
-            targets,
-            mode: Mode::Enforce,
-            expires_at: None,
-        }
-    }
+    use crate::fixtures::{by_id, command, disconnected, id, server};
 
     fn policy(variables: &[(&str, &str)]) -> Policy {
         Policy::from_lookup(|name| {
@@ -184,13 +177,6 @@ mod tests {
             Some(found.1.to_owned())
         })
         .unwrap()
-    }
-
-    fn by_id(number: usize) -> Target {
-        Target {
-            source_server: Some(SourceServerRef::from(id(number))),
-            ..Target::default()
-        }
     }
 
     fn by_instance() -> Target {

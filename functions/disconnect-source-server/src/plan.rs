@@ -75,6 +75,7 @@ pub fn plan(command: &Command, snapshot: &Snapshot, policy: &Policy) -> Plan {
         .map(|target| plan_target(command, target, snapshot, policy))
         .collect();
 
+    // Two targets may turn out to be one server; it must not count, or change, twice.
     refuse_duplicates(&mut targets);
 
     // Over a limit the whole request is refused, before the first change.
@@ -115,6 +116,7 @@ fn plan_target(
             TargetPlan::not_found(Refused(Reason::NotInitialised))
         }
         Found::Nothing => TargetPlan::not_found(Refused(Reason::NotFound)),
+        // Guessing between two servers is how the wrong one goes.
         Found::Several => TargetPlan::not_found(Refused(Reason::Ambiguous)),
     }
 }
@@ -137,6 +139,7 @@ fn plan_server(
     snapshot: &Snapshot,
     policy: &Policy,
 ) -> Verdict {
+    // A name that contradicts the server outranks every other rule: it may be another machine.
     if let Some(reason) = mismatch(target, server) {
         return Refused(reason);
     }
@@ -157,6 +160,7 @@ fn plan_disconnect(
     snapshot: &Snapshot,
     policy: &Policy,
 ) -> Verdict {
+    // It may have been disconnected by us, by an earlier delivery, or by an operator.
     if server.state == State::Disconnected {
         return plan_remainder(command, server, policy);
     }
@@ -164,6 +168,7 @@ fn plan_disconnect(
         return Refused(reason);
     }
 
+    // The approval goes last, so that a run which is killed in between can be resumed.
     let mut steps = vec![Step::Disconnect];
     steps.extend(consume_approval(command, server, policy));
     Act(steps)
@@ -172,6 +177,7 @@ fn plan_disconnect(
 /// A run that was killed after the disconnect continues here: its approval is still to be removed.
 fn plan_remainder(command: &Command, server: &Server, policy: &Policy) -> Verdict {
     let guardrails = &policy.guardrails;
+    // Without an approval of this request there is nothing of ours to tidy up.
     let approval = guardrails.approval_of(&command.request_id, &server.tags);
     if approval.is_none() {
         return Done(Reason::Disconnected);
@@ -196,6 +202,7 @@ fn plan_retire(
     if let Some(reason) = forbidden(command, server, snapshot, policy) {
         return Refused(reason);
     }
+    // AWS documents no call that tells when the staging resources are gone.
     if server.state == State::Disconnected {
         return Pending(Reason::RecordAwaitsDeletion);
     }
@@ -213,6 +220,7 @@ fn plan_delete(
     if let Some(reason) = forbidden(command, server, snapshot, policy) {
         return Refused(reason);
     }
+    // DRS wants a server disconnected before its record is deleted (API model).
     if server.state != State::Disconnected {
         return Refused(Reason::NotDisconnected);
     }
@@ -227,6 +235,7 @@ fn forbidden(
     snapshot: &Snapshot,
     policy: &Policy,
 ) -> Option<Reason> {
+    // Protection first: it holds whatever else is wrong.
     if let Some(reason) = untouchable(server, policy) {
         return Some(reason);
     }
@@ -247,12 +256,14 @@ fn untouchable(server: &Server, policy: &Policy) -> Option<Reason> {
 }
 
 fn in_use(server: &Server, snapshot: &Snapshot) -> Option<Reason> {
+    // An extended server belongs to another account, where it has to be disconnected.
     match server.staging {
         Staging::Own => {}
         Staging::Extended => return Some(Reason::Extended),
         Staging::ExtensionError => return Some(Reason::ExtensionError),
         Staging::Unknown => return Some(Reason::UnknownState),
     }
+    // A failback, or a pair that replicates both ways, is a recovery in progress.
     match server.direction {
         Direction::Failover => {}
         Direction::Failback => return Some(Reason::FailbackDirection),
@@ -286,6 +297,7 @@ fn launched(server: &Server, instances: &[RecoveryInstance]) -> Option<Reason> {
         })
         .collect();
 
+    // The list may lag behind the record of the server, so the record counts too.
     if of_server.is_empty() {
         let named = server.recovery_instance_id.is_some();
         return named.then_some(Reason::RecoveryInstancePresent);
@@ -319,6 +331,7 @@ fn refuse_duplicates(targets: &mut [TargetPlan]) {
     let mut known: Vec<SourceServerId> = Vec::new();
 
     for target in targets {
+        // A target without a server cannot change anything.
         let Some(server) = &target.server else {
             continue;
         };
@@ -359,6 +372,7 @@ fn allowed_share(action: Action, snapshot: &Snapshot, policy: &Policy) -> usize 
         Action::Disconnect | Action::Retire => account.connected,
         Action::Delete => account.records,
     };
+    // Rounded down: ten percent of nineteen servers is one.
     (servers * policy.max_share_percent / 100).max(1)
 }
 
@@ -382,6 +396,7 @@ impl TargetPlan {
     fn changes_server(&self) -> bool {
         let mut steps = self.steps().iter();
 
+        // Removing an approval is no change to the server, and is not limited.
         steps.any(|step| matches!(step, Step::Disconnect | Step::Delete))
     }
 }
@@ -410,96 +425,29 @@ impl From<Refusal> for Reason {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
+    use shared::{drs::AccountSize, guardrails::Approval};
+
     use super::*;
-    use crate::snapshot::Usage;
-    use shared::drs::{AccountSize, SourceServerRef};
-    use shared::guardrails::Approval;
-
-    const APPROVED: (&str, &str) = ("drover:approved", "CHG1");
-
-    pub(crate) fn id(number: usize) -> SourceServerId {
-        SourceServerId::try_from(format!("s-{number:017}")).unwrap()
-    }
-
-    fn arn(number: usize) -> Arn {
-        let id = id(number);
-        let arn = format!("arn:aws:drs:us-east-1:111122223333:source-server/{id}");
-        Arn::try_from(arn).unwrap()
-    }
-
-    /// The step that removes the approval of CHG1.
-    pub(crate) fn consume(number: usize) -> Step {
-        Step::ConsumeApproval {
-            arn: arn(number),
-            tag: APPROVED.0.to_owned(),
-        }
-    }
-
-    /// A healthy server that is approved for CHG1.
-    pub(crate) fn server(number: usize) -> Server {
-        Server {
-            id: id(number),
-            arn: Some(arn(number)),
-            aws_instance_id: Some(format!("i-{number:017}")),
-            hostname: Some(format!("host{number}")),
-            fqdn: Some(format!("host{number}.example.com")),
-            origin_account_id: Some("111122223333".to_owned()),
-            origin_region: Some("us-west-2".to_owned()),
-            state: State::Connected("CONTINUOUS".to_owned()),
-            direction: Direction::Failover,
-            staging: Staging::Own,
-            recovery_instance_id: None,
-            tags: [(APPROVED.0.to_owned(), APPROVED.1.to_owned())].into(),
-            replicated_bytes: Some(1),
-            replication_hours: Some(1),
-        }
-    }
+    use crate::{
+        fixtures::{
+            APPROVED, by_hostname, by_id, command, consume, disconnected, id, policy, server,
+        },
+        snapshot::Usage,
+    };
 
     fn with(change: impl FnOnce(&mut Server)) -> Snapshot {
         let mut server = server(1);
         change(&mut server);
-        seen(vec![server])
+        snapshot_of(vec![server])
     }
 
-    fn seen(servers: Vec<Server>) -> Snapshot {
+    fn snapshot_of(servers: Vec<Server>) -> Snapshot {
         Snapshot {
             servers,
             initialised: true,
             usage: Some(Usage::default()),
             ..Snapshot::uninitialised()
-        }
-    }
-
-    pub(crate) fn by_id(number: usize) -> Target {
-        Target {
-            source_server: Some(SourceServerRef::from(id(number))),
-            ..Target::default()
-        }
-    }
-
-    pub(crate) fn by_hostname(name: &str) -> Target {
-        Target {
-            hostname: Some(name.to_owned().try_into().unwrap()),
-            ..Target::default()
-        }
-    }
-
-    fn command(action: Action, targets: Vec<Target>) -> Command {
-        let request_id = "CHG1".to_owned().try_into().unwrap();
-        Command {
-            request_id,
-            action,
-            targets,
-            mode: Mode::Enforce,
-            expires_at: None,
-        }
-    }
-
-    fn policy() -> Policy {
-        Policy {
-            allow_delete: true,
-            ..Policy::from_lookup(|_| None).unwrap()
         }
     }
 
@@ -525,10 +473,6 @@ pub(crate) mod tests {
             let planned = plan_one(action, target.clone(), snapshot, &policy());
             assert_eq!(planned, Refused(reason), "{action:?}");
         }
-    }
-
-    pub(crate) fn disconnected(server: &mut Server) {
-        server.state = State::Disconnected;
     }
 
     #[test]
@@ -772,31 +716,39 @@ pub(crate) mod tests {
     #[test]
     fn an_approval_is_compared_letter_by_letter() {
         for approved in ["chg1", "CHG1 ", "CHG11", ""] {
-            let seen = with(|server| {
+            let snapshot = with(|server| {
                 _ = server
                     .tags
                     .insert(APPROVED.0.to_owned(), approved.to_owned())
             });
             check(
                 Action::Disconnect,
-                &seen,
+                &snapshot,
                 Refused(Reason::ApprovedForAnotherRequest),
             );
-            let seen = with(|server| {
+            let snapshot = with(|server| {
                 server
                     .tags
                     .insert(APPROVED.0.to_owned(), approved.to_owned());
                 server.state = State::Disconnected;
             });
-            check(Action::Disconnect, &seen, Done(Reason::Disconnected));
+            check(Action::Disconnect, &snapshot, Done(Reason::Disconnected));
         }
     }
 
     #[test]
     fn no_match_is_refused_and_never_done_unless_the_id_was_to_be_deleted() {
         refuses(by_hostname("host9"), &with(|_| {}), Reason::NotFound);
-        check(Action::Disconnect, &seen(vec![]), Refused(Reason::NotFound));
-        check(Action::Delete, &seen(vec![]), Done(Reason::RecordDeleted));
+        check(
+            Action::Disconnect,
+            &snapshot_of(vec![]),
+            Refused(Reason::NotFound),
+        );
+        check(
+            Action::Delete,
+            &snapshot_of(vec![]),
+            Done(Reason::RecordDeleted),
+        );
         check(
             Action::Delete,
             &Snapshot::uninitialised(),
@@ -813,7 +765,7 @@ pub(crate) mod tests {
     fn several_matches_are_refused_unless_another_name_decides() {
         let mut twin = server(2);
         twin.hostname = Some("host1".to_owned());
-        let snapshot = seen(vec![server(1), twin]);
+        let snapshot = snapshot_of(vec![server(1), twin]);
         refuses(by_hostname("host1"), &snapshot, Reason::Ambiguous);
         let decided = Target {
             aws_instance_id: format!("i-{:017}", 2).try_into().ok(),
@@ -844,7 +796,7 @@ pub(crate) mod tests {
     ) -> Plan {
         let snapshot = Snapshot {
             account: Some(account),
-            ..seen(servers)
+            ..snapshot_of(servers)
         };
         plan(
             &command(action, (1..=targets).map(by_id).collect()),
@@ -979,8 +931,8 @@ pub(crate) mod tests {
             source_server: arn.to_owned().try_into().ok(),
             ..Target::default()
         };
-        refuses(by_arn, &seen(vec![]), Reason::NotFound);
-        refuses(by_hostname("host1"), &seen(vec![]), Reason::NotFound);
+        refuses(by_arn, &snapshot_of(vec![]), Reason::NotFound);
+        refuses(by_hostname("host1"), &snapshot_of(vec![]), Reason::NotFound);
     }
 
     /// Every combination of what decides about one server, against what must hold for each step by

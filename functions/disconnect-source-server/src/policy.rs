@@ -67,6 +67,7 @@ impl Policy {
     /// share of 100 %.
     #[must_use]
     pub fn needs_account_size(&self, targets: usize) -> bool {
+        // Counting lists every server of the account, which costs one call for each 250.
         targets > 1 && self.max_share_percent < 100
     }
 }

@@ -56,6 +56,7 @@ pub(crate) fn unobserved(
         .iter()
         .map(|target| conclusion().into_report(json!(target), Value::Null, Value::Null))
         .collect();
+    // The report says under which mode nothing happened.
     let mode = policy.guardrails.effective_mode(command.mode);
 
     Report::of(
@@ -84,6 +85,7 @@ pub(crate) fn report(
         };
         let evidence = evidence(run, execution, policy);
 
+        // The target in the words of the request, so that the sender recognises it.
         let mut report = conclusion.into_report(json!(target), resource(run), json!(evidence));
         report.plan = sentences(run);
         for attempt in &run.attempts {
@@ -123,6 +125,7 @@ fn conclude(run: &TargetRun) -> Conclusion {
         return conclusion;
     }
 
+    // Nothing is visible: what may be said depends on how the call ended.
     let change = match &last.made {
         None => Change::NotStarted,
         Some(made) => match &made.result {
@@ -166,11 +169,13 @@ fn next_request(command: &Command, report: &Report) -> Option<Value> {
         if target.outcome != Outcome::Pending {
             continue;
         }
+        // Something else is still pending: the same request has to be sent again first.
         if target.reason != awaits_deletion {
             return None;
         }
         targets.push(named_by_id(&target.target, &target.resource));
     }
+    // Without a retirement there is nothing to follow up.
     if targets.is_empty() {
         return None;
     }
@@ -191,6 +196,7 @@ fn named_by_id(target: &Value, resource: &Value) -> Value {
     let mut named = target.clone();
 
     if let (Some(names), Some(id)) = (named.as_object_mut(), resource.get(ID)) {
+        // The deletion must mean the server that was disconnected, whoever has its name by then.
         names.entry(ID).or_insert_with(|| id.clone());
     }
     named
@@ -210,6 +216,7 @@ fn evidence<'a>(
     policy: &Policy,
 ) -> Option<Evidence<'a>> {
     let server = run.first.server.as_ref()?;
+    // Counted before the disconnect: afterwards they no longer exist.
     let recovery_points = execution.recovery_points.get(&server.id).copied();
     let ended = run.ended_replication();
 
@@ -254,14 +261,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        execute::{
-            Attempt,
-            tests::{attempt, tried, unread},
-        },
-        plan::{
-            TargetPlan,
-            tests::{consume, id, server},
-        },
+        execute::Attempt,
+        fixtures::{attempt, consume, id, server, tried, unread},
+        plan::TargetPlan,
     };
 
     const DONE: Verdict = Verdict::Done(Reason::Disconnected);

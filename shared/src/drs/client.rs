@@ -34,6 +34,7 @@ impl Drs {
     /// A client with this configuration.
     #[must_use]
     pub fn new(config: impl Into<Config>) -> Self {
+        // The limiter learns from every answer, also from those of the SDK's own retries.
         let limiter = RateLimiter::default();
         let config = config
             .into()

@@ -246,6 +246,7 @@ fn texts(ids: &[SourceServerId]) -> Vec<String> {
 /// The servers that a job works on: none once it has ended, whatever its type; all of them in every
 /// other state.
 fn servers_in_job(job: &types::Job) -> Vec<Option<SourceServerId>> {
+    // A status of the future is not COMPLETED, and so counts as unfinished.
     if job.status() == Some(&JobStatus::Completed) {
         return Vec::new();
     }
@@ -327,6 +328,7 @@ pub(super) fn read_state(state: Option<&DataReplicationState>) -> State {
 /// A server without a direction, or of no pair, replicates from its source: only failback and pairs
 /// are marked.
 fn read_direction(server: &types::SourceServer) -> Direction {
+    // The ARN of the other server stays where the direction says nothing.
     let is_paired = server
         .reversed_direction_source_server_arn()
         .is_some_and(|arn| !arn.is_empty());
@@ -365,6 +367,7 @@ fn whole_hours(duration: &str) -> Option<u64> {
         match character {
             '0'..='9' | '.' => number.push(character),
             'T' => in_time = true,
+            // A unit ends its number; fractions are cut off.
             unit => {
                 let whole: u64 = number.split('.').next()?.parse().ok()?;
                 seconds = seconds.checked_add(whole.checked_mul(seconds_in(unit, in_time)?)?)?;

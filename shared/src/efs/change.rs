@@ -41,6 +41,7 @@ impl RegionalEfs {
         destination: &Destination,
         record: &CallRecord,
     ) -> Changed {
+        // By ARN where the request gave one: an ID says nothing in another account.
         let existing = destination.file_system.as_ref();
         let sdk_destination = DestinationToCreate::builder()
             .set_region(destination.region().map(String::from))
@@ -75,6 +76,7 @@ impl RegionalEfs {
         security_groups: &[String],
         record: &CallRecord,
     ) -> Changed {
+        // An empty list is not the same as none to EFS.
         let groups = Some(security_groups.to_vec()).filter(|groups| !groups.is_empty());
 
         let request = self
@@ -239,6 +241,7 @@ fn once() -> config::Builder {
 /// The same for the same two, and at most the 64 characters that EFS takes: the ends of IDs tell
 /// them apart.
 fn client_token(file_system: &str, point: &str) -> String {
+    // The ends differ: IDs begin with their prefix and, when short, are used whole.
     let end = |id: &str| {
         let start = id.len().saturating_sub(28);
         id.get(start..).unwrap_or(id).to_owned()

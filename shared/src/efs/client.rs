@@ -79,6 +79,7 @@ impl Efs {
 
 impl RegionalEfs {
     fn new(config: config::Builder) -> Self {
+        // EFS throttles by Region, so that each has a limiter of its own.
         let limiter = RateLimiter::default();
         let config = config
             .interceptor(limiter.clone())

@@ -80,6 +80,7 @@ impl RegionalEfs {
             .client
             .describe_replication_configurations()
             .file_system_id(id_or_arn);
+        // A file system without a replication is an error to EFS, not an empty list.
         let absent = ["ReplicationNotFound", "FileSystemNotFound"];
         let answer = self
             .api(record)
@@ -123,6 +124,7 @@ impl RegionalEfs {
             )
             .await?;
 
+        // EFS has no call for the security groups of several mount targets.
         let mut targets = Vec::new();
         for target in found {
             targets.push(MountTarget {
@@ -271,6 +273,7 @@ impl RegionalEfs {
             .find(OPERATION, &["PolicyNotFound"], request.send())
             .await?;
 
+        // A file system without a policy of its own has EFS's default.
         let Some(text) = answer.and_then(|answer| answer.policy) else {
             return Ok(None);
         };

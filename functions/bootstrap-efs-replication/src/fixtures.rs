@@ -1,0 +1,117 @@
+//! What the tests of this crate start from: a source, its replica, and a request for it.
+
+use chrono::DateTime;
+use shared::{
+    AccountId, Arn, Mode, Region,
+    efs::{
+        Destination, FileSystem, FileSystemId, FileSystemRef, LifeCycle, Protection, Replication,
+        ReplicationStatus,
+    },
+    guardrails::Tags,
+};
+
+use crate::{
+    command::{Command, Replica as Requested, Target},
+    plan::{Replica, Resource, Step},
+    policy::Policy,
+};
+
+pub(crate) const SOURCE: &str = "fs-00000001";
+pub(crate) const REPLICA: &str = "fs-00000002";
+
+/// A Region.
+pub(crate) fn region(text: &str) -> Region {
+    Region::try_from(text.to_owned()).unwrap()
+}
+
+/// The ID of a file system.
+pub(crate) fn id(text: &str) -> FileSystemId {
+    FileSystemId::try_from(text.to_owned()).unwrap()
+}
+
+/// An account.
+pub(crate) fn account(text: &str) -> AccountId {
+    AccountId::try_from(text.to_owned()).unwrap()
+}
+
+/// An ARN.
+pub(crate) fn arn(text: &str) -> Arn {
+    Arn::try_from(text.to_owned()).unwrap()
+}
+
+/// A file system as a request names it.
+pub(crate) fn reference(text: &str) -> FileSystemRef {
+    text.to_owned().try_into().unwrap()
+}
+
+/// A step that gives the replica a resource.
+pub(crate) fn provision(resource: Resource) -> Step {
+    Step::Provision {
+        replica: Replica {
+            id: id(REPLICA),
+            region: region("eu-west-1"),
+        },
+        resource,
+    }
+}
+
+/// An encrypted file system that is available.
+pub(crate) fn file_system(id: &str, region: &str) -> FileSystem {
+    FileSystem {
+        id: self::id(id),
+        arn: Some(arn(&format!(
+            "arn:aws:elasticfilesystem:{region}:111122223333:file-system/{id}"
+        ))),
+        owner_id: account("111122223333"),
+        region: self::region(region),
+        state: LifeCycle::Available,
+        encrypted: true,
+        kms_key_arn: None,
+        availability_zone_name: None,
+        protection: Protection::Enabled,
+        size_in_bytes: 6144,
+        tags: Tags::new(),
+    }
+}
+
+/// The replication of SOURCE to REPLICA, synced at least once.
+pub(crate) fn replication() -> Replication {
+    Replication {
+        source_id: id(SOURCE),
+        source_region: region("us-east-1"),
+        destination_id: id(REPLICA),
+        destination_region: region("eu-west-1"),
+        destination_owner_id: None,
+        status: ReplicationStatus::Enabled,
+        status_message: None,
+        last_replicated: DateTime::from_timestamp(1_800_000_000, 0),
+    }
+}
+
+/// A new file system in another Region, with nothing but the data.
+pub(crate) fn target() -> Target {
+    Target {
+        source: reference(SOURCE),
+        destination: Some(Destination {
+            region: Some(region("eu-west-1")),
+            ..Destination::default()
+        }),
+        overwrite: None,
+        accept_no_failback: false,
+        replica: Requested::default(),
+    }
+}
+
+/// A request under CHG1.
+pub(crate) fn command(targets: Vec<Target>) -> Command {
+    Command {
+        request_id: "CHG1".to_owned().try_into().unwrap(),
+        targets,
+        mode: Mode::Enforce,
+    }
+}
+
+/// The defaults.
+pub(crate) fn policy() -> Policy {
+    Policy::from_lookup(|_| None).unwrap()
+}
