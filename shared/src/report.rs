@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
-    api::{Call, FailedCall, merge},
+    api::{Call, FailedCall, Unobserved, merge},
     fault::FaultKind,
     outcome::{Mode, Outcome, code},
     rejection::Rejection,
@@ -106,6 +106,15 @@ impl Conclusion {
             message: format!("{call}{doubt}"),
             look_again_after_seconds: None,
             unfinished: false,
+        }
+    }
+
+    /// The conclusion for a target that could not be observed.
+    #[must_use]
+    pub fn unobserved(why: &Unobserved, out_of_time: impl Explain) -> Self {
+        match why {
+            Unobserved::Failed(call) => Self::failed(call, Outcome::of_fault(&call.fault)),
+            Unobserved::OutOfTime => Self::new(Outcome::Pending, out_of_time),
         }
     }
 

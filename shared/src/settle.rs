@@ -12,11 +12,20 @@
 //! says. This module answers for the other two.
 
 use crate::{
-    api::{FailedCall, Unobserved},
+    api::{Call, FailedCall, Unobserved},
     fault::{Fault, FaultKind, Remedy},
     outcome::Outcome,
     report::Conclusion,
 };
+
+/// A call that was made to change something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// The call, as the report lists it.
+    pub calls: Vec<Call>,
+    /// Whether AWS accepted it.
+    pub result: Result<(), FailedCall>,
+}
 
 /// How the call that was to change something ended.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +47,18 @@ pub enum Change<'a> {
     },
 }
 
+impl<'a> Change<'a> {
+    /// How a call of this operation ended; `None` is one that was not made, for lack of time.
+    #[must_use]
+    pub fn new(operation: &'static str, made: Option<&'a Made>, repeats: bool) -> Self {
+        match made.map(|made| &made.result) {
+            None => Self::NotStarted,
+            Some(Ok(())) => Self::Accepted { operation },
+            Some(Err(call)) => Self::Failed { call, repeats },
+        }
+    }
+}
+
 /// What the read after the call showed, where it did not show the change.
 #[derive(Debug, Clone, Copy)]
 pub enum ReadBack<'a> {
@@ -45,6 +66,14 @@ pub enum ReadBack<'a> {
     NotShown,
     /// The read failed, so nothing is known.
     Unread(&'a Unobserved),
+}
+
+impl<'a> ReadBack<'a> {
+    /// What a read showed that failed, if it did.
+    #[must_use]
+    pub fn new(unread: Option<&'a Unobserved>) -> Self {
+        unread.map_or(Self::NotShown, Self::Unread)
+    }
 }
 
 /// What may be said.

@@ -4,8 +4,9 @@
 //! made from the last read says.
 
 use shared::{
-    Call, CallRecord, FailedCall,
+    CallRecord,
     efs::{FileSystemId, ReplicationStatus},
+    settle::Made,
 };
 
 use crate::{
@@ -51,15 +52,6 @@ pub struct Attempt {
     pub step: Step,
     /// What the call came to; `None` if there was no time to make it.
     pub made: Option<Made>,
-}
-
-/// A call that was made for a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
-    /// The call, as the report lists it.
-    pub calls: Vec<Call>,
-    /// Whether AWS accepted it.
-    pub result: Result<(), FailedCall>,
 }
 
 /// Takes the steps of every target, each by itself.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
-    CallRecord, Conclusion, FailedCall, Mode, Outcome, Report, Unobserved,
+    CallRecord, Conclusion, FailedCall, Mode, Outcome, Report,
     api::merge,
     code,
     efs::{FileSystem, ReplicationStatus},
@@ -120,10 +120,13 @@ fn conclude(run: &TargetRun) -> Conclusion {
     if let Some(incomplete) = &run.unread
         && shows_replication(attempt, &incomplete.view)
     {
-        return unobserved(&incomplete.why);
+        return Conclusion::unobserved(&incomplete.why, Reason::OutOfTime);
     }
 
-    match settle(change(attempt), read_back(run)) {
+    // The SDK repeats no call of EFS that creates something, so that a rejection is final.
+    let change = Change::new(attempt.step.operation(), attempt.made.as_ref(), false);
+    let unread = run.unread.as_ref().map(|incomplete| &incomplete.why);
+    match settle(change, ReadBack::new(unread)) {
         Settled::OutOfTime => Conclusion::new(Outcome::Pending, Reason::OutOfTime),
         // The read did show the change; what is missing is the time for the rest.
         Settled::NotSeenYet if !run.next_steps().is_empty() => {
@@ -131,29 +134,6 @@ fn conclude(run: &TargetRun) -> Conclusion {
         }
         Settled::NotSeenYet => Conclusion::new(Outcome::Pending, Reason::NotSeenYet),
         Settled::Concluded(conclusion) => conclusion,
-    }
-}
-
-fn change(attempt: &Attempt) -> Change<'_> {
-    let Some(made) = &attempt.made else {
-        return Change::NotStarted;
-    };
-
-    match &made.result {
-        Ok(()) => Change::Accepted {
-            operation: attempt.step.operation(),
-        },
-        Err(call) => Change::Failed {
-            call,
-            repeats: false,
-        },
-    }
-}
-
-fn read_back(run: &TargetRun) -> ReadBack<'_> {
-    match &run.unread {
-        None => ReadBack::NotShown,
-        Some(incomplete) => ReadBack::Unread(&incomplete.why),
     }
 }
 
@@ -179,18 +159,11 @@ fn shows_replication(attempt: &Attempt, view: &View) -> bool {
     created && replication.source_id == source.id
 }
 
-fn unobserved(why: &Unobserved) -> Conclusion {
-    match why {
-        Unobserved::Failed(call) => Conclusion::failed(call, Outcome::of_fault(&call.fault)),
-        Unobserved::OutOfTime => Conclusion::new(Outcome::Pending, Reason::OutOfTime),
-    }
-}
-
 /// What a verdict without steps says; `done` is the outcome where nothing is left to do.
 fn stated(verdict: &Verdict, view: &View, done: Outcome) -> Option<Conclusion> {
     let (outcome, reason) = match verdict {
         Verdict::Act(_) => return None,
-        Verdict::Unobserved(why) => return Some(unobserved(why)),
+        Verdict::Unobserved(why) => return Some(Conclusion::unobserved(why, Reason::OutOfTime)),
         Verdict::Done(reason) => (done, *reason),
         Verdict::Pending(reason) => (Outcome::Pending, *reason),
         Verdict::Refused(reason) => (Outcome::Refused, *reason),
@@ -383,15 +356,15 @@ fn resource_sentence(resource: &Resource) -> String {
 #[cfg(test)]
 mod tests {
     use shared::{
-        Call, Fault, FaultKind, Message,
+        Call, Fault, FaultKind, Message, Unobserved,
         efs::{AccessPoint, AccessPointRoot, Destination, LifeCycle},
         guardrails::Tags,
+        settle::Made,
     };
 
     use super::*;
     use crate::{
         command::Backup,
-        execute::Made,
         fixtures::{file_system, provision, replication, target},
         snapshot::{Incomplete, Observation},
     };

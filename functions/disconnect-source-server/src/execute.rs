@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
 use shared::{
-    Call, CallRecord, FailedCall, Unobserved,
+    CallRecord, Unobserved,
     drs::{CONCURRENT_CALLS, Server, ServerFilter, SourceServerId, State},
+    settle::Made,
 };
 
 use crate::{
@@ -47,15 +48,6 @@ pub struct Attempt {
     pub made: Option<Made>,
     /// Why the server could not be read back afterwards, if it could not.
     pub unread: Option<Unobserved>,
-}
-
-/// A call that was made for a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Made {
-    /// The call, as the report lists it.
-    pub calls: Vec<Call>,
-    /// Whether AWS accepted it.
-    pub result: Result<(), FailedCall>,
 }
 
 /// A step that was just taken for a target.

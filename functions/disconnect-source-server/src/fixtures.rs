@@ -3,11 +3,12 @@
 use shared::{
     Arn, FailedCall, FaultKind, Mode, Unobserved,
     drs::{Direction, Server, SourceServerId, SourceServerRef, Staging, State},
+    settle::Made,
 };
 
 use crate::{
     command::{Action, Command, Target},
-    execute::{Attempt, Made},
+    execute::Attempt,
     plan::Step,
     policy::Policy,
 };

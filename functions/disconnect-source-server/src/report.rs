@@ -47,14 +47,13 @@ pub(crate) fn unobserved(
     policy: &Policy,
     calls: CallRecord,
 ) -> Report {
-    let conclusion = || match why {
-        Unobserved::Failed(call) => Conclusion::failed(call, Outcome::of_fault(&call.fault)),
-        Unobserved::OutOfTime => Conclusion::new(Outcome::Pending, Reason::OutOfTime),
-    };
     let targets = command
         .targets
         .iter()
-        .map(|target| conclusion().into_report(json!(target), Value::Null, Value::Null))
+        .map(|target| {
+            let conclusion = Conclusion::unobserved(why, Reason::OutOfTime);
+            conclusion.into_report(json!(target), Value::Null, Value::Null)
+        })
         .collect();
     // The report says under which mode nothing happened.
     let mode = policy.guardrails.effective_mode(command.mode);
@@ -125,24 +124,9 @@ fn conclude(run: &TargetRun) -> Conclusion {
         return conclusion;
     }
 
-    // Nothing is visible: what may be said depends on how the call ended.
-    let change = match &last.made {
-        None => Change::NotStarted,
-        Some(made) => match &made.result {
-            Ok(()) => Change::Accepted {
-                operation: last.step.operation(),
-            },
-            Err(call) => Change::Failed {
-                call,
-                repeats: true,
-            },
-        },
-    };
-    let read_back = match &last.unread {
-        None => ReadBack::NotShown,
-        Some(why) => ReadBack::Unread(why),
-    };
-    match settle(change, read_back) {
+    // Nothing is visible: what may be said depends on how the call ended. The SDK repeats it.
+    let change = Change::new(last.step.operation(), last.made.as_ref(), true);
+    match settle(change, ReadBack::new(last.unread.as_ref())) {
         Settled::OutOfTime => Conclusion::new(Outcome::Pending, Reason::OutOfTime),
         Settled::NotSeenYet => Conclusion::new(Outcome::Pending, Reason::NotSeenYet),
         Settled::Concluded(conclusion) => conclusion,
