@@ -19,7 +19,7 @@ pub enum Answer {
         /// One for each record, in their order.
         reports: Vec<Report>,
     },
-    /// A batch, of which Lambda is told what to deliver again.
+    /// A batch, with the records that Lambda has to deliver again.
     Batch {
         /// The SQS records to deliver again.
         #[serde(flatten)]
@@ -33,7 +33,7 @@ pub enum Answer {
 /// What one invocation answers when Lambda is to deliver again, or a human is to repair the
 /// deployment.
 ///
-/// It carries all its reports, so that a dead letter tells what was done before.
+/// It carries all its reports, so that a dead letter shows what was done before.
 pub struct Failure {
     error_type: &'static str,
     reports: Vec<Report>,

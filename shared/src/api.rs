@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_list_that_cannot_exist_is_told_from_one_that_failed() {
+    async fn a_list_that_cannot_exist_differs_from_one_that_failed() {
         let (limiter, record) = (RateLimiter::default(), CallRecord::default());
         let api = Api::new(&limiter, &record);
         let find = async |code: &str| {

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arn_tells_its_parts() {
+    fn an_arn_has_its_parts() {
         let text = "arn:aws-us-gov:things:us-gov-west-1:111122223333:thing/thing-a";
         let named = thing(text).unwrap();
 

@@ -680,7 +680,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_that_decides_must_be_there_once_and_be_a_text() {
+    fn a_member_that_decides_is_given_once_and_is_a_string() {
         let cases = [
             (
                 r#"{"detail-type":"Asked","source":"a","source":"b","detail":{}}"#,

@@ -222,7 +222,7 @@ impl Fault {
 
 /// Why a call could not be sent, or its answer not be received.
 fn of_dispatch(failure: &DispatchFailure) -> FaultKind {
-    // A connection that was never made is told from an answer that never came.
+    // A connection that was never made is not an answer that never came.
     if failure.is_timeout() {
         return FaultKind::Timeout;
     }
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_code_is_told_by_its_status() {
+    fn an_unknown_code_is_classified_by_its_status() {
         check(429, "Unknown", FaultKind::Throttled);
         check(403, "Unknown", FaultKind::AccessDenied);
         check(401, "Unknown", FaultKind::AccessDenied);
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn a_call_that_can_never_be_sent_is_told_from_a_connection_that_failed() {
+    fn a_call_that_cannot_be_sent_differs_from_a_connection_that_failed() {
         let from = |error: ConnectorError| {
             Fault::from_sdk(&SdkError::<ErrorMetadata, HttpResponse>::dispatch_failure(
                 error,
@@ -447,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_sdk_returns_is_told_apart_by_how_far_the_call_came() {
+    fn an_sdk_error_is_classified_by_how_far_the_call_came() {
         let from = |error: SdkError<ErrorMetadata, HttpResponse>| Fault::from_sdk(&error);
         let answer = |status: u16| {
             HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::empty())

@@ -33,7 +33,7 @@ pub struct Guardrails {
 pub enum Approval {
     /// In the tag with this key on the resource; its value must be the request's ID.
     Tag(String),
-    /// Nowhere: whoever can send an event is trusted.
+    /// Nowhere: everybody who can send an event is trusted.
     NotRequired,
 }
 
@@ -80,7 +80,7 @@ impl Guardrails {
             return Err(BadVariable::new("APPROVAL_TAG", approval, expected));
         }
 
-        // Protection has no off switch: whoever sets the tag has to be able to rely on it.
+        // Protection has no off switch: people who set the tag have to be able to rely on it.
         let protection = tag_key(
             "PROTECTION_TAG",
             value("PROTECTION_TAG", "drover:protected"),

@@ -7,7 +7,7 @@ use std::{fmt, marker::PhantomData, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// What tells one kind of identifier from the others.
+/// One kind of identifier.
 pub trait Kind {
     /// What a text of this kind looks like, for the message of an [`InvalidValue`].
     const EXPECTED: &'static str;
@@ -24,7 +24,7 @@ pub struct Id<K> {
     kind: PhantomData<K>,
 }
 
-/// The ID of a request, given by whoever asks: a change number, or the instance of a native event.
+/// The ID of a request, given by the sender: a change number, or the instance of a native event.
 ///
 /// The approval tag must have the same value, so it keeps to characters that every tag editor
 /// accepts: 1 to 128 ASCII letters, digits and `. _ : / = + @ -`.

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_time_it_is_does_not_depend_on_how_much_there_is() {
+    fn the_time_of_an_invocation_does_not_depend_on_its_deadline() {
         let before = Utc::now();
         let mut context = Context::default();
         context.deadline = u64::try_from(before.timestamp_millis()).unwrap() + 900_000;

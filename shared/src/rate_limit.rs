@@ -1,10 +1,10 @@
-//! A pace for calls: as fast as they come, until AWS throttles one; from then on as fast as AWS
-//! lets them pass.
+//! A rate limiter that learns the rate from AWS: no limit until a call is throttled, and from then
+//! on slightly below the rate that AWS allows.
 //!
-//! A service that throttles fills a bucket with so many calls a second. When it throttles, the
-//! bucket is empty; so what passes from one throttle to the next is what it allows. The pace goes a
-//! little below that, rises slowly to find out whether more is allowed by now, and learns again
-//! from the next throttle. Calls that wait do not use up their retries.
+//! AWS's services throttle by token bucket. A throttle means that the bucket is empty, so the calls
+//! that pass from one throttle to the next show the rate at which it is filled. The limiter goes
+//! slightly below that rate, rises slowly to find out whether more is allowed by now, and learns
+//! again from the next throttle. Calls that wait here do not use up the SDK's retries.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -29,42 +29,42 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::fault::FaultKind;
 
-/// How many calls a second are tried after the first throttle; twice as many each second, until the
-/// next one tells more.
+/// The calls a second after the first throttle; doubled each second, until the next throttle shows
+/// the allowed rate.
 const FIRST_GUESS: f64 = 10.0;
-/// The least calls a second. So the last of eight that wait does so for four seconds.
+/// The lowest rate, in calls a second. The last of eight calls that wait does so for four seconds.
 const MIN_RATE: f64 = 2.0;
-/// What share of the calls that AWS allowed are made after a throttle.
+/// The share of the allowed rate that is used after a throttle.
 const CAUTION: f64 = 0.9;
-/// After how many seconds the pace has risen by what AWS had allowed.
+/// The seconds after which the rate has risen by the rate that AWS had allowed.
 const SECONDS_TO_DOUBLE: f64 = 25.0;
-/// For how long after the first throttle nothing is sent, so that what was under way can be
-/// repeated.
+/// How long nothing is sent after the first throttle, so that the SDK can repeat the calls in
+/// flight.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Throttles so soon after another are of the same storm.
+/// Throttles within this time of another belong to the same storm.
 const STORM: Duration = Duration::from_millis(500);
-/// After how long without a throttle nothing is known any more.
+/// How long the allowed rate is remembered without a throttle.
 const MEMORY: Duration = Duration::from_mins(1);
 
-/// A pace that all calls to one service in one Region share. It takes the answers of a client that
-/// it intercepts.
+/// The rate limiter that all calls to one service in one Region share. As an interceptor of the
+/// client it learns from every answer.
 #[derive(Debug, Clone, Default)]
 pub struct RateLimiter(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     throttled: Option<Throttled>,
-    /// When the next call may be made; without a throttle, always.
+    /// When the next call may be made; at any time, without a throttle.
     next: Option<Instant>,
 }
 
-/// What is known since AWS throttled last.
+/// What is known since the last throttle.
 #[derive(Debug)]
 struct Throttled {
     at: Instant,
-    /// How many calls a second AWS allowed up to then.
+    /// The calls a second that AWS allowed up to then.
     allowed: Option<f64>,
-    /// How many calls passed since.
+    /// The calls that passed since.
     passed: u32,
 }
 
@@ -94,8 +94,8 @@ impl RateLimiter {
 }
 
 impl State {
-    /// Takes the turn, or tells when to ask again: those who wait go by the pace of then, not of
-    /// now.
+    /// Takes a turn, or returns when to ask again: calls that wait follow the rate of that time, not
+    /// of now.
     fn take(&mut self, now: Instant) -> Option<Instant> {
         let Some(throttled) = &self.throttled else {
             return None;
@@ -151,7 +151,7 @@ impl Throttled {
     /// Calls a second.
     fn rate(&self, now: Instant) -> f64 {
         let seconds = (now - self.at).as_secs_f64();
-        // Before AWS has told its rate: a guess. Afterwards: a little below, and slowly up.
+        // Before AWS has shown its rate: a guess. Afterwards: slightly below, and slowly up.
         let rate = match self.allowed {
             None => FIRST_GUESS * seconds.exp2(),
             Some(allowed) => allowed * (CAUTION + (seconds / SECONDS_TO_DOUBLE).powi(2)),
@@ -298,11 +298,11 @@ mod tests {
 
         /// Nine hundred calls, eight at once. The seconds they took, and how many were lost.
         async fn work_off(&self) -> (f64, usize) {
-            let (pace, begun) = (RateLimiter::default(), Instant::now());
+            let (pace, start) = (RateLimiter::default(), Instant::now());
             let calls: Vec<_> = (0..900).map(|_| self.call(&pace)).collect();
             let passed: Vec<bool> = stream::iter(calls).buffered(8).collect().await;
             (
-                (Instant::now() - begun).as_secs_f64(),
+                (Instant::now() - start).as_secs_f64(),
                 passed.iter().filter(|passed| !**passed).count(),
             )
         }
@@ -321,12 +321,15 @@ mod tests {
             fastrand::seed(seed);
             let service = Service::allowing(a_second, holds);
             let (seconds, lost) = service.work_off().await;
-            let of_floor = seconds / (900.0 / a_second);
+            let of_ideal = seconds / (900.0 / a_second);
             let throttled = f64::from(service.throttled.get()) / f64::from(service.calls.get());
-            let told = format!(
-                "{a_second} {holds}: {of_floor:.3} of the floor, {throttled:.3} throttled, {lost} lost"
+            let figures = format!(
+                "{a_second} {holds}: {of_ideal:.3} of the floor, {throttled:.3} throttled, {lost} lost"
             );
-            assert!(of_floor <= 1.10 && throttled < 0.02 && lost == 0, "{told}");
+            assert!(
+                of_ideal <= 1.10 && throttled < 0.02 && lost == 0,
+                "{figures}"
+            );
         }
     }
 
@@ -344,22 +347,22 @@ mod tests {
             pace.learn(true);
             tokio::time::sleep(STORM).await;
         }
-        let begun = Instant::now();
+        let start = Instant::now();
         for _ in 0..9 {
             pace.acquire().await;
         }
         assert!(
-            Instant::now() - begun < Duration::from_secs(6),
+            Instant::now() - start < Duration::from_secs(6),
             "{:?}",
-            Instant::now() - begun
+            Instant::now() - start
         );
     }
 
     /// How many milliseconds the next call waits for its turn.
     async fn wait(pace: &RateLimiter) -> u128 {
-        let begun = Instant::now();
+        let start = Instant::now();
         pace.acquire().await;
-        (Instant::now() - begun).as_millis()
+        (Instant::now() - start).as_millis()
     }
 
     #[tokio::test(start_paused = true)]
@@ -372,7 +375,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_next_throttle_tells_what_was_allowed_and_the_pace_goes_a_little_below() {
+    async fn the_next_throttle_shows_the_allowed_rate_and_calls_go_slightly_below_it() {
         let pace = RateLimiter::default();
         pace.learn(true);
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -388,12 +391,12 @@ mod tests {
         pace.learn(true);
         tokio::time::sleep(STORM).await;
         (0..100).for_each(|_| pace.learn(true));
-        let begun = Instant::now();
+        let start = Instant::now();
         pace.acquire().await;
         assert!(
-            Instant::now() - begun <= PAUSE * 2,
+            Instant::now() - start <= PAUSE * 2,
             "{:?}",
-            Instant::now() - begun
+            Instant::now() - start
         );
     }
 
@@ -402,11 +405,11 @@ mod tests {
         let pace = RateLimiter::default();
         pace.learn(true);
         tokio::time::sleep(MEMORY).await;
-        let begun = Instant::now();
+        let start = Instant::now();
         for _ in 0..100 {
             pace.acquire().await;
         }
-        assert!(Instant::now() - begun < Duration::from_secs(1));
+        assert!(Instant::now() - start < Duration::from_secs(1));
     }
 
     #[test]

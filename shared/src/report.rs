@@ -37,7 +37,7 @@ pub struct TargetReport {
     pub message: String,
     /// The steps that were planned, in order.
     pub plan: Vec<String>,
-    /// What was seen, before and after.
+    /// What was read before and after.
     pub evidence: Value,
     /// The calls that were made for this target alone.
     pub calls: Vec<Call>,
@@ -323,7 +323,7 @@ fn cut_off(text: &str, longest: usize) -> String {
         .collect()
 }
 
-/// Cuts every text of a value to what still tells it from the others.
+/// Cuts every text of a value to what still identifies it.
 fn shorten(value: &mut Value) {
     match value {
         Value::String(text) => *text = cut_off(text, LONGEST_CUT_NAME),
@@ -455,19 +455,24 @@ pub(crate) mod tests {
 
     #[test]
     fn it_is_worth_to_look_again_when_the_soonest_target_says_so() {
-        let of = |seconds| TargetReport {
+        let pending = |seconds| TargetReport {
             look_again_after_seconds: seconds,
             ..target(Outcome::Pending)
         };
         let report =
             |targets: Vec<TargetReport>| Report::of("CHG1", Mode::Enforce, targets, vec![]);
-        let soonest = report(vec![of(Some(5400)), of(None), of(Some(60)), of(Some(300))]);
+        let soonest = report(vec![
+            pending(Some(5400)),
+            pending(None),
+            pending(Some(60)),
+            pending(Some(300)),
+        ]);
         assert_eq!(soonest.look_again_after_seconds, Some(60));
-        assert_eq!(report(vec![of(None)]).look_again_after_seconds, None);
+        assert_eq!(report(vec![pending(None)]).look_again_after_seconds, None);
     }
 
     #[test]
-    fn a_change_in_doubt_is_said_to_be_so() {
+    fn a_change_in_doubt_is_reported_as_such() {
         let message = |kind, outcome| {
             let call = FailedCall::new("TagResource", kind);
             Conclusion::failed(&call, outcome).message

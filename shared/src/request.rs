@@ -15,7 +15,7 @@ use crate::{
 /// How far ahead `expiresAt` may be: a request that waits longer than a day is to be made again.
 pub const MAX_HOURS_TO_EXPIRY: i64 = 24;
 
-/// Looks at the version alone, so that a request of a later version is told so and not that its
+/// Reads the version alone, so that a request of a later version is rejected as such, not because its
 /// fields are unknown.
 ///
 /// # Errors
@@ -191,8 +191,8 @@ mod tests {
 
     #[test]
     fn a_request_is_read_before_it_expires_and_at_most_a_day_ahead() {
-        let at = |text: &str| Timestamp::try_from(text.to_owned()).unwrap().0;
-        let expires = |text: &str| check_expiry(at(text), at("2026-11-21T12:00:00Z"));
+        let time = |text: &str| Timestamp::try_from(text.to_owned()).unwrap().0;
+        let expires = |text: &str| check_expiry(time(text), time("2026-11-21T12:00:00Z"));
         check(
             expires("2026-11-21T12:00:00Z"),
             Some(RejectionCode::Expired),
@@ -211,9 +211,9 @@ mod tests {
 
     #[test]
     fn a_point_in_time_is_written_as_rfc_3339_writes_it() {
-        let at = |text: &str| {
+        let time = |text: &str| {
             Timestamp::try_from(text.to_owned())
-                .map(|at| at.0.to_rfc3339())
+                .map(|timestamp| timestamp.0.to_rfc3339())
                 .ok()
         };
         let midnight = Some("2026-11-22T00:00:00+00:00".to_owned());
@@ -223,7 +223,7 @@ mod tests {
             "2026-11-22T01:00:00+01:00",
             "2026-11-22t00:00:00z",
         ] {
-            assert_eq!(at(same), midnight, "{same}");
+            assert_eq!(time(same), midnight, "{same}");
         }
         for wrong in [
             "2026-11-22",
@@ -237,7 +237,7 @@ mod tests {
             " 2026-11-22T00:00:00Z",
             "",
         ] {
-            assert_eq!(at(wrong), None, "{wrong}");
+            assert_eq!(time(wrong), None, "{wrong}");
         }
     }
 

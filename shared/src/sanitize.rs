@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_of_a_value_is_made_plain() {
+    fn every_text_of_a_value_is_sanitized() {
         let mut value = json!({ "a\n": ["\u{1b}", { "b": "\t" }, 1, null], "c": true });
         sanitize_value(&mut value);
         assert_eq!(

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_what_may_be_said() {
+    fn every_row_of_the_table_holds() {
         assert_eq!(both(Change::NotStarted), ["OutOfTime", "OutOfTime"]);
         let accepted = Change::Accepted { operation: CALL };
         assert_eq!(both(accepted), ["NotSeenYet", "Indeterminate throttled"]);

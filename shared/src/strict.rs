@@ -143,7 +143,7 @@ pub fn check_depth(text: &str) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// Names a serde_json error. Serde tells its kinds apart only in its text, which the tests below
+/// Names a serde_json error. Serde distinguishes its errors only in their text, which the tests below
 /// hold still.
 #[must_use]
 pub fn rejection(error: &serde_json::Error) -> Rejection {

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_value_is_told_in_a_sentence() {
+    fn a_bad_value_is_named_in_a_sentence() {
         let wrong = count("MAX_TARGETS", "many".to_owned()).unwrap_err();
         assert_eq!(
             format!("{wrong:?}"),

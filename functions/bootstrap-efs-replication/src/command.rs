@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_tells_its_region_in_three_ways() {
+    fn a_destination_gives_its_region_in_three_ways() {
         let region = |destination| {
             parse(&to(destination)).unwrap().targets[0]
                 .destination
@@ -500,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_system_is_told_as_it_was_named() {
+    fn a_file_system_is_reported_as_it_was_named() {
         for name in [
             "fs-00000001",
             "arn:aws:elasticfilesystem:eu-west-1:111122223333:file-system/fs-00000001",

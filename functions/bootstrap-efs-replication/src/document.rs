@@ -192,12 +192,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_there_already_is_not_written_again() {
-        let there = policy(&[statement("other name", REPLICA)]);
+    fn an_existing_statement_is_not_written_again() {
+        let existing = policy(&[statement("other name", REPLICA)]);
         assert_eq!(
             merged(
                 &policy(&[statement("mount", SOURCE)]),
-                Some(&there),
+                Some(&existing),
                 &names()
             )
             .unwrap(),
@@ -206,14 +206,14 @@ mod tests {
     }
 
     #[test]
-    fn the_same_in_another_spelling_is_there_already() {
-        let mut there = statement("mount", REPLICA);
-        (there["Action"], there["Resource"]) =
+    fn a_statement_in_another_spelling_is_the_same() {
+        let mut existing = statement("mount", REPLICA);
+        (existing["Action"], existing["Resource"]) =
             (json!("elasticfilesystem:ClientMount"), json!([REPLICA]));
         assert_eq!(
             merged(
                 &policy(&[statement("mount", SOURCE)]),
-                Some(&policy(&[there])),
+                Some(&policy(&[existing])),
                 &names()
             )
             .unwrap(),
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn statements_that_differ_in_one_member_are_not_the_same() {
-        let there = statement("mount", REPLICA);
+        let existing = statement("mount", REPLICA);
         let changes: [(&str, Value); 4] = [
             ("Effect", json!("Deny")),
             (
@@ -259,11 +259,15 @@ mod tests {
             expected.as_object_mut().unwrap().remove("Sid");
             let merged = merged(
                 &policy(&[asked]),
-                Some(&policy(std::slice::from_ref(&there))),
+                Some(&policy(std::slice::from_ref(&existing))),
                 &names(),
             )
             .unwrap();
-            assert_eq!(merged, Some(policy(&[there.clone(), expected])), "{member}");
+            assert_eq!(
+                merged,
+                Some(policy(&[existing.clone(), expected])),
+                "{member}"
+            );
         }
     }
 

@@ -891,10 +891,10 @@ mod tests {
         };
         let mut target = target();
         target.replica.access_points = Copying::Copy;
-        let missing = |there: &AccessPointRoot| {
+        let missing = |existing: &AccessPointRoot| {
             let mut view = replicating();
             view.source_parts.access_points = vec![point("fsap-1", &same)];
-            view.replica_parts.access_points = vec![point("fsap-2", there)];
+            view.replica_parts.access_points = vec![point("fsap-2", existing)];
             matches!(decide(&target, &view), Act(steps) if matches!(steps.as_slice(), [Step::Provision { resource: Resource::AccessPoint(_), .. }]))
         };
         assert!(!missing(&same));
@@ -1016,7 +1016,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_with_another_key_than_asked_for_is_not_adopted() {
+    fn a_replica_with_another_kms_key_is_not_adopted() {
         const KEY: &str =
             "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
         let adopted = |asked: &str| {
@@ -1057,7 +1057,7 @@ mod tests {
     }
 
     #[test]
-    fn more_tags_than_aws_allows_are_told_and_not_tried() {
+    fn more_tags_than_aws_allows_are_reported_and_not_set() {
         let copied = |of_source: usize, of_replica: usize| {
             let mut target = target();
             target.replica.tags = Copying::Copy;
@@ -1086,7 +1086,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_is_marked_once_when_it_is_first_seen_usable() {
+    fn a_replica_is_marked_once_when_it_is_first_usable() {
         let unmarked = || {
             changed(replicating(), |view| {
                 _ = view
@@ -1112,7 +1112,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_destination_is_created_as_it_was_asked_for() {
+    fn each_kind_of_destination_is_created_as_requested() {
         check(target(), &alone(), create(&target()));
         let zone = to(|destination| {
             destination.region = None;
@@ -1136,7 +1136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_source_must_be_there_and_available() {
+    fn the_source_must_exist_and_be_available() {
         check(target(), &Sides::default(), Refused(Reason::NotFound));
         let arn = "arn:aws:elasticfilesystem:us-east-1:999999999999:file-system/fs-00000001";
         check(
@@ -1213,7 +1213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_is_made_and_furnished_only_in_a_region_that_is_allowed() {
+    fn a_replica_is_created_and_provisioned_only_in_an_allowed_region() {
         let plan = |allowed: &str, target: &Target, view: &Sides| {
             let policy = Policy {
                 replica_regions: Some(vec![region(allowed)]),
@@ -1357,7 +1357,7 @@ mod tests {
     }
 
     #[test]
-    fn encryption_must_allow_the_way_there_and_the_way_back() {
+    fn encryption_must_allow_replication_and_failback() {
         let source_is =
             |encrypted| move |view: &mut Sides| view.source.as_mut().unwrap().encrypted = encrypted;
         let accepted = |target: Target| Target {
@@ -1395,7 +1395,7 @@ mod tests {
     }
 
     #[test]
-    fn an_existing_replication_is_adopted_or_told() {
+    fn an_existing_replication_is_adopted_or_refused_by_name() {
         let with = |change: fn(&mut Replication)| {
             changed(replicating(), |view| {
                 change(view.replication.as_mut().unwrap())
@@ -1575,7 +1575,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_is_not_available_is_waited_for_or_told() {
+    fn a_resource_that_is_not_available_is_waited_for_or_reported() {
         let (target, view) = complete();
         let mount_target = |state| {
             changed(view.clone(), |view| {
@@ -1704,7 +1704,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_names_an_unknown_arn_is_told_and_stops_no_other_part() {
+    fn a_policy_with_an_unknown_arn_is_reported_and_stops_no_other_resource() {
         let (target, mut view) = complete();
         view.source_parts.policy = Some(
             json!({ "Statement": [{ "Resource": "arn:aws:elasticfilesystem:us-east-1:111122223333:access-point/fsap-00000009" }] }),

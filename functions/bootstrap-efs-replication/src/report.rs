@@ -734,7 +734,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replication_is_created_only_if_the_first_plan_said_so() {
+    fn a_replication_is_created_only_if_the_first_plan_has_it() {
         let create = Step::Replicate(Destination::default());
         let late = TargetRun {
             last: Verdict::Act(vec![create.clone()]),

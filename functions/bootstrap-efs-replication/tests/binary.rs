@@ -145,7 +145,7 @@ async fn a_file_system_at_its_quotas_fits_into_half_of_the_functions_memory() {
 }
 
 #[tokio::test]
-async fn a_replica_is_begun_waited_for_and_found_usable() {
+async fn a_replica_is_created_waited_for_and_found_usable() {
     let local = start(world(&[("MODE", "enforce")])).await;
     let mut outcomes = Vec::new();
     for minutes in [0, 1, 30, 0] {

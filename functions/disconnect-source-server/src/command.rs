@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_request_goes_stale_and_cannot_be_made_to_last() {
-        let expiring = |at: &str| with("expiresAt", json!(at));
+        let expiring = |time: &str| with("expiresAt", json!(time));
         parse(&expiring("2026-11-21T12:00:01Z")).unwrap();
         parse(&expiring("2026-11-22T14:00:00+02:00")).unwrap();
         rejects(

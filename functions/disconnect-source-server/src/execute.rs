@@ -76,7 +76,7 @@ pub(crate) async fn execute(
         .map(TargetRun::new)
         .collect();
 
-    // From now on a target is the server that it turned out to be, whoever is renamed meanwhile.
+    // From now on a target is the server that it turned out to be, even if one is renamed.
     let bound = command.clone().bound_to(runs.iter().map(TargetRun::id));
     defer_beyond_deadline(&mut runs, context);
 

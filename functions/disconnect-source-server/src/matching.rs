@@ -11,7 +11,7 @@ pub enum Found<'a> {
     Nothing,
     /// Exactly one does.
     One(&'a Server),
-    /// More than one does, and nothing else tells them apart.
+    /// More than one does, and nothing else decides between them.
     Several,
 }
 

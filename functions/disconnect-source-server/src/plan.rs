@@ -202,7 +202,7 @@ fn plan_retire(
     if let Some(reason) = forbidden(command, server, snapshot, policy) {
         return Refused(reason);
     }
-    // AWS documents no call that tells when the staging resources are gone.
+    // AWS documents no call that shows when the staging resources are gone.
     if server.state == State::Disconnected {
         return Pending(Reason::RecordAwaitsDeletion);
     }
@@ -622,7 +622,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drill_and_a_recovery_are_told_apart() {
+    fn a_drill_instance_is_distinguished_from_a_recovery_instance() {
         let launched = |drills: &[bool], source_server_id: Option<SourceServerId>| {
             let instance = |is_drill: &bool| RecoveryInstance {
                 source_server_id: source_server_id.clone(),

@@ -188,7 +188,7 @@ async fn a_fault_fails_the_invocation_with_the_whole_report() {
 }
 
 #[tokio::test]
-async fn what_others_wrote_is_made_plain_before_it_is_logged() {
+async fn text_of_others_is_sanitized_before_it_is_logged() {
     let mut world = world(&[("MODE", "enforce")]);
     let server = world.server(ID).unwrap();
     server
@@ -446,7 +446,7 @@ async fn a_run_that_takes_too_long_is_ended_and_the_next_begins_anew() {
 }
 
 #[tokio::test]
-async fn a_look_that_hangs_is_given_up_in_time_to_say_so() {
+async fn an_observation_that_hangs_ends_in_time_to_report_it() {
     let mut world = world(&[("MODE", "enforce")]);
     world.functions.get_mut(NAME).unwrap().timeout_seconds = 3;
     let local = start(world).await;
