@@ -46,6 +46,7 @@ impl Answer {
     ///
     /// A [`Failure`] if its outcome is one.
     pub fn one(report: Report) -> Result<Self, Failure> {
+        // Lambda retries an asynchronous event only if it gets an error.
         match report.outcome.error_type() {
             None => Ok(Self::One(Box::new(report))),
             Some(error_type) => Err(Failure {
@@ -65,6 +66,7 @@ impl Answer {
         if reports.len() == 1 {
             return Self::one(reports.remove(0));
         }
+        // The records of one SNS event can only be retried together.
         let worst = reports.iter().map(|report| report.outcome).min();
         match worst.and_then(Outcome::error_type) {
             None => Ok(Self::Many { reports }),

@@ -121,6 +121,7 @@ impl<'a> Api<'a> {
         operation: &'static str,
         request: impl Future<Output = Response<T, E>>,
     ) -> Result<T, FailedCall> {
+        // A future of the SDK sends nothing before it is awaited.
         self.limiter.acquire().await;
         let response = request.await;
 
@@ -191,6 +192,7 @@ impl<'a> Api<'a> {
 
         loop {
             self.limiter.acquire().await;
+            // The SDK retries each page by itself.
             let Some(response) = pages.next().await else {
                 break;
             };
@@ -226,6 +228,7 @@ impl<'a> Api<'a> {
             }
         }
 
+        // A list is one entry, however many pages it has.
         self.record.add(operation, requests.max(1), "ok".to_owned());
         Ok(Some(()))
     }
@@ -235,6 +238,7 @@ impl<'a> Api<'a> {
         operation: &'static str,
         response: Response<T, E>,
     ) -> Result<T, FailedCall> {
+        // The SDK has retried what it may; this is the last answer.
         match response {
             Ok(answer) => {
                 self.record.add(operation, 1, "ok".to_owned());
@@ -245,6 +249,7 @@ impl<'a> Api<'a> {
     }
 
     fn fail(self, operation: &'static str, requests: usize, fault: Fault) -> FailedCall {
+        // The record has the fault in the words of the report.
         self.record.add(operation, requests, fault.to_string());
         FailedCall { operation, fault }
     }

@@ -106,6 +106,7 @@ impl TryFrom<String> for Arn {
         // The resource may hold colons of its own.
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         match parts.as_slice() {
+            // Every partition is called `aws` or something that starts so.
             ["arn", aws, _, _, _, _] if partition(aws) => Ok(Self(text)),
             _ => Err(InvalidValue::new(&text, "an ARN")),
         }
@@ -191,6 +192,7 @@ impl<K: Resource> TryFrom<String> for ResourceRef<K> {
     type Error = InvalidValue;
 
     fn try_from(text: String) -> Result<Self, InvalidValue> {
+        // Everything else is an ID, or no identifier at all.
         if !text.starts_with("arn:") {
             return Id::try_from(text).map(Self::from);
         }
@@ -206,6 +208,7 @@ fn read_arn<K: Resource>(text: &str) -> Option<ResourceRef<K>> {
     let _has_place = (arn.region()?, arn.account()?);
 
     let (kind, id) = arn.resource().split_once('/')?;
+    // An ARN of another resource may end with an ID that looks right.
     if arn.service() != K::SERVICE || kind != K::TYPE {
         return None;
     }

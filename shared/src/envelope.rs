@@ -364,7 +364,7 @@ fn open_notification(members: &Members<'_>, layer: Layer) -> Result<Message, Rej
 }
 
 fn open_event(text: &str, members: &Members<'_>) -> Result<Message, Rejection> {
-    // EventBridge itself takes no event above 256 KiB; a request has 64 KiB at most.
+    // EventBridge would carry a megabyte.
     strict::check_size(text)?;
     Ok(Message::Event(Event {
         source: members.needed_text("source")?,

@@ -125,6 +125,7 @@ impl FaultKind {
             return *kind;
         }
 
+        // Codes of the future keep to AWS's habits.
         let is_quota = code.contains("LimitExceeded") || code.contains("QuotaExceeded");
         // AWS's front door may throttle before it knows the service, and then gives a sentence and
         // no code.
@@ -135,6 +136,7 @@ impl FaultKind {
             _ if is_quota => Self::QuotaExceeded,
             429 => Self::Throttled,
             _ if is_rate => Self::Throttled,
+            // A success that the SDK could not read: nobody knows what happened.
             200..=299 => Self::NoAnswer,
             401 | 403 => Self::AccessDenied,
             402 => Self::QuotaExceeded,
@@ -270,6 +272,7 @@ impl ErrorAnswer {
                 .and_then(|text| text.rsplit('#').next())
                 .map(str::to_owned)
         };
+        // A header is read before the body, whose shape depends on the protocol.
         let named = body.code.as_deref().or(body.kind.as_deref());
 
         Self {

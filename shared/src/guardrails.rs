@@ -74,7 +74,9 @@ impl Guardrails {
     ) -> Result<Self, BadVariable> {
         let value = |name: &str, default: &str| lookup(name).unwrap_or_else(|| default.to_owned());
 
+        // A key that AWS reserves could never be set.
         let approval = tag_key("APPROVAL_TAG", value("APPROVAL_TAG", "drover:approved"))?;
+        // Some changes destroy what nothing brings back; they are never made on trust alone.
         if approval == NO_APPROVAL && rule == ApprovalRule::Mandatory {
             let expected = "a tag key; this function always needs an approval";
             return Err(BadVariable::new("APPROVAL_TAG", approval, expected));
@@ -118,6 +120,7 @@ impl Guardrails {
     ///
     /// [`Refusal::TooManyTargets`].
     pub fn check_targets(&self, count: usize) -> Result<(), Refusal> {
+        // Checked over the whole request, before the first change.
         if count > self.max_targets {
             return Err(Refusal::TooManyTargets);
         }

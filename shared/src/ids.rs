@@ -90,6 +90,7 @@ pub fn matches_pattern(
     class: fn(&u8) -> bool,
     length: RangeInclusive<usize>,
 ) -> bool {
+    // The prefix says what kind of resource it is.
     let Some(rest) = text.strip_prefix(prefix) else {
         return false;
     };

@@ -59,6 +59,7 @@ impl Invocation {
             return Err(Unobserved::OutOfTime);
         }
 
+        // What was under way is dropped; a read has no effect that could be lost.
         match timeout_at(last_moment, observation).await {
             Ok(observed) => observed.map_err(Unobserved::Failed),
             Err(_) => Err(Unobserved::OutOfTime),

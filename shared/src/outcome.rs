@@ -102,6 +102,7 @@ pub fn code(variant: impl Serialize) -> String {
 /// it stands in reports and in the documents' tables.
 #[must_use]
 pub fn sentence(variant: &impl EnumMessage) -> &'static str {
+    // What follows the first line explains the variant to programmers.
     let documentation = variant.get_documentation().unwrap_or_default();
     let first_line = documentation.lines().next().unwrap_or_default();
 

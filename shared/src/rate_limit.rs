@@ -97,6 +97,7 @@ impl State {
     /// Takes a turn, or returns when to ask again: calls that wait follow the rate of that time, not
     /// of now.
     fn take(&mut self, now: Instant) -> Option<Instant> {
+        // Until the first throttle nothing waits.
         let Some(throttled) = &self.throttled else {
             return None;
         };

@@ -66,6 +66,7 @@ impl Rejection {
             letter if letter.is_control() => ' ',
             letter => letter,
         };
+        // 300 characters are enough to recognise one's own input.
         let message: String = message.into();
 
         Self {

@@ -81,6 +81,7 @@ impl Conclusion {
     /// The conclusion for a reason.
     #[must_use]
     pub fn new(outcome: Outcome, reason: impl Explain) -> Self {
+        // Only what is pending is worth another look.
         let pending = outcome == Outcome::Pending;
 
         Self {
@@ -95,6 +96,7 @@ impl Conclusion {
     /// The conclusion for a call that failed.
     #[must_use]
     pub fn failed(call: &FailedCall, outcome: Outcome) -> Self {
+        // The reason names the fault; the doubt is what matters to people.
         let doubt = match outcome {
             Outcome::Indeterminate => "; whether it took effect could not be settled",
             _ => "",
@@ -188,6 +190,7 @@ impl Report {
     /// The answer to a request, its outcome and summary drawn from its targets.
     #[must_use]
     pub fn of(request_id: &str, mode: Mode, targets: Vec<TargetReport>, calls: Vec<Call>) -> Self {
+        // A request is as bad as its worst target.
         let outcome = targets
             .iter()
             .map(|target| target.outcome)
@@ -293,6 +296,7 @@ impl Report {
             .flat_map(|target| &target.calls)
             .chain(&self.calls);
 
+        // The fault is only in the record by now.
         let expired = FaultKind::CredentialsExpired.phrase();
         calls.any(|call| call.answer.starts_with(&expired))
     }
@@ -316,6 +320,7 @@ fn size(json: &str) -> usize {
 type Cut = (&'static str, fn(&mut TargetReport));
 
 fn cut_off(text: &str, longest: usize) -> String {
+    // By characters, so that none is cut in half.
     let cut = text.chars().nth(longest).is_some();
     text.chars()
         .take(longest)
@@ -344,6 +349,7 @@ fn summary(targets: &[TargetReport]) -> String {
         }
     }
 
+    // "1 target" reads better than "1 targets".
     let parts = parts.join(", ");
     match targets.len() {
         1 => format!("{parts} of 1 target"),

@@ -27,6 +27,7 @@ pub fn check_version(text: &str) -> Result<(), Rejection> {
         version: Option<Box<RawValue>>,
     }
 
+    // Only the exact text `1` is version 1: neither `1.0` nor `"1"`.
     let version = strict::read::<Version>(text)?.version;
     match version.as_deref().map(RawValue::get) {
         Some("1") => Ok(()),
@@ -77,6 +78,7 @@ pub fn unsupported(event: &Event) -> Rejection {
 ///
 /// [`RejectionCode::Expired`] or [`RejectionCode::ExpiresTooLate`].
 pub fn check_expiry(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Rejection> {
+    // A request that arrives late must not surprise anybody.
     if expires_at <= now {
         let message = format!("the request expired at {expires_at}; it is {now}");
         return Err(Rejection::new(RejectionCode::Expired, message));
@@ -103,6 +105,7 @@ pub fn check_count(field: &str, count: usize, most: usize) -> Result<(), Rejecti
         return Err(Rejection::new(RejectionCode::InvalidValue, message));
     }
 
+    // The contract's own limit; the deployment may have a lower one.
     if count > most {
         let message = format!("{count} {field} in one request; at most {most} are read");
         return Err(Rejection::new(RejectionCode::TooManyTargets, message));

@@ -106,6 +106,7 @@ pub fn settle(change: Change<'_>, read_back: ReadBack<'_>) -> Settled {
             // A rejection is the last answer, and the SDK may have lost an earlier one.
             let in_doubt = call.fault.kind.leaves_doubt() || rejected && (repeats || unread);
 
+            // Doubt outweighs the fault: somebody may have to look.
             let outcome = match in_doubt {
                 true => Outcome::Indeterminate,
                 false => Outcome::of_fault(&call.fault),
@@ -121,6 +122,7 @@ fn unread(change: &str, why: &Unobserved) -> Conclusion {
         operation: "reading back",
         fault: Fault::of(FaultKind::Timeout),
     };
+    // A read that time cut off has no call to name.
     let read = match why {
         Unobserved::Failed(call) => call,
         Unobserved::OutOfTime => &out_of_time,

@@ -78,6 +78,7 @@ pub async fn aws() -> Result<SdkConfig, BadVariable> {
     let missing = || BadVariable::new("AWS_REGION", String::new(), "the Region of the function");
     let environment = &ProviderConfig::empty();
 
+    // An endpoint of the environment is how tests and laptops reach the emulator.
     let endpoints = Endpoints {
         ignored: ignore_configured_endpoint_urls_provider(environment).await == Some(true),
     };
@@ -110,6 +111,7 @@ pub async fn aws() -> Result<SdkConfig, BadVariable> {
 /// connects.
 fn https() -> SharedHttpClient {
     Builder::new().build_with_connector_fn(|settings, components| {
+        // A proxy is configured by the usual variables.
         let mut connector = Connector::builder()
             .proxy_config(ProxyConfig::from_env())
             .tls_provider(Provider::Rustls(CryptoMode::Ring));
@@ -152,6 +154,7 @@ impl Endpoints {
 
 impl LoadServiceConfig for Endpoints {
     fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        // The SDK looks for `AWS_ENDPOINT_URL_DRS` and then for `AWS_ENDPOINT_URL`.
         let name = format!(
             "{}_{}",
             key.env(),
@@ -209,6 +212,7 @@ pub fn log(function: &str) {
         .with_default(level.min(LevelFilter::INFO))
         .with_target(function, level);
 
+    // Lambda sets the format that the function's configuration asks for.
     let format = env::var("AWS_LAMBDA_LOG_FORMAT").unwrap_or_default();
     let lines = subscriber::fmt::layer().with_target(false).without_time();
     let registry = subscriber::registry();

@@ -50,6 +50,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
 /// A [`Rejection`] that names what is wrong: size, depth, syntax, or the field that serde stumbled
 /// over.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Rejection> {
+    // The cheap checks first: what is too large or too deep is never parsed.
     check_size(text)?;
     check_text(text)?;
     serde_json::from_str::<Object<T>>(text)
@@ -80,6 +81,7 @@ pub fn check_size(text: &str) -> Result<(), Rejection> {
 ///
 /// [`RejectionCode::MalformedJson`] or [`RejectionCode::TooDeep`].
 pub fn check_text(text: &str) -> Result<(), Rejection> {
+    // Some editors write one at the start of a file.
     if text.starts_with('\u{feff}') {
         let message = "not JSON: it begins with a byte order mark, which is to be left out";
         return Err(Rejection::new(RejectionCode::MalformedJson, message));
@@ -98,6 +100,7 @@ fn name(text: &str, error: &serde_json::Error) -> Rejection {
         return rejection;
     }
 
+    // serde_json names the place, but not the field.
     let (line, column) = (error.line(), error.column());
     if rejection.message.contains("hex escape") {
         let message = format!(
@@ -170,6 +173,7 @@ fn data_code(message: &str) -> RejectionCode {
         ("invalid type", RejectionCode::WrongType),
     ];
 
+    // serde has no other way to tell what is wrong.
     let mut codes = codes.into_iter();
     let known = codes.find(|(start, _)| message.starts_with(start));
     known.map_or(RejectionCode::InvalidValue, |(_, code)| code)

@@ -45,6 +45,7 @@ pub fn environment(name: &str) -> Option<String> {
 ///
 /// A [`BadVariable`] for anything else.
 pub fn mode(name: &'static str, found: String) -> Result<Mode, BadVariable> {
+    // Spelled exactly: `Enforce` may be a mistake for either.
     match found.as_str() {
         "plan" => Ok(Mode::Plan),
         "enforce" => Ok(Mode::Enforce),
@@ -58,6 +59,7 @@ pub fn mode(name: &'static str, found: String) -> Result<Mode, BadVariable> {
 ///
 /// A [`BadVariable`] for anything else.
 pub fn tag_key(name: &'static str, found: String) -> Result<String, BadVariable> {
+    // AWS's own rule for tag keys, without the prefix that it keeps to itself.
     let fits = (1..=128).contains(&found.chars().count())
         && found.trim() == found
         && !found.to_lowercase().starts_with("aws:")

@@ -269,6 +269,7 @@ impl TargetRun {
             let mut steps = self.last.steps().iter();
             self.unread.is_none() && steps.any(|step| attempt.step.is_same_change(step))
         };
+        // What failed, and is no longer to be done, needs nobody's attention.
         let failed = self.attempts.iter().filter(|attempt| attempt.failed());
 
         failed

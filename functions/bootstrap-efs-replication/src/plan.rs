@@ -527,6 +527,7 @@ impl Missing {
         let new_keys = missing
             .keys()
             .filter(|key| !replica.tags.contains_key(*key));
+        // Set only if all of them fit.
         let total = count_user_tags(&replica.tags) + new_keys.count();
         if total > MAX_TAGS {
             self.break_off(Reason::TooManyTags, &format!("{total} tags"));

@@ -65,6 +65,7 @@ fn read_regions(name: &'static str, found: String) -> Result<Option<Vec<Region>>
         return Ok(None);
     }
 
+    // A name that is no Region would silently allow nothing.
     let regions: Result<Vec<Region>, _> = found
         .split(',')
         .map(|region| Region::try_from(region.to_owned()))

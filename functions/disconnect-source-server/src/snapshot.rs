@@ -57,6 +57,7 @@ impl Snapshot {
     /// was never initialised.
     pub fn replace(&mut self, ids: &[SourceServerId], read: Option<Vec<Server>>) {
         self.initialised = read.is_some();
+        // A server that the read no longer shows has no record any more.
         self.servers.retain(|server| !ids.contains(&server.id));
         self.servers.extend(read.into_iter().flatten());
     }

@@ -44,6 +44,7 @@ impl Drs {
             .build();
 
         Self {
+            // One client for the life of the process: it keeps the connections.
             client: Client::from_conf(config),
             limiter,
         }
@@ -129,6 +130,7 @@ impl DisconnectResponse {
     /// that something is done.
     #[must_use]
     pub fn confirms(&self, server: &Server) -> bool {
+        // Tags too: an approval that was withdrawn meanwhile is for a read to find.
         self.id.as_ref() == Some(&server.id)
             && self.state == State::Disconnected
             && self.tags == server.tags
@@ -136,6 +138,7 @@ impl DisconnectResponse {
 }
 
 fn read_disconnect(answer: &DisconnectSourceServerOutput) -> DisconnectResponse {
+    // The answer describes the server after the change, tags included.
     let replication = answer.data_replication_info();
 
     DisconnectResponse {

@@ -74,6 +74,7 @@ impl Drs {
         let mut connected = BTreeMap::new();
 
         for filter in sdk_filters(filter) {
+            // All pages, always: a server on the second one is as real as on the first.
             let pages = self
                 .client
                 .describe_source_servers()
@@ -103,6 +104,7 @@ impl Drs {
                     read,
                 )
                 .await?;
+            // An account that was never initialised has no servers, and that is no fault.
             if listed.is_none() {
                 return Ok(None);
             }
@@ -129,6 +131,7 @@ impl Drs {
     ) -> Result<Vec<RecoveryInstance>, FailedCall> {
         let mut instances = Vec::new();
 
+        // DRS rejects a filter with more IDs.
         for ids in ids.chunks(IDS_PER_FILTER) {
             let filter = DescribeRecoveryInstancesRequestFilters::builder()
                 .set_source_server_ids(Some(texts(ids)))
@@ -265,9 +268,11 @@ pub(super) fn read_id(text: Option<&str>) -> Option<SourceServerId> {
 fn read_server(server: &types::SourceServer) -> Option<Server> {
     let owned = |text: Option<&str>| text.map(str::to_owned);
 
+    // What identifies the machine, as its agent reported it.
     let hints = server
         .source_properties()
         .and_then(|properties| properties.identification_hints());
+    // Where the machine runs, if it is an EC2 instance itself.
     let origin = server.source_cloud_properties();
     let replication = server.data_replication_info();
     let disks = replication
@@ -305,6 +310,7 @@ fn replicated_bytes(disks: &[types::DataReplicationInfoReplicatedDisk]) -> Optio
     disks
         .iter()
         .map(|disk| disk.replicated_storage_bytes())
+        // Without disks there is no sum, and not zero bytes.
         .reduce(i64::saturating_add)
 }
 
@@ -318,6 +324,7 @@ fn read_recovery_instance(instance: &types::RecoveryInstance) -> RecoveryInstanc
 pub(super) fn read_state(state: Option<&DataReplicationState>) -> State {
     match state {
         Some(DataReplicationState::Disconnected) => State::Disconnected,
+        // The SDK keeps unknown states as they are, so that they have to be sorted out here.
         Some(known) if DataReplicationState::values().contains(&known.as_str()) => {
             State::Connected(known.as_str().to_owned())
         }
@@ -333,6 +340,7 @@ fn read_direction(server: &types::SourceServer) -> Direction {
         .reversed_direction_source_server_arn()
         .is_some_and(|arn| !arn.is_empty());
 
+    // Failback counts before a pair: data flows back now.
     match server.replication_direction() {
         Some(ReplicationDirection::Failback) => Direction::Failback,
         _ if is_paired => Direction::ReversedPair,
@@ -347,6 +355,7 @@ fn read_staging(area: Option<&types::StagingArea>) -> Staging {
         .and_then(|area| area.staging_source_server_arn())
         .is_some_and(|arn| !arn.is_empty());
 
+    // A status of the future is not taken for a known one.
     match area.and_then(|area| area.status()) {
         Some(ExtensionStatus::NotExtended) => Staging::Own,
         None if !names_staging_server => Staging::Own,
@@ -380,6 +389,7 @@ fn whole_hours(duration: &str) -> Option<u64> {
 }
 
 fn seconds_in(unit: char, in_time: bool) -> Option<u64> {
+    // `M` is a month before the `T`, and a minute after it.
     match (unit, in_time) {
         ('W', false) => Some(7 * 24 * 3600),
         ('D', false) => Some(24 * 3600),

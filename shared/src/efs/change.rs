@@ -43,6 +43,7 @@ impl RegionalEfs {
     ) -> Changed {
         // By ARN where the request gave one: an ID says nothing in another account.
         let existing = destination.file_system.as_ref();
+        // EFS takes one destination, in one of several forms.
         let sdk_destination = DestinationToCreate::builder()
             .set_region(destination.region().map(String::from))
             .set_availability_zone_name(destination.availability_zone_name.clone())
@@ -112,6 +113,7 @@ impl RegionalEfs {
         let request = self
             .client
             .create_access_point()
+            // An access point has no name by which a second one would be noticed.
             .client_token(client_token(file_system.as_ref(), &like.id))
             .file_system_id(file_system.as_ref())
             .set_posix_user(user)
@@ -134,6 +136,7 @@ impl RegionalEfs {
         transitions: &Transitions,
         record: &CallRecord,
     ) -> Changed {
+        // EFS wants one object for each transition.
         let policies = transitions
             .iter()
             .filter_map(|(name, rule)| sdk_lifecycle_policy(name, rule))
@@ -251,6 +254,7 @@ fn client_token(file_system: &str, point: &str) -> String {
 }
 
 fn sdk_root(root: &AccessPointRoot) -> Result<(Option<SdkUser>, RootDirectory), BuildError> {
+    // An empty list of secondary groups is left out.
     let user = root.posix_user.as_ref().map(|user| {
         let more = Some(user.secondary_gids.clone()).filter(|more| !more.is_empty());
         SdkUser::builder()
@@ -275,6 +279,7 @@ fn sdk_root(root: &AccessPointRoot) -> Result<(Option<SdkUser>, RootDirectory), 
 }
 
 fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, BuildError> {
+    // Only a missing key or value can fail here.
     let tag = |(key, value): (&String, &String)| Tag::builder().key(key).value(value).build();
 
     tags.iter().map(tag).collect()
@@ -284,6 +289,7 @@ fn sdk_tags(tags: &Tags) -> Result<Vec<Tag>, BuildError> {
 pub(super) fn sdk_lifecycle_policy(name: &str, rule: &str) -> Option<LifecyclePolicy> {
     let policy = LifecyclePolicy::builder();
 
+    // Unknown transitions cannot be written, and are left to a later version.
     let policy = match name {
         TO_IA => policy.transition_to_ia(TransitionToIaRules::from(rule)),
         TO_PRIMARY => {

@@ -67,6 +67,7 @@ impl Efs {
         // A panic elsewhere does not make the other clients wrong.
         let mut others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
 
+        // A client is made once, so that its connections can be used again.
         others
             .entry(region.clone())
             .or_insert_with(|| {
@@ -98,6 +99,7 @@ impl RegionalEfs {
 
     /// The Region of the client, if its configuration names a readable one.
     pub(super) fn region(&self) -> Option<Region> {
+        // What the client was made for, not what an answer claims.
         let region = self.client.config().region()?;
 
         Region::try_from(region.to_string()).ok()

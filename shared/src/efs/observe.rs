@@ -57,6 +57,7 @@ impl RegionalEfs {
 
         // EFS has an error for what does not exist; an empty list says nothing.
         let found = answer.file_systems().first().ok_or_else(unreadable)?;
+        // The Region of the client: the ARN, which would name it, is optional in the model.
         let region = self.region().ok_or_else(unreadable)?;
         let file_system = read_file_system(found, region).ok_or_else(unreadable)?;
 
@@ -118,6 +119,7 @@ impl RegionalEfs {
                 pages,
                 |page| page.next_marker(),
                 |page| {
+                    // Mount targets may come and go while they are listed.
                     found.extend(page.mount_targets.unwrap_or_default());
                     Ok(())
                 },
@@ -194,6 +196,7 @@ impl RegionalEfs {
                 |page| {
                     for found in page.access_points() {
                         let mut point = read_access_point(found);
+                        // The tags are most of an access point.
                         if !keep_tags(&point) {
                             point.tags.clear();
                         }
@@ -225,6 +228,7 @@ impl RegionalEfs {
             .call("DescribeLifecycleConfiguration", request.send())
             .await?;
 
+        // An empty list means that files never move.
         let policies = answer.lifecycle_policies().iter();
         Ok(policies.flat_map(read_transitions).collect())
     }
@@ -248,6 +252,7 @@ impl RegionalEfs {
             .find("DescribeBackupPolicy", &["PolicyNotFound"], request.send())
             .await?;
 
+        // A file system without a policy has no automatic backups.
         let policy = answer.and_then(|answer| answer.backup_policy);
         Ok(policy.is_some_and(|policy| is_on(policy.status())))
     }
@@ -284,6 +289,7 @@ impl RegionalEfs {
 }
 
 fn read_file_system(found: &types::FileSystemDescription, region: Region) -> Option<FileSystem> {
+    // AWS may leave the protection out, which is not the same as disabled.
     let protection = found
         .file_system_protection()
         .and_then(|protection| protection.replication_overwrite_protection());
@@ -321,6 +327,7 @@ fn read_replication(answer: &DescribeReplicationConfigurationsOutput) -> Option<
         return None;
     };
 
+    // What cannot be read cannot be compared either.
     let id = |text: &str| FileSystemId::try_from(text.to_owned()).ok();
     let region = |text: &str| Region::try_from(text.to_owned()).ok();
     Some(Replication {
@@ -351,6 +358,7 @@ fn read_access_point(found: &types::AccessPointDescription) -> AccessPoint {
         gid: user.gid(),
         secondary_gids: user.secondary_gids().to_vec(),
     });
+    // Without a root directory a client sees the whole file system.
     let root = found.root_directory();
     let creation_info = root
         .and_then(|root| root.creation_info())
@@ -401,6 +409,7 @@ fn read_life_cycle(state: &LifeCycleState) -> LifeCycle {
 }
 
 fn is_on(status: &types::Status) -> bool {
+    // A change that is in progress counts as done: asking again would not hurry it.
     matches!(status, types::Status::Enabled | types::Status::Enabling)
 }
 
