@@ -806,7 +806,7 @@ const MANY: usize = 117;
 /// How many mount targets its replica is to have; a page of EFS's holds ten.
 const MOUNTS: usize = 12;
 
-/// Two sources whose replicas are in two Regions: one with many access points that differ in one
+/// Two sources whose replicas are in two Efs: one with many access points that differ in one
 /// thing each, mount targets with several security groups, and a policy with a Deny, conditions and
 /// ARNs of access points.
 fn large_world() -> World {

@@ -10,7 +10,7 @@ use emulator::{
 use serde_json::{Value, json};
 
 use crate::{
-    engine::{State, text},
+    record::{State, text},
     scenario::{APPROVED, Function, HERE, PROTECTED, THERE, epoch},
 };
 
@@ -323,7 +323,7 @@ pub(crate) fn reword(
     let Some(tape) = state.tapes.get(attempt) else {
         return;
     };
-    let refused = |call: &&crate::engine::Call| {
+    let refused = |call: &&crate::record::Call| {
         call.operation == "CreateReplicationConfiguration" && matches!(call.status, Some(400 | 409))
     };
     let created = tape.calls.iter().any(|call| refused(&call));

@@ -5,7 +5,7 @@ use emulator::FaultKind;
 
 use crate::{
     drs, efs,
-    engine::{Ending, Figures},
+    record::{Ending, Figures},
     run,
     scenario::{Function, Scenario, Trouble},
 };
@@ -41,8 +41,8 @@ impl Tally {
 
 pub(crate) fn scenario(function: Function, number: u64) -> Scenario {
     match function {
-        Function::DisconnectSourceServer => drs::by_hand(number),
-        Function::BootstrapEfsReplication => efs::by_hand(number),
+        Function::DisconnectSourceServer => drs::by_hand::by_hand(number),
+        Function::BootstrapEfsReplication => efs::by_hand::by_hand(number),
     }
 }
 

@@ -10,10 +10,15 @@
 )]
 
 mod bugs;
+mod calls;
+mod connector;
+mod dice;
 mod drs;
 mod efs;
-mod engine;
 mod exhaustive;
+mod record;
+mod report_checks;
+mod run;
 mod scenario;
 #[cfg(test)]
 mod tests;
@@ -24,8 +29,8 @@ use clap::Parser;
 
 use crate::{
     bugs::Bug,
-    engine::{Ending, Figures, Violation},
     exhaustive::Tally,
+    record::{Ending, Figures, Violation},
     scenario::{Function, Scenario},
 };
 
@@ -59,14 +64,14 @@ const PROGRESS: u64 = 50_000;
 
 fn scenario(function: Function, seed: u64) -> Scenario {
     match function {
-        Function::DisconnectSourceServer => drs::generate(seed),
-        Function::BootstrapEfsReplication => efs::generate(seed),
+        Function::DisconnectSourceServer => drs::generate::generate(seed),
+        Function::BootstrapEfsReplication => efs::generate::generate(seed),
     }
 }
 
 /// Runs a scenario; a panic of the function is a broken promise like any other.
 fn run(scenario: Scenario, bug: Option<Bug>) -> Ending {
-    std::panic::catch_unwind(AssertUnwindSafe(|| engine::run(scenario, bug))).unwrap_or_else(|_| {
+    std::panic::catch_unwind(AssertUnwindSafe(|| run::run(scenario, bug))).unwrap_or_else(|_| {
         Ending {
             violations: vec![Violation {
                 invariant: 7,

@@ -2,7 +2,7 @@
 
 Usage: constraints.py PATH-TO-WORKSPACE
 
-The table has the partitions and their Regions, and for each service its Regions, the operations that the emulator
+The table has the partitions and their Efs, and for each service its Efs, the operations that the emulator
 serves with their request and response shapes, and every shape that these need. check.py makes it anew and fails when
 the committed one differs.
 """
