@@ -4,9 +4,9 @@
 use std::{collections::BTreeMap, sync::LazyLock};
 
 use chrono::TimeDelta;
-use deployment::{Condition, Deployment, Role, Statement, TRIGGERS, arn_of_role, text_of};
 use emulator::{Ask, Emulator, World};
 use serde_json::{Value, json};
+use template::{Condition, Deployment, Role, Statement, TRIGGERS, arn_of_role, text_of};
 
 use crate::{
     bootstrap_efs_replication as efs,

@@ -1,9 +1,9 @@
 //! What the rules of the template let through: every event to its function, and every result to
 //! whom it concerns.
 
-use deployment::{ACCOUNT, Deployment, text_of};
 use emulator::{FileSystem, SourceServer, World};
 use serde_json::{Value, json};
+use template::{ACCOUNT, Deployment, text_of};
 
 use crate::{
     bootstrap_efs_replication as efs,

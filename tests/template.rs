@@ -1,14 +1,14 @@
 //! That the parts of the template agree with one another, with the functions, and with the
 //! documents.
 
-use deployment::{
+use expect_test::{Expect, expect};
+use serde_json::{Value, json};
+use shared::{Mode, Outcome, code};
+use template::{
     ACCOUNT, Deployment, REGION, Role, TRIGGERS, arn_of_role,
     facts::{self, FACTS},
     text_of, texts_of,
 };
-use expect_test::{Expect, expect};
-use serde_json::{Value, json};
-use shared::{Mode, Outcome, code};
 
 use crate::{
     iam::{BOOTSTRAP, DISCONNECT, ask, everything},

@@ -8,9 +8,9 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use deployment::{Deployment, Role};
 use emulator::{Cloud, Service, World};
 use serde_json::Value;
+use template::{Deployment, Role};
 use tokio::time::Instant;
 
 use crate::{
