@@ -4,9 +4,9 @@
 use emulator::{SourceServer, World, efs_world::OrderedStatus};
 use serde_json::{Value, json};
 
-use crate::{
-    bootstrap_efs_replication as efs,
-    stage::{ONE, Stage, approved, by_id, number, request},
+use crate::stage::{
+    drs::{ONE, Stage, approved, by_id, number, request},
+    efs,
 };
 
 /// Clears a screen, forges a line, turns the writing round, hides, and sets a colour in two ways.

@@ -9,8 +9,7 @@ use serde_json::{Value, json};
 use template::{Condition, Deployment, Role, Statement, TRIGGERS, arn_of_role, text_of};
 
 use crate::{
-    bootstrap_efs_replication as efs,
-    stage::{self, event},
+    stage::{drs, efs, event},
     tidy::{list, read},
 };
 
@@ -122,14 +121,14 @@ async fn flows_of_disconnect() -> Vec<Ask> {
     let (events, world) = events(DISCONNECT);
     let mut asks = Vec::new();
     for event in events {
-        let stage = stage::Stage::with(world.clone()).await;
+        let stage = drs::Stage::with(world.clone()).await;
         stage.deliver(&event).await;
         asks.extend(asked(&stage.local));
     }
-    let stage = stage::Stage::new().await;
+    let stage = drs::Stage::new().await;
     for action in ["retire", "delete"] {
         stage
-            .deliver(&stage::request(action, &[stage::by_id(stage::ONE)]))
+            .deliver(&drs::request(action, &[drs::by_id(drs::ONE)]))
             .await;
         stage.local.advance(TimeDelta::minutes(90));
     }

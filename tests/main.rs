@@ -7,12 +7,11 @@
     reason = "a test that meets the unexpected is to fail loudly"
 )]
 
-mod bootstrap_efs_replication;
-mod disconnect_source_server;
+mod bootstrap;
+mod disconnect;
+mod emulated;
 mod hostile;
 mod iam;
-mod local;
-mod local_efs;
 mod rules;
 mod stage;
 mod template;

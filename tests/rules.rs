@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 use template::{ACCOUNT, Deployment, text_of};
 
 use crate::{
-    bootstrap_efs_replication as efs,
     iam::{BOOTSTRAP, DISCONNECT, everything},
-    stage::{self, event},
+    stage::{drs, efs, event},
     tidy::list,
 };
 
@@ -380,14 +379,14 @@ async fn people_are_told_of_every_result_but_of_what_is_not_ours() {
         aws_instance_id: Some("i-1234567890abcdef0".to_owned()),
         origin_account_id: Some("123456789012".to_owned()),
         origin_region: Some("us-east-1".to_owned()),
-        ..stage::approved(stage::ONE).tagged("drover:approved", approval)
+        ..drs::approved(drs::ONE).tagged("drover:approved", approval)
     };
     for world in [
         World::with([]),
         World::with([server("CHG1")]),
         World::with([server("i-1234567890abcdef0")]),
     ] {
-        let answer = stage::Stage::with(world).await.deliver(&terminated).await;
+        let answer = drs::Stage::with(world).await.deliver(&terminated).await;
         results.push((DISCONNECT, terminated.clone(), answer));
     }
     let created = event(&format!("{BOOTSTRAP}/file-system-created.json"));
@@ -402,8 +401,8 @@ async fn people_are_told_of_every_result_but_of_what_is_not_ours() {
             efs::Stage::with(World::empty().with_file_system("us-east-1", file_system)).await;
         results.push((BOOTSTRAP, created.clone(), stage.deliver(&created).await));
     }
-    let unheard_of = stage::request("disconnect", &[stage::by_id(&stage::number(9))]);
-    let answer = stage::Stage::new().await.deliver(&unheard_of).await;
+    let unheard_of = drs::request("disconnect", &[drs::by_id(&drs::number(9))]);
+    let answer = drs::Stage::new().await.deliver(&unheard_of).await;
     results.push((DISCONNECT, unheard_of, answer));
     let told: Vec<String> = results
         .iter()

@@ -27,6 +27,19 @@ pub(crate) fn list(folder: &str) -> Vec<String> {
     names
 }
 
+/// Every Rust file below a folder.
+fn sources(folder: &str) -> Vec<String> {
+    let paths = list(folder).into_iter().flat_map(|name| {
+        let path = format!("{folder}/{name}");
+        if root().join(&path).is_dir() {
+            sources(&path)
+        } else {
+            vec![path]
+        }
+    });
+    paths.filter(|path| path.ends_with(".rs")).collect()
+}
+
 /// The lines of a source file that are neither tests nor comments.
 fn code_of(path: &str) -> String {
     let text = read(path);
@@ -337,25 +350,16 @@ fn the_tables_of_the_readme_are_those_of_the_code() {
 #[test]
 fn every_invariant_names_a_test_that_exists() {
     let documents = ["ARCHITECTURE.md", "SECURITY.md"].map(read).concat();
-    let tests: String = [
-        "functions/bootstrap-efs-replication/src",
-        "functions/bootstrap-efs-replication/tests",
-        "functions/disconnect-source-server/src",
-        "functions/disconnect-source-server/tests",
-        "shared/src",
-        "cli/src",
-        "emulator/src",
-        "simulation/src",
+    let folders = [
+        "functions",
+        "shared",
+        "cli",
+        "emulator",
+        "simulation",
+        "template",
         "tests",
-    ]
-    .into_iter()
-    .flat_map(|folder| {
-        list(folder)
-            .into_iter()
-            .filter(|file| file.ends_with(".rs"))
-            .map(move |file| read(format!("{folder}/{file}")))
-    })
-    .collect();
+    ];
+    let tests: String = folders.into_iter().flat_map(sources).map(read).collect();
     let is_test = |word: &&str| {
         word.matches('_').count() >= 3
             && word

@@ -1,0 +1,370 @@
+//! Faults of every kind, kills, and too little time.
+
+use std::time::Duration;
+
+use aws_sdk_efs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use bootstrap_efs_replication::{Policy, Efs, handle};
+use chrono::Utc;
+use emulator::{Fault, FaultKind, World, efs_world::FileSystem};
+use expect_test::expect;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use shared::Invocation;
+
+use crate::stage::{
+    Answer, Answers, FAULTS_OF_A_CHANGE,
+    efs::{
+        HERE, Stage, THERE, beside_existing, furnished, furnished_source, new_replica,
+        over_existing, world,
+    },
+    killed_after,
+};
+
+#[tokio::test]
+async fn a_run_that_is_killed_at_any_point_is_finished_by_the_next() {
+    let event = furnished();
+    let mut polls = 0;
+    loop {
+        let stage = Stage::with(furnished_source()).await;
+        stage.deliver(&new_replica()).await;
+        stage.wait(30);
+        let answered = killed_after(polls, stage.deliver(&event)).await;
+        stage.wait(5);
+        for _ in 0..2 {
+            stage.deliver(&event).await;
+            stage.wait(5);
+        }
+        assert_eq!(
+            stage.said(&event).await,
+            "already_done replica_usable",
+            "after {polls} polls"
+        );
+        assert_eq!(stage.changes().len(), 8, "after {polls} polls");
+        if answered {
+            break;
+        }
+        polls += 7;
+    }
+    assert!(polls > 40, "a run has many points: {polls}");
+}
+
+#[tokio::test]
+async fn a_run_that_is_killed_while_it_creates_the_replication_makes_no_second() {
+    for (world, event) in [
+        (world as fn() -> World, new_replica()),
+        (beside_existing as fn() -> World, over_existing()),
+    ] {
+        let mut polls = 0;
+        loop {
+            let stage = Stage::with(world()).await;
+            let answered = killed_after(polls, stage.deliver(&event)).await;
+            assert_eq!(
+                stage.said(&event).await,
+                "pending replication_enabling",
+                "after {polls} polls"
+            );
+            assert_eq!(
+                stage.changes(),
+                ["CreateReplicationConfiguration"],
+                "after {polls} polls"
+            );
+            if answered {
+                break;
+            }
+            polls += 1;
+        }
+        assert!(polls > 10, "a run has many points: {polls}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_that_cannot_be_seen_does_not_hide_another() {
+    let stage = Stage::with(world().with_file_system(HERE, FileSystem::new("fs-00000005"))).await;
+    stage.fault("DescribeFileSystems", FaultKind::AccessDenied, 1);
+    let mut both = new_replica();
+    let second = json!({ "sourceFileSystemId": "fs-00000005", "destination": { "region": THERE } });
+    both["targets"].as_array_mut().unwrap().push(second);
+    let answer = stage.deliver(&both).await;
+    assert_eq!(answer.said(), "permanent access_denied -> Permanent");
+    assert_eq!(answer.body["targets"][1]["reason"], "replication_enabling");
+    assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
+}
+
+#[tokio::test]
+async fn a_quota_of_the_other_region_is_told_by_its_name() {
+    let full = (0..1000).fold(world(), |world, number| {
+        world.with_file_system(THERE, FileSystem::new(&format!("fs-{number:08x}")))
+    });
+    let stage = Stage::with(full).await;
+    let answer = stage.deliver(&new_replica()).await;
+    assert_eq!(answer.said(), "failed quota_exceeded");
+    let message = answer.body["targets"][0]["message"].as_str().unwrap();
+    assert!(
+        message.ends_with("a quota of the account is used up (FileSystemLimitExceeded)"),
+        "{message}"
+    );
+    stage.changes();
+}
+
+/// EFS itself says that the replication exists; only the other Region is dark.
+#[tokio::test]
+async fn a_look_that_is_denied_is_named_and_does_not_put_the_change_in_doubt() {
+    let stage = Stage::new().await;
+    stage.local.inject(Fault {
+        times: 9,
+        ..Fault::next("DescribeFileSystems", FaultKind::AccessDenied).in_region(THERE)
+    });
+    let answer = stage.deliver(&new_replica()).await;
+    assert_eq!(answer.said(), "permanent access_denied -> Permanent");
+    let target = &answer.body["targets"][0];
+    assert_eq!(
+        target["message"],
+        "DescribeFileSystems: the role of the function may not do this (AccessDeniedException)"
+    );
+    assert_eq!(target["evidence"]["status"], "ENABLING");
+    assert_eq!(stage.local.changes().len(), 1);
+}
+
+#[tokio::test]
+async fn a_region_that_hangs_costs_its_own_targets_alone() {
+    const ELSEWHERE: &str = "eu-north-1";
+    let sources = (1..=9).map(|number| format!("fs-{number:08x}"));
+    let many = sources.clone().fold(World::empty(), |world, id| {
+        world.with_file_system(HERE, FileSystem::new(&id))
+    });
+    let mut stage = Stage::with(many).await;
+    stage.seconds_left = 900;
+    let at = |region: &str, id: &str| json!({ "sourceFileSystemId": id, "destination": { "region": region } });
+    let targets: Vec<Value> = sources
+        .enumerate()
+        .map(|(number, id)| at(if number < 8 { THERE } else { ELSEWHERE }, &id))
+        .collect();
+    let mut event = new_replica();
+    event["targets"] = json!(targets);
+    stage.deliver(&event).await;
+    stage.seconds_left = 3;
+    stage.local.inject(Fault {
+        times: 99,
+        ..Fault::next("DescribeFileSystems", FaultKind::HangBefore).in_region(THERE)
+    });
+    let answer = stage.deliver(&event).await;
+    let said = |number: usize| {
+        answer.body["targets"][number]["reason"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    for number in 0..8 {
+        assert!(
+            ["out_of_time", "timeout"].contains(&said(number).as_str()),
+            "{}",
+            said(number)
+        );
+    }
+    assert_eq!(said(8), "replication_enabling");
+}
+
+/// In virtual time, which nothing but waiting takes.
+#[tokio::test(start_paused = true)]
+async fn what_a_call_learns_of_throttles_the_next_one_waits_for() {
+    let config = aws_sdk_efs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(Answers::new(Answers::THROTTLED, (404, "FileSystemNotFound", "{}")).client())
+        .region(Region::new(HERE))
+        .credentials_provider(Credentials::new(
+            "AKIAIOSFODNN7EXAMPLE",
+            "not-a-secret",
+            None,
+            None,
+            "tests",
+        ))
+        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));
+    let (efs, policy) = (
+        Efs::new(config.build()),
+        Policy::from_lookup(|_| None).unwrap(),
+    );
+    efs.warm_up().await;
+    let throttled = tokio::time::Instant::now();
+    let invocation = Invocation {
+        now: Utc::now(),
+        deadline: throttled + Duration::from_secs(900),
+    };
+    let answer = Answer::of(handle(&new_replica().to_string(), invocation, &efs, &policy).await);
+    assert_eq!(answer.said(), "refused not_found");
+    // The pause after a first throttle.
+    assert!(
+        throttled.elapsed() >= Duration::from_millis(490),
+        "{:?}",
+        throttled.elapsed()
+    );
+}
+
+/// Each call is reckoned at its slowest, 20 seconds; a step wants one more than the look that
+/// follows it.
+#[tokio::test]
+async fn a_step_is_taken_only_if_the_look_after_it_can_end() {
+    for (seconds, said) in [
+        (99, "pending out_of_time"),
+        (101, "pending replication_enabling"),
+    ] {
+        let mut stage = Stage::new().await;
+        stage.seconds_left = seconds;
+        assert_eq!(stage.said(&new_replica()).await, said, "{seconds}");
+        stage.changes();
+    }
+    // The look at the parts of both sides is 14 calls, and one more for a mount target.
+    for (seconds, said) in [
+        (319, "pending out_of_time"),
+        (321, "pending parts_not_available"),
+    ] {
+        let mut stage = Stage::with(furnished_source()).await;
+        stage.deliver(&furnished()).await;
+        stage.wait(10);
+        stage.seconds_left = seconds;
+        assert_eq!(stage.said(&furnished()).await, said, "{seconds}");
+        stage.changes();
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_begun_that_could_not_be_looked_at_afterwards() {
+    let mut stage = Stage::new().await;
+    stage.seconds_left = 60;
+    assert_eq!(stage.said(&new_replica()).await, "pending out_of_time");
+    assert_eq!(stage.changes(), [""; 0]);
+}
+
+/// Every kind of fault at an operation, three in a row, what is said then, and what changed in all
+/// after the next delivery.
+async fn with_faults(operation: &str) -> String {
+    let tell = async |kind: FaultKind| {
+        let stage = Stage::with(furnished_source()).await;
+        if operation != "CreateReplicationConfiguration" {
+            stage.deliver(&furnished()).await;
+            stage.wait(10);
+        }
+        stage.fault(operation, kind, 3);
+        let first = stage.said(&furnished()).await;
+        stage.local.change(|world| world.faults.clear());
+        for _ in 0..4 {
+            stage.wait(15);
+            stage.deliver(&furnished()).await;
+        }
+        let last = stage.said(&furnished()).await;
+        let changes = stage.changes();
+        let times = changes.iter().filter(|change| *change == operation).count();
+        format!(
+            "{kind:?}: {first}; then {last}, {times} in all, {} changes\n",
+            changes.len()
+        )
+    };
+    join_all(FAULTS_OF_A_CHANGE.map(tell)).await.concat()
+}
+
+/// The SDK would have asked a second time, been told that the source is replicated already, and
+/// told that alone: a replication that exists would have been called refused for good.
+#[tokio::test]
+async fn a_replication_whose_answer_was_lost_is_never_called_refused() {
+    let stage = Stage::new().await;
+    stage.fault("CreateReplicationConfiguration", FaultKind::Truncated, 1);
+    let lagging = Fault::next("DescribeReplicationConfigurations", FaultKind::StaleRead);
+    stage.local.inject(Fault { skip: 1, ..lagging });
+    assert_eq!(
+        stage.said(&new_replica()).await,
+        "indeterminate no_answer -> Retryable"
+    );
+    assert_eq!(
+        stage.said(&new_replica()).await,
+        "pending replication_enabling"
+    );
+    let created = stage
+        .local
+        .journal()
+        .iter()
+        .filter(|call| call.operation == "CreateReplicationConfiguration")
+        .count();
+    assert_eq!(created, 1);
+    assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
+}
+
+#[tokio::test]
+async fn a_replication_that_was_throttled_is_asked_for_again_at_once() {
+    let stage = Stage::new().await;
+    stage.fault("CreateReplicationConfiguration", FaultKind::Throttle, 2);
+    assert_eq!(
+        stage.said(&new_replica()).await,
+        "pending replication_enabling"
+    );
+    assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
+}
+
+#[tokio::test]
+async fn lasting_faults_at_the_replication_are_told_truly() {
+    expect![[r#"
+        Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        InternalError: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        Unavailable: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        AccessDenied: permanent access_denied -> Permanent; then already_done replica_usable, 1 in all, 8 changes
+        ExpiredToken: retryable credentials_expired -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ResetBefore: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ResetAfter: pending replication_enabling; then already_done replica_usable, 1 in all, 8 changes
+        HangBefore: indeterminate timeout -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        HangAfter: pending replication_enabling; then already_done replica_usable, 1 in all, 8 changes
+        LateEffect: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        Truncated: pending replication_enabling; then already_done replica_usable, 1 in all, 8 changes
+    "#]]
+    .assert_eq(&with_faults("CreateReplicationConfiguration").await);
+}
+
+#[tokio::test]
+async fn lasting_faults_at_a_part_are_told_truly() {
+    expect![[r#"
+        Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        InternalError: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        Unavailable: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        AccessDenied: permanent access_denied -> Permanent; then already_done replica_usable, 1 in all, 8 changes
+        ExpiredToken: retryable credentials_expired -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ResetBefore: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ResetAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 8 changes
+        HangBefore: indeterminate timeout -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        HangAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 8 changes
+        LateEffect: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        Truncated: pending parts_not_available; then already_done replica_usable, 1 in all, 8 changes
+    "#]]
+    .assert_eq(&with_faults("CreateAccessPoint").await);
+    expect![[r#"
+        Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        InternalError: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        Unavailable: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        AccessDenied: permanent access_denied -> Permanent; then already_done replica_usable, 1 in all, 8 changes
+        ExpiredToken: retryable credentials_expired -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ResetBefore: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ResetAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 8 changes
+        HangBefore: indeterminate timeout -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        HangAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 8 changes
+        LateEffect: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        Truncated: pending parts_not_available; then already_done replica_usable, 1 in all, 8 changes
+    "#]]
+    .assert_eq(&with_faults("CreateMountTarget").await);
+}
+
+#[tokio::test]
+async fn nothing_is_changed_on_the_strength_of_a_look_that_failed() {
+    for operation in ["DescribeFileSystems", "DescribeReplicationConfigurations"] {
+        for kind in [
+            FaultKind::Throttle,
+            FaultKind::Unavailable,
+            FaultKind::AccessDenied,
+            FaultKind::Truncated,
+        ] {
+            let stage = Stage::new().await;
+            stage.fault(operation, kind, 3);
+            let said = stage.said(&new_replica()).await;
+            assert!(
+                said.ends_with("Retryable") || said.ends_with("Permanent"),
+                "{operation} {kind:?}: {said}"
+            );
+            assert_eq!(stage.local.changes(), [""; 0]);
+        }
+    }
+}

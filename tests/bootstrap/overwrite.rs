@@ -1,0 +1,59 @@
+//! An existing file system is overwritten only with its three keys.
+
+use emulator::{Fault, FaultKind};
+use serde_json::json;
+use shared::Mode;
+
+use crate::stage::efs::{EXISTING, HERE, SOURCE, Stage, THERE, beside_existing, over_existing};
+
+#[tokio::test]
+async fn a_key_that_is_turned_back_before_the_overwrite_counts() {
+    let stage = Stage::with(beside_existing()).await;
+    stage.local.change(|world| {
+        let existing = world.file_system(THERE, EXISTING).unwrap();
+        existing
+            .tags
+            .insert("drover:protected".to_owned(), String::new());
+    });
+    // The first look lags behind and does not show the protection.
+    stage
+        .local
+        .inject(Fault::next("DescribeFileSystems", FaultKind::StaleRead).in_region(THERE));
+    assert_eq!(stage.said(&over_existing()).await, "refused protected");
+    assert_eq!(stage.changes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn plan_mode_shows_the_plan_and_changes_nothing() {
+    let mut stage = Stage::with(beside_existing()).await;
+    stage.policy.guardrails.mode = Mode::Plan;
+    let answer = stage.deliver(&over_existing()).await;
+    assert_eq!(answer.said(), "planned plan_mode");
+    let plan = &answer.body["targets"][0]["plan"];
+    assert_eq!(
+        *plan,
+        json!([format!(
+            "replicate to {EXISTING} in {THERE}, whose contents are overwritten"
+        )])
+    );
+    assert_eq!(stage.changes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_late_duplicate_finds_the_destination_locked_after_a_failback() {
+    let stage = Stage::with(beside_existing()).await;
+    stage.deliver(&over_existing()).await;
+    stage.wait(30);
+    stage
+        .local
+        .change(|world| world.stop_replicating(HERE, SOURCE, false))
+        .unwrap();
+    stage.wait(30);
+    for _ in 0..2 {
+        assert_eq!(
+            stage.said(&over_existing()).await,
+            "refused overwrite_protection_enabled"
+        );
+    }
+    assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
+}

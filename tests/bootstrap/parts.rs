@@ -1,0 +1,233 @@
+//! What a replica needs besides its data.
+
+use emulator::{Fault, FaultKind, world::Reply};
+use serde_json::{Value, json};
+
+use crate::{
+    bootstrap::reads,
+    stage::efs::{HERE, Stage, THERE, furnished, furnished_source, new_replica},
+};
+
+#[tokio::test]
+async fn every_part_that_was_asked_for_is_made_and_nothing_twice() {
+    let stage = Stage::with(furnished_source()).await;
+    let mut said = Vec::new();
+    for minutes in [0, 5, 2, 20, 0] {
+        stage.wait(minutes);
+        said.push(stage.said(&furnished()).await);
+    }
+    let expected = [
+        "pending replication_enabling",
+        "pending parts_not_available",
+        "pending first_sync_running",
+        "done replica_usable",
+        "already_done replica_usable",
+    ];
+    assert_eq!(said, expected);
+    let made = [
+        "CreateReplicationConfiguration",
+        "CreateMountTarget",
+        "CreateAccessPoint",
+        "PutLifecycleConfiguration",
+        "PutBackupPolicy",
+        "TagResource",
+        "PutFileSystemPolicy",
+        "TagResource",
+    ];
+    assert_eq!(stage.changes(), made);
+    let replica = stage.replica();
+    assert_eq!(
+        replica.tags.keys().collect::<Vec<_>>(),
+        ["Name", "drover:bootstrapped-by"]
+    );
+    assert_eq!(replica.lifecycle_policies.len(), 2);
+    assert_eq!(
+        replica.access_points[0].root_directory.as_ref().unwrap()["Path"],
+        "/app"
+    );
+    let policy = replica.policy.unwrap();
+    assert!(
+        policy.contains(&replica.access_points[0].access_point_id) && !policy.contains("us-east-1"),
+        "{policy}"
+    );
+    assert_eq!(
+        replica.access_points[0].tags,
+        [("Name".to_owned(), "app".to_owned())].into()
+    );
+}
+
+#[tokio::test]
+async fn only_what_a_part_needs_is_read() {
+    let stage = Stage::with(furnished_source()).await;
+    let asking = |replica: Value| {
+        let mut event = new_replica();
+        event["targets"][0]["replica"] = replica;
+        event["dryRun"] = json!(true);
+        event
+    };
+    let of_both_sides = [
+        ("DescribeFileSystems".to_owned(), 2),
+        ("DescribeReplicationConfigurations".to_owned(), 1),
+    ]
+    .to_vec();
+    stage.deliver(&new_replica()).await;
+    let all = furnished()["targets"][0]["replica"].clone();
+    assert_eq!(
+        reads(&stage, &asking(all)).await,
+        of_both_sides,
+        "the replica cannot be furnished yet"
+    );
+    stage.wait(30);
+    for (part, more) in [
+        (json!({}), &[][..]),
+        (json!({ "tags": "copy" }), &[]),
+        (
+            json!({ "mountTargets": [{ "subnetId": "subnet-00000001" }] }),
+            &[("DescribeMountTargets", 1)],
+        ),
+        (
+            json!({ "backup": "enabled" }),
+            &[("DescribeBackupPolicy", 1)],
+        ),
+        (
+            json!({ "lifecycle": "copy" }),
+            &[("DescribeLifecycleConfiguration", 2)],
+        ),
+        (
+            json!({ "accessPoints": "copy" }),
+            &[("DescribeAccessPoints", 2)],
+        ),
+        // The source has a policy and the replica none: two answers.
+        (
+            json!({ "policy": "copy" }),
+            &[
+                ("DescribeAccessPoints", 2),
+                ("DescribeFileSystemPolicy", 1),
+                ("DescribeFileSystemPolicy", 1),
+            ],
+        ),
+    ] {
+        let mut expected = of_both_sides.clone();
+        expected.extend(
+            more.iter()
+                .map(|(operation, times)| ((*operation).to_owned(), *times)),
+        );
+        expected.sort();
+        assert_eq!(
+            reads(&stage, &asking(part.clone())).await,
+            expected,
+            "{part}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_queue_keeps_a_request_until_its_replica_is_furnished() {
+    let stage = Stage::with(furnished_source()).await;
+    let batch = json!({ "Records": [{ "messageId": "m", "eventSource": "aws:sqs", "body": furnished().to_string() }] });
+    let mut kept = Vec::new();
+    for minutes in [0, 6, 3, 20] {
+        stage.wait(minutes);
+        kept.push(
+            !stage.deliver(&batch).await.body["batchItemFailures"]
+                .as_array()
+                .unwrap()
+                .is_empty(),
+        );
+    }
+    // What is left then is the first sync, for which a queue is no place to wait.
+    assert_eq!(kept, [true, true, false, false]);
+    assert_eq!(stage.changes().len(), 8);
+}
+
+#[tokio::test]
+async fn a_subnet_in_a_zone_that_is_taken_is_told_for_good_and_stops_no_other_part() {
+    let stage = Stage::with(furnished_source()).await;
+    let mut event = furnished();
+    let mounts = &mut event["targets"][0]["replica"]["mountTargets"];
+    mounts
+        .as_array_mut()
+        .unwrap()
+        .push(json!({ "subnetId": "subnet-00000004" }));
+    stage.deliver(&event).await;
+    stage.wait(10);
+    for _ in 0..2 {
+        let answer = stage.deliver(&event).await;
+        assert_eq!(answer.said(), "failed rejected_by_aws");
+        let message = answer.body["targets"][0]["message"].as_str().unwrap();
+        assert!(
+            message.contains("CreateMountTarget") && message.contains("MountTargetConflict"),
+            "{message}"
+        );
+    }
+    assert_eq!(stage.changes().len(), 7);
+}
+
+#[tokio::test]
+async fn a_policy_that_may_not_be_read_is_not_taken_for_none() {
+    for region in [HERE, THERE] {
+        let stage = Stage::with(furnished_source()).await;
+        stage.deliver(&furnished()).await;
+        stage.wait(10);
+        stage.local.inject(Fault {
+            times: 9,
+            ..Fault::next("DescribeFileSystemPolicy", FaultKind::AccessDenied).in_region(region)
+        });
+        let answer = stage.deliver(&furnished()).await;
+        assert_eq!(answer.said(), "permanent access_denied -> Permanent");
+        let message = answer.body["targets"][0]["message"].as_str().unwrap();
+        assert!(
+            message.starts_with("DescribeFileSystemPolicy: "),
+            "{message}"
+        );
+        assert!(
+            !stage
+                .local
+                .changes()
+                .iter()
+                .any(|change| change.starts_with("PutFileSystemPolicy")),
+            "{region}"
+        );
+    }
+}
+
+/// The SDK would have asked a second time, been told that the subnet has a mount target, and told
+/// that alone.
+#[tokio::test]
+async fn a_mount_target_whose_answer_was_lost_is_asked_for_once() {
+    let stage = Stage::with(furnished_source()).await;
+    stage.deliver(&furnished()).await;
+    stage.wait(10);
+    stage.fault("CreateMountTarget", FaultKind::Truncated, 1);
+    assert_eq!(
+        stage.said(&furnished()).await,
+        "pending parts_not_available"
+    );
+    let asked = stage
+        .local
+        .journal()
+        .iter()
+        .filter(|call| call.operation == "CreateMountTarget")
+        .count();
+    assert_eq!(asked, 1);
+    stage.changes();
+}
+
+#[tokio::test]
+async fn what_efs_does_not_take_yet_is_waited_for() {
+    let mut world = furnished_source();
+    world.behaviour.writes_while_replicating = Reply::Conflict;
+    let stage = Stage::with(world).await;
+    stage.deliver(&furnished()).await;
+    stage.wait(10);
+    for _ in 0..2 {
+        assert_eq!(stage.said(&furnished()).await, "pending not_ready_yet");
+    }
+    let made = [
+        "CreateReplicationConfiguration",
+        "CreateMountTarget",
+        "PutBackupPolicy",
+        "TagResource",
+    ];
+    assert_eq!(stage.changes(), made);
+}

@@ -1,0 +1,332 @@
+//! Faults of every kind, at every call.
+
+use std::time::Duration;
+
+use aws_sdk_drs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use chrono::TimeDelta;
+use disconnect_source_server::{Drs, Policy, handle};
+use emulator::{Fault, FaultKind, World};
+use expect_test::expect;
+use futures_util::future::join_all;
+use serde_json::Value;
+use shared::Invocation;
+
+use crate::{
+    disconnect::{DISCONNECTED_ONCE, first, recovery_instance, told_or_not},
+    stage::{
+        Answer, Answers, FAULTS_OF_A_CHANGE,
+        drs::{ONE, Stage, approved, by_id, number, request},
+    },
+};
+
+/// DRS with these answers, and no server.
+fn drs_that(answers: &Answers) -> Drs {
+    let config = aws_sdk_drs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(answers.client())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new(
+            "AKIAIOSFODNN7EXAMPLE",
+            "not-a-secret",
+            None,
+            None,
+            "tests",
+        ))
+        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));
+    Drs::new(config.build())
+}
+
+const NO_SERVER: (u16, &str, &str) = (200, "", r#"{"items":[]}"#);
+
+async fn asked_of(drs: &Drs) -> String {
+    let policy = Policy::from_lookup(|_| None).unwrap();
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(900);
+    let invocation = Invocation {
+        now: chrono::Utc::now(),
+        deadline,
+    };
+    let event = request("disconnect", &[by_id(ONE)]).to_string();
+    Answer::of(handle(&event, invocation, drs, &policy).await).said()
+}
+
+/// In virtual time, which nothing but waiting takes.
+#[tokio::test(start_paused = true)]
+async fn what_a_call_learns_of_throttles_the_next_one_waits_for() {
+    let drs = drs_that(&Answers::new(Answers::THROTTLED, NO_SERVER));
+    drs.warm_up().await;
+    let throttled = tokio::time::Instant::now();
+    assert_eq!(asked_of(&drs).await, "refused not_found");
+    // The pause after a first throttle.
+    assert!(
+        throttled.elapsed() >= Duration::from_millis(490),
+        "{:?}",
+        throttled.elapsed()
+    );
+}
+
+/// Each at the first call only: as after a freeze, in a Region that is off, and at a front door
+/// that names no code.
+#[tokio::test(start_paused = true)]
+async fn what_aws_answers_before_a_service_sees_the_call_is_told_by_its_code() {
+    let cases = [
+        (
+            (
+                1,
+                (
+                    403,
+                    "InvalidSignatureException",
+                    r#"{"message":"Signature expired"}"#,
+                ),
+            ),
+            "retryable signature_refused -> Retryable",
+        ),
+        (
+            (1, (403, "UnrecognizedClientException", "{}")),
+            "permanent region_not_enabled -> Permanent",
+        ),
+        (
+            (1, (403, "ExpiredTokenException", "{}")),
+            "retryable credentials_expired -> Retryable",
+        ),
+        (
+            (3, (400, "", r#"{"message":"Rate exceeded"}"#)),
+            "retryable throttled -> Retryable",
+        ),
+    ];
+    for (first, said) in cases {
+        let answers = Answers::new(first, NO_SERVER);
+        let drs = drs_that(&answers);
+        assert_eq!(asked_of(&drs).await, said);
+        assert_eq!(answers.calls(), first.0, "{said}");
+        assert_eq!(asked_of(&drs).await, "refused not_found");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_repeats_its_token_is_not_taken_for_whole() {
+    let stage = Stage::with(World::with((1..=30).map(|at| approved(&number(at))))).await;
+    let stage = stage.next("DescribeSourceServers", FaultKind::RepeatedPageToken, 2);
+    let answer = stage.deliver(&first(1)).await;
+    assert_eq!(answer.said(), "retryable broken_paging -> Retryable");
+    assert_eq!(stage.changes(), [""; 0]);
+}
+
+/// Every kind of fault at an operation, `times` in a row, and what is said then, and after the next
+/// delivery, and what changed in all.
+async fn with_faults(operation: &str, times: u32) -> String {
+    let tell = async |kind: FaultKind| {
+        let stage = Stage::new().await.next(operation, kind, times);
+        let first = stage.disconnect().await.said();
+        // What the SDK did not retry is not met; the next delivery is to meet no fault.
+        stage.local.change(|world| world.faults.clear());
+        stage.local.advance(TimeDelta::minutes(1));
+        let second = stage.disconnect().await.said();
+        let changes: Vec<String> = stage
+            .changes()
+            .iter()
+            .map(|change| change.replace(&format!(" {ONE}"), ""))
+            .collect();
+        format!("{kind:?}: {first}; then {second}; {}\n", changes.join(", "))
+    };
+    join_all(FAULTS_OF_A_CHANGE.map(tell)).await.concat()
+}
+
+#[tokio::test]
+async fn one_fault_at_the_disconnect_is_got_over_or_told() {
+    expect![[r#"
+        Throttle: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
+        InternalError: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
+        Unavailable: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
+        AccessDenied: permanent access_denied -> Permanent; then done disconnected; DisconnectSourceServer, UntagResource
+        ExpiredToken: retryable credentials_expired -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        ResetBefore: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
+        ResetAfter: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
+        HangBefore: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
+        HangAfter: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
+        LateEffect: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
+        Truncated: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
+    "#]].assert_eq(&with_faults("DisconnectSourceServer", 1).await);
+}
+
+#[tokio::test]
+async fn lasting_faults_at_the_disconnect_are_told_truly() {
+    expect![[r#"
+        Throttle: retryable throttled -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        InternalError: indeterminate service_error -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        Unavailable: indeterminate service_error -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        AccessDenied: permanent access_denied -> Permanent; then done disconnected; DisconnectSourceServer, UntagResource
+        ExpiredToken: retryable credentials_expired -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        ResetBefore: indeterminate no_answer -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        ResetAfter: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
+        HangBefore: indeterminate timeout -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        HangAfter: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
+        LateEffect: indeterminate no_answer -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        Truncated: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
+    "#]].assert_eq(&with_faults("DisconnectSourceServer", 3).await);
+}
+
+#[tokio::test]
+async fn lasting_faults_at_the_untagging_are_told_truly() {
+    expect![[r#"
+        Throttle: retryable throttled -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        InternalError: indeterminate service_error -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        Unavailable: indeterminate service_error -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        AccessDenied: permanent access_denied -> Permanent; then done disconnected; DisconnectSourceServer, UntagResource
+        ExpiredToken: retryable credentials_expired -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        ResetBefore: indeterminate no_answer -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        ResetAfter: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
+        HangBefore: indeterminate timeout -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        HangAfter: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
+        LateEffect: indeterminate no_answer -> Retryable; then already_done disconnected; DisconnectSourceServer, UntagResource
+        Truncated: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
+    "#]].assert_eq(&with_faults("UntagResource", 3).await);
+}
+
+#[tokio::test]
+async fn nothing_is_changed_on_the_strength_of_a_list_that_could_not_be_read() {
+    let looks = [
+        "DescribeSourceServers",
+        "DescribeRecoveryInstances",
+        "DescribeJobs",
+    ];
+    let kinds = [
+        FaultKind::Throttle,
+        FaultKind::Unavailable,
+        FaultKind::AccessDenied,
+        FaultKind::HangBefore,
+        FaultKind::Truncated,
+    ];
+    let mut said = String::new();
+    for operation in looks {
+        for kind in kinds {
+            let stage = Stage::new().await.next(operation, kind, 3);
+            let answer = stage.disconnect().await;
+            assert_eq!(stage.local.changes(), [""; 0], "{operation} {kind:?}");
+            if operation == looks[0] {
+                said += &format!("{kind:?}: {}\n", answer.said());
+            }
+        }
+    }
+    expect![[r#"
+        Throttle: retryable throttled -> Retryable
+        Unavailable: retryable service_error -> Retryable
+        AccessDenied: permanent access_denied -> Permanent
+        HangBefore: retryable timeout -> Retryable
+        Truncated: retryable no_answer -> Retryable
+    "#]]
+    .assert_eq(&said);
+}
+
+#[tokio::test]
+async fn a_loss_is_told_only_where_it_happened() {
+    let stage = Stage::new()
+        .await
+        .next("DisconnectSourceServer", FaultKind::AccessDenied, 1);
+    let answer = stage.disconnect().await;
+    assert_eq!(answer.said(), "permanent access_denied -> Permanent");
+    let target = &answer.body["targets"][0];
+    assert_eq!(target["evidence"]["stateAfter"], "CONTINUOUS");
+    assert_eq!(target["evidence"]["recoveryPointsLost"], Value::Null);
+    assert_eq!(target["evidence"]["replicationHoursEnded"], Value::Null);
+    let message =
+        "DisconnectSourceServer: the role of the function may not do this (AccessDeniedException)";
+    assert_eq!(target["message"], message);
+}
+
+#[tokio::test]
+async fn an_uncounted_recovery_point_is_unknown_and_stops_nothing() {
+    let stage = Stage::new()
+        .await
+        .next("DescribeRecoverySnapshots", FaultKind::AccessDenied, 1);
+    let answer = stage.disconnect().await;
+    assert_eq!(answer.said(), "done disconnected");
+    assert_eq!(
+        answer.body["targets"][0]["evidence"]["recoveryPoints"],
+        Value::Null
+    );
+    stage.changes();
+}
+
+#[tokio::test]
+async fn a_disconnect_that_cannot_be_read_back_is_in_doubt_and_settled_by_the_next_delivery() {
+    let after_the_look = Fault {
+        skip: 1,
+        times: 3,
+        ..Fault::next("DescribeSourceServers", FaultKind::Throttle)
+    };
+    for (stage, next) in told_or_not()
+        .await
+        .into_iter()
+        .zip(["already_done disconnected", "done disconnected"])
+    {
+        stage.local.inject(after_the_look.clone());
+        assert_eq!(
+            stage.disconnect().await.said(),
+            "indeterminate throttled -> Retryable"
+        );
+        assert_eq!(stage.disconnect().await.said(), next);
+        assert_eq!(stage.disconnect().await.said(), "already_done disconnected");
+        assert_eq!(stage.changes(), DISCONNECTED_ONCE);
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_lags_behind_is_not_taken_for_a_failure_nor_for_success() {
+    let cases = [
+        ("DISCONNECTED", "already_done disconnected"),
+        ("CONTINUOUS", "done disconnected"),
+    ];
+    for (stage, (state, next)) in told_or_not().await.into_iter().zip(cases) {
+        stage.local.inject(Fault {
+            skip: 1,
+            ..Fault::next("DescribeSourceServers", FaultKind::StaleRead)
+        });
+        let answer = stage.disconnect().await;
+        assert_eq!(answer.said(), "pending not_seen_yet");
+        assert_eq!(answer.body["targets"][0]["evidence"]["stateAfter"], state);
+        assert_eq!(stage.disconnect().await.said(), next);
+        assert_eq!(stage.changes(), DISCONNECTED_ONCE);
+    }
+}
+
+#[tokio::test]
+async fn jobs_are_read_before_the_instances_that_they_leave() {
+    let stage = Stage::new().await;
+    stage.disconnect().await;
+    let operations: Vec<String> = stage
+        .local
+        .journal()
+        .into_iter()
+        .map(|entry| entry.operation)
+        .collect();
+    let first = |operation: &str| {
+        operations
+            .iter()
+            .position(|called| called == operation)
+            .unwrap()
+    };
+    assert!(first("DescribeJobs") < first("DescribeRecoveryInstances"));
+    assert!(first("DescribeRecoveryInstances") < first("DisconnectSourceServer"));
+}
+
+#[tokio::test]
+async fn a_recovery_instance_that_appears_after_the_look_stops_the_disconnect() {
+    let stage = Stage::new().await;
+    stage.local.change(|world| {
+        world
+            .here()
+            .recovery_instances
+            .push(recovery_instance(true))
+    });
+    // The look lags behind, so it does not show the instance; the disconnect meets the truth.
+    let stage = stage.next("DescribeRecoveryInstances", FaultKind::StaleRead, 1);
+    assert_eq!(
+        stage.disconnect().await.said(),
+        "retryable conflict -> Retryable"
+    );
+    assert_eq!(
+        stage.disconnect().await.said(),
+        "refused drill_instance_present"
+    );
+    assert_eq!(stage.changes(), [""; 0]);
+}

@@ -1,0 +1,178 @@
+//! Limits of requests, of time, and of pages.
+
+use chrono::TimeDelta;
+use emulator::{SourceServer, World, world::RecoveryInstance};
+use serde_json::{Value, json};
+
+use crate::{
+    disconnect::{DISCONNECTED_ONCE, first, recovery_instance, refused, thirty},
+    stage::drs::{ONE, Stage, approved, by_id, number, request},
+};
+
+#[tokio::test]
+async fn many_targets_are_looked_at_together() {
+    let stage = Stage::with(thirty()).await;
+    let answer = stage.deliver(&first(3)).await;
+    assert_eq!(answer.body["summary"], "3 done of 3 targets");
+    assert_eq!(stage.changes().len(), 6);
+    let counts = [
+        "DescribeSourceServers",
+        "DescribeRecoveryInstances",
+        "DescribeJobs",
+        "DisconnectSourceServer",
+        "UntagResource",
+    ];
+    assert_eq!(
+        counts.map(|operation| stage.count(operation)),
+        [2, 1, 1, 3, 3]
+    );
+}
+
+#[tokio::test]
+async fn over_a_limit_the_whole_request_is_refused_before_the_first_action() {
+    let stage = Stage::with(thirty()).await;
+    for (count, reason) in [(4, "over_max_share"), (11, "over_max_targets")] {
+        let answer = stage.deliver(&first(count)).await;
+        assert_eq!(
+            answer.body["summary"],
+            format!("{count} refused of {count} targets")
+        );
+        assert_eq!(answer.said(), format!("refused {reason}"));
+    }
+    assert_eq!(stage.changes(), [""; 0]);
+}
+
+#[tokio::test]
+async fn one_bad_target_does_not_stop_the_others() {
+    let mut world = thirty();
+    world.server(&number(2)).unwrap().tags.clear();
+    let stage = Stage::with(world).await;
+    let answer = stage.deliver(&first(3)).await;
+    assert_eq!(answer.body["summary"], "1 refused, 2 done of 3 targets");
+    assert_eq!(stage.changes().len(), 4);
+}
+
+#[tokio::test]
+async fn a_list_is_read_to_its_end() {
+    let servers = (1..=2500).map(|at| SourceServer {
+        hostname: Some(format!("host{at}")),
+        ..approved(&number(at))
+    });
+    let stage = Stage::with(World::with(servers)).await;
+    let last = request("disconnect", &[json!({ "hostname": "host2500" })]);
+    assert_eq!(stage.deliver(&last).await.said(), "done disconnected");
+    assert_eq!(
+        stage.changes()[0],
+        format!("DisconnectSourceServer {}", number(2500))
+    );
+    assert_eq!(stage.count("DescribeSourceServers"), 10 + 1);
+}
+
+#[tokio::test]
+async fn pages_of_any_size_hold_the_same() {
+    for page_size in [1, 2, 50] {
+        let mut world = World::with([approved(ONE), SourceServer::new(&number(2))]);
+        world.behaviour.page_size = page_size;
+        for at in 1..=3 {
+            let instance =
+                json!({ "recoveryInstanceID": format!("i-{at:017}"), "sourceServerID": number(2) });
+            world
+                .here()
+                .recovery_instances
+                .push(serde_json::from_value(instance).unwrap());
+        }
+        let stage = Stage::with(world).await;
+        let answer = stage.disconnect().await;
+        assert_eq!(answer.said(), "done disconnected");
+        assert_eq!(
+            answer.body["targets"][0]["evidence"]["recoveryPointsLost"],
+            37
+        );
+        stage.changes();
+    }
+    let mut world = World::with([approved(ONE)]);
+    world.behaviour.page_size = 1;
+    world
+        .here()
+        .recovery_instances
+        .push(recovery_instance(true));
+    world.here().recovery_instances.push(RecoveryInstance {
+        id: "i-00000000000000008".to_owned(),
+        ..recovery_instance(false)
+    });
+    refused(world, "recovery_instance_present").await;
+}
+
+#[tokio::test]
+async fn only_as_many_targets_are_begun_as_can_be_seen_through() {
+    let mut stage = Stage::with(World::with((1..=200).map(|at| approved(&number(at))))).await;
+    stage.policy.guardrails.max_targets = 20;
+    // Two rounds of one wave of eight and one look each: four calls of twenty seconds, with their
+    // turns.
+    stage.seconds_left = 99;
+    let answer = stage.deliver(&first(20)).await;
+    assert_eq!(answer.body["summary"], "12 pending, 8 done of 20 targets");
+    assert_eq!(
+        answer.body["targets"][8]["message"],
+        "Not started: the function's deadline was too close to finish"
+    );
+    assert_eq!(stage.changes().len(), 16);
+    stage.seconds_left = 900;
+    assert_eq!(
+        stage.deliver(&first(20)).await.body["summary"],
+        "12 done, 8 already done of 20 targets"
+    );
+}
+
+/// Each call is reckoned at its slowest, 20 seconds: two rounds of a call and a look.
+#[tokio::test]
+async fn a_server_is_begun_only_if_it_can_be_seen_through() {
+    for (seconds, said) in [(79, "pending out_of_time"), (81, "done disconnected")] {
+        let mut stage = Stage::new().await;
+        stage.seconds_left = seconds;
+        assert_eq!(stage.disconnect().await.said(), said, "{seconds}");
+        stage.changes();
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_end_before_the_deadline_is_not_begun() {
+    let mut stage = Stage::new().await;
+    stage.seconds_left = 79;
+    let answer = stage.disconnect().await;
+    assert_eq!(answer.said(), "pending out_of_time");
+    assert_eq!(answer.body["targets"][0]["lookAgainAfterSeconds"], 60);
+    assert_eq!(stage.changes(), [""; 0]);
+    stage.seconds_left = 99;
+    assert_eq!(stage.disconnect().await.said(), "done disconnected");
+}
+
+/// A count is evidence and decides nothing: it is left out where it could take the time of what is
+/// asked for.
+#[tokio::test]
+async fn recovery_points_are_counted_while_there_is_time_for_the_rest() {
+    for (seconds, points) in [(99, Value::Null), (101, json!(37)), (120, json!(37))] {
+        let mut stage = Stage::new().await;
+        stage.seconds_left = seconds;
+        let answer = stage.disconnect().await;
+        assert_eq!(answer.said(), "done disconnected", "{seconds}");
+        assert_eq!(
+            answer.body["targets"][0]["evidence"]["recoveryPointsLost"], points,
+            "{seconds}"
+        );
+        stage.changes();
+    }
+}
+
+/// A request that expires in an hour, though the function has three, and one that has expired
+/// though it has just begun.
+#[tokio::test]
+async fn expiry_is_judged_by_the_time_of_the_invocation() {
+    let mut stage = Stage::new().await;
+    stage.seconds_left = 3 * 3600;
+    assert_eq!(stage.disconnect().await.said(), "done disconnected");
+    let mut late = request("disconnect", &[by_id(ONE)]);
+    late["expiresAt"] = json!(chrono::Utc::now() - TimeDelta::seconds(1));
+    assert_eq!(stage.deliver(&late).await.body["reason"], "expired");
+    assert_eq!(stage.changes(), DISCONNECTED_ONCE);
+}

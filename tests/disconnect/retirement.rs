@@ -1,0 +1,181 @@
+//! A server that is retired: disconnected, and its record deleted later.
+
+use chrono::TimeDelta;
+use emulator::{SourceServer, World, world::Reply};
+use serde_json::json;
+use shared::Mode;
+
+use crate::stage::{
+    drs::{ONE, Stage, approved, by_id, number, request},
+    text,
+};
+
+#[tokio::test]
+async fn a_retirement_says_what_to_send_once_the_records_may_go() {
+    let third = SourceServer {
+        hostname: Some("db03".to_owned()),
+        ..approved(&number(3))
+    };
+    let mut stage = Stage::with(World::with([
+        approved(ONE),
+        SourceServer::new(&number(2)),
+        third,
+    ]))
+    .await;
+    stage.policy.max_share_percent = 100;
+    let retire = request(
+        "retire",
+        &[by_id(ONE), by_id(&number(2)), json!({ "hostname": "db03" })],
+    );
+    let report = stage.deliver(&retire).await.body;
+    assert_eq!(report["summary"], "2 pending, 1 refused of 3 targets");
+    assert_eq!(report["lookAgainAfterSeconds"], 5400);
+    let next = &report["nextRequest"];
+    assert_eq!(
+        next["targets"],
+        json!([by_id(ONE), { "hostname": "db03", "sourceServerID": number(3) }])
+    );
+    stage.local.advance(TimeDelta::minutes(90));
+    let report = stage.deliver(next).await.body;
+    assert_eq!(
+        (text(&report["summary"]), report.get("nextRequest")),
+        ("2 done of 2 targets", None)
+    );
+    stage.changes();
+
+    // What is not seen yet is looked at before anything else is asked for.
+    let mut stage = Stage::new().await;
+    stage.seconds_left = 0;
+    let report = stage.deliver(&request("retire", &[by_id(ONE)])).await.body;
+    assert_eq!(
+        (text(&report["outcome"]), &report["lookAgainAfterSeconds"]),
+        ("pending", &json!(60))
+    );
+    assert_eq!(report.get("nextRequest"), None);
+}
+
+#[tokio::test]
+async fn a_server_is_retired_in_two_steps_ninety_minutes_apart() {
+    let stage = Stage::new().await;
+    let retire = request("retire", &[by_id(ONE)]);
+    let delete = request("delete", &[by_id(ONE)]);
+    assert_eq!(
+        stage.deliver(&delete).await.said(),
+        "refused not_disconnected"
+    );
+    for _ in 0..2 {
+        let answer = stage.deliver(&retire).await;
+        assert_eq!(answer.said(), "pending record_awaits_deletion");
+        assert_eq!(answer.body["targets"][0]["lookAgainAfterSeconds"], 5400);
+        assert_eq!(answer.body["outcome"], "pending");
+    }
+    stage.local.advance(TimeDelta::minutes(90));
+    assert_eq!(stage.deliver(&delete).await.said(), "done record_deleted");
+    assert_eq!(
+        stage.deliver(&delete).await.said(),
+        "already_done record_deleted"
+    );
+    assert_eq!(stage.deliver(&retire).await.said(), "refused not_found");
+    assert_eq!(
+        stage.changes(),
+        [
+            "DisconnectSourceServer s-00000000000000001",
+            "DeleteSourceServer s-00000000000000001"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_record_that_was_named_by_its_host_is_seen_to_be_gone() {
+    let server = SourceServer {
+        hostname: Some("app01".to_owned()),
+        data_replication_state: "DISCONNECTED".to_owned(),
+        ..approved(ONE)
+    };
+    let stage = Stage::with(World::with([server])).await;
+    let delete = request("delete", &[json!({ "hostname": "app01" })]);
+    assert_eq!(stage.deliver(&delete).await.said(), "done record_deleted");
+    assert_eq!(stage.deliver(&delete).await.said(), "refused not_found");
+    assert_eq!(stage.changes(), ["DeleteSourceServer s-00000000000000001"]);
+}
+
+#[tokio::test]
+async fn a_record_named_by_its_arn_is_deleted_and_seen_to_be_gone() {
+    let server = SourceServer {
+        data_replication_state: "DISCONNECTED".to_owned(),
+        ..approved(ONE)
+    };
+    let stage = Stage::with(World::with([server])).await;
+    let delete = request(
+        "delete",
+        &[by_id(&format!(
+            "arn:aws:drs:us-east-1:111122223333:source-server/{ONE}"
+        ))],
+    );
+    assert_eq!(stage.deliver(&delete).await.said(), "done record_deleted");
+    assert_eq!(stage.changes(), ["DeleteSourceServer s-00000000000000001"]);
+}
+
+#[tokio::test]
+async fn a_deletion_that_aws_does_not_allow_yet_is_tried_again() {
+    let mut world = World::with([approved(ONE)]);
+    world.behaviour.delete_before_cleanup = Reply::Conflict;
+    let stage = Stage::with(world).await;
+    stage.deliver(&request("retire", &[by_id(ONE)])).await;
+    let delete = request("delete", &[by_id(ONE)]);
+    assert_eq!(
+        stage.deliver(&delete).await.said(),
+        "retryable conflict -> Retryable"
+    );
+    stage.local.advance(TimeDelta::minutes(90));
+    assert_eq!(stage.deliver(&delete).await.said(), "done record_deleted");
+    assert_eq!(stage.changes().len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_only_looked_at_is_carried_on_as_that() {
+    let retired = async |policy: Mode, dry_run: bool| {
+        let mut world = World::with([approved(ONE)]);
+        world.server(ONE).unwrap().data_replication_state = "DISCONNECTED".to_owned();
+        let mut stage = Stage::with(world).await;
+        stage.policy.guardrails.mode = policy;
+        let mut retire = request("retire", &[by_id(ONE)]);
+        retire["dryRun"] = json!(dry_run);
+        let report = stage.deliver(&retire).await.body;
+        assert_eq!(report["targets"][0]["reason"], "record_awaits_deletion");
+        (
+            report["mode"].clone(),
+            report["nextRequest"]["dryRun"].clone(),
+        )
+    };
+    assert_eq!(
+        retired(Mode::Enforce, false).await,
+        (json!("enforce"), json!(false))
+    );
+    assert_eq!(
+        retired(Mode::Enforce, true).await,
+        (json!("plan"), json!(true))
+    );
+    assert_eq!(
+        retired(Mode::Plan, false).await,
+        (json!("plan"), json!(true))
+    );
+    assert_eq!(
+        retired(Mode::Plan, true).await,
+        (json!("plan"), json!(true))
+    );
+}
+
+#[tokio::test]
+async fn an_answer_alone_ends_no_request() {
+    let stage = Stage::new().await;
+    assert_eq!(
+        stage
+            .deliver(&request("retire", &[by_id(ONE)]))
+            .await
+            .said(),
+        "pending record_awaits_deletion"
+    );
+    assert_eq!(stage.count("DescribeSourceServers"), 2);
+    stage.changes();
+}

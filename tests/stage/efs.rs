@@ -1,0 +1,238 @@
+//! A stage for `bootstrap-efs-replication`.
+
+use std::time::Duration;
+
+use aws_sdk_efs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
+use bootstrap_efs_replication::{Policy, Efs, handle};
+use chrono::{TimeDelta, Utc};
+use emulator::{Emulator, Fault, FaultKind, World, efs_world::FileSystem};
+use serde_json::{Value, json};
+use shared::Invocation;
+
+use crate::{
+    iam,
+    stage::{Answer, patience},
+};
+
+pub(crate) const SOURCE: &str = "fs-00000001";
+
+pub(crate) const EXISTING: &str = "fs-0000000e";
+
+pub(crate) const CHANGE: &str = "CHG0031235";
+
+pub(crate) const HERE: &str = "us-east-1";
+
+pub(crate) const THERE: &str = "eu-west-1";
+
+/// The role under which EFS replicates to another account.
+pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/replicate";
+
+pub(crate) struct Stage {
+    pub(crate) local: Emulator,
+    pub(crate) policy: Policy,
+    pub(crate) seconds_left: u64,
+    /// The parameter of the template; empty unless a scenario replicates to another account.
+    pub(crate) replication_role: &'static str,
+}
+
+/// However a scenario ends, its calls were such as the role of the template allows.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        iam::check(
+            &self.local,
+            "bootstrap-efs-replication",
+            self.replication_role,
+            None,
+        );
+    }
+}
+
+impl Stage {
+    pub(crate) async fn with(world: World) -> Self {
+        let local = Emulator::without_functions(world).await.unwrap();
+        let policy =
+            Policy::from_lookup(|name| (name == "MODE").then(|| "enforce".to_owned())).unwrap();
+        Self {
+            local,
+            policy,
+            seconds_left: 900,
+            replication_role: "",
+        }
+    }
+
+    pub(crate) async fn new() -> Self {
+        Self::with(world()).await
+    }
+
+    pub(crate) async fn deliver(&self, event: &Value) -> Answer {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(self.seconds_left);
+        let invocation = Invocation {
+            now: Utc::now(),
+            deadline,
+        };
+        Answer::of(
+            handle(
+                &event.to_string(),
+                invocation,
+                &efs(&self.local),
+                &self.policy,
+            )
+            .await,
+        )
+    }
+
+    pub(crate) async fn said(&self, event: &Value) -> String {
+        self.deliver(event).await.said()
+    }
+
+    pub(crate) fn changes(&self) -> Vec<String> {
+        self.local.finish().unwrap();
+        let mut changes = self.local.changes();
+        // What EFS made up an ID for is known by its operation alone.
+        changes
+            .iter_mut()
+            .for_each(|change| *change = change.split(' ').next().unwrap().to_owned());
+        changes
+    }
+
+    pub(crate) fn wait(&self, minutes: i64) {
+        self.local.advance(TimeDelta::minutes(minutes));
+    }
+
+    /// The one file system in the other Region.
+    pub(crate) fn replica(&self) -> FileSystem {
+        self.local
+            .world()
+            .file_systems(THERE)
+            .next()
+            .unwrap()
+            .clone()
+    }
+
+    pub(crate) fn fault(&self, operation: &str, kind: FaultKind, times: u32) {
+        self.local.inject(Fault {
+            times,
+            ..Fault::next(operation, kind)
+        });
+    }
+}
+
+/// The real client of a new sandbox, with the SDK's own retries made quick.
+fn efs(local: &Emulator) -> Efs {
+    let config = aws_sdk_efs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(local.endpoint())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .region(Region::new(HERE))
+        .credentials_provider(Credentials::new(
+            "AKIAIOSFODNN7EXAMPLE",
+            "not-a-secret",
+            None,
+            None,
+            "tests",
+        ))
+        .timeout_config(patience(local))
+        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));
+    Efs::new(config.build())
+}
+
+/// One encrypted file system of 6 GB, whose first sync takes a minute.
+pub(crate) fn world() -> World {
+    World::empty().with_file_system(
+        HERE,
+        FileSystem {
+            size_bytes: 6_000_000_000,
+            ..FileSystem::new(SOURCE)
+        },
+    )
+}
+
+/// The same beside a file system in the other Region that may be overwritten.
+pub(crate) fn beside_existing() -> World {
+    let existing = FileSystem {
+        protection: "DISABLED".to_owned(),
+        ..FileSystem::new(EXISTING)
+    };
+    world().with_file_system(THERE, existing.tagged("drover:approved", CHANGE))
+}
+
+pub(crate) fn to(destination: Value) -> Value {
+    request(json!({ "sourceFileSystemId": SOURCE, "destination": destination }))
+}
+
+pub(crate) fn request(file_system: Value) -> Value {
+    let expires_at = Utc::now() + TimeDelta::hours(1);
+    json!({ "version": 1, "requestID": CHANGE, "expiresAt": expires_at, "targets": [file_system] })
+}
+
+pub(crate) fn new_replica() -> Value {
+    to(json!({ "region": THERE }))
+}
+
+pub(crate) fn over_existing() -> Value {
+    request(json!({
+        "sourceFileSystemId": SOURCE,
+        "destination": { "region": THERE, "fileSystemId": EXISTING },
+        "overwrite": EXISTING,
+    }))
+}
+
+pub(crate) fn furnished() -> Value {
+    request(json!({
+        "sourceFileSystemId": SOURCE,
+        "destination": { "region": THERE },
+        "replica": {
+            "mountTargets": [{ "subnetId": "subnet-00000001", "securityGroups": ["sg-00000001"] }],
+            "accessPoints": "copy", "lifecycle": "copy", "backup": "enabled", "policy": "copy", "tags": "copy",
+        },
+    }))
+}
+
+/// A source with one of each part, its policy naming its access point.
+pub(crate) fn furnished_source() -> World {
+    let arn =
+        |kind: &str, id: &str| format!("arn:aws:elasticfilesystem:{HERE}:111122223333:{kind}/{id}");
+    let policy = json!({ "Version": "2012-10-17", "Statement": [{
+        "Sid": "app", "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": ["elasticfilesystem:ClientMount"],
+        "Resource": arn("file-system", SOURCE),
+        "Condition": { "StringEquals": { "elasticfilesystem:AccessPointArn": arn("access-point", "fsap-00000001") } },
+    }] });
+    let point = json!({ "accessPointId": "fsap-00000001", "clientToken": "app", "tags": { "Name": "app" },
+        "posixUser": { "Uid": 1000, "Gid": 1000, "SecondaryGids": [5] },
+        "rootDirectory": { "Path": "/app", "CreationInfo": { "OwnerUid": 1, "OwnerGid": 2, "Permissions": "0750" } } });
+    let mut world = world();
+    let source = world.file_system(HERE, SOURCE).unwrap();
+    source.size_bytes = 60_000_000_000;
+    source.tags = [("Name", "data"), ("drover:replicate-to", THERE)]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+    source.lifecycle_policies = vec![
+        json!({ "TransitionToIA": "AFTER_30_DAYS" }),
+        json!({ "TransitionToArchive": "AFTER_90_DAYS" }),
+    ];
+    source.access_points = vec![serde_json::from_value(point).unwrap()];
+    source.policy = Some(policy.to_string());
+    world
+}
+
+/// Beside a file system of another account that lets this one replicate to it.
+pub(crate) async fn beside_theirs() -> Stage {
+    let mut theirs = FileSystem::new(EXISTING).tagged("drover:approved", CHANGE);
+    theirs.owner_id = Some("999999999999".to_owned());
+    theirs.protection = "DISABLED".to_owned();
+    theirs.policy = Some(
+        json!({ "Statement": [{ "Effect": "Allow", "Principal": { "AWS": "arn:aws:iam::111122223333:root" } }] })
+            .to_string(),
+    );
+    let mut stage = Stage::with(world().with_file_system(THERE, theirs)).await;
+    stage.replication_role = ROLE;
+    stage
+}
+
+pub(crate) fn over_theirs(role: Value) -> Value {
+    let arn = format!("arn:aws:elasticfilesystem:{THERE}:999999999999:file-system/{EXISTING}");
+    let destination = json!({ "fileSystemId": arn, "roleArn": role });
+    request(
+        json!({ "sourceFileSystemId": SOURCE, "destination": destination, "overwrite": EXISTING }),
+    )
+}
