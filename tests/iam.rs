@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 use chrono::TimeDelta;
 use emulator::{Ask, Emulator, World};
 use serde_json::{Value, json};
-use template::{Condition, Deployment, Role, Statement, TRIGGERS, arn_of_role, text_of};
+use template::{Condition, Deployment, Role, Statement, TRIGGERS, arn_of_role, ask, text_of};
 
 use crate::{
     stage::{drs, efs, event},
@@ -56,16 +56,6 @@ pub(crate) fn check(
             "the role of {function} allows it all, although {why}"
         ),
     }
-}
-
-/// A question to IAM, for tables.
-pub(crate) fn ask(action: &str, resource: &str) -> Ask {
-    Ask {
-        action: action.to_owned(),
-        resource: resource.to_owned(),
-        keys: [].into(),
-    }
-    .with("aws:RequestedRegion", "us-east-1")
 }
 
 /// Everything that the template can allow, with replicas in one Region.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use crate::texts_of;
+use crate::values::texts_of;
 
 /// The whole table.
 pub static FACTS: LazyLock<Value> = LazyLock::new(|| {

@@ -3,7 +3,10 @@
 use emulator::Ask;
 use serde_json::Value;
 
-use crate::{Deployment, text_of, texts_of};
+use crate::{
+    resolve::Deployment,
+    values::{text_of, texts_of},
+};
 
 /// A statement of a policy.
 #[derive(Debug, Clone)]
@@ -200,21 +203,22 @@ fn fits_by(pattern: &str, text: &str, same: fn(char, char) -> bool) -> bool {
     }
 }
 
+/// A question to IAM, for tables.
+#[must_use]
+pub fn ask(action: &str, resource: &str) -> Ask {
+    Ask {
+        action: action.to_owned(),
+        resource: resource.to_owned(),
+        keys: [].into(),
+    }
+    .with("aws:RequestedRegion", "us-east-1")
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    /// A question to IAM, for tables.
-    pub(crate) fn ask(action: &str, resource: &str) -> Ask {
-        Ask {
-            action: action.to_owned(),
-            resource: resource.to_owned(),
-            keys: [].into(),
-        }
-        .with("aws:RequestedRegion", "us-east-1")
-    }
 
     fn statement(effect: &str, action: &str, resource: &str) -> Value {
         json!({ "Sid": "a", "Effect": effect, "Action": action, "Resource": resource })

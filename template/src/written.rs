@@ -1,0 +1,57 @@
+//! The template as it is written.
+
+use std::sync::LazyLock;
+
+use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use serde_json::{Value, json};
+
+/// The template as it is written, with its short tags in their long form, such as `{"Ref":
+/// "Mode"}`.
+pub(crate) static WRITTEN: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("../../template.yaml")));
+
+pub(crate) struct Template {
+    pub(crate) whole: Value,
+    /// The names of the parameters in their order, which JSON does not keep.
+    pub(crate) parameters: Vec<String>,
+}
+
+impl Template {
+    fn read(text: &str) -> Self {
+        let documents = Yaml::load_from_str(text).unwrap();
+        let [document] = documents.as_slice() else {
+            panic!("the template is one document")
+        };
+        let keys = document["Parameters"].as_mapping().unwrap().keys();
+        let parameters = keys.map(|key| key.as_str().unwrap().to_owned()).collect();
+        Self {
+            whole: to_json(document),
+            parameters,
+        }
+    }
+}
+
+/// YAML as JSON. CloudFormation reads the short tag `!X` as the function `Fn::X`, but for two.
+fn to_json(yaml: &Yaml) -> Value {
+    match yaml {
+        Yaml::Value(Scalar::Null) => Value::Null,
+        Yaml::Value(Scalar::Boolean(value)) => json!(value),
+        Yaml::Value(Scalar::Integer(value)) => json!(value),
+        Yaml::Value(Scalar::FloatingPoint(value)) => json!(value.into_inner()),
+        Yaml::Value(Scalar::String(value)) => json!(value),
+        Yaml::Sequence(items) => items.iter().map(to_json).collect(),
+        Yaml::Mapping(members) => {
+            let member =
+                |(key, value): (&Yaml, &Yaml)| (key.as_str().unwrap().to_owned(), to_json(value));
+            Value::Object(members.iter().map(member).collect())
+        }
+        Yaml::Tagged(tag, value) => {
+            let name = match tag.suffix.as_str() {
+                name @ ("Ref" | "Condition") => name.to_owned(),
+                name => format!("Fn::{name}"),
+            };
+            json!({ name: to_json(value) })
+        }
+        other => panic!("{other:?} is not expected in a template"),
+    }
+}
