@@ -154,7 +154,7 @@ pub(crate) fn instead(
                 ..call
             };
             let wire = state.cloud.call(untag);
-            state.note(attempt, untag, &wire, None);
+            state.record_call(attempt, untag, &wire, None);
         }
         (Bug::OverwriteProtectionDisabledByUs, "CreateReplicationConfiguration") => {
             let id = text(&body["Destinations"][0], "FileSystemId");
@@ -169,7 +169,7 @@ pub(crate) fn instead(
             };
             if !id.is_empty() {
                 let wire = state.cloud.call(unlock);
-                state.note(attempt, unlock, &wire, None);
+                state.record_call(attempt, unlock, &wire, None);
             }
         }
         (Bug::SecondDestination, "CreateReplicationConfiguration") => {
@@ -191,7 +191,7 @@ pub(crate) fn instead(
                         .push(second);
                     world.bind((HERE, &source), (THERE, "fs-000000dd"));
                 });
-                state.remember();
+                state.remember_world();
                 return Some(plain(500));
             }
         }
@@ -221,7 +221,7 @@ pub(crate) fn rewrite(state: &mut State, attempt: usize, operation: &str, wire: 
         .and_then(|body| serde_json::from_str::<Value>(body).ok());
     let garbled = reads || (bug, operation) == (Bug::AnyAnswerTold, "DisconnectSourceServer");
     if let Some(mut body) = parsed.filter(|_| answer.status == 200 && garbled) {
-        garble(state, bug, attempt, operation, &mut body);
+        tamper(state, bug, attempt, operation, &mut body);
         answer.body = Some(body.to_string());
     }
     Wire::Answer(answer)
@@ -235,11 +235,11 @@ fn is_error(wire: &Wire) -> bool {
     }
 }
 
-fn garble(state: &State, bug: Bug, attempt: usize, operation: &str, body: &mut Value) {
-    let Some(tape) = state.tapes.get(attempt) else {
+fn tamper(state: &State, bug: Bug, attempt: usize, operation: &str, body: &mut Value) {
+    let Some(log) = state.attempts.get(attempt) else {
         return;
     };
-    let Some(request) = state.requests.get(tape.request) else {
+    let Some(request) = state.requests.get(log.request) else {
         return;
     };
     match (bug, operation) {
@@ -260,7 +260,7 @@ fn garble(state: &State, bug: Bug, attempt: usize, operation: &str, body: &mut V
                     .find(|target| target["sourceServerID"] == id.as_str());
                 let disconnected =
                     server["dataReplicationInfo"]["dataReplicationState"] == "DISCONNECTED";
-                let tried = tape
+                let tried = log
                     .calls
                     .iter()
                     .any(|call| call.mutating && call.subject == id);
@@ -320,13 +320,13 @@ pub(crate) fn reword(
     body: &mut Value,
 ) {
     let Some(bug) = state.bug else { return };
-    let Some(tape) = state.tapes.get(attempt) else {
+    let Some(log) = state.attempts.get(attempt) else {
         return;
     };
     let refused = |call: &&crate::record::Call| {
         call.operation == "CreateReplicationConfiguration" && matches!(call.status, Some(400 | 409))
     };
-    let created = tape.calls.iter().any(|call| refused(&call));
+    let created = log.calls.iter().any(|call| refused(&call));
     let mut reworded = false;
     for target in body["targets"].as_array_mut().into_iter().flatten() {
         let (outcome, reason) = (

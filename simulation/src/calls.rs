@@ -13,29 +13,29 @@ use serde_json::json;
 use crate::{
     bugs, drs, efs,
     record::{Call, STALE, State},
-    scenario::{Function, Happening, Trouble, What, When, epoch},
+    scenario::{Change, ExternalEvent, FaultSchedule, Function, When, epoch},
 };
 
 impl State {
     /// Brings the world's clock to that of the simulation, with all that was to happen by then.
-    pub(crate) fn sync(&mut self) {
+    pub(crate) fn catch_up(&mut self) {
         let now = self.now();
         loop {
-            let due = |happening: &Happening| match happening.when {
+            let due = |event: &ExternalEvent| match event.when {
                 When::At(at) => Some(epoch() + TimeDelta::seconds(i64::try_from(at).unwrap_or(0)))
                     .filter(|at| *at <= now),
                 When::Call(_) => None,
             };
             let next = self
-                .happenings
+                .external_events
                 .iter()
                 .enumerate()
                 .filter_map(|(at, of)| Some((due(of)?, at)))
                 .min();
             let Some((at, index)) = next else { break };
-            let happening = self.happenings.remove(index);
+            let event = self.external_events.remove(index);
             self.advance(at);
-            self.happen(&happening.what);
+            self.apply_event(&event.what);
         }
         self.advance(now);
     }
@@ -51,7 +51,7 @@ impl State {
                 *operation == entry.operation && *subject == entry.subject
             });
             let attempt = mine.map(|at| self.late.remove(at).0);
-            self.tell(format!("  late effect of attempt {attempt:?}: {entry}"));
+            self.narrate(format!("  late effect of attempt {attempt:?}: {entry}"));
             self.last_change = entry.at;
             if let Some(attempt) = attempt {
                 self.effect(attempt, &entry.operation, &entry.subject);
@@ -59,17 +59,17 @@ impl State {
         }
     }
 
-    pub(crate) fn happen(&mut self, what: &What) {
-        self.tell(format!("  meanwhile: {what:?}"));
-        self.figures.happenings += 1;
+    pub(crate) fn apply_event(&mut self, what: &Change) {
+        self.narrate(format!("  meanwhile: {what:?}"));
+        self.figures.external_events += 1;
         drs::checks::grant(self, what);
         efs::checks::grant(self, what);
         self.cloud.change(|world| what.apply(world));
         self.last_change = self.world_now;
-        self.remember();
+        self.remember_world();
     }
 
-    pub(crate) fn remember(&mut self) {
+    pub(crate) fn remember_world(&mut self) {
         let world = self.cloud.world();
         if let Some(of) = efs::checks::with_two_destinations(&world) {
             self.violate(5, format!("{of} has two destinations"));
@@ -79,7 +79,7 @@ impl State {
 
     fn effect(&mut self, attempt: usize, operation: &str, subject: &str) {
         self.figures.effects += 1;
-        let Some(request) = self.tapes.get(attempt).map(|tape| tape.request) else {
+        let Some(request) = self.attempts.get(attempt).map(|log| log.request) else {
             return;
         };
         self.effects
@@ -103,8 +103,8 @@ impl State {
             FaultKind::RepeatedPageToken => !mutating,
             _ => true,
         };
-        match &mut self.scenario.trouble {
-            Trouble::Random { percent, left } => {
+        match &mut self.scenario.fault_schedule {
+            FaultSchedule::Random { percent, left } => {
                 if *left == 0 || self.rng.u8(0..100) >= *percent {
                     return None;
                 }
@@ -119,7 +119,7 @@ impl State {
                 *left -= 1;
                 kind
             }
-            Trouble::Planned(planned) => planned
+            FaultSchedule::Planned(planned) => planned
                 .iter()
                 .find(|(at, _)| *at == number)
                 .map(|(_, kind)| *kind)
@@ -128,17 +128,17 @@ impl State {
     }
 
     /// One call, from the wire to the world and back.
-    pub(crate) fn meet(&mut self, attempt: usize, request: &HttpRequest) -> Wire {
-        self.sync();
+    pub(crate) fn call_world(&mut self, attempt: usize, request: &HttpRequest) -> Wire {
+        self.catch_up();
         let number = usize::try_from(self.figures.calls).unwrap_or_default();
         self.figures.calls += 1;
         while let Some(at) = self
-            .happenings
+            .external_events
             .iter()
-            .position(|happening| happening.when == When::Call(number))
+            .position(|event| event.when == When::Call(number))
         {
-            let happening = self.happenings.remove(at);
-            self.happen(&happening.what);
+            let event = self.external_events.remove(at);
+            self.apply_event(&event.what);
         }
         // scheme://host/path?query
         let after_host = request.uri().splitn(4, '/').nth(3).unwrap_or_default();
@@ -167,11 +167,11 @@ impl State {
             self.cloud.inject(Fault::next(operation, kind));
         }
         let wire = self.cloud.call(call);
-        self.note(attempt, call, &wire, fault);
+        self.record_call(attempt, call, &wire, fault);
         bugs::rewrite(self, attempt, operation, wire)
     }
 
-    pub(crate) fn note(
+    pub(crate) fn record_call(
         &mut self,
         attempt: usize,
         sent: wire::Call<'_>,
@@ -201,12 +201,15 @@ impl State {
             changed: entry.changed,
         };
         let mark = if entry.changed { " CHANGED" } else { "" };
-        self.tell(format!("  attempt {attempt} {entry}{mark}"));
+        self.narrate(format!("  attempt {attempt} {entry}{mark}"));
         if entry.unexpected && fault.is_none() {
             self.violate(7, format!("the account does not expect {entry}"));
         }
         let allows = |ask: &Ask| {
-            self.role.allows(ask) || self.role.allows(&drs::checks::as_told(self, attempt, ask))
+            self.role.allows(ask)
+                || self
+                    .role
+                    .allows(&drs::checks::as_observed(self, attempt, ask))
         };
         let denied = entry.asks.iter().find(|ask| !allows(ask));
         if let Some(ask) = denied {
@@ -232,9 +235,9 @@ impl State {
             self.last_change = self.world_now;
             self.effect(attempt, &entry.operation, &entry.subject);
         }
-        self.remember();
-        if let Some(tape) = self.tapes.get_mut(attempt) {
-            Arc::make_mut(tape).calls.push(call);
+        self.remember_world();
+        if let Some(log) = self.attempts.get_mut(attempt) {
+            Arc::make_mut(log).calls.push(call);
         }
     }
 }

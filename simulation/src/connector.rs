@@ -28,7 +28,7 @@ use shared::start::{ATTEMPT_TIMEOUT, OPERATION_TIMEOUT};
 use tokio::time::Instant;
 
 use crate::{
-    record::Stage,
+    record::Simulation,
     scenario::{Function, epoch},
 };
 
@@ -45,19 +45,22 @@ impl TimeSource for Clock {
 /// What stands in for HTTP.
 #[derive(Debug, Clone)]
 struct Connector {
-    stage: Stage,
+    simulation: Simulation,
     attempt: Arc<AtomicUsize>,
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (stage, attempt) = (self.stage.clone(), self.attempt.load(Ordering::Relaxed));
+        let (simulation, attempt) = (
+            self.simulation.clone(),
+            self.attempt.load(Ordering::Relaxed),
+        );
         HttpConnectorFuture::new(async move {
             // A call takes its time on the way there and on the way back, so that a run can be
             // killed between.
-            let (there, back) = stage.latency();
+            let (there, back) = simulation.latency();
             tokio::time::sleep(there).await;
-            let wire = stage.state().meet(attempt, &request);
+            let wire = simulation.state().call_world(attempt, &request);
             tokio::time::sleep(back).await;
             respond(wire).await
         })
@@ -144,7 +147,7 @@ macro_rules! config {
     };
 }
 
-impl Stage {
+impl Simulation {
     fn latency(&self) -> (Duration, Duration) {
         let rng = &mut self.state().rng;
         (
@@ -157,7 +160,7 @@ impl Stage {
     pub(crate) fn worker(&self) -> Worker {
         let attempt = Arc::new(AtomicUsize::new(0));
         let connector = Connector {
-            stage: self.clone(),
+            simulation: self.clone(),
             attempt: attempt.clone(),
         };
         let function = self.state().scenario.function;

@@ -4,7 +4,7 @@ use chrono::{SecondsFormat, TimeDelta};
 use emulator::world::Reply;
 use serde_json::{Value, json};
 
-use crate::scenario::{Delivery, Happening, Request, What, When, epoch};
+use crate::scenario::{Change, Delivery, ExternalEvent, Request, When, epoch};
 
 pub(crate) const CHANGE: &str = "CHG1";
 
@@ -39,12 +39,12 @@ pub(crate) fn requests(
 }
 
 /// Up to four things that others do meanwhile.
-pub(crate) fn happenings(
+pub(crate) fn external_events(
     rng: &mut fastrand::Rng,
-    what: impl Fn(&mut fastrand::Rng) -> What,
-) -> Vec<Happening> {
+    what: impl Fn(&mut fastrand::Rng) -> Change,
+) -> Vec<ExternalEvent> {
     (0..rng.usize(0..5))
-        .map(|_| Happening {
+        .map(|_| ExternalEvent {
             when: when(rng),
             what: what(rng),
         })
@@ -55,8 +55,8 @@ pub(crate) fn happenings(
 pub(crate) fn afterwards(
     rng: &mut fastrand::Rng,
     count: usize,
-    what: impl Fn(&mut fastrand::Rng, usize) -> What,
-) -> Vec<What> {
+    what: impl Fn(&mut fastrand::Rng, usize) -> Change,
+) -> Vec<Change> {
     let mut afterwards = Vec::new();
     for number in 1..=count {
         if chance(rng, 40) {

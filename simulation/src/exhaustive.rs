@@ -7,7 +7,7 @@ use crate::{
     drs, efs,
     record::{Ending, Figures},
     run,
-    scenario::{Function, Scenario, Trouble},
+    scenario::{FaultSchedule, Function, Scenario},
 };
 
 /// How many scenarios there are by hand, for each function.
@@ -48,7 +48,7 @@ pub(crate) fn scenario(function: Function, number: u64) -> Scenario {
 
 fn with(function: Function, number: u64, faults: &[(usize, FaultKind)]) -> Scenario {
     Scenario {
-        trouble: Trouble::Planned(faults.to_vec()),
+        fault_schedule: FaultSchedule::Planned(faults.to_vec()),
         ..scenario(function, number)
     }
 }

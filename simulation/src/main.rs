@@ -77,7 +77,7 @@ fn run(scenario: Scenario, bug: Option<Bug>) -> Ending {
                 invariant: 7,
                 text: "a panic".to_owned(),
             }],
-            story: Vec::new(),
+            narrative: Vec::new(),
             figures: Figures::default(),
             polls: 0,
             calls_to_acknowledge: 0,
@@ -90,7 +90,7 @@ fn main() -> ExitCode {
     let chosen = |function: &Function| arguments.function.is_none_or(|only| only == *function);
     let functions: Vec<Function> = Function::ALL.into_iter().filter(chosen).collect();
     let held = match (arguments.seed, arguments.exhaustive) {
-        (Some(seed), _) => functions.iter().all(|function| tell(*function, seed)),
+        (Some(seed), _) => functions.iter().all(|function| narrate(*function, seed)),
         (_, Some(pairs)) => functions.iter().all(|function| exhaust(*function, pairs)),
         _ if arguments.bugs => catch(&functions, arguments.seeds),
         _ => functions
@@ -128,7 +128,7 @@ fn simulate(function: Function, arguments: &Arguments) -> bool {
     // One story is enough to begin with; the others are told by their commands.
     parts
         .iter()
-        .find_map(|part| part.first_story.as_ref())
+        .find_map(|part| part.first_narrative.as_ref())
         .into_iter()
         .flatten()
         .for_each(|line| println!("{line}"));
@@ -146,7 +146,7 @@ fn simulate(function: Function, arguments: &Arguments) -> bool {
 struct Part {
     figures: Figures,
     broken: Vec<String>,
-    first_story: Option<Vec<String>>,
+    first_narrative: Option<Vec<String>>,
 }
 
 fn simulate_some(function: Function, seeds: Range<u64>) -> Part {
@@ -161,8 +161,8 @@ fn simulate_some(function: Function, seeds: Range<u64>) -> Part {
                 function.name()
             ));
         }
-        if !ending.violations.is_empty() && part.first_story.is_none() {
-            part.first_story = Some(ending.story);
+        if !ending.violations.is_empty() && part.first_narrative.is_none() {
+            part.first_narrative = Some(ending.narrative);
         }
         if told.is_multiple_of(PROGRESS) {
             println!(
@@ -197,7 +197,7 @@ fn print_figures(figures: &Figures, begun: Begun, broken: usize) {
         figures.faults.values().sum::<u64>(),
         counts(&figures.faults)
     );
-    println!("  changes by others {}", figures.happenings);
+    println!("  changes by others {}", figures.external_events);
     println!(
         "  targets told of {} ({})",
         figures.targets,
@@ -261,7 +261,7 @@ fn again(function: Function, seed: u64) -> String {
 
 /// Tells the story of one seed: its world and deliveries, every call, fault, kill and report, and
 /// the verdict.
-fn tell(function: Function, seed: u64) -> bool {
+fn narrate(function: Function, seed: u64) -> bool {
     let scenario = scenario(function, seed);
     println!(
         "{} seed {seed}\n\nthe deployment: {:?}, {} s",
@@ -282,12 +282,12 @@ fn tell(function: Function, seed: u64) -> bool {
     );
     println!(
         "\nwhat others do: {:#?}\nafterwards: {:?}\n",
-        scenario.happenings, scenario.afterwards
+        scenario.external_events, scenario.afterwards
     );
     let ending = run(scenario, None);
-    ending.story.iter().for_each(|line| println!("{line}"));
+    ending.narrative.iter().for_each(|line| println!("{line}"));
     println!(
-        "\nviolations: {}; hash of the story: {:016x}",
+        "\nviolations: {}; hash of the narrative: {:016x}",
         ending.violations.len(),
         ending.hash()
     );

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::{
     bugs::Bug,
-    scenario::{Function, Happening, Request, Scenario, epoch},
+    scenario::{ExternalEvent, Function, Request, Scenario, epoch},
 };
 
 /// How long a change may stay unseen. Every read that lags shows the world of at most so long ago.
@@ -71,7 +71,7 @@ impl Call {
 
 /// Everything that one attempt of a delivery did.
 #[derive(Debug, Clone)]
-pub(crate) struct Tape {
+pub(crate) struct AttemptLog {
     pub(crate) request: usize,
     pub(crate) began: DateTime<Utc>,
     pub(crate) in_flight: bool,
@@ -86,7 +86,7 @@ pub(crate) struct Figures {
     pub(crate) faults: BTreeMap<String, u64>,
     pub(crate) kills: u64,
     pub(crate) deliveries: u64,
-    pub(crate) happenings: u64,
+    pub(crate) external_events: u64,
     pub(crate) targets: u64,
     pub(crate) effects: u64,
     pub(crate) outcomes: BTreeMap<String, u64>,
@@ -99,7 +99,7 @@ impl Figures {
         self.calls += other.calls;
         self.kills += other.kills;
         self.deliveries += other.deliveries;
-        self.happenings += other.happenings;
+        self.external_events += other.external_events;
         self.targets += other.targets;
         self.effects += other.effects;
         self.virtual_seconds += other.virtual_seconds;
@@ -116,7 +116,7 @@ impl Figures {
 #[derive(Debug, Clone)]
 pub(crate) struct Ending {
     pub(crate) violations: Vec<Violation>,
-    pub(crate) story: Vec<String>,
+    pub(crate) narrative: Vec<String>,
     pub(crate) figures: Figures,
     /// How many polls the first attempt of the first delivery took.
     pub(crate) polls: usize,
@@ -128,7 +128,7 @@ impl Ending {
     /// The same for the same calls, faults, kills and reports in the same order at the same times.
     pub(crate) fn hash(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        self.story.hash(&mut hasher);
+        self.narrative.hash(&mut hasher);
         hasher.finish()
     }
 }
@@ -144,8 +144,8 @@ pub(crate) struct State {
     pub(crate) known_entries: usize,
     pub(crate) rng: fastrand::Rng,
     pub(crate) requests: Vec<Arc<Request>>,
-    pub(crate) happenings: Vec<Happening>,
-    pub(crate) tapes: Vec<Arc<Tape>>,
+    pub(crate) external_events: Vec<ExternalEvent>,
+    pub(crate) attempts: Vec<Arc<AttemptLog>>,
     /// The world after every call and every change.
     pub(crate) history: Vec<(DateTime<Utc>, World)>,
     pub(crate) last_change: DateTime<Utc>,
@@ -156,7 +156,7 @@ pub(crate) struct State {
     /// How many more effects of a request on a subject are legal than one.
     pub(crate) grants: BTreeMap<(String, usize), usize>,
     pub(crate) violations: Vec<Violation>,
-    pub(crate) story: Vec<String>,
+    pub(crate) narrative: Vec<String>,
     pub(crate) figures: Figures,
     pub(crate) first_polls: usize,
     pub(crate) calls_to_acknowledge: usize,
@@ -177,15 +177,15 @@ impl State {
             known_entries: 0,
             rng: fastrand::Rng::with_seed(scenario.seed ^ 0x5eed),
             requests: scenario.requests.iter().cloned().map(Arc::new).collect(),
-            happenings: scenario.happenings.clone(),
-            tapes: Vec::new(),
+            external_events: scenario.external_events.clone(),
+            attempts: Vec::new(),
             history: vec![(epoch(), world)],
             last_change: epoch() - TimeDelta::days(1),
             late: Vec::new(),
             effects: Vec::new(),
             grants: BTreeMap::new(),
             violations: Vec::new(),
-            story: Vec::new(),
+            narrative: Vec::new(),
             figures: Figures {
                 simulations: 1,
                 ..Figures::default()
@@ -209,28 +209,28 @@ impl State {
 
     pub(crate) fn violate(&mut self, invariant: u8, text: impl Into<String>) {
         let text = text.into();
-        self.tell(format!("VIOLATION of invariant {invariant}: {text}"));
+        self.narrate(format!("VIOLATION of invariant {invariant}: {text}"));
         self.violations.push(Violation { invariant, text });
     }
 
-    pub(crate) fn tell(&mut self, line: String) {
+    pub(crate) fn narrate(&mut self, line: String) {
         let seconds = (self.now() - epoch()).as_seconds_f64();
-        self.story.push(format!("{seconds:>12.3} {line}"));
+        self.narrative.push(format!("{seconds:>12.3} {line}"));
     }
 
     /// Whether something may still act on what it saw before: a run, or a call whose effect is
     /// late.
     pub(crate) fn is_anything_under_way(&self) -> bool {
-        !self.late.is_empty() || self.tapes.iter().any(|tape| tape.in_flight)
+        !self.late.is_empty() || self.attempts.iter().any(|log| log.in_flight)
     }
 
     /// Forgets the worlds that no attempt under way may have been shown.
     pub(crate) fn forget(&mut self) {
         let under_way = self
-            .tapes
+            .attempts
             .iter()
-            .filter(|tape| tape.in_flight)
-            .map(|tape| tape.began);
+            .filter(|log| log.in_flight)
+            .map(|log| log.began);
         let from = under_way.min().unwrap_or_else(|| self.now()) - STALE;
         self.history.drain(..self.first_shown_since(from));
     }
@@ -246,10 +246,10 @@ impl State {
 
     /// The worlds that an attempt may have been shown: from a moment before it began until now.
     pub(crate) fn worlds_of(&self, attempt: usize) -> Vec<&World> {
-        let Some(tape) = self.tapes.get(attempt) else {
+        let Some(log) = self.attempts.get(attempt) else {
             return Vec::new();
         };
-        let first = self.first_shown_since(tape.began - STALE);
+        let first = self.first_shown_since(log.began - STALE);
         self.history
             .iter()
             .skip(first)
@@ -260,7 +260,7 @@ impl State {
     pub(crate) fn ending(&self) -> Ending {
         Ending {
             violations: self.violations.clone(),
-            story: self.story.clone(),
+            narrative: self.narrative.clone(),
             figures: Figures {
                 virtual_seconds: self.start.elapsed().as_secs(),
                 ..self.figures.clone()
@@ -273,15 +273,15 @@ impl State {
 
 /// A running simulation, shared by its clients.
 #[derive(Clone)]
-pub(crate) struct Stage(pub(crate) Arc<Mutex<State>>);
+pub(crate) struct Simulation(pub(crate) Arc<Mutex<State>>);
 
-impl fmt::Debug for Stage {
+impl fmt::Debug for Simulation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Stage")
+        f.write_str("Simulation")
     }
 }
 
-impl Stage {
+impl Simulation {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -27,10 +27,10 @@ pub(crate) fn check_report(
     error_type: Option<&str>,
     body: &Value,
 ) {
-    let Some(tape) = state.tapes.get(attempt).cloned() else {
+    let Some(log) = state.attempts.get(attempt).cloned() else {
         return;
     };
-    let Some(request) = state.requests.get(tape.request).cloned() else {
+    let Some(request) = state.requests.get(log.request).cloned() else {
         return;
     };
     let outcome = body["outcome"].as_str().unwrap_or("?").to_owned();
@@ -42,7 +42,7 @@ pub(crate) fn check_report(
     if error_type != expected {
         state.violate(2, format!("{outcome} was answered with {error_type:?}"));
     }
-    let is_request = request.detail.is_some() && !request.is_stale(tape.began);
+    let is_request = request.detail.is_some() && !request.is_stale(log.began);
     if !is_request {
         if outcome != "rejected"
             || error_type.is_some()
@@ -53,7 +53,7 @@ pub(crate) fn check_report(
                 format!("what is no request, or has expired, is {outcome} {error_type:?}"),
             );
         }
-        if !tape.calls.is_empty() {
+        if !log.calls.is_empty() {
             state.violate(7, "AWS was called for what is no request, or has expired");
         }
         return;
@@ -74,7 +74,7 @@ pub(crate) fn check_report(
     if body["requestID"] != request.id.as_str() {
         state.violate(2, "the report is of another request");
     }
-    if tape.calls.iter().any(|call| call.mutating)
+    if log.calls.iter().any(|call| call.mutating)
         && (request.is_dry_run() || !state.scenario.enforces())
     {
         state.violate(3, "something was called in a dry run that changes things");
@@ -88,7 +88,7 @@ pub(crate) fn check_report(
             .or_default() += 1;
         match state.scenario.function {
             Function::DisconnectSourceServer => {
-                drs::checks::on_report(state, attempt, asked, told, &told_ids(body))
+                drs::checks::on_report(state, attempt, asked, told, &reported_ids(body))
             }
             Function::BootstrapEfsReplication => {
                 efs::checks::on_report(state, attempt, asked, told)
@@ -97,7 +97,7 @@ pub(crate) fn check_report(
     }
 }
 
-fn told_ids(body: &Value) -> Vec<String> {
+fn reported_ids(body: &Value) -> Vec<String> {
     let targets = body["targets"].as_array().cloned().unwrap_or_default();
     targets
         .iter()

@@ -19,9 +19,9 @@ use crate::{
     bugs::{self, Bug},
     connector::{Client, Worker},
     efs,
-    record::{Ending, Stage, State, Tape, text},
+    record::{AttemptLog, Ending, Simulation, State, text},
     report_checks::{check_report, is_settled},
-    scenario::{Delivery, Function, Request, Scenario, Trouble},
+    scenario::{Delivery, FaultSchedule, Function, Request, Scenario},
 };
 
 /// How often a delivery is repeated while there is trouble.
@@ -35,42 +35,47 @@ const ROUNDS: usize = 24;
 const HALF_AN_HOUR: u64 = 1800;
 
 /// What became of one attempt.
-enum Answered {
+enum AttemptResult {
     Killed,
-    Said {
+    Completed {
         error_type: Option<String>,
         body: Value,
     },
 }
 
-impl Stage {
+impl Simulation {
     /// One attempt of a delivery, killed after so many polls or at Lambda's timeout.
-    async fn attempt(&self, worker: &mut Worker, request: usize, kill: Option<usize>) -> Answered {
+    async fn attempt(
+        &self,
+        worker: &mut Worker,
+        request: usize,
+        kill: Option<usize>,
+    ) -> AttemptResult {
         let (attempt, payload, invocation) = self.begin(request);
         worker.attempt.store(attempt, Ordering::Relaxed);
         let handled = self.handle(&worker.client, &payload, invocation);
-        let (ended, polls) = counted(
+        let (ended, polls) = poll_at_most(
             kill.unwrap_or(usize::MAX),
             tokio::time::timeout_at(invocation.deadline, handled),
         )
         .await;
         let mut state = self.state();
-        state.sync();
+        state.catch_up();
         if attempt == 0 {
             state.first_polls = polls;
         }
-        if let Some(tape) = state.tapes.get_mut(attempt) {
-            Arc::make_mut(tape).in_flight = false;
+        if let Some(log) = state.attempts.get_mut(attempt) {
+            Arc::make_mut(log).in_flight = false;
         }
         let Some(Ok((mut error_type, mut body))) = ended else {
             state.figures.kills += 1;
-            state.tell(format!("attempt {attempt} KILLED after {polls} polls"));
+            state.narrate(format!("attempt {attempt} KILLED after {polls} polls"));
             drop(state);
             *worker = self.worker();
-            return Answered::Killed;
+            return AttemptResult::Killed;
         };
         bugs::reword(&state, attempt, &mut error_type, &mut body);
-        state.tell(format!(
+        state.narrate(format!(
             "attempt {attempt} answered {} {body}",
             error_type.as_deref().unwrap_or("Ok")
         ));
@@ -78,18 +83,18 @@ impl Stage {
         if error_type.is_none() && state.calls_to_acknowledge == 0 {
             state.calls_to_acknowledge = usize::try_from(state.figures.calls).unwrap_or_default();
         }
-        Answered::Said { error_type, body }
+        AttemptResult::Completed { error_type, body }
     }
 
     fn begin(&self, request: usize) -> (usize, String, Invocation) {
         let mut state = self.state();
-        state.sync();
+        state.catch_up();
         state.forget();
-        state.remember();
+        state.remember_world();
         state.figures.deliveries += 1;
-        let attempt = state.tapes.len();
+        let attempt = state.attempts.len();
         let began = state.now();
-        state.tapes.push(Arc::new(Tape {
+        state.attempts.push(Arc::new(AttemptLog {
             request,
             began,
             in_flight: true,
@@ -101,7 +106,7 @@ impl Stage {
             .map(|request| request.payload.clone())
             .unwrap_or_default();
         let payload = bugs::payload(&state, payload);
-        state.tell(format!("attempt {attempt} of request {request} begins"));
+        state.narrate(format!("attempt {attempt} of request {request} begins"));
         let now = bugs::time(&state, began);
         let deadline = Instant::now() + Duration::from_secs(state.scenario.timeout_seconds);
         (attempt, payload, Invocation { now, deadline })
@@ -165,7 +170,7 @@ impl Stage {
         for number in 0..ATTEMPTS {
             let kill = delivery.kills.get(number).copied();
             match self.attempt(worker, delivery.request, kill).await {
-                Answered::Said {
+                AttemptResult::Completed {
                     error_type: None, ..
                 } => break,
                 _ => tokio::time::sleep(Duration::from_secs(60 * (number as u64 + 1))).await,
@@ -174,15 +179,15 @@ impl Stage {
     }
 
     /// The trouble is over: whatever was begun, ends.
-    async fn heal(&self) {
+    async fn stop_faults(&self) {
         // What takes effect late has done so by then.
         tokio::time::sleep(Duration::from_secs(60)).await;
         let mut state = self.state();
-        state.scenario.trouble = Trouble::NONE;
-        state.happenings.clear();
-        state.sync();
-        state.cloud.change(mend);
-        state.tell("the trouble is over".to_owned());
+        state.scenario.fault_schedule = FaultSchedule::NONE;
+        state.external_events.clear();
+        state.catch_up();
+        state.cloud.change(make_available);
+        state.narrate("the faults have stopped".to_owned());
     }
 
     /// Sends every request again, as whoever waits for it does, until it has ended.
@@ -204,11 +209,12 @@ impl Stage {
             if asked.is_stale(self.state().now()) && asked.detail.is_some() {
                 return;
             }
-            let Answered::Said { error_type, body } = self.attempt(worker, request, None).await
+            let AttemptResult::Completed { error_type, body } =
+                self.attempt(worker, request, None).await
             else {
                 self.state().violate(
                     8,
-                    "a run without trouble did not end before Lambda's timeout",
+                    "a run without faults did not end before Lambda's timeout",
                 );
                 return;
             };
@@ -254,19 +260,19 @@ impl Stage {
         tokio::time::sleep(Duration::from_secs(600)).await;
         {
             let mut state = self.state();
-            state.sync();
-            afterwards.iter().for_each(|what| state.happen(what));
+            state.catch_up();
+            afterwards.iter().for_each(|what| state.apply_event(what));
         }
         let mut worker = self.worker();
         for delivery in late {
             tokio::time::sleep(Duration::from_secs(delivery.at)).await;
             let left = self.state().scenario.late_faults;
-            self.state().scenario.trouble = Trouble::Random { percent: 30, left };
+            self.state().scenario.fault_schedule = FaultSchedule::Random { percent: 30, left };
             self.deliver(&mut worker, &delivery).await;
         }
         // What takes effect late has done so by then.
         tokio::time::sleep(Duration::from_secs(60)).await;
-        self.state().scenario.trouble = Trouble::NONE;
+        self.state().scenario.fault_schedule = FaultSchedule::NONE;
         // The last replay comes when the request has expired; it must not even look.
         let Some(expires_at) = first.and_then(|first| first.expires_at) else {
             return;
@@ -282,7 +288,7 @@ impl Stage {
 /// What is being changed by others is available again. And a destination takes settings: where it
 /// never does while it is replicated to, which EFS leaves open, a replica with settings is never
 /// usable, and each report says so.
-fn mend(world: &mut World) {
+fn make_available(world: &mut World) {
     world.behaviour.writes_while_replicating = Reply::Ok;
     for file_system in world.efs.values_mut().flat_map(|efs| &mut efs.file_systems) {
         if file_system.life_cycle_state == "updating" {
@@ -292,7 +298,7 @@ fn mend(world: &mut World) {
 }
 
 /// Polls a future at most so often; `None` where that was not enough.
-async fn counted<T>(most: usize, future: impl Future<Output = T>) -> (Option<T>, usize) {
+async fn poll_at_most<T>(most: usize, future: impl Future<Output = T>) -> (Option<T>, usize) {
     let mut future = pin!(future);
     let mut polls = 0;
     let ended = std::future::poll_fn(|context| {
@@ -321,14 +327,14 @@ pub(crate) fn run(scenario: Scenario, bug: Option<Bug>) -> Ending {
     let runtime = runtime.expect("a runtime");
     runtime.block_on(async {
         let early = scenario.early.clone();
-        let stage = Stage(Arc::new(Mutex::new(State::new(scenario, bug))));
+        let simulation = Simulation(Arc::new(Mutex::new(State::new(scenario, bug))));
         let [first, second] = &early;
-        futures_util::future::join(stage.work(first), stage.work(second)).await;
-        stage.heal().await;
-        stage.settle().await;
-        stage.aftermath().await;
-        let mut state = stage.state();
-        state.sync();
+        futures_util::future::join(simulation.work(first), simulation.work(second)).await;
+        simulation.stop_faults().await;
+        simulation.settle().await;
+        simulation.aftermath().await;
+        let mut state = simulation.state();
+        state.catch_up();
         at_the_end(&mut state);
         state.ending()
     })

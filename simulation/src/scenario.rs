@@ -119,14 +119,14 @@ pub(crate) enum When {
 
 /// A change that nobody of ours makes.
 #[derive(Debug, Clone)]
-pub(crate) struct Happening {
+pub(crate) struct ExternalEvent {
     pub(crate) when: When,
-    pub(crate) what: What,
+    pub(crate) what: Change,
 }
 
 /// What operators and AWS do.
 #[derive(Debug, Clone)]
-pub(crate) enum What {
+pub(crate) enum Change {
     DrillStarts(String),
     DrillEnds(String),
     JobStarts(String),
@@ -154,7 +154,7 @@ pub(crate) const PROTECTED: &str = "drover:protected";
 pub(crate) const HERE: &str = "us-east-1";
 pub(crate) const THERE: &str = "eu-west-1";
 
-impl What {
+impl Change {
     /// Does it, where it can be done.
     pub(crate) fn apply(&self, world: &mut World) {
         match self {
@@ -324,14 +324,14 @@ pub(crate) fn job(
 
 /// Which calls meet a fault.
 #[derive(Debug, Clone)]
-pub(crate) enum Trouble {
+pub(crate) enum FaultSchedule {
     /// So many percent of the calls, until so many have met one.
     Random { percent: u8, left: usize },
     /// These calls, by their number.
     Planned(Vec<(usize, FaultKind)>),
 }
 
-impl Trouble {
+impl FaultSchedule {
     pub(crate) const NONE: Self = Self::Random {
         percent: 0,
         left: 0,
@@ -353,10 +353,10 @@ pub(crate) struct Scenario {
     pub(crate) late: Vec<Delivery>,
     /// How many faults each of those meets at most.
     pub(crate) late_faults: usize,
-    pub(crate) happenings: Vec<Happening>,
+    pub(crate) external_events: Vec<ExternalEvent>,
     /// What operators do once every request has ended.
-    pub(crate) afterwards: Vec<What>,
-    pub(crate) trouble: Trouble,
+    pub(crate) afterwards: Vec<Change>,
+    pub(crate) fault_schedule: FaultSchedule,
     /// Lambda's timeout.
     pub(crate) timeout_seconds: u64,
 }

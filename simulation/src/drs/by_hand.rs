@@ -7,7 +7,9 @@ use serde_json::json;
 use crate::{
     dice::{CHANGE, expiry},
     drs::generate::{id, instance, server},
-    scenario::{APPROVED, Delivery, Function, Request, Scenario, Trouble, What, epoch, job},
+    scenario::{
+        APPROVED, Change, Delivery, FaultSchedule, Function, Request, Scenario, epoch, job,
+    },
 };
 
 /// A scenario by hand: these servers, one request, one worker, nothing that happens by itself.
@@ -50,11 +52,11 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
             world.behaviour.disconnect_answers_as_before = true;
         }
         8 => {
-            What::Protect(id(2)).apply(&mut world);
+            Change::Protect(id(2)).apply(&mut world);
             servers = all(3);
         }
         9 => {
-            What::DrillStarts(id(1)).apply(&mut world);
+            Change::DrillStarts(id(1)).apply(&mut world);
             servers = all(2);
         }
         10 => {
@@ -105,9 +107,9 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
             kills: Vec::new(),
         }],
         late_faults: 0,
-        happenings: Vec::new(),
-        afterwards: vec![What::Restore(id(1), false)],
-        trouble: Trouble::Planned(Vec::new()),
+        external_events: Vec::new(),
+        afterwards: vec![Change::Restore(id(1), false)],
+        fault_schedule: FaultSchedule::Planned(Vec::new()),
         timeout_seconds: 900,
     }
 }

@@ -5,13 +5,13 @@ use serde_json::Value;
 
 use crate::{
     drs::generate::UNHEARD_OF,
-    record::{Call, State, Tape, hides_an_effect, text},
-    scenario::{APPROVED, HERE, PROTECTED, Request, What},
+    record::{AttemptLog, Call, State, hides_an_effect, text},
+    scenario::{APPROVED, Change, HERE, PROTECTED, Request},
 };
 
 /// What an attempt was shown of a server the last time that it looked, as it stood on the wire.
-fn told_server(tape: &Tape, id: &str) -> Option<Value> {
-    let shown = tape
+fn observed_server(log: &AttemptLog, id: &str) -> Option<Value> {
+    let shown = log
         .calls
         .iter()
         .rev()
@@ -30,7 +30,7 @@ fn told_server(tape: &Tape, id: &str) -> Option<Value> {
 /// A question to IAM as it would be if the server still had the tags that the attempt was shown
 /// last: between the look and the act an operator may take an approval away, and the role then
 /// stops what the function cannot know.
-pub(crate) fn as_told(state: &State, attempt: usize, ask: &Ask) -> Ask {
+pub(crate) fn as_observed(state: &State, attempt: usize, ask: &Ask) -> Ask {
     let mut keys = ask.keys.clone();
     keys.retain(|key, _| !key.starts_with("aws:ResourceTag/"));
     let told = Ask {
@@ -39,9 +39,9 @@ pub(crate) fn as_told(state: &State, attempt: usize, ask: &Ask) -> Ask {
     };
     let id = ask.resource.rsplit('/').next().unwrap_or_default();
     let server = state
-        .tapes
+        .attempts
         .get(attempt)
-        .and_then(|tape| told_server(tape, id))
+        .and_then(|log| observed_server(log, id))
         .unwrap_or_default();
     let tags = server["tags"].as_object().into_iter().flatten();
     tags.fold(told, |ask, (key, value)| {
@@ -53,9 +53,9 @@ pub(crate) fn as_told(state: &State, attempt: usize, ask: &Ask) -> Ask {
 }
 
 /// What an attempt was shown by a list; `None` if it never read it to its end.
-fn told_list(tape: &Tape, operation: &str) -> Option<Vec<Value>> {
+fn observed_list(log: &AttemptLog, operation: &str) -> Option<Vec<Value>> {
     let (mut items, mut whole) = (Vec::new(), None);
-    for call in tape
+    for call in log
         .calls
         .iter()
         .filter(|call| call.operation == operation && call.is_ok())
@@ -88,8 +88,8 @@ fn names_fit(target: &Value, item: &Value) -> bool {
 }
 
 /// Whether an attempt was shown another server with the names of a target.
-fn is_one_of_several(tape: &Tape, target: &Value, id: &str) -> bool {
-    let lists = tape
+fn is_one_of_several(log: &AttemptLog, target: &Value, id: &str) -> bool {
+    let lists = log
         .calls
         .iter()
         .filter(|call| call.operation == "DescribeSourceServers" && call.is_ok());
@@ -103,15 +103,15 @@ fn is_one_of_several(tape: &Tape, target: &Value, id: &str) -> bool {
 /// may do anything, and a read may lag. What an attempt must never do is to act against, or
 /// without, what it was shown last.
 pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
-    let Some(tape) = state.tapes.get(attempt).cloned() else {
+    let Some(log) = state.attempts.get(attempt).cloned() else {
         return;
     };
-    let Some(request) = state.requests.get(tape.request).cloned() else {
+    let Some(request) = state.requests.get(log.request).cloned() else {
         return;
     };
     let id = call.subject.as_str();
     let what = format!("{} of {id}", call.operation);
-    let Some(told) = told_server(&tape, id) else {
+    let Some(told) = observed_server(&log, id) else {
         return state.violate(1, format!("{what} without a look at it"));
     };
     let action = request
@@ -142,7 +142,7 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
     );
     let alone = meant
         .iter()
-        .any(|target| !is_one_of_several(&tape, target, id));
+        .any(|target| !is_one_of_several(&log, target, id));
     rule(1, alone, "is one of several with these names");
     rule(
         1,
@@ -152,7 +152,7 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
     rule(1, told["tags"][PROTECTED].is_null(), "is protected");
     rule(
         7,
-        !request.is_stale(tape.began),
+        !request.is_stale(log.began),
         "was asked for by a request that has expired",
     );
     let disconnected = told["dataReplicationInfo"]["dataReplicationState"] == "DISCONNECTED";
@@ -164,7 +164,7 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
         ),
         _ => rule(
             1,
-            is_free(&tape, &told, id),
+            is_free(&log, &told, id),
             "is in use, or whether it is was not read to the end",
         ),
     }
@@ -174,13 +174,13 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
     for (invariant, sentence) in wrong {
         state.violate(invariant, format!("{what}, which {sentence}"));
     }
-    check_limits(state, attempt, &tape, &request, call);
+    check_limits(state, attempt, &log, &request, call);
 }
 
-fn is_free(tape: &Tape, told: &Value, id: &str) -> bool {
+fn is_free(log: &AttemptLog, told: &Value, id: &str) -> bool {
     let (Some(jobs), Some(instances)) = (
-        told_list(tape, "DescribeJobs"),
-        told_list(tape, "DescribeRecoveryInstances"),
+        observed_list(log, "DescribeJobs"),
+        observed_list(log, "DescribeRecoveryInstances"),
     ) else {
         return false;
     };
@@ -211,7 +211,13 @@ fn is_free(tape: &Tape, told: &Value, id: &str) -> bool {
 ///
 /// The share is that of the account as it was shown to the run; while others change the account, it
 /// may be any that the account had since the run began.
-fn check_limits(state: &mut State, attempt: usize, tape: &Tape, request: &Request, call: &Call) {
+fn check_limits(
+    state: &mut State,
+    attempt: usize,
+    log: &AttemptLog,
+    request: &Request,
+    call: &Call,
+) {
     if call.operation == "UntagResource" {
         return;
     }
@@ -228,7 +234,7 @@ fn check_limits(state: &mut State, attempt: usize, tape: &Tape, request: &Reques
             "DisconnectSourceServer" | "DeleteSourceServer"
         )
     };
-    let mut acted: Vec<&str> = tape
+    let mut acted: Vec<&str> = log
         .calls
         .iter()
         .filter(acts)
@@ -269,10 +275,10 @@ fn check_limits(state: &mut State, attempt: usize, tape: &Tape, request: &Reques
 /// run that was killed between disconnect and untagging. Whoever puts a server back in that time
 /// removes the tag" (ARCHITECTURE.md). And there is no lock: what was looked at before the
 /// restoration, or sent before it and takes effect late, may still act.
-pub(crate) fn grant(state: &mut State, what: &What) {
+pub(crate) fn grant(state: &mut State, what: &Change) {
     let (id, again) = match what {
-        What::Restore(id, keeps) => (id, *keeps || state.is_anything_under_way()),
-        What::Approve(id, _) => (id, true),
+        Change::Restore(id, keeps) => (id, *keeps || state.is_anything_under_way()),
+        Change::Approve(id, _) => (id, true),
         _ => return,
     };
     if !again {
@@ -350,17 +356,17 @@ pub(crate) fn on_report(
     told: &Value,
     all: &[String],
 ) {
-    let Some(tape) = state.tapes.get(attempt).cloned() else {
+    let Some(log) = state.attempts.get(attempt).cloned() else {
         return;
     };
-    let Some(request) = state.requests.get(tape.request).cloned() else {
+    let Some(request) = state.requests.get(log.request).cloned() else {
         return;
     };
     let id = text(&told["resource"], "sourceServerID").to_owned();
     let (outcome, reason) = (text(told, "outcome"), text(told, "reason"));
     // A server that is named twice is spoken of twice, and what was done is said of the first.
     let twice = reason == "named_twice";
-    let called: Vec<&Call> = tape
+    let called: Vec<&Call> = log
         .calls
         .iter()
         .filter(|call| call.mutating && call.subject == id && !id.is_empty() && !twice)
@@ -386,7 +392,7 @@ pub(crate) fn on_report(
             called.is_empty() && true_end() && (reason != "record_deleted" || by_id)
         }
         "planned" => {
-            !tape.calls.iter().any(|call| call.mutating)
+            !log.calls.iter().any(|call| call.mutating)
                 && (request.is_dry_run() || !state.scenario.enforces())
         }
         "refused" => {

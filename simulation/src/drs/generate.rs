@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::{
     dice::{
-        CHANGE, RIVAL, afterwards, chance, deliveries, either, expiry, happenings, late, malformed,
-        requests,
+        CHANGE, RIVAL, afterwards, chance, deliveries, either, expiry, external_events, late,
+        malformed, requests,
     },
     scenario::{
-        APPROVED, Function, HERE, PROTECTED, Request, Scenario, Trouble, What, epoch, job,
+        APPROVED, Change, FaultSchedule, Function, HERE, PROTECTED, Request, Scenario, epoch, job,
         recovery_instance,
     },
 };
@@ -53,14 +53,14 @@ pub(crate) fn generate(seed: u64) -> Scenario {
         let number = rng.usize(1..=count);
         // Who approves what is terminated names the instance.
         if chance(rng, 80) {
-            What::Approve(id(number), instance(number)).apply(&mut world);
+            Change::Approve(id(number), instance(number)).apply(&mut world);
         }
         requests[0] = terminated(rng, number);
     }
     let early = deliveries(rng, requests.len());
-    let happenings = happenings(rng, |rng| what(rng, count));
+    let external_events = external_events(rng, |rng| what(rng, count));
     let afterwards = afterwards(rng, count, |rng, number| {
-        What::Restore(id(number), chance(rng, 20))
+        Change::Restore(id(number), chance(rng, 20))
     });
     let late = late(rng);
     let troubled = chance(rng, 85);
@@ -73,9 +73,9 @@ pub(crate) fn generate(seed: u64) -> Scenario {
         early,
         late,
         late_faults: rng.usize(0..4),
-        happenings,
+        external_events,
         afterwards,
-        trouble: Trouble::Random {
+        fault_schedule: FaultSchedule::Random {
             percent: if troubled { 30 } else { 0 },
             left: rng.usize(4..16),
         },
@@ -83,18 +83,18 @@ pub(crate) fn generate(seed: u64) -> Scenario {
     }
 }
 
-fn what(rng: &mut fastrand::Rng, count: usize) -> What {
+fn what(rng: &mut fastrand::Rng, count: usize) -> Change {
     let of = id(rng.usize(1..=count));
     match rng.u8(0..10) {
-        0 | 1 => What::DrillStarts(of),
-        2 => What::DrillEnds(of),
-        3 => What::JobStarts(of),
-        4 => What::JobsEnd(of),
-        5 => What::Protect(of),
-        6 => What::Approve(of, if rng.bool() { CHANGE } else { RIVAL }.to_owned()),
-        7 => What::Unapprove(of),
-        8 => What::Restore(of, chance(rng, 20)),
-        _ => What::Retag(of),
+        0 | 1 => Change::DrillStarts(of),
+        2 => Change::DrillEnds(of),
+        3 => Change::JobStarts(of),
+        4 => Change::JobsEnd(of),
+        5 => Change::Protect(of),
+        6 => Change::Approve(of, if rng.bool() { CHANGE } else { RIVAL }.to_owned()),
+        7 => Change::Unapprove(of),
+        8 => Change::Restore(of, chance(rng, 20)),
+        _ => Change::Retag(of),
     }
 }
 

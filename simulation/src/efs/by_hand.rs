@@ -11,7 +11,7 @@ use crate::{
     dice::{CHANGE, expiry},
     efs::generate::{existing, source},
     scenario::{
-        APPROVED, Delivery, Function, HERE, Request, Scenario, THERE, Trouble, What, epoch,
+        APPROVED, Change, Delivery, FaultSchedule, Function, HERE, Request, Scenario, THERE, epoch,
     },
 };
 
@@ -89,7 +89,7 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
         }
         9 => {
             world.behaviour.protected_destination = Refusal::Conflict;
-            What::ProtectFileSystem(existing(1)).apply(&mut world);
+            Change::ProtectFileSystem(existing(1)).apply(&mut world);
             vec![
                 over(),
                 json!({ "sourceFileSystemId": source(2), "destination": { "region": THERE } }),
@@ -101,7 +101,7 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
             vec![with(over(), json!({ "tags": "copy" }))]
         }
         11 => {
-            What::SourceUpdates(source(2)).apply(&mut world);
+            Change::SourceUpdates(source(2)).apply(&mut world);
             vec![
                 over(),
                 json!({ "sourceFileSystemId": "fs-00000099", "destination": { "region": THERE } }),
@@ -134,9 +134,9 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
             kills: Vec::new(),
         }],
         late_faults: 0,
-        happenings: Vec::new(),
+        external_events: Vec::new(),
         afterwards: Vec::new(),
-        trouble: Trouble::Planned(Vec::new()),
+        fault_schedule: FaultSchedule::Planned(Vec::new()),
         timeout_seconds: 600,
     }
 }

@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use crate::{
     efs::{MARK, REPLICATE_TO},
-    record::{Call, State, Tape, hides_an_effect, text},
-    scenario::{APPROVED, HERE, PROTECTED, Request, THERE, What},
+    record::{AttemptLog, Call, State, hides_an_effect, text},
+    scenario::{APPROVED, Change, HERE, PROTECTED, Request, THERE},
 };
 
 /// What an attempt was shown the last time that it asked for something: the status and the body.
-fn told<'a>(tape: &'a Tape, operation: &str, region: &str, id: &str) -> Option<&'a Call> {
+fn told<'a>(log: &'a AttemptLog, operation: &str, region: &str, id: &str) -> Option<&'a Call> {
     // An error says nothing but that something is not there.
     let tells = |call: &&Call| {
         call.is_ok()
@@ -22,12 +22,12 @@ fn told<'a>(tape: &'a Tape, operation: &str, region: &str, id: &str) -> Option<&
                 .as_deref()
                 .is_some_and(|code| code.ends_with("NotFound"))
     };
-    let mut calls = tape.calls.iter().rev().filter(tells);
+    let mut calls = log.calls.iter().rev().filter(tells);
     calls.find(|call| call.operation == operation && call.region == region && call.subject == id)
 }
 
-fn told_file_system<'a>(tape: &'a Tape, region: &str, id: &str) -> Option<&'a Value> {
-    let call = told(tape, "DescribeFileSystems", region, id)?;
+fn observed_file_system<'a>(log: &'a AttemptLog, region: &str, id: &str) -> Option<&'a Value> {
+    let call = told(log, "DescribeFileSystems", region, id)?;
     call.body["FileSystems"].get(0).filter(|_| call.is_ok())
 }
 
@@ -39,13 +39,13 @@ fn tag<'a>(file_system: &'a Value, key: &str) -> Option<&'a str> {
 /// Checks a call that changes something against what this attempt had been shown before; as for
 /// servers, an operator may do anything between the look and the act, and a read may lag.
 pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
-    let Some(tape) = state.tapes.get(attempt).cloned() else {
+    let Some(log) = state.attempts.get(attempt).cloned() else {
         return;
     };
-    let Some(request) = state.requests.get(tape.request).cloned() else {
+    let Some(request) = state.requests.get(log.request).cloned() else {
         return;
     };
-    if request.is_stale(tape.began) {
+    if request.is_stale(log.began) {
         state.violate(
             7,
             format!("{} for a request that has expired", call.operation),
@@ -62,13 +62,13 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
         );
     }
     match call.operation.as_str() {
-        "CreateReplicationConfiguration" => on_create(state, &tape, &request, call),
+        "CreateReplicationConfiguration" => on_create(state, &log, &request, call),
         "CreateMountTarget"
         | "CreateAccessPoint"
         | "PutLifecycleConfiguration"
         | "PutBackupPolicy"
         | "PutFileSystemPolicy"
-        | "TagResource" => on_part(state, &tape, &request, call),
+        | "TagResource" => on_part(state, &log, &request, call),
         other => state.violate(
             5,
             format!("{other} of {}, which nothing here calls", call.subject),
@@ -87,7 +87,7 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
     }
 }
 
-fn on_create(state: &mut State, tape: &Tape, request: &Request, call: &Call) {
+fn on_create(state: &mut State, log: &AttemptLog, request: &Request, call: &Call) {
     let id = call.subject.as_str();
     let what = format!("a replication of {id}");
     let targets = request.targets();
@@ -97,10 +97,10 @@ fn on_create(state: &mut State, tape: &Tape, request: &Request, call: &Call) {
     else {
         return state.violate(5, format!("{what}, which was not asked for"));
     };
-    let Some(seen) = told_file_system(tape, HERE, id) else {
+    let Some(seen) = observed_file_system(log, HERE, id) else {
         return state.violate(5, format!("{what} without a look at it"));
     };
-    let none = told(tape, "DescribeReplicationConfigurations", HERE, id);
+    let none = told(log, "DescribeReplicationConfigurations", HERE, id);
     if !is_named_twice(request, id)
         && !none.is_some_and(|call| {
             matches!(
@@ -149,13 +149,13 @@ fn on_create(state: &mut State, tape: &Tape, request: &Request, call: &Call) {
         }
         return;
     };
-    let Some(there) = told_file_system(tape, region, over) else {
+    let Some(there) = observed_file_system(log, region, over) else {
         return state.violate(5, format!("{what} over {over} without a look at it"));
     };
     let keys = asked["overwrite"] == over
         && tag(there, APPROVED) == Some(&request.id)
         && there["FileSystemProtection"]["ReplicationOverwriteProtection"] == "DISABLED";
-    let own = told(tape, "DescribeReplicationConfigurations", region, over);
+    let own = told(log, "DescribeReplicationConfigurations", region, over);
     if own.is_none_or(Call::is_ok) {
         state.violate(
             5,
@@ -180,16 +180,16 @@ fn is_allowed(state: &State, region: &str) -> bool {
 
 /// Whether the last look of an attempt showed a replication of this source, and nothing failed in
 /// it afterwards.
-fn is_seen(tape: &Tape, id: &str) -> bool {
+fn is_seen(log: &AttemptLog, id: &str) -> bool {
     let asked =
         |call: &&Call| call.operation == "DescribeReplicationConfigurations" && call.subject == id;
-    let after: Vec<&Call> = tape
+    let after: Vec<&Call> = log
         .calls
         .iter()
         .rev()
         .take_while(|call| !asked(call))
         .collect();
-    let told = told(tape, "DescribeReplicationConfigurations", HERE, id);
+    let told = told(log, "DescribeReplicationConfigurations", HERE, id);
     told.is_some_and(|told| told.body["Replications"][0]["SourceFileSystemId"] == id)
         && after.iter().all(|call| {
             call.status
@@ -209,11 +209,11 @@ fn is_named_twice(request: &Request, id: &str) -> bool {
 }
 
 /// Only what was shown to be the replica of a source of the request is furnished.
-fn on_part(state: &mut State, tape: &Tape, request: &Request, call: &Call) {
+fn on_part(state: &mut State, log: &AttemptLog, request: &Request, call: &Call) {
     let id = call.subject.split(' ').next().unwrap_or_default();
     let is_replica = request.targets().iter().any(|target| {
         let source = text(target, "sourceFileSystemId");
-        let told = told(tape, "DescribeReplicationConfigurations", HERE, source);
+        let told = told(log, "DescribeReplicationConfigurations", HERE, source);
         is_named_twice(request, source)
             || told.is_some_and(|told| {
                 let replication = &told.body["Replications"][0];
@@ -238,8 +238,8 @@ fn on_part(state: &mut State, tape: &Tape, request: &Request, call: &Call) {
 /// "A new file system has no such key: whoever deletes its replication ends the request first, by
 /// its expiry or by the tag" (ARCHITECTURE.md). So a deleted replication may be made again; one
 /// over an existing file system only if somebody unlocks that once more.
-pub(crate) fn grant(state: &mut State, what: &What) {
-    let (What::EndReplication(id) | What::Unlock(id)) = what else {
+pub(crate) fn grant(state: &mut State, what: &Change) {
+    let (Change::EndReplication(id) | Change::Unlock(id)) = what else {
         return;
     };
     let sources: Vec<(String, usize)> = state
@@ -389,10 +389,10 @@ fn is_usable(world: &World, asked: &Value) -> bool {
 
 /// Checks what is said of one target against the worlds that the attempt may have been shown.
 pub(crate) fn on_report(state: &mut State, attempt: usize, asked: &Value, told: &Value) {
-    let Some(tape) = state.tapes.get(attempt).cloned() else {
+    let Some(log) = state.attempts.get(attempt).cloned() else {
         return;
     };
-    let Some(request) = state.requests.get(tape.request).cloned() else {
+    let Some(request) = state.requests.get(log.request).cloned() else {
         return;
     };
     let id = text(asked, "sourceFileSystemId").to_owned();
@@ -411,7 +411,7 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, asked: &Value, told: 
         let subject = call.subject.split(' ').next().unwrap_or_default();
         call.mutating && !twice && (subject == id || replicas.contains(&subject))
     };
-    let called: Vec<&Call> = tape.calls.iter().filter(of_target).collect();
+    let called: Vec<&Call> = log.calls.iter().filter(of_target).collect();
     let ever = |holds: &dyn Fn(&World) -> bool| worlds.iter().any(|world| holds(world));
     let status = |wanted: &str| {
         ever(&|world| {
@@ -423,7 +423,7 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, asked: &Value, told: 
         "done" => !called.is_empty() && ever(&|world| is_usable(world, asked)),
         "already_done" => called.is_empty() && ever(&|world| is_usable(world, asked)),
         "planned" => {
-            !tape.calls.iter().any(|call| call.mutating)
+            !log.calls.iter().any(|call| call.mutating)
                 && (request.is_dry_run() || !state.scenario.enforces())
         }
         "refused" => called.is_empty() && is_reason(state, &worlds, &request, asked, reason),
@@ -447,9 +447,9 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, asked: &Value, told: 
             "timeout" | "no_answer" | "service_error" => false,
             _ if message.starts_with("CreateReplicationConfiguration") => {
                 let ours =
-                    |effect: &(String, String, usize)| effect.1 == id && effect.2 == tape.request;
+                    |effect: &(String, String, usize)| effect.1 == id && effect.2 == log.request;
                 !(hides_an_effect(&called, message)
-                    || is_seen(&tape, &id) && state.effects.iter().any(ours))
+                    || is_seen(&log, &id) && state.effects.iter().any(ours))
             }
             _ => true,
         },

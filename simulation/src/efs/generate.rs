@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use crate::{
     dice::{
-        CHANGE, RIVAL, afterwards, chance, deliveries, expiry, happenings, late, malformed,
+        CHANGE, RIVAL, afterwards, chance, deliveries, expiry, external_events, late, malformed,
         requests,
     },
     efs::REPLICATE_TO,
     scenario::{
-        APPROVED, Function, HERE, PROTECTED, Request, Scenario, THERE, Trouble, What, epoch,
+        APPROVED, Change, FaultSchedule, Function, HERE, PROTECTED, Request, Scenario, THERE, epoch,
     },
 };
 
@@ -38,8 +38,10 @@ pub(crate) fn generate(seed: u64) -> Scenario {
         requests[0] = tagged(rng, number);
     }
     let early = deliveries(rng, requests.len());
-    let happenings = happenings(rng, |rng| what(rng, count));
-    let afterwards = afterwards(rng, count, |_, number| What::EndReplication(source(number)));
+    let external_events = external_events(rng, |rng| what(rng, count));
+    let afterwards = afterwards(rng, count, |_, number| {
+        Change::EndReplication(source(number))
+    });
     let late = late(rng);
     let percent = if chance(rng, 85) { 30 } else { 0 };
     let regions = if chance(rng, 85) {
@@ -68,9 +70,9 @@ pub(crate) fn generate(seed: u64) -> Scenario {
         early,
         late,
         late_faults: rng.usize(0..4),
-        happenings,
+        external_events,
         afterwards,
-        trouble: Trouble::Random {
+        fault_schedule: FaultSchedule::Random {
             percent,
             left: rng.usize(4..20),
         },
@@ -78,19 +80,19 @@ pub(crate) fn generate(seed: u64) -> Scenario {
     }
 }
 
-fn what(rng: &mut fastrand::Rng, count: usize) -> What {
+fn what(rng: &mut fastrand::Rng, count: usize) -> Change {
     let number = rng.usize(1..=count);
     match rng.u8(0..11) {
-        0 => What::SourceUpdates(source(number)),
-        1 => What::SourceIsAvailable(source(number)),
-        2 | 3 => What::Lock(existing(number)),
-        4 => What::Unlock(existing(number)),
-        5 => What::UnapproveFileSystem(existing(number)),
-        6 => What::ProtectFileSystem(existing(number)),
-        7 => What::EndReplication(source(number)),
-        8 => What::Pause(source(number)),
-        9 => What::Resume(source(number)),
-        _ => What::RetagFileSystem(source(number)),
+        0 => Change::SourceUpdates(source(number)),
+        1 => Change::SourceIsAvailable(source(number)),
+        2 | 3 => Change::Lock(existing(number)),
+        4 => Change::Unlock(existing(number)),
+        5 => Change::UnapproveFileSystem(existing(number)),
+        6 => Change::ProtectFileSystem(existing(number)),
+        7 => Change::EndReplication(source(number)),
+        8 => Change::Pause(source(number)),
+        9 => Change::Resume(source(number)),
+        _ => Change::RetagFileSystem(source(number)),
     }
 }
 
