@@ -1,43 +1,52 @@
-//! One call, from the wire to the world and back, and the changes that others make between calls.
+//! One call, from the wire to the world and back, and the external events between calls.
 
 use std::sync::Arc;
 
-use aws_sdk_drs::config::http::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use chrono::{DateTime, TimeDelta, Utc};
 use emulator::{
     Ask, Fault, FaultKind,
     wire::{self, Wire},
 };
+use harness::connector::to_call;
 use serde_json::json;
 
 use crate::{
-    bugs, drs, efs,
-    record::{Call, STALE, State},
-    scenario::{Change, ExternalEvent, FaultSchedule, Function, When, epoch},
+    bugs,
+    constants::epoch,
+    record::{Call, Effect, Intercepted, LateEffect, STALE, State},
+    scenario::{Change, ExternalEvent, FaultSchedule, When},
 };
 
 impl State {
-    /// Brings the world's clock to that of the simulation, with all that was to happen by then.
+    /// Brings the world to the time of the simulation, with every external event due by then.
     pub(crate) fn catch_up(&mut self) {
         let now = self.now();
-        loop {
-            let due = |event: &ExternalEvent| match event.when {
-                When::At(at) => Some(epoch() + TimeDelta::seconds(i64::try_from(at).unwrap_or(0)))
-                    .filter(|at| *at <= now),
-                When::Call(_) => None,
-            };
-            let next = self
-                .external_events
-                .iter()
-                .enumerate()
-                .filter_map(|(at, of)| Some((due(of)?, at)))
-                .min();
-            let Some((at, index)) = next else { break };
+        while let Some((time, index)) = self.next_event_due(now) {
             let event = self.external_events.remove(index);
-            self.advance(at);
-            self.apply_event(&event.what);
+            self.advance(time);
+            self.apply_change(&event.change);
         }
+
         self.advance(now);
+    }
+
+    /// The earliest external event due by a time: when it is due, and its index.
+    fn next_event_due(&self, now: DateTime<Utc>) -> Option<(DateTime<Utc>, usize)> {
+        let due = |event: &ExternalEvent| match event.when {
+            When::At(seconds) => {
+                let seconds = i64::try_from(seconds).unwrap_or_default();
+                Some(epoch() + TimeDelta::seconds(seconds))
+            }
+            When::Call(_) => None,
+        };
+
+        self.external_events
+            .iter()
+            .enumerate()
+            .filter_map(|(index, event)| Some((due(event)?, index)))
+            .filter(|(time, _)| *time <= now)
+            .min()
     }
 
     fn advance(&mut self, to: DateTime<Utc>) {
@@ -45,132 +54,120 @@ impl State {
             self.cloud.advance(to - self.world_now);
             self.world_now = to;
         }
+
+        // Only a late effect makes an entry in the journal without a call.
         for entry in self.cloud.journal_after(self.known_entries) {
             self.known_entries += 1;
-            let mine = self.late.iter().position(|(_, operation, subject)| {
-                *operation == entry.operation && *subject == entry.subject
+            let late = self.late_effects.iter().position(|late| {
+                late.operation == entry.operation && late.subject == entry.subject
             });
-            let attempt = mine.map(|at| self.late.remove(at).0);
+            let attempt = late.map(|index| self.late_effects.remove(index).attempt);
+
             self.narrate(format!("  late effect of attempt {attempt:?}: {entry}"));
             self.last_change = entry.at;
             if let Some(attempt) = attempt {
-                self.effect(attempt, &entry.operation, &entry.subject);
+                self.record_effect(attempt, &entry.operation, &entry.subject);
             }
         }
     }
 
-    pub(crate) fn apply_event(&mut self, what: &Change) {
-        self.narrate(format!("  meanwhile: {what:?}"));
+    /// Makes a change of an operator or of AWS.
+    pub(crate) fn apply_change(&mut self, change: &Change) {
+        self.narrate(format!("  meanwhile: {change:?}"));
         self.figures.external_events += 1;
-        drs::checks::grant(self, what);
-        efs::checks::grant(self, what);
-        self.cloud.change(|world| what.apply(world));
+
+        // Whether something is under way is asked before the change.
+        (self.subject.on_event)(self, change);
+        self.cloud.change(|world| change.apply(world));
         self.last_change = self.world_now;
         self.remember_world();
     }
 
     pub(crate) fn remember_world(&mut self) {
         let world = self.cloud.world();
-        if let Some(of) = efs::checks::with_two_destinations(&world) {
-            self.violate(5, format!("{of} has two destinations"));
+        if let Some(complaint) = (self.subject.on_world)(&world) {
+            self.violate(5, complaint);
         }
+
         self.history.push((self.world_now, world));
     }
 
-    fn effect(&mut self, attempt: usize, operation: &str, subject: &str) {
-        self.figures.effects += 1;
-        let Some(request) = self.attempts.get(attempt).map(|log| log.request) else {
-            return;
-        };
-        self.effects
-            .push((operation.to_owned(), subject.to_owned(), request));
-        match self.scenario.function {
-            Function::DisconnectSourceServer => {
-                drs::checks::on_effect(self, request, operation, subject)
-            }
-            Function::BootstrapEfsReplication => {
-                efs::checks::on_effect(self, request, operation, subject)
-            }
-        }
-    }
-
-    fn pick_fault(&mut self, number: usize, operation: &str) -> Option<FaultKind> {
-        let mutating = self.service().changes(operation);
-        // A read that lags shows the world of a moment ago, not of an hour ago.
-        let fresh_change = self.now() - self.last_change < STALE;
-        let fits = |kind: &FaultKind| match kind {
-            FaultKind::StaleRead | FaultKind::StaleTags => !mutating && fresh_change,
-            FaultKind::RepeatedPageToken => !mutating,
-            _ => true,
-        };
-        match &mut self.scenario.fault_schedule {
-            FaultSchedule::Random { percent, left } => {
-                if *left == 0 || self.rng.u8(0..100) >= *percent {
-                    return None;
-                }
-                let kinds: Vec<FaultKind> = FaultKind::ALL.into_iter().filter(fits).collect();
-                // Where a change was just made, a read that lags is what hurts most.
-                let stale = fresh_change && !mutating && self.rng.u8(0..100) < 40;
-                let kind = if stale {
-                    Some(FaultKind::StaleRead)
-                } else {
-                    self.rng.choice(kinds)
-                };
-                *left -= 1;
-                kind
-            }
-            FaultSchedule::Planned(planned) => planned
-                .iter()
-                .find(|(at, _)| *at == number)
-                .map(|(_, kind)| *kind)
-                .filter(fits),
-        }
-    }
-
-    /// One call, from the wire to the world and back.
-    pub(crate) fn call_world(&mut self, attempt: usize, request: &HttpRequest) -> Wire {
+    /// Answers one call of the function.
+    pub(crate) fn answer(&mut self, attempt: usize, request: &HttpRequest) -> Wire {
         self.catch_up();
         let number = usize::try_from(self.figures.calls).unwrap_or_default();
         self.figures.calls += 1;
-        while let Some(at) = self
-            .external_events
-            .iter()
-            .position(|event| event.when == When::Call(number))
-        {
-            let event = self.external_events.remove(at);
-            self.apply_event(&event.what);
-        }
-        // scheme://host/path?query
-        let after_host = request.uri().splitn(4, '/').nth(3).unwrap_or_default();
-        let path_and_query = format!("/{after_host}");
-        let (path, query) = path_and_query
-            .split_once('?')
-            .unwrap_or((&path_and_query, ""));
-        let call = wire::Call {
-            method: request.method(),
-            path,
-            query,
-            authorization: request.headers().get("authorization"),
-            body: request.body().bytes().unwrap_or_default(),
-        };
-        let operation = self.service().route(call.method, call.path).unwrap_or("?");
+        self.apply_changes_before_call(number);
+
+        let call = to_call(request);
+        let service = self.subject.function.service;
+        let operation = service.route(call.method, call.path).unwrap_or("?");
         let fault = self.pick_fault(number, operation);
-        if let Some(wire) = bugs::instead(self, attempt, operation, call, fault) {
+
+        let intercepted = Intercepted {
+            attempt,
+            operation,
+            call,
+            fault,
+        };
+        if let Some(wire) = bugs::before_call(self, &intercepted) {
             return wire;
         }
+
         if let Some(kind) = fault {
-            *self
-                .figures
-                .faults
-                .entry(json!(kind).as_str().unwrap_or_default().to_owned())
-                .or_default() += 1;
+            let name = json!(kind).as_str().unwrap_or_default().to_owned();
+            *self.figures.faults.entry(name).or_default() += 1;
             self.cloud.inject(Fault::next(operation, kind));
         }
         let wire = self.cloud.call(call);
         self.record_call(attempt, call, &wire, fault);
-        bugs::rewrite(self, attempt, operation, wire)
+
+        bugs::tamper(self, attempt, operation, wire)
     }
 
+    fn apply_changes_before_call(&mut self, number: usize) {
+        let is_next = |event: &ExternalEvent| event.when == When::Call(number);
+
+        while let Some(index) = self.external_events.iter().position(is_next) {
+            let event = self.external_events.remove(index);
+            self.apply_change(&event.change);
+        }
+    }
+
+    fn pick_fault(&mut self, number: usize, operation: &str) -> Option<FaultKind> {
+        let mutating = self.changes(operation);
+        // A read that lags shows the world of a moment ago, not of an hour ago.
+        let just_changed = self.now() - self.last_change < STALE;
+        let fits = |kind: &FaultKind| match kind {
+            FaultKind::StaleRead | FaultKind::StaleTags => !mutating && just_changed,
+            FaultKind::RepeatedPageToken => !mutating,
+            _ => true,
+        };
+
+        match &mut self.scenario.fault_schedule {
+            FaultSchedule::Planned(planned) => planned
+                .iter()
+                .find(|(call, _)| *call == number)
+                .map(|(_, kind)| *kind)
+                .filter(fits),
+            FaultSchedule::Random { percent, left } => {
+                if *left == 0 || self.rng.u8(0..100) >= *percent {
+                    return None;
+                }
+                *left -= 1;
+
+                // Right after a change, a read that lags is what hurts most.
+                let kinds: Vec<FaultKind> = FaultKind::ALL.into_iter().filter(fits).collect();
+                if just_changed && !mutating && self.rng.u8(0..100) < 40 {
+                    Some(FaultKind::StaleRead)
+                } else {
+                    self.rng.choice(kinds)
+                }
+            }
+        }
+    }
+
+    /// Records a call with its answer, and checks it.
     pub(crate) fn record_call(
         &mut self,
         attempt: usize,
@@ -183,6 +180,7 @@ impl State {
         let Some(entry) = entries.into_iter().next_back() else {
             return;
         };
+
         let answer = match wire {
             Wire::Answer(answer) | Wire::Slow(answer) => Some(answer),
             _ => None,
@@ -197,47 +195,66 @@ impl State {
             body: answer
                 .and_then(|answer| serde_json::from_str(answer.body.as_ref()?).ok())
                 .unwrap_or_default(),
-            mutating: self.service().changes(&entry.operation),
+            mutating: self.changes(&entry.operation),
             changed: entry.changed,
         };
+
         let mark = if entry.changed { " CHANGED" } else { "" };
         self.narrate(format!("  attempt {attempt} {entry}{mark}"));
         if entry.unexpected && fault.is_none() {
             self.violate(7, format!("the account does not expect {entry}"));
         }
-        let allows = |ask: &Ask| {
-            self.role.allows(ask)
-                || self
-                    .role
-                    .allows(&drs::checks::as_observed(self, attempt, ask))
-        };
-        let denied = entry.asks.iter().find(|ask| !allows(ask));
-        if let Some(ask) = denied {
-            self.violate(
-                9,
-                format!(
-                    "the role does not allow {} on {} {:?}",
-                    ask.action, ask.resource, ask.keys
-                ),
-            );
-        }
+        self.check_role(attempt, &entry.asks);
         if call.mutating {
-            match self.scenario.function {
-                Function::DisconnectSourceServer => drs::checks::on_change(self, attempt, &call),
-                Function::BootstrapEfsReplication => efs::checks::on_change(self, attempt, &call),
-            }
+            (self.subject.on_change)(self, attempt, &call);
         }
-        if fault == Some(FaultKind::LateEffect) && call.mutating {
-            self.late
-                .push((attempt, entry.operation.clone(), entry.subject.clone()));
+
+        if call.mutating && fault == Some(FaultKind::LateEffect) {
+            self.late_effects.push(LateEffect {
+                attempt,
+                operation: call.operation.clone(),
+                subject: call.subject.clone(),
+            });
         }
-        if entry.changed {
+        if call.changed {
             self.last_change = self.world_now;
-            self.effect(attempt, &entry.operation, &entry.subject);
+            self.record_effect(attempt, &call.operation, &call.subject);
         }
+
         self.remember_world();
         if let Some(log) = self.attempts.get_mut(attempt) {
             Arc::make_mut(log).calls.push(call);
         }
+    }
+
+    /// Checks that the role allows a call, with the real tags of the resource or with those that
+    /// the attempt has read.
+    fn check_role(&mut self, attempt: usize, asks: &[Ask]) {
+        let as_observed = self.subject.as_observed;
+        let denied = asks.iter().find(|ask| {
+            !self.role.allows(ask) && !self.role.allows(&as_observed(self, attempt, ask))
+        });
+
+        if let Some(ask) = denied {
+            let complaint = format!(
+                "the role does not allow {} on {} {:?}",
+                ask.action, ask.resource, ask.keys
+            );
+            self.violate(9, complaint);
+        }
+    }
+
+    fn record_effect(&mut self, attempt: usize, operation: &str, subject: &str) {
+        self.figures.effects += 1;
+        let Some(request) = self.attempts.get(attempt).map(|log| log.request) else {
+            return;
+        };
+
+        self.effects.push(Effect {
+            operation: operation.to_owned(),
+            subject: subject.to_owned(),
+            request,
+        });
+        (self.subject.on_effect)(self, request, operation, subject);
     }
 }

@@ -1,4 +1,4 @@
-//! What stands in for HTTP and for the clock of the SDK.
+//! The SDK in virtual time: its HTTP client calls the simulated world, and its clock is tokio's.
 
 use std::{
     sync::{
@@ -8,31 +8,85 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use aws_sdk_drs::config::{
-    BehaviorVersion, Credentials, HttpClient, Region, RuntimeComponents,
-    http::{HttpRequest, HttpResponse},
-    retry::{RetryConfig, RetryPartition},
-    timeout::TimeoutConfig,
-};
 use aws_smithy_async::{rt::sleep::TokioSleep, time::TimeSource};
-use aws_smithy_runtime_api::{
-    client::{
-        http::{HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
-        result::ConnectorError,
+use aws_smithy_runtime_api::client::{
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
     },
-    http::StatusCode,
+    orchestrator::{HttpRequest, HttpResponse},
+    result::ConnectorError,
+    runtime_components::RuntimeComponents,
 };
-use aws_smithy_types::body::SdkBody;
-use emulator::wire::{self, SLOW, Wire};
+use aws_smithy_types::{body::SdkBody, retry::RetryConfig, timeout::TimeoutConfig};
+use emulator::wire::{SLOW, Wire};
+use harness::{
+    Handler,
+    connector::{to_response, to_response_with},
+    sdk_config,
+};
 use shared::start::{ATTEMPT_TIMEOUT, OPERATION_TIMEOUT};
 use tokio::time::Instant;
 
-use crate::{
-    record::Simulation,
-    scenario::{Function, epoch},
-};
+use crate::{bugs, constants::epoch, record::Simulation};
 
-/// The clock of the SDK.
+/// A warm Lambda sandbox: the started function, and the attempt that it works on.
+pub(crate) struct Worker {
+    attempt: Arc<AtomicUsize>,
+    pub(crate) handler: Handler,
+}
+
+impl Worker {
+    /// The calls from now on belong to this attempt.
+    pub(crate) fn starts(&self, attempt: usize) {
+        self.attempt.store(attempt, Ordering::Relaxed);
+    }
+}
+
+impl Simulation {
+    /// A new sandbox, with clients and a retry budget of its own.
+    pub(crate) fn worker(&self) -> Worker {
+        let attempt = Arc::new(AtomicUsize::new(0));
+        let connector = Connector {
+            simulation: self.clone(),
+            attempt: Arc::clone(&attempt),
+        };
+
+        let state = self.state();
+        // The limits of production; only the network and the clock are not real.
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(OPERATION_TIMEOUT)
+            .build();
+        let config = sdk_config()
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::standard())
+            .sleep_impl(TokioSleep::new())
+            .time_source(Clock(state.start))
+            .http_client(connector)
+            .build();
+
+        let variables = bugs::variables(&state);
+        let lookup = |name: &str| {
+            let variable = variables.iter().find(|(known, _)| *known == name);
+            variable.map(|(_, value)| value.clone())
+        };
+        let start = state.subject.function.start;
+        let handler = start(&config, &lookup).expect("the variables of a scenario are valid");
+
+        Worker { attempt, handler }
+    }
+
+    /// How long a call takes on its way to the world, and back.
+    fn latency(&self) -> (Duration, Duration) {
+        let rng = &mut self.state().rng;
+        let to = Duration::from_millis(rng.u64(1..40));
+        let back = Duration::from_millis(rng.u64(1..40));
+
+        (to, back)
+    }
+}
+
+/// The SDK's clock.
 #[derive(Debug)]
 struct Clock(Instant);
 
@@ -42,7 +96,7 @@ impl TimeSource for Clock {
     }
 }
 
-/// What stands in for HTTP.
+/// The SDK's HTTP client.
 #[derive(Debug, Clone)]
 struct Connector {
     simulation: Simulation,
@@ -51,17 +105,16 @@ struct Connector {
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (simulation, attempt) = (
-            self.simulation.clone(),
-            self.attempt.load(Ordering::Relaxed),
-        );
+        let simulation = self.simulation.clone();
+        let attempt = self.attempt.load(Ordering::Relaxed);
+
         HttpConnectorFuture::new(async move {
-            // A call takes its time on the way there and on the way back, so that a run can be
-            // killed between.
-            let (there, back) = simulation.latency();
-            tokio::time::sleep(there).await;
-            let wire = simulation.state().call_world(attempt, &request);
+            // A call takes time in both directions, so that a run can be killed in either.
+            let (to, back) = simulation.latency();
+            tokio::time::sleep(to).await;
+            let wire = simulation.state().answer(attempt, &request);
             tokio::time::sleep(back).await;
+
             respond(wire).await
         })
     }
@@ -79,100 +132,14 @@ impl HttpClient for Connector {
 
 async fn respond(wire: Wire) -> Result<HttpResponse, ConnectorError> {
     match wire {
-        Wire::Answer(answer) => Ok(response(
-            &answer,
-            SdkBody::from(answer.body.clone().unwrap_or_default()),
-        )),
+        Wire::Answer(answer) => to_response(&answer),
         Wire::Slow(answer) => {
             tokio::time::sleep(SLOW).await;
-            Ok(response(
-                &answer,
-                SdkBody::from(answer.body.clone().unwrap_or_default()),
-            ))
+            to_response(&answer)
         }
-        // A body that was taken away is one that fails when it is read, as one does that is cut
-        // off.
-        Wire::Truncate(answer) => Ok(response(&answer, SdkBody::taken())),
+        // A taken body fails when it is read, as one does that is cut off.
+        Wire::Truncate(answer) => to_response_with(&answer, SdkBody::taken()),
         Wire::Reset => Err(ConnectorError::io("connection reset".into())),
         Wire::Hang => std::future::pending().await,
-    }
-}
-
-fn response(answer: &wire::Answer, body: SdkBody) -> HttpResponse {
-    let status = StatusCode::try_from(answer.status).expect("a status");
-    let mut response = HttpResponse::new(status, body);
-    if let Some(code) = &answer.error_type {
-        response
-            .headers_mut()
-            .insert("x-amzn-errortype", code.clone());
-    }
-    response
-}
-
-/// A warm Lambda: a client and the attempt that it works on.
-pub(crate) struct Worker {
-    pub(crate) attempt: Arc<AtomicUsize>,
-    pub(crate) client: Client,
-}
-
-pub(crate) enum Client {
-    Drs(disconnect_source_server::Drs),
-    Efs(Box<bootstrap_efs_replication::Efs>),
-}
-
-macro_rules! config {
-    ($sdk:ident, $connector:expr, $start:expr) => {
-        $sdk::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(Credentials::new(
-                "AKIAIOSFODNN7EXAMPLE",
-                "not-a-secret",
-                None,
-                None,
-                "simulation",
-            ))
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                    .operation_timeout(OPERATION_TIMEOUT)
-                    .build(),
-            )
-            .retry_config(RetryConfig::standard())
-            .retry_partition(RetryPartition::custom("simulated").build())
-            .sleep_impl(TokioSleep::new())
-            .time_source(Clock($start))
-            .http_client($connector)
-            .build()
-    };
-}
-
-impl Simulation {
-    fn latency(&self) -> (Duration, Duration) {
-        let rng = &mut self.state().rng;
-        (
-            Duration::from_millis(rng.u64(1..40)),
-            Duration::from_millis(rng.u64(1..40)),
-        )
-    }
-
-    /// A new sandbox, with a client and a retry budget of its own.
-    pub(crate) fn worker(&self) -> Worker {
-        let attempt = Arc::new(AtomicUsize::new(0));
-        let connector = Connector {
-            simulation: self.clone(),
-            attempt: attempt.clone(),
-        };
-        let function = self.state().scenario.function;
-        let start = self.state().start;
-        let client = match function {
-            Function::DisconnectSourceServer => Client::Drs(disconnect_source_server::Drs::new(
-                config!(aws_sdk_drs, connector, start),
-            )),
-            Function::BootstrapEfsReplication => Client::Efs(Box::new(
-                bootstrap_efs_replication::Efs::new(config!(aws_sdk_efs, connector, start)),
-            )),
-        };
-        Worker { attempt, client }
     }
 }

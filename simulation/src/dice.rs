@@ -1,24 +1,21 @@
-//! What a seed decides in every simulation: requests, deliveries, what others do.
+//! What a seed decides alike for every function: requests, deliveries, external events.
+//!
+//! A seed reproduces a simulation only as long as the draws keep their order.
 
 use chrono::{SecondsFormat, TimeDelta};
 use emulator::world::Reply;
 use serde_json::{Value, json};
 
-use crate::scenario::{Change, Delivery, ExternalEvent, Request, When, epoch};
-
-pub(crate) const CHANGE: &str = "CHG1";
-
-pub(crate) const RIVAL: &str = "CHG2";
-
-pub(crate) fn expiry(hours: i64) -> String {
-    (epoch() + TimeDelta::hours(hours)).to_rfc3339_opts(SecondsFormat::Secs, true)
-}
+use crate::{
+    constants::{CHANGE, RIVAL, epoch},
+    scenario::{Change, Delivery, ExternalEvent, Request, When},
+};
 
 pub(crate) fn chance(rng: &mut fastrand::Rng, percent: u8) -> bool {
     rng.u8(0..100) < percent
 }
 
-pub(crate) fn either(rng: &mut fastrand::Rng) -> Reply {
+pub(crate) fn reply(rng: &mut fastrand::Rng) -> Reply {
     if rng.bool() {
         Reply::Ok
     } else {
@@ -26,7 +23,17 @@ pub(crate) fn either(rng: &mut fastrand::Rng) -> Reply {
     }
 }
 
-/// One request, and in a quarter of the stories another one for the same resources.
+/// The time so many hours after the start, as a request states it.
+pub(crate) fn expiry(hours: i64) -> String {
+    (epoch() + TimeDelta::hours(hours)).to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Most requests are good for a day, the others for a few hours.
+pub(crate) fn hours_to_expiry(rng: &mut fastrand::Rng) -> i64 {
+    if chance(rng, 85) { 24 } else { rng.i64(1..4) }
+}
+
+/// One request, and in a quarter of the simulations a second one for the same resources.
 pub(crate) fn requests(
     rng: &mut fastrand::Rng,
     request: impl Fn(&mut fastrand::Rng, &str) -> Request,
@@ -35,84 +42,38 @@ pub(crate) fn requests(
     if chance(rng, 25) {
         requests.push(request(rng, RIVAL));
     }
+
     requests
 }
 
-/// Up to four things that others do meanwhile.
+/// At most so many of the resources, by their numbers; in four of a hundred cases one is named
+/// twice.
+pub(crate) fn numbers(rng: &mut fastrand::Rng, count: usize, most: usize) -> Vec<usize> {
+    let mut numbers: Vec<usize> = (1..=count).collect();
+    rng.shuffle(&mut numbers);
+    numbers.truncate(rng.usize(1..=most));
+
+    if chance(rng, 4) {
+        numbers.extend(numbers.first().copied());
+    }
+
+    numbers
+}
+
+/// Up to four external events.
 pub(crate) fn external_events(
     rng: &mut fastrand::Rng,
-    what: impl Fn(&mut fastrand::Rng) -> Change,
+    change: impl Fn(&mut fastrand::Rng) -> Change,
 ) -> Vec<ExternalEvent> {
     (0..rng.usize(0..5))
         .map(|_| ExternalEvent {
             when: when(rng),
-            what: what(rng),
+            change: change(rng),
         })
         .collect()
 }
 
-/// What operators do afterwards to four in ten of the resources, by their numbers.
-pub(crate) fn afterwards(
-    rng: &mut fastrand::Rng,
-    count: usize,
-    what: impl Fn(&mut fastrand::Rng, usize) -> Change,
-) -> Vec<Change> {
-    let mut afterwards = Vec::new();
-    for number in 1..=count {
-        if chance(rng, 40) {
-            afterwards.push(what(rng, number));
-        }
-    }
-    afterwards
-}
-
-/// One or two late deliveries of the first request.
-pub(crate) fn late(rng: &mut fastrand::Rng) -> Vec<Delivery> {
-    (0..rng.usize(1..3)).map(|_| late_one(rng)).collect()
-}
-
-/// Mostly an hour later, sometimes most of a day, sometimes more.
-pub(crate) fn late_one(rng: &mut fastrand::Rng) -> Delivery {
-    let at = match rng.u8(0..10) {
-        0..6 => rng.u64(60..7200),
-        6..9 => rng.u64(3600..60_000),
-        _ => 90_000,
-    };
-    Delivery {
-        at,
-        request: 0,
-        kills: Vec::new(),
-    }
-}
-
-/// One to three deliveries of the first request, and one or two of another, for two workers.
-pub(crate) fn deliveries(rng: &mut fastrand::Rng, requests: usize) -> [Vec<Delivery>; 2] {
-    let mut early = [Vec::new(), Vec::new()];
-    for request in 0..requests {
-        for number in 0..rng.usize(1..=3) {
-            let at = match (number, rng.u8(0..4)) {
-                (0, _) if request == 0 => 0,
-                (_, 0 | 1) => 0,
-                (_, 2) => rng.u64(0..30),
-                _ => rng.u64(30..4000),
-            };
-            let mut kills = Vec::new();
-            while kills.len() < 2 && chance(rng, 40) {
-                kills.push(rng.usize(1..60));
-            }
-            let worker = usize::from(chance(rng, 50));
-            if let Some(list) = early.get_mut(worker) {
-                list.push(Delivery { at, request, kills });
-            }
-        }
-    }
-    early
-        .iter_mut()
-        .for_each(|list| list.sort_by_key(|delivery| delivery.at));
-    early
-}
-
-pub(crate) fn when(rng: &mut fastrand::Rng) -> When {
+fn when(rng: &mut fastrand::Rng) -> When {
     // Between two calls of a run is where a change hurts.
     if chance(rng, 65) {
         When::Call(rng.usize(0..24))
@@ -121,39 +82,126 @@ pub(crate) fn when(rng: &mut fastrand::Rng) -> When {
     }
 }
 
-/// The same request, spoiled.
-pub(crate) fn malformed(rng: &mut fastrand::Rng, detail: Value) -> Request {
-    let whole = Request::of(detail.clone(), None);
-    let mut spoiled = detail.clone();
-    let payload = match (rng.u8(0..9), spoiled.as_object_mut()) {
-        (0, _) => whole.payload.replacen("\"version\":1", "\"version\":2", 1),
-        (1, _) => whole
-            .payload
-            .replacen("\"version\"", "\"requestID\":\"twice\",\"version\"", 1),
-        (2, _) => whole
-            .payload
-            .get(..whole.payload.len() / 2)
-            .unwrap_or_default()
-            .to_owned(),
-        (3, _) => format!("{}{}", " ".repeat(70_000), whole.payload),
-        (4, _) => format!("{}{}", "[".repeat(5_000), "]".repeat(5_000)),
-        (5, Some(members)) => {
-            members.insert("force".to_owned(), json!(true));
-            spoiled.to_string()
+/// What operators do afterwards to four in ten of the resources, by their numbers.
+pub(crate) fn afterwards(
+    rng: &mut fastrand::Rng,
+    count: usize,
+    change: impl Fn(&mut fastrand::Rng, usize) -> Change,
+) -> Vec<Change> {
+    let mut afterwards = Vec::new();
+    for number in 1..=count {
+        if chance(rng, 40) {
+            afterwards.push(change(rng, number));
         }
-        (6, Some(members)) => {
-            members.insert("dryRun".to_owned(), json!("no"));
-            spoiled.to_string()
-        }
-        (7, Some(members)) => {
-            members.remove("expiresAt");
-            spoiled.to_string()
-        }
-        _ => whole.payload.replacen(":[{", ":[{\"forceful\":1,", 1),
-    };
-    Request {
-        payload,
-        detail: None,
-        ..whole
     }
+
+    afterwards
+}
+
+/// One to three deliveries of the first request, and one or two of another, for two workers.
+pub(crate) fn deliveries(rng: &mut fastrand::Rng, requests: usize) -> [Vec<Delivery>; 2] {
+    let mut workers = [Vec::new(), Vec::new()];
+    for request in 0..requests {
+        for number in 0..rng.usize(1..=3) {
+            let is_very_first = number == 0 && request == 0;
+            let at = delivery_time(rng, is_very_first);
+            let kills = kills(rng);
+
+            let worker = usize::from(chance(rng, 50));
+            if let Some(deliveries) = workers.get_mut(worker) {
+                deliveries.push(Delivery { at, request, kills });
+            }
+        }
+    }
+
+    for deliveries in &mut workers {
+        deliveries.sort_by_key(|delivery: &Delivery| delivery.at);
+    }
+
+    workers
+}
+
+fn delivery_time(rng: &mut fastrand::Rng, is_very_first: bool) -> u64 {
+    match (is_very_first, rng.u8(0..4)) {
+        (true, _) | (false, 0 | 1) => 0,
+        (false, 2) => rng.u64(0..30),
+        (false, _) => rng.u64(30..4000),
+    }
+}
+
+fn kills(rng: &mut fastrand::Rng) -> Vec<usize> {
+    let mut kills = Vec::new();
+    while kills.len() < 2 && chance(rng, 40) {
+        kills.push(rng.usize(1..60));
+    }
+
+    kills
+}
+
+/// One or two late deliveries of the first request.
+pub(crate) fn late_deliveries(rng: &mut fastrand::Rng) -> Vec<Delivery> {
+    (0..rng.usize(1..3))
+        .map(|_| Delivery::of_first_request(lateness(rng)))
+        .collect()
+}
+
+/// Mostly an hour or two, sometimes most of a day, sometimes more than a request is good for.
+fn lateness(rng: &mut fastrand::Rng) -> u64 {
+    match rng.u8(0..10) {
+        0..6 => rng.u64(60..7200),
+        6..9 => rng.u64(3600..60_000),
+        _ => 90_000,
+    }
+}
+
+/// A request, bare or in an event; in six of a hundred cases it is malformed.
+pub(crate) fn wrapped(rng: &mut fastrand::Rng, detail: Value, detail_type: &str) -> Request {
+    let detail_type = rng.bool().then_some(detail_type);
+
+    if chance(rng, 6) {
+        malformed(rng, &detail)
+    } else {
+        Request::new(detail, detail_type)
+    }
+}
+
+/// The same request with one mistake in it, which the function must reject.
+fn malformed(rng: &mut fastrand::Rng, detail: &Value) -> Request {
+    let intact = Request::new(detail.clone(), None);
+    let payload = &intact.payload;
+    let half = payload.get(..payload.len() / 2).unwrap_or_default();
+
+    let malformed = match rng.u8(0..9) {
+        0 => payload.replacen("\"version\":1", "\"version\":2", 1),
+        1 => payload.replacen("\"version\"", "\"requestID\":\"twice\",\"version\"", 1),
+        2 => half.to_owned(),
+        3 => format!("{}{payload}", " ".repeat(70_000)),
+        4 => format!("{}{}", "[".repeat(5_000), "]".repeat(5_000)),
+        5 => with_member(detail, "force", json!(true)),
+        6 => with_member(detail, "dryRun", json!("no")),
+        7 => without_member(detail, "expiresAt"),
+        _ => payload.replacen(":[{", ":[{\"forceful\":1,", 1),
+    };
+
+    Request {
+        payload: malformed,
+        detail: None,
+        ..intact
+    }
+}
+
+fn with_member(detail: &Value, name: &str, value: Value) -> String {
+    let mut changed = detail.clone();
+    changed[name] = value;
+
+    changed.to_string()
+}
+
+fn without_member(detail: &Value, name: &str) -> String {
+    let mut changed = detail.clone();
+    if let Some(members) = changed.as_object_mut() {
+        members.remove(name);
+    }
+
+    changed.to_string()
 }

@@ -1,17 +1,18 @@
-//! A deterministic simulator of drover: the real functions over AWS's real clients, against a world
-//! that fails, changes and waits, in virtual time. A seed is a whole story, and tells it again
-//! whenever it is asked to.
+//! Deterministic simulation testing: runs the functions of drover in virtual time against injected
+//! faults, crashes and concurrent operators, and checks their invariants after every call and every
+//! report. A seed always gives the same run.
 
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a simulator that meets the unexpected is to fail loudly, and it speaks to a terminal"
+    reason = "a simulator that meets the unexpected must fail loudly, and it prints to a terminal"
 )]
 
 mod bugs;
 mod calls;
 mod connector;
+mod constants;
 mod dice;
 mod drs;
 mod efs;
@@ -20,358 +21,227 @@ mod record;
 mod report_checks;
 mod run;
 mod scenario;
+mod seeds;
+mod stopwatch;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, ops::Range, panic::AssertUnwindSafe, process::ExitCode, time::Instant};
+use std::{collections::BTreeMap, process::ExitCode};
 
 use clap::Parser;
 
 use crate::{
-    bugs::Bug,
     exhaustive::Tally,
-    record::{Ending, Figures, Violation},
-    scenario::{Function, Scenario},
+    record::{Figures, Subject, Violation},
+    stopwatch::Stopwatch,
 };
 
-/// Simulates the functions of drover, seed by seed, and checks their invariants after every call
-/// and every report.
+/// Every function in the simulator.
+static SUBJECTS: [&Subject; 2] = [&drs::SUBJECT, &efs::SUBJECT];
+
+/// How many violations of one kind of schedule are printed.
+const MOST_PRINTED: usize = 20;
+
+/// Simulates the functions of drover and checks their invariants after every call and every report.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// How many seeds.
+    /// How many seeds to run.
     #[arg(long, default_value_t = 1000)]
     seeds: u64,
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// One function only.
-    #[arg(long, value_enum)]
-    function: Option<Function>,
-    /// Tells the story of this one seed.
+    /// Run one function only.
+    #[arg(long, value_parser = subject)]
+    function: Option<&'static Subject>,
+    /// Show everything that happens in the run of this seed.
     #[arg(long)]
     seed: Option<u64>,
-    /// Plants each bug in turn, and tells by what and after how many seeds it is caught.
+    /// Plant each bug in turn; show which invariant catches it, and after how many seeds.
     #[arg(long)]
     bugs: bool,
-    /// Runs every single fault at every call, a kill at every await, and every pair of faults of so
-    /// many scenarios by hand.
+    /// Run every fault at every call and a kill at every await of the scenarios written by hand, and
+    /// every pair of faults of so many of them.
     #[arg(long, value_name = "SCENARIOS")]
     exhaustive: Option<u64>,
 }
 
-/// After how many seeds a long run says that it is still there.
-const PROGRESS: u64 = 50_000;
+fn subject(name: &str) -> Result<&'static Subject, String> {
+    let found = SUBJECTS.into_iter().find(|subject| subject.name() == name);
 
-fn scenario(function: Function, seed: u64) -> Scenario {
-    match function {
-        Function::DisconnectSourceServer => drs::generate::generate(seed),
-        Function::BootstrapEfsReplication => efs::generate::generate(seed),
-    }
-}
-
-/// Runs a scenario; a panic of the function is a broken promise like any other.
-fn run(scenario: Scenario, bug: Option<Bug>) -> Ending {
-    std::panic::catch_unwind(AssertUnwindSafe(|| run::run(scenario, bug))).unwrap_or_else(|_| {
-        Ending {
-            violations: vec![Violation {
-                invariant: 7,
-                text: "a panic".to_owned(),
-            }],
-            narrative: Vec::new(),
-            figures: Figures::default(),
-            polls: 0,
-            calls_to_acknowledge: 0,
-        }
-    })
+    found.ok_or_else(|| format!("functions: {}", SUBJECTS.map(Subject::name).join(", ")))
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let chosen = |function: &Function| arguments.function.is_none_or(|only| only == *function);
-    let functions: Vec<Function> = Function::ALL.into_iter().filter(chosen).collect();
-    let held = match (arguments.seed, arguments.exhaustive) {
-        (Some(seed), _) => functions.iter().all(|function| narrate(*function, seed)),
-        (_, Some(pairs)) => functions.iter().all(|function| exhaust(*function, pairs)),
-        _ if arguments.bugs => catch(&functions, arguments.seeds),
-        _ => functions
-            .iter()
-            .all(|function| simulate(*function, &arguments)),
+    let subjects = match arguments.function {
+        Some(subject) => vec![subject],
+        None => SUBJECTS.to_vec(),
     };
-    if held {
+
+    let holds = if let Some(seed) = arguments.seed {
+        subjects.iter().all(|subject| show(subject, seed))
+    } else if let Some(pairs) = arguments.exhaustive {
+        subjects.iter().all(|subject| exhaust(subject, pairs))
+    } else if arguments.bugs {
+        plant_bugs(&subjects, arguments.seeds)
+    } else {
+        subjects.iter().all(|subject| simulate(subject, &arguments))
+    };
+
+    if holds {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     }
 }
 
-/// Simulates on all processors; each seed comes to the same wherever it runs.
-fn simulate(function: Function, arguments: &Arguments) -> bool {
-    let begun = Begun::now();
-    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
-    let (share, end) = (
-        arguments.seeds.div_ceil(threads),
-        arguments.from + arguments.seeds,
-    );
-    let parts: Vec<Part> = std::thread::scope(|scope| {
-        let first = (0..threads).map(|thread| arguments.from + thread * share);
-        let begin =
-            |first| scope.spawn(move || simulate_some(function, first..end.min(first + share)));
-        let threads: Vec<_> = first.map(begin).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().expect("a thread that catches panics"))
-            .collect()
-    });
-    let mut figures = Figures::default();
-    parts.iter().for_each(|part| figures.add(&part.figures));
-    let broken = parts.iter().map(|part| part.broken.len()).sum();
-    // One story is enough to begin with; the others are told by their commands.
-    parts
+fn simulate(subject: &'static Subject, arguments: &Arguments) -> bool {
+    let stopwatch = Stopwatch::start();
+    let end = arguments.from + arguments.seeds;
+    let results = seeds::run_all(subject, arguments.from..end);
+
+    // One narrative is enough to start with; each violation comes with the command for its own.
+    print_lines(results.first_narrative.iter().flatten());
+    print_lines(&results.violations);
+    println!("{}", subject.name());
+    print_figures(&results.figures);
+    println!("  {stopwatch}");
+    println!("  violations      {}", results.violations.len());
+
+    results.violations.is_empty()
+}
+
+fn print_lines<'a>(lines: impl IntoIterator<Item = &'a String>) {
+    for line in lines {
+        println!("{line}");
+    }
+}
+
+fn print_figures(figures: &Figures) {
+    let Figures {
+        simulations,
+        deliveries,
+        kills,
+        calls,
+        effects,
+        external_events,
+        targets,
+        ..
+    } = figures;
+    let faults: u64 = figures.faults.values().sum();
+    let kinds = counts(&figures.faults);
+    let outcomes = counts(&figures.outcomes);
+    let years = figures.virtual_seconds as f64 / (365.25 * 86_400.0);
+
+    println!("  simulations     {simulations}");
+    println!("  attempts        {deliveries} (killed: {kills})");
+    println!("  calls           {calls} (with an effect: {effects})");
+    println!("  faults          {faults} ({kinds})");
+    println!("  external events {external_events}");
+    println!("  results         {targets} ({outcomes})");
+    println!("  virtual time    {years:.1} years");
+}
+
+fn counts(counts: &BTreeMap<String, u64>) -> String {
+    let counts: Vec<String> = counts
         .iter()
-        .find_map(|part| part.first_narrative.as_ref())
-        .into_iter()
-        .flatten()
-        .for_each(|line| println!("{line}"));
-    parts
-        .iter()
-        .flat_map(|part| &part.broken)
-        .for_each(|broken| println!("{broken}"));
-    println!("{}", function.name());
-    print_figures(&figures, begun, broken);
-    broken == 0
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
+
+    counts.join(", ")
 }
 
-/// What one thread's share of the seeds came to.
-#[derive(Default)]
-struct Part {
-    figures: Figures,
-    broken: Vec<String>,
-    first_narrative: Option<Vec<String>>,
-}
+/// Shows the run of one seed: its world and deliveries, every call, fault, kill and report, and the
+/// verdict.
+fn show(subject: &'static Subject, seed: u64) -> bool {
+    let scenario = (subject.generate)(seed);
+    let world = serde_json::to_string_pretty(&scenario.world).unwrap_or_default();
 
-fn simulate_some(function: Function, seeds: Range<u64>) -> Part {
-    let mut part = Part::default();
-    for (told, seed) in (1_u64..).zip(seeds) {
-        let ending = run(scenario(function, seed), None);
-        part.figures.add(&ending.figures);
-        for Violation { invariant, text } in &ending.violations {
-            let again = again(function, seed);
-            part.broken.push(format!(
-                "{} seed {seed}: invariant {invariant}: {text}\n  {again}",
-                function.name()
-            ));
-        }
-        if !ending.violations.is_empty() && part.first_narrative.is_none() {
-            part.first_narrative = Some(ending.narrative);
-        }
-        if told.is_multiple_of(PROGRESS) {
-            println!(
-                "{}: {told} seeds of this thread, {} violations",
-                function.name(),
-                part.broken.len()
-            );
-        }
-    }
-    part
-}
-
-fn print_figures(figures: &Figures, begun: Begun, broken: usize) {
-    let counts = |counts: &std::collections::BTreeMap<String, u64>| {
-        counts
-            .iter()
-            .map(|(name, count)| format!("{name} {count}"))
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    println!("  simulations     {}", figures.simulations);
-    println!(
-        "  attempts        {} (killed: {})",
-        figures.deliveries, figures.kills
-    );
-    println!(
-        "  calls           {} (with an effect: {})",
-        figures.calls, figures.effects
-    );
-    println!(
-        "  faults          {} ({})",
-        figures.faults.values().sum::<u64>(),
-        counts(&figures.faults)
-    );
-    println!("  changes by others {}", figures.external_events);
-    println!(
-        "  targets told of {} ({})",
-        figures.targets,
-        counts(&figures.outcomes)
-    );
-    println!(
-        "  virtual time    {:.1} years",
-        figures.virtual_seconds as f64 / (365.25 * 86_400.0)
-    );
-    println!("  {begun}");
-    println!("  violations      {broken}");
-}
-
-/// When something began.
-#[derive(Clone, Copy)]
-struct Begun {
-    at: Instant,
-    processor_seconds: f64,
-}
-
-impl Begun {
-    fn now() -> Self {
-        Self {
-            at: Instant::now(),
-            processor_seconds: processor_seconds(),
-        }
-    }
-}
-
-impl fmt::Display for Begun {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let processor_seconds = processor_seconds() - self.processor_seconds;
-        write!(
-            f,
-            "wall time {:.1} s; processor time {processor_seconds:.1} s",
-            self.at.elapsed().as_secs_f64()
-        )
-    }
-}
-
-/// What the process has used so far, where the system tells.
-fn processor_seconds() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after_name = stat.rsplit(')').next().unwrap_or_default();
-    let ticks: u64 = after_name
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|ticks| ticks.parse::<u64>().ok())
-        .sum();
-    ticks as f64 / 100.0
-}
-
-/// The command that tells the story of a seed.
-fn again(function: Function, seed: u64) -> String {
-    format!(
-        "cargo run --profile simulation --package simulation -- --function {} --seed {seed}",
-        function.name()
-    )
-}
-
-/// Tells the story of one seed: its world and deliveries, every call, fault, kill and report, and
-/// the verdict.
-fn narrate(function: Function, seed: u64) -> bool {
-    let scenario = scenario(function, seed);
-    println!(
-        "{} seed {seed}\n\nthe deployment: {:?}, {} s",
-        function.name(),
-        scenario.variables,
-        scenario.timeout_seconds
-    );
-    println!(
-        "\nthe world: {}",
-        serde_json::to_string_pretty(&scenario.world).unwrap_or_default()
-    );
+    println!("{} seed {seed}", subject.name());
+    println!("\nenvironment: {:?}", scenario.variables);
+    println!("timeout: {} s", scenario.timeout_seconds);
+    println!("\nworld: {world}");
     for (number, request) in scenario.requests.iter().enumerate() {
         println!("\nrequest {number}: {:.2000}", request.payload);
     }
-    println!(
-        "\ndeliveries: {:#?}\nlate: {:?}",
-        scenario.early, scenario.late
-    );
-    println!(
-        "\nwhat others do: {:#?}\nafterwards: {:?}\n",
-        scenario.external_events, scenario.afterwards
-    );
-    let ending = run(scenario, None);
-    ending.narrative.iter().for_each(|line| println!("{line}"));
-    println!(
-        "\nviolations: {}; hash of the narrative: {:016x}",
-        ending.violations.len(),
-        ending.hash()
-    );
-    println!("again: {}", again(function, seed));
+    println!("\ndeliveries: {:#?}", scenario.early);
+    println!("late: {:?}", scenario.late);
+    println!("\nexternal events: {:#?}", scenario.external_events);
+    println!("afterwards: {:?}\n", scenario.afterwards);
+
+    let ending = run::run(subject, scenario, None);
+    print_lines(&ending.narrative);
+    println!("\nviolations: {}", ending.violations.len());
+    println!("hash of the narrative: {:016x}", ending.hash());
+    println!("again: {}", seeds::command(subject, seed));
+
     ending.violations.is_empty()
 }
 
-fn exhaust(function: Function, pairs: u64) -> bool {
-    let begun = Begun::now();
-    let of = |schedules: fn(Function, u64) -> Tally, scenarios: u64| {
+fn exhaust(subject: &'static Subject, pairs: u64) -> bool {
+    let stopwatch = Stopwatch::start();
+    let of_scenarios = |schedules: fn(&'static Subject, u64) -> Tally, scenarios: u64| {
         let mut all = Tally::default();
         for number in 0..scenarios {
-            let tally = schedules(function, number);
-            all.schedules += tally.schedules;
-            all.figures.add(&tally.figures);
-            all.broken.extend(tally.broken);
+            all.append(schedules(subject, number));
         }
         all
     };
-    let singles = of(exhaustive::single_faults, exhaustive::SCENARIOS);
-    let kills = of(exhaustive::kills, exhaustive::SCENARIOS);
-    let doubles = of(exhaustive::double_faults, pairs.min(exhaustive::SCENARIOS));
-    println!("{}", function.name());
-    for (name, tally) in [
-        ("single faults", &singles),
-        ("kills", &kills),
-        ("pairs of faults", &doubles),
-    ] {
-        println!(
-            "  {name}: {} schedules, {} calls, {} violations",
-            tally.schedules,
-            tally.figures.calls,
-            tally.broken.len()
-        );
-        tally
-            .broken
-            .iter()
-            .take(20)
-            .for_each(|broken| println!("    {broken}"));
+    let pairs = pairs.min(exhaustive::SCENARIOS);
+    let tallies = [
+        (
+            "single faults",
+            of_scenarios(exhaustive::single_faults, exhaustive::SCENARIOS),
+        ),
+        (
+            "kills",
+            of_scenarios(exhaustive::kills, exhaustive::SCENARIOS),
+        ),
+        (
+            "pairs of faults",
+            of_scenarios(exhaustive::double_faults, pairs),
+        ),
+    ];
+
+    println!("{}", subject.name());
+    for (name, tally) in &tallies {
+        let (schedules, calls) = (tally.schedules, tally.figures.calls);
+        let violations = tally.violations.len();
+        println!("  {name}: {schedules} schedules, {calls} calls, {violations} violations");
+        print_lines(tally.violations.iter().take(MOST_PRINTED));
     }
-    println!("  {begun}");
-    singles.broken.is_empty() && kills.broken.is_empty() && doubles.broken.is_empty()
+    println!("  {stopwatch}");
+
+    tallies.iter().all(|(_, tally)| tally.violations.is_empty())
 }
 
-/// By which invariant a bug is caught first, and how many seeds it took.
-fn first_catch(bug: Bug, seeds: u64) -> Option<(u64, Violation)> {
-    (0..seeds).find_map(|seed| {
-        let ending = run(scenario(bug.function(), seed), Some(bug));
-        Some((seed + 1, ending.violations.into_iter().next()?))
-    })
-}
+/// Prints the table of planted bugs, as the README has it.
+fn plant_bugs(subjects: &[&'static Subject], seeds: u64) -> bool {
+    println!("| bug | function | invariant | seeds | violation |");
+    println!("| --- | --- | --- | --- | --- |");
 
-/// The table of planted bugs, as it stands in the README.
-fn catch(functions: &[Function], seeds: u64) -> bool {
-    println!(
-        "| bug | function | invariant | seeds | what was told |\n| --- | --- | --- | --- | --- |"
-    );
-    let mut all = true;
-    for bug in Bug::ALL
-        .into_iter()
-        .filter(|bug| functions.contains(&bug.function()))
-    {
-        let (words, name) = (bug.words(), bug.function().name());
-        match first_catch(bug, seeds) {
-            Some((seed, violation)) => {
-                let told: String = violation
-                    .text
-                    .split(';')
-                    .next()
-                    .unwrap_or_default()
-                    .chars()
-                    .take(100)
-                    .collect();
-                println!(
-                    "| {words} | {name} | {} | {seed} | {} |",
-                    violation.invariant,
-                    told.replace('|', "/")
-                );
-            }
-            None => {
-                all = false;
-                println!("| {words} | {name} | - | not within {seeds} | - |");
+    let mut all_caught = true;
+    for subject in subjects {
+        for bug in subject.bugs {
+            let (bug_name, name) = (bug.name, subject.name());
+            if let Some((seed, violation)) = seeds::first_catch(subject, bug, seeds) {
+                let (invariant, text) = (violation.invariant, summary(&violation));
+                println!("| {bug_name} | {name} | {invariant} | {seed} | {text} |");
+            } else {
+                all_caught = false;
+                println!("| {bug_name} | {name} | - | not within {seeds} | - |");
             }
         }
     }
-    all
+
+    all_caught
+}
+
+/// The start of a violation, as a cell of a table.
+fn summary(violation: &Violation) -> String {
+    let first = violation.text.split(';').next().unwrap_or_default();
+    let start: String = first.chars().take(100).collect();
+
+    start.replace('|', "/")
 }

@@ -1,4 +1,5 @@
-//! The record of a running simulation: what was called, shown, changed and said.
+//! The record of a running simulation: the world, the attempts with their calls, and every broken
+//! invariant. Everything else stands on it.
 
 use std::{
     collections::BTreeMap,
@@ -8,43 +9,143 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use emulator::{Cloud, Service, World};
+use emulator::{
+    Ask, Cloud, FaultKind, World,
+    wire::{self, Wire},
+};
+use harness::FunctionUnderTest;
 use serde_json::Value;
 use template::{Deployment, Role};
 use tokio::time::Instant;
 
 use crate::{
-    bugs::Bug,
-    scenario::{ExternalEvent, Function, Request, Scenario, epoch},
+    constants::epoch,
+    scenario::{Change, ExternalEvent, Request, Scenario},
 };
 
-/// How long a change may stay unseen. Every read that lags shows the world of at most so long ago.
+/// How far a read may lag: it shows the world of at most so long ago.
 pub(crate) const STALE: TimeDelta = TimeDelta::seconds(10);
 
-/// The role that the template gives a function where it is set as in a scenario; each is made once.
-fn role(scenario: &Scenario) -> Arc<Role> {
-    static ROLES: Mutex<BTreeMap<String, Arc<Role>>> = Mutex::new(BTreeMap::new());
-    let variable = |name, default| scenario.variable(name).unwrap_or(default);
-    let parameters = [
-        ("Mode", variable("MODE", "plan")),
-        ("AllowDelete", variable("ALLOW_DELETE", "false")),
-        ("ReplicaRegions", variable("REPLICA_REGIONS", "*")),
-    ];
-    let name = scenario.function.name();
-    let mut roles = ROLES.lock().unwrap_or_else(PoisonError::into_inner);
-    let role = roles.entry(format!("{name} {parameters:?}"));
-    Arc::clone(role.or_insert_with(|| Arc::new(Role::of(name, &Deployment::with(&parameters)))))
+/// A function in the simulator: how its scenarios are made, and what must hold of it.
+pub(crate) struct Subject {
+    pub(crate) function: &'static FunctionUnderTest,
+    /// A scenario from a seed.
+    pub(crate) generate: fn(u64) -> Scenario,
+    /// A scenario written by hand, by its number.
+    pub(crate) by_hand: fn(u64) -> Scenario,
+    pub(crate) bugs: &'static [Bug],
+    /// A question to IAM with the tags that the attempt has read.
+    pub(crate) as_observed: fn(&State, usize, &Ask) -> Ask,
+    /// Notes what an external event allows to happen again.
+    pub(crate) on_event: fn(&mut State, &Change),
+    /// Checks a call that changes something, before its effect is recorded.
+    pub(crate) on_change: fn(&mut State, usize, &Call),
+    /// Checks the effect of an operation on a resource, for a request.
+    pub(crate) on_effect: fn(&mut State, usize, &str, &str),
+    /// What is wrong with a world, whoever made it so: invariant 5.
+    pub(crate) on_world: fn(&World) -> Option<String>,
+    /// Checks what an attempt reports of one target.
+    pub(crate) on_report: fn(&mut State, usize, Reported<'_>),
+    /// Checks the world once everything has ended.
+    pub(crate) at_the_end: fn(&mut State),
 }
 
-/// A broken promise.
+impl fmt::Debug for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Subject {
+    pub(crate) fn name(&self) -> &'static str {
+        self.function.name
+    }
+}
+
+/// A bug to plant beside a function: each hook changes what the function sees or says.
+pub(crate) struct Bug {
+    pub(crate) name: &'static str,
+    /// The value of an environment variable, where the bug ignores the real one.
+    pub(crate) variable: fn(&str) -> Option<&'static str>,
+    pub(crate) payload: fn(String) -> String,
+    pub(crate) now: fn(DateTime<Utc>) -> DateTime<Utc>,
+    /// Acts right before a call; with an answer, the call is not made.
+    pub(crate) before_call: fn(&mut State, &Intercepted<'_>) -> Option<Wire>,
+    /// Changes an answer of any kind.
+    pub(crate) answer: fn(&str, Wire) -> Wire,
+    /// Changes the body of a successful answer.
+    pub(crate) body: fn(&Tampering<'_>, &mut Value),
+    /// The outcome and the reason that a target gets instead of its own.
+    pub(crate) conclusion: fn(&AttemptLog, &mut Value) -> Option<(&'static str, String)>,
+    pub(crate) acknowledges_failures: bool,
+}
+
+impl Bug {
+    /// Changes nothing: what a bug leaves out.
+    pub(crate) const NONE: Self = Self {
+        name: "none",
+        variable: |_| None,
+        payload: |payload| payload,
+        now: |now| now,
+        before_call: |_, _| None,
+        answer: |_, wire| wire,
+        body: |_, _| {},
+        conclusion: |_, _| None,
+        acknowledges_failures: false,
+    };
+}
+
+/// A call that a bug may stop or precede.
+pub(crate) struct Intercepted<'a> {
+    pub(crate) attempt: usize,
+    pub(crate) operation: &'a str,
+    pub(crate) call: wire::Call<'a>,
+    pub(crate) fault: Option<FaultKind>,
+}
+
+impl Intercepted<'_> {
+    /// The body of the call.
+    pub(crate) fn body(&self) -> Value {
+        serde_json::from_slice(self.call.body).unwrap_or_default()
+    }
+}
+
+/// An answer that a bug may tamper with.
+pub(crate) struct Tampering<'a> {
+    pub(crate) operation: &'a str,
+    pub(crate) log: &'a AttemptLog,
+    pub(crate) request: &'a Request,
+}
+
+/// One target, and what an attempt reports of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Reported<'a> {
+    pub(crate) target: &'a Value,
+    pub(crate) result: &'a Value,
+    /// The whole report.
+    pub(crate) body: &'a Value,
+}
+
+impl<'a> Reported<'a> {
+    /// An ID of every resource in the whole report, where there is one.
+    pub(crate) fn all_ids(&self, name: &str) -> Vec<&'a str> {
+        let results = self.body["targets"].as_array().into_iter().flatten();
+
+        results
+            .filter_map(|result| result["resource"][name].as_str())
+            .collect()
+    }
+}
+
+/// A broken invariant.
 #[derive(Debug, Clone)]
 pub(crate) struct Violation {
-    /// The number of the invariant in the README's list.
+    /// Its number in the README's list.
     pub(crate) invariant: u8,
     pub(crate) text: String,
 }
 
-/// One call as it stood on the wire, before any planted bug got hold of its answer.
+/// One call as it stood on the wire, before a planted bug tampered with its answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) operation: String,
@@ -58,7 +159,9 @@ pub(crate) struct Call {
     pub(crate) code: Option<String>,
     /// The body of the answer.
     pub(crate) body: Value,
+    /// Whether the operation can change something.
     pub(crate) mutating: bool,
+    /// Whether it did.
     pub(crate) changed: bool,
 }
 
@@ -67,6 +170,29 @@ impl Call {
         self.status
             .is_some_and(|status| (200..300).contains(&status))
     }
+
+    /// Calls in a few words each.
+    pub(crate) fn summaries(calls: &[&Self]) -> Vec<String> {
+        calls
+            .iter()
+            .map(|call| {
+                let Self {
+                    operation,
+                    status,
+                    changed,
+                    ..
+                } = call;
+                format!("{operation} {status:?} changed {changed}")
+            })
+            .collect()
+    }
+}
+
+/// Whether the report that AWS rejected a call for good hides that the call had an effect.
+pub(crate) fn hides_an_effect(calls: &[&Call], message: &str) -> bool {
+    calls
+        .iter()
+        .any(|call| message.starts_with(&call.operation) && call.changed)
 }
 
 /// Everything that one attempt of a delivery did.
@@ -78,17 +204,45 @@ pub(crate) struct AttemptLog {
     pub(crate) calls: Vec<Call>,
 }
 
+impl AttemptLog {
+    pub(crate) fn changes_nothing(&self) -> bool {
+        !self.calls.iter().any(|call| call.mutating)
+    }
+}
+
+/// An effect on a resource, and the request that it was made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Effect {
+    pub(crate) operation: String,
+    pub(crate) subject: String,
+    pub(crate) request: usize,
+}
+
+impl Effect {
+    pub(crate) fn is(&self, operation: &str, subject: &str) -> bool {
+        self.operation == operation && self.subject == subject
+    }
+}
+
+/// A call whose effect is still to come.
+#[derive(Debug, Clone)]
+pub(crate) struct LateEffect {
+    pub(crate) attempt: usize,
+    pub(crate) operation: String,
+    pub(crate) subject: String,
+}
+
 /// The figures of simulations.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Figures {
     pub(crate) simulations: u64,
-    pub(crate) calls: u64,
-    pub(crate) faults: BTreeMap<String, u64>,
-    pub(crate) kills: u64,
     pub(crate) deliveries: u64,
+    pub(crate) kills: u64,
+    pub(crate) calls: u64,
+    pub(crate) effects: u64,
+    pub(crate) faults: BTreeMap<String, u64>,
     pub(crate) external_events: u64,
     pub(crate) targets: u64,
-    pub(crate) effects: u64,
     pub(crate) outcomes: BTreeMap<String, u64>,
     pub(crate) virtual_seconds: u64,
 }
@@ -96,13 +250,14 @@ pub(crate) struct Figures {
 impl Figures {
     pub(crate) fn add(&mut self, other: &Self) {
         self.simulations += other.simulations;
-        self.calls += other.calls;
-        self.kills += other.kills;
         self.deliveries += other.deliveries;
+        self.kills += other.kills;
+        self.calls += other.calls;
+        self.effects += other.effects;
         self.external_events += other.external_events;
         self.targets += other.targets;
-        self.effects += other.effects;
         self.virtual_seconds += other.virtual_seconds;
+
         for (kind, count) in &other.faults {
             *self.faults.entry(kind.clone()).or_default() += count;
         }
@@ -112,20 +267,20 @@ impl Figures {
     }
 }
 
-/// What a simulation ends with.
-#[derive(Debug, Clone)]
+/// The result of a simulation.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ending {
     pub(crate) violations: Vec<Violation>,
     pub(crate) narrative: Vec<String>,
     pub(crate) figures: Figures,
     /// How many polls the first attempt of the first delivery took.
     pub(crate) polls: usize,
-    /// How many calls were made before the first request was acknowledged for the first time.
+    /// How many calls were made before the first acknowledgement.
     pub(crate) calls_to_acknowledge: usize,
 }
 
 impl Ending {
-    /// The same for the same calls, faults, kills and reports in the same order at the same times.
+    /// Equal for equal calls, faults, kills and reports in the same order at the same times.
     pub(crate) fn hash(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.narrative.hash(&mut hasher);
@@ -135,25 +290,31 @@ impl Ending {
 
 /// The state of a running simulation.
 pub(crate) struct State {
+    pub(crate) subject: &'static Subject,
     pub(crate) scenario: Scenario,
+    pub(crate) bug: Option<&'static Bug>,
     pub(crate) cloud: Cloud,
     pub(crate) role: Arc<Role>,
-    pub(crate) bug: Option<Bug>,
-    pub(crate) start: Instant,
-    pub(crate) world_now: DateTime<Utc>,
-    pub(crate) known_entries: usize,
     pub(crate) rng: fastrand::Rng,
+
+    // What is still to come.
     pub(crate) requests: Vec<Arc<Request>>,
     pub(crate) external_events: Vec<ExternalEvent>,
-    pub(crate) attempts: Vec<Arc<AttemptLog>>,
+    pub(crate) late_effects: Vec<LateEffect>,
+
+    // The time, and the world at each.
+    pub(crate) start: Instant,
+    pub(crate) world_now: DateTime<Utc>,
+    pub(crate) last_change: DateTime<Utc>,
     /// The world after every call and every change.
     pub(crate) history: Vec<(DateTime<Utc>, World)>,
-    pub(crate) last_change: DateTime<Utc>,
-    /// Late effects under way: the attempt, the operation, the subject.
-    pub(crate) late: Vec<(usize, String, String)>,
-    /// The effects on each subject: the operation and the request.
-    pub(crate) effects: Vec<(String, String, usize)>,
-    /// How many more effects of a request on a subject are legal than one.
+    /// How many entries of the world's journal are recorded.
+    pub(crate) known_entries: usize,
+
+    // What was done, and what was wrong with it.
+    pub(crate) attempts: Vec<Arc<AttemptLog>>,
+    pub(crate) effects: Vec<Effect>,
+    /// How many effects more than one a request may have on a resource.
     pub(crate) grants: BTreeMap<(String, usize), usize>,
     pub(crate) violations: Vec<Violation>,
     pub(crate) narrative: Vec<String>,
@@ -163,25 +324,31 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(scenario: Scenario, bug: Option<Bug>) -> Self {
+    pub(crate) fn new(
+        subject: &'static Subject,
+        scenario: Scenario,
+        bug: Option<&'static Bug>,
+    ) -> Self {
         let world = World {
             now: epoch(),
             ..scenario.world.clone()
         };
+
         Self {
-            cloud: Cloud::new(world.clone()),
-            role: role(&scenario),
+            subject,
             bug,
-            start: Instant::now(),
-            world_now: epoch(),
-            known_entries: 0,
+            cloud: Cloud::new(world.clone()),
+            role: role(subject, &scenario),
             rng: fastrand::Rng::with_seed(scenario.seed ^ 0x5eed),
             requests: scenario.requests.iter().cloned().map(Arc::new).collect(),
             external_events: scenario.external_events.clone(),
-            attempts: Vec::new(),
-            history: vec![(epoch(), world)],
+            late_effects: Vec::new(),
+            start: Instant::now(),
+            world_now: epoch(),
             last_change: epoch() - TimeDelta::days(1),
-            late: Vec::new(),
+            history: vec![(epoch(), world)],
+            known_entries: 0,
+            attempts: Vec::new(),
             effects: Vec::new(),
             grants: BTreeMap::new(),
             violations: Vec::new(),
@@ -200,11 +367,22 @@ impl State {
         epoch() + TimeDelta::from_std(self.start.elapsed()).unwrap_or_default()
     }
 
-    pub(crate) fn service(&self) -> Service {
-        match self.scenario.function {
-            Function::DisconnectSourceServer => Service::Drs,
-            Function::BootstrapEfsReplication => Service::Efs,
-        }
+    /// Whether an operation can change something.
+    pub(crate) fn changes(&self, operation: &str) -> bool {
+        self.subject.function.service.changes(operation)
+    }
+
+    /// An attempt, and the request that it works on.
+    pub(crate) fn attempt(&self, attempt: usize) -> Option<(Arc<AttemptLog>, Arc<Request>)> {
+        let log = self.attempts.get(attempt)?;
+        let request = self.requests.get(log.request)?;
+
+        Some((Arc::clone(log), Arc::clone(request)))
+    }
+
+    /// Whether a request may only be planned.
+    pub(crate) fn is_plan(&self, request: &Request) -> bool {
+        request.is_dry_run() || !self.scenario.enforces()
     }
 
     pub(crate) fn violate(&mut self, invariant: u8, text: impl Into<String>) {
@@ -218,38 +396,60 @@ impl State {
         self.narrative.push(format!("{seconds:>12.3} {line}"));
     }
 
-    /// Whether something may still act on what it saw before: a run, or a call whose effect is
-    /// late.
+    /// Lets a request have one more effect on a resource.
+    pub(crate) fn grant(&mut self, subject: &str, request: usize) {
+        let key = (subject.to_owned(), request);
+        *self.grants.entry(key).or_default() += 1;
+    }
+
+    /// Checks that a request had no more effects on a resource than one and those granted.
+    pub(crate) fn check_effects(
+        &mut self,
+        subject: &str,
+        request: usize,
+        effects: usize,
+        verb: &str,
+    ) {
+        let key = (subject.to_owned(), request);
+        let granted = self.grants.get(&key).copied().unwrap_or_default();
+
+        if effects > 1 + granted {
+            let complaint = format!(
+                "{subject} was {verb} {effects} times by one request, {granted} of them granted"
+            );
+            self.violate(4, complaint);
+        }
+    }
+
+    /// Whether something may still act on what it read before: a run, or a late effect.
     pub(crate) fn is_anything_under_way(&self) -> bool {
-        !self.late.is_empty() || self.attempts.iter().any(|log| log.in_flight)
+        !self.late_effects.is_empty() || self.attempts.iter().any(|log| log.in_flight)
     }
 
-    /// Forgets the worlds that no attempt under way may have been shown.
+    /// Drops the worlds that no attempt in flight may have read.
     pub(crate) fn forget(&mut self) {
-        let under_way = self
-            .attempts
-            .iter()
-            .filter(|log| log.in_flight)
-            .map(|log| log.began);
-        let from = under_way.min().unwrap_or_else(|| self.now()) - STALE;
-        self.history.drain(..self.first_shown_since(from));
+        let in_flight = self.attempts.iter().filter(|log| log.in_flight);
+        let oldest = in_flight.map(|log| log.began).min();
+
+        let since = oldest.unwrap_or_else(|| self.now()) - STALE;
+        self.history.drain(..self.first_readable_since(since));
     }
 
-    /// Where the worlds begin that may have been shown since a moment: with the last one from
-    /// before it.
-    fn first_shown_since(&self, from: DateTime<Utc>) -> usize {
+    /// The index of the first world that may have been read since a time: the last one before it.
+    fn first_readable_since(&self, since: DateTime<Utc>) -> usize {
         self.history
             .iter()
-            .rposition(|(at, _)| *at <= from)
+            .rposition(|(time, _)| *time <= since)
             .unwrap_or_default()
     }
 
-    /// The worlds that an attempt may have been shown: from a moment before it began until now.
+    /// The worlds that an attempt may have read: from a moment before it began until now.
     pub(crate) fn worlds_of(&self, attempt: usize) -> Vec<&World> {
         let Some(log) = self.attempts.get(attempt) else {
             return Vec::new();
         };
-        let first = self.first_shown_since(log.began - STALE);
+        let first = self.first_readable_since(log.began - STALE);
+
         self.history
             .iter()
             .skip(first)
@@ -271,9 +471,29 @@ impl State {
     }
 }
 
+/// The role of the template for the settings of a scenario. Each is read once a process.
+fn role(subject: &Subject, scenario: &Scenario) -> Arc<Role> {
+    static ROLES: Mutex<BTreeMap<String, Arc<Role>>> = Mutex::new(BTreeMap::new());
+
+    let variable = |name, default| scenario.variable(name).unwrap_or(default);
+    let parameters = [
+        ("Mode", variable("MODE", "plan")),
+        ("AllowDelete", variable("ALLOW_DELETE", "false")),
+        ("ReplicaRegions", variable("REPLICA_REGIONS", "*")),
+    ];
+    let name = subject.name();
+
+    let mut roles = ROLES.lock().unwrap_or_else(PoisonError::into_inner);
+    let role = roles
+        .entry(format!("{name} {parameters:?}"))
+        .or_insert_with(|| Arc::new(Role::of(name, &Deployment::with(&parameters))));
+
+    Arc::clone(role)
+}
+
 /// A running simulation, shared by its clients.
 #[derive(Clone)]
-pub(crate) struct Simulation(pub(crate) Arc<Mutex<State>>);
+pub(crate) struct Simulation(Arc<Mutex<State>>);
 
 impl fmt::Debug for Simulation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -282,19 +502,27 @@ impl fmt::Debug for Simulation {
 }
 
 impl Simulation {
+    pub(crate) fn new(state: State) -> Self {
+        Self(Arc::new(Mutex::new(state)))
+    }
+
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Whether what is said to be AWS's last word on a call, `failed`, hides that the call did its
-/// work.
-pub(crate) fn hides_an_effect(called: &[&Call], message: &str) -> bool {
-    called
-        .iter()
-        .any(|call| message.starts_with(&call.operation) && call.changed)
+/// A question to IAM without the tags of the resource.
+pub(crate) fn without_resource_tags(ask: &Ask) -> Ask {
+    let mut keys = ask.keys.clone();
+    keys.retain(|key, _| !key.starts_with("aws:ResourceTag/"));
+
+    Ask {
+        keys,
+        ..ask.clone()
+    }
 }
 
+/// The text of a member; empty where there is none.
 pub(crate) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }

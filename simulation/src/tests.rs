@@ -1,99 +1,89 @@
 //! What every build runs; the binary runs more of it.
 
-use super::*;
+use crate::{
+    SUBJECTS, drs, efs, exhaustive, record::Figures, record::Subject, seeds, seeds::run_seed,
+};
 
 const SEEDS: u64 = 200;
-/// Each planted bug is to be caught within so many seeds.
+/// Each planted bug must be caught within so many seeds.
 const MOST_SEEDS_FOR_A_BUG: u64 = 5_000;
 
 #[track_caller]
-fn holds(function: Function) {
+fn assert_invariants(subject: &'static Subject) {
     for seed in 0..SEEDS {
-        let ending = run(scenario(function, seed), None);
-        assert!(
-            ending.violations.is_empty(),
-            "seed {seed}: {:#?}",
-            ending.violations
-        );
+        let violations = run_seed(subject, seed, None).violations;
+        assert!(violations.is_empty(), "seed {seed}: {violations:#?}");
     }
 }
 
 #[test]
 fn the_invariants_of_source_servers_hold_for_hundreds_of_seeds() {
-    holds(Function::DisconnectSourceServer);
+    assert_invariants(&drs::SUBJECT);
 }
 
 #[test]
 fn the_invariants_of_file_systems_hold_for_hundreds_of_seeds() {
-    holds(Function::BootstrapEfsReplication);
+    assert_invariants(&efs::SUBJECT);
 }
 
 #[test]
-fn a_seed_tells_the_same_story_twice() {
-    for function in Function::ALL {
+fn a_seed_always_gives_the_same_run() {
+    for subject in SUBJECTS {
         for seed in 0..100 {
-            let [first, again] = [(); 2].map(|()| run(scenario(function, seed), None));
-            assert_eq!(
-                first.hash(),
-                again.hash(),
-                "{} seed {seed}",
-                function.name()
-            );
+            let [first, second] = [(); 2].map(|()| run_seed(subject, seed, None).hash());
+            assert_eq!(first, second, "{} seed {seed}", subject.name());
         }
     }
 }
 
 #[track_caller]
-fn none_broken(tally: &Tally) {
-    assert!(
-        tally.schedules > 0 && tally.broken.is_empty(),
-        "{:#?}",
-        tally.broken
-    );
+fn assert_none_broken(tally: &exhaustive::Tally) {
+    assert!(tally.schedules > 0);
+    assert!(tally.violations.is_empty(), "{:#?}", tally.violations);
 }
 
 #[test]
-fn no_single_fault_at_any_call_breaks_anything() {
+fn no_single_fault_at_any_call_breaks_an_invariant() {
     // Unoptimised, all of them take minutes; `--exhaustive 0` of the binary runs them in seconds.
     let scenarios = if cfg!(debug_assertions) {
         3
     } else {
         exhaustive::SCENARIOS
     };
-    for function in Function::ALL {
-        (0..scenarios).for_each(|number| none_broken(&exhaustive::single_faults(function, number)));
+
+    for subject in SUBJECTS {
+        for number in 0..scenarios {
+            assert_none_broken(&exhaustive::single_faults(subject, number));
+        }
     }
 }
 
 #[test]
-fn no_kill_at_any_await_breaks_anything() {
-    for function in Function::ALL {
-        (0..exhaustive::SCENARIOS)
-            .for_each(|number| none_broken(&exhaustive::kills(function, number)));
+fn no_kill_at_any_await_breaks_an_invariant() {
+    for subject in SUBJECTS {
+        for number in 0..exhaustive::SCENARIOS {
+            assert_none_broken(&exhaustive::kills(subject, number));
+        }
     }
 }
 
 #[test]
 fn every_planted_bug_is_caught() {
-    for bug in Bug::ALL {
-        assert!(
-            first_catch(bug, MOST_SEEDS_FOR_A_BUG).is_some(),
-            "{}",
-            bug.words()
-        );
+    for subject in SUBJECTS {
+        for bug in subject.bugs {
+            let caught = seeds::first_catch(subject, bug, MOST_SEEDS_FOR_A_BUG);
+            assert!(caught.is_some(), "{}", bug.name);
+        }
     }
 }
 
 #[test]
-fn every_kind_of_fault_is_met() {
+fn the_seeds_meet_every_kind_of_fault() {
     let mut figures = Figures::default();
-    (0..200).for_each(|seed| {
-        figures.add(&run(scenario(Function::DisconnectSourceServer, seed), None).figures)
-    });
-    assert_eq!(
-        figures.faults.len(),
-        emulator::FaultKind::ALL.len(),
-        "{:?}",
-        figures.faults
-    );
+    for seed in 0..SEEDS {
+        figures.add(&run_seed(&drs::SUBJECT, seed, None).figures);
+    }
+
+    let met = &figures.faults;
+    assert_eq!(met.len(), emulator::FaultKind::ALL.len(), "{met:?}");
 }

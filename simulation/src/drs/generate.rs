@@ -1,4 +1,4 @@
-//! Accounts with source servers, and requests for them, out of a seed.
+//! Accounts with source servers, and requests for them, generated from a seed.
 
 use chrono::TimeDelta;
 use disconnect_source_server::command::DETAIL_TYPE;
@@ -6,25 +6,24 @@ use emulator::{SourceServer, World, world::Behaviour};
 use serde_json::{Value, json};
 
 use crate::{
+    constants::{APPROVED, CHANGE, HERE, PROTECTED, RIVAL, epoch},
     dice::{
-        CHANGE, RIVAL, afterwards, chance, deliveries, either, expiry, external_events, late,
-        malformed, requests,
+        afterwards, chance, deliveries, expiry, external_events, hours_to_expiry, late_deliveries,
+        numbers, reply, requests, wrapped,
     },
-    scenario::{
-        APPROVED, Change, FaultSchedule, Function, HERE, PROTECTED, Request, Scenario, epoch, job,
-        recovery_instance,
-    },
+    drs::changes::{Change, job, recovery_instance},
+    scenario::{self, FaultSchedule, Request, Scenario},
 };
+
+/// A value that AWS may add to its enumerations one day.
+pub(crate) const UNHEARD_OF: &str = "UNHEARD_OF";
+
+/// The account and the Region of the machines that are replicated.
+const ORIGIN: (&str, &str) = ("444455556666", "eu-central-1");
 
 pub(crate) fn id(number: usize) -> String {
     format!("s-{number:017}")
 }
-
-/// A word that AWS may add to its lists one day.
-pub(crate) const UNHEARD_OF: &str = "UNHEARD_OF";
-
-/// Where the machines are that were replicated.
-const ORIGIN: (&str, &str) = ("444455556666", "eu-central-1");
 
 pub(crate) fn instance(number: usize) -> String {
     format!("i-{number:017x}")
@@ -43,173 +42,241 @@ pub(crate) fn server(number: usize) -> SourceServer {
     }
 }
 
-/// A simulation out of a seed.
+/// A scenario from a seed.
 pub(crate) fn generate(seed: u64) -> Scenario {
     let rng = &mut fastrand::Rng::with_seed(seed);
     let count = rng.usize(2..8);
     let mut world = world(rng, count);
     let mut requests = requests(rng, |rng, change| request(rng, change, count));
+
     if chance(rng, 10) {
         let number = rng.usize(1..=count);
-        // Who approves what is terminated names the instance.
+        // Whoever approves a termination names the instance.
         if chance(rng, 80) {
             Change::Approve(id(number), instance(number)).apply(&mut world);
         }
         requests[0] = terminated(rng, number);
     }
+
     let early = deliveries(rng, requests.len());
-    let external_events = external_events(rng, |rng| what(rng, count));
-    let afterwards = afterwards(rng, count, |rng, number| {
-        Change::Restore(id(number), chance(rng, 20))
-    });
-    let late = late(rng);
-    let troubled = chance(rng, 85);
+    let external_events = external_events(rng, |rng| change(rng, count));
+    let afterwards = afterwards(rng, count, |rng, number| restore(rng, id(number)).into());
+    let late = late_deliveries(rng);
+    let percent = if chance(rng, 85) { 30 } else { 0 };
+    let variables = variables(rng);
+    let late_faults = rng.usize(0..4);
+    let left = rng.usize(4..16);
+    let timeout_seconds = *rng.choice(&[120, 300, 900]).unwrap_or(&900);
+
     Scenario {
-        function: Function::DisconnectSourceServer,
         seed,
         world,
-        variables: variables(rng),
+        variables,
+        timeout_seconds,
         requests,
         early,
-        late,
-        late_faults: rng.usize(0..4),
         external_events,
+        fault_schedule: FaultSchedule::Random { percent, left },
         afterwards,
-        fault_schedule: FaultSchedule::Random {
-            percent: if troubled { 30 } else { 0 },
-            left: rng.usize(4..16),
-        },
-        timeout_seconds: *rng.choice(&[120, 300, 900]).unwrap_or(&900),
+        late,
+        late_faults,
     }
 }
 
-fn what(rng: &mut fastrand::Rng, count: usize) -> Change {
-    let of = id(rng.usize(1..=count));
-    match rng.u8(0..10) {
-        0 | 1 => Change::DrillStarts(of),
-        2 => Change::DrillEnds(of),
-        3 => Change::JobStarts(of),
-        4 => Change::JobsEnd(of),
-        5 => Change::Protect(of),
-        6 => Change::Approve(of, if rng.bool() { CHANGE } else { RIVAL }.to_owned()),
-        7 => Change::Unapprove(of),
-        8 => Change::Restore(of, chance(rng, 20)),
-        _ => Change::Retag(of),
+fn change(rng: &mut fastrand::Rng, count: usize) -> scenario::Change {
+    let server = id(rng.usize(1..=count));
+    let change = match rng.u8(0..10) {
+        0 | 1 => Change::DrillStarts(server),
+        2 => Change::DrillEnds(server),
+        3 => Change::JobStarts(server),
+        4 => Change::JobsEnd(server),
+        5 => Change::Protect(server),
+        6 => {
+            let request = if rng.bool() { CHANGE } else { RIVAL };
+            Change::Approve(server, request.to_owned())
+        }
+        7 => Change::Unapprove(server),
+        8 => restore(rng, server),
+        _ => Change::Retag(server),
+    };
+
+    change.into()
+}
+
+fn restore(rng: &mut fastrand::Rng, id: String) -> Change {
+    Change::Restore {
+        id,
+        keeps_approval: chance(rng, 20),
     }
 }
 
 fn variables(rng: &mut fastrand::Rng) -> Vec<(&'static str, String)> {
-    let pick =
-        |rng: &mut fastrand::Rng, of: &[&str]| rng.choice(of.to_vec()).unwrap_or("10").to_owned();
+    let mode = if chance(rng, 94) { "enforce" } else { "plan" };
+    let allow_delete = chance(rng, 80);
+    let max_targets = rng.choice(["2", "3", "10", "10"]).unwrap_or("10");
+    let max_share = rng.choice(["10", "50", "100", "100"]).unwrap_or("10");
+
     vec![
-        (
-            "MODE",
-            if chance(rng, 94) { "enforce" } else { "plan" }.to_owned(),
-        ),
-        ("ALLOW_DELETE", chance(rng, 80).to_string()),
-        ("MAX_TARGETS", pick(rng, &["2", "3", "10", "10"])),
-        ("MAX_SHARE_PERCENT", pick(rng, &["10", "50", "100", "100"])),
+        ("MODE", mode.to_owned()),
+        ("ALLOW_DELETE", allow_delete.to_string()),
+        ("MAX_TARGETS", max_targets.to_owned()),
+        ("MAX_SHARE_PERCENT", max_share.to_owned()),
     ]
 }
 
 fn world(rng: &mut fastrand::Rng, count: usize) -> World {
     let mut world = World {
         now: epoch(),
+        behaviour: behaviour(rng),
         ..World::empty()
     };
-    world.behaviour = Behaviour {
-        second_disconnect: either(rng),
-        disconnect_extended: either(rng),
-        disconnect_during_job: either(rng),
-        disconnect_with_recovery_instance: either(rng),
-        disconnect_answers_as_before: rng.bool(),
-        delete_before_cleanup: either(rng),
-        page_size: *rng.choice(&[1, 2, 50]).unwrap_or(&50),
-        ..Behaviour::default()
-    };
+
     for number in 1..=count {
         let mut server = server(number);
-        match rng.u8(0..100) {
-            0..72 => _ = server.tags.insert(APPROVED.to_owned(), CHANGE.to_owned()),
-            72..86 => _ = server.tags.insert(APPROVED.to_owned(), RIVAL.to_owned()),
-            _ => {}
-        }
-        if chance(rng, 7) {
-            server.tags.insert(PROTECTED.to_owned(), String::new());
-        }
-        match rng.u8(0..100) {
-            0..14 => "DISCONNECTED".clone_into(&mut server.data_replication_state),
-            14..18 => "STALLED".clone_into(&mut server.data_replication_state),
-            18..21 => "EXTENDED".clone_into(&mut server.staging_status),
-            21..24 => "FAILBACK".clone_into(&mut server.replication_direction),
-            24..26 => {
-                server.reversed_direction_source_server_arn =
-                    Some("arn:aws:drs:reversed".to_owned())
-            }
-            26..31 => server.hostname = Some("host1".to_owned()),
-            31 => UNHEARD_OF.clone_into(&mut server.data_replication_state),
-            32 => UNHEARD_OF.clone_into(&mut server.staging_status),
-            33 => UNHEARD_OF.clone_into(&mut server.replication_direction),
-            _ => {}
-        }
+        add_tags(rng, &mut server);
+        add_state(rng, &mut server);
         if chance(rng, 8) && !server.is_disconnected() {
-            let instance = format!("i-{number:016x}f");
-            server.recovery_instance_id = chance(rng, 70).then(|| instance.clone());
-            world
-                .here()
-                .recovery_instances
-                .push(recovery_instance(&instance, &server.id));
+            add_recovery_instance(rng, &mut world, &mut server, number);
         }
         world.here().source_servers.push(server);
-        let jobs = world.here().jobs.len();
+
         if chance(rng, 25) {
-            let ends = if chance(rng, 35) {
-                TimeDelta::minutes(rng.i64(1..40))
-            } else {
-                TimeDelta::minutes(-5)
-            };
-            let begun = epoch() - TimeDelta::hours(1);
-            // One in ten does not say whose it is.
-            let of = if chance(rng, 10) {
-                String::new()
-            } else {
-                id(number)
-            };
-            world
-                .here()
-                .jobs
-                .push(job(jobs, &of, begun, epoch() + ends));
+            add_job(rng, &mut world, number);
         }
     }
+
     world
 }
 
-/// A server by one of its names or by several, of which one in ten is another's or is written
-/// otherwise.
+fn behaviour(rng: &mut fastrand::Rng) -> Behaviour {
+    Behaviour {
+        second_disconnect: reply(rng),
+        disconnect_extended: reply(rng),
+        disconnect_during_job: reply(rng),
+        disconnect_with_recovery_instance: reply(rng),
+        disconnect_answers_as_before: rng.bool(),
+        delete_before_cleanup: reply(rng),
+        page_size: *rng.choice(&[1, 2, 50]).unwrap_or(&50),
+        ..Behaviour::default()
+    }
+}
+
+fn add_tags(rng: &mut fastrand::Rng, server: &mut SourceServer) {
+    let approval = match rng.u8(0..100) {
+        0..72 => Some(CHANGE),
+        72..86 => Some(RIVAL),
+        _ => None,
+    };
+    if let Some(request) = approval {
+        server.tags.insert(APPROVED.to_owned(), request.to_owned());
+    }
+
+    if chance(rng, 7) {
+        server.tags.insert(PROTECTED.to_owned(), String::new());
+    }
+}
+
+/// A third of the servers has something that stands out.
+fn add_state(rng: &mut fastrand::Rng, server: &mut SourceServer) {
+    match rng.u8(0..100) {
+        0..14 => "DISCONNECTED".clone_into(&mut server.data_replication_state),
+        14..18 => "STALLED".clone_into(&mut server.data_replication_state),
+        18..21 => "EXTENDED".clone_into(&mut server.staging_status),
+        21..24 => "FAILBACK".clone_into(&mut server.replication_direction),
+        24..26 => {
+            let reversed = "arn:aws:drs:reversed".to_owned();
+            server.reversed_direction_source_server_arn = Some(reversed);
+        }
+        26..31 => server.hostname = Some("host1".to_owned()),
+        31 => UNHEARD_OF.clone_into(&mut server.data_replication_state),
+        32 => UNHEARD_OF.clone_into(&mut server.staging_status),
+        33 => UNHEARD_OF.clone_into(&mut server.replication_direction),
+        _ => {}
+    }
+}
+
+fn add_recovery_instance(
+    rng: &mut fastrand::Rng,
+    world: &mut World,
+    server: &mut SourceServer,
+    number: usize,
+) {
+    let instance = format!("i-{number:016x}f");
+    // DRS may list the instance before the server names it.
+    server.recovery_instance_id = chance(rng, 70).then(|| instance.clone());
+
+    let instance = recovery_instance(&instance, &server.id);
+    world.here().recovery_instances.push(instance);
+}
+
+fn add_job(rng: &mut fastrand::Rng, world: &mut World, number: usize) {
+    let is_running = chance(rng, 35);
+    let minutes_left = if is_running { rng.i64(1..40) } else { -5 };
+    // One job in ten does not name its servers.
+    let server = if chance(rng, 10) {
+        String::new()
+    } else {
+        id(number)
+    };
+
+    let created_at = epoch() - TimeDelta::hours(1);
+    let ends_at = epoch() + TimeDelta::minutes(minutes_left);
+    let jobs = &mut world.here().jobs;
+    jobs.push(job(jobs.len(), &server, created_at, ends_at));
+}
+
+fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
+    let targets: Vec<Value> = numbers(rng, count, 5)
+        .into_iter()
+        .map(|number| target(rng, number))
+        .collect();
+    let action = match rng.u8(0..100) {
+        0..60 => "disconnect",
+        60..82 => "retire",
+        _ => "delete",
+    };
+    let hours = hours_to_expiry(rng);
+    let detail = json!({
+        "version": 1,
+        "requestID": change,
+        "expiresAt": expiry(hours),
+        "action": action,
+        "targets": targets,
+        "dryRun": chance(rng, 8),
+    });
+
+    wrapped(rng, detail, DETAIL_TYPE)
+}
+
+/// A server by one of its names or by several, of which one in ten is another server's or is
+/// misspelt.
 fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
     let hostname = slip(rng, number, |number| format!("host{number}"));
     let fqdn = slip(rng, number, |number| format!("host{number}.example.com"));
-    let arn = |account: &str| format!("arn:aws:drs:{HERE}:{account}:source-server/{}", id(number));
+    let absent = id(90 + number);
+    let arn = |account: &str, id: &str| format!("arn:aws:drs:{HERE}:{account}:source-server/{id}");
+    let id = id(number);
+
     match rng.u8(0..100) {
-        0..35 => json!({ "sourceServerID": id(number) }),
-        35..50 => json!({ "sourceServerID": id(number), "hostname": hostname }),
-        50..58 => json!({ "sourceServerID": id(number), "fqdn": fqdn }),
-        58..62 => json!({ "sourceServerID": arn("111122223333") }),
-        62..65 => json!({ "sourceServerID": arn("999999999999") }),
+        0..35 => json!({ "sourceServerID": id }),
+        35..50 => json!({ "sourceServerID": id, "hostname": hostname }),
+        50..58 => json!({ "sourceServerID": id, "fqdn": fqdn }),
+        58..62 => json!({ "sourceServerID": arn("111122223333", &id) }),
+        62..65 => json!({ "sourceServerID": arn("999999999999", &id) }),
         65..75 => json!({ "hostname": hostname }),
         75..82 => json!({ "fqdn": fqdn, "hostname": hostname }),
         82..88 => json!({ "awsInstanceID": instance(number) }),
         88..93 => json!({ "awsInstanceID": instance(number), "hostname": hostname }),
         93..97 => {
-            json!({ "sourceServerID": id(number), "awsInstanceID": slip(rng, number, instance) })
+            let instance = slip(rng, number, instance);
+            json!({ "sourceServerID": id, "awsInstanceID": instance })
         }
-        97..99 => json!({ "sourceServerID": id(90 + number) }),
-        _ => {
-            json!({ "sourceServerID": arn("111122223333").replace(&id(number), &id(90 + number)) })
-        }
+        97..99 => json!({ "sourceServerID": absent }),
+        _ => json!({ "sourceServerID": arn("111122223333", &absent) }),
     }
 }
 
+/// A name, or what people write by mistake.
 fn slip(rng: &mut fastrand::Rng, number: usize, name: impl Fn(usize) -> String) -> String {
     match rng.u8(0..20) {
         0 => name(number + 1),
@@ -218,8 +285,7 @@ fn slip(rng: &mut fastrand::Rng, number: usize, name: impl Fn(usize) -> String) 
     }
 }
 
-/// The event of a machine that was terminated, in ten of a hundred cases one of another account or
-/// Region.
+/// The event of an instance that was terminated; one in ten is of another account or Region.
 fn terminated(rng: &mut fastrand::Rng, number: usize) -> Request {
     let account = if chance(rng, 5) {
         "999999999999"
@@ -231,38 +297,25 @@ fn terminated(rng: &mut fastrand::Rng, number: usize) -> Request {
     } else {
         ORIGIN.1
     };
-    let event = json!({ "version": "0", "id": "7bf73129-1428-4cd3-a780-95db273d1602", "source": "aws.ec2",
-        "detail-type": "EC2 Instance State-change Notification", "account": account, "region": region,
-        "time": "2027-01-15T08:00:00Z", "resources": [],
-        "detail": { "instance-id": instance(number), "state": "terminated" } });
-    let target = json!({ "awsInstanceID": instance(number), "originAccountID": account, "originRegion": region });
-    let detail = json!({ "action": "disconnect", "targets": [target] });
-    Request::native(&instance(number), &event, detail)
-}
+    let instance = instance(number);
 
-fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
-    let mut numbers: Vec<usize> = (1..=count).collect();
-    rng.shuffle(&mut numbers);
-    numbers.truncate(rng.usize(1..=5));
-    if chance(rng, 4) {
-        numbers.extend(numbers.first().copied());
-    }
-    let servers: Vec<Value> = numbers
-        .into_iter()
-        .map(|number| target(rng, number))
-        .collect();
-    let action = match rng.u8(0..100) {
-        0..60 => "disconnect",
-        60..82 => "retire",
-        _ => "delete",
-    };
-    let hours = if chance(rng, 85) { 24 } else { rng.i64(1..4) };
-    let detail = json!({ "version": 1, "requestID": change, "expiresAt": expiry(hours), "action": action,
-        "targets": servers, "dryRun": chance(rng, 8) });
-    let inside = rng.bool().then_some(DETAIL_TYPE);
-    if chance(rng, 6) {
-        malformed(rng, detail)
-    } else {
-        Request::of(detail, inside)
-    }
+    let event = json!({
+        "version": "0",
+        "id": "7bf73129-1428-4cd3-a780-95db273d1602",
+        "source": "aws.ec2",
+        "detail-type": "EC2 Instance State-change Notification",
+        "account": account,
+        "region": region,
+        "time": "2027-01-15T08:00:00Z",
+        "resources": [],
+        "detail": { "instance-id": instance, "state": "terminated" },
+    });
+    let target = json!({
+        "awsInstanceID": instance,
+        "originAccountID": account,
+        "originRegion": region,
+    });
+    let detail = json!({ "action": "disconnect", "targets": [target] });
+
+    Request::native(&instance, &event, detail)
 }

@@ -1,5 +1,26 @@
-//! Source servers: what a seed makes of them, and what must hold whatever happens to them.
+//! `disconnect-source-server`: how its scenarios are made, and what must hold of source servers.
 
-pub(crate) mod by_hand;
-pub(crate) mod checks;
-pub(crate) mod generate;
+mod bugs;
+mod by_hand;
+pub(crate) mod changes;
+mod checks;
+mod generate;
+mod observed;
+mod reports;
+
+use crate::record::Subject;
+
+/// The function in the simulator.
+pub(crate) static SUBJECT: Subject = Subject {
+    function: &harness::DISCONNECT,
+    generate: generate::generate,
+    by_hand: by_hand::by_hand,
+    bugs: &bugs::BUGS,
+    as_observed: observed::as_observed,
+    on_event: checks::on_event,
+    on_change: checks::on_change,
+    on_effect: checks::on_effect,
+    on_world: |_| None,
+    on_report: reports::on_report,
+    at_the_end: |_| {},
+};

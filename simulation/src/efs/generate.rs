@@ -1,121 +1,129 @@
-//! Accounts with file systems, and requests for them, out of a seed.
+//! Accounts with file systems, and requests for them, generated from a seed.
 
 use bootstrap_efs_replication::command::DETAIL_TYPE;
 use emulator::{
     World,
     efs_world::{AccessPoint, FileSystem, MountTarget, Refusal},
-    world::{Behaviour, Reply},
+    world::Behaviour,
 };
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{
+    constants::{APPROVED, CHANGE, HERE, PROTECTED, RIVAL, THERE, epoch},
     dice::{
-        CHANGE, RIVAL, afterwards, chance, deliveries, expiry, external_events, late, malformed,
-        requests,
+        afterwards, chance, deliveries, expiry, external_events, hours_to_expiry, late_deliveries,
+        numbers, reply, requests, wrapped,
     },
-    efs::REPLICATE_TO,
-    scenario::{
-        APPROVED, Change, FaultSchedule, Function, HERE, PROTECTED, Request, Scenario, THERE, epoch,
-    },
+    efs::{REPLICATE_TO, changes::Change},
+    scenario::{self, FaultSchedule, Request, Scenario},
 };
 
+/// The ID of a source.
 pub(crate) fn source(number: usize) -> String {
     format!("fs-0000000{number}")
 }
 
+/// The ID of a file system that a replication may overwrite.
 pub(crate) fn existing(number: usize) -> String {
     format!("fs-000000e{number}")
 }
 
-/// A simulation out of a seed.
+/// A scenario from a seed.
 pub(crate) fn generate(seed: u64) -> Scenario {
     let rng = &mut fastrand::Rng::with_seed(seed);
     let count = rng.usize(1..=4);
     let world = world(rng, count);
     let mut requests = requests(rng, |rng, change| request(rng, change, count));
+
     if chance(rng, 10) {
         let number = rng.usize(1..=count);
-        requests[0] = tagged(rng, number);
+        requests[0] = tagged_or_created(rng, number);
     }
+
     let early = deliveries(rng, requests.len());
-    let external_events = external_events(rng, |rng| what(rng, count));
+    let external_events = external_events(rng, |rng| change(rng, count));
     let afterwards = afterwards(rng, count, |_, number| {
-        Change::EndReplication(source(number))
+        Change::EndReplication(source(number)).into()
     });
-    let late = late(rng);
+    let late = late_deliveries(rng);
     let percent = if chance(rng, 85) { 30 } else { 0 };
-    let regions = if chance(rng, 85) {
+    let variables = variables(rng);
+    let late_faults = rng.usize(0..4);
+    let left = rng.usize(4..20);
+    let timeout_seconds = *rng.choice(&[600, 600, 900]).unwrap_or(&600);
+
+    Scenario {
+        seed,
+        world,
+        variables,
+        timeout_seconds,
+        requests,
+        early,
+        external_events,
+        fault_schedule: FaultSchedule::Random { percent, left },
+        afterwards,
+        late,
+        late_faults,
+    }
+}
+
+fn variables(rng: &mut fastrand::Rng) -> Vec<(&'static str, String)> {
+    let allows_all = chance(rng, 85);
+    let mode = if chance(rng, 94) { "enforce" } else { "plan" };
+    let max_targets = rng.choice(["2", "10", "10", "10"]).unwrap_or("10");
+    let regions = if allows_all {
         "*"
     } else {
         "eu-north-1,us-east-1"
     };
-    Scenario {
-        function: Function::BootstrapEfsReplication,
-        seed,
-        world,
-        variables: vec![
-            (
-                "MODE",
-                if chance(rng, 94) { "enforce" } else { "plan" }.to_owned(),
-            ),
-            (
-                "MAX_TARGETS",
-                rng.choice(&["2", "10", "10", "10"])
-                    .unwrap_or(&"10")
-                    .to_string(),
-            ),
-            ("REPLICA_REGIONS", regions.to_owned()),
-        ],
-        requests,
-        early,
-        late,
-        late_faults: rng.usize(0..4),
-        external_events,
-        afterwards,
-        fault_schedule: FaultSchedule::Random {
-            percent,
-            left: rng.usize(4..20),
-        },
-        timeout_seconds: *rng.choice(&[600, 600, 900]).unwrap_or(&600),
-    }
+
+    vec![
+        ("MODE", mode.to_owned()),
+        ("MAX_TARGETS", max_targets.to_owned()),
+        ("REPLICA_REGIONS", regions.to_owned()),
+    ]
 }
 
-fn what(rng: &mut fastrand::Rng, count: usize) -> Change {
+fn change(rng: &mut fastrand::Rng, count: usize) -> scenario::Change {
     let number = rng.usize(1..=count);
-    match rng.u8(0..11) {
-        0 => Change::SourceUpdates(source(number)),
-        1 => Change::SourceIsAvailable(source(number)),
+    let change = match rng.u8(0..11) {
+        0 => Change::Updates(source(number)),
+        1 => Change::BecomesAvailable(source(number)),
         2 | 3 => Change::Lock(existing(number)),
         4 => Change::Unlock(existing(number)),
-        5 => Change::UnapproveFileSystem(existing(number)),
-        6 => Change::ProtectFileSystem(existing(number)),
+        5 => Change::Unapprove(existing(number)),
+        6 => Change::Protect(existing(number)),
         7 => Change::EndReplication(source(number)),
         8 => Change::Pause(source(number)),
         9 => Change::Resume(source(number)),
-        _ => Change::RetagFileSystem(source(number)),
-    }
+        _ => Change::Retag(source(number)),
+    };
+
+    change.into()
 }
 
 fn world(rng: &mut fastrand::Rng, count: usize) -> World {
     let mut world = World {
         now: epoch(),
+        behaviour: behaviour(rng),
         ..World::empty()
     };
-    let reply = |rng: &mut fastrand::Rng| {
-        if rng.bool() {
-            Reply::Ok
-        } else {
-            Reply::Conflict
-        }
-    };
-    let refusal = |rng: &mut fastrand::Rng| {
-        if rng.bool() {
-            Refusal::BadRequest
-        } else {
-            Refusal::Conflict
-        }
-    };
-    world.behaviour = Behaviour {
+
+    for number in 1..=count {
+        let source = source_file_system(rng, number);
+        let existing = existing_file_system(rng, number);
+        world = world
+            .with_file_system(HERE, source)
+            .with_file_system(THERE, existing);
+        world = with_replications(rng, world, number);
+    }
+
+    world
+}
+
+fn behaviour(rng: &mut fastrand::Rng) -> Behaviour {
+    Behaviour {
         page_size: *rng.choice(&[1, 2, 50]).unwrap_or(&50),
         second_replication: refusal(rng),
         protected_destination: refusal(rng),
@@ -124,124 +132,172 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
         backup_on_regional_replica: rng.bool(),
         enabled_after_first_sync: rng.bool(),
         ..Behaviour::default()
-    };
-    for number in 1..=count {
-        let of = a_source(rng, number);
-        let there = an_existing(rng, number);
-        world = world
-            .with_file_system(HERE, of)
-            .with_file_system(THERE, there);
-        if chance(rng, 8) {
-            let id = format!("fs-000000f{number}");
-            world = world.with_file_system(THERE, FileSystem::new(&id));
-            world.bind((HERE, &source(number)), (THERE, &id));
-        }
-        // A source may be somebody's replica.
-        if chance(rng, 6) {
-            let id = format!("fs-000000c{number}");
-            world = world.with_file_system(THERE, FileSystem::new(&id));
-            world.bind((THERE, &id), (HERE, &source(number)));
-        }
-        // What may be overwritten may be replicated itself.
-        if chance(rng, 6) {
-            let id = format!("fs-000000d{number}");
-            world = world.with_file_system(HERE, FileSystem::new(&id));
-            world.bind((THERE, &existing(number)), (HERE, &id));
-        }
     }
+}
+
+fn refusal(rng: &mut fastrand::Rng) -> Refusal {
+    if rng.bool() {
+        Refusal::BadRequest
+    } else {
+        Refusal::Conflict
+    }
+}
+
+/// A few of the file systems are part of a replication from the start.
+fn with_replications(rng: &mut fastrand::Rng, mut world: World, number: usize) -> World {
+    // The source may have a replica already.
+    if chance(rng, 8) {
+        let replica = format!("fs-000000f{number}");
+        world = world.with_file_system(THERE, FileSystem::new(&replica));
+        world.bind((HERE, &source(number)), (THERE, &replica));
+    }
+
+    // The source may be a replica itself.
+    if chance(rng, 6) {
+        let original = format!("fs-000000c{number}");
+        world = world.with_file_system(THERE, FileSystem::new(&original));
+        world.bind((THERE, &original), (HERE, &source(number)));
+    }
+
+    // The file system that may be overwritten may have a replica of its own.
+    if chance(rng, 6) {
+        let replica = format!("fs-000000d{number}");
+        world = world.with_file_system(HERE, FileSystem::new(&replica));
+        world.bind((THERE, &existing(number)), (HERE, &replica));
+    }
+
     world
 }
 
-fn a_source(rng: &mut fastrand::Rng, number: usize) -> FileSystem {
-    let mut of = FileSystem::new(&source(number))
+fn source_file_system(rng: &mut fastrand::Rng, number: usize) -> FileSystem {
+    let mut source = FileSystem::new(&source(number))
         .tagged("Name", "data")
         .tagged("aws:cloudformation:stack-name", "app");
-    for tag in [APPROVED, PROTECTED] {
-        if chance(rng, 10) {
-            of.tags.insert(tag.to_owned(), CHANGE.to_owned());
-        }
-    }
-    match rng.u8(0..100) {
-        0..50 => _ = of.tags.insert(REPLICATE_TO.to_owned(), THERE.to_owned()),
-        50..55 => {
-            _ = of
-                .tags
-                .insert(REPLICATE_TO.to_owned(), "Ireland".to_owned())
-        }
-        _ => {}
-    }
-    of.size_bytes = rng.u64(1..100_000_000_000);
-    of.encrypted = chance(rng, 85);
+    add_source_tags(rng, &mut source);
+
+    source.size_bytes = rng.u64(1..100_000_000_000);
+    source.encrypted = chance(rng, 85);
     if chance(rng, 60) {
-        let point = json!({ "accessPointId": format!("fsap-0000000{number}"), "clientToken": "app",
-            "tags": { "Name": "app", APPROVED: CHANGE },
-            "posixUser": { "Uid": 1000, "Gid": 1000 }, "rootDirectory": { "Path": "/app" } });
-        of.access_points = serde_json::from_value::<AccessPoint>(point)
-            .into_iter()
-            .collect();
+        source.access_points = access_points(number);
     }
     if chance(rng, 50) {
-        of.lifecycle_policies = vec![json!({ "TransitionToIA": "AFTER_30_DAYS" })];
+        source.lifecycle_policies = vec![json!({ "TransitionToIA": "AFTER_30_DAYS" })];
     }
     if chance(rng, 40) {
-        let arn = |kind: &str, id: &str| {
-            format!("arn:aws:elasticfilesystem:{HERE}:111122223333:{kind}/{id}")
-        };
-        let statement = json!({ "Sid": "app", "Effect": "Allow", "Principal": { "AWS": "*" },
-            "Action": ["elasticfilesystem:ClientMount"], "Resource": arn("file-system", &source(number)) });
-        of.policy = Some(json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string());
+        source.policy = Some(policy(&source.file_system_id));
     }
     if chance(rng, 5) {
-        "updating".clone_into(&mut of.life_cycle_state);
+        "updating".clone_into(&mut source.life_cycle_state);
     }
-    of
+
+    source
 }
 
-fn an_existing(rng: &mut fastrand::Rng, number: usize) -> FileSystem {
-    let mut there = FileSystem::new(&existing(number));
-    there.encrypted = chance(rng, 90);
-    match rng.u8(0..100) {
-        0..70 => _ = there.tags.insert(APPROVED.to_owned(), CHANGE.to_owned()),
-        70..85 => _ = there.tags.insert(APPROVED.to_owned(), RIVAL.to_owned()),
-        _ => {}
+fn add_source_tags(rng: &mut fastrand::Rng, source: &mut FileSystem) {
+    // The tags of operators are not copied, and say nothing of a source.
+    for tag in [APPROVED, PROTECTED] {
+        if chance(rng, 10) {
+            source.tags.insert(tag.to_owned(), CHANGE.to_owned());
+        }
+    }
+
+    let replicate_to = match rng.u8(0..100) {
+        0..50 => Some(THERE),
+        50..55 => Some("Ireland"),
+        _ => None,
+    };
+    if let Some(region) = replicate_to {
+        source
+            .tags
+            .insert(REPLICATE_TO.to_owned(), region.to_owned());
+    }
+}
+
+fn access_points(number: usize) -> Vec<AccessPoint> {
+    from_json(json!([{
+        "accessPointId": format!("fsap-0000000{number}"),
+        "clientToken": "app",
+        "tags": { "Name": "app", APPROVED: CHANGE },
+        "posixUser": { "Uid": 1000, "Gid": 1000 },
+        "rootDirectory": { "Path": "/app" },
+    }]))
+}
+
+fn policy(file_system: &str) -> String {
+    let arn = format!("arn:aws:elasticfilesystem:{HERE}:111122223333:file-system/{file_system}");
+    let statement = json!({
+        "Sid": "app",
+        "Effect": "Allow",
+        "Principal": { "AWS": "*" },
+        "Action": ["elasticfilesystem:ClientMount"],
+        "Resource": arn,
+    });
+
+    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
+}
+
+fn existing_file_system(rng: &mut fastrand::Rng, number: usize) -> FileSystem {
+    let mut existing = FileSystem::new(&existing(number));
+    existing.encrypted = chance(rng, 90);
+
+    let approval = match rng.u8(0..100) {
+        0..70 => Some(CHANGE),
+        70..85 => Some(RIVAL),
+        _ => None,
+    };
+    if let Some(request) = approval {
+        existing
+            .tags
+            .insert(APPROVED.to_owned(), request.to_owned());
     }
     if chance(rng, 8) {
-        there.tags.insert(PROTECTED.to_owned(), String::new());
+        existing.tags.insert(PROTECTED.to_owned(), String::new());
     }
     if chance(rng, 75) {
-        "DISABLED".clone_into(&mut there.protection);
+        "DISABLED".clone_into(&mut existing.protection);
     }
     if chance(rng, 30) {
-        let mounted = json!({ "mountTargetId": format!("fsmt-0000000{number}"), "subnetId": "subnet-00000001",
-            "ipAddress": "192.0.2.1", "availabilityZoneName": "eu-west-1a",
-            "securityGroups": [if rng.bool() { "sg-00000001" } else { "sg-00000002" }] });
-        there.mount_targets = serde_json::from_value::<MountTarget>(mounted)
-            .into_iter()
-            .collect();
+        let group = if rng.bool() {
+            "sg-00000001"
+        } else {
+            "sg-00000002"
+        };
+        existing.mount_targets = mount_targets(number, group);
     }
-    there
+
+    existing
+}
+
+fn mount_targets(number: usize, security_group: &str) -> Vec<MountTarget> {
+    from_json(json!([{
+        "mountTargetId": format!("fsmt-0000000{number}"),
+        "subnetId": "subnet-00000001",
+        "ipAddress": "192.0.2.1",
+        "availabilityZoneName": "eu-west-1a",
+        "securityGroups": [security_group],
+    }]))
+}
+
+/// What a world file would have in this place.
+pub(crate) fn from_json<T: DeserializeOwned>(value: Value) -> Vec<T> {
+    serde_json::from_value(value).expect("a list as in a world file")
 }
 
 fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
-    let mut numbers: Vec<usize> = (1..=count).collect();
-    rng.shuffle(&mut numbers);
-    numbers.truncate(rng.usize(1..=3));
-    if chance(rng, 4) {
-        numbers.extend(numbers.first().copied());
-    }
-    let targets: Vec<Value> = numbers
+    let targets: Vec<Value> = numbers(rng, count, 3)
         .into_iter()
         .map(|number| target(rng, number))
         .collect();
-    let hours = if chance(rng, 85) { 24 } else { rng.i64(1..4) };
-    let detail = json!({ "version": 1, "requestID": change, "expiresAt": expiry(hours), "targets": targets,
-        "dryRun": chance(rng, 8) });
-    let inside = rng.bool().then_some(DETAIL_TYPE);
-    if chance(rng, 6) {
-        malformed(rng, detail)
-    } else {
-        Request::of(detail, inside)
-    }
+    let hours = hours_to_expiry(rng);
+    let detail = json!({
+        "version": 1,
+        "requestID": change,
+        "expiresAt": expiry(hours),
+        "targets": targets,
+        "dryRun": chance(rng, 8),
+    });
+
+    wrapped(rng, detail, DETAIL_TYPE)
 }
 
 fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
@@ -250,46 +306,78 @@ fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
     } else {
         source(number)
     };
+    let existing = existing(number);
+
     let mut target = match rng.u8(0..100) {
-        0..50 => json!({ "sourceFileSystemId": id, "destination": { "region": THERE } }),
-        50..60 => {
-            json!({ "sourceFileSystemId": id, "destination": { "availabilityZoneName": "eu-west-1a" } })
-        }
-        60..62 => json!({ "sourceFileSystemId": id,
-            "destination": { "region": THERE, "availabilityZoneName": "eu-central-1a" } }),
-        62..93 => json!({ "sourceFileSystemId": id, "overwrite": existing(number),
-            "destination": { "region": THERE, "fileSystemId": existing(number) } }),
-        _ => json!({ "sourceFileSystemId": id,
-            "destination": { "region": THERE, "fileSystemId": existing(number) } }),
+        0..50 => json!({ "destination": { "region": THERE } }),
+        50..60 => json!({ "destination": { "availabilityZoneName": "eu-west-1a" } }),
+        60..62 => json!({
+            "destination": { "region": THERE, "availabilityZoneName": "eu-central-1a" },
+        }),
+        62..93 => json!({
+            "destination": { "region": THERE, "fileSystemId": existing },
+            "overwrite": existing,
+        }),
+        // The overwrite is not confirmed.
+        _ => json!({ "destination": { "region": THERE, "fileSystemId": existing } }),
     };
+    target["sourceFileSystemId"] = json!(id);
     target["acceptNoFailback"] = json!(chance(rng, 50));
     if chance(rng, 50) {
-        let part = |rng: &mut fastrand::Rng| if rng.bool() { "copy" } else { "leave" };
-        let mut replica = json!({ "accessPoints": part(rng), "lifecycle": part(rng), "policy": part(rng),
-            "tags": part(rng) });
-        if rng.bool() {
-            replica["mountTargets"] =
-                json!([{ "subnetId": "subnet-00000001", "securityGroups": ["sg-00000001"] }]);
-        }
-        if rng.bool() {
-            replica["backup"] = json!(if rng.bool() { "enabled" } else { "disabled" });
-        }
-        target["replica"] = replica;
+        target["replica"] = replica(rng);
     }
+
     target
 }
 
+/// The parts that a replica is to have.
+fn replica(rng: &mut fastrand::Rng) -> Value {
+    let part = |rng: &mut fastrand::Rng| if rng.bool() { "copy" } else { "leave" };
+    let mut replica = json!({
+        "accessPoints": part(rng),
+        "lifecycle": part(rng),
+        "policy": part(rng),
+        "tags": part(rng),
+    });
+
+    if rng.bool() {
+        let mount_target =
+            json!({ "subnetId": "subnet-00000001", "securityGroups": ["sg-00000001"] });
+        replica["mountTargets"] = json!([mount_target]);
+    }
+    if rng.bool() {
+        let backup = if rng.bool() { "enabled" } else { "disabled" };
+        replica["backup"] = json!(backup);
+    }
+
+    replica
+}
+
 /// The event of a file system that was tagged or created, which asks for what its tag says.
-fn tagged(rng: &mut fastrand::Rng, number: usize) -> Request {
-    let detail = if rng.bool() {
-        json!({ "eventName": "TagResource", "requestParameters": { "resourceId": source(number) } })
+fn tagged_or_created(rng: &mut fastrand::Rng, number: usize) -> Request {
+    let id = source(number);
+    let mut detail = if rng.bool() {
+        json!({ "eventName": "TagResource", "requestParameters": { "resourceId": id } })
     } else {
-        json!({ "eventName": "CreateFileSystem", "responseElements": { "fileSystemId": source(number) } })
+        json!({ "eventName": "CreateFileSystem", "responseElements": { "fileSystemId": id } })
     };
-    let mut event = json!({ "version": "0", "id": "36eb8523-97d0-4518-b33d-ee3579ff19f0",
-        "source": "aws.elasticfilesystem", "detail-type": "AWS API Call via CloudTrail", "account": "111122223333",
-        "region": HERE, "time": "2027-01-15T08:00:00Z", "resources": [], "detail": detail });
-    event["detail"]["eventSource"] = json!("elasticfilesystem.amazonaws.com");
-    let detail = json!({ "targets": [{ "sourceFileSystemId": source(number) }] });
-    Request::native(&source(number), &event, detail)
+    detail["eventSource"] = json!("elasticfilesystem.amazonaws.com");
+
+    let event = json!({
+        "version": "0",
+        "id": "36eb8523-97d0-4518-b33d-ee3579ff19f0",
+        "source": "aws.elasticfilesystem",
+        "detail-type": "AWS API Call via CloudTrail",
+        "account": "111122223333",
+        "region": HERE,
+        "time": "2027-01-15T08:00:00Z",
+        "resources": [],
+        "detail": detail,
+    });
+
+    Request::native(
+        &id,
+        &event,
+        json!({ "targets": [{ "sourceFileSystemId": id }] }),
+    )
 }

@@ -1,11 +1,33 @@
-//! File systems and their replicas: what a seed makes of them, and what must hold whatever happens
-//! to them.
+//! `bootstrap-efs-replication`: how its scenarios are made, and what must hold of file systems and
+//! their replicas.
 
-pub(crate) mod by_hand;
-pub(crate) mod checks;
-pub(crate) mod generate;
+mod bugs;
+mod by_hand;
+pub(crate) mod changes;
+mod checks;
+mod generate;
+mod observed;
+mod reports;
+mod truth;
 
-/// The tag of a replica that was seen usable.
+use crate::record::{Subject, without_resource_tags};
+
+/// The tag of a replica that was once usable.
 const MARK: &str = "drover:bootstrapped-by";
 /// The tag by which a file system asks for a replica.
 const REPLICATE_TO: &str = "drover:replicate-to";
+
+/// The function in the simulator.
+pub(crate) static SUBJECT: Subject = Subject {
+    function: &harness::BOOTSTRAP,
+    generate: generate::generate,
+    by_hand: by_hand::by_hand,
+    bugs: &bugs::BUGS,
+    as_observed: |_, _, ask| without_resource_tags(ask),
+    on_event: checks::on_event,
+    on_change: checks::on_change,
+    on_effect: checks::on_effect,
+    on_world: truth::source_with_two_destinations,
+    on_report: reports::on_report,
+    at_the_end: checks::at_the_end,
+};

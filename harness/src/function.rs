@@ -1,0 +1,59 @@
+//! A function as a value.
+
+use aws_types::SdkConfig;
+use emulator::Service;
+use futures_util::future::LocalBoxFuture;
+use shared::{Answer, Failure, Invocation, Mode, variables::BadVariable};
+
+/// The environment of a function: the value of a variable by its name.
+pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// A started function with its clients and its policy, as one Lambda sandbox keeps them warm.
+pub type Handler =
+    Box<dyn Fn(String, Invocation) -> LocalBoxFuture<'static, Result<Answer, Failure>>>;
+
+/// One function of drover, for everything that handles more than one.
+#[derive(Debug)]
+pub struct FunctionUnderTest {
+    /// The name of its package, of its binary, and of its folder of events.
+    pub name: &'static str,
+    /// The AWS service that it works on.
+    pub service: Service,
+    /// The environment variables that it reads.
+    pub variables: &'static [&'static str],
+    /// The code of every reason that it reports.
+    pub reasons: fn() -> Vec<String>,
+    /// Reads the policy from the environment.
+    pub policy: fn(Variables<'_>) -> Result<Policy, BadVariable>,
+    /// Starts the function as its `main` does, with a retry budget of its own.
+    pub start: fn(&SdkConfig, Variables<'_>) -> Result<Handler, BadVariable>,
+}
+
+/// What the environment allows a function.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Whether it may change anything.
+    pub mode: Mode,
+    /// Every setting, for comparison.
+    pub settings: String,
+}
+
+impl FunctionUnderTest {
+    /// The folder of its example events.
+    #[must_use]
+    pub fn events(&self) -> String {
+        format!("events/{}", self.name)
+    }
+
+    /// The folder of its source.
+    #[must_use]
+    pub fn source(&self) -> String {
+        format!("functions/{}/src", self.name)
+    }
+
+    /// Its README.
+    #[must_use]
+    pub fn readme(&self) -> String {
+        format!("functions/{}/README.md", self.name)
+    }
+}

@@ -1,0 +1,25 @@
+//! What tests, the simulator and the benchmarks share: every function as one value, and an HTTP
+//! client of the SDK that calls the emulator directly.
+//!
+//! To add a function, write its value in a file of its own and list it in [`FUNCTIONS`].
+
+mod bootstrap;
+pub mod connector;
+mod disconnect;
+mod function;
+
+pub use crate::{
+    bootstrap::BOOTSTRAP,
+    connector::sdk_config,
+    disconnect::DISCONNECT,
+    function::{FunctionUnderTest, Handler, Policy, Variables},
+};
+
+/// Every function of drover.
+pub const FUNCTIONS: [&FunctionUnderTest; 2] = [&DISCONNECT, &BOOTSTRAP];
+
+/// The function with a name.
+#[must_use]
+pub fn function(name: &str) -> Option<&'static FunctionUnderTest> {
+    FUNCTIONS.into_iter().find(|function| function.name == name)
+}

@@ -1,0 +1,145 @@
+//! What operators and AWS do to source servers.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use emulator::{
+    SourceServer, World,
+    world::{Job, RecoveryInstance},
+};
+
+use crate::constants::{APPROVED, PROTECTED};
+
+/// A change of a source server, named by its ID.
+#[derive(Debug, Clone)]
+pub(crate) enum Change {
+    DrillStarts(String),
+    DrillEnds(String),
+    JobStarts(String),
+    JobsEnd(String),
+    Protect(String),
+    Approve(String, String),
+    Unapprove(String),
+    /// Replication is started again; the approval tag stays where the operator forgets it.
+    Restore {
+        id: String,
+        keeps_approval: bool,
+    },
+    Retag(String),
+}
+
+impl Change {
+    pub(crate) fn apply(&self, world: &mut World) {
+        match self {
+            Self::DrillStarts(id) => start_drill(world, id),
+            Self::DrillEnds(id) => end_drill(world, id),
+            Self::JobStarts(id) => start_job(world, id),
+            Self::JobsEnd(id) => end_jobs(world, id),
+            Self::Protect(id)
+            | Self::Approve(id, _)
+            | Self::Unapprove(id)
+            | Self::Restore { id, .. }
+            | Self::Retag(id) => {
+                let now = world.now;
+                if let Some(server) = world.server(id) {
+                    self.apply_to_server(server, now);
+                }
+            }
+        }
+    }
+
+    fn apply_to_server(&self, server: &mut SourceServer, now: DateTime<Utc>) {
+        match self {
+            Self::Protect(_) => _ = server.tags.insert(PROTECTED.to_owned(), "yes".to_owned()),
+            Self::Approve(_, request) => {
+                _ = server.tags.insert(APPROVED.to_owned(), request.clone());
+            }
+            Self::Unapprove(_) => _ = server.tags.remove(APPROVED),
+            Self::Restore { keeps_approval, .. } if server.is_disconnected() => {
+                server.start(now);
+                if !keeps_approval {
+                    server.tags.remove(APPROVED);
+                }
+            }
+            Self::Retag(_) => _ = server.tags.insert("team".to_owned(), now.to_string()),
+            _ => {}
+        }
+    }
+}
+
+fn start_drill(world: &mut World, id: &str) {
+    let drs = world.here();
+    let instance = format!("i-{:017x}", drs.recovery_instances.len() + 100);
+    let Some(server) = drs.source_servers.iter_mut().find(|server| server.id == id) else {
+        return;
+    };
+
+    if server.is_disconnected() || server.recovery_instance_id.is_some() {
+        return;
+    }
+
+    server.recovery_instance_id = Some(instance.clone());
+    drs.recovery_instances
+        .push(recovery_instance(&instance, id));
+}
+
+fn end_drill(world: &mut World, id: &str) {
+    world
+        .here()
+        .recovery_instances
+        .retain(|instance| instance.source_server_id != id);
+
+    if let Some(server) = world.server(id) {
+        server.recovery_instance_id = None;
+    }
+}
+
+fn start_job(world: &mut World, id: &str) {
+    let now = world.now;
+    let jobs = &mut world.here().jobs;
+
+    let job = job(jobs.len(), id, now, now + TimeDelta::minutes(15));
+    jobs.push(job);
+}
+
+fn end_jobs(world: &mut World, id: &str) {
+    let now = world.now;
+
+    for job in &mut world.here().jobs {
+        if job.source_server_ids.iter().any(|server| server == id) {
+            job.ends_at = job.ends_at.min(now);
+        }
+    }
+}
+
+/// The running instance of a drill.
+pub(crate) fn recovery_instance(id: &str, server: &str) -> RecoveryInstance {
+    RecoveryInstance {
+        id: id.to_owned(),
+        source_server_id: server.to_owned(),
+        is_drill: true,
+        ec2_instance_state: "RUNNING".to_owned(),
+        failback_state: "FAILBACK_NOT_STARTED".to_owned(),
+        disconnected: false,
+        tags: BTreeMap::new(),
+    }
+}
+
+/// A drill's job for one server.
+pub(crate) fn job(
+    number: usize,
+    server: &str,
+    created_at: DateTime<Utc>,
+    ends_at: DateTime<Utc>,
+) -> Job {
+    Job {
+        id: format!("drsjob-{:017}", number + 1),
+        kind: "LAUNCH".to_owned(),
+        initiated_by: "START_DRILL".to_owned(),
+        created_at,
+        ends_at,
+        source_server_ids: vec![server.to_owned()],
+        recovery_instance_ids: Vec::new(),
+        tags: BTreeMap::new(),
+    }
+}

@@ -1,0 +1,140 @@
+//! What an attempt has read of source servers, as it stood on the wire.
+
+use emulator::Ask;
+use serde_json::Value;
+
+use crate::{
+    drs::generate::UNHEARD_OF,
+    record::{AttemptLog, State, without_resource_tags},
+};
+
+/// A server as the attempt read it last.
+pub(crate) fn observed_server(log: &AttemptLog, id: &str) -> Option<Value> {
+    let servers = log
+        .calls
+        .iter()
+        .rev()
+        .filter(|call| call.is_ok())
+        .flat_map(|call| match call.operation.as_str() {
+            "DescribeSourceServers" => items(&call.body),
+            "DisconnectSourceServer" => std::slice::from_ref(&call.body),
+            _ => &[],
+        });
+
+    servers
+        .into_iter()
+        .find(|server| server["sourceServerID"] == id)
+        .cloned()
+}
+
+/// A list as the attempt read it last; `None` if it never read the list to its end.
+fn observed_list(log: &AttemptLog, operation: &str) -> Option<Vec<Value>> {
+    let pages = log
+        .calls
+        .iter()
+        .filter(|call| call.operation == operation && call.is_ok());
+
+    let mut current = Vec::new();
+    let mut complete = None;
+    for page in pages {
+        // Without a token the list starts over.
+        if page.input["nextToken"].is_null() {
+            current.clear();
+        }
+        current.extend_from_slice(items(&page.body));
+
+        if page.body["nextToken"].is_null() {
+            complete = Some(current.clone());
+        }
+    }
+
+    complete
+}
+
+fn items(body: &Value) -> &[Value] {
+    body["items"].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The question to IAM as it would be if the server still had the tags that the attempt read last.
+///
+/// Between the read and the change an operator may remove an approval, and the role then denies
+/// what the function cannot know.
+pub(crate) fn as_observed(state: &State, attempt: usize, ask: &Ask) -> Ask {
+    let id = ask.resource.rsplit('/').next().unwrap_or_default();
+    let server = state
+        .attempts
+        .get(attempt)
+        .and_then(|log| observed_server(log, id))
+        .unwrap_or_default();
+
+    let mut observed = without_resource_tags(ask);
+    for (key, value) in server["tags"].as_object().into_iter().flatten() {
+        let key = format!("aws:ResourceTag/{key}");
+        observed = observed.with(&key, value.as_str().unwrap_or_default());
+    }
+
+    observed
+}
+
+/// Whether every name in a target is a name of the server.
+pub(crate) fn matches(target: &Value, server: &Value) -> bool {
+    let hints = &server["sourceProperties"]["identificationHints"];
+    let origin = &server["sourceCloudProperties"];
+    let agrees = |name: &str, found: &Value| target[name].is_null() || target[name] == *found;
+
+    // A target may name the server by its ID or by its ARN.
+    let id = &target["sourceServerID"];
+    let agrees_by_id = id.is_null() || *id == server["sourceServerID"] || *id == server["arn"];
+
+    agrees_by_id
+        && agrees("awsInstanceID", &hints["awsInstanceID"])
+        && agrees("hostname", &hints["hostname"])
+        && agrees("fqdn", &hints["fqdn"])
+        && agrees("originAccountID", &origin["originAccountID"])
+        && agrees("originRegion", &origin["originRegion"])
+}
+
+/// Whether the attempt has read another server that a target matches as well.
+pub(crate) fn is_ambiguous(log: &AttemptLog, target: &Value, id: &str) -> bool {
+    log.calls
+        .iter()
+        .filter(|call| call.operation == "DescribeSourceServers" && call.is_ok())
+        .flat_map(|call| items(&call.body))
+        .any(|server| server["sourceServerID"] != id && matches(target, server))
+}
+
+/// Whether nothing that the attempt has read uses the server.
+pub(crate) fn is_free(log: &AttemptLog, server: &Value, id: &str) -> bool {
+    // A list that was not read to its end says nothing.
+    let Some(jobs) = observed_list(log, "DescribeJobs") else {
+        return false;
+    };
+    let Some(instances) = observed_list(log, "DescribeRecoveryInstances") else {
+        return false;
+    };
+
+    let has_job = jobs
+        .iter()
+        .any(|job| job["status"] != "COMPLETED" && works_on(job, id));
+    let has_instance = instances
+        .iter()
+        .any(|instance| instance["sourceServerID"] == id);
+    let is_absent = |member: &Value| member.as_str().is_none_or(str::is_empty);
+
+    server["replicationDirection"] == "FAILOVER"
+        && is_absent(&server["reversedDirectionSourceServerArn"])
+        && server["stagingArea"]["status"] == "NOT_EXTENDED"
+        && server["dataReplicationInfo"]["dataReplicationState"] != UNHEARD_OF
+        && is_absent(&server["recoveryInstanceId"])
+        && !has_job
+        && !has_instance
+}
+
+/// Whether a job works on a server. A job that does not name its servers may work on any.
+fn works_on(job: &Value, id: &str) -> bool {
+    let servers = job["participatingServers"].as_array().into_iter().flatten();
+
+    servers
+        .into_iter()
+        .any(|server| server["sourceServerID"] == id || server["sourceServerID"] == "")
+}

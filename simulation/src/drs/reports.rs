@@ -1,0 +1,240 @@
+//! What must hold of each report on a source server.
+
+use emulator::{SourceServer, World};
+use serde_json::Value;
+
+use crate::{
+    constants::{APPROVED, HERE, PROTECTED},
+    drs::generate::UNHEARD_OF,
+    record::{Call, Reported, State, hides_an_effect, text},
+    scenario::Request,
+};
+
+/// The worlds that an attempt may have read, and what it reports of one server.
+struct Claim<'a> {
+    worlds: Vec<&'a World>,
+    state: &'a State,
+    request: &'a Request,
+    target: &'a Value,
+    id: &'a str,
+    reason: &'a str,
+    /// The calls that changed the server.
+    changes: Vec<&'a Call>,
+}
+
+/// Checks what is reported of one target against the worlds that the attempt may have read.
+pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_>) {
+    let Some((log, request)) = state.attempt(attempt) else {
+        return;
+    };
+    let Reported { target, result, .. } = reported;
+    let id = text(&result["resource"], "sourceServerID");
+    let (outcome, reason) = (text(result, "outcome"), text(result, "reason"));
+
+    // A server that is named twice is reported twice; what was done belongs to the first report.
+    let is_first = reason != "named_twice" && !id.is_empty();
+    let changes = log
+        .calls
+        .iter()
+        .filter(|call| is_first && call.mutating && call.subject == id)
+        .collect();
+    let claim = Claim {
+        worlds: state.worlds_of(attempt),
+        state,
+        request: &request,
+        target,
+        id,
+        reason,
+        changes,
+    };
+
+    let holds = match outcome {
+        "done" => claim.has_changed() && claim.is_final_state(),
+        "already_done" => !claim.has_changed() && claim.is_final_state() && claim.proves_deletion(),
+        "planned" => log.changes_nothing() && state.is_plan(&request),
+        "refused" => !claim.has_changed() && claim.is_reason(&reported.all_ids("sourceServerID")),
+        "pending" => claim.is_pending(),
+        "indeterminate" => claim.has_changed(),
+        // Doubt is not a failure.
+        "failed" => {
+            matches!(reason, "rejected_by_aws" | "unreadable")
+                && !hides_an_effect(&claim.changes, text(result, "message"))
+        }
+        "retryable" | "permanent" => true,
+        _ => false,
+    };
+
+    if !holds {
+        let changes = Call::summaries(&claim.changes);
+        let complaint =
+            format!("`{outcome} {reason}` of {target} ({id}) is not true; calls: {changes:?}");
+        state.violate(3, complaint);
+    }
+}
+
+impl Claim<'_> {
+    fn has_changed(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// Whether some world that the attempt may have read was so.
+    fn ever(&self, holds: impl Fn(&World) -> bool) -> bool {
+        self.worlds.iter().any(|world| holds(world))
+    }
+
+    /// Whether the server was so in some world that the attempt may have read.
+    fn server_ever(&self, holds: impl Fn(&SourceServer) -> bool) -> bool {
+        self.ever(|world| find(world, self.id).is_some_and(&holds))
+    }
+
+    fn is_final_state(&self) -> bool {
+        match self.reason {
+            "disconnected" => self.server_ever(|server| {
+                server.is_disconnected() && server.tags.get(APPROVED) != Some(&self.request.id)
+            }),
+            "record_deleted" => self.ever(|world| named(world, self.target).is_empty()),
+            _ => false,
+        }
+    }
+
+    /// A missing record proves a deletion only where the target names it by its ID.
+    fn proves_deletion(&self) -> bool {
+        self.reason != "record_deleted" || text(self.target, "sourceServerID").starts_with("s-")
+    }
+
+    fn is_pending(&self) -> bool {
+        match self.reason {
+            "record_awaits_deletion" => self.server_ever(SourceServer::is_disconnected),
+            "not_seen_yet" => self.changes.iter().any(|call| call.is_ok()),
+            "out_of_time" => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the reason of a refusal is true. `all_ids` are the servers of the whole report.
+    fn is_reason(&self, all_ids: &[&str]) -> bool {
+        let Self { request, id, .. } = self;
+        let scenario = &self.state.scenario;
+        let targets = request.targets().len();
+        let source_server = text(self.target, "sourceServerID");
+
+        match self.reason {
+            // The approval and the protection.
+            "protected" => self.server_ever(|server| server.tags.contains_key(PROTECTED)),
+            "not_approved" => self.server_ever(|server| !server.tags.contains_key(APPROVED)),
+            "approved_for_another_request" => self.server_ever(|server| {
+                let approval = server.tags.get(APPROVED);
+                approval.is_some_and(|approval| *approval != request.id)
+            }),
+
+            // The state of the server.
+            "recovery_instance_present" | "drill_instance_present" => self.ever_has_instance(),
+            "job_running" => self.ever_has_job(),
+            "unknown_state" => self.server_ever(has_unheard_of_state),
+            "failback_direction" => {
+                self.server_ever(|server| server.replication_direction == "FAILBACK")
+            }
+            "reversed_pair" => {
+                self.server_ever(|server| server.reversed_direction_source_server_arn.is_some())
+            }
+            "extended" => self.server_ever(|server| server.staging_status == "EXTENDED"),
+            "not_disconnected" => self.server_ever(|server| !server.is_disconnected()),
+
+            // The limits of the deployment.
+            "delete_not_allowed" => scenario.variable("ALLOW_DELETE") == Some("false"),
+            "over_max_targets" => targets > scenario.number("MAX_TARGETS", 10),
+            "over_max_share" => targets > 1 && scenario.number("MAX_SHARE_PERCENT", 10) < 100,
+
+            // The names in the request.
+            "not_found" => self.ever(|world| named(world, self.target).is_empty()),
+            "ambiguous" => self.ever(|world| named(world, self.target).len() > 1),
+            "named_twice" => all_ids.iter().filter(|other| *other == id).count() > 1,
+            "arn_mismatch" => {
+                source_server.starts_with("arn:") && source_server.contains("999999999999")
+            }
+            _ => self.is_mismatch(),
+        }
+    }
+
+    fn ever_has_instance(&self) -> bool {
+        self.ever(|world| {
+            let drs = world.drs.get(HERE).into_iter();
+            let mut instances = drs.flat_map(|drs| &drs.recovery_instances);
+
+            instances.any(|instance| instance.source_server_id == self.id)
+                || find(world, self.id).is_some_and(|server| server.recovery_instance_id.is_some())
+        })
+    }
+
+    fn ever_has_job(&self) -> bool {
+        // A job that does not name its servers may work on any.
+        let works_on = |server: &String| server == self.id || server.is_empty();
+
+        self.ever(|world| {
+            let drs = world.drs.get(HERE).into_iter();
+            let mut jobs = drs.flat_map(|drs| &drs.jobs);
+
+            jobs.any(|job| {
+                job.source_server_ids.iter().any(works_on) && job.status(world.now) != "COMPLETED"
+            })
+        })
+    }
+
+    /// Whether the reason is a name in the target that is not the server's.
+    fn is_mismatch(&self) -> bool {
+        let differs = |name: &str, found: &Option<String>| {
+            !self.target[name].is_null() && self.target[name].as_str() != found.as_deref()
+        };
+
+        self.server_ever(|server| match self.reason {
+            "aws_instance_id_mismatch" => differs("awsInstanceID", &server.aws_instance_id),
+            "hostname_mismatch" => differs("hostname", &server.hostname),
+            "fqdn_mismatch" => differs("fqdn", &server.fqdn),
+            "origin_mismatch" => {
+                differs("originAccountID", &server.origin_account_id)
+                    || differs("originRegion", &server.origin_region)
+            }
+            _ => false,
+        })
+    }
+}
+
+fn has_unheard_of_state(server: &SourceServer) -> bool {
+    [
+        &server.data_replication_state,
+        &server.staging_status,
+        &server.replication_direction,
+    ]
+    .iter()
+    .any(|word| *word == UNHEARD_OF)
+}
+
+fn find<'a>(world: &'a World, id: &str) -> Option<&'a SourceServer> {
+    let drs = world.drs.get(HERE)?;
+
+    drs.source_servers.iter().find(|server| server.id == id)
+}
+
+/// The servers that have the most exact name of a target.
+fn named<'a>(world: &'a World, target: &Value) -> Vec<&'a SourceServer> {
+    let has_name = |server: &&SourceServer| {
+        if let Some(id) = target["sourceServerID"].as_str() {
+            return id.rsplit('/').next() == Some(&server.id);
+        }
+
+        let names = [
+            ("awsInstanceID", &server.aws_instance_id),
+            ("fqdn", &server.fqdn),
+            ("hostname", &server.hostname),
+        ];
+        names
+            .iter()
+            .find(|(name, _)| !target[*name].is_null())
+            .is_some_and(|(name, found)| target[*name].as_str() == found.as_deref())
+    };
+
+    let drs = world.drs.get(HERE).into_iter();
+    drs.flat_map(|drs| &drs.source_servers)
+        .filter(has_name)
+        .collect()
+}

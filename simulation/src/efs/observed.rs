@@ -1,0 +1,82 @@
+//! What an attempt has read of file systems and replications, as it stood on the wire.
+
+use serde_json::Value;
+
+use crate::{
+    constants::HERE,
+    record::{AttemptLog, Call},
+};
+
+/// The last call of the attempt that says something of a resource.
+pub(crate) fn observed<'a>(
+    log: &'a AttemptLog,
+    operation: &str,
+    region: &str,
+    id: &str,
+) -> Option<&'a Call> {
+    // An error says nothing, unless it says that something does not exist.
+    let is_not_found = |call: &Call| {
+        let code = call.code.as_deref();
+        code.is_some_and(|code| code.ends_with("NotFound"))
+    };
+
+    log.calls
+        .iter()
+        .rev()
+        .filter(|call| call.is_ok() || is_not_found(call))
+        .find(|call| call.operation == operation && call.region == region && call.subject == id)
+}
+
+/// The replication of a file system, as the attempt read it last.
+pub(crate) fn observed_replication<'a>(
+    log: &'a AttemptLog,
+    region: &str,
+    id: &str,
+) -> Option<&'a Call> {
+    observed(log, "DescribeReplicationConfigurations", region, id)
+}
+
+/// A file system, as the attempt read it last.
+pub(crate) fn observed_file_system<'a>(
+    log: &'a AttemptLog,
+    region: &str,
+    id: &str,
+) -> Option<&'a Value> {
+    let call = observed(log, "DescribeFileSystems", region, id)?;
+
+    call.body["FileSystems"].get(0).filter(|_| call.is_ok())
+}
+
+/// The value of a tag of a file system that was read.
+pub(crate) fn tag<'a>(file_system: &'a Value, key: &str) -> Option<&'a str> {
+    let tags = file_system["Tags"].as_array()?;
+
+    tags.iter().find(|tag| tag["Key"] == key)?["Value"].as_str()
+}
+
+/// The overwrite protection of a file system that was read.
+pub(crate) fn protection(file_system: &Value) -> &Value {
+    &file_system["FileSystemProtection"]["ReplicationOverwriteProtection"]
+}
+
+/// Whether the last read of an attempt showed a replication of this source, and no call failed
+/// after it.
+pub(crate) fn is_replicated(log: &AttemptLog, id: &str) -> bool {
+    let reads_replication =
+        |call: &Call| call.operation == "DescribeReplicationConfigurations" && call.subject == id;
+    let mut after = log
+        .calls
+        .iter()
+        .rev()
+        .take_while(|call| !reads_replication(call));
+    let nothing_failed = after.all(|call| {
+        call.status
+            .is_some_and(|status| status < 400 || status == 404)
+    });
+
+    let replication = observed_replication(log, HERE, id);
+    let is_shown =
+        replication.is_some_and(|call| call.body["Replications"][0]["SourceFileSystemId"] == id);
+
+    is_shown && nothing_failed
+}

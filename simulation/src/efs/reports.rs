@@ -1,0 +1,223 @@
+//! What must hold of each report on a file system.
+
+use emulator::{World, efs_world::FileSystem};
+use serde_json::Value;
+
+use crate::{
+    constants::{APPROVED, HERE, PROTECTED, THERE},
+    efs::{
+        REPLICATE_TO,
+        checks::is_allowed,
+        observed::is_replicated,
+        truth::{find, is_usable, replication},
+    },
+    record::{AttemptLog, Call, Effect, Reported, State, hides_an_effect, text},
+    scenario::Request,
+};
+
+/// The worlds that an attempt may have read, and what it reports of one file system.
+struct Claim<'a> {
+    worlds: Vec<&'a World>,
+    state: &'a State,
+    log: &'a AttemptLog,
+    request: &'a Request,
+    target: &'a Value,
+    /// The source.
+    id: &'a str,
+    /// The file system that may be overwritten; empty for a new one.
+    over: &'a str,
+    reason: &'a str,
+    message: &'a str,
+    /// The calls that changed the source or its replica.
+    changes: Vec<&'a Call>,
+}
+
+/// Checks what is reported of one target against the worlds that the attempt may have read.
+pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_>) {
+    let Some((log, request)) = state.attempt(attempt) else {
+        return;
+    };
+    let Reported { target, result, .. } = reported;
+    let id = text(target, "sourceFileSystemId");
+    let (outcome, reason) = (text(result, "outcome"), text(result, "reason"));
+    let worlds = state.worlds_of(attempt);
+    let claim = Claim {
+        changes: changes(&log, &worlds, id, reason),
+        worlds,
+        state,
+        log: &log,
+        request: &request,
+        target,
+        id,
+        over: text(&target["destination"], "fileSystemId"),
+        reason,
+        message: text(result, "message"),
+    };
+
+    let is_usable = || claim.ever(|world| is_usable(world, target));
+    let holds = match outcome {
+        "done" => claim.has_changed() && is_usable(),
+        "already_done" => !claim.has_changed() && is_usable(),
+        "planned" => log.changes_nothing() && state.is_plan(&request),
+        "refused" => !claim.has_changed() && claim.is_reason(),
+        "pending" => claim.is_pending(),
+        "indeterminate" => claim.has_changed(),
+        "failed" => claim.is_failure(),
+        "retryable" | "permanent" => true,
+        _ => false,
+    };
+
+    if !holds {
+        let changes = Call::summaries(&claim.changes);
+        let complaint = format!("`{outcome} {reason}` of {target} is not true; calls: {changes:?}");
+        state.violate(3, complaint);
+    }
+}
+
+/// The calls that changed a source or any replica that it had meanwhile.
+fn changes<'a>(log: &'a AttemptLog, worlds: &[&World], id: &str, reason: &str) -> Vec<&'a Call> {
+    // A source that is named twice is reported twice; what was done belongs to the first report.
+    if reason == "named_twice" {
+        return Vec::new();
+    }
+    let replicas: Vec<&str> = worlds
+        .iter()
+        .filter_map(|world| replication(world, id))
+        .map(|replication| replication.destination_file_system_id.as_str())
+        .collect();
+
+    log.calls
+        .iter()
+        .filter(|call| call.mutating)
+        .filter(|call| {
+            let subject = call.subject.split(' ').next().unwrap_or_default();
+            subject == id || replicas.contains(&subject)
+        })
+        .collect()
+}
+
+impl Claim<'_> {
+    fn has_changed(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// Whether some world that the attempt may have read was so.
+    fn ever(&self, holds: impl Fn(&World) -> bool) -> bool {
+        self.worlds.iter().any(|world| holds(world))
+    }
+
+    /// Whether the source was so in some world that the attempt may have read.
+    fn source_ever(&self, holds: impl Fn(&FileSystem) -> bool) -> bool {
+        self.ever(|world| find(world, HERE, self.id).is_some_and(&holds))
+    }
+
+    /// Whether the file system to overwrite was so in some world that the attempt may have read.
+    fn existing_ever(&self, holds: impl Fn(&FileSystem) -> bool) -> bool {
+        self.ever(|world| find(world, THERE, self.over).is_some_and(&holds))
+    }
+
+    fn status_was(&self, status: &str) -> bool {
+        self.ever(|world| {
+            let replication = replication(world, self.id);
+            replication.is_some_and(|found| found.status(world.now, world.behaviour) == status)
+        })
+    }
+
+    fn is_pending(&self) -> bool {
+        match self.reason {
+            "replication_enabling" => self.status_was("ENABLING"),
+            "first_sync_running" => self.ever(|world| {
+                let replication = replication(world, self.id);
+                replication.is_some_and(|found| found.last_replicated_at(world.now).is_none())
+            }),
+            "source_not_available" => {
+                self.source_ever(|source| source.life_cycle_state != "available")
+            }
+            "not_seen_yet" => self.changes.iter().any(|call| call.is_ok()),
+            "not_ready_yet" => self
+                .changes
+                .iter()
+                .any(|call| call.code.as_deref() == Some("IncorrectFileSystemLifeCycleState")),
+            _ => true,
+        }
+    }
+
+    fn is_failure(&self) -> bool {
+        match self.reason {
+            "replication_paused" => self.status_was("PAUSED"),
+            // Doubt is not a failure.
+            "timeout" | "no_answer" | "service_error" => false,
+            _ if self.message.starts_with("CreateReplicationConfiguration") => {
+                !hides_an_effect(&self.changes, self.message) && !self.has_replication_of_request()
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether the attempt has read the replication, and this request created it.
+    fn has_replication_of_request(&self) -> bool {
+        let is_ours =
+            |effect: &Effect| effect.subject == self.id && effect.request == self.log.request;
+
+        is_replicated(self.log, self.id) && self.state.effects.iter().any(is_ours)
+    }
+
+    /// Whether the reason of a refusal is true.
+    fn is_reason(&self) -> bool {
+        let Self { target, over, .. } = self;
+        let scenario = &self.state.scenario;
+
+        match self.reason {
+            // The request and the deployment.
+            "named_twice" => self.is_named_twice(),
+            "over_max_targets" => self.request.targets().len() > scenario.number("MAX_TARGETS", 10),
+            "region_not_allowed" => !is_allowed(self.state, THERE),
+            "region_mismatch" => target["destination"]["availabilityZoneName"] == "eu-central-1a",
+
+            // The source.
+            "not_found" => self.ever(|world| find(world, HERE, self.id).is_none()),
+            "failback_impossible" => self.source_ever(|source| !source.encrypted),
+            "no_replicate_to_tag" => {
+                self.source_ever(|source| !source.tags.contains_key(REPLICATE_TO))
+            }
+            "bad_replicate_to_tag" => self.source_ever(|source| {
+                let region = source.tags.get(REPLICATE_TO);
+                region.is_some_and(|region| region != THERE)
+            }),
+            "replicates_elsewhere" => self.ever(|world| replication(world, self.id).is_some()),
+            "source_is_a_destination" => self.ever(|world| {
+                let mut replications = world.replications.iter();
+                replications.any(|found| found.destination_file_system_id == self.id)
+            }),
+
+            // The file system to overwrite: its three keys, and its state.
+            "not_approved" => self.existing_ever(|it| !it.tags.contains_key(APPROVED)),
+            "approved_for_another_request" => self.existing_ever(|it| {
+                let approval = it.tags.get(APPROVED);
+                approval.is_some_and(|approval| *approval != self.request.id)
+            }),
+            "protected" => self.existing_ever(|it| it.tags.contains_key(PROTECTED)),
+            "overwrite_protection_enabled" => self.existing_ever(|it| it.protection == "ENABLED"),
+            "overwrite_not_confirmed" => target["overwrite"] != **over,
+            "destination_not_found" => self.ever(|world| find(world, THERE, over).is_none()),
+            "destination_in_use" => {
+                self.existing_ever(|it| it.protection == "REPLICATING")
+                    || self.ever(|world| replication(world, over).is_some())
+            }
+            "destination_not_encrypted" => {
+                self.source_ever(|source| source.encrypted)
+                    && self.existing_ever(|it| !it.encrypted)
+            }
+            _ => false,
+        }
+    }
+
+    fn is_named_twice(&self) -> bool {
+        let is_same = |target: &&Value| {
+            target["sourceFileSystemId"] == self.id
+                || (!self.over.is_empty() && target["destination"]["fileSystemId"] == self.over)
+        };
+
+        self.request.targets().iter().filter(is_same).count() > 1
+    }
+}

@@ -1,0 +1,102 @@
+//! Runs many seeds on all processors. A seed gives the same result wherever it runs.
+
+use std::ops::Range;
+
+use crate::{
+    record::{Bug, Ending, Figures, Subject, Violation},
+    run::run,
+};
+
+/// After how many seeds a thread of a long run shows its progress.
+const PROGRESS: u64 = 50_000;
+
+/// The results of many seeds.
+#[derive(Default)]
+pub(crate) struct Results {
+    pub(crate) figures: Figures,
+    /// Each violation, with the command that reproduces it.
+    pub(crate) violations: Vec<String>,
+    /// The narrative of the first seed with a violation.
+    pub(crate) first_narrative: Option<Vec<String>>,
+}
+
+/// Runs the scenario of a seed.
+pub(crate) fn run_seed(subject: &'static Subject, seed: u64, bug: Option<&'static Bug>) -> Ending {
+    run(subject, (subject.generate)(seed), bug)
+}
+
+/// The command that shows the narrative of a seed.
+pub(crate) fn command(subject: &Subject, seed: u64) -> String {
+    let name = subject.name();
+
+    format!(
+        "cargo run --profile simulation --package simulation -- --function {name} --seed {seed}"
+    )
+}
+
+/// Runs a range of seeds, an equal share on each processor.
+pub(crate) fn run_all(subject: &'static Subject, seeds: Range<u64>) -> Results {
+    let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
+    let share = (seeds.end - seeds.start).div_ceil(threads).max(1);
+
+    let parts: Vec<Results> = std::thread::scope(|scope| {
+        let running: Vec<_> = (seeds.start..seeds.end)
+            .step_by(usize::try_from(share).unwrap_or(usize::MAX))
+            .map(|first| first..seeds.end.min(first + share))
+            .map(|part| scope.spawn(move || run_some(subject, part)))
+            .collect();
+
+        running
+            .into_iter()
+            .map(|thread| thread.join().expect("panics are caught inside"))
+            .collect()
+    });
+
+    let mut all = Results::default();
+    for part in parts {
+        all.figures.add(&part.figures);
+        all.violations.extend(part.violations);
+        all.first_narrative = all.first_narrative.or(part.first_narrative);
+    }
+
+    all
+}
+
+fn run_some(subject: &'static Subject, seeds: Range<u64>) -> Results {
+    let name = subject.name();
+    let mut results = Results::default();
+    for (count, seed) in (1_u64..).zip(seeds) {
+        let ending = run_seed(subject, seed, None);
+        results.figures.add(&ending.figures);
+
+        for Violation { invariant, text } in &ending.violations {
+            let command = command(subject, seed);
+            results.violations.push(format!(
+                "{name} seed {seed}: invariant {invariant}: {text}\n  {command}"
+            ));
+        }
+        if !ending.violations.is_empty() && results.first_narrative.is_none() {
+            results.first_narrative = Some(ending.narrative);
+        }
+
+        if count.is_multiple_of(PROGRESS) {
+            let violations = results.violations.len();
+            println!("{name}: {count} seeds of this thread, {violations} violations");
+        }
+    }
+
+    results
+}
+
+/// The violation by which a bug is caught first, and after how many seeds.
+pub(crate) fn first_catch(
+    subject: &'static Subject,
+    bug: &'static Bug,
+    seeds: u64,
+) -> Option<(u64, Violation)> {
+    (0..seeds).find_map(|seed| {
+        let ending = run_seed(subject, seed, Some(bug));
+        let first = ending.violations.into_iter().next()?;
+        Some((seed + 1, first))
+    })
+}
