@@ -97,7 +97,7 @@ async fn what_efs_says_of_a_replication_is_harmless() {
             });
         });
         let answer = stage.deliver(&efs::new_replica()).await;
-        assert_eq!(answer.said(), "failed replication_paused");
+        assert_eq!(answer.conclusion(), "failed replication_paused");
         assert_plain(&answer.body);
     }
 }

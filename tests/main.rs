@@ -10,6 +10,7 @@
 mod bootstrap;
 mod disconnect;
 mod emulated;
+mod functions;
 mod hostile;
 mod iam;
 mod rules;

@@ -1,157 +1,177 @@
 //! What the rules of the template let through: every event to its function, and every result to
-//! whom it concerns.
+//! everybody it concerns.
 
 use emulator::{FileSystem, SourceServer, World};
 use serde_json::{Value, json};
-use template::{ACCOUNT, Deployment, pattern::fits, text_of};
+use template::{ACCOUNT, Deployment, pattern::matches, text_of};
 
 use crate::{
-    iam::{BOOTSTRAP, DISCONNECT, everything},
-    stage::{drs, efs, event},
+    functions::{BOOTSTRAP, DISCONNECT, FUNCTIONS, Function},
+    iam::everything,
+    stage::{Answer, drs, efs, event},
     tidy::list,
 };
 
-/// The rules that an event fits.
+/// The rule that notifies of a result.
+const RESULT: &str = "ResultTold";
+/// The rules that notify of a failure and keep its request.
+const FAILED: [&str; 2] = ["FailureTold", "RequestFailed"];
+/// The rule that notifies of a failed state machine.
+const MACHINE_FAILURE: &str = "MachineFailureTold";
+
+/// The rules that an event matches.
 fn rules_of(deployment: &Deployment, event: &Value) -> Vec<String> {
-    let rules = deployment.of_type("AWS::Events::Rule").into_iter();
-    rules
-        .filter(|(_, rule)| fits(&rule["EventPattern"], Some(event)))
+    deployment
+        .of_type("AWS::Events::Rule")
+        .into_iter()
+        .filter(|(_, rule)| matches(&rule["EventPattern"], Some(event)))
         .map(|(name, _)| name.to_owned())
         .collect()
+}
+
+/// The ARN of a function.
+fn arn(deployment: &Deployment, function: &Function) -> String {
+    deployment.arn(deployment.function(function.name()))
 }
 
 #[test]
 fn every_event_of_a_function_reaches_it_and_no_other() {
     let deployment = everything();
-    for function in [DISCONNECT, BOOTSTRAP] {
-        let arn = deployment.arn(deployment.function(function));
-        for file in list(&format!("events/{function}")) {
-            let event = event(&format!("{function}/{file}"));
+
+    for function in FUNCTIONS {
+        let arn = arn(&deployment, function);
+        for file in function.event_files() {
+            let event = function.event(&file);
             let rules = rules_of(&deployment, &event);
-            // A request by itself, or in a message, is not on a bus.
+
+            // A bare request, or one in a message, is not on a bus.
             let expected = usize::from(event.get("detail-type").is_some());
-            assert_eq!(rules.len(), expected, "{function}/{file}: {rules:?}");
+            assert_eq!(rules.len(), expected, "{file}: {rules:?}");
             for rule in rules {
-                assert_eq!(
-                    deployment.properties(&rule)["Targets"][0]["Arn"],
-                    arn,
-                    "{function}/{file}"
-                );
+                let target = &deployment.properties(&rule)["Targets"][0]["Arn"];
+                assert_eq!(*target, arn, "{file}");
             }
         }
     }
 }
 
 #[test]
-fn no_other_event_reaches_a_function() {
+fn no_sample_event_reaches_a_function_that_does_not_handle_it() {
     let deployment = everything();
-    for file in list("events/samples")
-        .iter()
-        .filter(|name| name.ends_with(".json"))
-    {
+
+    let mut samples = list("events/samples");
+    samples.retain(|name| name.ends_with(".json"));
+    for file in samples {
         let expected = match file.as_str() {
             "ec2-state-change-terminated.derived.json" => vec!["InstanceTerminated"],
             "cloudtrail-efs-createfilesystem.derived.json"
-            | "cloudtrail-efs-tagresource.derived.json" => {
-                vec!["FileSystemTagged"]
-            }
+            | "cloudtrail-efs-tagresource.derived.json" => vec!["FileSystemTagged"],
             _ => vec![],
         };
-        assert_eq!(
-            rules_of(&deployment, &event(&format!("samples/{file}"))),
-            expected,
-            "{file}"
-        );
+        let rules = rules_of(&deployment, &event(&format!("samples/{file}")));
+        assert_eq!(rules, expected, "{file}");
     }
+}
+
+#[test]
+fn no_other_change_of_a_file_system_reaches_a_function() {
+    let deployment = everything();
+
     for file in ["file-system-created.json", "file-system-tagged.json"] {
         let changed = |change: fn(&mut Value)| {
-            let mut event = event(&format!("{BOOTSTRAP}/{file}"));
+            let mut event = BOOTSTRAP.event(file);
             change(&mut event);
             rules_of(&deployment, &event)
         };
         assert_eq!(changed(|_| ()), ["FileSystemTagged"]);
-        assert_eq!(
-            changed(|event| event["detail"]["errorCode"] = json!("AccessDenied")),
-            [""; 0]
-        );
-        assert_eq!(
-            changed(|event| event["detail"]["eventSource"] = json!("fsx.amazonaws.com")),
-            [""; 0]
-        );
-        assert_eq!(
-            changed(|event| event["detail"]["eventSource"] = json!("s3files.amazonaws.com")),
-            [""; 0]
-        );
-        assert_eq!(
-            changed(
-                |event| event["detail"]["requestParameters"]["resourceId"] = json!("fsap-00000001")
-            ),
-            [""; 0]
-        );
-        assert_eq!(changed(|event| event["source"] = json!("aws.fsx")), [""; 0]);
-        assert_eq!(
-            changed(|event| event["source"] = json!("com.example.cmdb")),
-            [""; 0]
-        );
-    }
-    for state in ["pending", "running", "stopping", "stopped", "shutting-down"] {
-        let mut event = event(&format!("{DISCONNECT}/instance-terminated.json"));
-        event["detail"]["state"] = json!(state);
-        assert_eq!(rules_of(&deployment, &event), [""; 0], "{state}");
-    }
-    let mut request = event(&format!("{DISCONNECT}/decommission-requested.json"));
-    request["source"] = json!("aws.ec2");
-    assert_eq!(rules_of(&deployment, &request), [""; 0]);
-}
 
-#[test]
-fn every_message_on_the_topic_reaches_the_function_that_it_is_for() {
-    let deployment = everything();
-    for function in [DISCONNECT, BOOTSTRAP] {
-        for file in list(&format!("events/{function}"))
-            .iter()
-            .filter(|file| file.ends_with("requested.sns.json"))
-        {
-            let record = event(&format!("{function}/{file}"));
-            let message = record["Records"][0]["Sns"]["Message"].as_str().unwrap();
-            let message: Value = serde_json::from_str(message).unwrap();
-            let subscriptions = deployment.of_type("AWS::SNS::Subscription").into_iter();
-            let reached = subscriptions.filter(|(_, of)| fits(&of["FilterPolicy"], Some(&message)));
-            let reached: Vec<String> = reached.map(|(_, of)| text_of(&of["Endpoint"])).collect();
-            assert_eq!(
-                reached,
-                [deployment.arn(deployment.function(function))],
-                "{file}"
-            );
+        let changes: [fn(&mut Value); 6] = [
+            |event| event["detail"]["errorCode"] = json!("AccessDenied"),
+            |event| event["detail"]["eventSource"] = json!("fsx.amazonaws.com"),
+            |event| event["detail"]["eventSource"] = json!("s3files.amazonaws.com"),
+            |event| event["detail"]["requestParameters"]["resourceId"] = json!("fsap-00000001"),
+            |event| event["source"] = json!("aws.fsx"),
+            |event| event["source"] = json!("com.example.cmdb"),
+        ];
+        for change in changes {
+            assert_eq!(changed(change), [""; 0]);
         }
     }
 }
 
-/// A filter drops without a trace what no subscription takes.
 #[test]
-fn a_message_that_is_for_no_function_is_kept() {
+fn no_other_state_of_an_instance_reaches_a_function() {
     let deployment = everything();
-    let bare = event(&format!("{DISCONNECT}/request.json"));
-    for message in [
-        bare,
+
+    for state in ["pending", "running", "stopping", "stopped", "shutting-down"] {
+        let mut event = DISCONNECT.event("instance-terminated.json");
+        event["detail"]["state"] = json!(state);
+        assert_eq!(rules_of(&deployment, &event), [""; 0], "{state}");
+    }
+}
+
+#[test]
+fn no_request_under_the_name_of_aws_reaches_a_function() {
+    let mut request = DISCONNECT.event("decommission-requested.json");
+    request["source"] = json!("aws.ec2");
+
+    assert_eq!(rules_of(&everything(), &request), [""; 0]);
+}
+
+/// The endpoints of the subscriptions that a message on the topic matches.
+fn endpoints_of(deployment: &Deployment, message: &Value) -> Vec<String> {
+    deployment
+        .of_type("AWS::SNS::Subscription")
+        .into_iter()
+        .filter(|(_, subscription)| matches(&subscription["FilterPolicy"], Some(message)))
+        .map(|(_, subscription)| text_of(&subscription["Endpoint"]))
+        .collect()
+}
+
+#[test]
+fn every_message_on_the_topic_reaches_its_function() {
+    let deployment = everything();
+
+    for function in FUNCTIONS {
+        let mut files = function.event_files();
+        files.retain(|file| file.ends_with("requested.sns.json"));
+
+        for file in files {
+            let record = function.event(&file);
+            let message = record["Records"][0]["Sns"]["Message"].as_str().unwrap();
+            let message: Value = serde_json::from_str(message).unwrap();
+
+            let reached = endpoints_of(&deployment, &message);
+            assert_eq!(reached, [arn(&deployment, function)], "{file}");
+        }
+    }
+}
+
+/// SNS drops without a trace what no subscription takes.
+#[test]
+fn a_message_for_no_function_is_kept() {
+    let deployment = everything();
+    let messages = [
+        DISCONNECT.event("request.json"),
         json!({ "detail-type": "Source Server Decomission Requested" }),
         json!({}),
-    ] {
-        let subscriptions = deployment.of_type("AWS::SNS::Subscription").into_iter();
-        let reached = subscriptions.filter(|(_, of)| fits(&of["FilterPolicy"], Some(&message)));
-        let reached: Vec<String> = reached.map(|(_, of)| text_of(&of["Endpoint"])).collect();
+    ];
+
+    for message in messages {
+        let reached = endpoints_of(&deployment, &message);
         assert_eq!(reached, [deployment.arn("UndeliveredEvents")], "{message}");
     }
 }
 
-/// The record that Lambda makes of an invocation, as it comes on the bus.
-fn record(function: &str, condition: &str, request: &Value, response: &Value) -> Value {
-    let deployment = everything();
+/// The record that Lambda makes of an invocation, as it is put on the bus.
+fn record(function: &Function, condition: &str, request: &Value, response: &Value) -> Value {
+    let arn = arn(&everything(), function);
     let end = if condition == "Success" {
         "Success"
     } else {
         "Failure"
     };
+
     json!({
         "version": "0",
         "source": "lambda",
@@ -160,7 +180,7 @@ fn record(function: &str, condition: &str, request: &Value, response: &Value) ->
         "detail": {
             "version": "1.0",
             "requestContext": {
-                "functionArn": format!("{}:$LATEST", deployment.arn(deployment.function(function))),
+                "functionArn": format!("{arn}:$LATEST"),
                 "condition": condition,
                 "approximateInvokeCount": 1,
             },
@@ -173,187 +193,237 @@ fn record(function: &str, condition: &str, request: &Value, response: &Value) ->
 /// The same as the state machines put it.
 fn of_a_machine(mut record: Value) -> Value {
     record["source"] = json!("drover");
-    let arn = text_of(&record["detail"]["requestContext"]["functionArn"]).replace(":$LATEST", "");
-    record["detail"]["requestContext"]["functionArn"] = json!(arn);
+
+    let context = &mut record["detail"]["requestContext"];
+    let arn = text_of(&context["functionArn"]).replace(":$LATEST", "");
+    context["functionArn"] = json!(arn);
+
     record
 }
 
-fn outcome(outcome: &str) -> Value {
-    let targets = json!([{ "outcome": outcome, "reason": "any" }]);
-    json!({ "outcome": outcome, "requestID": "CHG1", "mode": "enforce", "targets": targets })
+/// A report with this outcome.
+fn report(outcome: &str) -> Value {
+    json!({
+        "outcome": outcome,
+        "requestID": "CHG1",
+        "mode": "enforce",
+        "targets": [{ "outcome": outcome, "reason": "any" }],
+    })
+}
+
+fn any_request() -> Value {
+    json!({ "version": 1, "requestID": "CHG1" })
+}
+
+/// The rules that the record of a successful invocation matches.
+fn rules_of_success(function: &Function, report: &Value) -> Vec<String> {
+    let record = record(function, "Success", &any_request(), report);
+
+    rules_of(&everything(), &record)
 }
 
 #[test]
-fn a_result_reaches_whom_it_concerns() {
-    let deployment = everything();
-    let rules = |event: Value| rules_of(&deployment, &event);
-    let request = json!({ "version": 1, "requestID": "CHG1" });
-    let failed = ["FailureTold", "RequestFailed"];
-    for (function, pending) in [
-        (DISCONNECT, "DecommissionPending"),
-        (BOOTSTRAP, "ReplicationPending"),
-    ] {
-        let success = |of: &str| record(function, "Success", &request, &outcome(of));
-        assert_eq!(rules(success("pending")), [pending, "ResultTold"]);
-        assert_eq!(
-            rules(of_a_machine(success("pending"))),
-            ["ResultTold"],
-            "a follow-up starts no other"
-        );
-        for of in [
-            "done",
-            "already_done",
-            "planned",
-            "refused",
-            "rejected",
-            "failed",
-            "ended",
-        ] {
-            assert_eq!(rules(success(of)), ["ResultTold"], "{of}");
-            assert_eq!(rules(of_a_machine(success(of))), ["ResultTold"], "{of}");
-        }
-        let planned =
-            json!({ "outcome": "pending", "requestID": "CHG1", "mode": "plan", "targets": [] });
-        let planned = record(function, "Success", &request, &planned);
-        assert_eq!(rules(planned), ["ResultTold"], "a plan has no follow-up");
-        let retryable = json!({ "errorType": "Retryable", "errorMessage": "{}" });
-        let in_vain = |condition: &str, error: &Value| record(function, condition, &request, error);
-        assert_eq!(
-            rules(in_vain("RetriesExhausted", &retryable)),
-            [pending],
-            "what may pass is followed up"
-        );
-        // What never ran has no answer.
-        assert_eq!(rules(in_vain("EventAgeExceeded", &retryable)), failed);
-        assert_eq!(rules(in_vain("EventAgeExceeded", &Value::Null)), failed);
-        assert_eq!(
-            rules(of_a_machine(in_vain("RetriesExhausted", &retryable))),
-            failed,
-            "a follow-up gives up for good"
-        );
-        for error in ["Permanent", "Runtime.ExitError", "Sandbox.Timedout"] {
-            let error = json!({ "errorType": error, "errorMessage": "{}" });
-            assert_eq!(
-                rules(in_vain("RetriesExhausted", &error)),
-                failed,
-                "{error}"
-            );
-            assert_eq!(
-                rules(of_a_machine(in_vain("RetriesExhausted", &error))),
-                failed,
-                "{error}"
-            );
-        }
-        assert_eq!(
-            rules(in_vain(
-                "RetriesExhausted",
-                &json!({ "errorMessage": "{}" })
-            )),
-            failed,
-            "an error without a type"
-        );
+fn a_pending_result_starts_a_follow_up_and_notifies() {
+    for function in FUNCTIONS {
+        let pending = report("pending");
+        let expected = [function.parts.pending_rule, RESULT];
+        assert_eq!(rules_of_success(function, &pending), expected);
+
+        // A follow-up starts no other.
+        let record = record(function, "Success", &any_request(), &pending);
+        let rules = rules_of(&everything(), &of_a_machine(record));
+        assert_eq!(rules, [RESULT]);
     }
-    let pending = || record(DISCONNECT, "Success", &request, &outcome("pending"));
-    for name in ["another", "drover-disconnect-source-server-canary"] {
-        let mut of_another = pending();
-        let arn = format!("arn:aws:lambda:us-east-1:{ACCOUNT}:function:{name}:$LATEST");
-        of_another["detail"]["requestContext"]["functionArn"] = json!(arn);
-        assert_eq!(rules(of_another), [""; 0], "{name}");
-    }
-    let mut put_by_a_stranger = pending();
-    put_by_a_stranger["account"] = json!("999999999999");
-    assert_eq!(rules(put_by_a_stranger), [""; 0]);
 }
 
-/// Most events of AWS are about what is not drover's business, and nobody is told; all else is.
-#[tokio::test]
-async fn people_are_told_of_every_result_but_of_what_is_not_ours() {
+#[test]
+fn a_pending_plan_starts_no_follow_up() {
+    for function in FUNCTIONS {
+        let mut planned = report("pending");
+        planned["mode"] = json!("plan");
+        planned["targets"] = json!([]);
+
+        assert_eq!(rules_of_success(function, &planned), [RESULT]);
+    }
+}
+
+#[test]
+fn every_other_result_notifies() {
     let deployment = everything();
-    let mut results = Vec::new();
-    let terminated = event(&format!("{DISCONNECT}/instance-terminated.json"));
+    let outcomes = [
+        "done",
+        "already_done",
+        "planned",
+        "refused",
+        "rejected",
+        "failed",
+        "ended",
+    ];
+
+    for function in FUNCTIONS {
+        for outcome in outcomes {
+            let record = record(function, "Success", &any_request(), &report(outcome));
+            assert_eq!(rules_of(&deployment, &record), [RESULT], "{outcome}");
+
+            let rules = rules_of(&deployment, &of_a_machine(record));
+            assert_eq!(rules, [RESULT], "{outcome}");
+        }
+    }
+}
+
+#[test]
+fn a_retryable_failure_starts_a_follow_up_and_any_other_is_kept() {
+    let deployment = everything();
+    let retryable = json!({ "errorType": "Retryable", "errorMessage": "{}" });
+
+    for function in FUNCTIONS {
+        let failure =
+            |condition: &str, error: &Value| record(function, condition, &any_request(), error);
+        let rules = |record: Value| rules_of(&deployment, &record);
+
+        // Lambda has retried, and the next hours may help.
+        let exhausted = failure("RetriesExhausted", &retryable);
+        let pending_rule = function.parts.pending_rule;
+        assert_eq!(rules(exhausted.clone()), [pending_rule]);
+        // A follow-up gives up for good.
+        assert_eq!(rules(of_a_machine(exhausted)), FAILED);
+
+        // An event that never ran has no answer.
+        let too_old = failure("EventAgeExceeded", &retryable);
+        assert_eq!(rules(too_old), FAILED);
+        assert_eq!(rules(failure("EventAgeExceeded", &Value::Null)), FAILED);
+
+        for error in ["Permanent", "Runtime.ExitError", "Sandbox.Timedout"] {
+            let error = json!({ "errorType": error, "errorMessage": "{}" });
+            let failure = failure("RetriesExhausted", &error);
+            assert_eq!(rules(failure.clone()), FAILED, "{error}");
+            assert_eq!(rules(of_a_machine(failure)), FAILED, "{error}");
+        }
+        let without_type = failure("RetriesExhausted", &json!({ "errorMessage": "{}" }));
+        assert_eq!(rules(without_type), FAILED);
+    }
+}
+
+#[test]
+fn a_result_of_another_function_or_account_reaches_nobody() {
+    let deployment = everything();
+    let pending = record(&DISCONNECT, "Success", &any_request(), &report("pending"));
+
+    for name in ["another", "drover-disconnect-source-server-canary"] {
+        let mut of_another = pending.clone();
+        let arn = format!("arn:aws:lambda:us-east-1:{ACCOUNT}:function:{name}:$LATEST");
+        of_another["detail"]["requestContext"]["functionArn"] = json!(arn);
+        assert_eq!(rules_of(&deployment, &of_another), [""; 0], "{name}");
+    }
+
+    let mut of_another_account = pending;
+    of_another_account["account"] = json!("999999999999");
+    assert_eq!(rules_of(&deployment, &of_another_account), [""; 0]);
+}
+
+/// Most events of AWS are none of drover's business, and nobody is notified of those.
+#[tokio::test]
+async fn every_result_notifies_unless_drover_was_not_asked() {
+    let mut results = results_of_terminations().await;
+    results.extend(results_of_creations().await);
+    let unknown = drs::request("disconnect", &[drs::by_id(&drs::number(9))]);
+    let answer = drs::Stage::new().await.deliver(&unknown).await;
+    results.push((&DISCONNECT, unknown, answer));
+
+    let deployment = everything();
+    let notified: Vec<String> = results
+        .iter()
+        .map(|(function, request, answer)| {
+            let record = record(function, "Success", request, &answer.body);
+            let rules = rules_of(&deployment, &record);
+            format!("{}: {}", answer.conclusion(), rules.join(", "))
+        })
+        .collect();
+
+    let expected = [
+        "refused not_found: ".to_owned(),
+        format!("refused approved_for_another_request: {RESULT}"),
+        format!("done disconnected: {RESULT}"),
+        "refused not_found: ".to_owned(),
+        "refused no_replicate_to_tag: ".to_owned(),
+        format!("pending replication_enabling: ReplicationPending, {RESULT}"),
+        format!("refused not_found: {RESULT}"),
+    ];
+    assert_eq!(notified, expected);
+}
+
+type ResultOf = (&'static Function, Value, Answer);
+
+/// An instance that DRS does not know, one with another approval, and one that is approved.
+async fn results_of_terminations() -> Vec<ResultOf> {
+    let terminated = DISCONNECT.event("instance-terminated.json");
     let server = |approval: &str| SourceServer {
         aws_instance_id: Some("i-1234567890abcdef0".to_owned()),
         origin_account_id: Some("123456789012".to_owned()),
         origin_region: Some("us-east-1".to_owned()),
         ..drs::approved(drs::ONE).tagged("drover:approved", approval)
     };
-    for world in [
+    let worlds = [
         World::with([]),
         World::with([server("CHG1")]),
         World::with([server("i-1234567890abcdef0")]),
-    ] {
-        let answer = drs::Stage::with(world).await.deliver(&terminated).await;
-        results.push((DISCONNECT, terminated.clone(), answer));
-    }
-    let created = event(&format!("{BOOTSTRAP}/file-system-created.json"));
-    let id = text_of(&created["detail"]["responseElements"]["fileSystemId"]);
-    let plain = || FileSystem::new(&id);
-    for file_system in [
-        FileSystem::new("fs-00000009"),
-        plain(),
-        plain().tagged("drover:replicate-to", "eu-west-1"),
-    ] {
-        let stage =
-            efs::Stage::with(World::empty().with_file_system("us-east-1", file_system)).await;
-        results.push((BOOTSTRAP, created.clone(), stage.deliver(&created).await));
-    }
-    let unheard_of = drs::request("disconnect", &[drs::by_id(&drs::number(9))]);
-    let answer = drs::Stage::new().await.deliver(&unheard_of).await;
-    results.push((DISCONNECT, unheard_of, answer));
-    let told: Vec<String> = results
-        .iter()
-        .map(|(function, request, answer)| {
-            let rules = rules_of(
-                &deployment,
-                &record(function, "Success", request, &answer.body),
-            );
-            format!("{}: {}", answer.said(), rules.join(", "))
-        })
-        .collect();
-    let expected = [
-        "refused not_found: ",
-        "refused approved_for_another_request: ResultTold",
-        "done disconnected: ResultTold",
-        "refused not_found: ",
-        "refused no_replicate_to_tag: ",
-        "pending replication_enabling: ReplicationPending, ResultTold",
-        "refused not_found: ResultTold",
     ];
-    assert_eq!(told, expected);
+
+    let mut results: Vec<ResultOf> = Vec::new();
+    for world in worlds {
+        let answer = drs::Stage::with(world).await.deliver(&terminated).await;
+        results.push((&DISCONNECT, terminated.clone(), answer));
+    }
+
+    results
+}
+
+/// Another file system, one without the tag that asks for a replica, and one with it.
+async fn results_of_creations() -> Vec<ResultOf> {
+    let created = BOOTSTRAP.event("file-system-created.json");
+    let id = text_of(&created["detail"]["responseElements"]["fileSystemId"]);
+    let file_systems = [
+        FileSystem::new("fs-00000009"),
+        FileSystem::new(&id),
+        FileSystem::new(&id).tagged("drover:replicate-to", "eu-west-1"),
+    ];
+
+    let mut results: Vec<ResultOf> = Vec::new();
+    for file_system in file_systems {
+        let world = World::empty().with_file_system("us-east-1", file_system);
+        let stage = efs::Stage::with(world).await;
+        let answer = stage.deliver(&created).await;
+        results.push((&BOOTSTRAP, created.clone(), answer));
+    }
+
+    results
 }
 
 #[test]
-fn people_are_told_of_a_machine_that_did_not_end_well() {
+fn a_state_machine_that_does_not_succeed_notifies() {
     let deployment = everything();
-    let told = |machine: &str, status: &str| {
+    let rules = |machine: &str, status: &str| {
         let event = json!({
-            "source": "aws.states", "detail-type": "Step Functions Execution Status Change",
+            "source": "aws.states",
+            "detail-type": "Step Functions Execution Status Change",
             "detail": { "status": status, "stateMachineArn": machine, "executionArn": "arn:e" },
         });
         rules_of(&deployment, &event)
     };
+
     for (name, _) in deployment.of_type("AWS::Serverless::StateMachine") {
-        assert_eq!(
-            told(&deployment.arn(name), "FAILED"),
-            ["MachineFailureTold"],
-            "it has told its failure itself"
-        );
+        let machine = deployment.arn(name);
+        // A machine reports its own failure, so that is not kept as well.
+        assert_eq!(rules(&machine, "FAILED"), [MACHINE_FAILURE]);
         for status in ["TIMED_OUT", "ABORTED"] {
-            assert_eq!(
-                told(&deployment.arn(name), status),
-                ["MachineFailureTold", "MachineTimedOut"],
-                "{name} {status}"
-            );
+            let expected = [MACHINE_FAILURE, "MachineTimedOut"];
+            assert_eq!(rules(&machine, status), expected, "{name} {status}");
         }
         for status in ["RUNNING", "SUCCEEDED"] {
-            assert_eq!(told(&deployment.arn(name), status), [""; 0]);
+            assert_eq!(rules(&machine, status), [""; 0]);
         }
     }
-    assert_eq!(
-        told(
-            "arn:aws:states:us-east-1:111122223333:stateMachine:another",
-            "FAILED"
-        ),
-        [""; 0]
-    );
+
+    let another = "arn:aws:states:us-east-1:111122223333:stateMachine:another";
+    assert_eq!(rules(another, "FAILED"), [""; 0]);
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use aws_sdk_efs::config::{Builder, retry::RetryPartition};
 use aws_types::SdkConfig;
-use bootstrap_efs_replication::{Policy, Efs, handle, reason::Reason};
+use bootstrap_efs_replication::{Efs, Policy, handle, reason::Reason};
 use emulator::Service;
 use shared::{code, variables::BadVariable};
 

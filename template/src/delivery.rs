@@ -1,4 +1,5 @@
-//! Who may send to whom: policies of queues and topics, and permissions of functions.
+//! Which service may send to which resource: policies of queues and topics, and permissions of
+//! functions.
 
 use serde_json::{Value, json};
 
@@ -9,133 +10,181 @@ use crate::{
     values::{ACCOUNT, text_of, texts_of},
 };
 
-/// Whether a service may send on behalf of a resource, and, where it says whose behalf, not of its
-/// like in another account or of one named alike.
-#[must_use]
-pub fn admits_alone(deployment: &Deployment, service: &str, source: &str, receiver: &str) -> bool {
-    let admits = |source: &str| admits(deployment, service, source, receiver);
-    let theirs = source.replace(ACCOUNT, "999999999999");
-    // The role of a target that is a state machine says it.
-    let says_whose = !receiver.contains(":states:")
-        && !facts::keys_of_service(service, kind(receiver)).is_empty();
-    admits(source) && !(says_whose && (admits(&theirs) || admits(&format!("{source}x"))))
+/// A way on which a service sends to a receiver on behalf of a resource.
+#[derive(Debug, Clone)]
+pub struct Way {
+    /// Such as `events.amazonaws.com`.
+    pub service: &'static str,
+    /// The ARN of the resource.
+    pub source: String,
+    /// The ARN of the receiver.
+    pub receiver: String,
 }
 
-/// The service of an ARN.
-#[must_use]
-pub fn kind(arn: &str) -> &str {
+impl Way {
+    /// A way, by its three ends.
+    #[must_use]
+    pub fn new(service: &'static str, source: impl Into<String>, receiver: &Value) -> Self {
+        Self {
+            service,
+            source: source.into(),
+            receiver: text_of(receiver),
+        }
+    }
+
+    /// Whether the role of a target decides, and not a policy of the receiver.
+    #[must_use]
+    pub fn is_by_role(&self) -> bool {
+        service_of(&self.receiver) == "states"
+    }
+
+    /// The condition keys that the service passes to the receiver's policy, as AWS documents them.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        facts::keys_of_service(self.service, service_of(&self.receiver))
+    }
+
+    /// Whether the receiver admits the service.
+    #[must_use]
+    pub fn is_open(&self, deployment: &Deployment) -> bool {
+        self.is_by_role() || self.is_open_with(deployment, &self.keys())
+    }
+
+    /// Whether the receiver admits the service for this resource alone: not for one in another
+    /// account, and not for one whose name starts alike. Where the service does not pass the
+    /// resource on, no policy can tell.
+    #[must_use]
+    pub fn is_open_for_this_alone(&self, deployment: &Deployment) -> bool {
+        let is_open_for = |source: String| {
+            let other = Self {
+                source,
+                ..self.clone()
+            };
+            other.is_open(deployment)
+        };
+        let in_another_account = self.source.replace(ACCOUNT, "999999999999");
+        let with_longer_name = format!("{}x", self.source);
+        let can_tell = !self.is_by_role() && !self.keys().is_empty();
+
+        self.is_open(deployment)
+            && !(can_tell && (is_open_for(in_another_account) || is_open_for(with_longer_name)))
+    }
+
+    /// Whether the receiver admits the service if that passes on these condition keys.
+    #[must_use]
+    pub fn is_open_with(&self, deployment: &Deployment, keys: &[String]) -> bool {
+        let action = match service_of(&self.receiver) {
+            "lambda" => return self.is_permitted(deployment, keys),
+            "sqs" => "sqs:SendMessage",
+            "sns" => "sns:Publish",
+            other => panic!("{other} is not known here"),
+        };
+
+        let mut asked = ask(action, &self.receiver);
+        for key in keys {
+            assert_eq!(key, "aws:SourceArn", "{key} is not known here");
+            asked = asked.with(key, &self.source);
+        }
+
+        let statements = statements_for(deployment, self.service);
+        Role::read(&json!({ "Statement": statements })).allows(&asked)
+    }
+
+    /// Whether a permission lets the service invoke the function.
+    fn is_permitted(&self, deployment: &Deployment, keys: &[String]) -> bool {
+        let permissions = deployment.of_type("AWS::Lambda::Permission");
+
+        permissions.iter().any(|(_, permission)| {
+            // Each member with this prefix is a condition, which holds only if the service passes
+            // the key on.
+            let mut conditions = permission
+                .as_object()
+                .unwrap()
+                .keys()
+                .filter_map(|member| member.strip_prefix("Source"))
+                .map(|member| format!("aws:Source{member}"));
+            let name = text_of(&permission["FunctionName"]);
+
+            conditions.all(|key| keys.contains(&key))
+                && permission["Principal"] == self.service
+                && permission["SourceArn"] == self.source.as_str()
+                && self.receiver.ends_with(&format!(":{name}"))
+        })
+    }
+}
+
+/// The service in an ARN.
+fn service_of(arn: &str) -> &str {
     arn.split(':').nth(2).unwrap()
 }
 
-/// Whether a function, a queue or a topic lets a service send to it on behalf of a resource. The
-/// service hands to its policy what AWS documents, and nothing else.
-#[must_use]
-pub fn admits(deployment: &Deployment, service: &str, source: &str, receiver: &str) -> bool {
-    // The role of the target says it.
-    kind(receiver) == "states"
-        || admits_with(
-            deployment,
-            service,
-            source,
-            receiver,
-            &facts::keys_of_service(service, kind(receiver)),
-        )
-}
-
-/// The same where the service hands over these keys.
-#[must_use]
-pub fn admits_with(
-    deployment: &Deployment,
-    service: &str,
-    source: &str,
-    receiver: &str,
-    keys: &[String],
-) -> bool {
-    let action = match kind(receiver) {
-        "lambda" => return is_invoked_by(deployment, service, source, receiver, keys),
-        "sqs" => "sqs:SendMessage",
-        "sns" => "sns:Publish",
-        other => panic!("{other} is not known here"),
-    };
+/// The statements of all queues and topics that are about a service.
+fn statements_for(deployment: &Deployment, service: &str) -> Vec<Value> {
     let policies = ["AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"]
         .map(|kind| deployment.of_type(kind))
         .concat();
-    let statements = policies
+
+    policies
         .iter()
-        .flat_map(|(_, policy)| policy["PolicyDocument"]["Statement"].as_array().unwrap());
-    let of_service = statements.filter(|statement| {
-        texts_of(
-            statement["Principal"]
-                .get("Service")
-                .unwrap_or(&Value::Null),
-        )
-        .iter()
-        .any(|of| of == service)
-    });
-    let role = Role::read(&json!({ "Statement": of_service.collect::<Vec<_>>() }));
-    role.allows(
-        &keys
-            .iter()
-            .fold(ask(action, receiver), |ask, key| match key.as_str() {
-                "aws:SourceArn" => ask.with(key, source),
-                other => panic!("{other} is not known here"),
-            }),
-    )
+        .flat_map(|(_, policy)| statements(&policy["PolicyDocument"]))
+        .filter(|statement| services_in(statement).iter().any(|it| it == service))
+        .cloned()
+        .collect()
 }
 
-fn is_invoked_by(
-    deployment: &Deployment,
-    service: &str,
-    source: &str,
-    function: &str,
-    keys: &[String],
-) -> bool {
-    let permissions = deployment.of_type("AWS::Lambda::Permission");
-    permissions.iter().any(|(_, permission)| {
-        // Each of these members is a condition, which holds only if the service hands the key to
-        // the policy.
-        let members = permission
-            .as_object()
-            .unwrap()
-            .keys()
-            .filter_map(|member| member.strip_prefix("Source"));
-        members
-            .map(|member| format!("aws:Source{member}"))
-            .all(|key| keys.contains(&key))
-            && permission["Principal"] == service
-            && permission["SourceArn"] == source
-            && function.ends_with(&format!(":{}", text_of(&permission["FunctionName"])))
-    })
+/// A resource's own policy: the resource's type, the member that holds the policy, and the receiver
+/// as the facts name it.
+const POLICIES: [(&str, &str, &str); 5] = [
+    ("AWS::SQS::QueuePolicy", "PolicyDocument", "sqs"),
+    ("AWS::SNS::TopicPolicy", "PolicyDocument", "sns"),
+    ("AWS::S3::BucketPolicy", "PolicyDocument", "s3"),
+    ("AWS::KMS::Key", "KeyPolicy", "kms"),
+    ("AWS::IAM::Role", "AssumeRolePolicyDocument", "sts"),
+];
+
+/// One statement of a resource's own policy, or of the trust of a role.
+#[derive(Debug, Clone)]
+pub struct ResourceStatement {
+    /// The logical ID of the policy.
+    pub name: String,
+    /// The receiver, as the facts name it.
+    pub receiver: &'static str,
+    /// The statement.
+    pub statement: Value,
 }
 
-/// Every statement of a policy of a resource, and of the trust of a role, that is about a service:
-/// where it stands, the service, the receiver as the facts name it, and the statement.
-#[must_use]
-pub fn statements_for_services(
-    deployment: &Deployment,
-) -> Vec<(String, String, &'static str, Value)> {
-    let mut found = Vec::new();
-    for (kind, member, receiver) in [
-        ("AWS::SQS::QueuePolicy", "PolicyDocument", "sqs"),
-        ("AWS::SNS::TopicPolicy", "PolicyDocument", "sns"),
-        ("AWS::S3::BucketPolicy", "PolicyDocument", "s3"),
-        ("AWS::KMS::Key", "KeyPolicy", "kms"),
-        ("AWS::IAM::Role", "AssumeRolePolicyDocument", "sts"),
-    ] {
-        for (name, policy) in deployment.of_type(kind) {
-            for statement in policy[member]["Statement"].as_array().unwrap() {
-                let services = texts_of(
-                    statement["Principal"]
-                        .get("Service")
-                        .unwrap_or(&Value::Null),
-                );
-                found.extend(
-                    services
-                        .into_iter()
-                        .map(|of| (name.to_owned(), of, receiver, statement.clone())),
-                );
+impl ResourceStatement {
+    /// Every statement of the template.
+    #[must_use]
+    pub fn all(deployment: &Deployment) -> Vec<Self> {
+        let mut all = Vec::new();
+        for (kind, member, receiver) in POLICIES {
+            for (name, policy) in deployment.of_type(kind) {
+                let statements = statements(&policy[member]).iter();
+                all.extend(statements.map(|statement| Self {
+                    name: name.to_owned(),
+                    receiver,
+                    statement: statement.clone(),
+                }));
             }
         }
+
+        all
     }
-    found
+
+    /// The services that it is about.
+    #[must_use]
+    pub fn services(&self) -> Vec<String> {
+        services_in(&self.statement)
+    }
+}
+
+fn statements(document: &Value) -> &[Value] {
+    document["Statement"].as_array().unwrap()
+}
+
+fn services_in(statement: &Value) -> Vec<String> {
+    let services = statement["Principal"].get("Service");
+
+    texts_of(services.unwrap_or(&Value::Null))
 }

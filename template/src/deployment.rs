@@ -1,4 +1,4 @@
-//! The template for given parameters, and what it has.
+//! The template for given parameters, and its resources.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{resolve::Deployment, values::text_of, written::WRITTEN};
 
-/// Every trigger, none of which is on by default.
+/// Every trigger; by default each is off.
 pub const TRIGGERS: [(&str, &str); 5] = [
     ("EventTrigger", "ENABLED"),
     ("TopicTrigger", "ENABLED"),
@@ -16,7 +16,7 @@ pub const TRIGGERS: [(&str, &str); 5] = [
 ];
 
 impl Deployment {
-    /// With the defaults of all parameters.
+    /// With all parameters at their defaults.
     #[must_use]
     pub fn by_default() -> Self {
         Self::with(&[])
@@ -25,66 +25,40 @@ impl Deployment {
     /// With some parameters given, and the others at their defaults.
     #[must_use]
     pub fn with(parameters: &[(&str, &str)]) -> Self {
-        let declared = WRITTEN.whole["Parameters"].as_object().unwrap();
-        for (name, _) in parameters {
-            assert!(
-                declared.contains_key(*name),
-                "the template has no parameter {name}"
-            );
-        }
-        let value = |(name, declaration): (&String, &Value)| {
-            let given = parameters
-                .iter()
-                .find(|(given, _)| given == name)
-                .map(|(_, value)| (*value).to_owned());
-            let text = given.unwrap_or_else(|| text_of(&declaration["Default"]));
-            let listed = declaration["Type"] == "CommaDelimitedList";
-            (
-                name.clone(),
-                if listed {
-                    text.split(',').map(str::trim).collect()
-                } else {
-                    json!(text)
-                },
-            )
-        };
         let mut deployment = Self {
-            parameters: declared.iter().map(value).collect(),
+            parameters: values_of(parameters),
             resources: BTreeMap::new(),
         };
+
+        // Conditions and references need the parameters alone.
         let resources = WRITTEN.whole["Resources"].as_object().unwrap().iter();
         deployment.resources = resources
-            .filter(|(_, resource)| {
-                resource["Condition"]
-                    .as_str()
-                    .is_none_or(|name| deployment.holds(name))
-            })
+            .filter(|(_, resource)| deployment.has(resource))
             .map(|(name, resource)| (name.clone(), deployment.resolve(resource).unwrap()))
             .collect();
-        let globals = deployment
-            .resolve(&WRITTEN.whole["Globals"]["Function"])
-            .unwrap();
-        for resource in deployment
-            .resources
-            .values_mut()
-            .filter(|of| of["Type"] == "AWS::Serverless::Function")
-        {
+        deployment.add_globals();
+
+        deployment
+    }
+
+    /// Gives functions the global properties that they do not have themselves.
+    fn add_globals(&mut self) {
+        let globals = self.resolve(&WRITTEN.whole["Globals"]["Function"]).unwrap();
+
+        for resource in self.resources.values_mut().filter(|it| is_function(it)) {
             let own = resource["Properties"].as_object_mut().unwrap();
             for (name, value) in globals.as_object().unwrap() {
                 own.entry(name.as_str()).or_insert_with(|| value.clone());
             }
         }
-        deployment
     }
 
-    /// The resources of a type.
+    /// The resources of a type: the logical ID and the properties of each.
     #[must_use]
     pub fn of_type(&self, wanted: &str) -> Vec<(&str, &Value)> {
-        let resources = self
-            .resources
+        self.resources
             .iter()
-            .filter(|(_, resource)| resource["Type"] == wanted);
-        resources
+            .filter(|(_, resource)| resource["Type"] == wanted)
             .map(|(name, resource)| (name.as_str(), &resource["Properties"]))
             .collect()
     }
@@ -92,23 +66,20 @@ impl Deployment {
     /// The properties of a resource by its logical ID.
     #[must_use]
     pub fn properties(&self, name: &str) -> &Value {
-        &self
-            .resources
-            .get(name)
-            .unwrap_or_else(|| panic!("there is no {name}"))["Properties"]
+        let resource = self.resources.get(name);
+
+        &resource.unwrap_or_else(|| panic!("there is no {name}"))["Properties"]
     }
 
     /// The logical ID of the function with a binary.
     #[must_use]
     pub fn function(&self, binary: &str) -> &str {
-        let mut functions = self
-            .resources
-            .iter()
-            .filter(|(_, of)| of["Type"] == "AWS::Serverless::Function");
-        let found = functions.find(|(_, of)| of["Metadata"]["BuildProperties"]["Binary"] == binary);
-        found
-            .unwrap_or_else(|| panic!("no function is built from {binary}"))
-            .0
+        let mut functions = self.resources.iter().filter(|(_, it)| is_function(it));
+        let found = functions
+            .find(|(_, function)| function["Metadata"]["BuildProperties"]["Binary"] == binary);
+
+        let (name, _) = found.unwrap_or_else(|| panic!("no function is built from {binary}"));
+        name
     }
 
     /// The ARN of a resource by its logical ID.
@@ -117,13 +88,44 @@ impl Deployment {
         text_of(&self.attribute(name, "Arn"))
     }
 
-    /// The parameters of the template in its order, each with its declaration.
+    /// The parameters of the template in their order, each with its declaration.
     pub fn declared() -> impl Iterator<Item = (&'static str, &'static Value)> {
-        WRITTEN
-            .parameters
-            .iter()
-            .map(|name| (name.as_str(), &WRITTEN.whole["Parameters"][name]))
+        let names = WRITTEN.parameters.iter();
+
+        names.map(|name| (name.as_str(), &WRITTEN.whole["Parameters"][name]))
     }
+}
+
+fn is_function(resource: &Value) -> bool {
+    resource["Type"] == "AWS::Serverless::Function"
+}
+
+/// The value of every parameter.
+fn values_of(given: &[(&str, &str)]) -> BTreeMap<String, Value> {
+    let declared = WRITTEN.whole["Parameters"].as_object().unwrap();
+    for (name, _) in given {
+        assert!(
+            declared.contains_key(*name),
+            "the template has no parameter {name}"
+        );
+    }
+
+    declared
+        .iter()
+        .map(|(name, declaration)| {
+            let given = given.iter().find(|(given, _)| given == name);
+            let text = match given {
+                Some((_, value)) => (*value).to_owned(),
+                None => text_of(&declaration["Default"]),
+            };
+            let value = if declaration["Type"] == "CommaDelimitedList" {
+                text.split(',').map(str::trim).collect()
+            } else {
+                json!(text)
+            };
+            (name.clone(), value)
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -134,6 +136,7 @@ mod tests {
     fn a_template_is_resolved_as_cloudformation_does() {
         let deployment = Deployment::by_default();
         let resolved = |value: Value| deployment.resolve(&value);
+
         assert_eq!(resolved(json!({ "Ref": "Mode" })), Some(json!("plan")));
         assert_eq!(
             resolved(json!({ "Ref": "ReplicaRegions" })),
@@ -147,6 +150,7 @@ mod tests {
             resolved(json!({ "Fn::If": ["Enforces", 1, { "Ref": "AWS::Region" }] })),
             Some(json!("us-east-1"))
         );
+
         let text =
             "${AWS::Partition}:${EventBusName}:${FailedRequests.Arn}:${FailedRequests}:${!Kept}";
         let queue = "arn:aws:sqs:us-east-1:111122223333:drover-FailedRequests-1A2B3C";
@@ -155,6 +159,7 @@ mod tests {
             resolved(json!({ "Fn::Sub": text })),
             Some(json!(format!("aws:default:{queue}:{url}:${{Kept}}")))
         );
+
         let changed = Deployment::with(&[
             ("Mode", "enforce"),
             ("ReplicaRegions", "eu-west-1, eu-north-1"),

@@ -1,14 +1,14 @@
 //! The deployment as AWS would see it: `template.yaml`, resolved for given parameters as
 //! CloudFormation does, its roles, read as IAM does, and its rules, read as EventBridge does.
 //!
-//! For tests alone: whatever in the template is not known here fails them.
+//! For tests and the simulator: what they do not know of the template fails them.
 
 #![expect(
     clippy::indexing_slicing,
     clippy::missing_panics_doc,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "what the template has and this crate does not know is to fail loudly"
+    reason = "a part of the template that is unknown here must fail loudly"
 )]
 
 pub mod delivery;

@@ -1,43 +1,56 @@
 //! Event patterns, read as EventBridge reads them.
+//!
+//! No library here knows both `$or` and `anything-but` a prefix, so the operators that the template
+//! uses are here. An unknown operator fails the test: it must never be taken for a match.
 
 use serde_json::Value;
 
-/// Whether an event fits a pattern of EventBridge. Of an array, one element must fit.
-///
-/// No library here knows both `$or` and `anything-but` a prefix, so the operators that the template
-/// uses are here. Another one fails the test: it must never be taken for a match.
+/// Whether an event matches a pattern.
 #[must_use]
-pub fn fits(pattern: &Value, event: Option<&Value>) -> bool {
+pub fn matches(pattern: &Value, event: Option<&Value>) -> bool {
+    // Of an array, one element is enough.
     if let Some(Value::Array(elements)) = event {
-        return elements.iter().any(|element| fits(pattern, Some(element)));
+        return elements
+            .iter()
+            .any(|element| matches(pattern, Some(element)));
     }
+
     match pattern {
-        Value::Array(matchers) => matchers.iter().any(|matcher| is(matcher, event)),
-        Value::Object(members) => members.iter().all(|(name, of)| match name.as_str() {
-            "$or" => of.as_array().unwrap().iter().any(|one| fits(one, event)),
-            name => fits(of, event.and_then(|event| event.get(name))),
+        Value::Array(matchers) => matchers.iter().any(|matcher| matches_value(matcher, event)),
+        Value::Object(members) => members.iter().all(|(name, member)| {
+            if name == "$or" {
+                let alternatives = member.as_array().unwrap();
+                return alternatives
+                    .iter()
+                    .any(|alternative| matches(alternative, event));
+            }
+            matches(member, event.and_then(|event| event.get(name)))
         }),
         other => panic!("{other} is not a pattern"),
     }
 }
 
-/// Whether one value is what one matcher asks for. What is not there is only ever asked for by
-/// `exists`.
-fn is(matcher: &Value, value: Option<&Value>) -> bool {
-    let Value::Object(operator) = matcher else {
+/// Whether one value matches one matcher. Only `exists` matches an absent value.
+fn matches_value(matcher: &Value, value: Option<&Value>) -> bool {
+    let Value::Object(operators) = matcher else {
         return value == Some(matcher);
     };
-    let (name, of) = operator.iter().next().unwrap();
-    assert_eq!(operator.len(), 1, "{matcher}");
-    match (name.as_str(), value) {
-        ("exists", value) => value.is_some() == of.as_bool().unwrap(),
-        ("prefix", value) => value
-            .and_then(Value::as_str)
-            .is_some_and(|text| text.starts_with(of.as_str().unwrap())),
+    let (operator, operand) = operators.iter().next().unwrap();
+    assert_eq!(operators.len(), 1, "{matcher}");
+
+    match (operator.as_str(), value) {
+        ("exists", value) => value.is_some() == operand.as_bool().unwrap(),
+        ("prefix", value) => {
+            let prefix = operand.as_str().unwrap();
+            let text = value.and_then(Value::as_str);
+            text.is_some_and(|text| text.starts_with(prefix))
+        }
         ("anything-but", None) => false,
-        ("anything-but", value) => match of {
-            Value::Array(several) => !several.iter().any(|one| is(one, value)),
-            one => !is(one, value),
+        ("anything-but", value) => match operand {
+            Value::Array(excluded) => !excluded
+                .iter()
+                .any(|excluded| matches_value(excluded, value)),
+            excluded => !matches_value(excluded, value),
         },
         (other, _) => panic!("{other} is not known here"),
     }
@@ -100,14 +113,14 @@ mod tests {
                 false,
             ),
         ] {
-            assert_eq!(fits(&pattern, Some(&event)), expected, "{pattern}");
+            assert_eq!(matches(&pattern, Some(&event)), expected, "{pattern}");
         }
     }
 
     #[test]
     #[should_panic(expected = "wildcard is not known here")]
     fn an_unknown_operator_is_never_taken_for_a_match() {
-        _ = fits(
+        _ = matches(
             &json!({ "source": [{ "wildcard": "*" }] }),
             Some(&json!({ "source": "x" })),
         );

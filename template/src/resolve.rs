@@ -14,67 +14,52 @@ use crate::{
 pub struct Deployment {
     /// Its parameters by name.
     pub parameters: BTreeMap<String, Value>,
-    /// Its resources by their logical IDs, but for those whose condition is false. A function has
-    /// what is global too.
+    /// Its resources by their logical IDs, without those whose condition is false. Functions have
+    /// the global properties too.
     pub resources: BTreeMap<String, Value>,
 }
 
 impl Deployment {
-    /// A value without functions; `None` for one that is left out.
+    /// A value with every function of CloudFormation resolved; `None` for one that is left out.
     pub(crate) fn resolve(&self, value: &Value) -> Option<Value> {
         match value {
             Value::Array(items) => {
-                Some(items.iter().filter_map(|item| self.resolve(item)).collect())
+                let items = items.iter().filter_map(|item| self.resolve(item));
+                Some(items.collect())
             }
-            Value::Object(members) => match members.iter().next() {
-                Some((name, of))
-                    if members.len() == 1 && (name == "Ref" || name.starts_with("Fn::")) =>
-                {
-                    self.call(name, of)
+            Value::Object(members) => {
+                if let Some((function, argument)) = function(members) {
+                    return self.call(function, argument);
                 }
-                _ => {
-                    let members = members.iter();
-                    let resolved =
-                        members.filter_map(|(name, of)| Some((name.clone(), self.resolve(of)?)));
-                    Some(Value::Object(resolved.collect::<Map<_, _>>()))
-                }
-            },
-            plain => Some(plain.clone()),
+                let members = members.iter().filter_map(|(name, member)| {
+                    let member = self.resolve(member)?;
+                    Some((name.clone(), member))
+                });
+                Some(Value::Object(members.collect()))
+            }
+            scalar => Some(scalar.clone()),
         }
     }
 
-    fn call(&self, function: &str, of: &Value) -> Option<Value> {
+    fn call(&self, function: &str, argument: &Value) -> Option<Value> {
         match function {
-            "Ref" => self.reference(of.as_str().unwrap()),
-            "Fn::Sub" if of.is_array() => {
-                // With variables of its own.
-                let mut text = of[0].as_str().unwrap().to_owned();
-                for (name, value) in of[1].as_object().unwrap() {
-                    text = text.replace(
-                        &format!("${{{name}}}"),
-                        &text_of(&self.resolve(value).unwrap()),
-                    );
-                }
-                Some(json!(self.substitute(&text)))
-            }
-            "Fn::Sub" => Some(json!(self.substitute(of.as_str().unwrap()))),
+            "Ref" => self.reference(argument.as_str().unwrap()),
+            "Fn::Sub" => Some(json!(self.substitution(argument))),
             "Fn::GetAtt" => {
-                let (name, attribute) = of.as_str().unwrap().split_once('.').unwrap();
+                let (name, attribute) = argument.as_str().unwrap().split_once('.').unwrap();
                 Some(self.attribute(name, attribute))
             }
             "Fn::If" => {
-                let [condition, then, otherwise] = of.as_array().unwrap().as_slice() else {
-                    panic!("{of}")
+                let [condition, if_true, if_false] = argument.as_array().unwrap().as_slice() else {
+                    panic!("{argument}")
                 };
-                self.resolve(if self.holds(condition.as_str().unwrap()) {
-                    then
-                } else {
-                    otherwise
-                })
+                let holds = self.holds(condition.as_str().unwrap());
+                self.resolve(if holds { if_true } else { if_false })
             }
             "Fn::Join" => {
-                let parts = self.resolve(&of[1])?;
-                Some(json!(texts_of(&parts).join(of[0].as_str().unwrap())))
+                let separator = argument[0].as_str().unwrap();
+                let parts = self.resolve(&argument[1])?;
+                Some(json!(texts_of(&parts).join(separator)))
             }
             other => panic!("{other} is not known here"),
         }
@@ -87,26 +72,34 @@ impl Deployment {
             condition.is_object(),
             "the template has no condition {name}"
         );
+
         self.is_true(condition)
     }
 
+    /// Whether a resource exists in this deployment.
+    pub(crate) fn has(&self, resource: &Value) -> bool {
+        let condition = resource["Condition"].as_str();
+
+        condition.is_none_or(|condition| self.holds(condition))
+    }
+
     fn is_true(&self, condition: &Value) -> bool {
-        let (function, of) = condition.as_object().unwrap().iter().next().unwrap();
+        let (function, argument) = condition.as_object().unwrap().iter().next().unwrap();
+        let text = |value: &Value| text_of(&self.resolve(value).unwrap());
+
         match function.as_str() {
-            "Condition" => self.holds(of.as_str().unwrap()),
-            "Fn::Equals" => {
-                text_of(&self.resolve(&of[0]).unwrap()) == text_of(&self.resolve(&of[1]).unwrap())
+            "Condition" => self.holds(argument.as_str().unwrap()),
+            "Fn::Equals" => text(&argument[0]) == text(&argument[1]),
+            "Fn::Not" => !self.is_true(&argument[0]),
+            "Fn::And" => {
+                let mut conditions = argument.as_array().unwrap().iter();
+                conditions.all(|condition| self.is_true(condition))
             }
-            "Fn::Not" => !self.is_true(&of[0]),
-            "Fn::And" => of
-                .as_array()
-                .unwrap()
-                .iter()
-                .all(|condition| self.is_true(condition)),
             other => panic!("{other} is not known here"),
         }
     }
 
+    /// What `Ref` gives: a pseudo parameter, a parameter, or the ID of a resource.
     pub(crate) fn reference(&self, name: &str) -> Option<Value> {
         let pseudo = match name {
             "AWS::NoValue" => return None,
@@ -116,43 +109,61 @@ impl Deployment {
             "AWS::StackName" => STACK,
             "AWS::URLSuffix" => "amazonaws.com",
             _ => {
-                return Some(
-                    self.parameters
-                        .get(name)
-                        .cloned()
-                        .unwrap_or_else(|| self.id(name)),
-                );
+                let parameter = self.parameters.get(name).cloned();
+                return Some(parameter.unwrap_or_else(|| self.id(name)));
             }
         };
+
         Some(json!(pseudo))
+    }
+
+    fn substitution(&self, argument: &Value) -> String {
+        let Some([text, variables]) = argument.as_array().map(Vec::as_slice) else {
+            return self.substitute(argument.as_str().unwrap());
+        };
+
+        // A substitution may have variables of its own.
+        let mut text = text.as_str().unwrap().to_owned();
+        for (name, value) in variables.as_object().unwrap() {
+            let value = text_of(&self.resolve(value).unwrap());
+            text = text.replace(&format!("${{{name}}}"), &value);
+        }
+
+        self.substitute(&text)
     }
 
     /// `${Name}` is a reference, `${Name.Attribute}` an attribute, and `${!Text}` stays as
     /// `${Text}`.
     fn substitute(&self, text: &str) -> String {
         let mut parts = text.split("${");
-        let mut whole = parts.next().unwrap().to_owned();
+        let mut substituted = parts.next().unwrap().to_owned();
+
         for part in parts {
             let (name, rest) = part.split_once('}').unwrap();
-            whole += &match (name.strip_prefix('!'), name.split_once('.')) {
+            substituted += &match (name.strip_prefix('!'), name.split_once('.')) {
                 (Some(literal), _) => format!("${{{literal}}}"),
                 (None, Some((name, attribute))) => text_of(&self.attribute(name, attribute)),
                 (None, None) => text_of(&self.reference(name).unwrap()),
             };
-            whole += rest;
+            substituted += rest;
         }
-        whole
+
+        substituted
     }
 
     /// What `Ref` gives for a resource.
     fn id(&self, name: &str) -> Value {
         let (kind, own) = self.kind_and_name(name);
-        json!(match kind.as_str() {
-            "AWS::SQS::Queue" => format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{own}"),
-            "AWS::SNS::Topic" | "AWS::Serverless::StateMachine" =>
-                text_of(&self.attribute(name, "Arn")),
-            _ => own,
-        })
+
+        match kind.as_str() {
+            "AWS::SQS::Queue" => {
+                json!(format!(
+                    "https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{own}"
+                ))
+            }
+            "AWS::SNS::Topic" | "AWS::Serverless::StateMachine" => self.attribute(name, "Arn"),
+            _ => json!(own),
+        }
     }
 
     /// What `Fn::GetAtt` gives for a resource.
@@ -161,11 +172,11 @@ impl Deployment {
         let arn = |service: &str, resource: &str| {
             format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}")
         };
+
         json!(match (kind.as_str(), attribute) {
-            ("AWS::SQS::Queue", "QueueName") => own,
+            ("AWS::SQS::Queue", "QueueName") | ("AWS::SNS::Topic", "TopicName") => own,
             ("AWS::SQS::Queue", "Arn") => arn("sqs", &own),
             ("AWS::SNS::Topic", "Arn") => arn("sns", &own),
-            ("AWS::SNS::Topic", "TopicName") => own,
             ("AWS::Serverless::StateMachine", "Arn") =>
                 arn("states", &format!("stateMachine:{own}")),
             ("AWS::Serverless::Function", "Arn") => arn("lambda", &format!("function:{own}")),
@@ -180,48 +191,53 @@ impl Deployment {
         })
     }
 
-    /// What the ARN of a rule says of its bus: nothing of the default one.
+    /// The bus in the ARN of a rule; the default one is left out.
     fn bus_of(&self, rule: &str) -> String {
-        let bus = &WRITTEN.whole["Resources"][rule]["Properties"]["EventBusName"];
+        let bus = &WRITTEN.resource(rule)["Properties"]["EventBusName"];
+
         match self.resolve(bus) {
             Some(Value::String(bus)) if bus != "default" => format!("{bus}/"),
             _ => String::new(),
         }
     }
 
-    /// The type of a resource, and its name: the one that the template gives it, or else one like
+    /// The type of a resource, and its name: the one that the template gives it, or one like
     /// CloudFormation's.
     fn kind_and_name(&self, name: &str) -> (String, String) {
-        let resource = &WRITTEN.whole["Resources"][name];
-        assert!(resource.is_object(), "the template has no {name}");
-        let is_there = resource["Condition"]
-            .as_str()
-            .is_none_or(|condition| self.holds(condition));
-        assert!(is_there, "something asks for {name}, which is not there");
-        let properties = &resource["Properties"];
-        let given = [
+        let resource = WRITTEN.resource(name);
+        assert!(
+            self.has(resource),
+            "something refers to {name}, which does not exist"
+        );
+        let kind = text_of(&resource["Type"]);
+
+        let members = [
             "FunctionName",
             "Name",
             "AlarmName",
             "LogGroupName",
             "DashboardName",
         ];
-        let given = given
+        let given = members
             .iter()
-            .find_map(|member| properties.get(*member))
-            .and_then(|value| self.resolve(value));
-        // CloudFormation makes up the name of a queue, of the stack's name, the logical ID and
-        // more.
-        let made_up = || {
-            if resource["Type"] == "AWS::SQS::Queue" {
-                format!("{STACK}-{name}-1A2B3C")
-            } else {
-                name.to_owned()
-            }
+            .find_map(|member| resource["Properties"].get(*member))
+            .and_then(|name| self.resolve(name));
+
+        let own = match given {
+            Some(given) => text_of(&given),
+            // CloudFormation names a queue after the stack, the logical ID and a random suffix.
+            None if kind == "AWS::SQS::Queue" => format!("{STACK}-{name}-1A2B3C"),
+            None => name.to_owned(),
         };
-        (
-            text_of(&resource["Type"]),
-            given.map_or_else(made_up, |value| text_of(&value)),
-        )
+
+        (kind, own)
     }
+}
+
+/// The function and its argument, if an object is a call.
+fn function(members: &Map<String, Value>) -> Option<(&str, &Value)> {
+    let (name, argument) = members.iter().next()?;
+    let is_call = members.len() == 1 && (name == "Ref" || name.starts_with("Fn::"));
+
+    is_call.then_some((name, argument))
 }

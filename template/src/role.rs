@@ -8,12 +8,16 @@ use crate::{
     values::{text_of, texts_of},
 };
 
+/// What a role may do. What no statement allows is denied, and so is what any statement denies.
+#[derive(Debug, Clone)]
+pub struct Role(pub Vec<Statement>);
+
 /// A statement of a policy.
 #[derive(Debug, Clone)]
 pub struct Statement {
     /// Its `Sid`.
     pub id: String,
-    /// Whether its effect is `Allow`; else it is `Deny`.
+    /// Whether its effect is `Allow`, and not `Deny`.
     pub allows: bool,
     /// Patterns of actions.
     pub actions: Vec<String>,
@@ -34,173 +38,10 @@ pub struct Condition {
     pub values: Vec<String>,
 }
 
-/// What a role may do. What no statement allows is denied, and so is what any statement denies.
-#[derive(Debug, Clone)]
-pub struct Role(pub Vec<Statement>);
-
-impl Role {
-    /// The role of a function, without the policy by which Lambda runs it.
-    #[must_use]
-    pub fn of(function: &str, deployment: &Deployment) -> Self {
-        Self::by_arn(&arn_of_role(function, deployment), deployment, &["run"])
-    }
-
-    /// A role with its policies, but for some.
-    #[must_use]
-    pub fn by_arn(arn: &str, deployment: &Deployment, but: &[&str]) -> Self {
-        let name = arn.rsplit('/').next().unwrap();
-        let policies = deployment.properties(name)["Policies"]
-            .as_array()
-            .unwrap()
-            .iter();
-        let policies =
-            policies.filter(|policy| !but.contains(&policy["PolicyName"].as_str().unwrap()));
-        Self(
-            policies
-                .flat_map(|policy| Self::read(&policy["PolicyDocument"]).0)
-                .collect(),
-        )
-    }
-
-    /// A policy as it is written.
-    #[must_use]
-    pub fn read(document: &Value) -> Self {
-        let statements = document["Statement"].as_array().unwrap();
-        Self(statements.iter().map(Statement::read).collect())
-    }
-
-    /// The actions that its statements allow, as they are written.
-    pub fn actions(&self) -> impl Iterator<Item = &str> {
-        let allowing = self.0.iter().filter(|statement| statement.allows);
-        allowing
-            .flat_map(|statement| &statement.actions)
-            .map(String::as_str)
-    }
-
-    /// Whether IAM would say yes.
-    #[must_use]
-    pub fn allows(&self, ask: &Ask) -> bool {
-        let mut about = self
-            .0
-            .iter()
-            .filter(|statement| statement.is_about(ask))
-            .peekable();
-        about.peek().is_some() && about.all(|statement| statement.allows)
-    }
-}
-
 /// The ARN of the role of a function, by its binary.
 #[must_use]
 pub fn arn_of_role(function: &str, deployment: &Deployment) -> String {
     text_of(&deployment.properties(deployment.function(function))["Role"])
-}
-
-impl Statement {
-    fn read(statement: &Value) -> Self {
-        let members = statement.as_object().unwrap().keys();
-        for member in members {
-            let known = [
-                "Sid",
-                "Effect",
-                "Principal",
-                "Action",
-                "Resource",
-                "Condition",
-            ];
-            assert!(
-                known.contains(&member.as_str()),
-                "{member} is not known here: {statement}"
-            );
-        }
-        let operators = statement
-            .get("Condition")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten();
-        let conditions = operators.flat_map(|(operator, keys)| {
-            keys.as_object()
-                .unwrap()
-                .iter()
-                .map(|(key, values)| Condition {
-                    operator: operator.clone(),
-                    key: key.clone(),
-                    values: texts_of(values),
-                })
-        });
-        Self {
-            id: text_of(&statement["Sid"]),
-            allows: match text_of(&statement["Effect"]).as_str() {
-                "Allow" => true,
-                "Deny" => false,
-                other => panic!("{other} is not an effect"),
-            },
-            actions: texts_of(&statement["Action"]),
-            resources: texts_of(&statement["Resource"]),
-            conditions: conditions.collect(),
-        }
-    }
-
-    fn is_about(&self, ask: &Ask) -> bool {
-        let in_any_case = |one: char, other: char| one.eq_ignore_ascii_case(&other);
-        self.actions
-            .iter()
-            .any(|pattern| fits_by(pattern, &ask.action, in_any_case))
-            && self
-                .resources
-                .iter()
-                .any(|pattern| fits(pattern, &ask.resource))
-            && self.conditions.iter().all(|condition| condition.holds(ask))
-    }
-}
-
-impl Condition {
-    /// An operator that is not known here fails the test: it must never be taken for true.
-    fn holds(&self, ask: &Ask) -> bool {
-        let asked = ask
-            .keys
-            .iter()
-            .find(|(key, _)| key.eq_ignore_ascii_case(&self.key));
-        let asked = asked
-            .map(|(_, values)| values.as_slice())
-            .unwrap_or_default();
-        let is_one = |value: &String| self.values.contains(value);
-        let is_like = |value: &String| self.values.iter().any(|pattern| fits(pattern, value));
-        match self.operator.as_str() {
-            "StringEquals" | "ForAnyValue:StringEquals" => asked.iter().any(is_one),
-            "ForAllValues:StringEquals" => asked.iter().all(is_one),
-            "StringLike" | "ArnLike" | "ArnEquals" => asked.iter().any(is_like),
-            "Bool" => asked.iter().any(|value| {
-                self.values
-                    .iter()
-                    .any(|wanted| wanted.eq_ignore_ascii_case(value))
-            }),
-            "Null" => self
-                .values
-                .iter()
-                .any(|absent| *absent == asked.is_empty().to_string()),
-            other => panic!("the operator {other} is not known here"),
-        }
-    }
-}
-
-/// Whether a text fits a pattern in which `*` stands for any text and `?` for any sign.
-fn fits(pattern: &str, text: &str) -> bool {
-    fits_by(pattern, text, |one, other| one == other)
-}
-
-fn fits_by(pattern: &str, text: &str, same: fn(char, char) -> bool) -> bool {
-    let Some(first) = pattern.chars().next() else {
-        return text.is_empty();
-    };
-    let (rest, sign) = (&pattern[first.len_utf8()..], text.chars().next());
-    let after = |sign: char| &text[sign.len_utf8()..];
-    match (first, sign) {
-        ('*', _) if fits_by(rest, text, same) => true,
-        ('*', Some(sign)) => fits_by(pattern, after(sign), same),
-        ('?', Some(sign)) => fits_by(rest, after(sign), same),
-        (first, Some(sign)) if same(first, sign) => fits_by(rest, after(sign), same),
-        _ => false,
-    }
 }
 
 /// A question to IAM, for tables.
@@ -212,6 +53,165 @@ pub fn ask(action: &str, resource: &str) -> Ask {
         keys: [].into(),
     }
     .with("aws:RequestedRegion", "us-east-1")
+}
+
+impl Role {
+    /// The role of a function, without the policy by which Lambda runs it.
+    #[must_use]
+    pub fn of(function: &str, deployment: &Deployment) -> Self {
+        Self::by_arn(&arn_of_role(function, deployment), deployment, &["run"])
+    }
+
+    /// A role with its policies, except for some.
+    #[must_use]
+    pub fn by_arn(arn: &str, deployment: &Deployment, but: &[&str]) -> Self {
+        let name = arn.rsplit('/').next().unwrap();
+        let policies = deployment.properties(name)["Policies"].as_array().unwrap();
+
+        let statements = policies
+            .iter()
+            .filter(|policy| !but.contains(&policy["PolicyName"].as_str().unwrap()))
+            .flat_map(|policy| Self::read(&policy["PolicyDocument"]).0);
+        Self(statements.collect())
+    }
+
+    /// A policy as it is written.
+    #[must_use]
+    pub fn read(document: &Value) -> Self {
+        let statements = document["Statement"].as_array().unwrap();
+
+        Self(statements.iter().map(Statement::read).collect())
+    }
+
+    /// The actions that its statements allow, as they are written.
+    pub fn actions(&self) -> impl Iterator<Item = &str> {
+        let allowing = self.0.iter().filter(|statement| statement.allows);
+
+        allowing
+            .flat_map(|statement| &statement.actions)
+            .map(String::as_str)
+    }
+
+    /// Whether IAM would allow it.
+    #[must_use]
+    pub fn allows(&self, ask: &Ask) -> bool {
+        let statements = self.0.iter().filter(|statement| statement.is_about(ask));
+        let mut statements = statements.peekable();
+
+        // One statement must allow it, and none may deny it.
+        statements.peek().is_some() && statements.all(|statement| statement.allows)
+    }
+}
+
+impl Statement {
+    fn read(statement: &Value) -> Self {
+        let known = [
+            "Sid",
+            "Effect",
+            "Principal",
+            "Action",
+            "Resource",
+            "Condition",
+        ];
+        for member in statement.as_object().unwrap().keys() {
+            assert!(
+                known.contains(&member.as_str()),
+                "{member} is not known here: {statement}"
+            );
+        }
+
+        let allows = match text_of(&statement["Effect"]).as_str() {
+            "Allow" => true,
+            "Deny" => false,
+            other => panic!("{other} is not an effect"),
+        };
+
+        Self {
+            id: text_of(&statement["Sid"]),
+            allows,
+            actions: texts_of(&statement["Action"]),
+            resources: texts_of(&statement["Resource"]),
+            conditions: Condition::read(statement.get("Condition")),
+        }
+    }
+
+    fn is_about(&self, ask: &Ask) -> bool {
+        let same_action = |one: char, other: char| one.eq_ignore_ascii_case(&other);
+        let is_action = |pattern: &String| matches_by(pattern, &ask.action, same_action);
+        let is_resource = |pattern: &String| matches(pattern, &ask.resource);
+
+        self.actions.iter().any(is_action)
+            && self.resources.iter().any(is_resource)
+            && self.conditions.iter().all(|condition| condition.holds(ask))
+    }
+}
+
+impl Condition {
+    /// The conditions of a statement: the keys of all operators.
+    fn read(conditions: Option<&Value>) -> Vec<Self> {
+        let operators = conditions.and_then(Value::as_object).into_iter().flatten();
+
+        operators
+            .flat_map(|(operator, keys)| {
+                let keys = keys.as_object().unwrap().iter();
+                keys.map(|(key, values)| Self {
+                    operator: operator.clone(),
+                    key: key.clone(),
+                    values: texts_of(values),
+                })
+            })
+            .collect()
+    }
+
+    /// An unknown operator fails the test: it must never be taken for true.
+    fn holds(&self, ask: &Ask) -> bool {
+        // IAM ignores the case of keys.
+        let asked = ask
+            .keys
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(&self.key));
+        let asked = asked.map_or(&[][..], |(_, values)| values.as_slice());
+
+        let is_equal = |value: &String| self.values.contains(value);
+        let is_like = |value: &String| self.values.iter().any(|pattern| matches(pattern, value));
+        let is_same = |value: &String| {
+            let mut values = self.values.iter();
+            values.any(|wanted| wanted.eq_ignore_ascii_case(value))
+        };
+
+        match self.operator.as_str() {
+            "StringEquals" | "ForAnyValue:StringEquals" => asked.iter().any(is_equal),
+            "ForAllValues:StringEquals" => asked.iter().all(is_equal),
+            "StringLike" | "ArnLike" | "ArnEquals" => asked.iter().any(is_like),
+            "Bool" => asked.iter().any(is_same),
+            "Null" => self.values.contains(&asked.is_empty().to_string()),
+            other => panic!("the operator {other} is not known here"),
+        }
+    }
+}
+
+/// Whether a text matches a pattern in which `*` stands for any text and `?` for any character.
+fn matches(pattern: &str, text: &str) -> bool {
+    matches_by(pattern, text, |one, other| one == other)
+}
+
+fn matches_by(pattern: &str, text: &str, same: fn(char, char) -> bool) -> bool {
+    let Some(first) = pattern.chars().next() else {
+        return text.is_empty();
+    };
+    let rest_of_pattern = &pattern[first.len_utf8()..];
+    let rest_of_text = |character: char| &text[character.len_utf8()..];
+
+    match (first, text.chars().next()) {
+        // A star stands for nothing, or for one character and whatever a star stands for.
+        ('*', _) if matches_by(rest_of_pattern, text, same) => true,
+        ('*', Some(character)) => matches_by(pattern, rest_of_text(character), same),
+        ('?', Some(character)) => matches_by(rest_of_pattern, rest_of_text(character), same),
+        (first, Some(character)) if same(first, character) => {
+            matches_by(rest_of_pattern, rest_of_text(character), same)
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]

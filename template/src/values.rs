@@ -1,16 +1,14 @@
-//! Values as CloudFormation compares and hands them on, and the account that they are of.
+//! Values as CloudFormation compares and passes them on, and the account that they belong to.
 
 use serde_json::Value;
 
 /// The account of the worlds in scenarios.
 pub const ACCOUNT: &str = "111122223333";
-
-/// The Region, likewise.
+/// Their Region.
 pub const REGION: &str = "us-east-1";
-
 pub(crate) const STACK: &str = "drover";
 
-/// A scalar as CloudFormation compares and hands it on.
+/// A scalar as text.
 #[must_use]
 pub fn text_of(value: &Value) -> String {
     match value {
@@ -20,7 +18,7 @@ pub fn text_of(value: &Value) -> String {
     }
 }
 
-/// A value, or all of a list: where the template may have either.
+/// One value or a list of them, where the template may have either.
 #[must_use]
 pub fn texts_of(value: &Value) -> Vec<String> {
     match value {

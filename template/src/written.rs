@@ -5,8 +5,7 @@ use std::sync::LazyLock;
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Value, json};
 
-/// The template as it is written, with its short tags in their long form, such as `{"Ref":
-/// "Mode"}`.
+/// `template.yaml`, with its short tags in their long form, such as `{"Ref": "Mode"}`.
 pub(crate) static WRITTEN: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("../../template.yaml")));
 
@@ -22,16 +21,25 @@ impl Template {
         let [document] = documents.as_slice() else {
             panic!("the template is one document")
         };
-        let keys = document["Parameters"].as_mapping().unwrap().keys();
-        let parameters = keys.map(|key| key.as_str().unwrap().to_owned()).collect();
+
+        let names = document["Parameters"].as_mapping().unwrap().keys();
+        let parameters = names.map(|name| name.as_str().unwrap().to_owned());
+
         Self {
             whole: to_json(document),
-            parameters,
+            parameters: parameters.collect(),
         }
+    }
+
+    /// A resource as it is written, by its logical ID.
+    pub(crate) fn resource(&self, name: &str) -> &Value {
+        let resource = &self.whole["Resources"][name];
+        assert!(resource.is_object(), "the template has no {name}");
+
+        resource
     }
 }
 
-/// YAML as JSON. CloudFormation reads the short tag `!X` as the function `Fn::X`, but for two.
 fn to_json(yaml: &Yaml) -> Value {
     match yaml {
         Yaml::Value(Scalar::Null) => Value::Null,
@@ -46,6 +54,7 @@ fn to_json(yaml: &Yaml) -> Value {
             Value::Object(members.iter().map(member).collect())
         }
         Yaml::Tagged(tag, value) => {
+            // CloudFormation reads the short tag `!X` as the function `Fn::X`, except for two.
             let name = match tag.suffix.as_str() {
                 name @ ("Ref" | "Condition") => name.to_owned(),
                 name => format!("Fn::{name}"),

@@ -20,19 +20,22 @@ async fn a_replica_is_made_and_seen_through_to_its_first_sync() {
     let stage = Stage::new().await;
     for _ in 0..2 {
         assert_eq!(
-            stage.said(&new_replica()).await,
+            stage.conclusion(&new_replica()).await,
             "pending replication_enabling"
         );
     }
     stage.wait(5);
     assert_eq!(
-        stage.said(&new_replica()).await,
+        stage.conclusion(&new_replica()).await,
         "pending first_sync_running"
     );
     stage.wait(20);
-    assert_eq!(stage.said(&new_replica()).await, "done replica_usable");
+    assert_eq!(
+        stage.conclusion(&new_replica()).await,
+        "done replica_usable"
+    );
     let answer = stage.deliver(&new_replica()).await;
-    assert_eq!(answer.said(), "already_done replica_usable");
+    assert_eq!(answer.conclusion(), "already_done replica_usable");
     let target = &answer.body["targets"][0];
     assert_eq!(
         target["resource"]["destinationFileSystemId"],
@@ -51,9 +54,12 @@ async fn a_replica_is_made_and_seen_through_to_its_first_sync() {
 async fn each_kind_of_destination_can_be_had() {
     let one_zone = Stage::new().await;
     let zone = to(json!({ "availabilityZoneName": "eu-west-1a" }));
-    assert_eq!(one_zone.said(&zone).await, "pending replication_enabling");
+    assert_eq!(
+        one_zone.conclusion(&zone).await,
+        "pending replication_enabling"
+    );
     one_zone.wait(30);
-    assert_eq!(one_zone.said(&zone).await, "done replica_usable");
+    assert_eq!(one_zone.conclusion(&zone).await, "done replica_usable");
     assert_eq!(
         one_zone.replica().availability_zone_name.as_deref(),
         Some("eu-west-1a")
@@ -61,11 +67,14 @@ async fn each_kind_of_destination_can_be_had() {
 
     let existing = Stage::with(beside_existing()).await;
     assert_eq!(
-        existing.said(&over_existing()).await,
+        existing.conclusion(&over_existing()).await,
         "pending replication_enabling"
     );
     existing.wait(30);
-    assert_eq!(existing.said(&over_existing()).await, "done replica_usable");
+    assert_eq!(
+        existing.conclusion(&over_existing()).await,
+        "done replica_usable"
+    );
     assert_eq!(
         existing.changes(),
         ["CreateReplicationConfiguration", "TagResource"]
@@ -77,13 +86,19 @@ async fn each_kind_of_destination_can_be_had() {
 async fn a_destination_in_another_account_needs_a_role_and_is_seen_by_its_arn() {
     let stage = beside_theirs().await;
     assert_eq!(
-        stage.said(&over_theirs(Value::Null)).await,
+        stage.conclusion(&over_theirs(Value::Null)).await,
         "refused role_missing"
     );
     let with_role = over_theirs(json!(ROLE));
-    assert_eq!(stage.said(&with_role).await, "pending replication_enabling");
+    assert_eq!(
+        stage.conclusion(&with_role).await,
+        "pending replication_enabling"
+    );
     stage.wait(30);
-    assert_eq!(stage.said(&with_role).await, "already_done replica_usable");
+    assert_eq!(
+        stage.conclusion(&with_role).await,
+        "already_done replica_usable"
+    );
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
 }
 
@@ -99,17 +114,17 @@ async fn a_tag_is_enough_and_the_replica_itself_is_left_alone() {
     };
     for _ in 0..2 {
         assert_eq!(
-            stage.said(&created(SOURCE)).await,
+            stage.conclusion(&created(SOURCE)).await,
             "pending replication_enabling"
         );
     }
     assert_eq!(
-        stage.said(&created("fs-00000009")).await,
+        stage.conclusion(&created("fs-00000009")).await,
         "refused not_found"
     );
     let untagged = Stage::new().await;
     assert_eq!(
-        untagged.said(&created(SOURCE)).await,
+        untagged.conclusion(&created(SOURCE)).await,
         "refused no_replicate_to_tag"
     );
     // The replica, as its own Region's function would see it.
@@ -124,7 +139,7 @@ async fn a_tag_is_enough_and_the_replica_itself_is_left_alone() {
     turned.bind((THERE, "fs-00000007"), (HERE, "fs-00000008"));
     let turned = Stage::with(turned).await;
     assert_eq!(
-        turned.said(&created("fs-00000008")).await,
+        turned.conclusion(&created("fs-00000008")).await,
         "refused source_is_a_destination"
     );
     let of_one_side = [
@@ -209,12 +224,12 @@ async fn a_source_that_is_being_created_is_waited_for() {
     (source.life_cycle_state, source.created_at) = ("creating".to_owned(), Some(now));
     let stage = Stage::with(world).await;
     assert_eq!(
-        stage.said(&new_replica()).await,
+        stage.conclusion(&new_replica()).await,
         "pending source_not_available"
     );
     stage.wait(1);
     assert_eq!(
-        stage.said(&new_replica()).await,
+        stage.conclusion(&new_replica()).await,
         "pending replication_enabling"
     );
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
@@ -227,7 +242,7 @@ async fn another_destination_is_not_made_beside_the_first() {
     let elsewhere = to(json!({ "region": "us-west-2" }));
     for _ in 0..2 {
         let answer = stage.deliver(&elsewhere).await;
-        assert_eq!(answer.said(), "refused replicates_elsewhere");
+        assert_eq!(answer.conclusion(), "refused replicates_elsewhere");
         let message = answer.body["targets"][0]["message"].as_str().unwrap();
         assert!(
             message.contains(&stage.replica().file_system_id) && message.contains(THERE),
@@ -243,13 +258,16 @@ async fn deliveries_at_once_make_one_replication() {
     let event = new_replica();
     let answers = join_all((0..6).map(|_| stage.deliver(&event))).await;
     for answer in &answers {
-        let said = answer.said();
+        let said = answer.conclusion();
         assert!(
             said.starts_with("pending ") || said.ends_with("-> Retryable"),
             "{said}"
         );
     }
-    assert_eq!(stage.said(&event).await, "pending replication_enabling");
+    assert_eq!(
+        stage.conclusion(&event).await,
+        "pending replication_enabling"
+    );
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
 }
 
@@ -270,7 +288,7 @@ async fn a_paused_or_broken_replication_is_told_with_efss_own_words() {
         });
         for _ in 0..2 {
             let answer = stage.deliver(&new_replica()).await;
-            assert_eq!(answer.said(), format!("failed {reason}"));
+            assert_eq!(answer.conclusion(), format!("failed {reason}"));
             assert!(
                 answer.body["targets"][0]["message"]
                     .as_str()

@@ -2,30 +2,27 @@
 
 use std::time::Duration;
 
-use aws_sdk_efs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
-use bootstrap_efs_replication::{Policy, Efs, handle};
-use chrono::Utc;
+use bootstrap_efs_replication::{Efs, Policy, handle};
 use emulator::{Fault, FaultKind, World, efs_world::FileSystem};
 use expect_test::expect;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use shared::Invocation;
 
 use crate::stage::{
-    Answer, Answers, FAULTS_OF_A_CHANGE,
+    Answer, CannedService, FAULTS_OF_A_CHANGE,
     efs::{
-        HERE, Stage, THERE, beside_existing, furnished, furnished_source, new_replica,
-        over_existing, world,
+        HERE, Stage, THERE, beside_existing, new_replica, over_existing, provisioned,
+        source_with_parts, world,
     },
-    killed_after,
+    invocation, killed_after,
 };
 
 #[tokio::test]
 async fn a_run_that_is_killed_at_any_point_is_finished_by_the_next() {
-    let event = furnished();
+    let event = provisioned();
     let mut polls = 0;
     loop {
-        let stage = Stage::with(furnished_source()).await;
+        let stage = Stage::with(source_with_parts()).await;
         stage.deliver(&new_replica()).await;
         stage.wait(30);
         let answered = killed_after(polls, stage.deliver(&event)).await;
@@ -35,7 +32,7 @@ async fn a_run_that_is_killed_at_any_point_is_finished_by_the_next() {
             stage.wait(5);
         }
         assert_eq!(
-            stage.said(&event).await,
+            stage.conclusion(&event).await,
             "already_done replica_usable",
             "after {polls} polls"
         );
@@ -59,7 +56,7 @@ async fn a_run_that_is_killed_while_it_creates_the_replication_makes_no_second()
             let stage = Stage::with(world()).await;
             let answered = killed_after(polls, stage.deliver(&event)).await;
             assert_eq!(
-                stage.said(&event).await,
+                stage.conclusion(&event).await,
                 "pending replication_enabling",
                 "after {polls} polls"
             );
@@ -85,7 +82,7 @@ async fn a_target_that_cannot_be_seen_does_not_hide_another() {
     let second = json!({ "sourceFileSystemId": "fs-00000005", "destination": { "region": THERE } });
     both["targets"].as_array_mut().unwrap().push(second);
     let answer = stage.deliver(&both).await;
-    assert_eq!(answer.said(), "permanent access_denied -> Permanent");
+    assert_eq!(answer.conclusion(), "permanent access_denied -> Permanent");
     assert_eq!(answer.body["targets"][1]["reason"], "replication_enabling");
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
 }
@@ -97,7 +94,7 @@ async fn a_quota_of_the_other_region_is_told_by_its_name() {
     });
     let stage = Stage::with(full).await;
     let answer = stage.deliver(&new_replica()).await;
-    assert_eq!(answer.said(), "failed quota_exceeded");
+    assert_eq!(answer.conclusion(), "failed quota_exceeded");
     let message = answer.body["targets"][0]["message"].as_str().unwrap();
     assert!(
         message.ends_with("a quota of the account is used up (FileSystemLimitExceeded)"),
@@ -115,7 +112,7 @@ async fn a_look_that_is_denied_is_named_and_does_not_put_the_change_in_doubt() {
         ..Fault::next("DescribeFileSystems", FaultKind::AccessDenied).in_region(THERE)
     });
     let answer = stage.deliver(&new_replica()).await;
-    assert_eq!(answer.said(), "permanent access_denied -> Permanent");
+    assert_eq!(answer.conclusion(), "permanent access_denied -> Permanent");
     let target = &answer.body["targets"][0];
     assert_eq!(
         target["message"],
@@ -167,30 +164,16 @@ async fn a_region_that_hangs_costs_its_own_targets_alone() {
 /// In virtual time, which nothing but waiting takes.
 #[tokio::test(start_paused = true)]
 async fn what_a_call_learns_of_throttles_the_next_one_waits_for() {
-    let config = aws_sdk_efs::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(Answers::new(Answers::THROTTLED, (404, "FileSystemNotFound", "{}")).client())
-        .region(Region::new(HERE))
-        .credentials_provider(Credentials::new(
-            "AKIAIOSFODNN7EXAMPLE",
-            "not-a-secret",
-            None,
-            None,
-            "tests",
-        ))
-        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));
-    let (efs, policy) = (
-        Efs::new(config.build()),
-        Policy::from_lookup(|_| None).unwrap(),
-    );
+    let not_found = (404, "FileSystemNotFound", "{}");
+    let service = CannedService::new(CannedService::THROTTLED, not_found);
+    let efs = Efs::new(&service.sdk_config());
+    let policy = Policy::from_lookup(|_| None).unwrap();
+
     efs.warm_up().await;
     let throttled = tokio::time::Instant::now();
-    let invocation = Invocation {
-        now: Utc::now(),
-        deadline: throttled + Duration::from_secs(900),
-    };
-    let answer = Answer::of(handle(&new_replica().to_string(), invocation, &efs, &policy).await);
-    assert_eq!(answer.said(), "refused not_found");
+    let invocation = invocation(900);
+    let answer = Answer::new(handle(&new_replica().to_string(), invocation, &efs, &policy).await);
+    assert_eq!(answer.conclusion(), "refused not_found");
     // The pause after a first throttle.
     assert!(
         throttled.elapsed() >= Duration::from_millis(490),
@@ -209,7 +192,7 @@ async fn a_step_is_taken_only_if_the_look_after_it_can_end() {
     ] {
         let mut stage = Stage::new().await;
         stage.seconds_left = seconds;
-        assert_eq!(stage.said(&new_replica()).await, said, "{seconds}");
+        assert_eq!(stage.conclusion(&new_replica()).await, said, "{seconds}");
         stage.changes();
     }
     // The look at the parts of both sides is 14 calls, and one more for a mount target.
@@ -217,11 +200,11 @@ async fn a_step_is_taken_only_if_the_look_after_it_can_end() {
         (319, "pending out_of_time"),
         (321, "pending parts_not_available"),
     ] {
-        let mut stage = Stage::with(furnished_source()).await;
-        stage.deliver(&furnished()).await;
+        let mut stage = Stage::with(source_with_parts()).await;
+        stage.deliver(&provisioned()).await;
         stage.wait(10);
         stage.seconds_left = seconds;
-        assert_eq!(stage.said(&furnished()).await, said, "{seconds}");
+        assert_eq!(stage.conclusion(&provisioned()).await, said, "{seconds}");
         stage.changes();
     }
 }
@@ -230,7 +213,10 @@ async fn a_step_is_taken_only_if_the_look_after_it_can_end() {
 async fn nothing_is_begun_that_could_not_be_looked_at_afterwards() {
     let mut stage = Stage::new().await;
     stage.seconds_left = 60;
-    assert_eq!(stage.said(&new_replica()).await, "pending out_of_time");
+    assert_eq!(
+        stage.conclusion(&new_replica()).await,
+        "pending out_of_time"
+    );
     assert_eq!(stage.changes(), [""; 0]);
 }
 
@@ -238,19 +224,19 @@ async fn nothing_is_begun_that_could_not_be_looked_at_afterwards() {
 /// after the next delivery.
 async fn with_faults(operation: &str) -> String {
     let tell = async |kind: FaultKind| {
-        let stage = Stage::with(furnished_source()).await;
+        let stage = Stage::with(source_with_parts()).await;
         if operation != "CreateReplicationConfiguration" {
-            stage.deliver(&furnished()).await;
+            stage.deliver(&provisioned()).await;
             stage.wait(10);
         }
         stage.fault(operation, kind, 3);
-        let first = stage.said(&furnished()).await;
+        let first = stage.conclusion(&provisioned()).await;
         stage.local.change(|world| world.faults.clear());
         for _ in 0..4 {
             stage.wait(15);
-            stage.deliver(&furnished()).await;
+            stage.deliver(&provisioned()).await;
         }
-        let last = stage.said(&furnished()).await;
+        let last = stage.conclusion(&provisioned()).await;
         let changes = stage.changes();
         let times = changes.iter().filter(|change| *change == operation).count();
         format!(
@@ -270,20 +256,14 @@ async fn a_replication_whose_answer_was_lost_is_never_called_refused() {
     let lagging = Fault::next("DescribeReplicationConfigurations", FaultKind::StaleRead);
     stage.local.inject(Fault { skip: 1, ..lagging });
     assert_eq!(
-        stage.said(&new_replica()).await,
+        stage.conclusion(&new_replica()).await,
         "indeterminate no_answer -> Retryable"
     );
     assert_eq!(
-        stage.said(&new_replica()).await,
+        stage.conclusion(&new_replica()).await,
         "pending replication_enabling"
     );
-    let created = stage
-        .local
-        .journal()
-        .iter()
-        .filter(|call| call.operation == "CreateReplicationConfiguration")
-        .count();
-    assert_eq!(created, 1);
+    assert_eq!(stage.count("CreateReplicationConfiguration"), 1);
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
 }
 
@@ -292,7 +272,7 @@ async fn a_replication_that_was_throttled_is_asked_for_again_at_once() {
     let stage = Stage::new().await;
     stage.fault("CreateReplicationConfiguration", FaultKind::Throttle, 2);
     assert_eq!(
-        stage.said(&new_replica()).await,
+        stage.conclusion(&new_replica()).await,
         "pending replication_enabling"
     );
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
@@ -359,7 +339,7 @@ async fn nothing_is_changed_on_the_strength_of_a_look_that_failed() {
         ] {
             let stage = Stage::new().await;
             stage.fault(operation, kind, 3);
-            let said = stage.said(&new_replica()).await;
+            let said = stage.conclusion(&new_replica()).await;
             assert!(
                 said.ends_with("Retryable") || said.ends_with("Permanent"),
                 "{operation} {kind:?}: {said}"

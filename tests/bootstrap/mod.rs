@@ -32,7 +32,7 @@ async fn reads(stage: &Stage, event: &Value) -> Vec<(String, usize)> {
 async fn refused(world: World, event: Value, reason: &str) {
     let stage = Stage::with(world).await;
     for _ in 0..2 {
-        assert_eq!(stage.said(&event).await, format!("refused {reason}"));
+        assert_eq!(stage.conclusion(&event).await, format!("refused {reason}"));
     }
     assert_eq!(stage.changes(), [""; 0], "{reason}");
 }

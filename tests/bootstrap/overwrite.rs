@@ -19,7 +19,10 @@ async fn a_key_that_is_turned_back_before_the_overwrite_counts() {
     stage
         .local
         .inject(Fault::next("DescribeFileSystems", FaultKind::StaleRead).in_region(THERE));
-    assert_eq!(stage.said(&over_existing()).await, "refused protected");
+    assert_eq!(
+        stage.conclusion(&over_existing()).await,
+        "refused protected"
+    );
     assert_eq!(stage.changes(), [""; 0]);
 }
 
@@ -28,7 +31,7 @@ async fn plan_mode_shows_the_plan_and_changes_nothing() {
     let mut stage = Stage::with(beside_existing()).await;
     stage.policy.guardrails.mode = Mode::Plan;
     let answer = stage.deliver(&over_existing()).await;
-    assert_eq!(answer.said(), "planned plan_mode");
+    assert_eq!(answer.conclusion(), "planned plan_mode");
     let plan = &answer.body["targets"][0]["plan"];
     assert_eq!(
         *plan,
@@ -51,7 +54,7 @@ async fn a_late_duplicate_finds_the_destination_locked_after_a_failback() {
     stage.wait(30);
     for _ in 0..2 {
         assert_eq!(
-            stage.said(&over_existing()).await,
+            stage.conclusion(&over_existing()).await,
             "refused overwrite_protection_enabled"
         );
     }

@@ -5,16 +5,16 @@ use serde_json::{Value, json};
 
 use crate::{
     bootstrap::reads,
-    stage::efs::{HERE, Stage, THERE, furnished, furnished_source, new_replica},
+    stage::efs::{HERE, Stage, THERE, new_replica, provisioned, source_with_parts},
 };
 
 #[tokio::test]
 async fn every_part_that_was_asked_for_is_made_and_nothing_twice() {
-    let stage = Stage::with(furnished_source()).await;
+    let stage = Stage::with(source_with_parts()).await;
     let mut said = Vec::new();
     for minutes in [0, 5, 2, 20, 0] {
         stage.wait(minutes);
-        said.push(stage.said(&furnished()).await);
+        said.push(stage.conclusion(&provisioned()).await);
     }
     let expected = [
         "pending replication_enabling",
@@ -58,7 +58,7 @@ async fn every_part_that_was_asked_for_is_made_and_nothing_twice() {
 
 #[tokio::test]
 async fn only_what_a_part_needs_is_read() {
-    let stage = Stage::with(furnished_source()).await;
+    let stage = Stage::with(source_with_parts()).await;
     let asking = |replica: Value| {
         let mut event = new_replica();
         event["targets"][0]["replica"] = replica;
@@ -71,7 +71,7 @@ async fn only_what_a_part_needs_is_read() {
     ]
     .to_vec();
     stage.deliver(&new_replica()).await;
-    let all = furnished()["targets"][0]["replica"].clone();
+    let all = provisioned()["targets"][0]["replica"].clone();
     assert_eq!(
         reads(&stage, &asking(all)).await,
         of_both_sides,
@@ -123,8 +123,8 @@ async fn only_what_a_part_needs_is_read() {
 
 #[tokio::test]
 async fn a_queue_keeps_a_request_until_its_replica_is_furnished() {
-    let stage = Stage::with(furnished_source()).await;
-    let batch = json!({ "Records": [{ "messageId": "m", "eventSource": "aws:sqs", "body": furnished().to_string() }] });
+    let stage = Stage::with(source_with_parts()).await;
+    let batch = json!({ "Records": [{ "messageId": "m", "eventSource": "aws:sqs", "body": provisioned().to_string() }] });
     let mut kept = Vec::new();
     for minutes in [0, 6, 3, 20] {
         stage.wait(minutes);
@@ -142,8 +142,8 @@ async fn a_queue_keeps_a_request_until_its_replica_is_furnished() {
 
 #[tokio::test]
 async fn a_subnet_in_a_zone_that_is_taken_is_told_for_good_and_stops_no_other_part() {
-    let stage = Stage::with(furnished_source()).await;
-    let mut event = furnished();
+    let stage = Stage::with(source_with_parts()).await;
+    let mut event = provisioned();
     let mounts = &mut event["targets"][0]["replica"]["mountTargets"];
     mounts
         .as_array_mut()
@@ -153,7 +153,7 @@ async fn a_subnet_in_a_zone_that_is_taken_is_told_for_good_and_stops_no_other_pa
     stage.wait(10);
     for _ in 0..2 {
         let answer = stage.deliver(&event).await;
-        assert_eq!(answer.said(), "failed rejected_by_aws");
+        assert_eq!(answer.conclusion(), "failed rejected_by_aws");
         let message = answer.body["targets"][0]["message"].as_str().unwrap();
         assert!(
             message.contains("CreateMountTarget") && message.contains("MountTargetConflict"),
@@ -166,15 +166,15 @@ async fn a_subnet_in_a_zone_that_is_taken_is_told_for_good_and_stops_no_other_pa
 #[tokio::test]
 async fn a_policy_that_may_not_be_read_is_not_taken_for_none() {
     for region in [HERE, THERE] {
-        let stage = Stage::with(furnished_source()).await;
-        stage.deliver(&furnished()).await;
+        let stage = Stage::with(source_with_parts()).await;
+        stage.deliver(&provisioned()).await;
         stage.wait(10);
         stage.local.inject(Fault {
             times: 9,
             ..Fault::next("DescribeFileSystemPolicy", FaultKind::AccessDenied).in_region(region)
         });
-        let answer = stage.deliver(&furnished()).await;
-        assert_eq!(answer.said(), "permanent access_denied -> Permanent");
+        let answer = stage.deliver(&provisioned()).await;
+        assert_eq!(answer.conclusion(), "permanent access_denied -> Permanent");
         let message = answer.body["targets"][0]["message"].as_str().unwrap();
         assert!(
             message.starts_with("DescribeFileSystemPolicy: "),
@@ -195,33 +195,30 @@ async fn a_policy_that_may_not_be_read_is_not_taken_for_none() {
 /// that alone.
 #[tokio::test]
 async fn a_mount_target_whose_answer_was_lost_is_asked_for_once() {
-    let stage = Stage::with(furnished_source()).await;
-    stage.deliver(&furnished()).await;
+    let stage = Stage::with(source_with_parts()).await;
+    stage.deliver(&provisioned()).await;
     stage.wait(10);
     stage.fault("CreateMountTarget", FaultKind::Truncated, 1);
     assert_eq!(
-        stage.said(&furnished()).await,
+        stage.conclusion(&provisioned()).await,
         "pending parts_not_available"
     );
-    let asked = stage
-        .local
-        .journal()
-        .iter()
-        .filter(|call| call.operation == "CreateMountTarget")
-        .count();
-    assert_eq!(asked, 1);
+    assert_eq!(stage.count("CreateMountTarget"), 1);
     stage.changes();
 }
 
 #[tokio::test]
 async fn what_efs_does_not_take_yet_is_waited_for() {
-    let mut world = furnished_source();
+    let mut world = source_with_parts();
     world.behaviour.writes_while_replicating = Reply::Conflict;
     let stage = Stage::with(world).await;
-    stage.deliver(&furnished()).await;
+    stage.deliver(&provisioned()).await;
     stage.wait(10);
     for _ in 0..2 {
-        assert_eq!(stage.said(&furnished()).await, "pending not_ready_yet");
+        assert_eq!(
+            stage.conclusion(&provisioned()).await,
+            "pending not_ready_yet"
+        );
     }
     let made = [
         "CreateReplicationConfiguration",

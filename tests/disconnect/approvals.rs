@@ -11,8 +11,8 @@ use shared::{Mode, guardrails::Approval};
 
 use crate::{
     disconnect::{
-        DISCONNECTED_ONCE, first, recovery_instance, refused, thirty, told_or_not,
-        under_both_answers,
+        DISCONNECTED_ONCE, first, recovery_instance, refused, thirty, under_both_answers,
+        with_and_without_confirmation,
     },
     stage::{
         drs::{CHANGE, ONE, Stage, approved, by_id, number, request},
@@ -24,7 +24,7 @@ use crate::{
 async fn a_server_is_disconnected_and_its_approval_consumed() {
     let stage = Stage::new().await;
     let answer = stage.disconnect().await;
-    assert_eq!(answer.said(), "done disconnected");
+    assert_eq!(answer.conclusion(), "done disconnected");
     assert_eq!(stage.changes(), DISCONNECTED_ONCE);
     let target = &answer.body["targets"][0];
     let evidence = json!({
@@ -52,7 +52,10 @@ async fn a_server_is_disconnected_and_its_approval_consumed() {
 async fn a_second_delivery_changes_nothing() {
     for stage in under_both_answers().await {
         stage.disconnect().await;
-        assert_eq!(stage.disconnect().await.said(), "already_done disconnected");
+        assert_eq!(
+            stage.disconnect().await.conclusion(),
+            "already_done disconnected"
+        );
         assert_eq!(stage.changes(), DISCONNECTED_ONCE);
     }
 }
@@ -62,7 +65,7 @@ async fn ten_deliveries_at_once_have_one_effect() {
     for stage in under_both_answers().await {
         let answers = join_all((0..10).map(|_| stage.disconnect())).await;
         for answer in &answers {
-            let said = answer.said();
+            let said = answer.conclusion();
             assert!(
                 said == "done disconnected" || said == "already_done disconnected",
                 "{said}"
@@ -85,7 +88,10 @@ async fn a_late_duplicate_finds_no_approval_after_an_operator_restored_the_serve
             .unwrap();
         stage.local.advance(TimeDelta::hours(6));
         for _ in 0..2 {
-            assert_eq!(stage.disconnect().await.said(), "refused not_approved");
+            assert_eq!(
+                stage.disconnect().await.conclusion(),
+                "refused not_approved"
+            );
         }
         assert_eq!(stage.changes(), DISCONNECTED_ONCE);
     }
@@ -101,7 +107,7 @@ async fn a_run_that_was_killed_after_the_disconnect_is_finished_by_the_next() {
             world.here().disconnect(ONE, now, behaviour).map(drop)
         })
         .unwrap();
-    assert_eq!(stage.disconnect().await.said(), "done disconnected");
+    assert_eq!(stage.disconnect().await.conclusion(), "done disconnected");
     assert_eq!(stage.changes(), ["UntagResource s-00000000000000001"]);
 }
 
@@ -111,7 +117,7 @@ async fn a_run_that_is_killed_at_any_point_is_finished_by_the_next() {
     loop {
         let stage = Stage::new().await;
         let answered = killed_after(polls, stage.disconnect()).await;
-        let said = stage.disconnect().await.said();
+        let said = stage.disconnect().await.conclusion();
         assert!(
             said == "done disconnected" || said == "already_done disconnected",
             "after {polls} polls: {said}"
@@ -132,7 +138,7 @@ async fn a_protected_server_is_not_even_untagged() {
         ..approved(ONE)
     };
     let stage = Stage::with(World::with([server.tagged("drover:protected", "yes")])).await;
-    assert_eq!(stage.disconnect().await.said(), "refused protected");
+    assert_eq!(stage.disconnect().await.conclusion(), "refused protected");
     assert_eq!(stage.changes(), [""; 0]);
 }
 
@@ -209,9 +215,9 @@ async fn a_server_with_a_recovery_instance_or_a_job_is_left_alone() {
         .unwrap();
         world.here().jobs.push(job);
         let stage = Stage::with(world).await;
-        assert_eq!(stage.disconnect().await.said(), "refused job_running");
+        assert_eq!(stage.disconnect().await.conclusion(), "refused job_running");
         stage.local.advance(TimeDelta::minutes(15));
-        assert_eq!(stage.disconnect().await.said(), "done disconnected");
+        assert_eq!(stage.disconnect().await.conclusion(), "done disconnected");
         assert_eq!(stage.changes(), DISCONNECTED_ONCE);
     }
 }
@@ -255,7 +261,7 @@ async fn plan_mode_shows_the_plan_and_changes_nothing() {
     stage.policy.guardrails.mode = Mode::Plan;
     let deployed = stage.disconnect().await;
     for answer in [asked, deployed] {
-        assert_eq!(answer.said(), "planned plan_mode");
+        assert_eq!(answer.conclusion(), "planned plan_mode");
         assert_eq!(answer.body["mode"], "plan");
         assert_eq!(answer.body["targets"][0]["evidence"]["recoveryPoints"], 37);
         assert_eq!(
@@ -276,9 +282,12 @@ async fn without_an_approval_tag_nothing_is_consumed() {
     stage.policy.guardrails.approval = Approval::NotRequired;
     stage.beyond_the_role =
         Some("it lets no server be disconnected that has no tag drover:approved");
-    assert_eq!(stage.disconnect().await.said(), "done disconnected");
+    assert_eq!(stage.disconnect().await.conclusion(), "done disconnected");
     assert_eq!(stage.count("DescribeSourceServers"), 2);
-    assert_eq!(stage.disconnect().await.said(), "already_done disconnected");
+    assert_eq!(
+        stage.disconnect().await.conclusion(),
+        "already_done disconnected"
+    );
     assert_eq!(
         stage.changes(),
         ["DisconnectSourceServer s-00000000000000001"]
@@ -291,8 +300,12 @@ async fn an_approval_is_consumed_only_once_the_server_was_told_or_seen_disconnec
         "DisconnectSourceServer, UntagResource, DescribeSourceServers",
         "DisconnectSourceServer, DescribeSourceServers, UntagResource, DescribeSourceServers",
     ];
-    for (stage, order) in told_or_not().await.into_iter().zip(orders) {
-        assert_eq!(stage.disconnect().await.said(), "done disconnected");
+    for (stage, order) in with_and_without_confirmation()
+        .await
+        .into_iter()
+        .zip(orders)
+    {
+        assert_eq!(stage.disconnect().await.conclusion(), "done disconnected");
         let journal = stage.local.journal();
         let acts = journal.iter().map(|entry| entry.operation.as_str());
         let acts: Vec<_> = acts
@@ -316,7 +329,7 @@ async fn an_approval_for_another_request_that_came_meanwhile_is_left_alone() {
     // The look lags behind, so it still shows the approval of before; the answer to the disconnect
     // shows the new one.
     let stage = stage.next("DescribeSourceServers", FaultKind::StaleTags, 1);
-    assert_eq!(stage.disconnect().await.said(), "done disconnected");
+    assert_eq!(stage.disconnect().await.conclusion(), "done disconnected");
     assert_eq!(
         stage.changes(),
         ["DisconnectSourceServer s-00000000000000001"]

@@ -2,60 +2,38 @@
 
 use std::time::Duration;
 
-use aws_sdk_drs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
 use chrono::TimeDelta;
 use disconnect_source_server::{Drs, Policy, handle};
 use emulator::{Fault, FaultKind, World};
 use expect_test::expect;
 use futures_util::future::join_all;
 use serde_json::Value;
-use shared::Invocation;
 
 use crate::{
-    disconnect::{DISCONNECTED_ONCE, first, recovery_instance, told_or_not},
+    disconnect::{DISCONNECTED_ONCE, first, recovery_instance, with_and_without_confirmation},
     stage::{
-        Answer, Answers, FAULTS_OF_A_CHANGE,
+        Answer, Canned, CannedService, FAULTS_OF_A_CHANGE,
         drs::{ONE, Stage, approved, by_id, number, request},
+        invocation,
     },
 };
 
-/// DRS with these answers, and no server.
-fn drs_that(answers: &Answers) -> Drs {
-    let config = aws_sdk_drs::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .http_client(answers.client())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new(
-            "AKIAIOSFODNN7EXAMPLE",
-            "not-a-secret",
-            None,
-            None,
-            "tests",
-        ))
-        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));
-    Drs::new(config.build())
-}
+const NO_SERVER: Canned = (200, "", r#"{"items":[]}"#);
 
-const NO_SERVER: (u16, &str, &str) = (200, "", r#"{"items":[]}"#);
-
-async fn asked_of(drs: &Drs) -> String {
+async fn disconnect_with(drs: &Drs) -> String {
     let policy = Policy::from_lookup(|_| None).unwrap();
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(900);
-    let invocation = Invocation {
-        now: chrono::Utc::now(),
-        deadline,
-    };
     let event = request("disconnect", &[by_id(ONE)]).to_string();
-    Answer::of(handle(&event, invocation, drs, &policy).await).said()
+
+    Answer::new(handle(&event, invocation(900), drs, &policy).await).conclusion()
 }
 
 /// In virtual time, which nothing but waiting takes.
 #[tokio::test(start_paused = true)]
 async fn what_a_call_learns_of_throttles_the_next_one_waits_for() {
-    let drs = drs_that(&Answers::new(Answers::THROTTLED, NO_SERVER));
+    let drs = Drs::new(&CannedService::new(CannedService::THROTTLED, NO_SERVER).sdk_config());
     drs.warm_up().await;
     let throttled = tokio::time::Instant::now();
-    assert_eq!(asked_of(&drs).await, "refused not_found");
+    assert_eq!(disconnect_with(&drs).await, "refused not_found");
     // The pause after a first throttle.
     assert!(
         throttled.elapsed() >= Duration::from_millis(490),
@@ -94,11 +72,11 @@ async fn what_aws_answers_before_a_service_sees_the_call_is_told_by_its_code() {
         ),
     ];
     for (first, said) in cases {
-        let answers = Answers::new(first, NO_SERVER);
-        let drs = drs_that(&answers);
-        assert_eq!(asked_of(&drs).await, said);
+        let answers = CannedService::new(first, NO_SERVER);
+        let drs = Drs::new(&answers.sdk_config());
+        assert_eq!(disconnect_with(&drs).await, said);
         assert_eq!(answers.calls(), first.0, "{said}");
-        assert_eq!(asked_of(&drs).await, "refused not_found");
+        assert_eq!(disconnect_with(&drs).await, "refused not_found");
     }
 }
 
@@ -107,7 +85,7 @@ async fn a_list_that_repeats_its_token_is_not_taken_for_whole() {
     let stage = Stage::with(World::with((1..=30).map(|at| approved(&number(at))))).await;
     let stage = stage.next("DescribeSourceServers", FaultKind::RepeatedPageToken, 2);
     let answer = stage.deliver(&first(1)).await;
-    assert_eq!(answer.said(), "retryable broken_paging -> Retryable");
+    assert_eq!(answer.conclusion(), "retryable broken_paging -> Retryable");
     assert_eq!(stage.changes(), [""; 0]);
 }
 
@@ -116,11 +94,11 @@ async fn a_list_that_repeats_its_token_is_not_taken_for_whole() {
 async fn with_faults(operation: &str, times: u32) -> String {
     let tell = async |kind: FaultKind| {
         let stage = Stage::new().await.next(operation, kind, times);
-        let first = stage.disconnect().await.said();
+        let first = stage.disconnect().await.conclusion();
         // What the SDK did not retry is not met; the next delivery is to meet no fault.
         stage.local.change(|world| world.faults.clear());
         stage.local.advance(TimeDelta::minutes(1));
-        let second = stage.disconnect().await.said();
+        let second = stage.disconnect().await.conclusion();
         let changes: Vec<String> = stage
             .changes()
             .iter()
@@ -203,7 +181,7 @@ async fn nothing_is_changed_on_the_strength_of_a_list_that_could_not_be_read() {
             let answer = stage.disconnect().await;
             assert_eq!(stage.local.changes(), [""; 0], "{operation} {kind:?}");
             if operation == looks[0] {
-                said += &format!("{kind:?}: {}\n", answer.said());
+                said += &format!("{kind:?}: {}\n", answer.conclusion());
             }
         }
     }
@@ -223,7 +201,7 @@ async fn a_loss_is_told_only_where_it_happened() {
         .await
         .next("DisconnectSourceServer", FaultKind::AccessDenied, 1);
     let answer = stage.disconnect().await;
-    assert_eq!(answer.said(), "permanent access_denied -> Permanent");
+    assert_eq!(answer.conclusion(), "permanent access_denied -> Permanent");
     let target = &answer.body["targets"][0];
     assert_eq!(target["evidence"]["stateAfter"], "CONTINUOUS");
     assert_eq!(target["evidence"]["recoveryPointsLost"], Value::Null);
@@ -239,7 +217,7 @@ async fn an_uncounted_recovery_point_is_unknown_and_stops_nothing() {
         .await
         .next("DescribeRecoverySnapshots", FaultKind::AccessDenied, 1);
     let answer = stage.disconnect().await;
-    assert_eq!(answer.said(), "done disconnected");
+    assert_eq!(answer.conclusion(), "done disconnected");
     assert_eq!(
         answer.body["targets"][0]["evidence"]["recoveryPoints"],
         Value::Null
@@ -254,18 +232,21 @@ async fn a_disconnect_that_cannot_be_read_back_is_in_doubt_and_settled_by_the_ne
         times: 3,
         ..Fault::next("DescribeSourceServers", FaultKind::Throttle)
     };
-    for (stage, next) in told_or_not()
+    for (stage, next) in with_and_without_confirmation()
         .await
         .into_iter()
         .zip(["already_done disconnected", "done disconnected"])
     {
         stage.local.inject(after_the_look.clone());
         assert_eq!(
-            stage.disconnect().await.said(),
+            stage.disconnect().await.conclusion(),
             "indeterminate throttled -> Retryable"
         );
-        assert_eq!(stage.disconnect().await.said(), next);
-        assert_eq!(stage.disconnect().await.said(), "already_done disconnected");
+        assert_eq!(stage.disconnect().await.conclusion(), next);
+        assert_eq!(
+            stage.disconnect().await.conclusion(),
+            "already_done disconnected"
+        );
         assert_eq!(stage.changes(), DISCONNECTED_ONCE);
     }
 }
@@ -276,15 +257,15 @@ async fn a_read_that_lags_behind_is_not_taken_for_a_failure_nor_for_success() {
         ("DISCONNECTED", "already_done disconnected"),
         ("CONTINUOUS", "done disconnected"),
     ];
-    for (stage, (state, next)) in told_or_not().await.into_iter().zip(cases) {
+    for (stage, (state, next)) in with_and_without_confirmation().await.into_iter().zip(cases) {
         stage.local.inject(Fault {
             skip: 1,
             ..Fault::next("DescribeSourceServers", FaultKind::StaleRead)
         });
         let answer = stage.disconnect().await;
-        assert_eq!(answer.said(), "pending not_seen_yet");
+        assert_eq!(answer.conclusion(), "pending not_seen_yet");
         assert_eq!(answer.body["targets"][0]["evidence"]["stateAfter"], state);
-        assert_eq!(stage.disconnect().await.said(), next);
+        assert_eq!(stage.disconnect().await.conclusion(), next);
         assert_eq!(stage.changes(), DISCONNECTED_ONCE);
     }
 }
@@ -321,11 +302,11 @@ async fn a_recovery_instance_that_appears_after_the_look_stops_the_disconnect() 
     // The look lags behind, so it does not show the instance; the disconnect meets the truth.
     let stage = stage.next("DescribeRecoveryInstances", FaultKind::StaleRead, 1);
     assert_eq!(
-        stage.disconnect().await.said(),
+        stage.disconnect().await.conclusion(),
         "retryable conflict -> Retryable"
     );
     assert_eq!(
-        stage.disconnect().await.said(),
+        stage.disconnect().await.conclusion(),
         "refused drill_instance_present"
     );
     assert_eq!(stage.changes(), [""; 0]);

@@ -37,7 +37,7 @@ async fn over_a_limit_the_whole_request_is_refused_before_the_first_action() {
             answer.body["summary"],
             format!("{count} refused of {count} targets")
         );
-        assert_eq!(answer.said(), format!("refused {reason}"));
+        assert_eq!(answer.conclusion(), format!("refused {reason}"));
     }
     assert_eq!(stage.changes(), [""; 0]);
 }
@@ -60,7 +60,7 @@ async fn a_list_is_read_to_its_end() {
     });
     let stage = Stage::with(World::with(servers)).await;
     let last = request("disconnect", &[json!({ "hostname": "host2500" })]);
-    assert_eq!(stage.deliver(&last).await.said(), "done disconnected");
+    assert_eq!(stage.deliver(&last).await.conclusion(), "done disconnected");
     assert_eq!(
         stage.changes()[0],
         format!("DisconnectSourceServer {}", number(2500))
@@ -83,7 +83,7 @@ async fn pages_of_any_size_hold_the_same() {
         }
         let stage = Stage::with(world).await;
         let answer = stage.disconnect().await;
-        assert_eq!(answer.said(), "done disconnected");
+        assert_eq!(answer.conclusion(), "done disconnected");
         assert_eq!(
             answer.body["targets"][0]["evidence"]["recoveryPointsLost"],
             37
@@ -130,7 +130,7 @@ async fn a_server_is_begun_only_if_it_can_be_seen_through() {
     for (seconds, said) in [(79, "pending out_of_time"), (81, "done disconnected")] {
         let mut stage = Stage::new().await;
         stage.seconds_left = seconds;
-        assert_eq!(stage.disconnect().await.said(), said, "{seconds}");
+        assert_eq!(stage.disconnect().await.conclusion(), said, "{seconds}");
         stage.changes();
     }
 }
@@ -140,11 +140,11 @@ async fn what_cannot_end_before_the_deadline_is_not_begun() {
     let mut stage = Stage::new().await;
     stage.seconds_left = 79;
     let answer = stage.disconnect().await;
-    assert_eq!(answer.said(), "pending out_of_time");
+    assert_eq!(answer.conclusion(), "pending out_of_time");
     assert_eq!(answer.body["targets"][0]["lookAgainAfterSeconds"], 60);
     assert_eq!(stage.changes(), [""; 0]);
     stage.seconds_left = 99;
-    assert_eq!(stage.disconnect().await.said(), "done disconnected");
+    assert_eq!(stage.disconnect().await.conclusion(), "done disconnected");
 }
 
 /// A count is evidence and decides nothing: it is left out where it could take the time of what is
@@ -155,7 +155,7 @@ async fn recovery_points_are_counted_while_there_is_time_for_the_rest() {
         let mut stage = Stage::new().await;
         stage.seconds_left = seconds;
         let answer = stage.disconnect().await;
-        assert_eq!(answer.said(), "done disconnected", "{seconds}");
+        assert_eq!(answer.conclusion(), "done disconnected", "{seconds}");
         assert_eq!(
             answer.body["targets"][0]["evidence"]["recoveryPointsLost"], points,
             "{seconds}"
@@ -170,7 +170,7 @@ async fn recovery_points_are_counted_while_there_is_time_for_the_rest() {
 async fn expiry_is_judged_by_the_time_of_the_invocation() {
     let mut stage = Stage::new().await;
     stage.seconds_left = 3 * 3600;
-    assert_eq!(stage.disconnect().await.said(), "done disconnected");
+    assert_eq!(stage.disconnect().await.conclusion(), "done disconnected");
     let mut late = request("disconnect", &[by_id(ONE)]);
     late["expiresAt"] = json!(chrono::Utc::now() - TimeDelta::seconds(1));
     assert_eq!(stage.deliver(&late).await.body["reason"], "expired");

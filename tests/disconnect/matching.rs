@@ -43,7 +43,7 @@ async fn every_way_to_name_a_server_finds_it_with_the_narrowest_filter() {
         ]))
         .await;
         let answer = stage.deliver(&request("disconnect", &[target])).await;
-        assert_eq!(answer.said(), "done disconnected");
+        assert_eq!(answer.conclusion(), "done disconnected");
         assert_eq!(stage.local.journal()[0].subject, filter);
         assert_eq!(stage.changes(), DISCONNECTED_ONCE);
     }
@@ -74,11 +74,14 @@ async fn a_terminated_instance_retires_its_server_under_its_own_id() {
     let elsewhere = stage
         .deliver(&event("111122223333", "eu-west-1", "terminated"))
         .await;
-    assert_eq!(elsewhere.said(), "refused origin_mismatch");
+    assert_eq!(elsewhere.conclusion(), "refused origin_mismatch");
     let terminated = event("111122223333", "us-west-2", "terminated");
-    assert_eq!(stage.deliver(&terminated).await.said(), "done disconnected");
     assert_eq!(
-        stage.deliver(&terminated).await.said(),
+        stage.deliver(&terminated).await.conclusion(),
+        "done disconnected"
+    );
+    assert_eq!(
+        stage.deliver(&terminated).await.conclusion(),
         "already_done disconnected"
     );
     assert_eq!(stage.changes(), DISCONNECTED_ONCE);
@@ -89,7 +92,7 @@ async fn the_absence_of_a_foreign_arn_is_not_a_deletion() {
     let stage = Stage::new().await;
     let arn = "arn:aws:drs:eu-central-1:999999999999:source-server/s-00000000000000007";
     let answer = stage.deliver(&request("delete", &[by_id(arn)])).await;
-    assert_eq!(answer.said(), "refused not_found");
+    assert_eq!(answer.conclusion(), "refused not_found");
     assert_eq!(stage.changes(), [""; 0]);
 }
 
@@ -99,7 +102,10 @@ async fn another_region_is_another_account_to_drs() {
     let here = std::mem::take(&mut world.drs).remove("us-east-1").unwrap();
     world.drs.insert("eu-west-1".to_owned(), here);
     let stage = Stage::with(world).await;
-    assert_eq!(stage.disconnect().await.said(), "refused not_initialised");
+    assert_eq!(
+        stage.disconnect().await.conclusion(),
+        "refused not_initialised"
+    );
     assert_eq!(stage.changes(), [""; 0]);
 }
 

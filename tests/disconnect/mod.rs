@@ -36,7 +36,7 @@ async fn under_both_answers() -> [Stage; 2] {
 
 /// The same account where the answer to a disconnect shows the server as it is from then on, and
 /// where it does not.
-async fn told_or_not() -> [Stage; 2] {
+async fn with_and_without_confirmation() -> [Stage; 2] {
     let stage = |disconnect_answers_as_before| {
         let mut world = World::with([approved(ONE)]);
         world.behaviour = Behaviour {
@@ -52,7 +52,10 @@ async fn told_or_not() -> [Stage; 2] {
 async fn refused(world: World, reason: &str) {
     let stage = Stage::with(world).await;
     for _ in 0..2 {
-        assert_eq!(stage.disconnect().await.said(), format!("refused {reason}"));
+        assert_eq!(
+            stage.disconnect().await.conclusion(),
+            format!("refused {reason}")
+        );
     }
     assert_eq!(stage.changes(), [""; 0], "{reason}");
 }

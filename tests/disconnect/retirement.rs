@@ -60,22 +60,28 @@ async fn a_server_is_retired_in_two_steps_ninety_minutes_apart() {
     let retire = request("retire", &[by_id(ONE)]);
     let delete = request("delete", &[by_id(ONE)]);
     assert_eq!(
-        stage.deliver(&delete).await.said(),
+        stage.deliver(&delete).await.conclusion(),
         "refused not_disconnected"
     );
     for _ in 0..2 {
         let answer = stage.deliver(&retire).await;
-        assert_eq!(answer.said(), "pending record_awaits_deletion");
+        assert_eq!(answer.conclusion(), "pending record_awaits_deletion");
         assert_eq!(answer.body["targets"][0]["lookAgainAfterSeconds"], 5400);
         assert_eq!(answer.body["outcome"], "pending");
     }
     stage.local.advance(TimeDelta::minutes(90));
-    assert_eq!(stage.deliver(&delete).await.said(), "done record_deleted");
     assert_eq!(
-        stage.deliver(&delete).await.said(),
+        stage.deliver(&delete).await.conclusion(),
+        "done record_deleted"
+    );
+    assert_eq!(
+        stage.deliver(&delete).await.conclusion(),
         "already_done record_deleted"
     );
-    assert_eq!(stage.deliver(&retire).await.said(), "refused not_found");
+    assert_eq!(
+        stage.deliver(&retire).await.conclusion(),
+        "refused not_found"
+    );
     assert_eq!(
         stage.changes(),
         [
@@ -94,8 +100,14 @@ async fn a_record_that_was_named_by_its_host_is_seen_to_be_gone() {
     };
     let stage = Stage::with(World::with([server])).await;
     let delete = request("delete", &[json!({ "hostname": "app01" })]);
-    assert_eq!(stage.deliver(&delete).await.said(), "done record_deleted");
-    assert_eq!(stage.deliver(&delete).await.said(), "refused not_found");
+    assert_eq!(
+        stage.deliver(&delete).await.conclusion(),
+        "done record_deleted"
+    );
+    assert_eq!(
+        stage.deliver(&delete).await.conclusion(),
+        "refused not_found"
+    );
     assert_eq!(stage.changes(), ["DeleteSourceServer s-00000000000000001"]);
 }
 
@@ -112,7 +124,10 @@ async fn a_record_named_by_its_arn_is_deleted_and_seen_to_be_gone() {
             "arn:aws:drs:us-east-1:111122223333:source-server/{ONE}"
         ))],
     );
-    assert_eq!(stage.deliver(&delete).await.said(), "done record_deleted");
+    assert_eq!(
+        stage.deliver(&delete).await.conclusion(),
+        "done record_deleted"
+    );
     assert_eq!(stage.changes(), ["DeleteSourceServer s-00000000000000001"]);
 }
 
@@ -124,11 +139,14 @@ async fn a_deletion_that_aws_does_not_allow_yet_is_tried_again() {
     stage.deliver(&request("retire", &[by_id(ONE)])).await;
     let delete = request("delete", &[by_id(ONE)]);
     assert_eq!(
-        stage.deliver(&delete).await.said(),
+        stage.deliver(&delete).await.conclusion(),
         "retryable conflict -> Retryable"
     );
     stage.local.advance(TimeDelta::minutes(90));
-    assert_eq!(stage.deliver(&delete).await.said(), "done record_deleted");
+    assert_eq!(
+        stage.deliver(&delete).await.conclusion(),
+        "done record_deleted"
+    );
     assert_eq!(stage.changes().len(), 2);
 }
 
@@ -173,7 +191,7 @@ async fn an_answer_alone_ends_no_request() {
         stage
             .deliver(&request("retire", &[by_id(ONE)]))
             .await
-            .said(),
+            .conclusion(),
         "pending record_awaits_deletion"
     );
     assert_eq!(stage.count("DescribeSourceServers"), 2);

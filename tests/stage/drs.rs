@@ -1,22 +1,18 @@
 //! A stage for `disconnect-source-server`.
 
-use std::time::Duration;
-
-use aws_sdk_drs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
 use chrono::{TimeDelta, Utc};
 use disconnect_source_server::{Drs, Policy, handle};
 use emulator::{Emulator, Fault, FaultKind, SourceServer, World};
 use serde_json::{Value, json};
-use shared::Invocation;
 
 use crate::{
+    functions::DISCONNECT,
     iam,
-    stage::{Answer, patience},
+    stage::{Answer, invocation, sdk_config},
 };
 
 /// The server that a scenario is about, unless it says otherwise.
 pub(crate) const ONE: &str = "s-00000000000000001";
-
 /// The change under which it is approved.
 pub(crate) const CHANGE: &str = "CHG0031234";
 
@@ -24,37 +20,15 @@ pub(crate) struct Stage {
     pub(crate) local: Emulator,
     pub(crate) policy: Policy,
     pub(crate) seconds_left: u64,
-    /// Why the role of the template would not allow what happens here, where it would not.
+    /// Why the role of the template would not allow the scenario, where it would not.
     pub(crate) beyond_the_role: Option<&'static str>,
 }
 
-/// However a scenario ends, its calls were such as the role of the template allows.
+/// However a scenario ends, the role of the template allows its calls.
 impl Drop for Stage {
     fn drop(&mut self) {
-        iam::check(
-            &self.local,
-            "disconnect-source-server",
-            "",
-            self.beyond_the_role,
-        );
+        iam::check(&self.local, &DISCONNECT, "", self.beyond_the_role);
     }
-}
-
-pub(crate) fn approved(id: &str) -> SourceServer {
-    SourceServer::new(id).tagged("drover:approved", CHANGE)
-}
-
-pub(crate) fn number(number: usize) -> String {
-    format!("s-{number:017}")
-}
-
-pub(crate) fn request(action: &str, servers: &[Value]) -> Value {
-    let expires_at = Utc::now() + TimeDelta::hours(1);
-    json!({ "version": 1, "requestID": CHANGE, "expiresAt": expires_at, "action": action, "targets": servers })
-}
-
-pub(crate) fn by_id(id: &str) -> Value {
-    json!({ "sourceServerID": id })
 }
 
 impl Stage {
@@ -69,9 +43,9 @@ impl Stage {
             "ALLOW_DELETE" => Some("true".to_owned()),
             _ => None,
         });
-        let local = Emulator::without_functions(world).await.unwrap();
+
         Self {
-            local,
+            local: Emulator::without_functions(world).await.unwrap(),
             policy: policy.unwrap(),
             seconds_left: 900,
             beyond_the_role: None,
@@ -79,69 +53,63 @@ impl Stage {
     }
 
     pub(crate) async fn deliver(&self, event: &Value) -> Answer {
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(self.seconds_left);
-        let invocation = Invocation {
-            now: Utc::now(),
-            deadline,
-        };
-        Answer::of(
-            handle(
-                &event.to_string(),
-                invocation,
-                &drs(&self.local),
-                &self.policy,
-            )
-            .await,
-        )
+        let drs = Drs::new(&sdk_config(&self.local));
+        let invocation = invocation(self.seconds_left);
+
+        Answer::new(handle(&event.to_string(), invocation, &drs, &self.policy).await)
     }
 
-    /// Asks for the one server to be disconnected.
+    /// Requests the disconnection of the one server.
     pub(crate) async fn disconnect(&self) -> Answer {
         self.deliver(&request("disconnect", &[by_id(ONE)])).await
     }
 
+    /// Lets the next calls of an operation meet a fault.
     pub(crate) fn next(self, operation: &str, kind: FaultKind, times: u32) -> Self {
         self.local.inject(Fault {
             times,
             ..Fault::next(operation, kind)
         });
+
         self
     }
 
-    /// The changes so far, after a check that every fault was met and nothing unexpected was
-    /// called.
+    /// The changes so far, after a check that every fault was met and no call was unexpected.
     #[track_caller]
     pub(crate) fn changes(&self) -> Vec<String> {
         self.local.finish().unwrap();
+
         self.local.changes()
     }
 
+    /// How often an operation was called.
     pub(crate) fn count(&self, operation: &str) -> usize {
-        self.local
-            .journal()
-            .iter()
-            .filter(|entry| entry.operation == operation)
-            .count()
+        let journal = self.local.journal();
+        let calls = journal.iter().filter(|entry| entry.operation == operation);
+
+        calls.count()
     }
 }
 
-/// The real client of a new sandbox, with the SDK's own retries made quick.
-fn drs(local: &Emulator) -> Drs {
-    let retries = RetryConfig::standard().with_initial_backoff(Duration::from_millis(1));
-    let config = aws_sdk_drs::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(local.endpoint())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new(
-            "AKIAIOSFODNN7EXAMPLE",
-            "not-a-secret",
-            None,
-            None,
-            "tests",
-        ))
-        .timeout_config(patience(local))
-        .retry_config(retries)
-        .build();
-    Drs::new(config)
+pub(crate) fn approved(id: &str) -> SourceServer {
+    SourceServer::new(id).tagged("drover:approved", CHANGE)
+}
+
+/// The ID of a server.
+pub(crate) fn number(number: usize) -> String {
+    format!("s-{number:017}")
+}
+
+pub(crate) fn request(action: &str, servers: &[Value]) -> Value {
+    json!({
+        "version": 1,
+        "requestID": CHANGE,
+        "expiresAt": Utc::now() + TimeDelta::hours(1),
+        "action": action,
+        "targets": servers,
+    })
+}
+
+pub(crate) fn by_id(id: &str) -> Value {
+    json!({ "sourceServerID": id })
 }

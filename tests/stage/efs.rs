@@ -1,29 +1,26 @@
 //! A stage for `bootstrap-efs-replication`.
 
-use std::time::Duration;
-
-use aws_sdk_efs::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
-use bootstrap_efs_replication::{Policy, Efs, handle};
+use bootstrap_efs_replication::{Efs, Policy, handle};
 use chrono::{TimeDelta, Utc};
 use emulator::{Emulator, Fault, FaultKind, World, efs_world::FileSystem};
 use serde_json::{Value, json};
-use shared::Invocation;
 
 use crate::{
+    functions::BOOTSTRAP,
     iam,
-    stage::{Answer, patience},
+    stage::{Answer, invocation, sdk_config},
 };
 
+/// The source that a scenario is about, unless it says otherwise.
 pub(crate) const SOURCE: &str = "fs-00000001";
-
+/// A file system that a replication may overwrite.
 pub(crate) const EXISTING: &str = "fs-0000000e";
-
+/// The change under which that is approved.
 pub(crate) const CHANGE: &str = "CHG0031235";
-
+/// The Region of the source.
 pub(crate) const HERE: &str = "us-east-1";
-
+/// The Region of the replica.
 pub(crate) const THERE: &str = "eu-west-1";
-
 /// The role under which EFS replicates to another account.
 pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/replicate";
 
@@ -35,64 +32,53 @@ pub(crate) struct Stage {
     pub(crate) replication_role: &'static str,
 }
 
-/// However a scenario ends, its calls were such as the role of the template allows.
+/// However a scenario ends, the role of the template allows its calls.
 impl Drop for Stage {
     fn drop(&mut self) {
-        iam::check(
-            &self.local,
-            "bootstrap-efs-replication",
-            self.replication_role,
-            None,
-        );
+        iam::check(&self.local, &BOOTSTRAP, self.replication_role, None);
     }
 }
 
 impl Stage {
+    /// One source in an account of its own.
+    pub(crate) async fn new() -> Self {
+        Self::with(world()).await
+    }
+
     pub(crate) async fn with(world: World) -> Self {
-        let local = Emulator::without_functions(world).await.unwrap();
-        let policy =
-            Policy::from_lookup(|name| (name == "MODE").then(|| "enforce".to_owned())).unwrap();
+        let mode = |name: &str| (name == "MODE").then(|| "enforce".to_owned());
+
         Self {
-            local,
-            policy,
+            local: Emulator::without_functions(world).await.unwrap(),
+            policy: Policy::from_lookup(mode).unwrap(),
             seconds_left: 900,
             replication_role: "",
         }
     }
 
-    pub(crate) async fn new() -> Self {
-        Self::with(world()).await
-    }
-
     pub(crate) async fn deliver(&self, event: &Value) -> Answer {
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(self.seconds_left);
-        let invocation = Invocation {
-            now: Utc::now(),
-            deadline,
-        };
-        Answer::of(
-            handle(
-                &event.to_string(),
-                invocation,
-                &efs(&self.local),
-                &self.policy,
-            )
-            .await,
-        )
+        let efs = Efs::new(&sdk_config(&self.local));
+        let invocation = invocation(self.seconds_left);
+
+        Answer::new(handle(&event.to_string(), invocation, &efs, &self.policy).await)
     }
 
-    pub(crate) async fn said(&self, event: &Value) -> String {
-        self.deliver(event).await.said()
+    pub(crate) async fn conclusion(&self, event: &Value) -> String {
+        self.deliver(event).await.conclusion()
     }
 
+    /// The operations of the changes so far, after a check that every fault was met and no call was
+    /// unexpected. EFS chooses most IDs, so no change is known by its ID.
+    #[track_caller]
     pub(crate) fn changes(&self) -> Vec<String> {
         self.local.finish().unwrap();
-        let mut changes = self.local.changes();
-        // What EFS made up an ID for is known by its operation alone.
+        let changes = self.local.changes();
+
         changes
-            .iter_mut()
-            .for_each(|change| *change = change.split(' ').next().unwrap().to_owned());
-        changes
+            .iter()
+            .filter_map(|change| change.split(' ').next())
+            .map(str::to_owned)
+            .collect()
     }
 
     pub(crate) fn wait(&self, minutes: i64) {
@@ -101,39 +87,27 @@ impl Stage {
 
     /// The one file system in the other Region.
     pub(crate) fn replica(&self) -> FileSystem {
-        self.local
-            .world()
-            .file_systems(THERE)
-            .next()
-            .unwrap()
-            .clone()
+        let world = self.local.world();
+        let replica = world.file_systems(THERE).next();
+
+        replica.unwrap().clone()
     }
 
+    /// Lets the next calls of an operation meet a fault.
     pub(crate) fn fault(&self, operation: &str, kind: FaultKind, times: u32) {
         self.local.inject(Fault {
             times,
             ..Fault::next(operation, kind)
         });
     }
-}
 
-/// The real client of a new sandbox, with the SDK's own retries made quick.
-fn efs(local: &Emulator) -> Efs {
-    let config = aws_sdk_efs::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(local.endpoint())
-        .http_client(aws_smithy_http_client::Builder::new().build_http())
-        .region(Region::new(HERE))
-        .credentials_provider(Credentials::new(
-            "AKIAIOSFODNN7EXAMPLE",
-            "not-a-secret",
-            None,
-            None,
-            "tests",
-        ))
-        .timeout_config(patience(local))
-        .retry_config(RetryConfig::standard().with_initial_backoff(Duration::from_millis(1)));
-    Efs::new(config.build())
+    /// How often an operation was called.
+    pub(crate) fn count(&self, operation: &str) -> usize {
+        let journal = self.local.journal();
+        let calls = journal.iter().filter(|entry| entry.operation == operation);
+
+        calls.count()
+    }
 }
 
 /// One encrypted file system of 6 GB, whose first sync takes a minute.
@@ -177,7 +151,7 @@ pub(crate) fn over_existing() -> Value {
     }))
 }
 
-pub(crate) fn furnished() -> Value {
+pub(crate) fn provisioned() -> Value {
     request(json!({
         "sourceFileSystemId": SOURCE,
         "destination": { "region": THERE },
@@ -189,7 +163,7 @@ pub(crate) fn furnished() -> Value {
 }
 
 /// A source with one of each part, its policy naming its access point.
-pub(crate) fn furnished_source() -> World {
+pub(crate) fn source_with_parts() -> World {
     let arn =
         |kind: &str, id: &str| format!("arn:aws:elasticfilesystem:{HERE}:111122223333:{kind}/{id}");
     let policy = json!({ "Version": "2012-10-17", "Statement": [{

@@ -1,5 +1,5 @@
 //! Stages for scenarios: an emulated account, the real SDK client, and the function's own `handle`
-//! in between.
+//! between them.
 
 pub(crate) mod drs;
 pub(crate) mod efs;
@@ -14,17 +14,19 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_drs::config::timeout::TimeoutConfig;
 use aws_smithy_runtime_api::client::{
     http::{
         HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
     },
-    orchestrator::{HttpRequest, HttpResponse},
+    orchestrator::HttpRequest,
 };
-use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use aws_types::SdkConfig;
 use chrono::Utc;
-use emulator::{Emulator, Fault, FaultKind};
+use emulator::{Emulator, Fault, FaultKind, wire};
+use harness::connector::to_response;
 use serde_json::{Value, json};
+use shared::Invocation;
 
 use crate::tidy::read;
 
@@ -43,7 +45,7 @@ pub(crate) const FAULTS_OF_A_CHANGE: [FaultKind; 11] = [
     FaultKind::Truncated,
 ];
 
-/// What one delivery was answered with.
+/// The answer to one delivery.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// `None` for Ok.
@@ -52,30 +54,32 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn of(answered: Result<shared::Answer, shared::Failure>) -> Self {
-        match answered {
-            Ok(answer) => Self {
-                error_type: None,
-                body: json!(answer),
-            },
-            Err(failure) => {
-                let diagnostic = lambda_runtime::Diagnostic::from(failure);
-                let body = serde_json::from_str(&diagnostic.error_message).unwrap();
-                Self {
-                    error_type: Some(diagnostic.error_type),
-                    body,
-                }
+    pub(crate) fn new(answer: Result<shared::Answer, shared::Failure>) -> Self {
+        let failure = match answer {
+            Ok(answer) => {
+                return Self {
+                    error_type: None,
+                    body: json!(answer),
+                };
             }
+            Err(failure) => failure,
+        };
+
+        let diagnostic = lambda_runtime::Diagnostic::from(failure);
+        Self {
+            error_type: Some(diagnostic.error_type),
+            body: serde_json::from_str(&diagnostic.error_message).unwrap(),
         }
     }
 
-    /// The outcome and reason of the first target, and the error type if the function failed.
-    pub(crate) fn said(&self) -> String {
+    /// The outcome and the reason of the first target, and the error type if the function failed.
+    pub(crate) fn conclusion(&self) -> String {
         let target = &self.body["targets"][0];
-        let said = format!("{} {}", text(&target["outcome"]), text(&target["reason"]));
+        let conclusion = format!("{} {}", text(&target["outcome"]), text(&target["reason"]));
+
         match &self.error_type {
-            None => said,
-            Some(error_type) => format!("{said} -> {error_type}"),
+            None => conclusion,
+            Some(error_type) => format!("{conclusion} -> {error_type}"),
         }
     }
 }
@@ -87,56 +91,83 @@ pub(crate) fn text(value: &Value) -> &str {
 /// An event of the folder `events`, as it can be sent now.
 pub(crate) fn event(file: &str) -> Value {
     let text = read(format!("events/{file}"));
-    serde_json::from_str(&emulator::event::fill(&text, Utc::now()).unwrap()).unwrap()
+    let filled = emulator::event::fill(&text, Utc::now()).unwrap();
+
+    serde_json::from_str(&filled).unwrap()
 }
 
-/// Kills a delivery after a number of polls; tells whether it had been answered by then.
-pub(crate) async fn killed_after(mut polls: usize, delivery: impl Future<Output = Answer>) -> bool {
-    let mut delivery = std::pin::pin!(delivery);
-    let until_killed = std::future::poll_fn(move |context| {
-        if polls == 0 {
-            return Poll::Ready(false);
-        }
-        polls -= 1;
-        delivery.as_mut().poll(context).map(|_| true)
-    });
-    until_killed.await
+/// An invocation at this time, with so many seconds left.
+pub(crate) fn invocation(seconds_left: u64) -> Invocation {
+    Invocation {
+        now: Utc::now(),
+        deadline: tokio::time::Instant::now() + Duration::from_secs(seconds_left),
+    }
 }
 
-/// How long a call may take: not long where one is to hang, and else longer than on the busiest
-/// machine.
-pub(crate) fn patience(local: &Emulator) -> TimeoutConfig {
+/// The SDK in a new sandbox: it calls the emulator, and its own retries are quick.
+pub(crate) fn sdk_config(local: &Emulator) -> SdkConfig {
+    harness::sdk_config()
+        .endpoint_url(local.endpoint())
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .timeout_config(patience(local))
+        .retry_config(quick_retries())
+        .build()
+}
+
+fn quick_retries() -> RetryConfig {
+    RetryConfig::standard().with_initial_backoff(Duration::from_millis(1))
+}
+
+/// How long a call may take: a second where one is to hang, and otherwise longer than on the
+/// busiest machine.
+fn patience(local: &Emulator) -> TimeoutConfig {
     let hangs = |fault: &Fault| matches!(fault.kind, FaultKind::HangBefore | FaultKind::HangAfter);
     let seconds = if local.world().faults.iter().any(hangs) {
         1
     } else {
         60
     };
+
     TimeoutConfig::builder()
         .operation_attempt_timeout(Duration::from_secs(seconds))
         .build()
 }
 
-/// An answer of AWS's: its status, the error code in its header, and its body.
+/// Kills a delivery after a number of polls; returns whether it had been answered by then.
+pub(crate) async fn killed_after(mut polls: usize, delivery: impl Future<Output = Answer>) -> bool {
+    let mut delivery = std::pin::pin!(delivery);
+
+    std::future::poll_fn(move |context| {
+        if polls == 0 {
+            return Poll::Ready(false);
+        }
+        polls -= 1;
+        delivery.as_mut().poll(context).map(|_| true)
+    })
+    .await
+}
+
+/// An answer of AWS: its status, the error code in its header, and its body.
 pub(crate) type Canned = (u16, &'static str, &'static str);
 
 /// A service that answers its first calls in one way, and every later one in another.
 #[derive(Debug, Clone)]
-pub(crate) struct Answers {
+pub(crate) struct CannedService {
     calls: Arc<AtomicUsize>,
+    /// The answer to the first calls, and how many they are.
     first: (usize, Canned),
-    then: Canned,
+    later: Canned,
 }
 
-impl Answers {
+impl CannedService {
     /// As many calls as the SDK makes of one that is throttled.
     pub(crate) const THROTTLED: (usize, Canned) = (3, (429, "ThrottlingException", "{}"));
 
-    pub(crate) fn new(first: (usize, Canned), then: Canned) -> Self {
+    pub(crate) fn new(first: (usize, Canned), later: Canned) -> Self {
         Self {
             calls: Arc::default(),
             first,
-            then,
+            later,
         }
     }
 
@@ -144,22 +175,32 @@ impl Answers {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// What makes a client's calls come here.
-    pub(crate) fn client(&self) -> SharedHttpClient {
+    /// The SDK with this service instead of AWS.
+    pub(crate) fn sdk_config(&self) -> SdkConfig {
+        harness::sdk_config()
+            .http_client(self.client())
+            .retry_config(quick_retries())
+            .build()
+    }
+
+    fn client(&self) -> SharedHttpClient {
         let service = self.clone();
+
         http_client_fn(move |_, _| SharedHttpConnector::new(service.clone()))
     }
 }
 
-impl HttpConnector for Answers {
+impl HttpConnector for CannedService {
     fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
         let (times, first) = self.first;
         let is_first = self.calls.fetch_add(1, Ordering::Relaxed) < times;
-        let (status, code, body) = if is_first { first } else { self.then };
-        let mut answer = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
-        if !code.is_empty() {
-            answer.headers_mut().insert("x-amzn-errortype", code);
-        }
-        HttpConnectorFuture::ready(Ok(answer))
+        let (status, code, body) = if is_first { first } else { self.later };
+
+        let answer = wire::Answer {
+            status,
+            error_type: (!code.is_empty()).then(|| code.to_owned()),
+            body: Some(body.to_owned()),
+        };
+        HttpConnectorFuture::ready(to_response(&answer))
     }
 }

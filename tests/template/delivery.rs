@@ -1,117 +1,108 @@
 //! What is sent arrives or is kept.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use template::{
-    Deployment, Role, TRIGGERS, arn_of_role, ask,
-    delivery::{admits, admits_alone, admits_with, kind},
-    facts::{self},
-    text_of, texts_of,
+    Deployment, Role, arn_of_role, ask, delivery::Way, facts::is_within, text_of, texts_of,
 };
 
-use crate::iam::{BOOTSTRAP, DISCONNECT, everything};
+use crate::{functions::FUNCTIONS, iam::everything, template::on_another_bus};
+
+/// The ways of all rules: to each target, and to the queue for what a target does not take.
+fn ways_of_rules(deployment: &Deployment) -> Vec<Way> {
+    let mut ways = Vec::new();
+    for (name, rule) in deployment.of_type("AWS::Events::Rule") {
+        for target in targets(rule) {
+            let arn = deployment.arn(name);
+            for receiver in [&target["Arn"], &target["DeadLetterConfig"]["Arn"]] {
+                ways.push(Way::new("events.amazonaws.com", arn.clone(), receiver));
+            }
+        }
+    }
+
+    ways
+}
+
+/// The ways of all alarms to the topics that they notify.
+fn ways_of_alarms(deployment: &Deployment) -> Vec<Way> {
+    let mut ways = Vec::new();
+    for (name, alarm) in deployment.of_type("AWS::CloudWatch::Alarm") {
+        for topic in texts_of(&alarm["AlarmActions"]) {
+            let arn = deployment.arn(name);
+            ways.push(Way::new("cloudwatch.amazonaws.com", arn, &json!(topic)));
+        }
+    }
+
+    ways
+}
+
+fn targets(rule: &Value) -> &[Value] {
+    rule["Targets"].as_array().unwrap()
+}
 
 #[test]
-fn what_a_rule_cannot_deliver_is_kept_and_what_it_delivers_to_lets_it() {
-    let on_another_bus =
-        Deployment::with(&[&TRIGGERS[..], &[("EventBusName", "requests")]].concat());
-    for deployment in [everything(), on_another_bus] {
-        for (name, rule) in deployment.of_type("AWS::Events::Rule") {
-            for target in rule["Targets"].as_array().unwrap() {
-                assert!(
-                    target["RetryPolicy"].is_object(),
-                    "{name} tries as often as it likes"
-                );
-                for receiver in [&target["DeadLetterConfig"]["Arn"], &target["Arn"]] {
-                    let receiver = text_of(receiver);
-                    let admitted = admits_alone(
-                        &deployment,
-                        "events.amazonaws.com",
-                        &deployment.arn(name),
-                        &receiver,
-                    );
-                    assert!(admitted, "{receiver}: {name}");
-                }
-            }
+fn a_rule_delivers_to_its_targets_or_keeps_the_event() {
+    for deployment in [everything(), on_another_bus()] {
+        for way in ways_of_rules(&deployment) {
+            assert!(way.is_open_for_this_alone(&deployment), "{way:?}");
         }
-        for (name, of) in deployment.of_type("AWS::SNS::Subscription") {
-            // What goes to dead letters by itself needs no other place.
-            let kept = of
-                .get("RedrivePolicy")
-                .map_or(&of["Endpoint"], |policy| &policy["deadLetterTargetArn"]);
+    }
+}
+
+#[test]
+fn a_topic_delivers_to_its_subscriptions_or_keeps_the_message() {
+    for deployment in [everything(), on_another_bus()] {
+        for (name, subscription) in deployment.of_type("AWS::SNS::Subscription") {
+            // A queue for dead letters needs no other.
+            let redrive = subscription.get("RedrivePolicy");
+            let endpoint = &subscription["Endpoint"];
+            let kept = redrive.map_or(endpoint, |policy| &policy["deadLetterTargetArn"]);
             assert!(text_of(kept).contains(":sqs:"), "{name} keeps nothing");
-            for receiver in [kept, &of["Endpoint"]] {
-                let (topic, receiver) = (text_of(&of["TopicArn"]), text_of(receiver));
-                assert!(
-                    admits_alone(&deployment, "sns.amazonaws.com", &topic, &receiver),
-                    "{receiver}: {name}"
-                );
-            }
-        }
-        for (name, alarm) in deployment.of_type("AWS::CloudWatch::Alarm") {
-            for topic in texts_of(&alarm["AlarmActions"]) {
-                let arn = deployment.arn(name);
-                assert!(
-                    admits(&deployment, "cloudwatch.amazonaws.com", &arn, &topic),
-                    "{topic}: {name}"
-                );
+
+            for receiver in [kept, endpoint] {
+                let topic = text_of(&subscription["TopicArn"]);
+                let way = Way::new("sns.amazonaws.com", topic, receiver);
+                assert!(way.is_open_for_this_alone(&deployment), "{name}: {way:?}");
             }
         }
     }
 }
 
-/// A policy that does without a key that its service hands over lets in more than it must.
 #[test]
-fn taking_one_documented_key_away_closes_every_way_that_needs_it() {
-    let deployment = everything();
-    let mut ways = Vec::new();
-    for (name, rule) in deployment.of_type("AWS::Events::Rule") {
-        for target in rule["Targets"].as_array().unwrap() {
-            ways.push((
-                "events.amazonaws.com",
-                deployment.arn(name),
-                text_of(&target["Arn"]),
-            ));
-            ways.push((
-                "events.amazonaws.com",
-                deployment.arn(name),
-                text_of(&target["DeadLetterConfig"]["Arn"]),
-            ));
+fn an_alarm_may_notify_its_topic() {
+    for deployment in [everything(), on_another_bus()] {
+        for way in ways_of_alarms(&deployment) {
+            assert!(way.is_open(&deployment), "{way:?}");
         }
     }
-    for (_, of) in deployment
-        .of_type("AWS::SNS::Subscription")
-        .iter()
-        .filter(|(_, of)| of["Protocol"] != "email")
-    {
-        ways.push((
-            "sns.amazonaws.com",
-            text_of(&of["TopicArn"]),
-            text_of(&of["Endpoint"]),
-        ));
+}
+
+/// A policy that ignores a key that its service passes on lets in more than it must.
+#[test]
+fn every_way_needs_each_key_that_aws_documents() {
+    let deployment = everything();
+    let mut ways = ways_of_rules(&deployment);
+    ways.extend(ways_of_alarms(&deployment));
+    for (_, subscription) in deployment.of_type("AWS::SNS::Subscription") {
+        if subscription["Protocol"] != "email" {
+            let topic = text_of(&subscription["TopicArn"]);
+            let endpoint = &subscription["Endpoint"];
+            ways.push(Way::new("sns.amazonaws.com", topic, endpoint));
+        }
     }
-    for (name, alarm) in deployment.of_type("AWS::CloudWatch::Alarm") {
-        ways.push((
-            "cloudwatch.amazonaws.com",
-            deployment.arn(name),
-            text_of(&alarm["AlarmActions"][0]),
-        ));
-    }
+    ways.retain(|way| !way.is_by_role());
+
     let mut taken = 0;
-    for (service, source, receiver) in ways
-        .iter()
-        .filter(|(_, _, receiver)| kind(receiver) != "states")
-    {
-        let keys = facts::keys_of_service(service, kind(receiver));
-        assert!(
-            admits_with(&deployment, service, source, receiver, &keys),
-            "{source} to {receiver}"
-        );
+    for way in ways {
+        let keys = way.keys();
+        assert!(way.is_open_with(&deployment, &keys), "{way:?}");
+
         for key in &keys {
             taken += 1;
-            let fewer: Vec<String> = keys.iter().filter(|other| *other != key).cloned().collect();
+            let mut fewer = keys.clone();
+            fewer.retain(|other| other != key);
             assert!(
-                !admits_with(&deployment, service, source, receiver, &fewer),
-                "{source} to {receiver} without {key}"
+                !way.is_open_with(&deployment, &fewer),
+                "{way:?} without {key}"
             );
         }
     }
@@ -119,123 +110,141 @@ fn taking_one_documented_key_away_closes_every_way_that_needs_it() {
 }
 
 #[test]
-fn what_fails_is_tried_again_for_as_long_as_aws_allows() {
+fn an_invocation_that_fails_is_retried_for_as_long_as_aws_allows() {
     let deployment = everything();
-    for function in [DISCONNECT, BOOTSTRAP] {
-        let invoked = &deployment.properties(deployment.function(function))["EventInvokeConfig"];
-        assert_eq!(invoked["MaximumRetryAttempts"], 2, "{function}");
-        assert_eq!(invoked["MaximumEventAgeInSeconds"], 21600, "{function}");
-        assert!(facts::is_within(2, "retries of an asynchronous invocation"));
-        assert!(facts::is_within(
-            21600,
-            "the age of an asynchronous event, in seconds"
-        ));
+
+    for function in FUNCTIONS {
+        let name = function.name();
+        let properties = deployment.properties(deployment.function(name));
+        let invoked = &properties["EventInvokeConfig"];
+        assert_eq!(invoked["MaximumRetryAttempts"], 2, "{name}");
+        assert_eq!(invoked["MaximumEventAgeInSeconds"], 21600, "{name}");
     }
-    for (name, rule) in deployment.of_type("AWS::Events::Rule") {
-        for target in rule["Targets"].as_array().unwrap() {
+
+    let age = "the age of an asynchronous event, in seconds";
+    assert!(is_within(2, "retries of an asynchronous invocation"));
+    assert!(is_within(21600, age));
+}
+
+#[test]
+fn a_delivery_that_fails_is_retried_for_as_long_as_aws_allows() {
+    for (name, rule) in everything().of_type("AWS::Events::Rule") {
+        for target in targets(rule) {
             let expected =
                 json!({ "MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185 });
             assert_eq!(target["RetryPolicy"], expected, "{name}");
-            assert!(facts::is_within(
-                86400,
-                "the age of a rule's event, in seconds"
-            ));
-            assert!(facts::is_within(185, "retries of a rule's target"));
+        }
+    }
+
+    assert!(is_within(86400, "the age of a rule's event, in seconds"));
+    assert!(is_within(185, "retries of a rule's target"));
+}
+
+#[test]
+fn a_target_has_a_retry_policy() {
+    for (name, rule) in on_another_bus().of_type("AWS::Events::Rule") {
+        for target in targets(rule) {
+            assert!(target["RetryPolicy"].is_object(), "{name}");
         }
     }
 }
 
 #[test]
-fn dead_letters_are_kept_for_as_long_as_aws_allows_also_without_the_stack() {
+fn dead_letters_are_kept_for_as_long_as_aws_allows_and_survive_the_stack() {
     let deployment = everything();
+    let retention = "the retention of a queue, in seconds";
+
     for queue in ["FailedRequests", "UndeliveredEvents", "UnfinishedMessages"] {
-        let kept = deployment.properties(queue)["MessageRetentionPeriod"]
-            .as_u64()
-            .unwrap();
-        assert!(
-            facts::is_within(kept, "the retention of a queue, in seconds"),
-            "{queue}"
-        );
-        assert!(
-            !facts::is_within(kept + 1, "the retention of a queue, in seconds"),
-            "{queue} may keep longer"
-        );
+        let kept = &deployment.properties(queue)["MessageRetentionPeriod"];
+        let kept = kept.as_u64().unwrap();
+        assert!(is_within(kept, retention), "{queue}");
+        assert!(!is_within(kept + 1, retention), "{queue} may keep longer");
+
+        let resource = &deployment.resources[queue];
         assert_eq!(
-            deployment.resources[queue]["DeletionPolicy"], "RetainExceptOnCreate",
+            resource["DeletionPolicy"], "RetainExceptOnCreate",
             "{queue}"
         );
-        assert_eq!(
-            deployment.resources[queue]["UpdateReplacePolicy"], "Retain",
-            "{queue}"
-        );
+        assert_eq!(resource["UpdateReplacePolicy"], "Retain", "{queue}");
     }
-    // A queue that nobody reads is not to take messages.
-    for queue in ["DecommissionQueue", "ReplicationQueue"] {
-        assert_eq!(
-            deployment.resources[queue]["DeletionPolicy"], "Delete",
-            "{queue}"
-        );
-        let redrive = &deployment.properties(queue)["RedrivePolicy"];
-        assert_eq!(
-            redrive["deadLetterTargetArn"],
-            deployment.arn("UnfinishedMessages"),
-            "{queue}"
-        );
+}
+
+/// A queue that nobody reads must not take messages.
+#[test]
+fn a_queue_of_requests_ends_with_the_stack_and_has_a_dead_letter_queue() {
+    let deployment = everything();
+
+    for function in FUNCTIONS {
+        let queue = function.parts.queue;
+        let resource = &deployment.resources[queue];
+        assert_eq!(resource["DeletionPolicy"], "Delete", "{queue}");
+
+        let redrive = &resource["Properties"]["RedrivePolicy"];
+        let dead_letters = deployment.arn("UnfinishedMessages");
+        assert_eq!(redrive["deadLetterTargetArn"], dead_letters, "{queue}");
         assert_eq!(redrive["maxReceiveCount"], 5, "{queue}");
-    }
-    for kept in ["Fleets", "DisconnectLogs", "BootstrapLogs"] {
-        assert_eq!(
-            deployment.resources[kept]["DeletionPolicy"], "RetainExceptOnCreate",
-            "{kept}"
-        );
     }
 }
 
 #[test]
-fn a_queue_waits_for_its_function_and_its_function_may_take_from_it() {
+fn logs_and_lists_of_fleets_survive_the_stack() {
+    let deployment = everything();
+    let logs = FUNCTIONS.map(|function| function.parts.logs);
+
+    for name in logs.into_iter().chain(["Fleets"]) {
+        let policy = &deployment.resources[name]["DeletionPolicy"];
+        assert_eq!(*policy, "RetainExceptOnCreate", "{name}");
+    }
+}
+
+#[test]
+fn a_queue_hides_a_message_for_as_long_as_its_function_may_take() {
     let deployment = everything();
     let mappings = deployment.of_type("AWS::Lambda::EventSourceMapping");
-    assert_eq!(mappings.len(), 2);
-    for (name, mapping) in mappings {
-        let queue = text_of(&mapping["EventSourceArn"]);
-        let queues = deployment.of_type("AWS::SQS::Queue").into_iter();
-        let [(_, properties)] = queues
-            .filter(|(name, _)| deployment.arn(name) == queue)
-            .collect::<Vec<_>>()[..]
-        else {
-            panic!("{name} reads no queue of the template")
-        };
-        let function = text_of(&mapping["FunctionName"]);
-        let of = [DISCONNECT, BOOTSTRAP]
-            .into_iter()
-            .find(|of| function.ends_with(of))
-            .unwrap();
-        let timeout = deployment.properties(deployment.function(of))["Timeout"]
-            .as_u64()
-            .unwrap();
-        let hidden = properties["VisibilityTimeout"].as_u64().unwrap();
+    assert_eq!(mappings.len(), FUNCTIONS.len());
+
+    for function in FUNCTIONS {
+        let name = function.name();
+        let queue = deployment.properties(function.parts.queue);
+        let hidden = queue["VisibilityTimeout"].as_u64().unwrap();
+        let properties = deployment.properties(deployment.function(name));
+        let timeout = properties["Timeout"].as_u64().unwrap();
+
         let in_timeouts =
             "the visibility timeout of a queue that a function reads, in timeouts of the function";
-        assert!(facts::is_within(hidden / timeout, in_timeouts), "{name}");
-        assert!(
-            facts::is_within(hidden, "the visibility timeout of a queue, in seconds"),
-            "{name}"
-        );
+        assert!(is_within(hidden / timeout, in_timeouts), "{name}");
+        let in_seconds = "the visibility timeout of a queue, in seconds";
+        assert!(is_within(hidden, in_seconds), "{name}");
+    }
+}
+
+#[test]
+fn a_function_reads_its_queue_and_reports_what_it_did_not_finish() {
+    let deployment = everything();
+
+    for function in FUNCTIONS {
+        let name = function.name();
+        let queue = deployment.arn(function.parts.queue);
+        let mappings = deployment.of_type("AWS::Lambda::EventSourceMapping");
+        let mapping = mappings
+            .iter()
+            .find(|(_, mapping)| mapping["EventSourceArn"] == queue.as_str());
+        let (_, mapping) = mapping.unwrap_or_else(|| panic!("nothing reads {queue}"));
+        assert!(text_of(&mapping["FunctionName"]).ends_with(name), "{name}");
         assert_eq!(
             mapping["FunctionResponseTypes"],
             json!(["ReportBatchItemFailures"]),
             "{name}"
         );
-        let role = Role::by_arn(&arn_of_role(of, &deployment), &deployment, &[]);
+
+        let role = Role::by_arn(&arn_of_role(name, &deployment), &deployment, &[]);
         for action in [
             "sqs:ReceiveMessage",
             "sqs:DeleteMessage",
             "sqs:GetQueueAttributes",
         ] {
-            assert!(
-                role.allows(&ask(action, &queue)),
-                "{of} may not {action} on {queue}"
-            );
+            let asked = ask(action, &queue);
+            assert!(role.allows(&asked), "{name} may not {action} on {queue}");
         }
     }
 }

@@ -4,83 +4,82 @@ use serde_json::Value;
 use template::{Deployment, text_of, texts_of};
 
 use crate::{
-    iam::{BOOTSTRAP, DISCONNECT},
+    functions::FUNCTIONS,
     tidy::{read, rows},
 };
 
 #[test]
 fn every_parameter_is_in_the_readme_with_its_default() {
-    let parameters = Deployment::declared().map(|(name, declaration)| {
-        let default = text_of(&declaration["Default"]);
-        [
-            name.to_owned(),
-            if default.is_empty() {
-                "empty".to_owned()
-            } else {
-                default
-            },
-        ]
-    });
-    assert_eq!(
-        rows("README.md", "### Parameters"),
-        parameters.collect::<Vec<_>>()
-    );
+    let mut parameters = Vec::new();
+    for (name, declaration) in Deployment::declared() {
+        let default = match text_of(&declaration["Default"]).as_str() {
+            "" => "empty".to_owned(),
+            default => default.to_owned(),
+        };
+        parameters.push([name.to_owned(), default]);
+    }
+
+    assert_eq!(rows("README.md", "### Parameters"), parameters);
 }
 
-/// The commands of the README's deployment name parameters that there are, with values that they
-/// take.
-#[test]
-fn the_readme_deploys_with_parameters_that_there_are() {
-    let readme = read("README.md");
-    let given: Vec<(&str, &str)> = readme
-        .split("--parameter-overrides ")
-        .skip(1)
-        .flat_map(|rest| {
-            rest.split(['\n', '`', ','])
-                .next()
-                .unwrap()
+/// The parameters that the README's commands give, with their values.
+fn given_parameters(readme: &str) -> Vec<(&str, &str)> {
+    let mut given = Vec::new();
+    for command in readme.split("--parameter-overrides ").skip(1) {
+        let overrides = command.split(['\n', '`', ',']).next().unwrap();
+        given.extend(
+            overrides
                 .split(' ')
-                .map_while(|one| one.split_once('='))
-        })
-        .collect();
-    for (name, value) in &given {
-        let declared = Deployment::declared().find(|(of, _)| of == name);
-        let (_, declaration) = declared.unwrap_or_else(|| panic!("the README sets {name}"));
-        let allowed = texts_of(declaration.get("AllowedValues").unwrap_or(&Value::Null));
-        assert!(
-            allowed.is_empty() || allowed.iter().any(|of| of == value),
-            "{name}={value}"
+                .map_while(|parameter| parameter.split_once('=')),
         );
     }
-    // One stack for each function, where it belongs; back again; and what a small account needs.
-    for wanted in [
-        ("Functions", DISCONNECT),
-        ("Functions", BOOTSTRAP),
-        ("Mode", "enforce"),
-        ("Mode", "plan"),
-    ] {
-        assert!(given.contains(&wanted), "{wanted:?} in {given:?}");
+
+    given
+}
+
+#[test]
+fn the_readme_deploys_with_parameters_and_values_of_the_template() {
+    let readme = read("README.md");
+
+    for (name, value) in given_parameters(&readme) {
+        let declared = Deployment::declared().find(|(declared, _)| *declared == name);
+        let (_, declaration) = declared.unwrap_or_else(|| panic!("the README sets {name}"));
+        let allowed = texts_of(declaration.get("AllowedValues").unwrap_or(&Value::Null));
+        let is_allowed = allowed.is_empty() || allowed.iter().any(|it| it == value);
+        assert!(is_allowed, "{name}={value}");
     }
+}
+
+#[test]
+fn the_readme_deploys_each_function_alone_and_changes_the_mode() {
+    let readme = read("README.md");
+    let given = given_parameters(&readme);
+    let functions = FUNCTIONS.map(|function| ("Functions", function.name()));
+    let modes = [("Mode", "enforce"), ("Mode", "plan")];
+
+    for parameter in functions.into_iter().chain(modes) {
+        assert!(given.contains(&parameter), "{parameter:?} in {given:?}");
+    }
+    // A small account has no concurrency to reserve.
     assert!(readme.contains("`ReservedConcurrency=-1`"));
 }
 
 #[test]
-fn git_ignores_what_the_readme_writes() {
+fn git_ignores_the_files_that_the_readme_writes() {
     let ignored = read(".gitignore");
     let readme = read("README.md");
-    let written: Vec<&str> = readme
+    let mut written: Vec<&str> = readme
         .split("> ")
         .skip(1)
         .map(|rest| rest.split([' ', '\n']).next().unwrap())
-        .filter(|name| {
-            !name.starts_with('<') && (name.ends_with(".json") || name.starts_with(".env"))
-        })
         .collect();
+    written.retain(|name| {
+        !name.starts_with('<') && (name.ends_with(".json") || name.starts_with(".env"))
+    });
     assert!(written.len() >= 5, "{written:?}");
+
     for name in written {
-        assert!(
-            ignored.lines().any(|line| line == format!("/{name}")),
-            "{name}"
-        );
+        let line = format!("/{name}");
+        assert!(ignored.lines().any(|it| it == line), "{name}");
     }
 }

@@ -2,45 +2,50 @@
 
 use serde_json::Value;
 use template::{
-    Role, ask,
-    facts::{self},
+    Deployment, Role, ask,
+    facts::is_within,
     machine::{definition, needed, objects},
     text_of,
 };
 
-use crate::iam::{BOOTSTRAP, DISCONNECT, everything};
+use crate::{functions::FUNCTIONS, iam::everything};
+
+/// The role of a resource that has one.
+fn role_of(deployment: &Deployment, resource: &Value) -> Role {
+    Role::by_arn(&text_of(&resource["Role"]), deployment, &[])
+}
 
 #[test]
-fn every_state_machine_is_whole_and_its_role_may_do_what_it_does() {
+fn the_role_of_a_state_machine_allows_what_its_states_do() {
     let deployment = everything();
     let machines = deployment.of_type("AWS::Serverless::StateMachine");
     assert!(machines.len() >= 4);
+
     for (name, machine) in machines {
         let definition = definition(name, machine);
-        let role = Role::by_arn(&text_of(&machine["Role"]), &deployment, &[]);
-        let mut needs: Vec<(&str, String)> = objects(&definition)
-            .into_iter()
-            .filter(|state| state.get("Resource").is_some())
-            .map(needed)
-            .collect();
-        assert!(needs.len() >= 3, "{name}: {needs:?}");
-        if objects(&definition)
+        let objects = objects(&definition);
+        let calling = objects
             .iter()
-            .any(|of| of["ProcessorConfig"]["Mode"] == "DISTRIBUTED")
-        {
+            .filter(|state| state.get("Resource").is_some());
+        let mut needs: Vec<(&str, String)> = calling.map(|state| needed(state)).collect();
+        assert!(needs.len() >= 3, "{name}: {needs:?}");
+
+        // A Distributed Map starts executions of its own machine.
+        let is_distributed = |state: &&Value| state["ProcessorConfig"]["Mode"] == "DISTRIBUTED";
+        if objects.iter().any(is_distributed) {
             needs.push(("states:StartExecution", deployment.arn(name)));
         }
+
+        let role = role_of(&deployment, machine);
         for (action, resource) in needs {
-            assert!(
-                role.allows(&ask(action, &resource)),
-                "{name} may not {action} on {resource}"
-            );
+            let asked = ask(action, &resource);
+            assert!(role.allows(&asked), "{name} may not {action} on {resource}");
         }
     }
 }
 
 #[test]
-fn the_starter_of_follow_ups_may_start_what_its_rules_start() {
+fn a_rule_may_start_the_machine_that_it_targets() {
     let deployment = everything();
     let rules = deployment.of_type("AWS::Events::Rule");
     let targets = rules
@@ -49,105 +54,90 @@ fn the_starter_of_follow_ups_may_start_what_its_rules_start() {
     let started: Vec<&Value> = targets
         .filter(|target| target.get("RoleArn").is_some())
         .collect();
-    assert_eq!(started.len(), 2);
+    assert_eq!(started.len(), FUNCTIONS.len());
+
     for target in started {
         let role = Role::by_arn(&text_of(&target["RoleArn"]), &deployment, &[]);
-        assert!(
-            role.allows(&ask("states:StartExecution", &text_of(&target["Arn"]))),
-            "{target}"
-        );
+        let start = ask("states:StartExecution", &text_of(&target["Arn"]));
+        assert!(role.allows(&start), "{target}");
     }
 }
 
-/// The role of a machine bounds what it may start, not the definition alone.
+/// The role of a machine limits what it may start, and not the definition alone.
 #[test]
-fn a_machine_may_invoke_its_own_function_and_start_its_own_follow_up_alone() {
+fn a_machine_may_invoke_its_own_function_alone() {
     let deployment = everything();
-    let (disconnect, bootstrap) = (
-        deployment.function(DISCONNECT),
-        deployment.function(BOOTSTRAP),
-    );
-    let functions = [disconnect, bootstrap].map(|name| deployment.arn(name));
-    let machines: Vec<String> = deployment
-        .of_type("AWS::Serverless::StateMachine")
-        .iter()
-        .map(|(name, _)| deployment.arn(name))
-        .collect();
-    for (machine, function, started) in [
-        ("FollowUpDecommission", disconnect, vec![]),
-        ("FollowUpReplication", bootstrap, vec![]),
-        (
-            "FleetDecommission",
-            disconnect,
-            vec!["FleetDecommission", "FollowUpDecommission"],
-        ),
-        (
-            "FleetReplication",
-            bootstrap,
-            vec!["FleetReplication", "FollowUpReplication"],
-        ),
-    ] {
-        let properties = deployment.properties(machine);
-        let definition = definition(machine, properties);
-        assert!(
-            definition["TimeoutSeconds"]
-                .as_u64()
-                .is_some_and(|seconds| seconds <= 604_800),
-            "{machine}"
-        );
-        let role = Role::by_arn(&text_of(&properties["Role"]), &deployment, &[]);
-        let may_invoke = |arn: &&String| role.allows(&ask("lambda:InvokeFunction", arn));
-        assert_eq!(
-            functions.iter().filter(may_invoke).collect::<Vec<_>>(),
-            [&deployment.arn(function)],
-            "{machine}"
-        );
-        assert!(
-            !role.allows(&ask(
-                "lambda:InvokeFunction",
-                &format!("{}x", deployment.arn(function))
-            )),
-            "{machine}"
-        );
-        let may_start: Vec<&String> = machines
-            .iter()
-            .filter(|arn| role.allows(&ask("states:StartExecution", arn)))
-            .collect();
-        let expected: Vec<String> = started
-            .into_iter()
-            .map(|name| deployment.arn(name))
-            .collect();
-        assert_eq!(may_start, expected.iter().collect::<Vec<_>>(), "{machine}");
-        // Each step waits longer than its function may take, and the function is its own.
-        let timeout = deployment.properties(function)["Timeout"].as_u64().unwrap();
-        assert!(
-            facts::is_within(timeout, "a function's timeout, in seconds"),
-            "{function}"
-        );
-        let steps = objects(&definition);
-        let steps = steps
-            .iter()
-            .filter(|state| state["Resource"] == "arn:aws:states:::lambda:invoke");
-        for step in steps {
-            assert_eq!(
-                step["Arguments"]["FunctionName"],
-                deployment.arn(function),
-                "{machine}"
-            );
-            assert!(
-                step["TimeoutSeconds"]
-                    .as_u64()
-                    .is_some_and(|seconds| seconds > timeout),
-                "{machine}"
-            );
+
+    for function in FUNCTIONS {
+        let own = deployment.arn(deployment.function(function.name()));
+        for machine in [function.parts.follow_up, function.parts.fleet] {
+            let role = role_of(&deployment, deployment.properties(machine));
+            let may_invoke = |arn: &str| role.allows(&ask("lambda:InvokeFunction", arn));
+
+            assert!(may_invoke(&own), "{machine}");
+            assert!(!may_invoke(&format!("{own}x")), "{machine}");
+            for other in function.others() {
+                let other = deployment.arn(deployment.function(other.name()));
+                assert!(!may_invoke(&other), "{machine} may invoke {other}");
+            }
         }
     }
-    let follow_ups =
-        ["FollowUpDecommission", "FollowUpReplication"].map(|name| deployment.arn(name));
-    let starter = Role::by_arn("FollowUpStarter", &deployment, &[]);
-    let may_start: Vec<&String> = machines
-        .iter()
-        .filter(|arn| starter.allows(&ask("states:StartExecution", arn)))
+}
+
+#[test]
+fn a_fleet_may_start_its_own_follow_up_alone() {
+    let deployment = everything();
+    let machines: Vec<&str> = deployment
+        .of_type("AWS::Serverless::StateMachine")
+        .into_iter()
+        .map(|(name, _)| name)
         .collect();
-    assert_eq!(may_start, follow_ups.iter().collect::<Vec<_>>());
+    let started_by = |role: &Role| {
+        let mut started = machines.clone();
+        started.retain(|name| {
+            let start = ask("states:StartExecution", &deployment.arn(name));
+            role.allows(&start)
+        });
+        started
+    };
+
+    for function in FUNCTIONS {
+        let parts = &function.parts;
+        let follow_up = role_of(&deployment, deployment.properties(parts.follow_up));
+        assert_eq!(started_by(&follow_up), [""; 0], "{}", parts.follow_up);
+
+        // A fleet starts the child executions of its Distributed Map too.
+        let fleet = role_of(&deployment, deployment.properties(parts.fleet));
+        assert_eq!(started_by(&fleet), [parts.fleet, parts.follow_up]);
+    }
+
+    let starter = Role::by_arn("FollowUpStarter", &deployment, &[]);
+    let follow_ups = FUNCTIONS.map(|function| function.parts.follow_up);
+    assert_eq!(started_by(&starter), follow_ups);
+}
+
+#[test]
+fn a_machine_waits_longer_than_its_function_may_take() {
+    let deployment = everything();
+
+    for function in FUNCTIONS {
+        let function_arn = deployment.arn(deployment.function(function.name()));
+        let properties = deployment.properties(deployment.function(function.name()));
+        let timeout = properties["Timeout"].as_u64().unwrap();
+        assert!(is_within(timeout, "a function's timeout, in seconds"));
+
+        for machine in [function.parts.follow_up, function.parts.fleet] {
+            let definition = definition(machine, deployment.properties(machine));
+            let most = definition["TimeoutSeconds"].as_u64().unwrap();
+            assert!(most <= 604_800, "{machine}");
+
+            let mut states = objects(&definition);
+            states.retain(|state| state["Resource"] == "arn:aws:states:::lambda:invoke");
+            for state in states {
+                assert_eq!(state["Arguments"]["FunctionName"], function_arn.as_str());
+                let waits = state["TimeoutSeconds"].as_u64().unwrap();
+                assert!(waits > timeout, "{machine}");
+            }
+        }
+    }
 }

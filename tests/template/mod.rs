@@ -1,5 +1,4 @@
-//! That the parts of the template agree with one another, with the functions, and with the
-//! documents.
+//! The parts of the template agree with one another, with the functions, and with the documents.
 
 mod alarms;
 mod delivery;
@@ -7,3 +6,10 @@ mod documents;
 mod machines;
 mod parameters;
 mod policies;
+
+use template::{Deployment, TRIGGERS};
+
+/// With requests on a bus of their own.
+fn on_another_bus() -> Deployment {
+    Deployment::with(&[&TRIGGERS[..], &[("EventBusName", "requests")]].concat())
+}

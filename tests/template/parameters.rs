@@ -1,77 +1,89 @@
-//! Parameters, and what each of them does.
+//! Parameters of the template, and what each of them does.
 
-use serde_json::json;
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
 use shared::Mode;
 use template::{
     ACCOUNT, Deployment, REGION, TRIGGERS,
-    facts::{self},
+    facts::is_within,
     machine::{definition, objects},
     text_of,
 };
 
 use crate::{
-    iam::{BOOTSTRAP, DISCONNECT, everything},
+    functions::{FUNCTIONS, Function},
+    iam::everything,
     tidy::list,
 };
+
+/// The properties of a function in a deployment.
+fn properties<'a>(deployment: &'a Deployment, function: &Function) -> &'a Value {
+    deployment.properties(deployment.function(function.name()))
+}
+
+fn environment<'a>(deployment: &'a Deployment, function: &Function) -> &'a Value {
+    &properties(deployment, function)["Environment"]["Variables"]
+}
 
 #[test]
 fn every_function_is_in_the_template_and_built_from_its_binary() {
     let deployment = Deployment::by_default();
-    let functions = deployment
-        .resources
-        .values()
-        .filter(|of| of["Type"] == "AWS::Serverless::Function");
-    let mut binaries: Vec<String> = functions
-        .map(|function| {
-            assert_eq!(function["Metadata"]["BuildMethod"], "rust-cargolambda");
-            text_of(&function["Metadata"]["BuildProperties"]["Binary"])
-        })
-        .collect();
+    let resources = deployment.resources.values();
+
+    let mut binaries = Vec::new();
+    for function in resources.filter(|it| it["Type"] == "AWS::Serverless::Function") {
+        let metadata = &function["Metadata"];
+        assert_eq!(metadata["BuildMethod"], "rust-cargolambda");
+        binaries.push(text_of(&metadata["BuildProperties"]["Binary"]));
+    }
     binaries.sort();
+
     assert_eq!(binaries, list("functions"));
 }
 
 #[test]
-fn every_function_gets_its_variables_and_time_and_changes_nothing_by_default() {
-    let deployment = Deployment::by_default();
-    let variables = |function: &str, timeout: u64, names: &[&str]| {
-        let properties = deployment.properties(deployment.function(function));
-        assert_eq!(properties["Timeout"], timeout, "{function}");
-        let variables = properties["Environment"]["Variables"]
-            .as_object()
-            .unwrap()
-            .clone();
-        let (mut known, given) = (names.to_vec(), variables.keys().collect::<Vec<_>>());
-        known.sort_unstable();
-        assert_eq!(given, known, "{function}");
-        move |name: &str| variables.get(name).map(text_of)
-    };
-    let disconnect = variables(
-        DISCONNECT,
-        300,
-        &disconnect_source_server::Policy::VARIABLES,
-    );
-    let policy = disconnect_source_server::Policy::from_lookup(disconnect).unwrap();
-    assert_eq!(
-        policy,
-        disconnect_source_server::Policy::from_lookup(|_| None).unwrap()
-    );
-    assert_eq!(policy.guardrails.mode, Mode::Plan);
-    let bootstrap = variables(
-        BOOTSTRAP,
-        600,
-        &bootstrap_efs_replication::Policy::VARIABLES,
-    );
-    let policy = bootstrap_efs_replication::Policy::from_lookup(bootstrap).unwrap();
-    assert_eq!(
-        policy,
-        bootstrap_efs_replication::Policy::from_lookup(|_| None).unwrap()
-    );
-    assert_eq!(policy.guardrails.mode, Mode::Plan);
+fn the_tests_know_every_function() {
+    let mut names = FUNCTIONS.map(Function::name).to_vec();
+    names.sort_unstable();
+
+    assert_eq!(names, list("functions"));
 }
 
 #[test]
-fn nothing_is_listened_to_or_changed_by_default() {
+fn every_function_gets_its_variables_and_its_time() {
+    let deployment = Deployment::by_default();
+
+    for function in FUNCTIONS {
+        let name = function.name();
+        let timeout = &properties(&deployment, function)["Timeout"];
+        assert_eq!(*timeout, function.timeout_seconds, "{name}");
+
+        let environment = environment(&deployment, function).as_object().unwrap();
+        let given: Vec<&str> = environment.keys().map(String::as_str).collect();
+        let mut known = function.under_test.variables.to_vec();
+        known.sort_unstable();
+        assert_eq!(given, known, "{name}");
+    }
+}
+
+#[test]
+fn the_template_and_the_functions_have_the_same_defaults() {
+    let deployment = Deployment::by_default();
+
+    for function in FUNCTIONS {
+        let environment = environment(&deployment, function);
+        let variable = |name: &str| environment.get(name).map(text_of);
+        let policy = function.under_test.policy;
+
+        let deployed = policy(&variable).unwrap();
+        assert_eq!(deployed, policy(&|_| None).unwrap());
+        assert_eq!(deployed.mode, Mode::Plan, "{}", function.name());
+    }
+}
+
+#[test]
+fn a_fresh_deployment_is_inert() {
     let mut triggers: Vec<&str> = Deployment::declared()
         .map(|(name, _)| name)
         .filter(|name| name.ends_with("Trigger"))
@@ -80,28 +92,31 @@ fn nothing_is_listened_to_or_changed_by_default() {
     let mut known = TRIGGERS.map(|(name, _)| name);
     known.sort_unstable();
     assert_eq!(triggers, known);
+
     let deployment = Deployment::by_default();
     assert_eq!(deployment.parameters["Mode"], "plan");
     for trigger in triggers {
         assert_eq!(deployment.parameters[trigger], "DISABLED");
     }
-    let functions =
-        [DISCONNECT, BOOTSTRAP].map(|function| deployment.arn(deployment.function(function)));
+    for kind in ["AWS::Lambda::EventSourceMapping", "AWS::SNS::Subscription"] {
+        assert!(deployment.of_type(kind).is_empty(), "{kind}");
+    }
+}
+
+#[test]
+fn no_rule_of_a_fresh_deployment_invokes_a_function() {
+    let deployment = Deployment::by_default();
+    let functions = FUNCTIONS.map(|function| deployment.arn(deployment.function(function.name())));
+
     for (name, rule) in deployment.of_type("AWS::Events::Rule") {
         let mut targets = rule["Targets"].as_array().unwrap().iter();
         let invokes = targets.any(|target| functions.contains(&text_of(&target["Arn"])));
         assert!(!invokes || rule["State"] == "DISABLED", "{name}");
     }
-    assert!(
-        deployment
-            .of_type("AWS::Lambda::EventSourceMapping")
-            .is_empty()
-    );
-    assert!(deployment.of_type("AWS::SNS::Subscription").is_empty());
 }
 
 /// Each parameter with a value of its own.
-fn each_with_its_own() -> Deployment {
+fn distinct_values() -> Deployment {
     Deployment::with(&[
         ("Mode", "enforce"),
         ("AllowDelete", "true"),
@@ -120,85 +135,82 @@ fn each_with_its_own() -> Deployment {
 }
 
 #[test]
-fn every_parameter_is_with_the_functions_where_it_belongs() {
-    let deployment = each_with_its_own();
-    let variables = |function: &str| {
-        &deployment.properties(deployment.function(function))["Environment"]["Variables"]
-    };
-    let of_disconnect = variables(DISCONNECT);
-    assert_eq!(of_disconnect["MODE"], "enforce");
-    assert_eq!(of_disconnect["ALLOW_DELETE"], "true");
-    assert_eq!(of_disconnect["MAX_TARGETS"], "11");
-    assert_eq!(of_disconnect["MAX_SHARE_PERCENT"], "12");
-    let of_bootstrap = variables(BOOTSTRAP);
-    assert_eq!(of_bootstrap["MODE"], "enforce");
-    assert_eq!(of_bootstrap["MAX_TARGETS"], "11");
-    assert_eq!(of_bootstrap["REPLICA_REGIONS"], "eu-west-1,eu-north-1");
-    for function in [DISCONNECT, BOOTSTRAP] {
-        let properties = deployment.properties(deployment.function(function));
-        assert_eq!(properties["Architectures"], json!(["x86_64"]), "{function}");
-        assert_eq!(
-            properties["ReservedConcurrentExecutions"], "13",
-            "{function}"
-        );
+fn every_parameter_of_a_function_reaches_it() {
+    let deployment = distinct_values();
+
+    for function in FUNCTIONS {
+        let name = function.name();
+        for (variable, value) in function.settings {
+            let set = &environment(&deployment, function)[*variable];
+            assert_eq!(set, value, "{name} {variable}");
+        }
+
+        let properties = properties(&deployment, function);
+        assert_eq!(properties["Architectures"], json!(["x86_64"]), "{name}");
+        assert_eq!(properties["ReservedConcurrentExecutions"], "13", "{name}");
         for end in ["OnSuccess", "OnFailure"] {
-            let bus = &properties["EventInvokeConfig"]["DestinationConfig"][end];
-            assert_eq!(bus["Type"], "EventBridge", "{function}");
-            assert_eq!(
-                bus["Destination"],
-                format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/requests"),
-                "{function}"
-            );
+            let destination = &properties["EventInvokeConfig"]["DestinationConfig"][end];
+            let bus = format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/requests");
+            assert_eq!(destination["Type"], "EventBridge", "{name}");
+            assert_eq!(destination["Destination"], bus, "{name}");
         }
     }
-    let unreserved = Deployment::with(&[("ReservedConcurrency", "-1")]);
-    let properties = unreserved.properties(unreserved.function(DISCONNECT));
-    assert!(properties.get("ReservedConcurrentExecutions").is_none());
 }
 
 #[test]
-fn every_parameter_is_around_the_functions_where_it_belongs() {
-    let deployment = each_with_its_own();
+fn a_reserved_concurrency_of_minus_one_reserves_nothing() {
+    let deployment = Deployment::with(&[("ReservedConcurrency", "-1")]);
+
+    for function in FUNCTIONS {
+        let properties = properties(&deployment, function);
+        assert!(properties.get("ReservedConcurrentExecutions").is_none());
+    }
+}
+
+#[test]
+fn every_parameter_beside_the_functions_reaches_its_resource() {
+    let deployment = distinct_values();
     let groups = deployment.of_type("AWS::Logs::LogGroup");
     assert_eq!(groups.len(), 3);
     for (name, group) in groups {
         assert_eq!(group["RetentionInDays"], "30", "{name}");
     }
-    assert_eq!(
-        deployment.properties("ReplicationLagAlarm")["Threshold"],
-        "1234"
-    );
-    assert_eq!(
-        deployment.properties("NotificationsByEmail")["Endpoint"],
-        "ops@example.com"
-    );
+
+    let alarm = deployment.properties("ReplicationLagAlarm");
+    assert_eq!(alarm["Threshold"], "1234");
+    let email = deployment.properties("NotificationsByEmail");
+    assert_eq!(email["Endpoint"], "ops@example.com");
+}
+
+#[test]
+fn every_parameter_of_a_fleet_reaches_its_machine() {
+    let deployment = distinct_values();
+
     for (name, machine) in deployment.of_type("AWS::Serverless::StateMachine") {
         let definition = definition(name, machine);
-        for map in objects(&definition)
-            .into_iter()
-            .filter(|state| state["Type"] == "Map")
-        {
+        let objects = objects(&definition);
+
+        for map in objects.iter().filter(|state| state["Type"] == "Map") {
             assert_eq!(map["MaxConcurrency"], "{% 14 %}", "{name}");
             assert_eq!(map["ToleratedFailurePercentage"], "{% 15 %}", "{name}");
         }
-        let told = objects(&definition)
-            .into_iter()
-            .filter(|of| of.get("EventBusName").is_some());
-        assert!(
-            told.map(|of| &of["EventBusName"])
-                .eq(["requests", "requests"]),
-            "{name}"
-        );
+        let buses: Vec<&Value> = objects
+            .iter()
+            .filter_map(|state| state.get("EventBusName"))
+            .collect();
+        assert_eq!(buses, ["requests", "requests"], "{name}");
     }
-    let default_bus: Vec<&str> = deployment
-        .of_type("AWS::Events::Rule")
-        .into_iter()
-        .filter(|(_, rule)| rule.get("EventBusName") != Some(&json!("requests")))
-        .map(|(name, _)| name)
-        .collect();
-    // What AWS puts on a bus, it puts on the default one.
+}
+
+#[test]
+fn only_events_of_aws_stay_on_the_default_bus() {
+    let deployment = distinct_values();
+    let mut rules = deployment.of_type("AWS::Events::Rule");
+    rules.retain(|(_, rule)| rule.get("EventBusName") != Some(&json!("requests")));
+
+    let on_default_bus: Vec<&str> = rules.into_iter().map(|(name, _)| name).collect();
     assert_eq!(
-        default_bus,
+        on_default_bus,
         [
             "FileSystemTagged",
             "InstanceTerminated",
@@ -208,24 +220,24 @@ fn every_parameter_is_around_the_functions_where_it_belongs() {
     );
 }
 
+/// The names of everything that is switched on: enabled rules, subscriptions and mappings.
+fn switched_on(parameters: &[(&str, &str)]) -> BTreeSet<String> {
+    let deployment = Deployment::with(parameters);
+    let mut rules = deployment.of_type("AWS::Events::Rule");
+    rules.retain(|(_, rule)| rule["State"] == "ENABLED");
+
+    let subscriptions = deployment.of_type("AWS::SNS::Subscription");
+    let mappings = deployment.of_type("AWS::Lambda::EventSourceMapping");
+    [rules, subscriptions, mappings]
+        .concat()
+        .into_iter()
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
 #[test]
 fn a_trigger_switches_on_what_it_names_and_nothing_else() {
-    // What is switched on, by name: enabled rules, subscriptions and mappings.
-    let on = |parameters: &[(&str, &str)]| {
-        let deployment = Deployment::with(parameters);
-        let rules = deployment.of_type("AWS::Events::Rule").into_iter();
-        let rules = rules
-            .filter(|(_, rule)| rule["State"] == "ENABLED")
-            .map(|(name, _)| name);
-        let others = ["AWS::SNS::Subscription", "AWS::Lambda::EventSourceMapping"];
-        let others = others.map(|kind| deployment.of_type(kind)).concat();
-        let on = rules
-            .chain(others.iter().map(|(name, _)| *name))
-            .map(ToOwned::to_owned);
-        on.collect::<std::collections::BTreeSet<String>>()
-    };
-    let always = on(&[]);
-    for (trigger, expected) in [
+    let triggers = [
         (
             "EventTrigger",
             vec!["DecommissionRequested", "ReplicationRequested"],
@@ -244,92 +256,96 @@ fn a_trigger_switches_on_what_it_names_and_nothing_else() {
         ),
         ("InstanceTerminatedTrigger", vec!["InstanceTerminated"]),
         ("FileSystemTaggedTrigger", vec!["FileSystemTagged"]),
-    ] {
-        let more: Vec<String> = on(&[(trigger, "ENABLED")])
-            .difference(&always)
-            .cloned()
-            .collect();
+    ];
+
+    let always = switched_on(&[]);
+    for (trigger, expected) in triggers {
+        let on = switched_on(&[(trigger, "ENABLED")]);
+        let more: Vec<&String> = on.difference(&always).collect();
         assert_eq!(more, expected, "{trigger}");
     }
 }
 
-/// A stack with one function: nothing of the other one, and nothing that asks for it. What asks for
-/// a resource that is not there does not resolve.
+/// A stack with this function alone, or with all.
+fn stack_with(functions: &str) -> Deployment {
+    let more = [
+        ("Functions", functions),
+        ("Mode", "enforce"),
+        ("AllowDelete", "true"),
+        ("EventBusName", "requests"),
+    ];
+
+    Deployment::with(&[&TRIGGERS[..], &more].concat())
+}
+
+/// A reference to a resource that does not exist fails to resolve, so nothing refers to the others.
 #[test]
 fn a_stack_may_have_one_function_alone() {
-    let of = |functions: &str| {
-        let more = [
-            ("Functions", functions),
-            ("Mode", "enforce"),
-            ("AllowDelete", "true"),
-            ("EventBusName", "requests"),
-        ];
-        Deployment::with(&[&TRIGGERS[..], &more].concat())
-    };
-    let (all, drs, efs) = (of("all"), of(DISCONNECT), of(BOOTSTRAP));
-    for (deployment, function) in [(&drs, DISCONNECT), (&efs, BOOTSTRAP)] {
+    for function in FUNCTIONS {
+        let name = function.name();
+        let deployment = stack_with(name);
         let functions = deployment.of_type("AWS::Serverless::Function");
-        let [(name, _)] = functions[..] else {
-            panic!("{function} is not alone")
+        let [(resource, _)] = functions[..] else {
+            panic!("{name} is not alone")
         };
-        assert_eq!(name, deployment.function(function));
+        assert_eq!(resource, deployment.function(name));
+
         for kind in [
             "AWS::Serverless::StateMachine",
             "AWS::SNS::Subscription",
             "AWS::Lambda::EventSourceMapping",
         ] {
-            assert!(
-                !deployment.of_type(kind).is_empty(),
-                "{function} has its {kind}"
-            );
+            let of_type = deployment.of_type(kind);
+            assert!(!of_type.is_empty(), "{name} has its {kind}");
         }
-        // What the other one answers is nobody's here.
-        let other = if function == DISCONNECT {
-            BOOTSTRAP
-        } else {
-            DISCONNECT
-        };
-        for (rule, properties) in deployment.of_type("AWS::Events::Rule") {
-            assert!(
-                !properties
-                    .to_string()
-                    .contains(&format!("function:drover-{other}")),
-                "{rule}"
-            );
+        for (permission, properties) in deployment.of_type("AWS::Lambda::Permission") {
+            let permitted = text_of(&properties["FunctionName"]);
+            assert_eq!(permitted, format!("drover-{name}"), "{permission}");
         }
-        for (name, permission) in deployment.of_type("AWS::Lambda::Permission") {
-            assert_eq!(
-                text_of(&permission["FunctionName"]),
-                format!("drover-{function}"),
-                "{name}"
-            );
-        }
-    }
-    // Together they are all, and what is in both is what belongs to neither.
-    for name in all.resources.keys() {
-        assert!(
-            drs.resources.contains_key(name) || efs.resources.contains_key(name),
-            "{name}"
-        );
-    }
-    let shared = drs
-        .resources
-        .keys()
-        .filter(|name| efs.resources.contains_key(*name));
-    for name in shared {
-        assert!(
-            !name.starts_with("Disconnect") && !name.starts_with("Bootstrap"),
-            "{name}"
-        );
-        assert!(!name.contains("Decommission"), "{name}");
     }
 }
 
-/// The README's longest name of a stack, 38 characters, in place of `drover`.
 #[test]
-fn names_fit_for_the_longest_name_of_a_stack() {
+fn a_stack_with_one_function_handles_no_result_of_another() {
+    for function in FUNCTIONS {
+        let deployment = stack_with(function.name());
+        for (rule, properties) in deployment.of_type("AWS::Events::Rule") {
+            let rule_text = properties.to_string();
+            for other in function.others() {
+                let arn = format!("function:drover-{}", other.name());
+                assert!(!rule_text.contains(&arn), "{rule}");
+            }
+        }
+    }
+}
+
+#[test]
+fn stacks_with_one_function_each_have_everything_between_them() {
+    let all = stack_with("all");
+    let stacks = FUNCTIONS.map(|function| (function, stack_with(function.name())));
+
+    for name in all.resources.keys() {
+        let having: Vec<&Function> = stacks
+            .iter()
+            .filter(|(_, stack)| stack.resources.contains_key(name))
+            .map(|(function, _)| *function)
+            .collect();
+        assert!(!having.is_empty(), "{name}");
+
+        // What several stacks have belongs to no function.
+        if having.len() > 1 {
+            let words = FUNCTIONS.map(|function| function.parts.words).concat();
+            let owned = words.iter().any(|word| name.contains(word));
+            assert!(!owned, "{name}");
+        }
+    }
+}
+
+/// With the README's longest name of a stack, 38 characters.
+#[test]
+fn names_fit_with_the_longest_name_of_a_stack() {
     let deployment = everything();
-    for (kind, member, of) in [
+    let limits = [
         (
             "AWS::Serverless::Function",
             "FunctionName",
@@ -341,10 +357,12 @@ fn names_fit_for_the_longest_name_of_a_stack() {
             "Name",
             "a state machine's name, in characters",
         ),
-    ] {
+    ];
+
+    for (kind, member, limit) in limits {
         for (name, properties) in deployment.of_type(kind) {
             let length = text_of(&properties[member]).len() - "drover".len() + 38;
-            assert!(facts::is_within(length as u64, of), "{name}: {length}");
+            assert!(is_within(length as u64, limit), "{name}: {length}");
         }
     }
 }

@@ -1,36 +1,52 @@
-//! Policies: nobody may do what nobody needs, and no key is asked for that AWS does not send.
+//! Policies: nobody may do what nobody needs, and no condition asks for a key that AWS does not
+//! pass on.
 
 use serde_json::{Value, json};
 use template::{
     ACCOUNT, Role,
-    delivery::statements_for_services,
-    facts::{self, FACTS},
+    delivery::ResourceStatement,
+    facts::{FACTS, has_key, keys_of_service},
     text_of, texts_of,
 };
 
 use crate::iam::everything;
 
-/// What AWS does not hand to a policy makes it deny, without a word to anybody.
+/// A key that AWS does not pass to a policy makes it deny, without a word to anybody.
 #[test]
-fn a_service_is_asked_for_no_key_but_those_that_aws_documents() {
-    let deployment = everything();
-    let statements = statements_for_services(&deployment);
-    assert!(statements.len() > 12, "{}", statements.len());
-    for (name, service, receiver, statement) in statements {
-        let known = facts::keys_of_service(&service, receiver);
-        let operators = statement
-            .get("Condition")
-            .and_then(Value::as_object)
-            .into_iter()
-            .flatten();
-        for key in operators.flat_map(|(_, keys)| keys.as_object().unwrap().keys()) {
-            assert!(
-                known.contains(key),
-                "{name} asks {service} for {key}: {statement}"
-            );
+fn a_policy_has_no_condition_key_that_its_service_does_not_pass_on() {
+    let statements = ResourceStatement::all(&everything());
+    let mut checked = 0;
+
+    for statement in statements {
+        for service in statement.services() {
+            checked += 1;
+            let known = keys_of_service(&service, statement.receiver);
+            for key in condition_keys(&statement.statement) {
+                assert!(
+                    known.contains(&key),
+                    "{service} does not pass {key} on: {statement:?}"
+                );
+            }
         }
     }
-    for (name, permission) in deployment.of_type("AWS::Lambda::Permission") {
+
+    assert!(checked > 12, "{checked}");
+}
+
+fn condition_keys(statement: &Value) -> Vec<String> {
+    let conditions = statement.get("Condition").and_then(Value::as_object);
+
+    conditions
+        .into_iter()
+        .flatten()
+        .flat_map(|(_, keys)| keys.as_object().unwrap().keys())
+        .cloned()
+        .collect()
+}
+
+#[test]
+fn a_permission_has_no_condition_but_the_source() {
+    for (name, permission) in everything().of_type("AWS::Lambda::Permission") {
         let mut members: Vec<&String> = permission.as_object().unwrap().keys().collect();
         members.sort();
         assert_eq!(
@@ -38,87 +54,84 @@ fn a_service_is_asked_for_no_key_but_those_that_aws_documents() {
             ["Action", "FunctionName", "Principal", "SourceArn"],
             "{name}"
         );
-        let keys = facts::keys_of_service(permission["Principal"].as_str().unwrap(), "lambda");
+
+        let keys = keys_of_service(permission["Principal"].as_str().unwrap(), "lambda");
         assert_eq!(keys, ["aws:SourceArn"], "{name}");
     }
 }
 
 #[test]
-fn a_role_is_asked_for_no_key_but_those_that_aws_documents() {
-    let mut seen = 0;
+fn a_role_has_no_condition_key_that_its_actions_do_not_have() {
+    let mut checked = 0;
+
     for (name, role) in everything().of_type("AWS::IAM::Role") {
         for policy in role["Policies"].as_array().unwrap() {
             for statement in Role::read(&policy["PolicyDocument"]).0 {
                 for condition in &statement.conditions {
                     for action in &statement.actions {
-                        seen += 1;
+                        checked += 1;
                         let key = &condition.key;
-                        assert!(
-                            facts::has_key(action, key),
-                            "{name}: no {key} is known of {action}"
-                        );
+                        assert!(has_key(action, key), "{name}: {action} has no {key}");
                     }
                 }
             }
         }
     }
-    assert!(seen > 20, "{seen}");
+
+    assert!(checked > 20, "{checked}");
 }
 
 #[test]
 fn every_fact_has_its_source() {
     for section in ["services", "actions", "limits", "metrics"] {
         for fact in FACTS[section].as_array().unwrap() {
-            assert!(
-                fact["source"]
-                    .as_str()
-                    .is_some_and(|source| source.starts_with("https://")),
-                "{fact}"
-            );
+            let source = fact["source"].as_str().unwrap_or_default();
+            assert!(source.starts_with("https://"), "{fact}");
         }
     }
 }
 
-/// Where a service says on whose behalf it sends, that is one resource of this account.
+#[test]
+fn a_function_may_be_invoked_for_resources_of_this_account_alone() {
+    for (name, permission) in everything().of_type("AWS::Lambda::Permission") {
+        let source = text_of(&permission["SourceArn"]);
+        assert!(source.contains(&format!(":{ACCOUNT}:")), "{name}");
+    }
+}
+
+/// Where a service passes on whose behalf it sends, that is a resource of this account.
 #[test]
 fn no_service_may_do_anything_for_another_account() {
-    let deployment = everything();
-    for (name, permission) in deployment.of_type("AWS::Lambda::Permission") {
-        assert!(
-            text_of(&permission["SourceArn"]).contains(&format!(":{ACCOUNT}:")),
-            "{name}"
-        );
-    }
-    let mut seen = 0;
-    for (name, service, receiver, statement) in statements_for_services(&deployment) {
-        if facts::keys_of_service(&service, receiver).is_empty() {
-            continue;
-        }
-        seen += 1;
-        let condition = &statement["Condition"];
-        let sources = ["ArnEquals", "ArnLike"]
-            .iter()
-            .find_map(|operator| condition[*operator].get("aws:SourceArn"));
-        let sources =
-            texts_of(sources.unwrap_or_else(|| panic!("{name} bounds no source: {statement}")));
-        assert!(
-            sources
+    let mut checked = 0;
+
+    for statement in ResourceStatement::all(&everything()) {
+        for service in statement.services() {
+            if keys_of_service(&service, statement.receiver).is_empty() {
+                continue;
+            }
+            checked += 1;
+
+            let condition = &statement.statement["Condition"];
+            let sources = ["ArnEquals", "ArnLike"]
                 .iter()
-                .all(|of| of.contains(&format!(":{ACCOUNT}:"))),
-            "{name}: {statement}"
-        );
+                .find_map(|operator| condition[*operator].get("aws:SourceArn"));
+            let sources = sources.unwrap_or_else(|| panic!("no source: {statement:?}"));
+            for source in texts_of(sources) {
+                assert!(source.contains(&format!(":{ACCOUNT}:")), "{statement:?}");
+            }
+        }
     }
-    assert!(seen > 5, "{seen}");
+
+    assert!(checked > 5, "{checked}");
 }
 
 #[test]
-fn what_is_kept_is_encrypted() {
+fn everything_at_rest_is_encrypted() {
     let deployment = everything();
+
     for (name, queue) in deployment.of_type("AWS::SQS::Queue") {
-        assert!(
-            queue["SqsManagedSseEnabled"] == true || queue["KmsMasterKeyId"].is_string(),
-            "{name}"
-        );
+        let has_key = queue["KmsMasterKeyId"].is_string();
+        assert!(queue["SqsManagedSseEnabled"] == true || has_key, "{name}");
     }
     for (name, topic) in deployment.of_type("AWS::SNS::Topic") {
         assert!(topic["KmsMasterKeyId"].is_string(), "{name}");
@@ -130,8 +143,10 @@ fn what_is_kept_is_encrypted() {
 }
 
 #[test]
-fn a_role_has_no_rights_but_those_that_are_looked_at_here() {
-    for (name, role) in everything().of_type("AWS::IAM::Role") {
+fn a_role_has_no_rights_that_are_not_checked_here() {
+    let deployment = everything();
+
+    for (name, role) in deployment.of_type("AWS::IAM::Role") {
         for elsewhere in ["ManagedPolicyArns", "PermissionsBoundary"] {
             assert!(role.get(elsewhere).is_none(), "{name}");
         }
@@ -141,93 +156,81 @@ fn a_role_has_no_rights_but_those_that_are_looked_at_here() {
         "AWS::IAM::ManagedPolicy",
         "AWS::IAM::RolePolicy",
     ] {
-        assert!(everything().of_type(kind).is_empty(), "{kind}");
+        assert!(deployment.of_type(kind).is_empty(), "{kind}");
     }
 }
 
 #[test]
-fn nothing_is_everybodys() {
-    let deployment = everything();
-    let mut seen = 0;
-    for (kind, member) in [
-        ("AWS::SQS::QueuePolicy", "PolicyDocument"),
-        ("AWS::SNS::TopicPolicy", "PolicyDocument"),
-        ("AWS::S3::BucketPolicy", "PolicyDocument"),
-        ("AWS::KMS::Key", "KeyPolicy"),
-        ("AWS::IAM::Role", "AssumeRolePolicyDocument"),
-    ] {
-        for (name, policy) in deployment.of_type(kind) {
-            for statement in policy[member]["Statement"].as_array().unwrap() {
-                seen += 1;
-                if statement["Effect"] == "Deny" {
-                    let expected = json!({ "Bool": { "aws:SecureTransport": "false" } });
-                    assert_eq!(statement["Condition"], expected, "{name}: {statement}");
-                    continue;
-                }
-                let principal = statement["Principal"].as_object().unwrap();
-                let [(of, who)] = principal.iter().collect::<Vec<_>>()[..] else {
-                    panic!("{name}: {statement}")
-                };
-                match of.as_str() {
-                    "Service" => {
-                        assert!(
-                            texts_of(who)
-                                .iter()
-                                .all(|of| of.ends_with(".amazonaws.com")),
-                            "{name}: {statement}"
-                        );
-                        let actions = texts_of(&statement["Action"]);
-                        assert!(
-                            actions.iter().all(|action| !action.ends_with(":*")),
-                            "{name}: {statement}"
-                        );
-                    }
-                    "AWS" => {
-                        assert_eq!(
-                            *who,
-                            format!("arn:aws:iam::{ACCOUNT}:root"),
-                            "{name}: {statement}"
-                        );
-                        assert_eq!(
-                            kind, "AWS::KMS::Key",
-                            "{name}: who may send is for IAM to say"
-                        );
-                    }
-                    other => panic!("{name}: {other}"),
-                }
+fn no_resource_is_open_to_everybody() {
+    let statements = ResourceStatement::all(&everything());
+    assert!(statements.len() > 15, "{}", statements.len());
+
+    for ResourceStatement {
+        name,
+        receiver,
+        statement,
+    } in statements
+    {
+        if statement["Effect"] == "Deny" {
+            let without_tls = json!({ "Bool": { "aws:SecureTransport": "false" } });
+            assert_eq!(statement["Condition"], without_tls, "{name}: {statement}");
+            continue;
+        }
+
+        let principals = statement["Principal"].as_object().unwrap();
+        let [(kind, principal)] = principals.iter().collect::<Vec<_>>()[..] else {
+            panic!("{name}: {statement}")
+        };
+        match kind.as_str() {
+            "Service" => check_services(&name, &statement, principal),
+            "AWS" => {
+                // Who of this account may send is for IAM to decide.
+                assert_eq!(*principal, format!("arn:aws:iam::{ACCOUNT}:root"), "{name}");
+                assert_eq!(receiver, "kms", "{name}");
             }
+            other => panic!("{name}: {other}"),
         }
     }
-    assert!(seen > 15, "{seen}");
-    let services: Vec<Vec<String>> = statements_for_services(&deployment)
+}
+
+/// A statement for services of AWS names each action.
+fn check_services(name: &str, statement: &Value, principal: &Value) {
+    for service in texts_of(principal) {
+        assert!(service.ends_with(".amazonaws.com"), "{name}: {statement}");
+    }
+    for action in texts_of(&statement["Action"]) {
+        assert!(!action.ends_with(":*"), "{name}: {statement}");
+    }
+}
+
+#[test]
+fn a_service_may_only_encrypt_and_decrypt_with_the_key() {
+    let mut statements = ResourceStatement::all(&everything());
+    statements.retain(|it| it.receiver == "kms" && !it.services().is_empty());
+
+    let actions: Vec<Vec<String>> = statements
         .iter()
-        .filter(|(_, _, receiver, _)| *receiver == "kms")
-        .map(|(_, _, _, statement)| texts_of(&statement["Action"]))
+        .map(|it| texts_of(&it.statement["Action"]))
         .collect();
-    assert_eq!(
-        services,
-        [
-            ["kms:Decrypt", "kms:GenerateDataKey*"],
-            ["kms:Decrypt", "kms:GenerateDataKey*"]
-        ]
-    );
-    for (name, bucket) in deployment.of_type("AWS::S3::Bucket") {
-        let closed = [
+    let needed = ["kms:Decrypt", "kms:GenerateDataKey*"];
+    assert_eq!(actions, [needed, needed]);
+}
+
+#[test]
+fn a_bucket_is_private() {
+    for (name, bucket) in everything().of_type("AWS::S3::Bucket") {
+        for member in [
             "BlockPublicAcls",
             "BlockPublicPolicy",
             "IgnorePublicAcls",
             "RestrictPublicBuckets",
-        ];
-        for member in closed {
-            assert_eq!(
-                bucket["PublicAccessBlockConfiguration"][member], true,
-                "{name}: {member}"
-            );
+        ] {
+            let block = &bucket["PublicAccessBlockConfiguration"];
+            assert_eq!(block[member], true, "{name}: {member}");
         }
-        assert_eq!(
-            bucket["OwnershipControls"]["Rules"][0]["ObjectOwnership"], "BucketOwnerEnforced",
-            "{name}"
-        );
+
+        let ownership = &bucket["OwnershipControls"]["Rules"][0]["ObjectOwnership"];
+        assert_eq!(*ownership, "BucketOwnerEnforced", "{name}");
         assert!(bucket.get("AccessControl").is_none(), "{name}");
     }
 }

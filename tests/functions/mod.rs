@@ -1,0 +1,103 @@
+//! Every function as the tests know it: the names of its parts in the template, and what its role
+//! may and may not do.
+//!
+//! To add a function, write its value in a file of its own and list it in [`FUNCTIONS`].
+
+mod bootstrap;
+mod disconnect;
+
+use emulator::{Ask, Emulator, World};
+use futures_util::future::LocalBoxFuture;
+use harness::FunctionUnderTest;
+use serde_json::Value;
+
+pub(crate) use self::{bootstrap::BOOTSTRAP, disconnect::DISCONNECT};
+use crate::{
+    stage::event,
+    tidy::{list, read},
+};
+
+/// Every function of drover.
+pub(crate) static FUNCTIONS: [&Function; 2] = [&DISCONNECT, &BOOTSTRAP];
+
+/// One function, its parts in the template, and its rights.
+pub(crate) struct Function {
+    pub(crate) under_test: &'static FunctionUnderTest,
+    pub(crate) parts: Parts,
+    /// Lambda's timeout.
+    pub(crate) timeout_seconds: u64,
+    /// The environment variables that follow parameters of the template, where each parameter has a
+    /// value of its own.
+    pub(crate) settings: &'static [(&'static str, &'static str)],
+    /// The calls of everything that it does, as IAM would be asked.
+    pub(crate) flows: fn() -> LocalBoxFuture<'static, Vec<Ask>>,
+    /// What no parameter of the template allows it.
+    pub(crate) forbidden: fn() -> Vec<Ask>,
+    /// What is allowed right beside the forbidden.
+    pub(crate) allowed: fn() -> Vec<Ask>,
+    /// A parameter without which one action is denied.
+    pub(crate) gate: Gate,
+}
+
+/// The logical IDs of a function's parts in the template, and its metric.
+pub(crate) struct Parts {
+    /// What the logical IDs of its own parts contain, and no others do.
+    pub(crate) words: &'static [&'static str],
+    pub(crate) metric: &'static str,
+    pub(crate) queue: &'static str,
+    pub(crate) logs: &'static str,
+    /// The rule that starts a follow-up.
+    pub(crate) pending_rule: &'static str,
+    pub(crate) follow_up: &'static str,
+    pub(crate) fleet: &'static str,
+}
+
+/// A parameter of the template, and the action that it allows.
+pub(crate) struct Gate {
+    pub(crate) parameter: &'static str,
+    pub(crate) action: &'static str,
+    /// What else the parameter allows, where no scenario does it.
+    pub(crate) more: fn() -> Vec<Ask>,
+}
+
+impl Function {
+    pub(crate) fn name(&self) -> &'static str {
+        self.under_test.name
+    }
+
+    /// The names of its example events.
+    pub(crate) fn event_files(&self) -> Vec<String> {
+        list(&self.under_test.events())
+    }
+
+    /// One of its example events, as it can be sent now.
+    pub(crate) fn event(&self, file: &str) -> Value {
+        event(&format!("{}/{file}", self.name()))
+    }
+
+    /// All of its example events.
+    fn events(&self) -> Vec<Value> {
+        let files = self.event_files();
+
+        files.iter().map(|file| self.event(file)).collect()
+    }
+
+    /// The other functions.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &'static Self> {
+        let others = FUNCTIONS.into_iter();
+
+        others.filter(|other| other.name() != self.name())
+    }
+}
+
+/// The world that the example events are about.
+fn world_of_events() -> World {
+    World::from_json(&read("emulator/worlds/default.json")).unwrap()
+}
+
+/// Everything that IAM would have been asked in an account.
+pub(crate) fn asked(local: &Emulator) -> Vec<Ask> {
+    let journal = local.journal().into_iter();
+
+    journal.flat_map(|entry| entry.asks).collect()
+}
