@@ -40,7 +40,7 @@ fn assert_plain(report: &Value) {
 }
 
 #[tokio::test]
-async fn what_drs_says_of_a_server_is_harmless() {
+async fn text_from_drs_is_harmless() {
     let hostile = |id: &str, approval: &str| SourceServer {
         hostname: Some(HARM.to_owned()),
         fqdn: Some(HARM.to_owned()),
@@ -81,7 +81,7 @@ async fn what_drs_says_of_a_server_is_harmless() {
 }
 
 #[tokio::test]
-async fn what_efs_says_of_a_replication_is_harmless() {
+async fn text_from_efs_is_harmless() {
     for message in [HARM.to_owned(), long()] {
         let stage = efs::Stage::with(efs::world()).await;
         stage.deliver(&efs::new_replica()).await;
@@ -103,7 +103,7 @@ async fn what_efs_says_of_a_replication_is_harmless() {
 }
 
 #[tokio::test]
-async fn what_an_event_says_is_harmless() {
+async fn text_from_an_event_is_harmless() {
     let stage = Stage::new().await;
     let envelope = |detail_type: &str, detail: Value| json!({ "source": HARM, "detail-type": detail_type, "account": HARM, "region": HARM, "detail": detail });
     let deep = "[".repeat(100_000) + &"]".repeat(100_000);

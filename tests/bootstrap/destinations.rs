@@ -16,7 +16,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_replica_is_made_and_seen_through_to_its_first_sync() {
+async fn a_replica_is_created_and_followed_to_its_first_sync() {
     let stage = Stage::new().await;
     for _ in 0..2 {
         assert_eq!(
@@ -51,7 +51,7 @@ async fn a_replica_is_made_and_seen_through_to_its_first_sync() {
 }
 
 #[tokio::test]
-async fn each_kind_of_destination_can_be_had() {
+async fn each_kind_of_destination_works() {
     let one_zone = Stage::new().await;
     let zone = to(json!({ "availabilityZoneName": "eu-west-1a" }));
     assert_eq!(
@@ -83,7 +83,7 @@ async fn each_kind_of_destination_can_be_had() {
 }
 
 #[tokio::test]
-async fn a_destination_in_another_account_needs_a_role_and_is_seen_by_its_arn() {
+async fn a_destination_in_another_account_needs_a_role_and_is_read_by_its_arn() {
     let stage = beside_theirs().await;
     assert_eq!(
         stage.conclusion(&over_theirs(Value::Null)).await,
@@ -103,7 +103,7 @@ async fn a_destination_in_another_account_needs_a_role_and_is_seen_by_its_arn() 
 }
 
 #[tokio::test]
-async fn a_tag_is_enough_and_the_replica_itself_is_left_alone() {
+async fn a_tag_alone_starts_a_replication_and_the_replica_is_not_replicated_again() {
     let tagged = FileSystem::new(SOURCE).tagged("drover:replicate-to", THERE);
     let stage = Stage::with(World::empty().with_file_system(HERE, tagged)).await;
     let created = |id: &str| {
@@ -153,7 +153,7 @@ async fn a_tag_is_enough_and_the_replica_itself_is_left_alone() {
 }
 
 #[tokio::test]
-async fn what_cannot_or_must_not_be_is_refused_by_name_and_left_alone() {
+async fn a_replication_that_must_not_be_is_refused_with_its_reason() {
     let existing = |change: fn(&mut FileSystem)| {
         let mut world = beside_existing();
         change(world.file_system(THERE, EXISTING).unwrap());
@@ -217,7 +217,7 @@ async fn what_cannot_or_must_not_be_is_refused_by_name_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_source_that_is_being_created_is_waited_for() {
+async fn a_source_that_is_being_created_is_pending() {
     let mut world = world();
     let now = world.now;
     let source = world.file_system(HERE, SOURCE).unwrap();
@@ -236,7 +236,7 @@ async fn a_source_that_is_being_created_is_waited_for() {
 }
 
 #[tokio::test]
-async fn another_destination_is_not_made_beside_the_first() {
+async fn no_second_destination_is_created_for_a_source() {
     let stage = Stage::new().await;
     stage.deliver(&new_replica()).await;
     let elsewhere = to(json!({ "region": "us-west-2" }));
@@ -253,7 +253,7 @@ async fn another_destination_is_not_made_beside_the_first() {
 }
 
 #[tokio::test]
-async fn deliveries_at_once_make_one_replication() {
+async fn concurrent_deliveries_create_one_replication() {
     let stage = Stage::new().await;
     let event = new_replica();
     let answers = join_all((0..6).map(|_| stage.deliver(&event))).await;
@@ -272,7 +272,7 @@ async fn deliveries_at_once_make_one_replication() {
 }
 
 #[tokio::test]
-async fn a_paused_or_broken_replication_is_told_with_efss_own_words() {
+async fn a_paused_or_broken_replication_is_reported_with_the_message_of_efs() {
     for (status, reason) in [
         ("PAUSED", "replication_paused"),
         ("ERROR", "replication_in_error"),

@@ -18,7 +18,7 @@ use crate::stage::{
 };
 
 #[tokio::test]
-async fn a_run_that_is_killed_at_any_point_is_finished_by_the_next() {
+async fn a_run_killed_at_any_point_is_finished_by_the_next() {
     let event = provisioned();
     let mut polls = 0;
     loop {
@@ -46,7 +46,7 @@ async fn a_run_that_is_killed_at_any_point_is_finished_by_the_next() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_killed_while_it_creates_the_replication_makes_no_second() {
+async fn a_run_killed_while_it_creates_the_replication_creates_no_second() {
     for (world, event) in [
         (world as fn() -> World, new_replica()),
         (beside_existing as fn() -> World, over_existing()),
@@ -75,7 +75,7 @@ async fn a_run_that_is_killed_while_it_creates_the_replication_makes_no_second()
 }
 
 #[tokio::test]
-async fn a_target_that_cannot_be_seen_does_not_hide_another() {
+async fn a_target_that_cannot_be_read_does_not_stop_another() {
     let stage = Stage::with(world().with_file_system(HERE, FileSystem::new("fs-00000005"))).await;
     stage.fault("DescribeFileSystems", FaultKind::AccessDenied, 1);
     let mut both = new_replica();
@@ -88,7 +88,7 @@ async fn a_target_that_cannot_be_seen_does_not_hide_another() {
 }
 
 #[tokio::test]
-async fn a_quota_of_the_other_region_is_told_by_its_name() {
+async fn a_quota_of_the_other_region_is_reported_by_its_name() {
     let full = (0..1000).fold(world(), |world, number| {
         world.with_file_system(THERE, FileSystem::new(&format!("fs-{number:08x}")))
     });
@@ -105,7 +105,7 @@ async fn a_quota_of_the_other_region_is_told_by_its_name() {
 
 /// EFS itself says that the replication exists; only the other Region is dark.
 #[tokio::test]
-async fn a_look_that_is_denied_is_named_and_does_not_put_the_change_in_doubt() {
+async fn a_denied_read_is_named_and_does_not_put_the_change_in_doubt() {
     let stage = Stage::new().await;
     stage.local.inject(Fault {
         times: 9,
@@ -163,7 +163,7 @@ async fn a_region_that_hangs_costs_its_own_targets_alone() {
 
 /// In virtual time, which nothing but waiting takes.
 #[tokio::test(start_paused = true)]
-async fn what_a_call_learns_of_throttles_the_next_one_waits_for() {
+async fn a_throttled_call_slows_down_the_next_one() {
     let not_found = (404, "FileSystemNotFound", "{}");
     let service = CannedService::new(CannedService::THROTTLED, not_found);
     let efs = Efs::new(&service.sdk_config());
@@ -185,7 +185,7 @@ async fn what_a_call_learns_of_throttles_the_next_one_waits_for() {
 /// Each call is reckoned at its slowest, 20 seconds; a step wants one more than the look that
 /// follows it.
 #[tokio::test]
-async fn a_step_is_taken_only_if_the_look_after_it_can_end() {
+async fn a_step_is_taken_only_if_the_read_after_it_can_finish() {
     for (seconds, said) in [
         (99, "pending out_of_time"),
         (101, "pending replication_enabling"),
@@ -210,7 +210,7 @@ async fn a_step_is_taken_only_if_the_look_after_it_can_end() {
 }
 
 #[tokio::test]
-async fn nothing_is_begun_that_could_not_be_looked_at_afterwards() {
+async fn nothing_is_started_that_could_not_be_verified() {
     let mut stage = Stage::new().await;
     stage.seconds_left = 60;
     assert_eq!(
@@ -250,7 +250,7 @@ async fn with_faults(operation: &str) -> String {
 /// The SDK would have asked a second time, been told that the source is replicated already, and
 /// told that alone: a replication that exists would have been called refused for good.
 #[tokio::test]
-async fn a_replication_whose_answer_was_lost_is_never_called_refused() {
+async fn a_replication_whose_response_was_lost_is_never_reported_as_refused() {
     let stage = Stage::new().await;
     stage.fault("CreateReplicationConfiguration", FaultKind::Truncated, 1);
     let lagging = Fault::next("DescribeReplicationConfigurations", FaultKind::StaleRead);
@@ -268,7 +268,7 @@ async fn a_replication_whose_answer_was_lost_is_never_called_refused() {
 }
 
 #[tokio::test]
-async fn a_replication_that_was_throttled_is_asked_for_again_at_once() {
+async fn a_throttled_replication_is_retried_at_once() {
     let stage = Stage::new().await;
     stage.fault("CreateReplicationConfiguration", FaultKind::Throttle, 2);
     assert_eq!(
@@ -279,7 +279,7 @@ async fn a_replication_that_was_throttled_is_asked_for_again_at_once() {
 }
 
 #[tokio::test]
-async fn lasting_faults_at_the_replication_are_told_truly() {
+async fn lasting_faults_at_the_replication_are_reported_truthfully() {
     expect![[r#"
         Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 8 changes
         InternalError: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
@@ -297,7 +297,7 @@ async fn lasting_faults_at_the_replication_are_told_truly() {
 }
 
 #[tokio::test]
-async fn lasting_faults_at_a_part_are_told_truly() {
+async fn lasting_faults_at_a_part_are_reported_truthfully() {
     expect![[r#"
         Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 8 changes
         InternalError: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
@@ -329,7 +329,7 @@ async fn lasting_faults_at_a_part_are_told_truly() {
 }
 
 #[tokio::test]
-async fn nothing_is_changed_on_the_strength_of_a_look_that_failed() {
+async fn nothing_changes_after_a_failed_read() {
     for operation in ["DescribeFileSystems", "DescribeReplicationConfigurations"] {
         for kind in [
             FaultKind::Throttle,

@@ -101,7 +101,7 @@ fn all_of_the_large_world() -> Value {
 
 #[tokio::test]
 #[expect(clippy::too_many_lines, reason = "one story, from beginning to end")]
-async fn a_large_world_is_furnished_part_by_part_and_nothing_twice() {
+async fn a_large_replica_is_provisioned_part_by_part_and_nothing_twice() {
     let stage = Stage::with(large_world()).await;
     let event = all_of_the_large_world();
     let mut said = Vec::new();

@@ -7,7 +7,7 @@ use shared::Mode;
 use crate::stage::efs::{EXISTING, HERE, SOURCE, Stage, THERE, beside_existing, over_existing};
 
 #[tokio::test]
-async fn a_key_that_is_turned_back_before_the_overwrite_counts() {
+async fn a_key_withdrawn_before_the_overwrite_counts() {
     let stage = Stage::with(beside_existing()).await;
     stage.local.change(|world| {
         let existing = world.file_system(THERE, EXISTING).unwrap();

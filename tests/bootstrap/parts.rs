@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn every_part_that_was_asked_for_is_made_and_nothing_twice() {
+async fn every_requested_part_is_created_once() {
     let stage = Stage::with(source_with_parts()).await;
     let mut said = Vec::new();
     for minutes in [0, 5, 2, 20, 0] {
@@ -57,7 +57,7 @@ async fn every_part_that_was_asked_for_is_made_and_nothing_twice() {
 }
 
 #[tokio::test]
-async fn only_what_a_part_needs_is_read() {
+async fn only_the_settings_that_a_part_needs_are_read() {
     let stage = Stage::with(source_with_parts()).await;
     let asking = |replica: Value| {
         let mut event = new_replica();
@@ -122,7 +122,7 @@ async fn only_what_a_part_needs_is_read() {
 }
 
 #[tokio::test]
-async fn a_queue_keeps_a_request_until_its_replica_is_furnished() {
+async fn a_queue_keeps_a_request_until_its_replica_is_provisioned() {
     let stage = Stage::with(source_with_parts()).await;
     let batch = json!({ "Records": [{ "messageId": "m", "eventSource": "aws:sqs", "body": provisioned().to_string() }] });
     let mut kept = Vec::new();
@@ -141,7 +141,7 @@ async fn a_queue_keeps_a_request_until_its_replica_is_furnished() {
 }
 
 #[tokio::test]
-async fn a_subnet_in_a_zone_that_is_taken_is_told_for_good_and_stops_no_other_part() {
+async fn a_subnet_in_an_occupied_zone_fails_for_good_and_stops_no_other_part() {
     let stage = Stage::with(source_with_parts()).await;
     let mut event = provisioned();
     let mounts = &mut event["targets"][0]["replica"]["mountTargets"];
@@ -164,7 +164,7 @@ async fn a_subnet_in_a_zone_that_is_taken_is_told_for_good_and_stops_no_other_pa
 }
 
 #[tokio::test]
-async fn a_policy_that_may_not_be_read_is_not_taken_for_none() {
+async fn a_policy_that_may_not_be_read_is_not_taken_as_none() {
     for region in [HERE, THERE] {
         let stage = Stage::with(source_with_parts()).await;
         stage.deliver(&provisioned()).await;
@@ -194,7 +194,7 @@ async fn a_policy_that_may_not_be_read_is_not_taken_for_none() {
 /// The SDK would have asked a second time, been told that the subnet has a mount target, and told
 /// that alone.
 #[tokio::test]
-async fn a_mount_target_whose_answer_was_lost_is_asked_for_once() {
+async fn a_mount_target_whose_response_was_lost_is_created_once() {
     let stage = Stage::with(source_with_parts()).await;
     stage.deliver(&provisioned()).await;
     stage.wait(10);
@@ -208,7 +208,7 @@ async fn a_mount_target_whose_answer_was_lost_is_asked_for_once() {
 }
 
 #[tokio::test]
-async fn what_efs_does_not_take_yet_is_waited_for() {
+async fn a_setting_that_efs_does_not_accept_yet_is_pending() {
     let mut world = source_with_parts();
     world.behaviour.writes_while_replicating = Reply::Conflict;
     let stage = Stage::with(world).await;

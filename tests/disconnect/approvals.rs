@@ -98,7 +98,7 @@ async fn a_late_duplicate_finds_no_approval_after_an_operator_restored_the_serve
 }
 
 #[tokio::test]
-async fn a_run_that_was_killed_after_the_disconnect_is_finished_by_the_next() {
+async fn a_run_killed_after_the_disconnect_is_finished_by_the_next() {
     let stage = Stage::new().await;
     stage
         .local
@@ -112,7 +112,7 @@ async fn a_run_that_was_killed_after_the_disconnect_is_finished_by_the_next() {
 }
 
 #[tokio::test]
-async fn a_run_that_is_killed_at_any_point_is_finished_by_the_next() {
+async fn a_run_killed_at_any_point_is_finished_by_the_next() {
     let mut polls = 0;
     loop {
         let stage = Stage::new().await;
@@ -143,7 +143,7 @@ async fn a_protected_server_is_not_even_untagged() {
 }
 
 #[tokio::test]
-async fn what_must_not_go_is_refused_by_name_and_left_alone() {
+async fn a_server_that_must_not_go_is_refused_with_its_reason() {
     let with = |change: fn(&mut SourceServer)| {
         let mut server = approved(ONE);
         change(&mut server);
@@ -190,7 +190,7 @@ async fn what_must_not_go_is_refused_by_name_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_server_with_a_recovery_instance_or_a_job_is_left_alone() {
+async fn a_server_with_a_recovery_instance_or_a_job_is_refused() {
     for (is_drill, reason) in [
         (true, "drill_instance_present"),
         (false, "recovery_instance_present"),
@@ -224,7 +224,7 @@ async fn a_server_with_a_recovery_instance_or_a_job_is_left_alone() {
 
 /// DRS launches many servers by one job.
 #[tokio::test]
-async fn every_server_of_a_job_is_left_alone_whatever_the_job_does() {
+async fn every_server_of_a_job_is_refused_whatever_the_job_does() {
     for kind in ["LAUNCH", "TERMINATE", "CREATE_CONVERTED_SNAPSHOT"] {
         let mut world = World::with((1..=4).map(|at| approved(&number(at))));
         let job: Job = serde_json::from_value(json!({
@@ -277,7 +277,7 @@ async fn plan_mode_shows_the_plan_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn without_an_approval_tag_nothing_is_consumed() {
+async fn without_an_approval_tag_no_tag_is_removed() {
     let mut stage = Stage::with(World::with([SourceServer::new(ONE)])).await;
     stage.policy.guardrails.approval = Approval::NotRequired;
     stage.beyond_the_role =
@@ -295,7 +295,7 @@ async fn without_an_approval_tag_nothing_is_consumed() {
 }
 
 #[tokio::test]
-async fn an_approval_is_consumed_only_once_the_server_was_told_or_seen_disconnected() {
+async fn an_approval_is_consumed_only_once_the_server_is_confirmed_disconnected() {
     let orders = [
         "DisconnectSourceServer, UntagResource, DescribeSourceServers",
         "DisconnectSourceServer, DescribeSourceServers, UntagResource, DescribeSourceServers",
@@ -317,7 +317,7 @@ async fn an_approval_is_consumed_only_once_the_server_was_told_or_seen_disconnec
 }
 
 #[tokio::test]
-async fn an_approval_for_another_request_that_came_meanwhile_is_left_alone() {
+async fn an_approval_that_another_request_got_meanwhile_is_kept() {
     let stage = Stage::new().await;
     stage.local.change(|world| {
         _ = world
@@ -337,7 +337,7 @@ async fn an_approval_for_another_request_that_came_meanwhile_is_left_alone() {
 }
 
 #[tokio::test]
-async fn of_two_servers_the_one_that_aws_tells_of_needs_no_look_before_its_approval_goes() {
+async fn a_server_confirmed_by_the_response_needs_no_read_before_its_approval_is_removed() {
     let stage =
         Stage::with(thirty())
             .await

@@ -14,7 +14,7 @@ fn sqs(bodies: &[String]) -> Value {
 }
 
 #[tokio::test]
-async fn a_batch_asks_only_for_the_records_that_are_not_finished() {
+async fn a_batch_returns_only_the_unfinished_records() {
     let stage = Stage::with(World::with([approved(ONE), approved(&number(2))])).await;
     let stage = stage.next("DisconnectSourceServer", FaultKind::Throttle, 3);
     let one = request("disconnect", &[by_id(ONE)]);
@@ -33,7 +33,7 @@ async fn a_batch_asks_only_for_the_records_that_are_not_finished() {
 /// A pipe sends the records of its queue as a list, or what its input transformer made of them,
 /// with or without a name.
 #[tokio::test]
-async fn a_pipe_asks_only_for_the_records_that_are_not_finished() {
+async fn a_pipe_gets_back_only_the_unfinished_records() {
     let stage = Stage::with(World::with([approved(ONE), approved(&number(2))])).await;
     let stage = stage.next("DisconnectSourceServer", FaultKind::Throttle, 3);
     let [one, two] = [ONE.to_owned(), number(2)].map(|id| request("disconnect", &[by_id(&id)]));
@@ -64,7 +64,7 @@ async fn a_pipe_asks_only_for_the_records_that_are_not_finished() {
 }
 
 #[tokio::test]
-async fn a_queue_that_keeps_an_order_stops_at_the_first_failure() {
+async fn a_fifo_queue_stops_at_the_first_failure() {
     let stage = Stage::new()
         .await
         .next("DescribeSourceServers", FaultKind::AccessDenied, 1);
@@ -98,7 +98,7 @@ async fn a_batch_without_message_ids_fails_as_a_whole() {
 }
 
 #[tokio::test]
-async fn a_record_for_which_time_ran_out_is_delivered_again() {
+async fn a_record_that_ran_out_of_time_is_delivered_again() {
     let mut stage = Stage::new().await;
     stage.seconds_left = 30;
     let answer = stage
@@ -108,7 +108,7 @@ async fn a_record_for_which_time_ran_out_is_delivered_again() {
 }
 
 #[tokio::test]
-async fn what_is_not_a_request_is_answered_ok_without_a_call() {
+async fn an_event_without_a_request_is_answered_ok_without_a_call() {
     let stage = Stage::new().await;
     for event in [
         json!({}),

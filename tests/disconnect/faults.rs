@@ -29,7 +29,7 @@ async fn disconnect_with(drs: &Drs) -> String {
 
 /// In virtual time, which nothing but waiting takes.
 #[tokio::test(start_paused = true)]
-async fn what_a_call_learns_of_throttles_the_next_one_waits_for() {
+async fn a_throttled_call_slows_down_the_next_one() {
     let drs = Drs::new(&CannedService::new(CannedService::THROTTLED, NO_SERVER).sdk_config());
     drs.warm_up().await;
     let throttled = tokio::time::Instant::now();
@@ -45,7 +45,7 @@ async fn what_a_call_learns_of_throttles_the_next_one_waits_for() {
 /// Each at the first call only: as after a freeze, in a Region that is off, and at a front door
 /// that names no code.
 #[tokio::test(start_paused = true)]
-async fn what_aws_answers_before_a_service_sees_the_call_is_told_by_its_code() {
+async fn an_error_from_in_front_of_a_service_is_reported_by_its_code() {
     let cases = [
         (
             (
@@ -81,7 +81,7 @@ async fn what_aws_answers_before_a_service_sees_the_call_is_told_by_its_code() {
 }
 
 #[tokio::test]
-async fn a_list_that_repeats_its_token_is_not_taken_for_whole() {
+async fn a_list_that_repeats_its_token_is_not_taken_as_complete() {
     let stage = Stage::with(World::with((1..=30).map(|at| approved(&number(at))))).await;
     let stage = stage.next("DescribeSourceServers", FaultKind::RepeatedPageToken, 2);
     let answer = stage.deliver(&first(1)).await;
@@ -110,7 +110,7 @@ async fn with_faults(operation: &str, times: u32) -> String {
 }
 
 #[tokio::test]
-async fn one_fault_at_the_disconnect_is_got_over_or_told() {
+async fn one_fault_at_the_disconnect_is_retried_or_reported() {
     expect![[r#"
         Throttle: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
         InternalError: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
@@ -127,7 +127,7 @@ async fn one_fault_at_the_disconnect_is_got_over_or_told() {
 }
 
 #[tokio::test]
-async fn lasting_faults_at_the_disconnect_are_told_truly() {
+async fn lasting_faults_at_the_disconnect_are_reported_truthfully() {
     expect![[r#"
         Throttle: retryable throttled -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
         InternalError: indeterminate service_error -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
@@ -144,7 +144,7 @@ async fn lasting_faults_at_the_disconnect_are_told_truly() {
 }
 
 #[tokio::test]
-async fn lasting_faults_at_the_untagging_are_told_truly() {
+async fn lasting_faults_at_the_untagging_are_reported_truthfully() {
     expect![[r#"
         Throttle: retryable throttled -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
         InternalError: indeterminate service_error -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
@@ -161,7 +161,7 @@ async fn lasting_faults_at_the_untagging_are_told_truly() {
 }
 
 #[tokio::test]
-async fn nothing_is_changed_on_the_strength_of_a_list_that_could_not_be_read() {
+async fn nothing_changes_while_a_list_cannot_be_read() {
     let looks = [
         "DescribeSourceServers",
         "DescribeRecoveryInstances",
@@ -196,7 +196,7 @@ async fn nothing_is_changed_on_the_strength_of_a_list_that_could_not_be_read() {
 }
 
 #[tokio::test]
-async fn a_loss_is_told_only_where_it_happened() {
+async fn a_loss_is_reported_only_where_it_happened() {
     let stage = Stage::new()
         .await
         .next("DisconnectSourceServer", FaultKind::AccessDenied, 1);
@@ -212,7 +212,7 @@ async fn a_loss_is_told_only_where_it_happened() {
 }
 
 #[tokio::test]
-async fn an_uncounted_recovery_point_is_unknown_and_stops_nothing() {
+async fn a_failed_count_of_recovery_points_is_null_and_stops_nothing() {
     let stage = Stage::new()
         .await
         .next("DescribeRecoverySnapshots", FaultKind::AccessDenied, 1);
@@ -226,7 +226,7 @@ async fn an_uncounted_recovery_point_is_unknown_and_stops_nothing() {
 }
 
 #[tokio::test]
-async fn a_disconnect_that_cannot_be_read_back_is_in_doubt_and_settled_by_the_next_delivery() {
+async fn a_disconnect_that_cannot_be_verified_is_indeterminate_until_the_next_delivery() {
     let after_the_look = Fault {
         skip: 1,
         times: 3,
@@ -252,7 +252,7 @@ async fn a_disconnect_that_cannot_be_read_back_is_in_doubt_and_settled_by_the_ne
 }
 
 #[tokio::test]
-async fn a_read_that_lags_behind_is_not_taken_for_a_failure_nor_for_success() {
+async fn a_read_that_lags_is_taken_neither_as_failure_nor_as_success() {
     let cases = [
         ("DISCONNECTED", "already_done disconnected"),
         ("CONTINUOUS", "done disconnected"),
@@ -271,7 +271,7 @@ async fn a_read_that_lags_behind_is_not_taken_for_a_failure_nor_for_success() {
 }
 
 #[tokio::test]
-async fn jobs_are_read_before_the_instances_that_they_leave() {
+async fn jobs_are_read_before_the_instances_that_they_launch() {
     let stage = Stage::new().await;
     stage.disconnect().await;
     let operations: Vec<String> = stage
@@ -291,7 +291,7 @@ async fn jobs_are_read_before_the_instances_that_they_leave() {
 }
 
 #[tokio::test]
-async fn a_recovery_instance_that_appears_after_the_look_stops_the_disconnect() {
+async fn a_recovery_instance_launched_after_the_read_stops_the_disconnect() {
     let stage = Stage::new().await;
     stage.local.change(|world| {
         world

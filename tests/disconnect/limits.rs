@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn many_targets_are_looked_at_together() {
+async fn many_targets_are_read_together() {
     let stage = Stage::with(thirty()).await;
     let answer = stage.deliver(&first(3)).await;
     assert_eq!(answer.body["summary"], "3 done of 3 targets");
@@ -29,7 +29,7 @@ async fn many_targets_are_looked_at_together() {
 }
 
 #[tokio::test]
-async fn over_a_limit_the_whole_request_is_refused_before_the_first_action() {
+async fn a_request_over_a_limit_is_refused_before_the_first_change() {
     let stage = Stage::with(thirty()).await;
     for (count, reason) in [(4, "over_max_share"), (11, "over_max_targets")] {
         let answer = stage.deliver(&first(count)).await;
@@ -69,7 +69,7 @@ async fn a_list_is_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn pages_of_any_size_hold_the_same() {
+async fn a_list_is_the_same_in_pages_of_any_size() {
     for page_size in [1, 2, 50] {
         let mut world = World::with([approved(ONE), SourceServer::new(&number(2))]);
         world.behaviour.page_size = page_size;
@@ -104,7 +104,7 @@ async fn pages_of_any_size_hold_the_same() {
 }
 
 #[tokio::test]
-async fn only_as_many_targets_are_begun_as_can_be_seen_through() {
+async fn only_as_many_targets_are_started_as_can_be_finished() {
     let mut stage = Stage::with(World::with((1..=200).map(|at| approved(&number(at))))).await;
     stage.policy.guardrails.max_targets = 20;
     // Two rounds of one wave of eight and one look each: four calls of twenty seconds, with their
@@ -126,7 +126,7 @@ async fn only_as_many_targets_are_begun_as_can_be_seen_through() {
 
 /// Each call is reckoned at its slowest, 20 seconds: two rounds of a call and a look.
 #[tokio::test]
-async fn a_server_is_begun_only_if_it_can_be_seen_through() {
+async fn a_server_is_started_only_if_it_can_be_finished() {
     for (seconds, said) in [(79, "pending out_of_time"), (81, "done disconnected")] {
         let mut stage = Stage::new().await;
         stage.seconds_left = seconds;
@@ -136,7 +136,7 @@ async fn a_server_is_begun_only_if_it_can_be_seen_through() {
 }
 
 #[tokio::test]
-async fn what_cannot_end_before_the_deadline_is_not_begun() {
+async fn nothing_is_started_that_cannot_finish_before_the_deadline() {
     let mut stage = Stage::new().await;
     stage.seconds_left = 79;
     let answer = stage.disconnect().await;

@@ -11,7 +11,7 @@ use crate::stage::{
 };
 
 #[tokio::test]
-async fn a_retirement_says_what_to_send_once_the_records_may_go() {
+async fn a_retirement_names_the_request_that_deletes_the_records() {
     let third = SourceServer {
         hostname: Some("db03".to_owned()),
         ..approved(&number(3))
@@ -92,7 +92,7 @@ async fn a_server_is_retired_in_two_steps_ninety_minutes_apart() {
 }
 
 #[tokio::test]
-async fn a_record_that_was_named_by_its_host_is_seen_to_be_gone() {
+async fn a_record_named_by_its_host_is_verified_to_be_gone() {
     let server = SourceServer {
         hostname: Some("app01".to_owned()),
         data_replication_state: "DISCONNECTED".to_owned(),
@@ -112,7 +112,7 @@ async fn a_record_that_was_named_by_its_host_is_seen_to_be_gone() {
 }
 
 #[tokio::test]
-async fn a_record_named_by_its_arn_is_deleted_and_seen_to_be_gone() {
+async fn a_record_named_by_its_arn_is_verified_to_be_gone() {
     let server = SourceServer {
         data_replication_state: "DISCONNECTED".to_owned(),
         ..approved(ONE)
@@ -132,7 +132,7 @@ async fn a_record_named_by_its_arn_is_deleted_and_seen_to_be_gone() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_aws_does_not_allow_yet_is_tried_again() {
+async fn a_deletion_that_aws_does_not_allow_yet_is_retried() {
     let mut world = World::with([approved(ONE)]);
     world.behaviour.delete_before_cleanup = Reply::Conflict;
     let stage = Stage::with(world).await;
@@ -151,7 +151,7 @@ async fn a_deletion_that_aws_does_not_allow_yet_is_tried_again() {
 }
 
 #[tokio::test]
-async fn what_is_only_looked_at_is_carried_on_as_that() {
+async fn a_plan_is_followed_up_as_a_plan() {
     let retired = async |policy: Mode, dry_run: bool| {
         let mut world = World::with([approved(ONE)]);
         world.server(ONE).unwrap().data_replication_state = "DISCONNECTED".to_owned();
@@ -185,7 +185,7 @@ async fn what_is_only_looked_at_is_carried_on_as_that() {
 }
 
 #[tokio::test]
-async fn an_answer_alone_ends_no_request() {
+async fn a_response_alone_ends_no_request() {
     let stage = Stage::new().await;
     assert_eq!(
         stage

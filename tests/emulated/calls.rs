@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn a_call_without_a_signature_is_refused_and_noted() {
+async fn a_call_without_a_signature_is_rejected_and_noted() {
     complains(
         &account().await,
         "POST /DescribeSourceServers",
@@ -22,7 +22,7 @@ async fn a_call_without_a_signature_is_refused_and_noted() {
 }
 
 #[tokio::test]
-async fn an_unknown_operation_is_refused_and_noted() {
+async fn an_unknown_operation_is_rejected_and_noted() {
     complains(
         &account().await,
         "POST /StartRecovery",
@@ -35,7 +35,7 @@ async fn an_unknown_operation_is_refused_and_noted() {
 }
 
 #[tokio::test]
-async fn the_same_path_of_another_service_is_not_ours() {
+async fn the_same_path_of_another_service_is_not_served() {
     let signed_for_mgn = SIGNED.replace("/drs/", "/mgn/");
     complains(
         &account().await,
@@ -49,7 +49,7 @@ async fn the_same_path_of_another_service_is_not_ours() {
 }
 
 #[tokio::test]
-async fn an_unknown_member_is_refused_and_noted() {
+async fn an_unknown_member_is_rejected_and_noted() {
     let body = json!({ "sourceServerId": ONE }).to_string();
     complains(
         &account().await,
@@ -63,7 +63,7 @@ async fn an_unknown_member_is_refused_and_noted() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_object_is_refused_and_noted() {
+async fn a_body_that_is_no_object_is_rejected_and_noted() {
     complains(
         &account().await,
         "POST /DescribeJobs",
@@ -85,7 +85,7 @@ async fn a_body_that_is_no_object_is_refused_and_noted() {
 }
 
 #[tokio::test]
-async fn a_fault_that_nothing_met_is_told_at_the_end() {
+async fn a_fault_that_no_call_met_is_reported_at_the_end() {
     let local = account().await;
     local.inject(Fault::next("DescribeJobs", FaultKind::Throttle));
     assert_eq!(
@@ -98,7 +98,7 @@ async fn a_fault_that_nothing_met_is_told_at_the_end() {
 }
 
 #[tokio::test]
-async fn tags_are_those_of_the_resource_that_the_whole_arn_names() {
+async fn tags_belong_to_the_resource_that_the_whole_arn_names() {
     let local = account().await;
     let get = async |arn: &str, headers: &str| {
         send(&local, &format!("GET /tags/{arn}"), headers, "")
@@ -150,7 +150,7 @@ async fn tags_are_those_of_the_resource_that_the_whole_arn_names() {
 }
 
 #[tokio::test]
-async fn a_page_token_of_nonsense_is_refused() {
+async fn a_malformed_page_token_is_rejected() {
     for token in [
         "made up",
         "from-0",
@@ -171,7 +171,7 @@ async fn a_page_token_of_nonsense_is_refused() {
 }
 
 #[tokio::test]
-async fn a_page_token_is_of_one_list_in_one_region() {
+async fn a_page_token_belongs_to_one_list_in_one_region() {
     let servers = (1..=3).map(|number| SourceServer::new(&crate::stage::drs::number(number)));
     let mut world = World::with(servers);
     world
@@ -229,7 +229,7 @@ async fn a_page_token_is_of_one_list_in_one_region() {
 }
 
 #[tokio::test]
-async fn the_region_is_that_of_the_signature() {
+async fn the_region_comes_from_the_signature() {
     let local = account().await;
     let elsewhere = SIGNED.replace("us-east-1", "eu-west-1");
     let (status, text) = send(&local, "POST /DescribeSourceServers", &elsewhere, "{}").await;

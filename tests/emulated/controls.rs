@@ -8,7 +8,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn what_another_page_sends_is_refused() {
+async fn a_request_from_another_web_page_is_rejected() {
     let local = account().await;
     let address = local.endpoint().replace("http://", "");
     for (host, origin, status) in [

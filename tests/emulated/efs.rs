@@ -69,7 +69,7 @@ async fn an_error_of_efs_has_its_code_in_header_and_body() {
 }
 
 #[tokio::test]
-async fn what_efs_does_not_know_is_refused_and_noted() {
+async fn a_call_that_efs_does_not_know_is_rejected_and_noted() {
     for (line, body, code) in [
         (
             format!("GET {FILE_SYSTEMS}?FileSystemID={ONE}"),
@@ -138,7 +138,7 @@ async fn what_efs_does_not_know_is_refused_and_noted() {
 }
 
 #[tokio::test]
-async fn a_file_system_is_of_its_own_region_and_owner() {
+async fn a_file_system_belongs_to_its_region_and_owner() {
     let local = account().await;
     let named = |region: &str, account: &str| {
         let arn = format!("arn:aws:elasticfilesystem:{region}:{account}:file-system/{ONE}");
@@ -178,7 +178,7 @@ async fn a_file_system_is_of_its_own_region_and_owner() {
 }
 
 #[tokio::test]
-async fn an_account_is_in_one_partition_with_the_arns_of_it() {
+async fn an_account_is_in_one_partition_with_its_arns() {
     let (west, east) = ("us-gov-west-1", "us-gov-east-1");
     let world = World {
         region: west.to_owned(),
@@ -215,7 +215,7 @@ async fn an_account_is_in_one_partition_with_the_arns_of_it() {
 }
 
 #[tokio::test]
-async fn a_replication_is_seen_from_both_regions_and_noted_as_a_change() {
+async fn a_replication_is_visible_in_both_regions_and_noted_as_a_change() {
     let local = account().await;
     let body = json!({ "Destinations": [{ "Region": "eu-west-1" }] }).to_string();
     let line = format!("POST {FILE_SYSTEMS}/{ONE}/replication-configuration");
@@ -255,7 +255,7 @@ async fn a_replication_is_seen_from_both_regions_and_noted_as_a_change() {
 }
 
 #[tokio::test]
-async fn what_has_no_date_of_its_own_keeps_the_one_it_is_shown_with() {
+async fn a_resource_without_a_date_keeps_the_first_one_shown() {
     let local = account().await;
     let created = async || {
         get(&local, "us-east-1", FILE_SYSTEMS).await.2["FileSystems"][0]["CreationTime"].clone()
@@ -266,7 +266,7 @@ async fn what_has_no_date_of_its_own_keeps_the_one_it_is_shown_with() {
 }
 
 #[tokio::test]
-async fn file_systems_come_in_pages_of_a_hundred_whatever_is_asked_for() {
+async fn file_systems_are_listed_in_pages_of_a_hundred_whatever_the_request() {
     let local = account().await;
     local.change(|world| {
         let more = (0..100).map(|number| FileSystem::new(&format!("fs-{number:08}")));

@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn the_invoke_api_tells_what_is_wrong_as_lambda_does() {
+async fn the_invoke_api_reports_errors_as_lambda_does() {
     let local = account().await;
     let path = "POST /2015-03-31/functions/nothing/invocations";
     for (headers, body, status, code) in [
@@ -36,7 +36,7 @@ async fn the_invoke_api_tells_what_is_wrong_as_lambda_does() {
 }
 
 #[tokio::test]
-async fn whoever_polls_under_a_name_is_the_function() {
+async fn a_process_that_polls_under_a_name_is_the_function() {
     let local = account().await;
     let polling = send(
         &local,
@@ -213,7 +213,7 @@ async fn a_function_is_named_by_any_name_that_lambda_knows_it_by() {
 }
 
 #[tokio::test]
-async fn a_client_context_reaches_the_function_that_is_waited_for() {
+async fn a_client_context_reaches_a_function_that_is_invoked_synchronously() {
     let local = account().await;
     // {"client":{"app_title":"console"}}
     let context = "X-Amz-Client-Context: eyJjbGllbnQiOnsiYXBwX3RpdGxlIjoiY29uc29sZSJ9fQ==\r\n";
@@ -286,7 +286,7 @@ async fn lambda_has_limits_for_events_and_answers() {
 }
 
 #[tokio::test]
-async fn functions_are_listed_and_described_and_a_tail_begins_and_ends() {
+async fn functions_are_listed_and_described_and_a_log_tail_starts_and_ends() {
     let binaries = Binaries::Fixed([("hello".to_owned(), "/usr/bin/env".into())].into());
     let local = Emulator::start(Cloud::new(World::empty()), 0, binaries)
         .await
@@ -326,7 +326,7 @@ async fn functions_are_listed_and_described_and_a_tail_begins_and_ends() {
 /// A process gets this environment and nothing else; whatever a world says, it cannot lead out of
 /// this machine.
 #[tokio::test]
-async fn a_function_is_given_an_account_that_is_only_here() {
+async fn a_function_gets_credentials_of_the_emulator_alone() {
     let world = |name: &str| {
         let functions =
             json!({ "f": { "environment": { name: "https://drs.us-east-1.amazonaws.com" } } });
@@ -383,7 +383,7 @@ async fn a_function_is_given_an_account_that_is_only_here() {
 
 /// What the fuzzer begins with is heard, and does something.
 #[tokio::test]
-async fn requests_that_come_at_once_are_answered_one_by_one() {
+async fn concurrent_invocations_are_answered_one_by_one() {
     let world = World::from_json(&read("emulator/worlds/default.json")).unwrap();
     let cloud = Cloud::new(World {
         faults: vec![],
