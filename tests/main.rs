@@ -7,6 +7,7 @@
     reason = "a test that meets the unexpected is to fail loudly"
 )]
 
+mod air;
 mod bootstrap;
 mod disconnect;
 mod emulated;

@@ -28,7 +28,7 @@ pub(crate) fn list(folder: &str) -> Vec<String> {
 }
 
 /// Every Rust file below a folder.
-fn sources(folder: &str) -> Vec<String> {
+pub(crate) fn sources(folder: &str) -> Vec<String> {
     let paths = list(folder).into_iter().flat_map(|name| {
         let path = format!("{folder}/{name}");
         if root().join(&path).is_dir() {

@@ -33,6 +33,7 @@ fn start(config: &SdkConfig, variables: Variables<'_>) -> Result<Handler, BadVar
     // Every sandbox has a retry budget of its own, and so has every process of AWS's.
     let config = Builder::from(config).retry_partition(RetryPartition::custom("sandbox").build());
 
+    // Built once and shared by all invocations, as in `main`.
     let efs = Rc::new(Efs::new(config.build()));
     let policy = Rc::new(Policy::from_lookup(variables)?);
 

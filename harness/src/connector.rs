@@ -19,6 +19,7 @@ pub const REGION: &str = "us-east-1";
 /// A configuration of the SDK with a Region and the credentials of AWS's own examples.
 #[must_use]
 pub fn sdk_config() -> Builder {
+    // The emulator checks that a call is signed, and not with which key.
     let credentials = Credentials::new(
         "AKIAIOSFODNN7EXAMPLE",
         "not-a-secret",
@@ -39,6 +40,7 @@ pub fn to_call(request: &HttpRequest) -> Call<'_> {
     // scheme://host/path?query
     let uri = request.uri();
     let after_scheme = uri.split_once("://").map_or(uri, |(_, rest)| rest);
+    // A path without a slash is that of the root.
     let target = after_scheme
         .find('/')
         .and_then(|slash| after_scheme.get(slash..));

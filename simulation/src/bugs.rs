@@ -59,6 +59,7 @@ pub(crate) fn tamper(state: &State, attempt: usize, operation: &str, wire: Wire)
         return Wire::Answer(answer);
     };
 
+    // Only a successful answer has a body worth changing.
     let body = answer
         .body
         .as_deref()
@@ -105,6 +106,7 @@ pub(crate) fn reword(
     if is_reworded {
         body["outcome"] = json!("done");
     }
+    // A function that believes itself done acknowledges the delivery.
     if is_reworded || bug.acknowledges_failures {
         *error_type = None;
     }

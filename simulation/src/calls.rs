@@ -50,6 +50,7 @@ impl State {
     }
 
     fn advance(&mut self, to: DateTime<Utc>) {
+        // The world moves on in steps, from one event to the next.
         if to > self.world_now {
             self.cloud.advance(to - self.world_now);
             self.world_now = to;
@@ -58,6 +59,7 @@ impl State {
         // Only a late effect makes an entry in the journal without a call.
         for entry in self.cloud.journal_after(self.known_entries) {
             self.known_entries += 1;
+            // The journal does not know which attempt the effect belongs to.
             let late = self.late_effects.iter().position(|late| {
                 late.operation == entry.operation && late.subject == entry.subject
             });
@@ -99,6 +101,7 @@ impl State {
         self.figures.calls += 1;
         self.apply_changes_before_call(number);
 
+        // The fault is drawn for every call, so that a planted bug does not shift the others.
         let call = to_call(request);
         let service = self.subject.function.service;
         let operation = service.route(call.method, call.path).unwrap_or("?");
@@ -114,6 +117,7 @@ impl State {
             return wire;
         }
 
+        // The world applies the fault, as the emulator does for people.
         if let Some(kind) = fault {
             let name = json!(kind).as_str().unwrap_or_default().to_owned();
             *self.figures.faults.entry(name).or_default() += 1;
@@ -128,6 +132,7 @@ impl State {
     fn apply_changes_before_call(&mut self, number: usize) {
         let is_next = |event: &ExternalEvent| event.when == When::Call(number);
 
+        // Several events may wait for the same call.
         while let Some(index) = self.external_events.iter().position(is_next) {
             let event = self.external_events.remove(index);
             self.apply_change(&event.change);
@@ -181,6 +186,7 @@ impl State {
             return;
         };
 
+        // A truncated answer tells the function nothing.
         let answer = match wire {
             Wire::Answer(answer) | Wire::Slow(answer) => Some(answer),
             _ => None,
@@ -199,6 +205,7 @@ impl State {
             changed: entry.changed,
         };
 
+        // Checks come before the effect is recorded: they ask what was known before it.
         let mark = if entry.changed { " CHANGED" } else { "" };
         self.narrate(format!("  attempt {attempt} {entry}{mark}"));
         if entry.unexpected && fault.is_none() {
@@ -209,6 +216,7 @@ impl State {
             (self.subject.on_change)(self, attempt, &call);
         }
 
+        // A late effect is recorded when it happens.
         if call.mutating && fault == Some(FaultKind::LateEffect) {
             self.late_effects.push(LateEffect {
                 attempt,

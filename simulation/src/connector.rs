@@ -51,6 +51,7 @@ impl Simulation {
             attempt: Arc::clone(&attempt),
         };
 
+        // A sandbox starts in the scenario's own environment.
         let state = self.state();
         // The limits of production; only the network and the clock are not real.
         let timeouts = TimeoutConfig::builder()
@@ -65,6 +66,7 @@ impl Simulation {
             .http_client(connector)
             .build();
 
+        // The policy is read once, when the sandbox starts.
         let variables = bugs::variables(&state);
         let lookup = |name: &str| {
             let variable = variables.iter().find(|(known, _)| *known == name);

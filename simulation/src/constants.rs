@@ -19,5 +19,6 @@ pub(crate) const RIVAL: &str = "CHG2";
 
 /// The time at which every simulation starts.
 pub(crate) fn epoch() -> DateTime<Utc> {
+    // 15 January 2027, so that no clock of the machine is near.
     DateTime::from_timestamp(1_800_000_000, 0).unwrap_or_default()
 }

@@ -38,6 +38,7 @@ pub(crate) fn requests(
     rng: &mut fastrand::Rng,
     request: impl Fn(&mut fastrand::Rng, &str) -> Request,
 ) -> Vec<Request> {
+    // Most resources are approved for the first change, a few for its rival.
     let mut requests = vec![request(rng, CHANGE)];
     if chance(rng, 25) {
         requests.push(request(rng, RIVAL));
@@ -54,6 +55,7 @@ pub(crate) fn numbers(rng: &mut fastrand::Rng, count: usize, most: usize) -> Vec
     numbers.truncate(rng.usize(1..=most));
 
     if chance(rng, 4) {
+        // A resource that is named twice must be refused, not changed twice.
         numbers.extend(numbers.first().copied());
     }
 
@@ -103,18 +105,25 @@ pub(crate) fn deliveries(rng: &mut fastrand::Rng, requests: usize) -> [Vec<Deliv
     let mut workers = [Vec::new(), Vec::new()];
     for request in 0..requests {
         for number in 0..rng.usize(1..=3) {
+            // The first delivery starts with the simulation, so that something always happens.
             let is_very_first = number == 0 && request == 0;
-            let at = delivery_time(rng, is_very_first);
+            let seconds = delivery_time(rng, is_very_first);
             let kills = kills(rng);
 
+            // Two workers at once are two sandboxes of Lambda: they share nothing but AWS.
             let worker = usize::from(chance(rng, 50));
             if let Some(deliveries) = workers.get_mut(worker) {
-                deliveries.push(Delivery { at, request, kills });
+                deliveries.push(Delivery {
+                    at: seconds,
+                    request,
+                    kills,
+                });
             }
         }
     }
 
     for deliveries in &mut workers {
+        // A worker takes its deliveries one after the other.
         deliveries.sort_by_key(|delivery: &Delivery| delivery.at);
     }
 
@@ -148,6 +157,7 @@ pub(crate) fn late_deliveries(rng: &mut fastrand::Rng) -> Vec<Delivery> {
 /// Mostly an hour or two, sometimes most of a day, sometimes more than a request is good for.
 fn lateness(rng: &mut fastrand::Rng) -> u64 {
     match rng.u8(0..10) {
+        // EventBridge and SQS deliver at least once, and a duplicate may be hours late.
         0..6 => rng.u64(60..7200),
         6..9 => rng.u64(3600..60_000),
         _ => 90_000,
@@ -169,12 +179,14 @@ pub(crate) fn wrapped(rng: &mut fastrand::Rng, detail: Value, detail_type: &str)
 fn malformed(rng: &mut fastrand::Rng, detail: &Value) -> Request {
     let intact = Request::new(detail.clone(), None);
     let payload = &intact.payload;
+    // A truncated message is what a full disk or a broken proxy makes of it.
     let half = payload.get(..payload.len() / 2).unwrap_or_default();
 
     let malformed = match rng.u8(0..9) {
         0 => payload.replacen("\"version\":1", "\"version\":2", 1),
         1 => payload.replacen("\"version\"", "\"requestID\":\"twice\",\"version\"", 1),
         2 => half.to_owned(),
+        // Larger than any request may be, and deeper.
         3 => format!("{}{payload}", " ".repeat(70_000)),
         4 => format!("{}{}", "[".repeat(5_000), "]".repeat(5_000)),
         5 => with_member(detail, "force", json!(true)),

@@ -24,6 +24,7 @@ pub(crate) struct Tally {
 impl Tally {
     /// Counts a schedule, unless one of its faults met no call: then it was another schedule.
     fn add(&mut self, schedule: &str, faults: u64, ending: &Ending) {
+        // A schedule whose faults came too late is the schedule without them.
         if ending.figures.faults.values().sum::<u64>() != faults {
             return;
         }
@@ -64,6 +65,7 @@ pub(crate) fn double_faults(subject: &'static Subject, number: u64) -> Tally {
     let mut tally = Tally::default();
     let calls = without_faults(subject, number).calls_to_acknowledge;
     for first in 0..calls {
+        // The first fault adds at least one call, its retry, which can fail as well.
         for second in first + 1..=calls {
             tally.append(pairs_at(subject, number, first, second));
         }
@@ -92,6 +94,7 @@ pub(crate) fn kills(subject: &'static Subject, number: u64) -> Tally {
     let mut tally = Tally::default();
     for polls in 1..=without_faults(subject, number).polls {
         let mut scenario = (subject.by_hand)(number);
+        // The first delivery of the first worker is the only one.
         if let Some(delivery) = scenario.early[0].first_mut() {
             delivery.kills = vec![polls];
         }

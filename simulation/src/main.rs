@@ -79,6 +79,7 @@ fn main() -> ExitCode {
         None => SUBJECTS.to_vec(),
     };
 
+    // One seed in full, all schedules, planted bugs, or many seeds.
     let holds = if let Some(seed) = arguments.seed {
         subjects.iter().all(|subject| show(subject, seed))
     } else if let Some(pairs) = arguments.exhaustive {

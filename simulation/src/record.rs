@@ -258,6 +258,7 @@ impl Figures {
         self.targets += other.targets;
         self.virtual_seconds += other.virtual_seconds;
 
+        // The counts by name.
         for (kind, count) in &other.faults {
             *self.faults.entry(kind.clone()).or_default() += count;
         }
@@ -329,6 +330,7 @@ impl State {
         scenario: Scenario,
         bug: Option<&'static Bug>,
     ) -> Self {
+        // A scenario starts at the same time as every other.
         let world = World {
             now: epoch(),
             ..scenario.world.clone()
@@ -411,6 +413,7 @@ impl State {
         verb: &str,
     ) {
         let key = (subject.to_owned(), request);
+        // Without a grant, one effect is all.
         let granted = self.grants.get(&key).copied().unwrap_or_default();
 
         if effects > 1 + granted {
@@ -429,6 +432,7 @@ impl State {
     /// Drops the worlds that no attempt in flight may have read.
     pub(crate) fn forget(&mut self) {
         let in_flight = self.attempts.iter().filter(|log| log.in_flight);
+        // An attempt may have read every world since it began, and no older one but by a lag.
         let oldest = in_flight.map(|log| log.began).min();
 
         let since = oldest.unwrap_or_else(|| self.now()) - STALE;
@@ -448,6 +452,7 @@ impl State {
         let Some(log) = self.attempts.get(attempt) else {
             return Vec::new();
         };
+        // A read may lag, so the world from before the attempt counts too.
         let first = self.first_readable_since(log.began - STALE);
 
         self.history
@@ -475,6 +480,7 @@ impl State {
 fn role(subject: &Subject, scenario: &Scenario) -> Arc<Role> {
     static ROLES: Mutex<BTreeMap<String, Arc<Role>>> = Mutex::new(BTreeMap::new());
 
+    // The parameters of the template that decide what the role may do.
     let variable = |name, default| scenario.variable(name).unwrap_or(default);
     let parameters = [
         ("Mode", variable("MODE", "plan")),
@@ -483,6 +489,7 @@ fn role(subject: &Subject, scenario: &Scenario) -> Arc<Role> {
     ];
     let name = subject.name();
 
+    // Reading the template takes longer than a simulation.
     let mut roles = ROLES.lock().unwrap_or_else(PoisonError::into_inner);
     let role = roles
         .entry(format!("{name} {parameters:?}"))

@@ -23,6 +23,7 @@ pub(crate) fn check_report(
         return;
     }
 
+    // One result for each target, in order.
     let targets = request.targets();
     let results = body["targets"].as_array().map_or(&[][..], Vec::as_slice);
     if results.len() != targets.len() || outcome == "rejected" {
@@ -40,6 +41,7 @@ pub(crate) fn check_report(
         state.violate(3, "a dry run made a call that changes something");
     }
 
+    // What each result claims is for the function's own checks.
     for (target, result) in targets.iter().zip(results) {
         state.figures.targets += 1;
         let outcome = text(result, "outcome").to_owned();

@@ -64,6 +64,7 @@ fn run_to_end(subject: &'static Subject, scenario: Scenario, bug: Option<&'stati
         let [first, second] = &scenario.early.clone();
         let simulation = Simulation::new(State::new(subject, scenario, bug));
 
+        // First with faults, then without, then everything that may come late.
         futures_util::future::join(simulation.work(first), simulation.work(second)).await;
         simulation.stop_faults().await;
         simulation.settle().await;
@@ -137,6 +138,7 @@ impl Simulation {
     ) -> AttemptResult {
         let (attempt, payload, invocation) = self.begin(request);
         worker.starts(attempt);
+        // The function, until it answers, is killed, or Lambda times out.
         let handled = (worker.handler)(payload, invocation);
         let in_time = tokio::time::timeout_at(invocation.deadline, handled);
         let (ended, polls) = poll_at_most(kill.unwrap_or(usize::MAX), in_time).await;
@@ -160,12 +162,14 @@ impl Simulation {
             return AttemptResult::Killed;
         };
 
+        // What it says is checked, and a planted bug may change it before.
         let (mut error_type, mut body) = parts(answer);
         bugs::reword(&state, attempt, &mut error_type, &mut body);
         let mark = error_type.as_deref().unwrap_or("Ok");
         state.narrate(format!("attempt {attempt} answered {mark} {body}"));
         check_report(&mut state, attempt, error_type.as_deref(), &body);
 
+        // The exhaustive schedules place their faults before this call.
         if error_type.is_none() && state.calls_to_acknowledge == 0 {
             state.calls_to_acknowledge = usize::try_from(state.figures.calls).unwrap_or_default();
         }
@@ -177,6 +181,7 @@ impl Simulation {
     fn begin(&self, request: usize) -> (usize, String, Invocation) {
         let mut state = self.state();
         state.catch_up();
+        // A history of every world would fill the memory.
         state.forget();
         state.remember_world();
 
@@ -208,6 +213,7 @@ impl Simulation {
         tokio::time::sleep(LATE_EFFECTS).await;
 
         let mut state = self.state();
+        // From here on nothing fails and nobody interferes.
         state.scenario.fault_schedule = FaultSchedule::NONE;
         state.external_events.clear();
         state.catch_up();
@@ -233,9 +239,11 @@ impl Simulation {
     async fn settle_one(&self, worker: &mut Worker, number: usize, request: &Request) {
         let mut last = String::new();
         for _ in 0..ROUNDS {
+            // An expired request has ended by its expiry.
             if request.is_stale(self.state().now()) && request.detail.is_some() {
                 return;
             }
+            // Without faults nothing may take longer than Lambda allows.
             let AttemptResult::Completed { error_type, body } =
                 self.attempt(worker, number, None).await
             else {
@@ -246,6 +254,7 @@ impl Simulation {
                 return self.follow_up(&body);
             }
 
+            // What is pending says when to look again.
             let outcome = text(&body, "outcome");
             last = format!("{outcome} {}", body["targets"][0]["reason"]);
             let wait = body["lookAgainAfterSeconds"].as_u64().unwrap_or_default();
@@ -259,6 +268,7 @@ impl Simulation {
     /// Sends the next request that a report names, once.
     fn follow_up(&self, body: &Value) {
         let mut state = self.state();
+        // A retirement ends with a deletion that it asks for.
         let next = body["nextRequest"].clone();
 
         if next.is_object() && state.requests.len() < MOST_REQUESTS {
@@ -277,6 +287,7 @@ impl Simulation {
         for delivery in late {
             tokio::time::sleep(Duration::from_secs(delivery.at)).await;
             let left = self.state().scenario.late_faults;
+            // Late deliveries meet faults again, though fewer.
             let schedule = FaultSchedule::Random { percent: 30, left };
             self.state().scenario.fault_schedule = schedule;
             self.deliver(&mut worker, &delivery).await;
@@ -317,6 +328,7 @@ fn parts(answer: Result<Answer, Failure>) -> (Option<String>, Value) {
     match answer {
         Ok(answer) => (None, json!(answer)),
         Err(failure) => {
+            // A failed invocation carries the report as its message.
             let diagnostic = lambda_runtime::Diagnostic::from(failure);
             let report = serde_json::from_str(&diagnostic.error_message).unwrap_or_default();
             (Some(diagnostic.error_type), report)

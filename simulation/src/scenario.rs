@@ -112,6 +112,7 @@ impl Request {
             .map(|time| time.to_utc())
             .ok();
 
+        // EventBridge wraps a request in an envelope; a direct invocation does not.
         let payload = match detail_type {
             None => detail.to_string(),
             Some(detail_type) => in_event(&detail, detail_type).to_string(),
@@ -140,12 +141,14 @@ impl Request {
     }
 
     pub(crate) fn is_dry_run(&self) -> bool {
+        // Only the literal true is a dry run; a text is malformed.
         let dry_run = self.detail.as_ref().and_then(|detail| detail.get("dryRun"));
 
         dry_run == Some(&Value::Bool(true))
     }
 
     pub(crate) fn targets(&self) -> Vec<Value> {
+        // A malformed payload has no targets.
         let targets = self
             .detail
             .as_ref()
@@ -177,9 +180,9 @@ fn in_event(detail: &Value, detail_type: &str) -> Value {
 
 impl Delivery {
     /// A delivery of the first request that nothing kills.
-    pub(crate) fn of_first_request(at: u64) -> Self {
+    pub(crate) fn of_first_request(seconds: u64) -> Self {
         Self {
-            at,
+            at: seconds,
             request: 0,
             kills: Vec::new(),
         }

@@ -36,6 +36,7 @@ pub(crate) fn command(subject: &Subject, seed: u64) -> String {
 
 /// Runs a range of seeds, an equal share on each processor.
 pub(crate) fn run_all(subject: &'static Subject, seeds: Range<u64>) -> Results {
+    // Simulations share nothing, so each processor takes a part of the seeds.
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
     let share = (seeds.end - seeds.start).div_ceil(threads).max(1);
 
@@ -52,6 +53,7 @@ pub(crate) fn run_all(subject: &'static Subject, seeds: Range<u64>) -> Results {
             .collect()
     });
 
+    // The narrative of the lowest failing seed is kept.
     let mut all = Results::default();
     for part in parts {
         all.figures.add(&part.figures);

@@ -55,6 +55,7 @@ impl Way {
     /// resource on, no policy can tell.
     #[must_use]
     pub fn is_open_for_this_alone(&self, deployment: &Deployment) -> bool {
+        // The same way for another source.
         let is_open_for = |source: String| {
             let other = Self {
                 source,
@@ -64,6 +65,7 @@ impl Way {
         };
         let in_another_account = self.source.replace(ACCOUNT, "999999999999");
         let with_longer_name = format!("{}x", self.source);
+        // A role says for whom it is; a policy can tell only by the keys that it gets.
         let can_tell = !self.is_by_role() && !self.keys().is_empty();
 
         self.is_open(deployment)
@@ -80,12 +82,14 @@ impl Way {
             other => panic!("{other} is not known here"),
         };
 
+        // The request as the policy sees it.
         let mut asked = ask(action, &self.receiver);
         for key in keys {
             assert_eq!(key, "aws:SourceArn", "{key} is not known here");
             asked = asked.with(key, &self.source);
         }
 
+        // Only the statements about this service count.
         let statements = statements_for(deployment, self.service);
         Role::read(&json!({ "Statement": statements })).allows(&asked)
     }
@@ -103,6 +107,7 @@ impl Way {
                 .keys()
                 .filter_map(|member| member.strip_prefix("Source"))
                 .map(|member| format!("aws:Source{member}"));
+            // A permission names its function, and AWS sends the ARN.
             let name = text_of(&permission["FunctionName"]);
 
             conditions.all(|key| keys.contains(&key))

@@ -46,6 +46,7 @@ impl Deployment {
         let globals = self.resolve(&WRITTEN.whole["Globals"]["Function"]).unwrap();
 
         for resource in self.resources.values_mut().filter(|it| is_function(it)) {
+            // What a function says itself wins.
             let own = resource["Properties"].as_object_mut().unwrap();
             for (name, value) in globals.as_object().unwrap() {
                 own.entry(name.as_str()).or_insert_with(|| value.clone());
@@ -74,6 +75,7 @@ impl Deployment {
     /// The logical ID of the function with a binary.
     #[must_use]
     pub fn function(&self, binary: &str) -> &str {
+        // A logical ID may change; the binary is the function's name.
         let mut functions = self.resources.iter().filter(|(_, it)| is_function(it));
         let found = functions
             .find(|(_, function)| function["Metadata"]["BuildProperties"]["Binary"] == binary);
@@ -103,6 +105,7 @@ fn is_function(resource: &Value) -> bool {
 /// The value of every parameter.
 fn values_of(given: &[(&str, &str)]) -> BTreeMap<String, Value> {
     let declared = WRITTEN.whole["Parameters"].as_object().unwrap();
+    // A misspelt parameter would be ignored, and its test would prove nothing.
     for (name, _) in given {
         assert!(
             declared.contains_key(*name),

@@ -35,6 +35,7 @@ pub fn has_key(action: &str, key: &str) -> bool {
             .iter()
             .any(|known| known == key || (known.ends_with('/') && key.starts_with(known)))
     };
+    // A fact may be about several actions.
     let is_about = |fact: &Value| texts_of(&fact["actions"]).iter().any(|it| it == action);
 
     let mut actions = FACTS["actions"].as_array().unwrap().iter();

@@ -9,6 +9,7 @@ use crate::values::{ACCOUNT, REGION, text_of};
 /// The definition of a state machine with its substitutions made.
 #[must_use]
 pub fn definition(name: &str, machine: &Value) -> Value {
+    // SAM uploads the file, and substitutes its variables.
     let uri = text_of(&machine["DefinitionUri"]);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(uri);
     let mut text = fs::read_to_string(&path).unwrap();
@@ -19,6 +20,7 @@ pub fn definition(name: &str, machine: &Value) -> Value {
         text = text.replace(&variable, &text_of(value));
     }
 
+    // A variable that is left over would reach Step Functions as it stands.
     if let Some((_, rest)) = text.split_once("${") {
         let variable = rest.split('}').next().unwrap_or_default();
         panic!("{name}: nothing is substituted for {variable}");
@@ -53,6 +55,7 @@ pub fn needed(state: &Value) -> (&'static str, String) {
             ("states:StartExecution", argument("StateMachineArn"))
         }
         "arn:aws:states:::events:putEvents" => {
+            // All entries go to one bus.
             let bus = text_of(&arguments["Entries"][0]["EventBusName"]);
             let arn = format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{bus}");
             ("events:PutEvents", arn)

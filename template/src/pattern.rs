@@ -18,6 +18,7 @@ pub fn matches(pattern: &Value, event: Option<&Value>) -> bool {
     match pattern {
         Value::Array(matchers) => matchers.iter().any(|matcher| matches_value(matcher, event)),
         Value::Object(members) => members.iter().all(|(name, member)| {
+            // One of the alternatives is enough.
             if name == "$or" {
                 let alternatives = member.as_array().unwrap();
                 return alternatives
@@ -39,6 +40,7 @@ fn matches_value(matcher: &Value, value: Option<&Value>) -> bool {
     assert_eq!(operators.len(), 1, "{matcher}");
 
     match (operator.as_str(), value) {
+        // Of an absent value, EventBridge asks nothing else.
         ("exists", value) => value.is_some() == operand.as_bool().unwrap(),
         ("prefix", value) => {
             let prefix = operand.as_str().unwrap();

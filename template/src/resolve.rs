@@ -28,6 +28,7 @@ impl Deployment {
                 Some(items.collect())
             }
             Value::Object(members) => {
+                // An object with one member may be a call of a function.
                 if let Some((function, argument)) = function(members) {
                     return self.call(function, argument);
                 }
@@ -53,6 +54,8 @@ impl Deployment {
                 let [condition, if_true, if_false] = argument.as_array().unwrap().as_slice() else {
                     panic!("{argument}")
                 };
+                // Only the branch that counts is resolved: the other may refer to what does not
+                // exist.
                 let holds = self.holds(condition.as_str().unwrap());
                 self.resolve(if holds { if_true } else { if_false })
             }
@@ -109,6 +112,7 @@ impl Deployment {
             "AWS::StackName" => STACK,
             "AWS::URLSuffix" => "amazonaws.com",
             _ => {
+                // CloudFormation has one namespace for parameters and resources.
                 let parameter = self.parameters.get(name).cloned();
                 return Some(parameter.unwrap_or_else(|| self.id(name)));
             }
@@ -125,6 +129,7 @@ impl Deployment {
         // A substitution may have variables of its own.
         let mut text = text.as_str().unwrap().to_owned();
         for (name, value) in variables.as_object().unwrap() {
+            // They are resolved first, since their values may be references.
             let value = text_of(&self.resolve(value).unwrap());
             text = text.replace(&format!("${{{name}}}"), &value);
         }
@@ -161,6 +166,7 @@ impl Deployment {
                     "https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{own}"
                 ))
             }
+            // The ID of these is their ARN.
             "AWS::SNS::Topic" | "AWS::Serverless::StateMachine" => self.attribute(name, "Arn"),
             _ => json!(own),
         }
@@ -209,6 +215,7 @@ impl Deployment {
             self.has(resource),
             "something refers to {name}, which does not exist"
         );
+        // Each type has its own member for the name.
         let kind = text_of(&resource["Type"]);
 
         let members = [

@@ -65,6 +65,7 @@ impl Role {
     /// A role with its policies, except for some.
     #[must_use]
     pub fn by_arn(arn: &str, deployment: &Deployment, but: &[&str]) -> Self {
+        // The roles of the template are named by their logical IDs.
         let name = arn.rsplit('/').next().unwrap();
         let policies = deployment.properties(name)["Policies"].as_array().unwrap();
 
@@ -113,6 +114,7 @@ impl Statement {
             "Resource",
             "Condition",
         ];
+        // An unknown member, such as NotAction, would change the meaning.
         for member in statement.as_object().unwrap().keys() {
             assert!(
                 known.contains(&member.as_str()),
@@ -120,6 +122,7 @@ impl Statement {
             );
         }
 
+        // An effect is one of two words, in this case.
         let allows = match text_of(&statement["Effect"]).as_str() {
             "Allow" => true,
             "Deny" => false,
@@ -136,6 +139,7 @@ impl Statement {
     }
 
     fn is_about(&self, ask: &Ask) -> bool {
+        // IAM ignores the case of actions, and not that of resources.
         let same_action = |one: char, other: char| one.eq_ignore_ascii_case(&other);
         let is_action = |pattern: &String| matches_by(pattern, &ask.action, same_action);
         let is_resource = |pattern: &String| matches(pattern, &ask.resource);
@@ -172,6 +176,7 @@ impl Condition {
             .find(|(key, _)| key.eq_ignore_ascii_case(&self.key));
         let asked = asked.map_or(&[][..], |(_, values)| values.as_slice());
 
+        // The values that IAM compares one by one.
         let is_equal = |value: &String| self.values.contains(value);
         let is_like = |value: &String| self.values.iter().any(|pattern| matches(pattern, value));
         let is_same = |value: &String| {
@@ -181,6 +186,7 @@ impl Condition {
 
         match self.operator.as_str() {
             "StringEquals" | "ForAnyValue:StringEquals" => asked.iter().any(is_equal),
+            // Of a key that the request does not have, all values are equal: there is none.
             "ForAllValues:StringEquals" => asked.iter().all(is_equal),
             "StringLike" | "ArnLike" | "ArnEquals" => asked.iter().any(is_like),
             "Bool" => asked.iter().any(is_same),

@@ -22,6 +22,7 @@ impl Template {
             panic!("the template is one document")
         };
 
+        // A mapping of YAML keeps its order.
         let names = document["Parameters"].as_mapping().unwrap().keys();
         let parameters = names.map(|name| name.as_str().unwrap().to_owned());
 

@@ -174,6 +174,7 @@ fn skip_untagging(_: &mut State, intercepted: &Intercepted<'_>) -> Option<Wire> 
 
 fn untag_first(state: &mut State, intercepted: &Intercepted<'_>) -> Option<Wire> {
     if intercepted.operation == "DisconnectSourceServer" {
+        // The same call that the function makes later, signed as this one is.
         let body = intercepted.body();
         let id = text(&body, "sourceServerID");
         let path = format!("/tags/arn:aws:drs:{HERE}:111122223333:source-server/{id}");

@@ -26,6 +26,7 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
         "targets": targets,
         "dryRun": false,
     });
+    // An operator puts the server back, so that the late delivery could disconnect it again.
     let restored = Change::Restore {
         id: id(1),
         keeps_approval: false,
@@ -66,6 +67,7 @@ fn three_approved_servers() -> World {
 /// The action and the targets of a scenario, in a world that is changed to fit.
 fn request(number: u64, world: &mut World) -> (&'static str, Vec<Value>) {
     match number {
+        // One server, by each action.
         0 => ("disconnect", first(1)),
         1 => ("retire", first(1)),
         2 => {
@@ -77,11 +79,13 @@ fn request(number: u64, world: &mut World) -> (&'static str, Vec<Value>) {
             disconnect(world, 1);
             ("disconnect", first(1))
         }
+        // By other names.
         5 => {
             let target = json!({ "hostname": "host1", "fqdn": "host1.example.com" });
             ("disconnect", vec![target])
         }
         6 => ("disconnect", vec![json!({ "awsInstanceID": instance(1) })]),
+        // Where AWS answers otherwise, or a server must be refused.
         7 => {
             world.behaviour.second_disconnect = Reply::Ok;
             world.behaviour.disconnect_answers_as_before = true;

@@ -55,6 +55,7 @@ impl Change {
                 _ = server.tags.insert(APPROVED.to_owned(), request.clone());
             }
             Self::Unapprove(_) => _ = server.tags.remove(APPROVED),
+            // Only a disconnected server can be put back.
             Self::Restore { keeps_approval, .. } if server.is_disconnected() => {
                 server.start(now);
                 if !keeps_approval {
@@ -74,6 +75,7 @@ fn start_drill(world: &mut World, id: &str) {
         return;
     };
 
+    // DRS launches nothing from a disconnected server, and one instance at a time.
     if server.is_disconnected() || server.recovery_instance_id.is_some() {
         return;
     }
@@ -98,6 +100,7 @@ fn start_job(world: &mut World, id: &str) {
     let now = world.now;
     let jobs = &mut world.here().jobs;
 
+    // A drill launches its instance within a quarter of an hour.
     let job = job(jobs.len(), id, now, now + TimeDelta::minutes(15));
     jobs.push(job);
 }

@@ -47,6 +47,7 @@ pub(crate) fn generate(seed: u64) -> Scenario {
     let rng = &mut fastrand::Rng::with_seed(seed);
     let count = rng.usize(2..8);
     let mut world = world(rng, count);
+    // The requests, of which one in ten is an event of EC2.
     let mut requests = requests(rng, |rng, change| request(rng, change, count));
 
     if chance(rng, 10) {
@@ -58,10 +59,12 @@ pub(crate) fn generate(seed: u64) -> Scenario {
         requests[0] = terminated(rng, number);
     }
 
+    // The deliveries and what happens between them.
     let early = deliveries(rng, requests.len());
     let external_events = external_events(rng, |rng| change(rng, count));
     let afterwards = afterwards(rng, count, |rng, number| restore(rng, id(number)).into());
     let late = late_deliveries(rng);
+    // The deployment, and how much of it fails.
     let percent = if chance(rng, 85) { 30 } else { 0 };
     let variables = variables(rng);
     let late_faults = rng.usize(0..4);
@@ -86,6 +89,7 @@ pub(crate) fn generate(seed: u64) -> Scenario {
 fn change(rng: &mut fastrand::Rng, count: usize) -> scenario::Change {
     let server = id(rng.usize(1..=count));
     let change = match rng.u8(0..10) {
+        // A drill makes a server unavailable for a disconnect, so it comes more often.
         0 | 1 => Change::DrillStarts(server),
         2 => Change::DrillEnds(server),
         3 => Change::JobStarts(server),
@@ -111,6 +115,7 @@ fn restore(rng: &mut fastrand::Rng, id: String) -> Change {
 }
 
 fn variables(rng: &mut fastrand::Rng) -> Vec<(&'static str, String)> {
+    // Plan mode finds little, so most deployments enforce.
     let mode = if chance(rng, 94) { "enforce" } else { "plan" };
     let allow_delete = chance(rng, 80);
     let max_targets = rng.choice(["2", "3", "10", "10"]).unwrap_or("10");
@@ -156,6 +161,7 @@ fn behaviour(rng: &mut fastrand::Rng) -> Behaviour {
         disconnect_with_recovery_instance: reply(rng),
         disconnect_answers_as_before: rng.bool(),
         delete_before_cleanup: reply(rng),
+        // Small pages make lists of several calls, each of which can fail.
         page_size: *rng.choice(&[1, 2, 50]).unwrap_or(&50),
         ..Behaviour::default()
     }
@@ -187,7 +193,9 @@ fn add_state(rng: &mut fastrand::Rng, server: &mut SourceServer) {
             let reversed = "arn:aws:drs:reversed".to_owned();
             server.reversed_direction_source_server_arn = Some(reversed);
         }
+        // Several servers with one host name make it ambiguous.
         26..31 => server.hostname = Some("host1".to_owned()),
+        // An unknown state must be refused, whatever it turns out to mean.
         31 => UNHEARD_OF.clone_into(&mut server.data_replication_state),
         32 => UNHEARD_OF.clone_into(&mut server.staging_status),
         33 => UNHEARD_OF.clone_into(&mut server.replication_direction),
@@ -205,11 +213,13 @@ fn add_recovery_instance(
     // DRS may list the instance before the server names it.
     server.recovery_instance_id = chance(rng, 70).then(|| instance.clone());
 
+    // The instance itself, which DRS lists by itself.
     let instance = recovery_instance(&instance, &server.id);
     world.here().recovery_instances.push(instance);
 }
 
 fn add_job(rng: &mut fastrand::Rng, world: &mut World, number: usize) {
+    // A third of the jobs ends while the request is worked on.
     let is_running = chance(rng, 35);
     let minutes_left = if is_running { rng.i64(1..40) } else { -5 };
     // One job in ten does not name its servers.
@@ -219,6 +229,7 @@ fn add_job(rng: &mut fastrand::Rng, world: &mut World, number: usize) {
         id(number)
     };
 
+    // DRS lists completed jobs too.
     let created_at = epoch() - TimeDelta::hours(1);
     let ends_at = epoch() + TimeDelta::minutes(minutes_left);
     let jobs = &mut world.here().jobs;
@@ -231,6 +242,7 @@ fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
         .map(|number| target(rng, number))
         .collect();
     let action = match rng.u8(0..100) {
+        // A retirement hands on a deletion; a deletion needs a disconnected server.
         0..60 => "disconnect",
         60..82 => "retire",
         _ => "delete",
@@ -261,6 +273,7 @@ fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
         0..35 => json!({ "sourceServerID": id }),
         35..50 => json!({ "sourceServerID": id, "hostname": hostname }),
         50..58 => json!({ "sourceServerID": id, "fqdn": fqdn }),
+        // By ARN, of this account and of another one.
         58..62 => json!({ "sourceServerID": arn("111122223333", &id) }),
         62..65 => json!({ "sourceServerID": arn("999999999999", &id) }),
         65..75 => json!({ "hostname": hostname }),
@@ -271,6 +284,7 @@ fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
             let instance = slip(rng, number, instance);
             json!({ "sourceServerID": id, "awsInstanceID": instance })
         }
+        // A server that does not exist.
         97..99 => json!({ "sourceServerID": absent }),
         _ => json!({ "sourceServerID": arn("111122223333", &absent) }),
     }
@@ -310,6 +324,7 @@ fn terminated(rng: &mut fastrand::Rng, number: usize) -> Request {
         "resources": [],
         "detail": { "instance-id": instance, "state": "terminated" },
     });
+    // The request that the event amounts to.
     let target = json!({
         "awsInstanceID": instance,
         "originAccountID": account,

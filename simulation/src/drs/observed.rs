@@ -16,6 +16,7 @@ pub(crate) fn observed_server(log: &AttemptLog, id: &str) -> Option<Value> {
         .rev()
         .filter(|call| call.is_ok())
         .flat_map(|call| match call.operation.as_str() {
+            // DRS answers a disconnect with the server, which counts as a read.
             "DescribeSourceServers" => items(&call.body),
             "DisconnectSourceServer" => std::slice::from_ref(&call.body),
             _ => &[],
@@ -43,6 +44,7 @@ fn observed_list(log: &AttemptLog, operation: &str) -> Option<Vec<Value>> {
         }
         current.extend_from_slice(items(&page.body));
 
+        // Only the last page makes the list complete.
         if page.body["nextToken"].is_null() {
             complete = Some(current.clone());
         }
@@ -113,6 +115,7 @@ pub(crate) fn is_free(log: &AttemptLog, server: &Value, id: &str) -> bool {
         return false;
     };
 
+    // A job or an instance in use forbids a change.
     let has_job = jobs
         .iter()
         .any(|job| job["status"] != "COMPLETED" && works_on(job, id));

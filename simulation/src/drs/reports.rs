@@ -38,6 +38,7 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
         .iter()
         .filter(|call| is_first && call.mutating && call.subject == id)
         .collect();
+    // Everything that the attempt may have read is a world that can make the report true.
     let claim = Claim {
         worlds: state.worlds_of(attempt),
         state,
@@ -49,8 +50,10 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
     };
 
     let holds = match outcome {
+        // What is done was changed and confirmed; what is already done was only confirmed.
         "done" => claim.has_changed() && claim.is_final_state(),
         "already_done" => !claim.has_changed() && claim.is_final_state() && claim.proves_deletion(),
+        // A plan and a refusal change nothing.
         "planned" => log.changes_nothing() && state.is_plan(&request),
         "refused" => !claim.has_changed() && claim.is_reason(&reported.all_ids("sourceServerID")),
         "pending" => claim.is_pending(),
@@ -60,10 +63,12 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
             matches!(reason, "rejected_by_aws" | "unreadable")
                 && !hides_an_effect(&claim.changes, text(result, "message"))
         }
+        // A fault says nothing of the server.
         "retryable" | "permanent" => true,
         _ => false,
     };
 
+    // The calls say how the false report came about.
     if !holds {
         let changes = Call::summaries(&claim.changes);
         let complaint =
@@ -89,6 +94,7 @@ impl Claim<'_> {
 
     fn is_final_state(&self) -> bool {
         match self.reason {
+            // A disconnect is final only once its approval is consumed.
             "disconnected" => self.server_ever(|server| {
                 server.is_disconnected() && server.tags.get(APPROVED) != Some(&self.request.id)
             }),
@@ -218,10 +224,12 @@ fn find<'a>(world: &'a World, id: &str) -> Option<&'a SourceServer> {
 /// The servers that have the most exact name of a target.
 fn named<'a>(world: &'a World, target: &Value) -> Vec<&'a SourceServer> {
     let has_name = |server: &&SourceServer| {
+        // An ID or an ARN names one server.
         if let Some(id) = target["sourceServerID"].as_str() {
             return id.rsplit('/').next() == Some(&server.id);
         }
 
+        // Otherwise the most exact name decides.
         let names = [
             ("awsInstanceID", &server.aws_instance_id),
             ("fqdn", &server.fqdn),

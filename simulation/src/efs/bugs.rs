@@ -91,6 +91,7 @@ fn replicate_twice(state: &mut State, intercepted: &Intercepted<'_>) -> Option<W
         return None;
     }
 
+    // As if the second call had been accepted, with its answer lost.
     state.cloud.change(|world: &mut World| {
         let second = FileSystem::new("fs-000000dd");
         let efs = world.efs.entry(THERE.to_owned()).or_default();

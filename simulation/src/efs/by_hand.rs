@@ -56,6 +56,7 @@ fn two_sources() -> World {
     let mut existing = FileSystem::new(&existing(1)).tagged(APPROVED, CHANGE);
     "DISABLED".clone_into(&mut existing.protection);
 
+    // Both sides, and a second source without anything.
     let empty = World {
         now: epoch(),
         ..World::empty()
@@ -69,6 +70,7 @@ fn two_sources() -> World {
 /// The targets of a scenario, in a world that is changed to fit.
 fn targets(number: u64, world: &mut World) -> Vec<Value> {
     match number {
+        // Each kind of destination.
         0 => vec![to_region(&source(1))],
         1 => vec![over_existing()],
         2 => vec![json!({
@@ -76,6 +78,7 @@ fn targets(number: u64, world: &mut World) -> Vec<Value> {
             "destination": { "availabilityZoneName": "eu-west-1a" },
         })],
         3 => vec![to_region(&source(1)), to_region(&source(2))],
+        // A replica that exists already, and lacks parts.
         4 => {
             replicate(world);
             vec![over_existing()]
@@ -95,6 +98,7 @@ fn targets(number: u64, world: &mut World) -> Vec<Value> {
             let parts = json!({ "mountTargets": mount_targets, "backup": "enabled" });
             vec![with(over_existing(), parts)]
         }
+        // Where AWS answers otherwise, or a target must be refused.
         8 => {
             world.behaviour.second_replication = Refusal::Conflict;
             world.behaviour.enabled_after_first_sync = true;

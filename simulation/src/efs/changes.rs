@@ -27,6 +27,7 @@ impl Change {
     pub(crate) fn apply(&self, world: &mut World) {
         match self {
             Self::EndReplication(id) => _ = world.stop_replicating(HERE, id, false),
+            // AWS pauses a replication by itself, such as when the KMS key is gone.
             Self::Pause(id) => order(world, id, Some("PAUSED")),
             Self::Resume(id) => order(world, id, None),
             Self::Updates(id)

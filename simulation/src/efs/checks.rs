@@ -24,6 +24,7 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
         operation, subject, ..
     } = call;
 
+    // What holds for every operation.
     if request.is_stale(log.began) {
         state.violate(7, format!("{operation} for a request that has expired"));
     }
@@ -32,6 +33,7 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
         state.violate(6, format!("{operation} for a request of {targets} targets"));
     }
 
+    // Each operation has its own rules.
     match operation.as_str() {
         "CreateReplicationConfiguration" => check_replication(state, &log, &request, call),
         "CreateMountTarget"
@@ -98,6 +100,7 @@ fn check_replication(state: &mut State, log: &AttemptLog, request: &Request, cal
 fn check_source(state: &mut State, log: &AttemptLog, source: &Value, id: &str) {
     let what = format!("a replication of {id}");
     let replication = observed_replication(log, HERE, id);
+    // EFS has a code for a file system without a replication.
     let has_none = replication.is_some_and(|call| {
         matches!(
             call.code.as_deref(),
@@ -118,6 +121,7 @@ fn check_region(state: &mut State, target: &Value, call: &Call, what: &str) {
     let destination = &call.input["Destinations"][0];
     let region = target["destination"]["region"].as_str().unwrap_or(THERE);
 
+    // The Region is given, or follows from the zone.
     let is_elsewhere = destination["Region"]
         .as_str()
         .is_some_and(|called| called != region);
@@ -126,6 +130,7 @@ fn check_region(state: &mut State, target: &Value, call: &Call, what: &str) {
         state.violate(5, complaint);
     }
 
+    // A zone is named after its Region.
     let zone = destination["AvailabilityZoneName"].as_str();
     if zone.is_some_and(|zone| !zone.starts_with(region)) {
         state.violate(
@@ -140,6 +145,7 @@ fn check_new_destination(state: &mut State, target: &Value, source: &Value, what
         let complaint = format!("{what} to a new file system, not to the requested one");
         state.violate(5, complaint);
     }
+    // An unencrypted source cannot become a destination, so nothing fails back to it.
     if source["Encrypted"] != true && target["acceptNoFailback"] != true {
         state.violate(
             5,
@@ -170,12 +176,14 @@ fn check_overwrite(state: &mut State, log: &AttemptLog, overwrite: &Overwrite<'_
         return state.violate(5, format!("{what} without reading it first"));
     };
 
+    // An existing destination must not be a source itself.
     let own_replication = observed_replication(log, region, over);
     if own_replication.is_none_or(Call::is_ok) {
         let complaint = format!("{what}, which was not read to have no replication of its own");
         state.violate(5, complaint);
     }
 
+    // The confirmation in the request, the approval, and the lifted protection.
     let has_three_keys = target["overwrite"] == **over
         && tag(existing, APPROVED) == Some(&request.id)
         && *protection(existing) == "DISABLED";
@@ -208,6 +216,7 @@ fn is_named_twice(request: &Request, id: &str) -> bool {
 
 /// Only what the attempt has read to be the replica of a requested source gets a part.
 fn check_part(state: &mut State, log: &AttemptLog, request: &Request, call: &Call) {
+    // A subject names the file system first, and its part after it.
     let id = call.subject.split(' ').next().unwrap_or_default();
     let is_replica = request.targets().iter().any(|target| {
         let source = text(target, "sourceFileSystemId");
@@ -251,6 +260,7 @@ pub(crate) fn on_event(state: &mut State, change: &Change) {
         for target in request.targets() {
             let over = &target["destination"]["fileSystemId"];
             let source = text(&target, "sourceFileSystemId");
+            // Each target that the change concerns may be replicated again.
             let may_happen_again = if over.is_null() {
                 source == id
             } else {

@@ -34,6 +34,7 @@ pub(crate) fn generate(seed: u64) -> Scenario {
     let rng = &mut fastrand::Rng::with_seed(seed);
     let count = rng.usize(1..=4);
     let world = world(rng, count);
+    // The requests, of which one in ten is an event of CloudTrail.
     let mut requests = requests(rng, |rng, change| request(rng, change, count));
 
     if chance(rng, 10) {
@@ -41,12 +42,14 @@ pub(crate) fn generate(seed: u64) -> Scenario {
         requests[0] = tagged_or_created(rng, number);
     }
 
+    // The deliveries and what happens between them.
     let early = deliveries(rng, requests.len());
     let external_events = external_events(rng, |rng| change(rng, count));
     let afterwards = afterwards(rng, count, |_, number| {
         Change::EndReplication(source(number)).into()
     });
     let late = late_deliveries(rng);
+    // The deployment, and how much of it fails.
     let percent = if chance(rng, 85) { 30 } else { 0 };
     let variables = variables(rng);
     let late_faults = rng.usize(0..4);
@@ -90,6 +93,7 @@ fn change(rng: &mut fastrand::Rng, count: usize) -> scenario::Change {
     let change = match rng.u8(0..11) {
         0 => Change::Updates(source(number)),
         1 => Change::BecomesAvailable(source(number)),
+        // Locking is the operators' way to stop an overwrite.
         2 | 3 => Change::Lock(existing(number)),
         4 => Change::Unlock(existing(number)),
         5 => Change::Unapprove(existing(number)),
@@ -111,6 +115,7 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
     };
 
     for number in 1..=count {
+        // Each source has a counterpart that may be overwritten.
         let source = source_file_system(rng, number);
         let existing = existing_file_system(rng, number);
         world = world
@@ -125,6 +130,7 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
 fn behaviour(rng: &mut fastrand::Rng) -> Behaviour {
     Behaviour {
         page_size: *rng.choice(&[1, 2, 50]).unwrap_or(&50),
+        // AWS documents more than one answer for these.
         second_replication: refusal(rng),
         protected_destination: refusal(rng),
         writes_while_replicating: reply(rng),
@@ -175,6 +181,7 @@ fn source_file_system(rng: &mut fastrand::Rng, number: usize) -> FileSystem {
         .tagged("aws:cloudformation:stack-name", "app");
     add_source_tags(rng, &mut source);
 
+    // The larger the source, the longer its first sync.
     source.size_bytes = rng.u64(1..100_000_000_000);
     source.encrypted = chance(rng, 85);
     if chance(rng, 60) {
@@ -203,6 +210,7 @@ fn add_source_tags(rng: &mut fastrand::Rng, source: &mut FileSystem) {
 
     let replicate_to = match rng.u8(0..100) {
         0..50 => Some(THERE),
+        // People write the name of a Region as they say it.
         50..55 => Some("Ireland"),
         _ => None,
     };
@@ -257,6 +265,7 @@ fn existing_file_system(rng: &mut fastrand::Rng, number: usize) -> FileSystem {
         "DISABLED".clone_into(&mut existing.protection);
     }
     if chance(rng, 30) {
+        // A mount target in the requested subnet, with the requested group or another one.
         let group = if rng.bool() {
             "sg-00000001"
         } else {
@@ -309,11 +318,13 @@ fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
     let existing = existing(number);
 
     let mut target = match rng.u8(0..100) {
+        // To a new file system: in the Region, in one zone, or in a zone of another Region.
         0..50 => json!({ "destination": { "region": THERE } }),
         50..60 => json!({ "destination": { "availabilityZoneName": "eu-west-1a" } }),
         60..62 => json!({
             "destination": { "region": THERE, "availabilityZoneName": "eu-central-1a" },
         }),
+        // Over an existing one.
         62..93 => json!({
             "destination": { "region": THERE, "fileSystemId": existing },
             "overwrite": existing,
@@ -332,6 +343,7 @@ fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
 
 /// The parts that a replica is to have.
 fn replica(rng: &mut fastrand::Rng) -> Value {
+    // Every part is copied, left, or not mentioned.
     let part = |rng: &mut fastrand::Rng| if rng.bool() { "copy" } else { "leave" };
     let mut replica = json!({
         "accessPoints": part(rng),
@@ -363,6 +375,7 @@ fn tagged_or_created(rng: &mut fastrand::Rng, number: usize) -> Request {
     };
     detail["eventSource"] = json!("elasticfilesystem.amazonaws.com");
 
+    // CloudTrail wraps the call in an event of EventBridge.
     let event = json!({
         "version": "0",
         "id": "36eb8523-97d0-4518-b33d-ee3579ff19f0",

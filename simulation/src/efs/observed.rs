@@ -64,6 +64,7 @@ pub(crate) fn protection(file_system: &Value) -> &Value {
 pub(crate) fn is_replicated(log: &AttemptLog, id: &str) -> bool {
     let reads_replication =
         |call: &Call| call.operation == "DescribeReplicationConfigurations" && call.subject == id;
+    // A call that failed later may have changed what was read.
     let mut after = log
         .calls
         .iter()

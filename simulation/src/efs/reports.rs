@@ -54,6 +54,7 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
         message: text(result, "message"),
     };
 
+    // Everything that the attempt may have read is a world that can make the report true.
     let is_usable = || claim.ever(|world| is_usable(world, target));
     let holds = match outcome {
         "done" => claim.has_changed() && is_usable(),
@@ -63,6 +64,7 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
         "pending" => claim.is_pending(),
         "indeterminate" => claim.has_changed(),
         "failed" => claim.is_failure(),
+        // A fault says nothing of the file system.
         "retryable" | "permanent" => true,
         _ => false,
     };
@@ -80,6 +82,7 @@ fn changes<'a>(log: &'a AttemptLog, worlds: &[&World], id: &str, reason: &str) -
     if reason == "named_twice" {
         return Vec::new();
     }
+    // Parts are created in the replica, which may have changed meanwhile.
     let replicas: Vec<&str> = worlds
         .iter()
         .filter_map(|world| replication(world, id))
@@ -133,6 +136,7 @@ impl Claim<'_> {
             "source_not_available" => {
                 self.source_ever(|source| source.life_cycle_state != "available")
             }
+            // AWS accepted the change, and no read shows it yet.
             "not_seen_yet" => self.changes.iter().any(|call| call.is_ok()),
             "not_ready_yet" => self
                 .changes
@@ -156,6 +160,7 @@ impl Claim<'_> {
 
     /// Whether the attempt has read the replication, and this request created it.
     fn has_replication_of_request(&self) -> bool {
+        // An effect of this request, whichever attempt had it.
         let is_ours =
             |effect: &Effect| effect.subject == self.id && effect.request == self.log.request;
 

@@ -55,6 +55,7 @@ pub(crate) fn is_usable(world: &World, target: &Value) -> bool {
         return false;
     };
 
+    // EFS replicates continuously; the first complete sync makes a replica usable.
     let is_synced = replication.status(world.now, world.behaviour) == "ENABLED"
         && replication.last_replicated_at(world.now).is_some();
     let is_marked = replica.tags.contains_key(MARK);
@@ -72,6 +73,7 @@ fn is_where_requested(
     destination: &Value,
 ) -> bool {
     match destination["fileSystemId"].as_str() {
+        // Over an existing file system, or a new one in the Region or in one zone.
         Some(id) => replica.file_system_id == id,
         None => {
             let zone = replica.availability_zone_name.as_deref();
@@ -96,6 +98,7 @@ fn has_mount_targets(replica: &FileSystem, requested: &Value) -> bool {
     let mut requested = requested.as_array().into_iter().flatten();
 
     requested.all(|requested| {
+        // Without security groups, EFS chooses the default one.
         let groups = &requested["securityGroups"];
         replica.mount_targets.iter().any(|mount_target| {
             requested["subnetId"] == mount_target.subnet_id.as_str()
@@ -136,6 +139,7 @@ fn has_access_points(source: &FileSystem, replica: &FileSystem) -> bool {
 
 fn has_tags(source: &FileSystem, replica: &FileSystem) -> bool {
     source.tags.iter().all(|(key, value)| {
+        // AWS reserves one prefix, and the other holds approvals.
         let is_not_copied = key.starts_with("drover:") || key.starts_with("aws:");
         is_not_copied || replica.tags.get(key) == Some(value)
     })
