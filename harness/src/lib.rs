@@ -3,12 +3,14 @@
 //!
 //! To add a function, write its value in a file of its own and list it in [`FUNCTIONS`].
 
+pub mod binary;
 mod bootstrap;
 pub mod connector;
 mod disconnect;
 mod function;
 
 pub use crate::{
+    binary::Binary,
     bootstrap::BOOTSTRAP,
     connector::sdk_config,
     disconnect::DISCONNECT,

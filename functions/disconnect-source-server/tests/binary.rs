@@ -2,9 +2,8 @@
 
 #![expect(
     clippy::indexing_slicing,
-    clippy::panic,
     clippy::unwrap_used,
-    reason = "a test that meets the unexpected is to fail loudly"
+    reason = "a test that meets the unexpected must fail loudly"
 )]
 
 use std::{
@@ -14,90 +13,54 @@ use std::{
 };
 
 use chrono::{TimeDelta, Utc};
-use emulator::{
-    Binaries, Cloud, Emulator, Ended, Fault, FaultKind, SourceServer, World, world::Deployment,
+use emulator::{Ended, Fault, FaultKind, SourceServer, World, world::Deployment};
+use harness::{
+    Binary,
+    binary::{answered, environment, failed},
 };
 use serde_json::{Value, json};
 use tokio::{io::AsyncReadExt, net::TcpListener};
 
 const NAME: &str = "disconnect-source-server";
+const PATH: &str = env!("CARGO_BIN_EXE_disconnect-source-server");
 const ID: &str = "s-00000000000000001";
+const ENFORCE: [(&str, &str); 1] = [("MODE", "enforce")];
 
-fn world(environment: &[(&str, &str)]) -> World {
-    let server = SourceServer {
+/// One approved server.
+fn world() -> World {
+    World::with([SourceServer {
         hostname: Some("secret-host".to_owned()),
         fqdn: Some("secret-host.example.com".to_owned()),
         ..SourceServer::new(ID).tagged("drover:approved", "CHG1")
+    }])
+}
+
+async fn start(variables: &[(&str, &str)]) -> Binary {
+    Binary::start(NAME, PATH, world(), variables).await
+}
+
+/// A function that has three seconds for an event.
+async fn start_with_three_seconds() -> Binary {
+    let deployment = Deployment {
+        environment: environment(&ENFORCE),
+        timeout_seconds: 3,
     };
-    let environment = environment
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
-    let mut world = World::with([server]);
-    world.functions.insert(
-        NAME.to_owned(),
-        Deployment {
-            environment,
-            ..Deployment::default()
-        },
-    );
-    world
+
+    Binary::start_deployed(NAME, PATH, world(), deployment).await
 }
 
-async fn start(world: World) -> Emulator {
-    let binaries = BTreeMap::from([(
-        NAME.to_owned(),
-        env!("CARGO_BIN_EXE_disconnect-source-server").into(),
-    )]);
-    Emulator::start(Cloud::new(world), 0, Binaries::Fixed(binaries))
-        .await
-        .unwrap()
-}
-
-async fn invoke(local: &Emulator, payload: &str) -> Ended {
-    local
-        .functions()
-        .invoke(NAME, payload.to_owned().into())
-        .await
+fn request_for(targets: &[Value]) -> String {
+    json!({
+        "version": 1,
+        "requestID": "CHG1",
+        "expiresAt": Utc::now() + TimeDelta::hours(1),
+        "targets": targets,
+    })
+    .to_string()
 }
 
 fn request() -> String {
-    let expires_at = Utc::now() + TimeDelta::hours(1);
-    json!({ "version": 1, "requestID": "CHG1", "expiresAt": expires_at, "targets": [{ "sourceServerID": ID }] })
-        .to_string()
-}
-
-fn answered(ended: Ended) -> Value {
-    match ended {
-        Ended::Answered(body) => serde_json::from_slice(&body).unwrap(),
-        other => panic!("not answered: {other:?}"),
-    }
-}
-
-fn failed(ended: Ended) -> Value {
-    match ended {
-        Ended::Failed(error) => error,
-        other => panic!("did not fail: {other:?}"),
-    }
-}
-
-/// The most memory that the function's process has had, in megabytes.
-fn peak_memory(local: &Emulator) -> u64 {
-    let status = std::fs::read_to_string(format!(
-        "/proc/{}/status",
-        local.functions().process_id(NAME).unwrap()
-    ))
-    .unwrap();
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap();
-    peak.trim()
-        .strip_suffix(" kB")
-        .unwrap()
-        .parse::<u64>()
-        .unwrap()
-        / 1000
+    request_for(&[json!({ "sourceServerID": ID })])
 }
 
 /// The log lines that carry a report.
@@ -105,198 +68,176 @@ fn reports(logs: &[String]) -> Vec<Value> {
     let lines = logs
         .iter()
         .map(|line| serde_json::from_str::<Value>(line).unwrap());
+
     lines
         .filter(|line| line["fields"]["report"].is_string())
         .collect()
 }
 
+/// The report in the message of an error.
+fn report_in(error: &Value) -> Value {
+    serde_json::from_str(error["errorMessage"].as_str().unwrap()).unwrap()
+}
+
 #[tokio::test]
 async fn a_good_event_is_done_once_and_logged_in_one_line() {
-    let local = start(world(&[("MODE", "enforce")])).await;
-    let report = answered(invoke(&local, &request()).await);
+    let binary = start(&ENFORCE).await;
+    let report = binary.answer(&request()).await;
+    assert_eq!(report["outcome"], "done");
+    assert_eq!(report["targets"][0]["evidence"]["recoveryPointsLost"], 37);
+
+    let report = binary.answer(&request()).await;
+    assert_eq!(report["outcome"], "already_done");
+    binary.local.finish().unwrap();
     assert_eq!(
-        (
-            &report["outcome"],
-            &report["targets"][0]["evidence"]["recoveryPointsLost"]
-        ),
-        (&json!("done"), &json!(37))
-    );
-    assert_eq!(
-        answered(invoke(&local, &request()).await)["outcome"],
-        "already_done"
-    );
-    local.finish().unwrap();
-    assert_eq!(
-        local.changes(),
+        binary.local.changes(),
         [
             format!("DisconnectSourceServer {ID}"),
             format!("UntagResource {ID}")
         ]
     );
-    let logs = local.functions().logs(NAME);
+
+    let logs = binary.logs();
     let reports = reports(&logs);
     assert_eq!(reports.len(), 2, "{logs:#?}");
     assert_eq!(reports[0]["fields"]["requestID"], "CHG1");
-    // What the template's metric filters count.
+    // The template's metric filters count this.
     assert_eq!(reports[0]["fields"]["outcome"], "done");
     assert_eq!(reports[0]["fields"]["message"], "1 done of 1 target");
+    assert_no_secret(&logs);
+}
+
+/// No name of a host and no address is logged.
+#[track_caller]
+fn assert_no_secret(logs: &[String]) {
     let text = logs.join("\n");
-    assert!(
-        !text.contains("secret") && !text.contains("10.20.30.40"),
-        "{text}"
-    );
+
+    assert!(!text.contains("secret"), "{text}");
+    assert!(!text.contains("10.20.30.40"), "{text}");
 }
 
 #[tokio::test]
 async fn without_a_mode_nothing_is_changed() {
-    let local = start(world(&[])).await;
-    assert_eq!(
-        answered(invoke(&local, &request()).await)["outcome"],
-        "planned"
-    );
-    assert_eq!(local.changes(), [""; 0]);
+    let binary = start(&[]).await;
+
+    assert_eq!(binary.answer(&request()).await["outcome"], "planned");
+    assert_eq!(binary.local.changes(), [""; 0]);
 }
 
 #[tokio::test]
 async fn a_fault_fails_the_invocation_with_the_whole_report() {
-    let local = start(world(&[("MODE", "enforce")])).await;
-    local.inject(Fault::next(
-        "DisconnectSourceServer",
-        FaultKind::AccessDenied,
-    ));
-    let error = failed(invoke(&local, &request()).await);
+    let binary = start(&ENFORCE).await;
+    let denied = Fault::next("DisconnectSourceServer", FaultKind::AccessDenied);
+    binary.local.inject(denied);
+
+    let error = binary.error(&request()).await;
     assert_eq!(error["errorType"], "Permanent");
-    let report: Value = serde_json::from_str(error["errorMessage"].as_str().unwrap()).unwrap();
+    let report = report_in(&error);
     assert_eq!(report["targets"][0]["reason"], "access_denied");
     assert_eq!(report["targets"][0]["evidence"]["stateAfter"], "CONTINUOUS");
-    let logs = local.functions().logs(NAME);
-    assert!(!logs.join("\n").contains("secret"), "{logs:#?}");
-    // What the template's metric filters count, and its alarms watch.
+
+    let logs = binary.logs();
+    assert_no_secret(&logs);
+    // The template's metric filters count these, and its alarms watch them.
     let line = reports(&logs).remove(0);
-    let fields = ["requestID", "outcome", "error_type", "message"]
-        .map(|name| line["fields"][name].as_str().unwrap());
-    assert_eq!(
-        fields,
-        [
-            "CHG1",
-            "permanent",
-            "Permanent",
-            "1 blocked by configuration of 1 target"
-        ]
-    );
+    let fields = ["requestID", "outcome", "error_type", "message"];
+    let fields = fields.map(|name| line["fields"][name].as_str().unwrap());
+    let expected = [
+        "CHG1",
+        "permanent",
+        "Permanent",
+        "1 blocked by configuration of 1 target",
+    ];
+    assert_eq!(fields, expected);
     assert_eq!(line["level"], "ERROR");
 }
 
 #[tokio::test]
 async fn text_of_others_is_sanitized_before_it_is_logged() {
-    let mut world = world(&[("MODE", "enforce")]);
-    let server = world.server(ID).unwrap();
-    server
-        .tags
-        .insert("drover:approved".to_owned(), "\u{1b}[2J\u{202e}".to_owned());
-    let local = start(world).await;
-    let report = answered(invoke(&local, &request()).await);
-    assert_eq!(
-        report["targets"][0]["reason"],
-        "approved_for_another_request"
-    );
-    let logged: Value = serde_json::from_str(
-        reports(&local.functions().logs(NAME))[0]["fields"]["report"]
-            .as_str()
-            .unwrap(),
-    )
-    .unwrap();
+    let mut world = world();
+    let tags = &mut world.server(ID).unwrap().tags;
+    tags.insert("drover:approved".to_owned(), "\u{1b}[2J\u{202e}".to_owned());
+    let binary = Binary::start(NAME, PATH, world, &ENFORCE).await;
+
+    let report = binary.answer(&request()).await;
+    let reason = &report["targets"][0]["reason"];
+    assert_eq!(*reason, "approved_for_another_request");
+
+    let line = reports(&binary.logs()).remove(0);
+    let logged: Value = serde_json::from_str(line["fields"]["report"].as_str().unwrap()).unwrap();
     for report in [report, logged] {
-        assert_eq!(
-            report["targets"][0]["evidence"]["approvedFor"],
-            "\u{fffd}[2J\u{fffd}"
-        );
+        let approval = &report["targets"][0]["evidence"]["approvedFor"];
+        assert_eq!(*approval, "\u{fffd}[2J\u{fffd}");
     }
 }
 
 /// 4,000 records with as many and as long tags as AWS allows are 77 MB, and a function has 128.
-#[tokio::test]
-async fn an_account_at_its_quotas_fits_into_half_of_the_functions_memory() {
+fn account_at_its_quotas() -> World {
     let tags: BTreeMap<String, String> = (10..59)
         .map(|number| (format!("{number}{}", "k".repeat(126)), "v".repeat(256)))
         .collect();
-    let mut world = world(&[("MODE", "enforce")]);
+
+    let mut world = world();
     for number in 2..=4000 {
         let mut server =
             SourceServer::new(&format!("s-{number:017}")).tagged("drover:approved", "CHG1");
         server.hostname = Some(format!("host{number}"));
         server.tags.extend(tags.clone());
-        world
-            .drs
-            .get_mut("us-east-1")
-            .unwrap()
-            .source_servers
-            .push(server);
+        world.here().source_servers.push(server);
     }
-    let local = start(world).await;
-    let expires_at = Utc::now() + TimeDelta::hours(1);
+
+    world
+}
+
+#[tokio::test]
+async fn an_account_at_its_quotas_fits_into_half_of_the_functions_memory() {
+    let binary = Binary::start(NAME, PATH, account_at_its_quotas(), &ENFORCE).await;
     let servers: Vec<Value> = (2..=9)
         .map(|number| json!({ "hostname": format!("host{number}") }))
         .collect();
-    let request =
-        json!({ "version": 1, "requestID": "CHG1", "expiresAt": expires_at, "targets": servers })
-            .to_string();
-    assert_eq!(
-        answered(invoke(&local, &request).await)["summary"],
-        "8 done of 8 targets"
-    );
-    let peak = peak_memory(&local);
+
+    let report = binary.answer(&request_for(&servers)).await;
+    assert_eq!(report["summary"], "8 done of 8 targets");
+    let peak = binary.peak_memory();
     assert!(peak < 64, "{peak} MB");
 }
 
 #[tokio::test]
 async fn garbage_is_rejected_and_the_process_lives_on() {
-    let local = start(world(&[("MODE", "enforce")])).await;
+    let binary = start(&ENFORCE).await;
     let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
     let large = json!({ "requestID": "x".repeat(100_000) }).to_string();
-    for (garbage, reason) in [
+    let garbage = [
         ("null", "wrong_type"),
         ("{}", "missing_field"),
         (&deep, "too_deep"),
         (&large, "too_large"),
-    ] {
-        let report = answered(invoke(&local, garbage).await);
-        assert_eq!(
-            (report["outcome"].as_str(), report["reason"].as_str()),
-            (Some("rejected"), Some(reason))
-        );
+    ];
+    for (payload, reason) in garbage {
+        let report = binary.answer(payload).await;
+        assert_eq!(report["outcome"], "rejected", "{reason}");
+        assert_eq!(report["reason"], reason);
     }
+
     // One call opened the connection; none was made for these.
-    assert_eq!(
-        (
-            local.journal().len(),
-            local.functions().calls_before_the_first_event(NAME)
-        ),
-        (1, 1)
-    );
-    assert_eq!(
-        answered(invoke(&local, &request()).await)["outcome"],
-        "done"
-    );
+    assert_eq!(binary.local.journal().len(), 1);
+    assert_eq!(binary.calls_before_the_first_event(), 1);
+    assert_eq!(binary.answer(&request()).await["outcome"], "done");
 }
 
 #[tokio::test]
 async fn a_bad_variable_stops_the_start_with_a_sentence() {
-    let local = start(world(&[("MODE", "yolo")])).await;
-    let error = failed(invoke(&local, &request()).await);
+    let binary = start(&[("MODE", "yolo")]).await;
+    let error = binary.error(&request()).await;
     assert_eq!(error["errorType"], "Runtime.ExitError");
-    assert!(
-        error["errorMessage"]
-            .as_str()
-            .unwrap()
-            .ends_with("Error: Runtime exited with error: exit status 1")
-    );
-    let logs = local.functions().logs(NAME).join("\n");
-    assert!(
-        logs.contains("MODE is `yolo`, but must be `plan` or `enforce`"),
-        "{logs}"
-    );
-    assert_eq!(local.journal(), []);
+    let message = error["errorMessage"].as_str().unwrap();
+    let exit = "Error: Runtime exited with error: exit status 1";
+    assert!(message.ends_with(exit), "{message}");
+
+    let logs = binary.logs().join("\n");
+    let sentence = "MODE is `yolo`, but must be `plan` or `enforce`";
+    assert!(logs.contains(sentence), "{logs}");
+    assert_eq!(binary.local.journal(), []);
 }
 
 #[test]
@@ -306,69 +247,67 @@ fn without_a_region_or_credentials_it_does_not_start() {
         ("AWS_ACCESS_KEY_ID", "key"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
     ];
+
     for (missing, _) in variables {
-        let mut function = Command::new(env!("CARGO_BIN_EXE_disconnect-source-server"));
-        function
-            .env_clear()
-            .envs(variables.into_iter().filter(|(name, _)| *name != missing));
-        let ended = function.output().unwrap();
-        let said = String::from_utf8(ended.stderr).unwrap();
-        assert!(
-            !ended.status.success() && said.contains(&format!("{missing} is ``, but must be the ")),
-            "{said}"
-        );
+        let others = variables.into_iter().filter(|(name, _)| *name != missing);
+        let ended = Command::new(PATH).env_clear().envs(others).output();
+        let ended = ended.unwrap();
+        assert!(!ended.status.success());
+
+        let printed = String::from_utf8(ended.stderr).unwrap();
+        let sentence = format!("{missing} is ``, but must be the ");
+        assert!(printed.contains(&sentence), "{printed}");
     }
 }
 
 /// Only the SDK's own reading of the environment makes a FIPS or dual-stack endpoint of it.
 #[tokio::test]
-async fn an_endpoint_that_cannot_exist_is_for_the_deployment_to_repair() {
+async fn an_endpoint_that_cannot_exist_is_for_the_deployment_to_fix() {
     for name in ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"] {
-        let local = start(world(&[("MODE", "enforce"), (name, "true")])).await;
-        let error = failed(invoke(&local, &request()).await);
+        let binary = start(&[("MODE", "enforce"), (name, "true")]).await;
+        let error = binary.error(&request()).await;
         assert_eq!(error["errorType"], "Permanent", "{name}");
-        let report: Value = serde_json::from_str(error["errorMessage"].as_str().unwrap()).unwrap();
+
+        let report = report_in(&error);
         assert_eq!(report["targets"][0]["reason"], "misconfigured", "{name}");
-        assert_eq!(local.journal(), []);
+        assert_eq!(binary.local.journal(), []);
     }
 }
 
 #[tokio::test]
-async fn once_the_credentials_have_expired_the_next_event_gets_a_new_process() {
-    let local = start(world(&[("MODE", "enforce")])).await;
-    let batch =
-        json!({ "Records": [{ "messageId": "1", "eventSource": "aws:sqs", "body": request() }] })
-            .to_string();
+async fn expired_credentials_get_the_next_event_a_new_process() {
+    let binary = start(&ENFORCE).await;
+    let record = json!({ "messageId": "1", "eventSource": "aws:sqs", "body": request() });
+    let batch = json!({ "Records": [record] }).to_string();
+
     for (payload, is_batch) in [(request(), false), (batch, true)] {
-        local.inject(Fault::next(
-            "DescribeSourceServers",
-            FaultKind::ExpiredToken,
-        ));
-        match invoke(&local, &payload).await {
+        let expired = Fault::next("DescribeSourceServers", FaultKind::ExpiredToken);
+        binary.local.inject(expired);
+
+        match binary.invoke(&payload).await {
             Ended::Failed(error) if !is_batch => assert_eq!(error["errorType"], "Retryable"),
             Ended::Answered(body) if is_batch => {
-                assert_eq!(
-                    serde_json::from_slice::<Value>(&body).unwrap()["batchItemFailures"][0]["itemIdentifier"],
-                    "1"
-                );
+                let answer: Value = serde_json::from_slice(&body).unwrap();
+                assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], "1");
             }
             other => panic!("{other:?}"),
         }
-        // The answer was given by a process that ended afterwards and said why.
-        assert_eq!(answered(invoke(&local, "{}").await)["outcome"], "rejected");
+        // The process that answered has ended since and logged why; a new one takes the next event.
+        assert_eq!(binary.answer("{}").await["outcome"], "rejected");
     }
-    let warm_ups = local
-        .journal()
+
+    let journal = binary.local.journal();
+    let warm_ups = journal
         .iter()
         .filter(|entry| entry.operation == "DescribeJobs")
         .count();
     assert_eq!(warm_ups, 3, "one for each process");
-    let logs = local.functions().logs(NAME);
-    let said = logs
+    let logs = binary.logs();
+    let ends = logs
         .iter()
         .filter(|line| line.contains("the next process gets new ones"))
         .count();
-    assert_eq!(said, 2, "{logs:#?}");
+    assert_eq!(ends, 2, "{logs:#?}");
 }
 
 /// A proxy sees where a function wants to go.
@@ -376,8 +315,7 @@ async fn once_the_credentials_have_expired_the_next_event_gets_a_new_process() {
 async fn configured_endpoints_are_ignored_where_the_environment_says_so() {
     let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", proxy.local_addr().unwrap());
-    let mut function = tokio::process::Command::new(env!("CARGO_BIN_EXE_disconnect-source-server"));
-    let mut child = function
+    let mut child = tokio::process::Command::new(PATH)
         .env_clear()
         .env("AWS_REGION", "eu-west-1")
         .env("AWS_ACCESS_KEY_ID", "key")
@@ -390,6 +328,7 @@ async fn configured_endpoints_are_ignored_where_the_environment_says_so() {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
+
     let asked = async {
         let (mut stream, _) = proxy.accept().await.unwrap();
         let mut line = [0; 64];
@@ -397,103 +336,83 @@ async fn configured_endpoints_are_ignored_where_the_environment_says_so() {
         String::from_utf8_lossy(&line[..read]).into_owned()
     };
     tokio::select! {
-        asked = asked => assert!(asked.starts_with("CONNECT drs.eu-west-1.amazonaws.com:443 "), "{asked}"),
-        _ = child.wait() => panic!("it went elsewhere"),
+        asked = asked => {
+            let endpoint = "CONNECT drs.eu-west-1.amazonaws.com:443 ";
+            assert!(asked.starts_with(endpoint), "{asked}");
+        }
+        _ = child.wait() => panic!("it ended before it asked the proxy"),
     }
 }
 
 #[tokio::test]
-async fn a_run_that_takes_too_long_is_ended_and_the_next_begins_anew() {
-    let mut world = world(&[("MODE", "enforce")]);
-    world.functions.get_mut(NAME).unwrap().timeout_seconds = 3;
-    let local = start(world).await;
-    local.inject(Fault::next("DescribeSourceServers", FaultKind::HangBefore));
+async fn a_run_that_takes_too_long_is_ended_and_the_next_starts_afresh() {
+    let binary = start_with_three_seconds().await;
+    let hang = Fault::next("DescribeSourceServers", FaultKind::HangBefore);
+    binary.local.inject(hang);
     let (hung, waiting) = (request(), request());
-    // Once it waits for the answer that does not come, it cannot even give up.
-    let stopped_at_the_call = async {
-        while !local
-            .journal()
-            .iter()
-            .any(|entry| entry.operation == "DescribeSourceServers")
-        {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        let process = local.functions().process_id(NAME).unwrap().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-STOP", &process])
-                .status()
-                .unwrap()
-                .success()
-        );
-    };
+
     let (hung, waiting, ()) = tokio::join!(
-        invoke(&local, &hung),
-        invoke(&local, &waiting),
-        stopped_at_the_call
+        binary.invoke(&hung),
+        binary.invoke(&waiting),
+        stop_at_the_call(&binary)
     );
     let error = failed(hung);
     assert_eq!(error["errorType"], "Sandbox.Timedout");
-    assert!(
-        error["errorMessage"]
-            .as_str()
-            .unwrap()
-            .ends_with("Error: Task timed out after 3.00 seconds")
-    );
+    let message = error["errorMessage"].as_str().unwrap();
+    let timeout = "Error: Task timed out after 3.00 seconds";
+    assert!(message.ends_with(timeout), "{message}");
+
     // The other one waited its turn and was served by a new process; a deadline of three seconds
-    // leaves no time to begin.
+    // leaves no time to start anything.
     assert_eq!(answered(waiting)["outcome"], "pending");
+}
+
+/// Stops the process once it waits for the answer that does not come, so that it cannot give up.
+async fn stop_at_the_call(binary: &Binary) {
+    let is_called = || {
+        let journal = binary.local.journal();
+        let mut operations = journal.iter().map(|entry| &entry.operation);
+        operations.any(|operation| operation == "DescribeSourceServers")
+    };
+    while !is_called() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+
+    let process = binary.process_id().unwrap().to_string();
+    let stopped = Command::new("kill").args(["-STOP", &process]).status();
+    assert!(stopped.unwrap().success());
 }
 
 #[tokio::test]
 async fn an_observation_that_hangs_ends_in_time_to_report_it() {
-    let mut world = world(&[("MODE", "enforce")]);
-    world.functions.get_mut(NAME).unwrap().timeout_seconds = 3;
-    let local = start(world).await;
-    local.inject(Fault::next("DescribeSourceServers", FaultKind::HangBefore));
-    let report = answered(invoke(&local, &request()).await);
+    let binary = start_with_three_seconds().await;
+    let hang = Fault::next("DescribeSourceServers", FaultKind::HangBefore);
+    binary.local.inject(hang);
+
+    let report = binary.answer(&request()).await;
     let target = &report["targets"][0];
-    assert_eq!(
-        (&target["outcome"], &target["reason"]),
-        (&json!("pending"), &json!("out_of_time"))
-    );
+    assert_eq!(target["outcome"], "pending");
+    assert_eq!(target["reason"], "out_of_time");
 }
 
 #[tokio::test]
-async fn a_process_is_started_once_for_all_that_wait_for_it() {
-    let local = start(world(&[("MODE", "enforce")])).await;
+async fn a_process_is_started_once_for_all_events_that_wait_for_it() {
+    let binary = start(&ENFORCE).await;
     let request = request();
-    let answers = futures_util::future::join_all((0..8).map(|_| invoke(&local, &request))).await;
-    let outcomes: Vec<Value> = answers
-        .into_iter()
-        .map(|answer| answered(answer)["outcome"].clone())
-        .collect();
-    assert_eq!(outcomes[0], "done");
-    assert!(
-        outcomes[1..]
-            .iter()
-            .all(|outcome| *outcome == "already_done"),
-        "{outcomes:?}"
-    );
+
+    let answers = futures_util::future::join_all((0..8).map(|_| binary.answer(&request))).await;
+    let outcomes: Vec<&Value> = answers.iter().map(|answer| &answer["outcome"]).collect();
+    assert_eq!(*outcomes[0], "done");
+    for outcome in &outcomes[1..] {
+        assert_eq!(**outcome, "already_done", "{outcomes:?}");
+    }
 }
 
 #[tokio::test]
-async fn at_the_lowest_level_the_log_still_holds_no_host_name() {
-    let mut world = world(&[("MODE", "enforce")]);
-    world
-        .functions
-        .get_mut(NAME)
-        .unwrap()
-        .environment
-        .insert("AWS_LAMBDA_LOG_LEVEL".to_owned(), "TRACE".to_owned());
-    let local = start(world).await;
-    assert_eq!(
-        answered(invoke(&local, &request()).await)["outcome"],
-        "done"
-    );
-    let logs = local.functions().logs(NAME).join("\n");
-    assert!(
-        !logs.contains("secret") && !logs.contains("10.20.30.40"),
-        "{logs}"
-    );
+async fn at_the_lowest_level_the_log_still_contains_no_host_name() {
+    let variables = [("MODE", "enforce"), ("AWS_LAMBDA_LOG_LEVEL", "TRACE")];
+    let binary = start(&variables).await;
+
+    assert_eq!(binary.answer(&request()).await["outcome"], "done");
+    assert_no_secret(&binary.logs());
 }
