@@ -11,6 +11,7 @@ mod air;
 mod bootstrap;
 mod disconnect;
 mod emulated;
+mod events;
 mod functions;
 mod hostile;
 mod iam;

@@ -4,9 +4,10 @@ use std::rc::Rc;
 
 use aws_sdk_efs::config::{Builder, retry::RetryPartition};
 use aws_types::SdkConfig;
-use bootstrap_efs_replication::{Efs, Policy, handle, reason::Reason};
+use bootstrap_efs_replication::{Command, Efs, Policy, command::Target, handle, reason::Reason};
+use chrono::{DateTime, Utc};
 use emulator::Service;
-use shared::{code, variables::BadVariable};
+use shared::{Message, Rejection, code, variables::BadVariable};
 
 use crate::function::{self, FunctionUnderTest, Handler, Variables};
 
@@ -16,9 +17,29 @@ pub const BOOTSTRAP: FunctionUnderTest = FunctionUnderTest {
     service: Service::Efs,
     variables: &Policy::VARIABLES,
     reasons: || Reason::ALL.iter().map(code).collect(),
+    read,
     policy,
     start,
 };
+
+fn read(message: &Message, now: DateTime<Utc>) -> Result<String, Rejection> {
+    let command = Command::parse(message, now)?;
+
+    // A native event names no destination: the tag of its source does.
+    let target = |target: &Target| {
+        let place = match &target.destination {
+            None => "where its tag says".to_owned(),
+            Some(destination) => destination.region().map_or("?".to_owned(), String::from),
+        };
+        format!("{} to {place}", target.source.id)
+    };
+    let targets: Vec<String> = command.targets.iter().map(target).collect();
+    Ok(format!(
+        "under {}: {}",
+        command.request_id,
+        targets.join(", ")
+    ))
+}
 
 fn policy(variables: Variables<'_>) -> Result<function::Policy, BadVariable> {
     let policy = Policy::from_lookup(variables)?;

@@ -4,9 +4,11 @@ use std::rc::Rc;
 
 use aws_sdk_drs::config::{Builder, retry::RetryPartition};
 use aws_types::SdkConfig;
-use disconnect_source_server::{Drs, Policy, handle, reason::Reason};
+use chrono::{DateTime, Utc};
+use disconnect_source_server::{Command, Drs, Policy, handle, reason::Reason};
 use emulator::Service;
-use shared::{code, variables::BadVariable};
+use serde_json::json;
+use shared::{Message, Rejection, code, variables::BadVariable};
 
 use crate::function::{self, FunctionUnderTest, Handler, Variables};
 
@@ -16,9 +18,22 @@ pub const DISCONNECT: FunctionUnderTest = FunctionUnderTest {
     service: Service::Drs,
     variables: &Policy::VARIABLES,
     reasons: || Reason::ALL.iter().map(code).collect(),
+    read,
     policy,
     start,
 };
+
+fn read(message: &Message, now: DateTime<Utc>) -> Result<String, Rejection> {
+    let command = Command::parse(message, now)?;
+
+    // Targets as a report names them.
+    Ok(format!(
+        "{:?} under {}: {}",
+        command.action,
+        command.request_id,
+        json!(command.targets)
+    ))
+}
 
 fn policy(variables: Variables<'_>) -> Result<function::Policy, BadVariable> {
     let policy = Policy::from_lookup(variables)?;

@@ -1,9 +1,10 @@
 //! A function as a value.
 
 use aws_types::SdkConfig;
+use chrono::{DateTime, Utc};
 use emulator::Service;
 use futures_util::future::LocalBoxFuture;
-use shared::{Answer, Failure, Invocation, Mode, variables::BadVariable};
+use shared::{Answer, Failure, Invocation, Message, Mode, Rejection, variables::BadVariable};
 
 /// The environment of a function: the value of a variable by its name.
 pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -23,6 +24,8 @@ pub struct FunctionUnderTest {
     pub variables: &'static [&'static str],
     /// The code of every reason that it reports.
     pub reasons: fn() -> Vec<String>,
+    /// Reads a message as the function does, and describes the command in one line.
+    pub read: fn(&Message, DateTime<Utc>) -> Result<String, Rejection>,
     /// Reads the policy from the environment.
     pub policy: fn(Variables<'_>) -> Result<Policy, BadVariable>,
     /// Starts the function as its `main` does, with a retry budget of its own.

@@ -306,9 +306,6 @@ fn is_network_id(text: &str, prefix: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{fmt::Write as _, path::Path};
-
-    use expect_test::{expect, expect_file};
     use serde_json::{Value, json};
     use shared::{Inbound, envelope};
 
@@ -588,96 +585,5 @@ mod tests {
         call("aws.elasticfilesystem", tagged("fs-00000001")).unwrap();
         call("aws.elasticfilesystem", tagged("fsap-00000001")).unwrap_err();
         call("aws.elasticfilesystem", tagged("nonsense")).unwrap_err();
-    }
-
-    /// Every message in a file, with what it was read as.
-    fn readings(text: &str) -> Vec<String> {
-        let messages = match envelope::open(text) {
-            Inbound::One(message) => vec![message],
-            Inbound::Sns(messages) => messages,
-            Inbound::Sqs(deliveries) => deliveries
-                .into_iter()
-                .map(|delivery| delivery.message)
-                .collect(),
-        };
-        let name = |target: &Target| {
-            let place = match &target.destination {
-                None => "where its tag says".to_owned(),
-                Some(destination) => destination.region().map_or("?".to_owned(), String::from),
-            };
-            format!("{} to {place}", target.source.id)
-        };
-        let read = |message: Result<Message, Rejection>| match message
-            .and_then(|message| Command::parse(&message, now()))
-        {
-            Ok(command) => format!(
-                "under {}: {}",
-                command.request_id,
-                command
-                    .targets
-                    .iter()
-                    .map(name)
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            ),
-            Err(rejection) => format!("{:?}: {rejection}", rejection.code),
-        };
-        messages.into_iter().map(read).collect()
-    }
-
-    fn table(folder: &str) -> String {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../events")
-            .join(folder);
-        let mut files: Vec<_> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|file| file.unwrap().path())
-            .collect();
-        files.sort();
-        let mut table = String::new();
-        for file in files.iter().filter(|file| {
-            file.extension()
-                .is_some_and(|extension| extension == "json")
-        }) {
-            let text =
-                emulator::event::fill(&std::fs::read_to_string(file).unwrap(), now()).unwrap();
-            for reading in readings(&text) {
-                writeln!(
-                    table,
-                    "{}\n    {reading}",
-                    file.file_name().unwrap().display()
-                )
-                .unwrap();
-            }
-        }
-        table
-    }
-
-    #[test]
-    fn every_event_of_this_function_is_what_its_name_says() {
-        expect![[r#"
-            file-system-created.json
-                under fs-0123456789abcdef2: fs-0123456789abcdef2 to where its tag says
-            file-system-tagged.json
-                under fs-0123456789abcdef2: fs-0123456789abcdef2 to where its tag says
-            replication-onto-existing-requested.json
-                under CHG0031236: fs-0123456789abcdef1 to eu-west-1
-            replication-requested.json
-                under CHG0031235: fs-0123456789abcdef0 to eu-west-1
-            replication-requested.sns.json
-                under CHG0031235: fs-0123456789abcdef0 to eu-west-1
-            replication-requested.sqs.json
-                under CHG0031235: fs-0123456789abcdef0 to eu-west-1
-            replication-requested.sqs.json
-                under CHG0031236: fs-0123456789abcdef1 to eu-west-1
-            request.json
-                under CHG0031235: fs-0123456789abcdef0 to eu-west-1
-        "#]]
-        .assert_eq(&table("bootstrap-efs-replication"));
-    }
-
-    #[test]
-    fn every_sample_event_is_a_command_or_a_named_rejection() {
-        expect_file!["../../../events/samples/as-replication.txt"].assert_eq(&table("samples"));
     }
 }
