@@ -22,9 +22,9 @@ struct Demand {
 const DEMANDS: [Demand; 7] = [
     demand("cli", 5.0, 0.1, 1.0, 5),
     demand("emulator", 0.0, 0.3, 1.0, 181),
-    demand("functions", 65.0, 0.6, 1.0, 0),
+    demand("functions", 90.0, 3.0, 1.0, 0),
     demand("harness", 60.0, 3.0, 1.0, 0),
-    demand("shared", 80.0, 0.4, 1.0, 1),
+    demand("shared", 80.0, 3.0, 1.0, 0),
     demand("simulation", 60.0, 3.0, 1.0, 0),
     demand("template", 60.0, 3.0, 1.0, 0),
 ];

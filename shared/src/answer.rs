@@ -82,6 +82,7 @@ impl Answer {
     pub fn met_expired_credentials(&self) -> bool {
         match self {
             Self::One(report) => report.met_expired_credentials(),
+            // Every record had the same credentials.
             Self::Many { reports } => reports.iter().any(Report::met_expired_credentials),
             Self::Batch {
                 credentials_expired,

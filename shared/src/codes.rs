@@ -43,6 +43,7 @@ pub(crate) const CODES: &[(FaultKind, &[&str])] = &[
             "Unavailable",
         ],
     ),
+    // EFS alone: a Region may be short of Provisioned Throughput.
     (FaultKind::NoCapacity, &["InsufficientThroughputCapacity"]),
     (
         FaultKind::Timeout,

@@ -102,6 +102,7 @@ impl<K: Kind> TryFrom<String> for Id<K> {
     type Error = InvalidValue;
 
     fn try_from(text: String) -> Result<Self, InvalidValue> {
+        // The one way to make an identifier from a text.
         if !K::matches(&text) {
             return Err(InvalidValue::new(&text, K::EXPECTED));
         }

@@ -22,6 +22,7 @@ pub mod api;
 pub mod arn;
 mod codes;
 pub mod dispatch;
+// A binary links the SDK of its own service alone.
 #[cfg(feature = "drs")]
 pub mod drs;
 #[cfg(feature = "efs")]

@@ -331,6 +331,7 @@ fn cut_off(text: &str, longest: usize) -> String {
 /// Cuts every text of a value to what still identifies it.
 fn shorten(value: &mut Value) {
     match value {
+        // An ID or a host name is still recognised by its beginning.
         Value::String(text) => *text = cut_off(text, LONGEST_CUT_NAME),
         Value::Array(items) => items.iter_mut().for_each(shorten),
         Value::Object(members) => members.values_mut().for_each(shorten),

@@ -72,6 +72,7 @@ impl<'a> ReadBack<'a> {
     /// What a read showed that failed, if it did.
     #[must_use]
     pub fn new(unread: Option<&'a Unobserved>) -> Self {
+        // A read that shows the change is not asked for: the plan made from it speaks.
         unread.map_or(Self::NotShown, Self::Unread)
     }
 }

@@ -82,6 +82,7 @@ pub fn tag_key(name: &'static str, found: String) -> Result<String, BadVariable>
 /// A [`BadVariable`] for anything else.
 pub fn count(name: &'static str, found: String) -> Result<usize, BadVariable> {
     match found.parse() {
+        // Nothing of drover's is counted beyond a hundred.
         Ok(number @ 1..=100) => Ok(number),
         _ => Err(BadVariable::new(
             name,

@@ -33,6 +33,7 @@ pub(crate) async fn for_each_target<'c, I, T>(
 ) -> Vec<T> {
     let mut by_region: BTreeMap<Option<Region>, Vec<_>> = BTreeMap::new();
     for (position, (target, input)) in command.targets.iter().zip(inputs).enumerate() {
+        // A native event does not say where to: its targets wait in a queue of their own.
         let destination = target.destination.as_ref();
         let region = destination.and_then(|destination| destination.region());
 

@@ -70,6 +70,7 @@ pub async fn handle(
 async fn process(command: &Command, context: &Context<'_>) -> Report {
     let calls = CallRecord::default();
 
+    // A target that cannot be observed is part of the snapshot, and hides no other.
     let snapshot = observe(command, context, &calls).await;
 
     let plan = plan(command, &snapshot, context.policy);

@@ -151,6 +151,7 @@ fn is_not_ready(attempt: &Attempt) -> bool {
 /// Whether a read that failed had shown the replication that was created: it stands on the source's
 /// side, whatever the other side answers.
 fn shows_replication(attempt: &Attempt, view: &View) -> bool {
+    // The source is read first, and its replication right after it.
     let (Some(source), Some(replication)) = (&view.source, &view.replication) else {
         return false;
     };
@@ -296,6 +297,7 @@ fn sentences<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Vec<String> {
             false => total,
         };
 
+        // A reader needs the first few to know what the rest are.
         sentences.extend(alike.iter().take(named).map(|step| sentence(step)));
         if total > named {
             let more = total - named;

@@ -149,6 +149,7 @@ impl AccessPoints {
         }
 
         self.missing_count += 1;
+        // The limit bounds memory, and with it what one run creates.
         if self.missing.len() < limit {
             self.missing.push(point.clone());
         } else {

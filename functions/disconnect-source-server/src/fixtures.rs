@@ -103,6 +103,7 @@ pub(crate) fn tried(result: Result<(), FaultKind>) -> Attempt {
 /// An attempt at a step, and what its call came to.
 pub(crate) fn attempt(step: Step, result: Result<(), FaultKind>) -> Attempt {
     let operation = step.operation();
+    // A fault is always reported under the call that failed.
     let result = result.map_err(|kind| FailedCall::new(operation, kind));
 
     Attempt {

@@ -68,6 +68,7 @@ pub async fn handle(
 async fn process(command: &Command, context: &Context<'_>) -> Report {
     let calls = CallRecord::default();
 
+    // Without an observation there is no plan, and nothing is called.
     let snapshot = match observe(command, context, &calls).await {
         Ok(snapshot) => snapshot,
         Err(why) => return unobserved(command, &why, context.policy, calls),

@@ -47,6 +47,7 @@ impl Snapshot {
     /// read.
     pub fn mark_disconnected(&mut self, ids: &[SourceServerId]) {
         for server in &mut self.servers {
+            // Its tags stay as they were read, so that the approval is still there to remove.
             if ids.contains(&server.id) {
                 server.state = State::Disconnected;
             }

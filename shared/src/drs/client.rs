@@ -106,6 +106,7 @@ impl Drs {
         key: &str,
         record: &CallRecord,
     ) -> Result<(), FailedCall> {
+        // The role may remove the approval tag, and no other.
         let request = self
             .client
             .untag_resource()

@@ -20,6 +20,7 @@ impl Kind for SourceServerKind {
     const EXPECTED: &'static str = "a source server ID: s- and 17 letters or digits";
 
     fn matches(text: &str) -> bool {
+        // The API model allows both cases (`SourceServerID`).
         matches_pattern(text, "s-", u8::is_ascii_alphanumeric, 17..=17)
     }
 }

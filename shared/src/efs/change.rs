@@ -165,6 +165,7 @@ impl RegionalEfs {
         record: &CallRecord,
     ) -> Changed {
         const OPERATION: &str = "PutBackupPolicy";
+        // EFS switches through ENABLING and DISABLING by itself.
         let status = match enabled {
             true => Status::Enabled,
             false => Status::Disabled,

@@ -151,6 +151,7 @@ impl Destination {
     /// The Region, in whichever way it is given: by name, by zone, or in an ARN.
     #[must_use]
     pub fn region(&self) -> Option<Region> {
+        // The request may give any of the three; the planner checks that they agree.
         let by_name = || self.region.clone();
         let by_zone = || region_of_zone(self.availability_zone_name.as_deref()?);
         let by_arn = || self.file_system.as_ref()?.region();

@@ -159,6 +159,7 @@ impl RegionalEfs {
             )
             .await?;
 
+        // Sorted, so that two lists of the same groups are equal.
         let mut groups = answer
             .map(|answer| answer.security_groups)
             .unwrap_or_default();
