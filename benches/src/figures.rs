@@ -1,4 +1,4 @@
-//! What was measured: one number a round for each variant and figure, and what is said of them.
+//! The results: one number a round for each variant and figure, and their goals.
 
 use std::fmt;
 
@@ -92,8 +92,8 @@ pub(crate) enum Goal {
 pub(crate) struct Row {
     /// Its name in `results.json`.
     pub(crate) key: &'static str,
-    /// What it says.
-    pub(crate) name: &'static str,
+    /// Its name in the table.
+    pub(crate) name: String,
     pub(crate) unit: Unit,
     pub(crate) goals: Vec<Goal>,
     samples: [Samples; 4],
@@ -101,10 +101,15 @@ pub(crate) struct Row {
 
 impl Row {
     /// A line without numbers.
-    pub(crate) fn new(key: &'static str, name: &'static str, unit: Unit, goals: &[Goal]) -> Self {
+    pub(crate) fn new(
+        key: &'static str,
+        name: impl Into<String>,
+        unit: Unit,
+        goals: &[Goal],
+    ) -> Self {
         Self {
             key,
-            name,
+            name: name.into(),
             unit,
             goals: goals.to_vec(),
             samples: Default::default(),
@@ -181,13 +186,16 @@ mod tests {
     fn the_median_is_in_the_middle_and_the_range_around_it() {
         let mut samples = Samples::default();
         assert_eq!((samples.median(), samples.range()), (None, None));
+
         for number in [9.0, 1.0, 3.0] {
             samples.add(number);
         }
+
         assert_eq!(
             (samples.median(), samples.range()),
             (Some(3.0), Some((1.0, 9.0)))
         );
+
         samples.add(4.0);
         assert_eq!(samples.median(), Some(3.5));
     }
@@ -208,17 +216,22 @@ mod tests {
             Goal::TimesOf(Variant::Limit, 2.0),
             Goal::AtMost(5.0),
         ];
+
         let mut section = Section {
             key: String::new(),
             title: String::new(),
             rows: vec![Row::new("cpu", "", Unit::Milliseconds, &goals)],
         };
+
         let meets = |section: &Section| goals.map(|goal| section.rows[0].meets(goal));
         assert_eq!(meets(&section), [None, None, None]);
+
         section.add("cpu", Variant::Drover, 5.0);
         section.add("cpu", Variant::Limit, 2.5);
         section.add("cpu", Variant::Python, 500.0);
+
         assert_eq!(meets(&section), [Some(true); 3]);
+
         section.add("cpu", Variant::Drover, 5.2);
         assert_eq!(meets(&section), [Some(false); 3]);
     }

@@ -2,7 +2,7 @@
 //!
 //! `benches/run` puts the stage up and calls this. Every variant is started, made ready, given
 //! events and ended, in turn, several rounds, against the same Runtime API, the same DRS and EFS
-//! over TLS, and the same account: [`jobs`] says what is asked and checks that it was done,
+//! over TLS, and the same account: [`jobs`] has the requests and checks that they were done,
 //! [`variants`] who does it, [`measure`] what is watched.
 
 #![expect(
@@ -16,7 +16,6 @@
 )]
 
 mod figures;
-mod jobs;
 mod measure;
 mod plot;
 mod process;
@@ -35,12 +34,12 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use chrono::Utc;
 use clap::Parser;
+use jobs::{JOBS, Job, Scene};
 use serde_json::{Value, json};
 
 use crate::{
     figures::{Goal, Row, Section, Unit},
-    jobs::{Calls, Job, Scene},
-    measure::{Bench, First, Slow, Warm, minutes_since, ms},
+    measure::{Bench, Calls, First, Slow, Warm, minutes_since, ms},
     quota::Group,
     service::{CALLS_A_SECOND, Service},
     variants::{Stage, Variant},
@@ -48,8 +47,10 @@ use crate::{
 
 /// How many rounds there are of what takes long and varies little.
 const ROUNDS_OF_MANY: usize = 3;
-/// How many servers or file systems an account has where nothing is said about it.
+/// How many servers or file systems an account has by default.
 const ACCOUNT: usize = 40;
+/// Accounts that grow, each with how many pages a list of it has.
+const ACCOUNTS: [(usize, &str); 2] = [(1000, "a page"), (4000, "pages")];
 /// The most targets of a request.
 const MANY: usize = 100;
 /// How many targets there are where calls are throttled, in requests of the most targets.
@@ -101,54 +102,16 @@ async fn main() -> Result<()> {
     let stage = Stage::new(&arguments.stage)?;
     let service = Service::start(&stage.path("")).await?;
     let bench = Bench { stage, service };
-    let group = Group::new()
-        .inspect_err(|why| eprintln!("no quota can be set here: {why:#}"))
-        .ok();
-    let begun = Instant::now();
-    let mut sections = Vec::new();
-    for job in Job::ALL {
-        let key = job.function();
-        let title = if job == Job::Disconnect {
-            "one source server"
-        } else {
-            "one file system"
-        };
-        sections.push(Section {
-            key: key.to_owned(),
-            title: format!("{key}, {title}"),
-            rows: rows(job),
-        });
-    }
-    for job in Job::ALL {
-        settle(&bench, job).await?;
-    }
-    for round in 1..=rounds {
-        for (job, section) in Job::ALL.into_iter().zip(&mut sections) {
-            one(&bench, job, section, events, group.as_ref()).await?;
-        }
-        eprintln!("round {round} of {rounds}, {}", minutes_since(begun));
-    }
-    for (job, account, title) in growth() {
-        let key = format!("{}-{MANY}-of-{account}", job.function());
-        let mut section = Section {
-            key,
-            title,
-            rows: rows_of_many(),
-        };
-        for _ in 0..rounds.min(ROUNDS_OF_MANY) {
-            many(&bench, job, account, &mut section).await?;
-        }
-        eprintln!("{}, {}", section.title, minutes_since(begun));
-        sections.push(section);
-    }
+
+    let mut sections = one_event(&bench, rounds, events).await?;
+    sections.extend(many_targets(&bench, rounds).await?);
     if !arguments.quick {
-        // They wait most of the time.
-        let [disconnect, replicate] = Job::ALL.map(|job| slow(&bench, job));
-        let (disconnect, replicate) = tokio::try_join!(disconnect, replicate)?;
-        sections.extend([disconnect, replicate]);
-        eprintln!("{MORE} targets, {}", minutes_since(begun));
+        // They wait most of the time, so they run at once.
+        let slow = JOBS.map(|job| slow(&bench, job));
+        sections.extend(futures_util::future::try_join_all(slow).await?);
     }
     sections.extend(building(&bench.stage, &arguments)?);
+
     let about = about(&bench.stage, rounds, events);
     let note = note(&about);
     let text = table::markdown(&sections);
@@ -157,6 +120,56 @@ async fn main() -> Result<()> {
         keep(&arguments.results, &sections, &about, &note, &text)?;
     }
     Ok(())
+}
+
+/// The figures of one event for each job, in several rounds.
+async fn one_event(bench: &Bench, rounds: usize, events: usize) -> Result<Vec<Section>> {
+    let group = Group::new()
+        .inspect_err(|why| eprintln!("no quota can be set here: {why:#}"))
+        .ok();
+    let mut sections: Vec<Section> = JOBS.map(section_of_one).into();
+
+    let start = Instant::now();
+    for job in JOBS {
+        settle(bench, job).await?;
+    }
+    for round in 1..=rounds {
+        for (job, section) in JOBS.into_iter().zip(&mut sections) {
+            one(bench, job, section, events, group.as_ref()).await?;
+        }
+        eprintln!("round {round} of {rounds}, {}", minutes_since(start));
+    }
+
+    Ok(sections)
+}
+
+fn section_of_one(job: &Job) -> Section {
+    Section {
+        key: job.function.to_owned(),
+        title: format!("{}, {}", job.function, job.target),
+        rows: rows(job),
+    }
+}
+
+/// The figures of one event with many targets for each job.
+async fn many_targets(bench: &Bench, rounds: usize) -> Result<Vec<Section>> {
+    let start = Instant::now();
+    let mut sections = Vec::new();
+    for (job, account, title) in growth() {
+        let mut section = Section {
+            key: format!("{}-{MANY}-of-{account}", job.function),
+            title,
+            rows: rows_of_many(),
+        };
+        for _ in 0..rounds.min(ROUNDS_OF_MANY) {
+            many(bench, job, account, &mut section).await?;
+        }
+
+        eprintln!("{}, {}", section.title, minutes_since(start));
+        sections.push(section);
+    }
+
+    Ok(sections)
 }
 
 /// Writes results.json, results.svg, and the tables at the end of the README, so that all are of
@@ -183,96 +196,80 @@ fn keep(
         note.join(" "),
         text.trim_end()
     );
+
     fs::write(folder.join("README.md"), tables)?;
     Ok(())
 }
 
 /// The figures of one event.
-fn rows(job: Job) -> Vec<Row> {
-    use Goal::{AtMost, PartOf, TimesOf};
-    use Unit::{Count, Megabytes, Milliseconds};
-    use Variant::{Limit, Node, Python};
-    let row = Row::new;
-    let cpu = [
-        PartOf(Python, 100.0),
-        PartOf(Node, 45.0),
-        TimesOf(Limit, 2.0),
-    ];
-    let throttled = [PartOf(Python, 300.0), PartOf(Node, 250.0)];
-    // The replica is in another Region, so at another host.
-    let one: &[Goal] = if job == Job::Disconnect {
-        &[AtMost(1.0)]
-    } else {
-        &[]
-    };
-    let mut rows = vec![
-        row("ready", "start to ready", Milliseconds, &[]),
-        row(
-            "ready_cpu",
-            "processor time, start to ready",
-            Milliseconds,
-            &[],
+fn rows(job: &Job) -> Vec<Row> {
+    use Goal::AtMost;
+    use Unit::Count;
+
+    let mut rows = rows_of_time();
+    rows.extend(rows_of_size());
+
+    let connections: Vec<Goal> = job.most_connections.into_iter().map(AtMost).collect();
+    rows.extend([
+        Row::new("calls", "calls an event", Count, &[]),
+        Row::new("init_calls", "calls during init", Count, &[]),
+        Row::new(
+            "connections",
+            "connections, init and first event",
+            Count,
+            &connections,
         ),
-        row("first", "first event", Milliseconds, &[]),
+        Row::new("connections_warm", "connections, warm event", Count, &[]),
+    ]);
+    for counted in job.counted_calls {
+        let name = format!("calls of {}", counted.operation);
+        rows.push(Row::new(counted.key, name, Count, &[AtMost(counted.most)]));
+    }
+
+    rows
+}
+
+fn rows_of_time() -> Vec<Row> {
+    use Goal::{PartOf, TimesOf};
+    use Variant::{Limit, Node, Python};
+    let row = |key, name, goals: &[Goal]| Row::new(key, name, Unit::Milliseconds, goals);
+
+    vec![
+        row("ready", "start to ready", &[]),
+        row("ready_cpu", "processor time, start to ready", &[]),
+        row("first", "first event", &[]),
         row(
             "cpu",
             "processor time, start to first answer",
-            Milliseconds,
-            &cpu,
+            &[
+                PartOf(Python, 100.0),
+                PartOf(Node, 45.0),
+                TimesOf(Limit, 2.0),
+            ],
         ),
         row(
             "throttled",
             "first event, a fourteenth of a processor",
-            Milliseconds,
-            &throttled,
+            &[PartOf(Python, 300.0), PartOf(Node, 250.0)],
         ),
         row(
             "warm",
             "warm event above the service's own time, median",
-            Milliseconds,
             &[PartOf(Python, 8.0), PartOf(Node, 4.0)],
         ),
-        row("warm_p99", "warm event, 99th percentile", Milliseconds, &[]),
-        row(
-            "warm_cpu",
-            "processor time of a warm event",
-            Milliseconds,
-            &[],
-        ),
-        row("memory", "peak memory", Megabytes, &[PartOf(Python, 7.0)]),
-        row("zip", "zipped", Megabytes, &[AtMost(2.2)]),
-        row("calls", "calls an event", Count, &[]),
-        row("init_calls", "calls during init", Count, &[]),
-        row(
-            "connections",
-            "connections, init and first event",
-            Count,
-            one,
-        ),
-        row("connections_warm", "connections, warm event", Count, &[]),
-    ];
-    if job == Job::Disconnect {
-        // One look at all targets and one at what became of them.
-        rows.push(row(
-            "looks",
-            "calls of DescribeSourceServers",
-            Count,
-            &[AtMost(2.0)],
-        ));
-        rows.push(row(
-            "disconnects",
-            "calls of DisconnectSourceServer",
-            Count,
-            &[AtMost(1.0)],
-        ));
-        rows.push(row(
-            "untags",
-            "calls of UntagResource",
-            Count,
-            &[AtMost(1.0)],
-        ));
-    }
-    rows
+        row("warm_p99", "warm event, 99th percentile", &[]),
+        row("warm_cpu", "processor time of a warm event", &[]),
+    ]
+}
+
+fn rows_of_size() -> Vec<Row> {
+    use Goal::{AtMost, PartOf};
+    let row = |key, name, goals: &[Goal]| Row::new(key, name, Unit::Megabytes, goals);
+
+    vec![
+        row("memory", "peak memory", &[PartOf(Variant::Python, 7.0)]),
+        row("zip", "zipped", &[AtMost(2.2)]),
+    ]
 }
 
 /// The figures of one event with many targets, in a process that does nothing else.
@@ -355,12 +352,15 @@ fn building(stage: &Stage, arguments: &Arguments) -> Result<Option<Section>> {
         title,
         rows: rows_of_building(),
     };
+
     if !arguments.build {
         let kept = serde_json::from_slice(&fs::read(arguments.results.join("results.json"))?)?;
         return Ok(table::read(&kept, section(String::new())));
     }
+
     let measured: Value = serde_json::from_slice(&fs::read(stage.path("building.json"))?)?;
     let mut section = section(format!("building, measured {}", today()));
+
     for row in rows_of_building() {
         let number = measured
             .get(row.key)
@@ -368,33 +368,36 @@ fn building(stage: &Stage, arguments: &Arguments) -> Result<Option<Section>> {
             .with_context(|| row.key)?;
         section.add(row.key, Variant::Drover, number);
     }
+
     Ok(Some(section))
 }
 
-/// What grows: the account, and with it the pages of the answer.
-fn growth() -> [(Job, usize, String); 3] {
-    let servers = |account: usize, pages: &str| {
-        (
-            Job::Disconnect,
-            account,
-            format!("{MANY} source servers in an account of {account}, {pages} of 1000"),
-        )
-    };
-    [
-        servers(1000, "a page"),
-        servers(4000, "pages"),
-        (Job::Replicate, MANY, format!("{MANY} file systems")),
-    ]
+/// What grows: the account, and with it the pages of the answer, where a function reads the account.
+fn growth() -> Vec<(&'static Job, usize, String)> {
+    let mut growth = Vec::new();
+    for job in JOBS {
+        let targets = job.targets;
+        if job.reads_account {
+            for (account, pages) in ACCOUNTS {
+                let title = format!("{MANY} {targets} in an account of {account}, {pages} of 1000");
+                growth.push((job, account, title));
+            }
+        } else {
+            growth.push((job, MANY, format!("{MANY} {targets}")));
+        }
+    }
+
+    growth
 }
 
 /// One life of each variant that nobody looks at, so that files are read and compiled.
-async fn settle(bench: &Bench, job: Job) -> Result<()> {
-    let scene = Scene::new(job, 1, ACCOUNT);
+async fn settle(bench: &Bench, job: &'static Job) -> Result<()> {
+    let scene = Scene::new(job, 1, ACCOUNT, Utc::now());
     for variant in Variant::ALL {
         bench
             .cold(variant, job, &scene)
             .await
-            .with_context(|| format!("{} of {}", job.function(), variant.name()))?;
+            .with_context(|| format!("{} of {}", job.function, variant.name()))?;
     }
     Ok(())
 }
@@ -402,15 +405,16 @@ async fn settle(bench: &Bench, job: Job) -> Result<()> {
 /// A round of one event.
 async fn one(
     bench: &Bench,
-    job: Job,
+    job: &'static Job,
     section: &mut Section,
     events: usize,
     group: Option<&Group>,
 ) -> Result<()> {
-    let scene = Scene::new(job, 1, ACCOUNT);
+    let scene = Scene::new(job, 1, ACCOUNT, Utc::now());
     let mut ours = None;
+
     for variant in Variant::ALL {
-        let who = || format!("{} of {}", job.function(), variant.name());
+        let who = || format!("{} of {}", job.function, variant.name());
         let (first, warm) = bench
             .life(variant, job, &scene, events)
             .await
@@ -427,16 +431,23 @@ async fn one(
             section.add("throttled", variant, ms(wall));
         }
         section.add("zip", variant, zip as f64 / MEGABYTE);
-        note_first(section, variant, &first);
+        note_first(section, job, variant, &first);
         note_warm(section, variant, &warm);
     }
+
     Ok(())
 }
 
 /// A round of one event with many targets.
-async fn many(bench: &Bench, job: Job, account: usize, section: &mut Section) -> Result<()> {
-    let scene = Scene::new(job, MANY, account);
+async fn many(
+    bench: &Bench,
+    job: &'static Job,
+    account: usize,
+    section: &mut Section,
+) -> Result<()> {
+    let scene = Scene::new(job, MANY, account, Utc::now());
     let mut ours = None;
+
     for variant in Variant::ALL {
         let who = || format!("{} of {}", section.title, variant.name());
         let first = bench.cold(variant, job, &scene).await.with_context(who)?;
@@ -451,39 +462,32 @@ async fn many(bench: &Bench, job: Job, account: usize, section: &mut Section) ->
         section.add("calls", variant, first.calls.values().sum::<usize>() as f64);
         section.add("connections", variant, first.connections as f64);
     }
+
     Ok(())
 }
 
 /// Many targets under a service that throttles. The limit is not asked: it tries nothing twice.
-async fn slow(bench: &Bench, job: Job) -> Result<Section> {
-    let what = if job == Job::Disconnect {
-        "source servers"
-    } else {
-        "file systems"
-    };
+async fn slow(bench: &Bench, job: &'static Job) -> Result<Section> {
+    let targets = job.targets;
     let title = format!(
-        "{MORE} {what} in one invocation, under a service that allows {CALLS_A_SECOND} calls a second"
+        "{MORE} {targets} in one invocation, under a service that allows {CALLS_A_SECOND} calls a second"
     );
-    let key = format!("{}-{MORE}-throttled", job.function());
     let mut section = Section {
-        key,
+        key: format!("{}-{MORE}-throttled", job.function),
         title,
         rows: rows_of_slow(),
     };
-    let scene = Scene::of_batch(
-        job,
-        MORE,
-        MANY,
-        if job == Job::Disconnect {
-            ACCOUNT_OF_MORE
-        } else {
-            MORE
-        },
-    );
+
+    let account = if job.reads_account {
+        ACCOUNT_OF_MORE
+    } else {
+        MORE
+    };
+    let scene = Scene::batch(job, MORE, MANY, account, Utc::now());
     let of = |variant| bench.slow(variant, job, &scene);
     let (drover, python, node) =
         tokio::try_join!(of(Variant::Drover), of(Variant::Python), of(Variant::Node))
-            .with_context(|| job.function())?;
+            .with_context(|| job.function)?;
     for (variant, slow) in [
         (Variant::Drover, drover),
         (Variant::Python, python),
@@ -504,7 +508,7 @@ fn same_calls(ours: &mut Option<Calls>, theirs: &Calls) -> Result<()> {
     Ok(())
 }
 
-fn note_first(section: &mut Section, variant: Variant, first: &First) {
+fn note_first(section: &mut Section, job: &Job, variant: Variant, first: &First) {
     let calls = |operation: &str| first.calls.get(operation).copied().unwrap_or_default() as f64;
     section.add("ready", variant, ms(first.ready));
     section.add("ready_cpu", variant, ms(first.ready_cpu));
@@ -513,9 +517,10 @@ fn note_first(section: &mut Section, variant: Variant, first: &First) {
     section.add("calls", variant, first.calls.values().sum::<usize>() as f64);
     section.add("init_calls", variant, first.init_calls as f64);
     section.add("connections", variant, first.connections as f64);
-    section.add("looks", variant, calls("DescribeSourceServers"));
-    section.add("disconnects", variant, calls("DisconnectSourceServer"));
-    section.add("untags", variant, calls("UntagResource"));
+
+    for counted in job.counted_calls {
+        section.add(counted.key, variant, calls(counted.operation));
+    }
 }
 
 fn note_warm(section: &mut Section, variant: Variant, warm: &Warm) {
@@ -532,6 +537,7 @@ fn note_slow(section: &mut Section, variant: Variant, slow: &Slow) {
         slow.passed as f64,
         slow.throttled as f64,
     );
+
     section.add("seconds", variant, seconds);
     section.add("of_floor", variant, seconds / (passed / CALLS_A_SECOND));
     section.add(
@@ -555,6 +561,7 @@ fn about(stage: &Stage, rounds: usize, events: usize) -> Value {
         .lines()
         .find_map(|line| line.strip_prefix("model name"))
         .unwrap_or_default();
+
     json!({
         "day": today(),
         "rounds": rounds,
@@ -574,10 +581,12 @@ fn note(about: &Value) -> [String; 2] {
             .map(|value| value.to_string().replace('"', ""))
             .unwrap_or_default()
     };
+
     let [day, rounds, events] = ["day", "rounds", "warmEvents"].map(text);
     let [processors, processor, kernel] = ["processors", "processor", "kernel"].map(text);
     let run = format!(
         "Measured {day} in {rounds} rounds of {events} warm events on {processors} processors {processor},"
     );
+
     [format!("{run} Linux {kernel}"), text("versions")]
 }

@@ -1,15 +1,18 @@
 //! One life of one process: started, ready, a first event, warm events.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
+use hyper::body::Bytes;
+use jobs::{Job, Scene};
+use serde_json::Value;
 
 use crate::{
     figures::{median, percentile},
-    jobs::{Calls, Job, Scene},
     process::{Process, Worked},
     quota::Group,
     service::Service,
@@ -18,6 +21,9 @@ use crate::{
 
 /// How many warm events go by before any is measured, so that every variant has settled.
 const UNMEASURED: usize = 20;
+
+/// How often each operation was called.
+pub(crate) type Calls = BTreeMap<String, usize>;
 
 /// What everything is measured with.
 pub(crate) struct Bench {
@@ -64,7 +70,7 @@ pub(crate) struct Slow {
 
 impl Bench {
     /// A process that works on one event.
-    pub(crate) async fn cold(&self, variant: Variant, job: Job, scene: &Scene) -> Result<First> {
+    pub(crate) async fn cold(&self, variant: Variant, job: &Job, scene: &Scene) -> Result<First> {
         let (process, first) = self.first(variant, job, scene).await?;
         process.end().await?;
         Ok(first)
@@ -74,7 +80,7 @@ impl Bench {
     pub(crate) async fn life(
         &self,
         variant: Variant,
-        job: Job,
+        job: &Job,
         scene: &Scene,
         events: usize,
     ) -> Result<(First, Warm)> {
@@ -82,8 +88,10 @@ impl Bench {
         for _ in 0..UNMEASURED {
             self.event(&mut process, scene).await?;
         }
+
         let (connections, cpu) = (self.service.connections(), process.processor_time()?);
         let (mut walls, mut above) = (Vec::new(), Vec::new());
+
         for _ in 0..events {
             let (worked, calls) = self.event(&mut process, scene).await?;
             ensure!(
@@ -94,6 +102,7 @@ impl Bench {
             walls.push(ms(worked.wall));
             above.push(ms(worked.wall.saturating_sub(self.service.busy())));
         }
+
         walls.sort_by(f64::total_cmp);
         above.sort_by(f64::total_cmp);
         let count = events as f64;
@@ -104,6 +113,7 @@ impl Bench {
             connections: (self.service.connections() - connections) as f64 / count,
             memory: process.peak_memory()?,
         };
+
         process.end().await?;
         Ok((first, warm))
     }
@@ -112,7 +122,7 @@ impl Bench {
     pub(crate) async fn throttled(
         &self,
         variant: Variant,
-        job: Job,
+        job: &Job,
         scene: &Scene,
         group: &Group,
     ) -> Result<Duration> {
@@ -121,15 +131,16 @@ impl Bench {
         let ready = process.ready().await?;
         group.limit()?;
         self.service.reset(&scene.world);
-        let worked = process.work(ready, &scene.event).await?;
+        let worked = process.work(ready, &event_of(scene)).await?;
         self.check(&process, scene, &worked)?;
         process.end().await?;
+
         Ok(worked.wall)
     }
 
     /// An event under a service that throttles, which several processes can work on at once. What
     /// was not done in the end is counted, also where the process gave up.
-    pub(crate) async fn slow(&self, variant: Variant, job: Job, scene: &Scene) -> Result<Slow> {
+    pub(crate) async fn slow(&self, variant: Variant, job: &Job, scene: &Scene) -> Result<Slow> {
         let service = self.service.throttling().await?;
         let bench = Self {
             stage: self.stage.clone(),
@@ -138,14 +149,17 @@ impl Bench {
         let mut process = bench.start(variant, job, scene, None).await?;
         let ready = process.ready().await?;
         bench.service.reset(&scene.world);
-        let begun = Instant::now();
-        if let Err(why) = process.work(ready, &scene.event).await {
-            eprintln!("{} of {} gave up: {why:#}", job.function(), variant.name());
+        let start = Instant::now();
+
+        if let Err(why) = process.work(ready, &event_of(scene)).await {
+            eprintln!("{} of {} gave up: {why:#}", job.function, variant.name());
         }
-        let wall = begun.elapsed();
+
+        let wall = start.elapsed();
         process.end().await?;
         let cloud = bench.service.cloud();
         let (passed, throttled) = (cloud.journal().len(), bench.service.throttled());
+
         Ok(Slow {
             wall,
             passed,
@@ -158,7 +172,7 @@ impl Bench {
     async fn start(
         &self,
         variant: Variant,
-        job: Job,
+        job: &Job,
         scene: &Scene,
         group: Option<&Group>,
     ) -> Result<Process> {
@@ -166,12 +180,13 @@ impl Bench {
         let command = variant.command(&self.stage, job, &self.service);
         let log: PathBuf = self
             .stage
-            .path(&format!("{}-{}.log", job.function(), variant.name()));
+            .path(&format!("{}-{}.log", job.function, variant.name()));
+
         Process::start(command, &log, group).await
     }
 
     /// A process with its first event behind it.
-    async fn first(&self, variant: Variant, job: Job, scene: &Scene) -> Result<(Process, First)> {
+    async fn first(&self, variant: Variant, job: &Job, scene: &Scene) -> Result<(Process, First)> {
         let connections = self.service.connections();
         let mut process = self.start(variant, job, scene, None).await?;
         let ready = process.ready().await?;
@@ -184,7 +199,7 @@ impl Bench {
             init.journal()
         );
         self.service.reset(&scene.world);
-        let worked = process.work(ready, &scene.event).await?;
+        let worked = process.work(ready, &event_of(scene)).await?;
         let cpu = process.processor_time()?;
         let memory = process.peak_memory()?;
         let calls = self.check(&process, scene, &worked)?;
@@ -199,6 +214,7 @@ impl Bench {
             calls,
             connections: self.service.connections() - connections,
         };
+
         Ok((process, first))
     }
 
@@ -206,15 +222,30 @@ impl Bench {
     async fn event(&self, process: &mut Process, scene: &Scene) -> Result<(Worked, Calls)> {
         let ready = process.ready().await?;
         self.service.reset(&scene.world);
-        let worked = process.work(ready, &scene.event).await?;
+        let worked = process.work(ready, &event_of(scene)).await?;
         let calls = self.check(process, scene, &worked)?;
         Ok((worked, calls))
     }
 
+    /// Checks that the event did its work, and counts its calls.
     fn check(&self, process: &Process, scene: &Scene, worked: &Worked) -> Result<Calls> {
-        let checked = scene.check(&self.service.cloud(), &worked.answer);
-        checked.with_context(|| format!("it printed: {}", process.last_words()))
+        let cloud = self.service.cloud();
+        let text = String::from_utf8_lossy(&worked.answer);
+        let checked = serde_json::from_slice::<Value>(&worked.answer)
+            .with_context(|| format!("no JSON: {text}"))
+            .and_then(|answer| scene.check(&cloud, &answer));
+        checked.with_context(|| format!("it printed: {}", process.last_words()))?;
+
+        let mut calls = Calls::new();
+        for entry in cloud.journal() {
+            *calls.entry(entry.operation).or_default() += 1;
+        }
+        Ok(calls)
     }
+}
+
+fn event_of(scene: &Scene) -> Bytes {
+    Bytes::from(scene.event.clone())
 }
 
 /// A time in milliseconds.
@@ -223,7 +254,7 @@ pub(crate) fn ms(time: Duration) -> f64 {
 }
 
 /// How long something took, for people.
-pub(crate) fn minutes_since(begun: Instant) -> String {
-    let seconds = begun.elapsed().as_secs();
+pub(crate) fn minutes_since(start: Instant) -> String {
+    let seconds = start.elapsed().as_secs();
     format!("{} min {} s", seconds / 60, seconds % 60)
 }

@@ -40,6 +40,7 @@ pub(crate) fn svg(sections: &[Section], keys: &[&str], notes: &[String]) -> Stri
     let block = HEADING + STEP * Variant::ALL.len() as f64 + GAP;
     let height = TOP + block * keys.len() as f64 + LINE * notes.len() as f64 + 10.0;
     let mut body = String::new();
+
     for (at, section) in sections.iter().enumerate() {
         let x = MARGIN + COLUMN * at as f64;
         text(&mut body, x, 58.0, "job", &section.title);
@@ -50,6 +51,7 @@ pub(crate) fn svg(sections: &[Section], keys: &[&str], notes: &[String]) -> Stri
             }
         }
     }
+
     let size = format!("width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\"");
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" {size} role=\"img\">\n\
@@ -63,6 +65,7 @@ pub(crate) fn svg(sections: &[Section], keys: &[&str], notes: &[String]) -> Stri
         "Less is better; every scale is logarithmic",
     );
     svg.push_str(&body);
+
     for (at, note) in notes.iter().rev().enumerate() {
         text(
             &mut svg,
@@ -72,6 +75,7 @@ pub(crate) fn svg(sections: &[Section], keys: &[&str], notes: &[String]) -> Stri
             note,
         );
     }
+
     svg.push_str("</svg>\n");
     svg
 }
@@ -82,6 +86,7 @@ fn bars(svg: &mut String, x: f64, y: f64, row: &Row) {
         "<line class=\"rule\" x1=\"{x}\" x2=\"{}\" y1=\"{y}\" y2=\"{y}\"/>",
         x + COLUMN - 30.0
     );
+
     text(
         svg,
         x,
@@ -97,6 +102,7 @@ fn bars(svg: &mut String, x: f64, y: f64, row: &Row) {
             .copied()
             .filter(|median| *median > 0.0)
     };
+
     let (least, most) = (
         measured().fold(f64::INFINITY, f64::min),
         measured().fold(0.0, f64::max),
@@ -189,6 +195,7 @@ mod tests {
             title: "Jobs & more".to_owned(),
             rows: vec![Row::new("cpu", "processor time", Unit::Milliseconds, &[])],
         };
+
         section.add("cpu", Variant::Drover, 4.5);
         let svg = svg(&[section], &["cpu"], &["a note".to_owned()]);
         assert!(

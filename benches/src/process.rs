@@ -59,9 +59,11 @@ impl Process {
         let started = Instant::now();
         let child = command.spawn().with_context(|| format!("{command:?}"))?;
         let pid = child.id().context("it ended at once")?;
+
         if let Some(group) = group {
             group.add(pid)?;
         }
+
         Ok(Self {
             started,
             child,
@@ -82,10 +84,10 @@ impl Process {
 
     /// Hands out an event and waits for the answer.
     pub(crate) async fn work(&mut self, ready: Ready, event: &Bytes) -> Result<Worked> {
-        let begun = ready.take(event);
+        let start = ready.take(event);
         match self.sign().await? {
             Sign::Answered(Answered { at, body }) => Ok(Worked {
-                wall: at - begun,
+                wall: at - start,
                 answer: body,
             }),
             Sign::Ready(_) => bail!("no answer to an event"),

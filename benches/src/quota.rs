@@ -32,12 +32,14 @@ impl Group {
         } else {
             Path::new(ROOT).join("cpu")
         };
+
         let group = Self {
             folder: parent.join(format!("drover-benches-{}", std::process::id())),
             unified,
         };
         fs::create_dir_all(&group.folder).with_context(|| group.folder.display().to_string())?;
         group.lift()?;
+
         Ok(group)
     }
 

@@ -30,7 +30,7 @@ pub(crate) enum Sign {
     Ready(Ready),
     /// It has answered one.
     Answered(Answered),
-    /// It says that it failed, with these words.
+    /// It reports a failure, with this text.
     Failed(String),
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Answered {
 }
 
 impl Ready {
-    /// Hands out an event, and tells when.
+    /// Hands out an event, and returns when.
     pub(crate) fn take(self, event: &Bytes) -> Instant {
         let at = Instant::now();
         // A process that is gone by now is missed when its answer is waited for.
@@ -86,6 +86,7 @@ impl Runtime {
                 });
             }
         });
+
         Ok(Self {
             address,
             signs,
@@ -122,9 +123,11 @@ async fn answer(
             String::from_utf8_lossy(&body)
         )),
     };
+
     let _ = signs.send(sign);
     let mut response = Response::new(Full::new(Bytes::from_static(b"{\"status\":\"OK\"}")));
     *response.status_mut() = StatusCode::ACCEPTED;
+
     Ok(response)
 }
 
@@ -152,6 +155,7 @@ fn invocation(event: Bytes) -> Response<Full<Bytes>> {
             "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Sampled=0".to_owned(),
         ),
     ];
+
     let mut response = Response::new(Full::new(event));
     for (name, value) in headers {
         let value = HeaderValue::from_str(&value).ok();
@@ -159,5 +163,6 @@ fn invocation(event: Bytes) -> Response<Full<Bytes>> {
             .headers_mut()
             .extend(value.map(|value| (HeaderName::from_static(name), value)));
     }
+
     response
 }

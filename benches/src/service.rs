@@ -110,6 +110,7 @@ impl Service {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], key)?;
+
         Self::serve(TlsAcceptor::from(Arc::new(config)), authority_file, None).await
     }
 
@@ -138,6 +139,7 @@ impl Service {
             bucket,
             throttled: 0,
         };
+
         let port = listener.local_addr()?.port();
         let service = Self {
             port,
@@ -145,6 +147,7 @@ impl Service {
             acceptor,
             state: Arc::new(Mutex::new(state)),
         };
+
         tokio::spawn(service.clone().accept(listener));
         Ok(service)
     }
@@ -211,9 +214,11 @@ impl Service {
     async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<Full<Bytes>>> {
         let (parts, body) = request.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+
         if !self.lets_pass() {
             return Ok(throttle());
         }
+
         let call = Call {
             method: parts.method.as_str(),
             path: parts.uri.path(),
@@ -224,13 +229,15 @@ impl Service {
                 .and_then(|header| header.to_str().ok()),
             body: &body,
         };
-        let (cloud, begun) = (self.cloud(), Instant::now());
+
+        let (cloud, start) = (self.cloud(), Instant::now());
         let wire = cloud.call(call);
-        self.state().busy += begun.elapsed();
+        self.state().busy += start.elapsed();
         // No fault was ordered, so nothing else can come.
         let Wire::Answer(answer) = wire else {
             return Err(io::ErrorKind::ConnectionReset.into());
         };
+
         Ok(on_http(answer))
     }
 
@@ -257,9 +264,11 @@ fn on_http(answer: Answer) -> Response<Full<Bytes>> {
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+
     if let Some(code) = answer.error_type.and_then(|code| code.parse().ok()) {
         response.headers_mut().insert("x-amzn-errortype", code);
     }
+
     response
 }
 
@@ -277,6 +286,7 @@ fn throttle() -> Response<Full<Bytes>> {
             HeaderValue::from_static(value),
         )
     };
+
     response.headers_mut().extend(headers.map(header));
     response
 }
@@ -288,11 +298,12 @@ mod tests {
     #[test]
     fn a_bucket_allows_what_it_has_saved_and_then_ten_calls_a_second() {
         let mut bucket = Bucket::full();
-        let begun = bucket.at;
+        let start = bucket.at;
         let passed = |bucket: &mut Bucket, seconds: u64| {
-            let now = begun + Duration::from_secs(seconds);
+            let now = start + Duration::from_secs(seconds);
             (0..50).filter(|_| bucket.lets_pass(now)).count()
         };
+
         assert_eq!(
             [0, 1, 1, 2, 60].map(|seconds| passed(&mut bucket, seconds)),
             [10, 10, 0, 10, 10]

@@ -35,10 +35,11 @@ fn header() -> Vec<String> {
 fn line(row: &Row) -> Vec<String> {
     let unit = row.unit.to_string();
     let name = if unit.is_empty() {
-        row.name.to_owned()
+        row.name.clone()
     } else {
         format!("{},{unit}", row.name)
     };
+
     let mut cells = vec![name];
     cells.extend(Variant::ALL.map(|variant| cell(row, variant)));
     let compared = [Variant::Python, Variant::Node, Variant::Limit];
@@ -49,6 +50,7 @@ fn line(row: &Row) -> Vec<String> {
     }));
     let goals: Vec<String> = row.goals.iter().map(|goal| verdict(row, *goal)).collect();
     cells.push(goals.join(", "));
+
     cells
 }
 
@@ -100,11 +102,13 @@ fn verdict(row: &Row, goal: Goal) -> String {
         Goal::TimesOf(variant, times) => format!("{times} times {}", variant.name()),
         Goal::AtMost(most) => format!("{most}{}", row.unit),
     };
+
     let met = match row.meets(goal) {
         Some(true) => "met",
         Some(false) => "MISSED",
         None => "not measured",
     };
+
     format!("{asked}: {met}")
 }
 
@@ -119,6 +123,7 @@ fn aligned(lines: &[Vec<String>]) -> String {
                 .unwrap_or_default()
         })
         .collect();
+
     let mut text = String::new();
     for (at, line) in lines.iter().enumerate() {
         let cells: Vec<String> = line
@@ -132,6 +137,7 @@ fn aligned(lines: &[Vec<String>]) -> String {
             let _ = writeln!(text, "| {} |", rules.join(" | "));
         }
     }
+
     text
 }
 
@@ -155,6 +161,7 @@ pub(crate) fn read(json: &Value, mut section: Section) -> Option<Section> {
         .as_array()?
         .iter()
         .find(|kept| kept.get("section") == Some(&json!(section.key)))?;
+
     kept.get("title")?.as_str()?.clone_into(&mut section.title);
     for figure in kept.get("figures")?.as_array()? {
         let name = figure.get("figure")?.as_str()?;
@@ -164,6 +171,7 @@ pub(crate) fn read(json: &Value, mut section: Section) -> Option<Section> {
             .filter_map(Value::as_f64)
             .for_each(|number| section.add(name, Variant::Drover, number));
     }
+
     Some(section)
 }
 
@@ -176,11 +184,13 @@ fn row(row: &Row) -> Value {
         });
         (variant.name().to_owned(), numbers)
     });
+
     let goals: Vec<Value> = row
         .goals
         .iter()
         .map(|goal| json!({ "goal": verdict(row, *goal), "met": row.meets(*goal) }))
         .collect();
+
     json!({
         "figure": row.key,
         "name": row.name,
@@ -209,16 +219,19 @@ mod tests {
                 &goals,
             )],
         };
+
         let measured = [
             (Variant::Drover, [4.0, 6.0]),
             (Variant::Limit, [2.0, 3.0]),
             (Variant::Python, [400.0, 400.0]),
         ];
+
         for (variant, numbers) in measured {
             numbers
                 .into_iter()
                 .for_each(|number| section.add("cpu", variant, number));
         }
+
         section
     }
 
@@ -230,6 +243,7 @@ mod tests {
             .lines()
             .find(|line| line.contains("processor time"))
             .unwrap_or(line);
+
         assert!(line.contains("| 5.00 (4.00 to 6.00) |"), "{text}");
         assert!(line.contains("| 400 "), "{text}");
         assert!(line.contains("| 1/80 "), "{text}");
@@ -238,6 +252,7 @@ mod tests {
             line.contains("1/100 of Python: MISSED, 1/45 of Node: not measured |"),
             "{text}"
         );
+
         let widths: Vec<usize> = text
             .lines()
             .filter(|line| line.starts_with('|'))
@@ -270,17 +285,20 @@ mod tests {
                 .map(|row| Row::new(row.key, "", row.unit, &[]))
                 .collect(),
         );
+
         let mut empty = Section {
             key: "job".to_owned(),
             title: String::new(),
             rows: none,
         };
+
         let json = json(std::slice::from_ref(&kept), &json!({}));
         let again = read(&json, empty.clone()).unwrap();
         assert_eq!(
             (&again.title, again.rows[0].of(Variant::Drover)),
             (&kept.title, kept.rows[0].of(Variant::Drover))
         );
+
         empty.key = "other".to_owned();
         assert!(read(&json, empty).is_none());
     }

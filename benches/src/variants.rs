@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use jobs::Job;
 use tokio::process::Command;
 
-use crate::{jobs::Job, service::Service};
+use crate::service::Service;
 
 /// Who does a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,23 +36,26 @@ impl Variant {
     }
 
     /// The command that starts it, with an environment like Lambda's.
-    pub(crate) fn command(self, stage: &Stage, job: Job, service: &Service) -> Command {
-        let (function, module) = (job.function(), job.function().replace('-', "_"));
+    pub(crate) fn command(self, stage: &Stage, job: &Job, service: &Service) -> Command {
+        let (function, module) = (job.function, job.function.replace('-', "_"));
         let mut command = match self {
             Self::Drover => Command::new(stage.path(function)),
             Self::Limit => Command::new(stage.path("limit")),
             Self::Python => Command::new(stage.path("python-venv/bin/python")),
             Self::Node => Command::new(stage.path("node")),
         };
+
         command.env_clear();
         match self {
             Self::Drover | Self::Limit => {}
             Self::Python => _ = command.args(["-m", "awslambdaric", &format!("{module}.handler")]),
             Self::Node => _ = command.arg(stage.path(&format!("node-package/{function}.cjs"))),
         }
+
         if self == Self::Python {
             command.env("PYTHONPATH", stage.path("python-package"));
         }
+
         let endpoint = service.endpoint();
         command.env("_HANDLER", function).envs([
             ("AWS_LAMBDA_FUNCTION_NAME", function),
@@ -72,19 +76,21 @@ impl Variant {
             ("MODE", "enforce"),
             ("MAX_TARGETS", "100"),
         ]);
+
         for name in ["AWS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"] {
             command.env(name, service.authority());
         }
+
         command
     }
 
     /// The archive that is deployed.
-    pub(crate) fn archive(self, stage: &Stage, job: Job) -> PathBuf {
+    pub(crate) fn archive(self, stage: &Stage, job: &Job) -> PathBuf {
         let name = match self {
-            Self::Drover => job.function(),
+            Self::Drover => job.function,
             Self::Limit => "limit",
             Self::Python => "python",
-            Self::Node => return stage.path(&format!("zip/node-{}.zip", job.function())),
+            Self::Node => return stage.path(&format!("zip/node-{}.zip", job.function)),
         };
         stage.path(&format!("zip/{name}.zip"))
     }

@@ -3,87 +3,37 @@
 //!
 //! `benches/counts/run` has callgrind count the instructions of [`counted`]: the SDK and the
 //! function, without a network, a service and a clock. The first run, uncounted, is against the
-//! emulator and checks that the event did what it asks for; what it calls is printed.
+//! emulator and checks that the event did its work; its calls are printed.
 
 #![expect(clippy::print_stdout, reason = "a program for a script")]
 
-mod scene;
-mod tape;
+mod replay;
 
 use std::{collections::BTreeMap, env, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
+use aws_smithy_async::time::StaticTimeSource;
+use aws_smithy_runtime_api::client::http::HttpClient;
 use aws_types::SdkConfig;
+use chrono::{DateTime, Utc};
 use emulator::Cloud;
+use harness::{FunctionUnderTest, Handler};
+use jobs::{Job, Scene};
 use serde_json::{Value, json};
 use shared::{Answer, Failure, Invocation, start};
 use tokio::{runtime::Runtime, task::unconstrained, time::Instant};
 
-use crate::{
-    scene::{Job, Scene, noon},
-    tape::{Player, Recorder, configuration},
-};
+use crate::replay::{Recorder, Replay};
 
 /// Longer than anything takes here, also under callgrind.
 const A_DAY: Duration = Duration::from_hours(24);
+/// How many servers an account has for each target: so few that the default share allows the
+/// request, and so that an account grows with the request.
+const ACCOUNT: usize = 10;
 
-/// A function with its clients, as long as its process lives.
-enum Function {
-    Disconnect(
-        disconnect_source_server::Drs,
-        disconnect_source_server::Policy,
-    ),
-    Replicate(
-        Box<bootstrap_efs_replication::Efs>,
-        bootstrap_efs_replication::Policy,
-    ),
-}
-
-impl Function {
-    /// The function as it is when its process has started.
-    fn start(
-        job: Job,
-        configuration: &SdkConfig,
-        variable: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self> {
-        Ok(match job {
-            Job::Disconnect => Self::Disconnect(
-                disconnect_source_server::Drs::new(configuration),
-                disconnect_source_server::Policy::from_lookup(variable)?,
-            ),
-            Job::Replicate => Self::Replicate(
-                Box::new(bootstrap_efs_replication::Efs::new(configuration)),
-                bootstrap_efs_replication::Policy::from_lookup(variable)?,
-            ),
-        })
-    }
-
-    async fn handle(&self, payload: &str) -> Result<Answer, Failure> {
-        let invocation = Invocation {
-            now: noon(),
-            deadline: Instant::now() + A_DAY,
-        };
-        match self {
-            Self::Disconnect(drs, policy) => {
-                disconnect_source_server::handle(payload, invocation, drs, policy).await
-            }
-            Self::Replicate(efs, policy) => {
-                bootstrap_efs_replication::handle(payload, invocation, efs, policy).await
-            }
-        }
-    }
-}
-
-/// One event from its bytes to the answer. Calls at once take their turns in the same order each
-/// time, since nothing is made to wait for others that are ready.
-fn work(runtime: &Runtime, function: &Function, payload: &str) -> Result<Answer, Failure> {
-    runtime.block_on(unconstrained(function.handle(payload)))
-}
-
-/// The one function whose instructions are counted, with all that it calls.
-#[inline(never)]
-fn counted(runtime: &Runtime, function: &Function, payload: &str) -> Result<Answer, Failure> {
-    work(runtime, function, payload)
+/// The time of everything.
+fn noon() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_348_800, 0).unwrap_or_default()
 }
 
 fn main() -> Result<()> {
@@ -91,62 +41,108 @@ fn main() -> Result<()> {
     let [name, mode, targets] = arguments.as_slice() else {
         bail!("counts FUNCTION MODE TARGETS")
     };
-    let job = Job::named(name).with_context(|| format!("{name} is no function"))?;
-    let scene = Scene::new(job, targets.parse().context("TARGETS is a number")?);
+    let function = harness::function(name).with_context(|| format!("{name} is no function"))?;
+    let scene = scene(name, targets.parse().context("TARGETS is a number")?)?;
     start::log(name);
     // The identifiers of calls.
     fastrand::seed(0);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;
+
+    // Against the emulator, which records what it answers.
+    let cloud = Cloud::new(scene.world.clone());
+    let recorder = Recorder::new(cloud.clone());
+    let handler = started(function, &runtime, recorder.clone(), mode)?;
+    let answer = answered(work(&runtime, &handler, &scene.event))?;
+    if mode == "plan" {
+        scene.check_plan(&cloud, &answer)?;
+    } else {
+        scene.check(&cloud, &answer)?;
+    }
+
+    // The first event creates what later ones find: identities, endpoints, the client of another
+    // Region.
+    let replay = Replay::new(recorder.calls());
+    let handler = started(function, &runtime, replay.clone(), mode)?;
+    let first = answered(work(&runtime, &handler, &scene.event))?;
+    ensure!(first == answer, "another answer than before: {first}");
+    replay.rewind()?;
+
+    // The second is what is counted.
+    let second = counted(&runtime, &handler, &scene.event);
+    replay.rewind()?;
+    let second = answered(second)?;
+    ensure!(second == answer, "another answer than before: {second}");
+
+    print_calls(&cloud);
+    Ok(())
+}
+
+fn scene(function: &str, targets: usize) -> Result<Scene> {
+    let job = Job::named(function).with_context(|| format!("{function} has no job"))?;
+    let account = if job.reads_account {
+        targets * ACCOUNT
+    } else {
+        targets
+    };
+
+    Ok(Scene::new(job, targets, account, noon()))
+}
+
+/// A function as it is when its process has started, with something else for HTTP and for the clock.
+fn started(
+    function: &FunctionUnderTest,
+    runtime: &Runtime,
+    http: impl HttpClient + 'static,
+    mode: &str,
+) -> Result<Handler> {
+    let config: SdkConfig = runtime
+        .block_on(start::aws())?
+        .into_builder()
+        .http_client(http)
+        .time_source(StaticTimeSource::new(noon().into()))
+        .build();
     let variable = |name: &str| match name {
-        "MODE" => Some(mode.clone()),
+        "MODE" => Some(mode.to_owned()),
         "MAX_TARGETS" => Some("100".to_owned()),
         _ => None,
     };
 
-    let cloud = Cloud::new(scene.world.clone());
-    let recorder = Recorder::new(cloud.clone());
-    let function = Function::start(
-        job,
-        &runtime.block_on(configuration(recorder.clone()))?,
-        variable,
-    )?;
-    let answer = said(work(&runtime, &function, &scene.event))?;
-    scene.check(&cloud, &answer, mode)?;
+    Ok((function.start)(&config, &variable)?)
+}
 
-    // The first event makes what the later ones find: identities, endpoints, the client of another
-    // Region.
-    let player = Player::of(recorder.calls());
-    let function = Function::start(
-        job,
-        &runtime.block_on(configuration(player.clone()))?,
-        variable,
-    )?;
-    ensure!(
-        said(work(&runtime, &function, &scene.event))? == answer,
-        "the answer is another one: {answer}"
-    );
-    player.rewind()?;
-    let played = counted(&runtime, &function, &scene.event);
-    player.rewind()?;
-    ensure!(
-        said(played)? == answer,
-        "the answer is another one: {answer}"
-    );
+/// One event from its bytes to the answer. Concurrent calls take turns in the same order each time,
+/// since nothing waits for others that are ready.
+fn work(runtime: &Runtime, handler: &Handler, payload: &str) -> Result<Answer, Failure> {
+    runtime.block_on(unconstrained(async {
+        let invocation = Invocation {
+            now: noon(),
+            deadline: Instant::now() + A_DAY,
+        };
+        handler(payload.to_owned(), invocation).await
+    }))
+}
 
+/// The one function whose instructions are counted, with everything that it calls.
+#[inline(never)]
+fn counted(runtime: &Runtime, handler: &Handler, payload: &str) -> Result<Answer, Failure> {
+    work(runtime, handler, payload)
+}
+
+fn answered(answer: Result<Answer, Failure>) -> Result<Value> {
+    match answer {
+        Ok(answer) => Ok(json!(answer)),
+        Err(failure) => bail!("the function failed: {failure:?}"),
+    }
+}
+
+/// Prints how often each operation was called, after the function's own log.
+fn print_calls(cloud: &Cloud) {
     let mut calls: BTreeMap<String, usize> = BTreeMap::new();
     for entry in cloud.journal() {
         *calls.entry(entry.operation).or_default() += 1;
     }
-    // After the function's own log.
-    println!("{}", json!(calls));
-    Ok(())
-}
 
-fn said(answered: Result<Answer, Failure>) -> Result<Value> {
-    match answered {
-        Ok(answer) => Ok(json!(answer)),
-        Err(failure) => bail!("the function failed: {failure:?}"),
-    }
+    println!("{}", json!(calls));
 }

@@ -61,12 +61,14 @@ impl Aws {
         } else {
             format!("{}?{}", call.path, call.query)
         };
+
         let headers = [
             ("host", self.host.as_str()),
             ("x-amz-date", &time),
             ("authorization", &authorization),
             ("content-type", "application/json"),
         ];
+
         let region = call.region.unwrap_or(&self.region);
         let connection = match self.connections.entry(region.to_owned()) {
             Entry::Occupied(kept) => kept.into_mut(),
@@ -75,6 +77,7 @@ impl Aws {
                 place.insert(Connection::secure(name, &self.host, &self.authorities)?)
             }
         };
+
         let answer = connection.send(call.method, &path, &headers, body.as_bytes())?;
         if answer.status >= 300 {
             let code = answer
@@ -83,9 +86,11 @@ impl Aws {
                 .to_owned();
             return Ok(Err(code));
         }
+
         if answer.body.is_empty() {
             return Ok(Ok(Value::Null));
         }
+
         Ok(Ok(serde_json::from_slice(&answer.body)?))
     }
 
@@ -113,12 +118,15 @@ impl Aws {
             self.host,
             hex(digest::digest(&digest::SHA256, body.as_bytes()).as_ref())
         );
+
         let scope = format!("{date}/{region}/{}/aws4_request", call.service);
         let hash = hex(digest::digest(&digest::SHA256, canonical.as_bytes()).as_ref());
         let mut key = format!("AWS4{}", self.secret_key).into_bytes();
+
         for part in [date, region, call.service, "aws4_request"] {
             key = mac(&key, part);
         }
+
         let signature = hex(&mac(
             &key,
             &format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{hash}"),
@@ -170,6 +178,7 @@ fn basic(seconds: i64) -> String {
         seconds.div_euclid(86_400) + 719_468,
         seconds.rem_euclid(86_400),
     );
+
     let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
     let of_year = day - (365 * year + year / 4 - year / 100);
@@ -179,6 +188,7 @@ fn basic(seconds: i64) -> String {
         if month < 10 { month + 3 } else { month - 9 },
     );
     let year = year + era * 400 + i64::from(month <= 2);
+
     format!(
         "{year:04}{month:02}{date:02}T{:02}{:02}{:02}Z",
         rest / 3600,
@@ -197,10 +207,12 @@ pub(crate) fn seconds(text: &str) -> Option<i64> {
     } else {
         (year - 1, month + 9)
     };
+
     let of_year = (153 * month + 2) / 5 + date - 1;
     let days =
         365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + of_year
             - 719_468;
+
     text.ends_with('Z')
         .then_some(days * 86_400 + hour * 3600 + minute * 60 + second)
 }

@@ -41,6 +41,7 @@ impl Connection {
         for authority in CertificateDer::pem_file_iter(authorities)? {
             roots.add(authority?)?;
         }
+
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
@@ -49,6 +50,7 @@ impl Connection {
             ClientConnection::new(Arc::new(config), ServerName::try_from(host.to_owned())?)?;
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
+
         Ok(Self(BufReader::new(Box::new(StreamOwned::new(
             session, stream,
         )))))
@@ -66,11 +68,13 @@ impl Connection {
         for (name, value) in headers {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
+
         request.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
         let mut request = request.into_bytes();
         request.extend_from_slice(body);
         self.0.get_mut().write_all(&request)?;
         self.0.get_mut().flush()?;
+
         self.read()
     }
 
@@ -81,6 +85,7 @@ impl Connection {
             .nth(1)
             .and_then(|code| code.parse().ok())
             .context("no status")?;
+
         let mut headers = Vec::new();
         loop {
             let line = self.line()?;
@@ -89,20 +94,24 @@ impl Connection {
             };
             headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
+
         let mut answer = Answer {
             status,
             headers,
             body: Vec::new(),
         };
+
         if answer.header("transfer-encoding").is_some() {
             bail!("an answer in chunks is not read");
         }
+
         let length = answer
             .header("content-length")
             .and_then(|length| length.parse().ok())
             .unwrap_or_default();
         answer.body.resize(length, 0);
         self.0.read_exact(&mut answer.body)?;
+
         Ok(answer)
     }
 

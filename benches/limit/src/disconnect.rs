@@ -23,6 +23,7 @@ pub(crate) fn answer(aws: &mut Aws, event: &[u8]) -> Result<Value> {
         .iter()
         .map(|target| text(target, "sourceServerID"))
         .collect();
+
     // A share can only be taken of all servers; one target is always allowed.
     let filters = if ids.len() > 1 {
         json!({})
@@ -30,74 +31,102 @@ pub(crate) fn answer(aws: &mut Aws, event: &[u8]) -> Result<Value> {
         json!({ "sourceServerIDs": ids })
     };
     let account = servers(aws, &filters)?;
-    let seen: Vec<Option<&Value>> = targets
-        .iter()
-        .map(|target| matching(target, &account))
-        .collect();
-    let mut points = Vec::new();
-    for id in &ids {
-        points.push(
-            pages(
-                aws,
-                "DescribeRecoverySnapshots",
-                &json!({ "sourceServerID": id }),
-            )?
-            .len(),
-        );
+    let points = recovery_points(aws, &ids)?;
+    let refusals = refusals(aws, change, targets, &ids, &account)?;
+    let is_over = ids.len() > 1 && ids.len() > share_of(&account);
+    if is_over || refusals.iter().any(Option::is_some) || variable("MODE")? != "enforce" {
+        return Ok(json!({ "requestID": change, "outcome": "refused", "reasons": refusals }));
     }
+
+    disconnect(aws, &ids)?;
+
+    let last = servers(aws, &json!({ "sourceServerIDs": ids }))?;
+    Ok(report(change, &ids, &last, &points))
+}
+
+/// How many recovery points each server has.
+fn recovery_points(aws: &mut Aws, ids: &[&str]) -> Result<Vec<usize>> {
+    let mut points = Vec::new();
+    for id in ids {
+        let filter = json!({ "sourceServerID": id });
+        points.push(pages(aws, "DescribeRecoverySnapshots", &filter)?.len());
+    }
+
+    Ok(points)
+}
+
+/// The reason against each target, if there is one.
+fn refusals(
+    aws: &mut Aws,
+    change: &str,
+    targets: &[Value],
+    ids: &[&str],
+    account: &[Value],
+) -> Result<Vec<Option<&'static str>>> {
     let jobs = pages(aws, "DescribeJobs", &json!({}))?;
-    let instances = pages(
-        aws,
-        "DescribeRecoveryInstances",
-        &json!({ "filters": { "sourceServerIDs": ids } }),
-    )?;
-    let refusals: Vec<Option<&str>> = seen
-        .iter()
-        .map(|server| {
-            server.map_or(Some("not_found"), |it| {
-                refusal(it, change, &jobs, &instances)
-            })
-        })
-        .collect();
+    let filters = json!({ "filters": { "sourceServerIDs": ids } });
+    let instances = pages(aws, "DescribeRecoveryInstances", &filters)?;
+
+    let refusals = targets.iter().map(|target| {
+        let Some(server) = matching(target, account) else {
+            return Some("not_found");
+        };
+        refusal(server, change, &jobs, &instances)
+    });
+    Ok(refusals.collect())
+}
+
+/// How many servers one request may disconnect.
+fn share_of(account: &[Value]) -> usize {
     let connected = account
         .iter()
         .filter(|server| state(server) != "DISCONNECTED")
         .count();
-    let over = ids.len() > 1 && ids.len() > (connected * SHARE / 100).max(1);
-    if over || refusals.iter().any(Option::is_some) || variable("MODE")? != "enforce" {
-        return Ok(json!({ "requestID": change, "outcome": "refused", "reasons": refusals }));
-    }
+
+    (connected * SHARE / 100).max(1)
+}
+
+/// Disconnects the servers, and removes the approval of each that AWS shows disconnected.
+fn disconnect(aws: &mut Aws, ids: &[&str]) -> Result<()> {
     let mut answers = Vec::new();
-    for id in &ids {
-        answers.push(post(
-            aws,
-            "DisconnectSourceServer",
-            json!({ "sourceServerID": id }),
-        )?);
+    for id in ids {
+        let input = json!({ "sourceServerID": id });
+        answers.push(post(aws, "DisconnectSourceServer", input)?);
     }
-    let ended = |server: &&Value| state(server) == "DISCONNECTED";
-    for server in answers.iter().filter(ended) {
+
+    for server in answers.iter().filter(|server| is_disconnected(server)) {
         let path = format!("/tags/{}", escape(text(server, "arn")));
         let query = format!("tagKeys={}", escape(APPROVAL));
-        let (service, method) = ("drs", "DELETE");
         aws.must(Call {
-            service,
+            service: "drs",
             region: None,
-            method,
+            method: "DELETE",
             path: &path,
             query: &query,
             body: None,
         })?;
     }
-    let last = servers(aws, &json!({ "sourceServerIDs": ids }))?;
+
+    Ok(())
+}
+
+fn report(change: &str, ids: &[&str], last: &[Value], points: &[usize]) -> Value {
     let outcome = |done: bool| if done { "done" } else { "pending" };
-    let told = last.iter().zip(&points).map(|(server, points)| {
-        let id = text(server, "sourceServerID");
-        json!({ "sourceServerID": id, "outcome": outcome(ended(&server)), "recoveryPointsLost": points })
-    });
-    let told: Vec<Value> = told.collect();
-    let all = last.len() == ids.len() && last.iter().all(|server| ended(&server));
-    Ok(json!({ "requestID": change, "outcome": outcome(all), "targets": told }))
+    let result = |(server, points): (&Value, &usize)| {
+        json!({
+            "sourceServerID": text(server, "sourceServerID"),
+            "outcome": outcome(is_disconnected(server)),
+            "recoveryPointsLost": points,
+        })
+    };
+
+    let results: Vec<Value> = last.iter().zip(points).map(result).collect();
+    let all = last.len() == ids.len() && last.iter().all(is_disconnected);
+    json!({ "requestID": change, "outcome": outcome(all), "targets": results })
+}
+
+fn is_disconnected(server: &Value) -> bool {
+    state(server) == "DISCONNECTED"
 }
 
 /// The server with the ID of a target, if its other name fits.
@@ -127,6 +156,7 @@ fn refusal(
         text(job, "status") != "COMPLETED"
             && list(job, "participatingServers").iter().any(of_server)
     };
+
     if tag(server, PROTECTION).is_some() {
         Some("protected")
     } else if tag(server, APPROVAL) != Some(change) {

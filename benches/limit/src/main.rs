@@ -28,6 +28,7 @@ fn main() -> Result<()> {
     } else {
         "AWS_ENDPOINT_URL_EFS"
     };
+
     let mut aws = Aws::from_env(&variable(endpoint)?)?;
     loop {
         let event = runtime.send(
@@ -72,11 +73,13 @@ fn request<'a>(event: &'a Value, targets: &str) -> Result<(&'a str, &'a [Value])
     if detail.get("version").and_then(Value::as_i64) != Some(1) {
         bail!("not version 1");
     }
+
     let left =
         aws::seconds(text(detail, "expiresAt")).context("expiresAt is no time")? - aws::now();
     if !(1..=LONGEST_VALIDITY).contains(&left) {
         bail!("expired, or for too long");
     }
+
     let targets = detail
         .get(targets)
         .and_then(Value::as_array)
@@ -85,9 +88,11 @@ fn request<'a>(event: &'a Value, targets: &str) -> Result<(&'a str, &'a [Value])
         .ok()
         .and_then(|most| most.parse().ok())
         .unwrap_or(10);
+
     if targets.is_empty() || targets.len() > most {
         bail!("{} targets", targets.len());
     }
+
     Ok((text(detail, "requestID"), targets))
 }
 

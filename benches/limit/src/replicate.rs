@@ -14,13 +14,16 @@ pub(crate) fn answer(aws: &mut Aws, event: &[u8]) -> Result<Value> {
     let event: Value = serde_json::from_slice(event)?;
     let (change, targets) = request(&event, "targets")?;
     let mut reports = Vec::new();
+
     for target in targets {
         reports.push(replicate(aws, target)?);
     }
+
     let pending = reports
         .iter()
         .all(|report| text(report, "outcome") == "pending");
     let outcome = if pending { "pending" } else { "refused" };
+
     Ok(json!({ "requestID": change, "outcome": outcome, "targets": reports }))
 }
 
@@ -38,9 +41,11 @@ fn replicate(aws: &mut Aws, target: &Value) -> Result<Value> {
     let usable =
         text(&source, "LifeCycleState") == "available" && protection != Some("REPLICATING");
     let encrypted = source.get("Encrypted") == Some(&Value::Bool(true));
+
     if known.is_some() || !usable || !encrypted || variable("MODE")? != "enforce" {
         return Ok(json!({ "sourceFileSystemId": id, "outcome": "refused" }));
     }
+
     let path = format!("/2015-02-01/file-systems/{id}/replication-configuration");
     let body = json!({ "Destinations": [{ "Region": region }] });
     efs(aws, None, "POST", &path, "", Some(body))?.map_err(anyhow::Error::msg)?;
@@ -54,6 +59,7 @@ fn replicate(aws: &mut Aws, target: &Value) -> Result<Value> {
         text(there, "FileSystemId"),
         Some(text(there, "Region")),
     )?;
+
     let status = text(there, "Status");
     Ok(json!({
         "sourceFileSystemId": text(&source, "FileSystemId"),
