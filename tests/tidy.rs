@@ -321,24 +321,12 @@ fn codes<T: Serialize + Copy>(all: &[T]) -> Vec<String> {
 
 #[test]
 fn the_tables_of_the_readme_are_those_of_the_code() {
-    let disconnect = "functions/disconnect-source-server/README.md";
-    assert_eq!(
-        table(disconnect, "### Variables"),
-        disconnect_source_server::Policy::VARIABLES
-    );
-    assert_eq!(
-        table(disconnect, "### Reasons"),
-        codes(disconnect_source_server::reason::Reason::ALL)
-    );
-    let bootstrap = "functions/bootstrap-efs-replication/README.md";
-    assert_eq!(
-        table(bootstrap, "### Variables"),
-        bootstrap_efs_replication::Policy::VARIABLES
-    );
-    assert_eq!(
-        table(bootstrap, "### Reasons"),
-        codes(bootstrap_efs_replication::reason::Reason::ALL)
-    );
+    for function in harness::FUNCTIONS {
+        let readme = function.readme();
+        assert_eq!(table(&readme, "### Variables"), function.variables);
+        assert_eq!(table(&readme, "### Reasons"), (function.reasons)());
+    }
+
     assert_eq!(table("README.md", "### Outcomes"), codes(Outcome::ALL));
     assert_eq!(table("README.md", "### Faults"), codes(FaultKind::ALL));
     assert_eq!(
@@ -355,6 +343,7 @@ fn every_invariant_names_a_test_that_exists() {
         "shared",
         "cli",
         "emulator",
+        "harness",
         "simulation",
         "template",
         "tests",
