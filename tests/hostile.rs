@@ -1,5 +1,4 @@
-//! Text that means harm, in every place where others write: it reaches no report, log or terminal
-//! as it is.
+//! Hostile text in every place where others write: it reaches no report, log or terminal as it is.
 
 use emulator::{SourceServer, World, efs_world::OrderedStatus};
 use serde_json::{Value, json};
@@ -21,8 +20,10 @@ fn long() -> String {
 fn assert_plain(report: &Value) {
     let text = report.to_string();
     assert!(text.len() < 64 << 10, "{} bytes", text.len());
+
     let harmful = |sign: char| sign.is_control() || "\u{202e}\u{200b}".contains(sign);
     let mut texts = vec![report];
+
     while let Some(value) = texts.pop() {
         match value {
             Value::String(text) => assert!(!text.contains(harmful), "{text:?}"),
@@ -49,12 +50,14 @@ async fn text_from_drs_is_harmless() {
             .tagged("drover:approved", approval)
             .tagged(HARM, HARM)
     };
+
     let (second, third) = (number(2), number(3));
     let servers = [
         approved(ONE).tagged(HARM, HARM),
         hostile(&second, HARM),
         hostile(&third, &long()),
     ];
+
     let mut stage = Stage::with(World::with(servers)).await;
     stage.policy.max_share_percent = 100;
     let answer = stage
@@ -63,6 +66,7 @@ async fn text_from_drs_is_harmless() {
             &[by_id(ONE), by_id(&second), by_id(&third)],
         ))
         .await;
+
     let reasons: Vec<&Value> = answer.body["targets"]
         .as_array()
         .unwrap()
@@ -112,6 +116,7 @@ async fn text_from_an_event_is_harmless() {
         request[member] = json!(value);
         request
     };
+
     for event in [
         envelope(HARM, json!({})),
         envelope("Source Server Decommission Requested", json!({ HARM: 1 })),
@@ -138,6 +143,7 @@ async fn text_from_an_event_is_harmless() {
         assert_eq!(answer.body["outcome"], "rejected", "{}", answer.body);
         assert_plain(&answer.body);
     }
+
     assert_eq!(stage.count("DescribeSourceServers"), 0);
     assert_eq!(stage.changes(), [""; 0]);
 }

@@ -15,8 +15,8 @@ use crate::{
 static ENFORCING: LazyLock<Deployment> =
     LazyLock::new(|| Deployment::with(&[("Mode", "enforce"), ("AllowDelete", "true")]));
 
-/// Checks that a function's role allows every call in an account; or that it does not, where a
-/// scenario says so, and why.
+/// Checks that a function's role allows every call in an account, or denies one for the reason that a
+/// scenario gives.
 pub(crate) fn check(
     local: &Emulator,
     function: &Function,
@@ -97,8 +97,7 @@ fn a_role_allows_what_its_function_does_and_denies_what_is_forbidden() {
     }
 }
 
-/// What the policy `run` allows, and why no scenario asks for it: Lambda does, in the name of the
-/// role.
+/// What the policy `run` allows, and why no scenario needs it: Lambda does, in the name of the role.
 const REASONS: [(&str, &str); 8] = [
     ("logs:CreateLogStream", "it writes the function's log"),
     ("logs:PutLogEvents", "it writes the function's log"),
@@ -307,7 +306,7 @@ fn an_action_behind_a_parameter_is_denied_without_it() {
     }
 }
 
-/// Lambda itself asks for these, so no scenario does.
+/// Lambda itself needs these, so no scenario does.
 #[test]
 fn a_role_has_what_lambda_needs_to_run_its_function() {
     let deployment = everything();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use chrono::{DateTime, TimeDelta, Utc};
 use emulator::{
-    Ask, Fault, FaultKind,
+    Ask, Entry, Fault, FaultKind,
     wire::{self, Wire},
 };
 use harness::connector::to_call;
@@ -17,6 +17,32 @@ use crate::{
     record::{Call, Effect, Intercepted, LateEffect, STALE, State},
     scenario::{Change, ExternalEvent, FaultSchedule, When},
 };
+
+impl Call {
+    /// A call by its entry in the journal, and by what was sent and answered.
+    fn new(entry: &Entry, sent: wire::Call<'_>, wire: &Wire, mutating: bool) -> Self {
+        // A truncated answer tells the function nothing.
+        let answer = match wire {
+            Wire::Answer(answer) | Wire::Slow(answer) => Some(answer),
+            _ => None,
+        };
+        let body = answer.and_then(|answer| answer.body.as_deref());
+
+        Self {
+            operation: entry.operation.clone(),
+            region: entry.region.clone(),
+            subject: entry.subject.clone(),
+            input: serde_json::from_slice(sent.body).unwrap_or_default(),
+            status: answer.map(|answer| answer.status),
+            code: answer.and_then(|answer| answer.error_type.clone()),
+            body: body
+                .and_then(|body| serde_json::from_str(body).ok())
+                .unwrap_or_default(),
+            mutating,
+            changed: entry.changed,
+        }
+    }
+}
 
 impl State {
     /// Brings the world to the time of the simulation, with every external event due by then.
@@ -186,24 +212,8 @@ impl State {
             return;
         };
 
-        // A truncated answer tells the function nothing.
-        let answer = match wire {
-            Wire::Answer(answer) | Wire::Slow(answer) => Some(answer),
-            _ => None,
-        };
-        let call = Call {
-            operation: entry.operation.clone(),
-            region: entry.region.clone(),
-            subject: entry.subject.clone(),
-            input: serde_json::from_slice(sent.body).unwrap_or_default(),
-            status: answer.map(|answer| answer.status),
-            code: answer.and_then(|answer| answer.error_type.clone()),
-            body: answer
-                .and_then(|answer| serde_json::from_str(answer.body.as_ref()?).ok())
-                .unwrap_or_default(),
-            mutating: self.changes(&entry.operation),
-            changed: entry.changed,
-        };
+        let mutating = self.changes(&entry.operation);
+        let call = Call::new(&entry, sent, wire, mutating);
 
         // Checks come before the effect is recorded: they ask what was known before it.
         let mark = if entry.changed { " CHANGED" } else { "" };

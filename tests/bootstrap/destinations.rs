@@ -24,18 +24,22 @@ async fn a_replica_is_created_and_followed_to_its_first_sync() {
             "pending replication_enabling"
         );
     }
+
     stage.wait(5);
     assert_eq!(
         stage.conclusion(&new_replica()).await,
         "pending first_sync_running"
     );
+
     stage.wait(20);
     assert_eq!(
         stage.conclusion(&new_replica()).await,
         "done replica_usable"
     );
+
     let answer = stage.deliver(&new_replica()).await;
     assert_eq!(answer.conclusion(), "already_done replica_usable");
+
     let target = &answer.body["targets"][0];
     assert_eq!(
         target["resource"]["destinationFileSystemId"],
@@ -89,11 +93,13 @@ async fn a_destination_in_another_account_needs_a_role_and_is_read_by_its_arn() 
         stage.conclusion(&over_theirs(Value::Null)).await,
         "refused role_missing"
     );
+
     let with_role = over_theirs(json!(ROLE));
     assert_eq!(
         stage.conclusion(&with_role).await,
         "pending replication_enabling"
     );
+
     stage.wait(30);
     assert_eq!(
         stage.conclusion(&with_role).await,
@@ -112,21 +118,25 @@ async fn a_tag_alone_starts_a_replication_and_the_replica_is_not_replicated_agai
             "detail": { "eventSource": "elasticfilesystem.amazonaws.com", "eventName": "CreateFileSystem", "responseElements": { "fileSystemId": id } },
         })
     };
+
     for _ in 0..2 {
         assert_eq!(
             stage.conclusion(&created(SOURCE)).await,
             "pending replication_enabling"
         );
     }
+
     assert_eq!(
         stage.conclusion(&created("fs-00000009")).await,
         "refused not_found"
     );
+
     let untagged = Stage::new().await;
     assert_eq!(
         untagged.conclusion(&created(SOURCE)).await,
         "refused no_replicate_to_tag"
     );
+
     // The replica, as its own Region's function would see it.
     let mut turned = World::empty()
         .with_file_system(HERE, FileSystem::new("fs-00000008"))
@@ -138,10 +148,12 @@ async fn a_tag_alone_starts_a_replication_and_the_replica_is_not_replicated_agai
         .insert("drover:replicate-to".to_owned(), THERE.to_owned());
     turned.bind((THERE, "fs-00000007"), (HERE, "fs-00000008"));
     let turned = Stage::with(turned).await;
+
     assert_eq!(
         turned.conclusion(&created("fs-00000008")).await,
         "refused source_is_a_destination"
     );
+
     let of_one_side = [
         ("DescribeFileSystems".to_owned(), 1),
         ("DescribeReplicationConfigurations".to_owned(), 1),
@@ -159,11 +171,13 @@ async fn a_replication_that_must_not_be_is_refused_with_its_reason() {
         change(world.file_system(THERE, EXISTING).unwrap());
         world
     };
+
     let source = |change: fn(&mut FileSystem)| {
         let mut world = world();
         change(world.file_system(HERE, SOURCE).unwrap());
         world
     };
+
     refused(World::empty(), new_replica(), "not_found").await;
     refused(
         source(|source| source.life_cycle_state = "deleting".to_owned()),
@@ -223,10 +237,12 @@ async fn a_source_that_is_being_created_is_pending() {
     let source = world.file_system(HERE, SOURCE).unwrap();
     (source.life_cycle_state, source.created_at) = ("creating".to_owned(), Some(now));
     let stage = Stage::with(world).await;
+
     assert_eq!(
         stage.conclusion(&new_replica()).await,
         "pending source_not_available"
     );
+
     stage.wait(1);
     assert_eq!(
         stage.conclusion(&new_replica()).await,
@@ -240,6 +256,7 @@ async fn no_second_destination_is_created_for_a_source() {
     let stage = Stage::new().await;
     stage.deliver(&new_replica()).await;
     let elsewhere = to(json!({ "region": "us-west-2" }));
+
     for _ in 0..2 {
         let answer = stage.deliver(&elsewhere).await;
         assert_eq!(answer.conclusion(), "refused replicates_elsewhere");
@@ -249,6 +266,7 @@ async fn no_second_destination_is_created_for_a_source() {
             "{message}"
         );
     }
+
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
 }
 
@@ -257,13 +275,15 @@ async fn concurrent_deliveries_create_one_replication() {
     let stage = Stage::new().await;
     let event = new_replica();
     let answers = join_all((0..6).map(|_| stage.deliver(&event))).await;
+
     for answer in &answers {
-        let said = answer.conclusion();
+        let conclusion = answer.conclusion();
         assert!(
-            said.starts_with("pending ") || said.ends_with("-> Retryable"),
-            "{said}"
+            conclusion.starts_with("pending ") || conclusion.ends_with("-> Retryable"),
+            "{conclusion}"
         );
     }
+
     assert_eq!(
         stage.conclusion(&event).await,
         "pending replication_enabling"

@@ -21,6 +21,7 @@ use crate::stage::{
 async fn a_run_killed_at_any_point_is_finished_by_the_next() {
     let event = provisioned();
     let mut polls = 0;
+
     loop {
         let stage = Stage::with(source_with_parts()).await;
         stage.deliver(&new_replica()).await;
@@ -42,6 +43,7 @@ async fn a_run_killed_at_any_point_is_finished_by_the_next() {
         }
         polls += 7;
     }
+
     assert!(polls > 40, "a run has many points: {polls}");
 }
 
@@ -94,16 +96,19 @@ async fn a_quota_of_the_other_region_is_reported_by_its_name() {
     });
     let stage = Stage::with(full).await;
     let answer = stage.deliver(&new_replica()).await;
+
     assert_eq!(answer.conclusion(), "failed quota_exceeded");
+
     let message = answer.body["targets"][0]["message"].as_str().unwrap();
     assert!(
         message.ends_with("a quota of the account is used up (FileSystemLimitExceeded)"),
         "{message}"
     );
+
     stage.changes();
 }
 
-/// EFS itself says that the replication exists; only the other Region is dark.
+/// EFS shows the replication; only the other Region denies its read.
 #[tokio::test]
 async fn a_denied_read_is_named_and_does_not_put_the_change_in_doubt() {
     let stage = Stage::new().await;
@@ -112,7 +117,9 @@ async fn a_denied_read_is_named_and_does_not_put_the_change_in_doubt() {
         ..Fault::next("DescribeFileSystems", FaultKind::AccessDenied).in_region(THERE)
     });
     let answer = stage.deliver(&new_replica()).await;
+
     assert_eq!(answer.conclusion(), "permanent access_denied -> Permanent");
+
     let target = &answer.body["targets"][0];
     assert_eq!(
         target["message"],
@@ -131,10 +138,10 @@ async fn a_region_that_hangs_costs_its_own_targets_alone() {
     });
     let mut stage = Stage::with(many).await;
     stage.seconds_left = 900;
-    let at = |region: &str, id: &str| json!({ "sourceFileSystemId": id, "destination": { "region": region } });
+    let target = |region: &str, id: &str| json!({ "sourceFileSystemId": id, "destination": { "region": region } });
     let targets: Vec<Value> = sources
         .enumerate()
-        .map(|(number, id)| at(if number < 8 { THERE } else { ELSEWHERE }, &id))
+        .map(|(number, id)| target(if number < 8 { THERE } else { ELSEWHERE }, &id))
         .collect();
     let mut event = new_replica();
     event["targets"] = json!(targets);
@@ -145,23 +152,25 @@ async fn a_region_that_hangs_costs_its_own_targets_alone() {
         ..Fault::next("DescribeFileSystems", FaultKind::HangBefore).in_region(THERE)
     });
     let answer = stage.deliver(&event).await;
-    let said = |number: usize| {
+    let conclusion = |number: usize| {
         answer.body["targets"][number]["reason"]
             .as_str()
             .unwrap()
             .to_owned()
     };
+
     for number in 0..8 {
         assert!(
-            ["out_of_time", "timeout"].contains(&said(number).as_str()),
+            ["out_of_time", "timeout"].contains(&conclusion(number).as_str()),
             "{}",
-            said(number)
+            conclusion(number)
         );
     }
-    assert_eq!(said(8), "replication_enabling");
+
+    assert_eq!(conclusion(8), "replication_enabling");
 }
 
-/// In virtual time, which nothing but waiting takes.
+/// In virtual time, which only waiting takes.
 #[tokio::test(start_paused = true)]
 async fn a_throttled_call_slows_down_the_next_one() {
     let not_found = (404, "FileSystemNotFound", "{}");
@@ -182,21 +191,26 @@ async fn a_throttled_call_slows_down_the_next_one() {
     );
 }
 
-/// Each call is reckoned at its slowest, 20 seconds; a step wants one more than the look that
-/// follows it.
+/// Each call counts at its slowest, 20 seconds; a step needs one more than the read that follows
+/// it.
 #[tokio::test]
 async fn a_step_is_taken_only_if_the_read_after_it_can_finish() {
-    for (seconds, said) in [
+    for (seconds, conclusion) in [
         (99, "pending out_of_time"),
         (101, "pending replication_enabling"),
     ] {
         let mut stage = Stage::new().await;
         stage.seconds_left = seconds;
-        assert_eq!(stage.conclusion(&new_replica()).await, said, "{seconds}");
+        assert_eq!(
+            stage.conclusion(&new_replica()).await,
+            conclusion,
+            "{seconds}"
+        );
         stage.changes();
     }
-    // The look at the parts of both sides is 14 calls, and one more for a mount target.
-    for (seconds, said) in [
+
+    // Reading the parts of both sides is 14 calls, and one more for a mount target.
+    for (seconds, conclusion) in [
         (319, "pending out_of_time"),
         (321, "pending parts_not_available"),
     ] {
@@ -204,7 +218,11 @@ async fn a_step_is_taken_only_if_the_read_after_it_can_finish() {
         stage.deliver(&provisioned()).await;
         stage.wait(10);
         stage.seconds_left = seconds;
-        assert_eq!(stage.conclusion(&provisioned()).await, said, "{seconds}");
+        assert_eq!(
+            stage.conclusion(&provisioned()).await,
+            conclusion,
+            "{seconds}"
+        );
         stage.changes();
     }
 }
@@ -220,10 +238,10 @@ async fn nothing_is_started_that_could_not_be_verified() {
     assert_eq!(stage.changes(), [""; 0]);
 }
 
-/// Every kind of fault at an operation, three in a row, what is said then, and what changed in all
-/// after the next delivery.
+/// Every kind of fault at an operation, three in a row: the first conclusion, and everything that
+/// has changed after the next deliveries.
 async fn with_faults(operation: &str) -> String {
-    let tell = async |kind: FaultKind| {
+    let deliver_with = async |kind: FaultKind| {
         let stage = Stage::with(source_with_parts()).await;
         if operation != "CreateReplicationConfiguration" {
             stage.deliver(&provisioned()).await;
@@ -244,17 +262,21 @@ async fn with_faults(operation: &str) -> String {
             changes.len()
         )
     };
-    join_all(FAULTS_OF_A_CHANGE.map(tell)).await.concat()
+
+    join_all(FAULTS_OF_A_CHANGE.map(deliver_with))
+        .await
+        .concat()
 }
 
-/// The SDK would have asked a second time, been told that the source is replicated already, and
-/// told that alone: a replication that exists would have been called refused for good.
+/// A retry of the SDK would be refused because the source is replicated already, and that refusal
+/// would be all that the function gets: it would report an existing replication as failed.
 #[tokio::test]
 async fn a_replication_whose_response_was_lost_is_never_reported_as_refused() {
     let stage = Stage::new().await;
     stage.fault("CreateReplicationConfiguration", FaultKind::Truncated, 1);
     let lagging = Fault::next("DescribeReplicationConfigurations", FaultKind::StaleRead);
     stage.local.inject(Fault { skip: 1, ..lagging });
+
     assert_eq!(
         stage.conclusion(&new_replica()).await,
         "indeterminate no_answer -> Retryable"
@@ -339,10 +361,10 @@ async fn nothing_changes_after_a_failed_read() {
         ] {
             let stage = Stage::new().await;
             stage.fault(operation, kind, 3);
-            let said = stage.conclusion(&new_replica()).await;
+            let conclusion = stage.conclusion(&new_replica()).await;
             assert!(
-                said.ends_with("Retryable") || said.ends_with("Permanent"),
-                "{operation} {kind:?}: {said}"
+                conclusion.ends_with("Retryable") || conclusion.ends_with("Permanent"),
+                "{operation} {kind:?}: {conclusion}"
             );
             assert_eq!(stage.local.changes(), [""; 0]);
         }

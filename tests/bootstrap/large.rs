@@ -4,7 +4,6 @@ use emulator::{
     World,
     efs_world::{AccessPoint, FileSystem},
 };
-use expect_test::expect;
 use serde_json::{Value, json};
 
 use crate::stage::efs::{HERE, SOURCE, Stage, THERE, request, world};
@@ -15,7 +14,7 @@ const MANY: usize = 117;
 /// How many mount targets its replica is to have; a page of EFS's holds ten.
 const MOUNTS: usize = 12;
 
-/// Two sources whose replicas are in two Efs: one with many access points that differ in one
+/// Two sources whose replicas are in two Regions: one with many access points that differ in one
 /// thing each, mount targets with several security groups, and a policy with a Deny, conditions and
 /// ARNs of access points.
 fn large_world() -> World {
@@ -44,6 +43,7 @@ fn large_world() -> World {
         point["rootDirectory"] = root;
         serde_json::from_value::<AccessPoint>(point).unwrap()
     };
+
     let statement = |number: usize| {
         json!({
             "Effect": "Allow", "Principal": { "AWS": "*" }, "Action": "elasticfilesystem:ClientMount",
@@ -53,6 +53,7 @@ fn large_world() -> World {
             } },
         })
     };
+
     let deny = json!({
         "Effect": "Deny", "Principal": { "AWS": "*" }, "Action": "*", "Resource": arn("file-system", SOURCE),
         "Condition": { "Bool": { "aws:SecureTransport": "false" } },
@@ -63,6 +64,7 @@ fn large_world() -> World {
     let source = world.file_system(HERE, SOURCE).unwrap();
     source.access_points = (0..MANY).map(point).collect();
     source.policy = Some(policy.to_string());
+
     for number in 0..MOUNTS {
         let zone = char::from(b'a' + u8::try_from(number).unwrap());
         let subnet = json!({ "region": THERE, "availabilityZoneName": format!("{THERE}{zone}"), "vpcId": "vpc-00000001" });
@@ -70,6 +72,7 @@ fn large_world() -> World {
             .subnets
             .insert(subnet_id(number), serde_json::from_value(subnet).unwrap());
     }
+
     world
 }
 
@@ -84,6 +87,7 @@ fn all_of_the_large_world() -> Value {
         ["sg-00000001", "sg-00000002"],
         ["sg-00000003", "sg-00000001"],
     ];
+
     let mount = |number: usize| json!({ "subnetId": subnet_id(number), "securityGroups": groups[number % 3] });
     let mut event = request(json!({
         "sourceFileSystemId": SOURCE,
@@ -93,33 +97,42 @@ fn all_of_the_large_world() -> Value {
             "mountTargets": (0..MOUNTS).map(mount).collect::<Vec<_>>(),
         },
     }));
+
     let other =
         json!({ "sourceFileSystemId": "fs-00000002", "destination": { "region": "eu-north-1" } });
     event["targets"].as_array_mut().unwrap().push(other);
+
     event
 }
 
-#[tokio::test]
-#[expect(clippy::too_many_lines, reason = "one story, from beginning to end")]
-async fn a_large_replica_is_provisioned_part_by_part_and_nothing_twice() {
+/// The large replica, five deliveries later: the stage, the reasons of both targets after each
+/// delivery, and the evidence of the delivery that provisioned it.
+async fn provisioned_large_replica() -> (Stage, Vec<[String; 2]>, Value) {
     let stage = Stage::with(large_world()).await;
     let event = all_of_the_large_world();
-    let mut said = Vec::new();
-    let mut furnishing = Value::Null;
+    let mut reasons = Vec::new();
+    let mut evidence = Value::Null;
+
     for minutes in [0, 10, 10, 60, 0] {
         stage.wait(minutes);
         let answer = stage.deliver(&event).await;
         let reason = |target: usize| {
-            answer.body["targets"][target]["reason"]
-                .as_str()
-                .unwrap()
-                .to_owned()
+            let reason = &answer.body["targets"][target]["reason"];
+            reason.as_str().unwrap().to_owned()
         };
-        said.push([reason(0), reason(1)]);
-        if said.len() == 2 {
-            furnishing = answer.body["targets"][0]["evidence"].clone();
+        reasons.push([reason(0), reason(1)]);
+
+        if reasons.len() == 2 {
+            evidence = answer.body["targets"][0]["evidence"].clone();
         }
     }
+
+    (stage, reasons, evidence)
+}
+
+#[tokio::test]
+async fn a_large_replica_is_provisioned_part_by_part_and_nothing_twice() {
+    let (stage, reasons, evidence) = provisioned_large_replica().await;
     let expected = [
         ["replication_enabling", "replication_enabling"],
         ["parts_not_available", "replica_usable"],
@@ -127,93 +140,88 @@ async fn a_large_replica_is_provisioned_part_by_part_and_nothing_twice() {
         ["replica_usable", "replica_usable"],
         ["replica_usable", "replica_usable"],
     ];
-    assert_eq!(said, expected);
+    assert_eq!(reasons, expected);
 
-    // The evidence of what was made, and of what was still to be seen.
-    let created = furnishing["created"].as_array().unwrap();
+    // The evidence of what was created, and of what no read showed yet.
+    let created = evidence["created"].as_array().unwrap();
+    let (more_mounts, more_points) = (MOUNTS - 3, MANY - 3);
     assert_eq!(created[0], "create a mount target in subnet-00000000");
-    assert_eq!(
-        created[3],
-        format!("and {} more like these, {MOUNTS} in all", MOUNTS - 3)
-    );
-    assert_eq!(
-        created[7],
-        format!("and {} more like these, {MANY} in all", MANY - 3)
-    );
+    let mounts = format!("and {more_mounts} more like these, {MOUNTS} in all");
+    assert_eq!(created[3], mounts);
+    let points = format!("and {more_points} more like these, {MANY} in all");
+    assert_eq!(created[7], points);
     assert_eq!(created[8], "merge the source's file system policy");
-    assert_eq!(furnishing["differs"], json!([]));
+    assert_eq!(evidence["differs"], json!([]));
 
     let times = |operation: &str| {
-        stage
-            .local
-            .changes()
+        let changes = stage.local.changes();
+        let of_operation = changes
             .iter()
-            .filter(|change| change.starts_with(operation))
-            .count()
+            .filter(|change| change.starts_with(operation));
+        of_operation.count()
     };
-    let made = [
+    let operations = [
         "CreateReplicationConfiguration",
         "CreateMountTarget",
         "CreateAccessPoint",
         "PutFileSystemPolicy",
     ];
-    assert_eq!(made.map(times), [2, MOUNTS, MANY, 1]);
+    assert_eq!(operations.map(times), [2, MOUNTS, MANY, 1]);
+    assert_eq!(stage.local.world().file_systems("eu-north-1").count(), 1);
+}
 
-    let (world, replica) = (stage.local.world(), stage.replica());
-    let source = world
-        .file_systems(HERE)
-        .find(|of| of.file_system_id == SOURCE)
-        .unwrap();
+/// The source and the replica.
+fn both_sides(stage: &Stage) -> (FileSystem, FileSystem) {
+    let world = stage.local.world();
+    let mut sources = world.file_systems(HERE);
+    let source = sources.find(|file_system| file_system.file_system_id == SOURCE);
+
+    (source.unwrap().clone(), stage.replica())
+}
+
+#[tokio::test]
+async fn every_access_point_of_a_large_source_has_one_counterpart() {
+    let (stage, ..) = provisioned_large_replica().await;
+    let (source, replica) = both_sides(&stage);
     assert_eq!(replica.kms_key_id.as_deref(), Some("alias/replicas"));
     assert_eq!(replica.access_points.len(), MANY);
-    for wanted in &source.access_points {
-        let like = |point: &&AccessPoint| {
-            (&point.posix_user, &point.root_directory)
-                == (&wanted.posix_user, &wanted.root_directory)
-        };
-        let found: Vec<&AccessPoint> = replica.access_points.iter().filter(like).collect();
-        let [made] = found[..] else {
-            panic!(
-                "{} has {} counterparts",
-                wanted.access_point_id,
-                found.len()
-            )
-        };
-        let end = |id: &str| id[id.len().saturating_sub(28)..].to_owned();
-        assert_eq!(
-            made.client_token,
-            format!(
-                "drover-{}-{}",
-                end(&replica.file_system_id),
-                end(&wanted.access_point_id)
-            )
-        );
-        assert_eq!(made.tags, wanted.tags);
-    }
 
-    // The policy is the source's in the replica's names.
-    let counterpart = |number: usize| {
-        let tags = &source.access_points[number].tags;
-        let point = replica
-            .access_points
-            .iter()
-            .find(|point| point.tags == *tags)
-            .unwrap();
-        (
-            source.access_points[number].access_point_id.clone(),
-            point.access_point_id.clone(),
-        )
-    };
-    let mut expected = source
-        .policy
-        .clone()
-        .unwrap()
+    for original in &source.access_points {
+        let is_like = |point: &&AccessPoint| {
+            point.posix_user == original.posix_user
+                && point.root_directory == original.root_directory
+        };
+        let id = &original.access_point_id;
+        let found: Vec<&AccessPoint> = replica.access_points.iter().filter(is_like).collect();
+        let [copy] = found[..] else {
+            panic!("{id} has {} counterparts", found.len())
+        };
+
+        let end = |id: &str| id[id.len().saturating_sub(28)..].to_owned();
+        let token = format!("drover-{}-{}", end(&replica.file_system_id), end(id));
+        assert_eq!(copy.client_token, token);
+        assert_eq!(copy.tags, original.tags);
+    }
+}
+
+/// The policy is the source's with the names of the replica.
+#[tokio::test]
+async fn the_policy_of_a_large_source_is_translated() {
+    let (stage, ..) = provisioned_large_replica().await;
+    let (source, replica) = both_sides(&stage);
+    let policy = source.policy.unwrap();
+    let mut expected = policy
         .replace(HERE, THERE)
         .replace(SOURCE, &replica.file_system_id);
-    for (from, to) in [counterpart(0), counterpart(MANY - 1)] {
-        expected = expected.replace(&from, &to);
+
+    // The access points that the policy names have counterparts with the same tags.
+    for number in [0, MANY - 1] {
+        let original = &source.access_points[number];
+        let mut copies = replica.access_points.iter();
+        let copy = copies.find(|point| point.tags == original.tags).unwrap();
+        expected = expected.replace(&original.access_point_id, &copy.access_point_id);
     }
+
     let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
     assert_eq!(json(&replica.policy.unwrap()), json(&expected));
-    assert_eq!(world.file_systems("eu-north-1").count(), 1);
 }

@@ -1,5 +1,4 @@
-//! Scenarios of `bootstrap-efs-replication`: an event in, both sides changed or not, the truth
-//! told.
+//! Scenarios of `bootstrap-efs-replication`: an event, the changes on both sides, and the report.
 
 mod destinations;
 mod faults;
@@ -24,6 +23,7 @@ async fn reads(stage: &Stage, event: &Value) -> Vec<(String, usize)> {
             )
         })
         .collect();
+
     reads.sort();
     reads
 }

@@ -19,6 +19,7 @@ async fn a_key_withdrawn_before_the_overwrite_counts() {
     stage
         .local
         .inject(Fault::next("DescribeFileSystems", FaultKind::StaleRead).in_region(THERE));
+
     assert_eq!(
         stage.conclusion(&over_existing()).await,
         "refused protected"
@@ -31,7 +32,9 @@ async fn plan_mode_shows_the_plan_and_changes_nothing() {
     let mut stage = Stage::with(beside_existing()).await;
     stage.policy.guardrails.mode = Mode::Plan;
     let answer = stage.deliver(&over_existing()).await;
+
     assert_eq!(answer.conclusion(), "planned plan_mode");
+
     let plan = &answer.body["targets"][0]["plan"];
     assert_eq!(
         *plan,
@@ -52,11 +55,13 @@ async fn a_late_duplicate_finds_the_destination_locked_after_a_failback() {
         .change(|world| world.stop_replicating(HERE, SOURCE, false))
         .unwrap();
     stage.wait(30);
+
     for _ in 0..2 {
         assert_eq!(
             stage.conclusion(&over_existing()).await,
             "refused overwrite_protection_enabled"
         );
     }
+
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
 }

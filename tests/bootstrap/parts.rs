@@ -11,11 +11,13 @@ use crate::{
 #[tokio::test]
 async fn every_requested_part_is_created_once() {
     let stage = Stage::with(source_with_parts()).await;
-    let mut said = Vec::new();
+    let mut conclusions = Vec::new();
+
     for minutes in [0, 5, 2, 20, 0] {
         stage.wait(minutes);
-        said.push(stage.conclusion(&provisioned()).await);
+        conclusions.push(stage.conclusion(&provisioned()).await);
     }
+
     let expected = [
         "pending replication_enabling",
         "pending parts_not_available",
@@ -23,7 +25,8 @@ async fn every_requested_part_is_created_once() {
         "done replica_usable",
         "already_done replica_usable",
     ];
-    assert_eq!(said, expected);
+    assert_eq!(conclusions, expected);
+
     let made = [
         "CreateReplicationConfiguration",
         "CreateMountTarget",
@@ -35,6 +38,7 @@ async fn every_requested_part_is_created_once() {
         "TagResource",
     ];
     assert_eq!(stage.changes(), made);
+
     let replica = stage.replica();
     assert_eq!(
         replica.tags.keys().collect::<Vec<_>>(),
@@ -45,6 +49,7 @@ async fn every_requested_part_is_created_once() {
         replica.access_points[0].root_directory.as_ref().unwrap()["Path"],
         "/app"
     );
+
     let policy = replica.policy.unwrap();
     assert!(
         policy.contains(&replica.access_points[0].access_point_id) && !policy.contains("us-east-1"),
@@ -65,18 +70,21 @@ async fn only_the_settings_that_a_part_needs_are_read() {
         event["dryRun"] = json!(true);
         event
     };
+
     let of_both_sides = [
         ("DescribeFileSystems".to_owned(), 2),
         ("DescribeReplicationConfigurations".to_owned(), 1),
     ]
     .to_vec();
+
     stage.deliver(&new_replica()).await;
     let all = provisioned()["targets"][0]["replica"].clone();
     assert_eq!(
         reads(&stage, &asking(all)).await,
         of_both_sides,
-        "the replica cannot be furnished yet"
+        "the replica cannot be provisioned yet"
     );
+
     stage.wait(30);
     for (part, more) in [
         (json!({}), &[][..]),
@@ -126,6 +134,7 @@ async fn a_queue_keeps_a_request_until_its_replica_is_provisioned() {
     let stage = Stage::with(source_with_parts()).await;
     let batch = json!({ "Records": [{ "messageId": "m", "eventSource": "aws:sqs", "body": provisioned().to_string() }] });
     let mut kept = Vec::new();
+
     for minutes in [0, 6, 3, 20] {
         stage.wait(minutes);
         kept.push(
@@ -135,6 +144,7 @@ async fn a_queue_keeps_a_request_until_its_replica_is_provisioned() {
                 .is_empty(),
         );
     }
+
     // What is left then is the first sync, for which a queue is no place to wait.
     assert_eq!(kept, [true, true, false, false]);
     assert_eq!(stage.changes().len(), 8);
@@ -151,6 +161,7 @@ async fn a_subnet_in_an_occupied_zone_fails_for_good_and_stops_no_other_part() {
         .push(json!({ "subnetId": "subnet-00000004" }));
     stage.deliver(&event).await;
     stage.wait(10);
+
     for _ in 0..2 {
         let answer = stage.deliver(&event).await;
         assert_eq!(answer.conclusion(), "failed rejected_by_aws");
@@ -160,6 +171,7 @@ async fn a_subnet_in_an_occupied_zone_fails_for_good_and_stops_no_other_part() {
             "{message}"
         );
     }
+
     assert_eq!(stage.changes().len(), 7);
 }
 
@@ -191,19 +203,21 @@ async fn a_policy_that_may_not_be_read_is_not_taken_as_none() {
     }
 }
 
-/// The SDK would have asked a second time, been told that the subnet has a mount target, and told
-/// that alone.
+/// A retry of the SDK would be refused because the subnet has a mount target already, and that
+/// refusal would be all that the function gets.
 #[tokio::test]
 async fn a_mount_target_whose_response_was_lost_is_created_once() {
     let stage = Stage::with(source_with_parts()).await;
     stage.deliver(&provisioned()).await;
     stage.wait(10);
     stage.fault("CreateMountTarget", FaultKind::Truncated, 1);
+
     assert_eq!(
         stage.conclusion(&provisioned()).await,
         "pending parts_not_available"
     );
     assert_eq!(stage.count("CreateMountTarget"), 1);
+
     stage.changes();
 }
 
@@ -214,12 +228,14 @@ async fn a_setting_that_efs_does_not_accept_yet_is_pending() {
     let stage = Stage::with(world).await;
     stage.deliver(&provisioned()).await;
     stage.wait(10);
+
     for _ in 0..2 {
         assert_eq!(
             stage.conclusion(&provisioned()).await,
             "pending not_ready_yet"
         );
     }
+
     let made = [
         "CreateReplicationConfiguration",
         "CreateMountTarget",

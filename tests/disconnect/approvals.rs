@@ -15,7 +15,7 @@ use crate::{
         with_and_without_confirmation,
     },
     stage::{
-        drs::{CHANGE, ONE, Stage, approved, by_id, number, request},
+        drs::{CHANGE, ONE, Stage, approved, approved_servers, by_id, number, request},
         killed_after, text,
     },
 };
@@ -26,6 +26,7 @@ async fn a_server_is_disconnected_and_its_approval_consumed() {
     let answer = stage.disconnect().await;
     assert_eq!(answer.conclusion(), "done disconnected");
     assert_eq!(stage.changes(), DISCONNECTED_ONCE);
+
     let target = &answer.body["targets"][0];
     let evidence = json!({
         "approvedFor": CHANGE,
@@ -65,10 +66,10 @@ async fn ten_deliveries_at_once_have_one_effect() {
     for stage in under_both_answers().await {
         let answers = join_all((0..10).map(|_| stage.disconnect())).await;
         for answer in &answers {
-            let said = answer.conclusion();
+            let conclusion = answer.conclusion();
             assert!(
-                said == "done disconnected" || said == "already_done disconnected",
-                "{said}"
+                conclusion == "done disconnected" || conclusion == "already_done disconnected",
+                "{conclusion}"
             );
         }
         assert_eq!(stage.changes(), DISCONNECTED_ONCE);
@@ -117,10 +118,10 @@ async fn a_run_killed_at_any_point_is_finished_by_the_next() {
     loop {
         let stage = Stage::new().await;
         let answered = killed_after(polls, stage.disconnect()).await;
-        let said = stage.disconnect().await.conclusion();
+        let conclusion = stage.disconnect().await.conclusion();
         assert!(
-            said == "done disconnected" || said == "already_done disconnected",
-            "after {polls} polls: {said}"
+            conclusion == "done disconnected" || conclusion == "already_done disconnected",
+            "after {polls} polls: {conclusion}"
         );
         assert_eq!(stage.changes(), DISCONNECTED_ONCE, "after {polls} polls");
         if answered {
@@ -128,6 +129,7 @@ async fn a_run_killed_at_any_point_is_finished_by_the_next() {
         }
         polls += 1;
     }
+
     assert!(polls > 10, "a run has many points: {polls}");
 }
 
@@ -149,6 +151,7 @@ async fn a_server_that_must_not_go_is_refused_with_its_reason() {
         change(&mut server);
         World::with([server])
     };
+
     refused(World::with([SourceServer::new(ONE)]), "not_approved").await;
     refused(
         World::with([SourceServer::new(ONE).tagged("drover:approved", "CHG0")]),
@@ -170,11 +173,13 @@ async fn a_server_that_must_not_go_is_refused_with_its_reason() {
         "reversed_pair",
     )
     .await;
+
     for reply in [Reply::Ok, Reply::Conflict] {
         let mut extended = with(|server| server.staging_status = "EXTENDED".to_owned());
         extended.behaviour.disconnect_extended = reply;
         refused(extended, "extended").await;
     }
+
     refused(
         with(|server| server.staging_status = "EXTENSION_ERROR".to_owned()),
         "extension_error",
@@ -205,6 +210,7 @@ async fn a_server_with_a_recovery_instance_or_a_job_is_refused() {
             refused(world, reason).await;
         }
     }
+
     for reply in [Reply::Ok, Reply::Conflict] {
         let mut world = World::with([approved(ONE)]);
         world.behaviour.disconnect_during_job = reply;
@@ -226,7 +232,7 @@ async fn a_server_with_a_recovery_instance_or_a_job_is_refused() {
 #[tokio::test]
 async fn every_server_of_a_job_is_refused_whatever_the_job_does() {
     for kind in ["LAUNCH", "TERMINATE", "CREATE_CONVERTED_SNAPSHOT"] {
-        let mut world = World::with((1..=4).map(|at| approved(&number(at))));
+        let mut world = approved_servers(4);
         let job: Job = serde_json::from_value(json!({
             "jobID": "drsjob-00000000000000001", "type": kind, "initiatedBy": "START_RECOVERY", "createdAt": world.now,
             "endsAt": world.now + TimeDelta::minutes(15), "sourceServerIDs": [number(1), number(2), number(3)],
@@ -235,10 +241,10 @@ async fn every_server_of_a_job_is_refused_whatever_the_job_does() {
         world.here().jobs.push(job);
         let mut stage = Stage::with(world).await;
         stage.policy.max_share_percent = 100;
-        let all: Vec<Value> = (1..=4).map(|at| by_id(&number(at))).collect();
+        let all: Vec<Value> = (1..=4).map(|index| by_id(&number(index))).collect();
         let answer = stage.deliver(&request("disconnect", &all)).await;
         let reasons: Vec<&str> = (0..4)
-            .map(|at| text(&answer.body["targets"][at]["reason"]))
+            .map(|index| text(&answer.body["targets"][index]["reason"]))
             .collect();
         assert_eq!(
             reasons,
@@ -260,6 +266,7 @@ async fn plan_mode_shows_the_plan_and_changes_nothing() {
     let asked = stage.deliver(&dry).await;
     stage.policy.guardrails.mode = Mode::Plan;
     let deployed = stage.disconnect().await;
+
     for answer in [asked, deployed] {
         assert_eq!(answer.conclusion(), "planned plan_mode");
         assert_eq!(answer.body["mode"], "plan");
@@ -273,6 +280,7 @@ async fn plan_mode_shows_the_plan_and_changes_nothing() {
             2
         );
     }
+
     assert_eq!(stage.changes(), [""; 0]);
 }
 
@@ -282,6 +290,7 @@ async fn without_an_approval_tag_no_tag_is_removed() {
     stage.policy.guardrails.approval = Approval::NotRequired;
     stage.beyond_the_role =
         Some("it lets no server be disconnected that has no tag drover:approved");
+
     assert_eq!(stage.disconnect().await.conclusion(), "done disconnected");
     assert_eq!(stage.count("DescribeSourceServers"), 2);
     assert_eq!(
@@ -329,6 +338,7 @@ async fn an_approval_that_another_request_got_meanwhile_is_kept() {
     // The look lags behind, so it still shows the approval of before; the answer to the disconnect
     // shows the new one.
     let stage = stage.next("DescribeSourceServers", FaultKind::StaleTags, 1);
+
     assert_eq!(stage.disconnect().await.conclusion(), "done disconnected");
     assert_eq!(
         stage.changes(),
@@ -347,6 +357,7 @@ async fn a_server_confirmed_by_the_response_needs_no_read_before_its_approval_is
         times: 3,
         ..Fault::next("DescribeSourceServers", FaultKind::Throttle)
     };
+
     stage.local.inject(the_look_between);
     let report = stage.deliver(&first(2)).await.body;
     assert_eq!(report["summary"], "1 to be retried, 1 done of 2 targets");
@@ -354,5 +365,6 @@ async fn a_server_confirmed_by_the_response_needs_no_read_before_its_approval_is
         stage.deliver(&first(2)).await.body["summary"],
         "1 done, 1 already done of 2 targets"
     );
+
     stage.changes();
 }

@@ -9,7 +9,7 @@ use crate::stage::{
 };
 
 fn sqs(bodies: &[String]) -> Value {
-    let record = |(at, body): (usize, &String)| json!({ "messageId": format!("m{at}"), "eventSource": "aws:sqs", "body": body });
+    let record = |(index, body): (usize, &String)| json!({ "messageId": format!("m{index}"), "eventSource": "aws:sqs", "body": body });
     json!({ "Records": bodies.iter().enumerate().map(record).collect::<Vec<_>>() })
 }
 
@@ -21,10 +21,12 @@ async fn a_batch_returns_only_the_unfinished_records() {
     let two = json!({ "detail-type": "Source Server Decommission Requested", "source": "cmdb", "detail": request("disconnect", &[by_id(&number(2))]) });
     let bodies = ["poison".to_owned(), one.to_string(), two.to_string()];
     let answer = stage.deliver(&sqs(&bodies)).await;
+
     assert_eq!(
         answer.body,
         json!({ "batchItemFailures": [{ "itemIdentifier": "m1" }] })
     );
+
     let again = stage.deliver(&sqs(&bodies)).await;
     assert_eq!(again.body, json!({ "batchItemFailures": [] }));
     assert_eq!(stage.changes().len(), 4);
@@ -73,14 +75,17 @@ async fn a_fifo_queue_stops_at_the_first_failure() {
         request("disconnect", &[by_id(ONE)]).to_string(),
         "poison".to_owned(),
     ]);
+
     for record in batch["Records"].as_array_mut().unwrap() {
         record["eventSourceARN"] = json!("arn:aws:sqs:us-east-1:111122223333:decommissions.fifo");
     }
+
     let answer = stage.deliver(&batch).await;
     assert_eq!(
         answer.body,
         json!({ "batchItemFailures": [{ "itemIdentifier": "m1" }, { "itemIdentifier": "m2" }] })
     );
+
     stage.changes();
 }
 
@@ -125,5 +130,6 @@ async fn an_event_without_a_request_is_answered_ok_without_a_call() {
             "{event}"
         );
     }
+
     assert_eq!(stage.local.journal(), []);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use disconnect_source_server::{Drs, Policy, handle};
-use emulator::{Fault, FaultKind, World};
+use emulator::{Fault, FaultKind};
 use expect_test::expect;
 use futures_util::future::join_all;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::{
     disconnect::{DISCONNECTED_ONCE, first, recovery_instance, with_and_without_confirmation},
     stage::{
         Answer, Canned, CannedService, FAULTS_OF_A_CHANGE,
-        drs::{ONE, Stage, approved, by_id, number, request},
+        drs::{ONE, Stage, approved_servers, by_id, request},
         invocation,
     },
 };
@@ -27,12 +27,13 @@ async fn disconnect_with(drs: &Drs) -> String {
     Answer::new(handle(&event, invocation(900), drs, &policy).await).conclusion()
 }
 
-/// In virtual time, which nothing but waiting takes.
+/// In virtual time, which only waiting takes.
 #[tokio::test(start_paused = true)]
 async fn a_throttled_call_slows_down_the_next_one() {
     let drs = Drs::new(&CannedService::new(CannedService::THROTTLED, NO_SERVER).sdk_config());
     drs.warm_up().await;
     let throttled = tokio::time::Instant::now();
+
     assert_eq!(disconnect_with(&drs).await, "refused not_found");
     // The pause after a first throttle.
     assert!(
@@ -71,31 +72,32 @@ async fn an_error_from_in_front_of_a_service_is_reported_by_its_code() {
             "retryable throttled -> Retryable",
         ),
     ];
-    for (first, said) in cases {
+
+    for (first, conclusion) in cases {
         let answers = CannedService::new(first, NO_SERVER);
         let drs = Drs::new(&answers.sdk_config());
-        assert_eq!(disconnect_with(&drs).await, said);
-        assert_eq!(answers.calls(), first.0, "{said}");
+        assert_eq!(disconnect_with(&drs).await, conclusion);
+        assert_eq!(answers.calls(), first.0, "{conclusion}");
         assert_eq!(disconnect_with(&drs).await, "refused not_found");
     }
 }
 
 #[tokio::test]
 async fn a_list_that_repeats_its_token_is_not_taken_as_complete() {
-    let stage = Stage::with(World::with((1..=30).map(|at| approved(&number(at))))).await;
+    let stage = Stage::with(approved_servers(30)).await;
     let stage = stage.next("DescribeSourceServers", FaultKind::RepeatedPageToken, 2);
     let answer = stage.deliver(&first(1)).await;
     assert_eq!(answer.conclusion(), "retryable broken_paging -> Retryable");
     assert_eq!(stage.changes(), [""; 0]);
 }
 
-/// Every kind of fault at an operation, `times` in a row, and what is said then, and after the next
-/// delivery, and what changed in all.
+/// Every kind of fault at an operation, `times` in a row: the first conclusion, the one of the next
+/// delivery, and everything that has changed.
 async fn with_faults(operation: &str, times: u32) -> String {
-    let tell = async |kind: FaultKind| {
+    let deliver_twice = async |kind: FaultKind| {
         let stage = Stage::new().await.next(operation, kind, times);
         let first = stage.disconnect().await.conclusion();
-        // What the SDK did not retry is not met; the next delivery is to meet no fault.
+        // The SDK did not retry every fault; the next delivery must meet none.
         stage.local.change(|world| world.faults.clear());
         stage.local.advance(TimeDelta::minutes(1));
         let second = stage.disconnect().await.conclusion();
@@ -106,7 +108,10 @@ async fn with_faults(operation: &str, times: u32) -> String {
             .collect();
         format!("{kind:?}: {first}; then {second}; {}\n", changes.join(", "))
     };
-    join_all(FAULTS_OF_A_CHANGE.map(tell)).await.concat()
+
+    join_all(FAULTS_OF_A_CHANGE.map(deliver_twice))
+        .await
+        .concat()
 }
 
 #[tokio::test]
@@ -167,6 +172,7 @@ async fn nothing_changes_while_a_list_cannot_be_read() {
         "DescribeRecoveryInstances",
         "DescribeJobs",
     ];
+
     let kinds = [
         FaultKind::Throttle,
         FaultKind::Unavailable,
@@ -174,17 +180,19 @@ async fn nothing_changes_while_a_list_cannot_be_read() {
         FaultKind::HangBefore,
         FaultKind::Truncated,
     ];
-    let mut said = String::new();
+
+    let mut conclusion = String::new();
     for operation in looks {
         for kind in kinds {
             let stage = Stage::new().await.next(operation, kind, 3);
             let answer = stage.disconnect().await;
             assert_eq!(stage.local.changes(), [""; 0], "{operation} {kind:?}");
             if operation == looks[0] {
-                said += &format!("{kind:?}: {}\n", answer.conclusion());
+                conclusion += &format!("{kind:?}: {}\n", answer.conclusion());
             }
         }
     }
+
     expect![[r#"
         Throttle: retryable throttled -> Retryable
         Unavailable: retryable service_error -> Retryable
@@ -192,7 +200,7 @@ async fn nothing_changes_while_a_list_cannot_be_read() {
         HangBefore: retryable timeout -> Retryable
         Truncated: retryable no_answer -> Retryable
     "#]]
-    .assert_eq(&said);
+    .assert_eq(&conclusion);
 }
 
 #[tokio::test]
@@ -202,10 +210,12 @@ async fn a_loss_is_reported_only_where_it_happened() {
         .next("DisconnectSourceServer", FaultKind::AccessDenied, 1);
     let answer = stage.disconnect().await;
     assert_eq!(answer.conclusion(), "permanent access_denied -> Permanent");
+
     let target = &answer.body["targets"][0];
     assert_eq!(target["evidence"]["stateAfter"], "CONTINUOUS");
     assert_eq!(target["evidence"]["recoveryPointsLost"], Value::Null);
     assert_eq!(target["evidence"]["replicationHoursEnded"], Value::Null);
+
     let message =
         "DisconnectSourceServer: the role of the function may not do this (AccessDeniedException)";
     assert_eq!(target["message"], message);
@@ -222,6 +232,7 @@ async fn a_failed_count_of_recovery_points_is_null_and_stops_nothing() {
         answer.body["targets"][0]["evidence"]["recoveryPoints"],
         Value::Null
     );
+
     stage.changes();
 }
 
@@ -232,6 +243,7 @@ async fn a_disconnect_that_cannot_be_verified_is_indeterminate_until_the_next_de
         times: 3,
         ..Fault::next("DescribeSourceServers", FaultKind::Throttle)
     };
+
     for (stage, next) in with_and_without_confirmation()
         .await
         .into_iter()
@@ -280,6 +292,7 @@ async fn jobs_are_read_before_the_instances_that_they_launch() {
         .into_iter()
         .map(|entry| entry.operation)
         .collect();
+
     let first = |operation: &str| {
         operations
             .iter()
@@ -301,6 +314,7 @@ async fn a_recovery_instance_launched_after_the_read_stops_the_disconnect() {
     });
     // The look lags behind, so it does not show the instance; the disconnect meets the truth.
     let stage = stage.next("DescribeRecoveryInstances", FaultKind::StaleRead, 1);
+
     assert_eq!(
         stage.disconnect().await.conclusion(),
         "retryable conflict -> Retryable"

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     disconnect::{DISCONNECTED_ONCE, first, recovery_instance, refused, thirty},
-    stage::drs::{ONE, Stage, approved, by_id, number, request},
+    stage::drs::{ONE, Stage, approved, approved_servers, by_id, number, request},
 };
 
 #[tokio::test]
@@ -15,6 +15,7 @@ async fn many_targets_are_read_together() {
     let answer = stage.deliver(&first(3)).await;
     assert_eq!(answer.body["summary"], "3 done of 3 targets");
     assert_eq!(stage.changes().len(), 6);
+
     let counts = [
         "DescribeSourceServers",
         "DescribeRecoveryInstances",
@@ -39,6 +40,7 @@ async fn a_request_over_a_limit_is_refused_before_the_first_change() {
         );
         assert_eq!(answer.conclusion(), format!("refused {reason}"));
     }
+
     assert_eq!(stage.changes(), [""; 0]);
 }
 
@@ -54,12 +56,13 @@ async fn one_bad_target_does_not_stop_the_others() {
 
 #[tokio::test]
 async fn a_list_is_read_to_its_end() {
-    let servers = (1..=2500).map(|at| SourceServer {
-        hostname: Some(format!("host{at}")),
-        ..approved(&number(at))
+    let servers = (1..=2500).map(|index| SourceServer {
+        hostname: Some(format!("host{index}")),
+        ..approved(&number(index))
     });
     let stage = Stage::with(World::with(servers)).await;
     let last = request("disconnect", &[json!({ "hostname": "host2500" })]);
+
     assert_eq!(stage.deliver(&last).await.conclusion(), "done disconnected");
     assert_eq!(
         stage.changes()[0],
@@ -73,9 +76,8 @@ async fn a_list_is_the_same_in_pages_of_any_size() {
     for page_size in [1, 2, 50] {
         let mut world = World::with([approved(ONE), SourceServer::new(&number(2))]);
         world.behaviour.page_size = page_size;
-        for at in 1..=3 {
-            let instance =
-                json!({ "recoveryInstanceID": format!("i-{at:017}"), "sourceServerID": number(2) });
+        for index in 1..=3 {
+            let instance = json!({ "recoveryInstanceID": format!("i-{index:017}"), "sourceServerID": number(2) });
             world
                 .here()
                 .recovery_instances
@@ -90,6 +92,7 @@ async fn a_list_is_the_same_in_pages_of_any_size() {
         );
         stage.changes();
     }
+
     let mut world = World::with([approved(ONE)]);
     world.behaviour.page_size = 1;
     world
@@ -105,18 +108,20 @@ async fn a_list_is_the_same_in_pages_of_any_size() {
 
 #[tokio::test]
 async fn only_as_many_targets_are_started_as_can_be_finished() {
-    let mut stage = Stage::with(World::with((1..=200).map(|at| approved(&number(at))))).await;
+    let mut stage = Stage::with(approved_servers(200)).await;
     stage.policy.guardrails.max_targets = 20;
     // Two rounds of one wave of eight and one look each: four calls of twenty seconds, with their
     // turns.
     stage.seconds_left = 99;
     let answer = stage.deliver(&first(20)).await;
+
     assert_eq!(answer.body["summary"], "12 pending, 8 done of 20 targets");
     assert_eq!(
         answer.body["targets"][8]["message"],
         "Not started: the function's deadline was too close to finish"
     );
     assert_eq!(stage.changes().len(), 16);
+
     stage.seconds_left = 900;
     assert_eq!(
         stage.deliver(&first(20)).await.body["summary"],
@@ -124,13 +129,17 @@ async fn only_as_many_targets_are_started_as_can_be_finished() {
     );
 }
 
-/// Each call is reckoned at its slowest, 20 seconds: two rounds of a call and a look.
+/// Each call counts at its slowest, 20 seconds: two rounds of a call and a read.
 #[tokio::test]
 async fn a_server_is_started_only_if_it_can_be_finished() {
-    for (seconds, said) in [(79, "pending out_of_time"), (81, "done disconnected")] {
+    for (seconds, conclusion) in [(79, "pending out_of_time"), (81, "done disconnected")] {
         let mut stage = Stage::new().await;
         stage.seconds_left = seconds;
-        assert_eq!(stage.disconnect().await.conclusion(), said, "{seconds}");
+        assert_eq!(
+            stage.disconnect().await.conclusion(),
+            conclusion,
+            "{seconds}"
+        );
         stage.changes();
     }
 }
@@ -147,8 +156,8 @@ async fn nothing_is_started_that_cannot_finish_before_the_deadline() {
     assert_eq!(stage.disconnect().await.conclusion(), "done disconnected");
 }
 
-/// A count is evidence and decides nothing: it is left out where it could take the time of what is
-/// asked for.
+/// A count is evidence and decides nothing: it is left out where it could take the time of the
+/// request itself.
 #[tokio::test]
 async fn recovery_points_are_counted_while_there_is_time_for_the_rest() {
     for (seconds, points) in [(99, Value::Null), (101, json!(37)), (120, json!(37))] {
@@ -164,8 +173,8 @@ async fn recovery_points_are_counted_while_there_is_time_for_the_rest() {
     }
 }
 
-/// A request that expires in an hour, though the function has three, and one that has expired
-/// though it has just begun.
+/// A request that expires in an hour, where the function has three, and one that has expired though
+/// the function has just started.
 #[tokio::test]
 async fn expiry_is_judged_by_the_time_of_the_invocation() {
     let mut stage = Stage::new().await;

@@ -30,6 +30,7 @@ async fn every_way_to_name_a_server_finds_it_with_the_narrowest_filter() {
             ONE,
         ),
     ];
+
     for (target, filter) in cases {
         let server = SourceServer {
             aws_instance_id: Some("i-00000001".to_owned()),
@@ -57,12 +58,14 @@ async fn a_terminated_instance_retires_its_server_under_its_own_id() {
             "region": region, "detail": { "instance-id": "i-00000001", "state": state },
         })
     };
+
     let server = SourceServer {
         aws_instance_id: Some("i-00000001".to_owned()),
         origin_account_id: Some("111122223333".to_owned()),
         origin_region: Some("us-west-2".to_owned()),
         ..SourceServer::new(ONE).tagged("drover:approved", "i-00000001")
     };
+
     let stage = Stage::with(World::with([server])).await;
     assert_eq!(
         stage
@@ -71,10 +74,12 @@ async fn a_terminated_instance_retires_its_server_under_its_own_id() {
             .body["outcome"],
         "rejected"
     );
+
     let elsewhere = stage
         .deliver(&event("111122223333", "eu-west-1", "terminated"))
         .await;
     assert_eq!(elsewhere.conclusion(), "refused origin_mismatch");
+
     let terminated = event("111122223333", "us-west-2", "terminated");
     assert_eq!(
         stage.deliver(&terminated).await.conclusion(),
@@ -117,9 +122,11 @@ async fn a_report_contains_no_host_name_or_address_from_aws() {
         fqdn: Some("secret.example".to_owned()),
         ..approved(ONE)
     };
+
     let stage = Stage::with(World::with([server])).await;
     let Answer { body, .. } = stage.disconnect().await;
     let body = body.to_string();
+
     assert!(
         !body.contains("secret") && !body.contains("10.20.30.40"),
         "{body}"

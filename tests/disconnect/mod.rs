@@ -1,5 +1,4 @@
-//! Scenarios of `disconnect-source-server`: an event in, the account changed or not, the truth
-//! told.
+//! Scenarios of `disconnect-source-server`: an event, the changes in the account, and the report.
 
 mod approvals;
 mod batches;
@@ -14,7 +13,7 @@ use emulator::{
 };
 use serde_json::{Value, json};
 
-use crate::stage::drs::{ONE, Stage, approved, by_id, number, request};
+use crate::stage::drs::{ONE, Stage, approved, approved_servers, by_id, number, request};
 
 const DISCONNECTED_ONCE: [&str; 2] = [
     "DisconnectSourceServer s-00000000000000001",
@@ -69,12 +68,14 @@ fn recovery_instance(is_drill: bool) -> RecoveryInstance {
 
 /// Thirty approved servers, so that three are within the share of ten percent.
 fn thirty() -> World {
-    World::with((1..=30).map(|at| approved(&number(at))))
+    approved_servers(30)
 }
 
 fn first(count: usize) -> Value {
     request(
         "disconnect",
-        &(1..=count).map(|at| by_id(&number(at))).collect::<Vec<_>>(),
+        &(1..=count)
+            .map(|index| by_id(&number(index)))
+            .collect::<Vec<_>>(),
     )
 }

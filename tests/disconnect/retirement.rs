@@ -43,7 +43,7 @@ async fn a_retirement_names_the_request_that_deletes_the_records() {
     );
     stage.changes();
 
-    // What is not seen yet is looked at before anything else is asked for.
+    // What no read has shown yet is read again before a deletion is requested.
     let mut stage = Stage::new().await;
     stage.seconds_left = 0;
     let report = stage.deliver(&request("retire", &[by_id(ONE)])).await.body;
@@ -59,16 +59,19 @@ async fn a_server_is_retired_in_two_steps_ninety_minutes_apart() {
     let stage = Stage::new().await;
     let retire = request("retire", &[by_id(ONE)]);
     let delete = request("delete", &[by_id(ONE)]);
+
     assert_eq!(
         stage.deliver(&delete).await.conclusion(),
         "refused not_disconnected"
     );
+
     for _ in 0..2 {
         let answer = stage.deliver(&retire).await;
         assert_eq!(answer.conclusion(), "pending record_awaits_deletion");
         assert_eq!(answer.body["targets"][0]["lookAgainAfterSeconds"], 5400);
         assert_eq!(answer.body["outcome"], "pending");
     }
+
     stage.local.advance(TimeDelta::minutes(90));
     assert_eq!(
         stage.deliver(&delete).await.conclusion(),
@@ -98,6 +101,7 @@ async fn a_record_named_by_its_host_is_verified_to_be_gone() {
         data_replication_state: "DISCONNECTED".to_owned(),
         ..approved(ONE)
     };
+
     let stage = Stage::with(World::with([server])).await;
     let delete = request("delete", &[json!({ "hostname": "app01" })]);
     assert_eq!(
@@ -124,6 +128,7 @@ async fn a_record_named_by_its_arn_is_verified_to_be_gone() {
             "arn:aws:drs:us-east-1:111122223333:source-server/{ONE}"
         ))],
     );
+
     assert_eq!(
         stage.deliver(&delete).await.conclusion(),
         "done record_deleted"
@@ -138,10 +143,12 @@ async fn a_deletion_that_aws_does_not_allow_yet_is_retried() {
     let stage = Stage::with(world).await;
     stage.deliver(&request("retire", &[by_id(ONE)])).await;
     let delete = request("delete", &[by_id(ONE)]);
+
     assert_eq!(
         stage.deliver(&delete).await.conclusion(),
         "retryable conflict -> Retryable"
     );
+
     stage.local.advance(TimeDelta::minutes(90));
     assert_eq!(
         stage.deliver(&delete).await.conclusion(),
@@ -195,5 +202,6 @@ async fn a_response_alone_ends_no_request() {
         "pending record_awaits_deletion"
     );
     assert_eq!(stage.count("DescribeSourceServers"), 2);
+
     stage.changes();
 }

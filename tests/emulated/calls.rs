@@ -137,6 +137,7 @@ async fn tags_belong_to_the_resource_that_the_whole_arn_names() {
         .await,
         404
     );
+
     let elsewhere = SIGNED.replace("us-east-1", "eu-west-1");
     assert_eq!(
         get(
@@ -191,6 +192,7 @@ async fn a_page_token_belongs_to_one_list_in_one_region() {
             serde_json::from_str::<Value>(text.rsplit("\r\n").next().unwrap()).unwrap(),
         )
     };
+
     let (_, first) = list("DescribeSourceServers", SIGNED, json!({ "maxResults": 1 })).await;
     let token = &first["nextToken"];
     let (status, rest) = list(
@@ -199,9 +201,12 @@ async fn a_page_token_belongs_to_one_list_in_one_region() {
         json!({ "nextToken": token }),
     )
     .await;
+
     assert_eq!((status, rest["items"].as_array().unwrap().len()), (200, 2));
+
     let elsewhere = SIGNED.replace("us-east-1", "eu-west-1");
     let filters = json!({ "sourceServerIDs": [ONE] });
+
     for (operation, signed, body) in [
         (
             "DescribeSourceServers",

@@ -11,6 +11,7 @@ use crate::{
 async fn a_request_from_another_web_page_is_rejected() {
     let local = account().await;
     let address = local.endpoint().replace("http://", "");
+
     for (host, origin, status) in [
         (address.as_str(), "", 200),
         ("localhost:9010", "", 200),
@@ -65,6 +66,7 @@ async fn the_controls_show_and_change_the_account() {
             .0,
         400
     );
+
     let fault = json!({ "operation": "DescribeJobs", "kind": "throttle" }).to_string();
     assert_eq!(send(&local, "POST /local/faults", "", &fault).await.0, 200);
     assert_eq!(
@@ -78,6 +80,7 @@ async fn the_controls_show_and_change_the_account() {
         .0,
         400
     );
+
     let nowhere = json!({ "operation": "DescribeJobs", "kind": "throttle", "region": "us-east-9" })
         .to_string();
     assert_eq!(
@@ -88,11 +91,13 @@ async fn the_controls_show_and_change_the_account() {
         send(&local, "POST /DescribeJobs", SIGNED, "{}").await.0,
         429
     );
+
     let (_, journal) = send(&local, "GET /local/journal", "", "").await;
     assert!(
         journal.contains("us-east-1 DescribeJobs all: 429 ThrottlingException (fault throttle)"),
         "{journal}"
     );
+
     let (_, world) = send(&local, "GET /local/world", "", "").await;
     assert!(world.contains(ONE), "{world}");
 }

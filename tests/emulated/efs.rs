@@ -1,4 +1,4 @@
-//! The emulated EFS as seen over its port by somebody who makes mistakes, or looks twice.
+//! The emulated EFS over its port, for a caller who makes mistakes or reads twice.
 
 use emulator::{Emulator, Fault, FaultKind, FileSystem, World};
 use serde_json::{Value, json};
@@ -34,6 +34,7 @@ async fn send(local: &Emulator, region: &str, line: &str, body: &str) -> (u16, S
         .lines()
         .find_map(|line| line.strip_prefix("x-amzn-errortype: "))
         .unwrap_or_default();
+
     (
         answer[9..12].parse().unwrap(),
         code.to_owned(),
@@ -65,6 +66,7 @@ async fn an_error_of_efs_has_its_code_in_header_and_body() {
             .contains("fs-00000000000000009"),
         "{body}"
     );
+
     local.finish().unwrap();
 }
 
@@ -185,10 +187,13 @@ async fn an_account_is_in_one_partition_with_its_arns() {
         ..World::empty()
     }
     .with_file_system(west, FileSystem::new(ONE));
+
     let local = Emulator::without_functions(world).await.unwrap();
     let (_, _, list) = get(&local, west, FILE_SYSTEMS).await;
     let arn = format!("arn:aws-us-gov:elasticfilesystem:{west}:111122223333:file-system/{ONE}");
+
     assert_eq!(list["FileSystems"][0]["FileSystemArn"], arn);
+
     for (name, status) in [(&arn, 200), (&arn.replace("aws-us-gov", "aws"), 400)] {
         let (answered, code, _) =
             get(&local, west, &format!("{FILE_SYSTEMS}?FileSystemId={name}")).await;
@@ -198,12 +203,14 @@ async fn an_account_is_in_one_partition_with_its_arns() {
             "{name}"
         );
     }
+
     let replicate = format!("POST {FILE_SYSTEMS}/{ONE}/replication-configuration");
     for (region, status) in [("us-east-1", 400), ("cn-north-1", 400), (east, 200)] {
         let body = json!({ "Destinations": [{ "Region": region }] }).to_string();
         let (answered, _, made) = send(&local, west, &replicate, &body).await;
         assert_eq!(answered, status, "{region}: {made}");
     }
+
     assert_eq!(
         get(&local, "us-east-1", FILE_SYSTEMS).await.1,
         "UnrecognizedClientException"
@@ -220,12 +227,15 @@ async fn a_replication_is_visible_in_both_regions_and_noted_as_a_change() {
     let body = json!({ "Destinations": [{ "Region": "eu-west-1" }] }).to_string();
     let line = format!("POST {FILE_SYSTEMS}/{ONE}/replication-configuration");
     let (status, _, made) = send(&local, "us-east-1", &line, &body).await;
+
     assert_eq!(
         (status, &made["Destinations"][0]["Status"]),
         (200, &json!("ENABLING"))
     );
+
     let replica = made["Destinations"][0]["FileSystemId"].as_str().unwrap();
     let configurations = format!("{FILE_SYSTEMS}/replication-configurations");
+
     for (region, id, status) in [
         ("us-east-1", ONE, 200),
         ("eu-west-1", replica, 200),
@@ -244,6 +254,7 @@ async fn a_replication_is_visible_in_both_regions_and_noted_as_a_change() {
             "{region} {id}"
         );
     }
+
     assert_eq!(
         get(&local, "ap-south-1", &configurations).await.2,
         json!({ "Replications": [] })
@@ -278,7 +289,9 @@ async fn file_systems_are_listed_in_pages_of_a_hundred_whatever_the_request() {
             .extend(more);
     });
     let (_, _, first) = get(&local, "us-east-1", &format!("{FILE_SYSTEMS}?MaxItems=7")).await;
+
     assert_eq!(first["FileSystems"].as_array().unwrap().len(), 100);
+
     let marker = first["NextMarker"].as_str().unwrap();
     let (_, _, second) = get(
         &local,
@@ -324,7 +337,9 @@ async fn a_fault_of_a_list_repeats_the_marker_of_efs() {
         &format!("{FILE_SYSTEMS}?Marker={marker}"),
     )
     .await;
+
     assert_eq!(page["NextMarker"], marker);
+
     local.inject(
         Fault::next("DescribeFileSystems", FaultKind::InternalError).in_region("eu-west-1"),
     );
@@ -333,6 +348,7 @@ async fn a_fault_of_a_list_repeats_the_marker_of_efs() {
         get(&local, "eu-west-1", FILE_SYSTEMS).await.1,
         "InternalServerError"
     );
+
     local.finish().unwrap();
 }
 
@@ -368,8 +384,10 @@ async fn a_late_effect_is_still_an_effect_of_efs() {
     let mut nothing = String::new();
     // Either a reset or an end: in no case an answer.
     let _ = stream.read_to_string(&mut nothing).await;
+
     assert_eq!(nothing, "");
     assert_eq!(local.changes(), Vec::<String>::new());
+
     local.advance(chrono::TimeDelta::minutes(1));
     assert_eq!(
         local.changes(),

@@ -13,6 +13,7 @@ use crate::{
 async fn the_invoke_api_reports_errors_as_lambda_does() {
     let local = account().await;
     let path = "POST /2015-03-31/functions/nothing/invocations";
+
     for (headers, body, status, code) in [
         ("", "{}", 404, "ResourceNotFoundException"),
         (
@@ -44,6 +45,7 @@ async fn a_process_that_polls_under_a_name_is_the_function() {
         "",
         "",
     );
+
     let invoking = async {
         // The poll is under way before the invocation: otherwise there would be no function of this
         // name.
@@ -64,6 +66,7 @@ async fn a_process_that_polls_under_a_name_is_the_function() {
         )
         .await
     };
+
     let answering = async {
         let (status, next) = polling.await;
         assert_eq!(status, 200);
@@ -88,12 +91,14 @@ async fn a_process_that_polls_under_a_name_is_the_function() {
         assert_eq!(send(&local, &path, "", &error).await.0, 202);
         assert_eq!(send(&local, &path, "", &error).await.0, 400);
     };
+
     let ((status, text), ()) = tokio::join!(invoking, answering);
     assert_eq!(status, 200);
     assert!(
         text.contains("x-amz-function-error: Unhandled\r\n"),
         "{text}"
     );
+
     let body: Value = serde_json::from_str(text.rsplit("\r\n").next().unwrap()).unwrap();
     assert_eq!(body["errorType"], "Retryable");
 }
@@ -115,6 +120,7 @@ async fn hello(
         "",
         "",
     );
+
     let invoking = async {
         while send(
             local,
@@ -127,6 +133,7 @@ async fn hello(
         {}
         send(local, &format!("POST {path}"), headers, body).await.1
     };
+
     let serving = async {
         let (_, next) = polling.await;
         let id = next
@@ -144,6 +151,7 @@ async fn hello(
         );
         next
     };
+
     let (got, given) = tokio::join!(invoking, serving);
     (given, got)
 }
@@ -152,6 +160,7 @@ async fn hello(
 async fn a_function_is_named_by_any_name_that_lambda_knows_it_by() {
     let local = account().await;
     let arn = "arn:aws:lambda:us-east-1:111122223333:function:hello";
+
     for (name, invoked) in [
         ("hello", arn.to_owned()),
         ("hello:$LATEST", format!("{arn}:$LATEST")),
@@ -178,6 +187,7 @@ async fn a_function_is_named_by_any_name_that_lambda_knows_it_by() {
         );
         assert!(got.starts_with("HTTP/1.1 200"), "{name}: {got}");
     }
+
     for (name, code) in [
         ("hello:1", "ResourceNotFoundException"),
         ("hello:prod", "ResourceNotFoundException"),
@@ -202,6 +212,7 @@ async fn a_function_is_named_by_any_name_that_lambda_knows_it_by() {
             "{name}: {text}"
         );
     }
+
     let (_, text) = send(
         &local,
         &format!("POST {HELLO}:$LATEST/invocations?Qualifier=1"),
@@ -218,12 +229,14 @@ async fn a_client_context_reaches_a_function_that_is_invoked_synchronously() {
     // {"client":{"app_title":"console"}}
     let context = "X-Amz-Client-Context: eyJjbGllbnQiOnsiYXBwX3RpdGxlIjoiY29uc29sZSJ9fQ==\r\n";
     let (given, _) = hello(&local, &format!("{HELLO}/invocations"), context, "{}", "1").await;
+
     assert!(
         given.contains(
             "lambda-runtime-client-context: {\"client\":{\"app_title\":\"console\"}}\r\n"
         ),
         "{given}"
     );
+
     for wrong in ["not base64", "W10="] {
         let header = format!("X-Amz-Client-Context: {wrong}\r\n");
         let (status, text) =
@@ -241,10 +254,12 @@ async fn lambda_has_limits_for_events_and_answers() {
     let event = |length: usize| format!("\"{}\"", "x".repeat(length - 2));
     let later = "X-Amz-Invocation-Type: Event\r\n";
     let path = format!("POST {HELLO}/invocations");
+
     assert_eq!(
         send(&local, &path, later, &event((1 << 20) + 1)).await.0,
         413
     );
+
     let (_, got) = hello(
         &local,
         &format!("{HELLO}/invocations"),
@@ -254,6 +269,7 @@ async fn lambda_has_limits_for_events_and_answers() {
     )
     .await;
     assert!(got.starts_with("HTTP/1.1 202"), "{got}");
+
     let (_, got) = hello(
         &local,
         &format!("{HELLO}/invocations"),
@@ -263,6 +279,7 @@ async fn lambda_has_limits_for_events_and_answers() {
     )
     .await;
     assert!(!got.contains("x-amz-function-error"));
+
     let (_, got) = hello(
         &local,
         &format!("{HELLO}/invocations"),
@@ -275,6 +292,7 @@ async fn lambda_has_limits_for_events_and_answers() {
         got.contains("x-amz-function-error") && got.contains("Function.ResponseSizeTooLarge"),
         "{got}"
     );
+
     let request = format!(
         "POST {HELLO}/invocations HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 3\r\n\r\n"
     );
@@ -296,6 +314,7 @@ async fn functions_are_listed_and_described_and_a_log_tail_starts_and_ends() {
         serde_json::from_str(text.rsplit("\r\n").next().unwrap()).unwrap()
     };
     let arn = "arn:aws:lambda:us-east-1:111122223333:function:hello";
+
     assert_eq!(
         get("/2015-03-31/functions/").await["Functions"][0]["FunctionArn"],
         arn
@@ -308,6 +327,7 @@ async fn functions_are_listed_and_described_and_a_log_tail_starts_and_ends() {
             .0,
         404
     );
+
     let (_, text) = send(
         &local,
         &format!("POST {HELLO}/invocations"),
@@ -315,6 +335,7 @@ async fn functions_are_listed_and_described_and_a_log_tail_starts_and_ends() {
         "{}",
     )
     .await;
+
     let encoded = text
         .lines()
         .find_map(|line| line.strip_prefix("x-amz-log-result: "))
@@ -335,6 +356,7 @@ async fn a_function_gets_credentials_of_the_emulator_alone() {
                 .to_string(),
         )
     };
+
     for name in [
         "AWS_ENDPOINT_URL",
         "AWS_ENDPOINT_URL_DRS",
@@ -346,6 +368,7 @@ async fn a_function_gets_credentials_of_the_emulator_alone() {
             format!("the function f: the variable {name} is reserved")
         );
     }
+
     // A function that prints what it was given.
     let binaries = Binaries::Fixed([("f".to_owned(), "/usr/bin/env".into())].into());
     let local = Emulator::start(Cloud::new(world("MODE").unwrap()), 0, binaries)
@@ -356,13 +379,16 @@ async fn a_function_gets_credentials_of_the_emulator_alone() {
         "{}",
         local.endpoint()
     );
+
     let environment = local.functions().environment("f");
     assert_eq!(environment["AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"], "false");
+
     let leads = |name: &str| {
         name.contains("ENDPOINT_URL") && !name.contains("IGNORE") || name.contains("API")
     };
     let addresses = environment.iter().filter(|(name, _)| leads(name));
     let addresses: Vec<&String> = addresses.map(|(_, value)| value).collect();
+
     assert!(addresses.len() >= 4, "{addresses:?}");
     assert!(
         addresses
@@ -371,6 +397,7 @@ async fn a_function_gets_credentials_of_the_emulator_alone() {
         "{addresses:?}"
     );
     assert_eq!(environment["AWS_ACCESS_KEY_ID"], "AKIAIOSFODNN7EXAMPLE");
+
     local.functions().invoke("f", "{}".into()).await;
     let mut given = local.functions().logs("f");
     given.sort();
@@ -378,6 +405,7 @@ async fn a_function_gets_credentials_of_the_emulator_alone() {
         .iter()
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
+
     assert_eq!(given, told);
 }
 
@@ -397,13 +425,16 @@ async fn concurrent_invocations_are_answered_one_by_one() {
         .await
         .unwrap();
     let mut heard = Vec::new();
+
     while cloud.journal().len() < 2 {
         client.read_buf(&mut heard).await.unwrap();
     }
+
     assert_eq!(
         cloud.changes(),
         ["DisconnectSourceServer s-00000000000001001"]
     );
+
     drop(client);
     serving.await.unwrap();
 }

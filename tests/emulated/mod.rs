@@ -1,4 +1,4 @@
-//! The emulated account as seen over its port by somebody who makes mistakes.
+//! The emulated account over its port, for a caller who makes mistakes.
 
 mod calls;
 mod controls;
@@ -32,6 +32,7 @@ async fn send(local: &Emulator, line: &str, headers: &str, body: &str) -> (u16, 
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
+
     (answer[9..12].parse().unwrap(), answer)
 }
 

@@ -11,7 +11,7 @@ use crate::{
     stage::{Answer, invocation, sdk_config},
 };
 
-/// The server that a scenario is about, unless it says otherwise.
+/// The server that a scenario is about by default.
 pub(crate) const ONE: &str = "s-00000000000000001";
 /// The change under which it is approved.
 pub(crate) const CHANGE: &str = "CHG0031234";
@@ -93,6 +93,11 @@ impl Stage {
 
 pub(crate) fn approved(id: &str) -> SourceServer {
     SourceServer::new(id).tagged("drover:approved", CHANGE)
+}
+
+/// An account with so many approved servers.
+pub(crate) fn approved_servers(count: usize) -> World {
+    World::with((1..=count).map(|index| approved(&number(index))))
 }
 
 /// The ID of a server.

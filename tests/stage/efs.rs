@@ -11,7 +11,7 @@ use crate::{
     stage::{Answer, invocation, sdk_config},
 };
 
-/// The source that a scenario is about, unless it says otherwise.
+/// The source that a scenario is about by default.
 pub(crate) const SOURCE: &str = "fs-00000001";
 /// A file system that a replication may overwrite.
 pub(crate) const EXISTING: &str = "fs-0000000e";
@@ -171,6 +171,7 @@ pub(crate) fn source_with_parts() -> World {
         "Resource": arn("file-system", SOURCE),
         "Condition": { "StringEquals": { "elasticfilesystem:AccessPointArn": arn("access-point", "fsap-00000001") } },
     }] });
+
     let point = json!({ "accessPointId": "fsap-00000001", "clientToken": "app", "tags": { "Name": "app" },
         "posixUser": { "Uid": 1000, "Gid": 1000, "SecondaryGids": [5] },
         "rootDirectory": { "Path": "/app", "CreationInfo": { "OwnerUid": 1, "OwnerGid": 2, "Permissions": "0750" } } });
@@ -186,6 +187,7 @@ pub(crate) fn source_with_parts() -> World {
     ];
     source.access_points = vec![serde_json::from_value(point).unwrap()];
     source.policy = Some(policy.to_string());
+
     world
 }
 
@@ -200,6 +202,7 @@ pub(crate) async fn beside_theirs() -> Stage {
     );
     let mut stage = Stage::with(world().with_file_system(THERE, theirs)).await;
     stage.replication_role = ROLE;
+
     stage
 }
 

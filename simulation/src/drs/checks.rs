@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use emulator::World;
+use serde_json::Value;
 
 use crate::{
     constants::{APPROVED, HERE, PROTECTED},
@@ -29,57 +30,63 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
         return state.violate(1, format!("{what} without reading it first"));
     };
 
-    // The targets that mean this server, by what was read of it.
-    let mut targets = request.targets();
-    targets.retain(|target| matches(target, &server));
-    let is_unambiguous = targets.iter().any(|target| !is_ambiguous(&log, target, id));
-
-    // The guardrails, and what the operation needs.
-    let is_approved = server["tags"][APPROVED] == request.id.as_str();
-    let is_unprotected = server["tags"][PROTECTED].is_null();
-    let is_disconnected = server["dataReplicationInfo"]["dataReplicationState"] == "DISCONNECTED";
-    let untags = call.operation == "UntagResource";
-    let deletes = call.operation == "DeleteSourceServer";
-
-    let rules = [
-        (
-            1,
-            is_requested(state, &request, call),
-            "was not requested, or is not allowed",
-        ),
-        (
-            1,
-            !targets.is_empty(),
-            "does not match the names in the request",
-        ),
-        (1, is_unambiguous, "is one of several with these names"),
-        (1, is_approved, "is not approved for this request"),
-        (1, is_unprotected, "is protected"),
-        (
-            7,
-            !request.is_stale(log.began),
-            "was requested by a request that has expired",
-        ),
-        (
-            4,
-            !untags || is_disconnected,
-            "still replicates: its approval must not be consumed yet",
-        ),
-        (
-            1,
-            untags || is_free(&log, &server, id),
-            "is in use, or whether it is was not read to the end",
-        ),
-        (1, !deletes || is_disconnected, "is not DISCONNECTED"),
-    ];
-    // Every broken rule is a violation of its own.
-    for (invariant, holds, complaint) in rules {
+    for (invariant, holds, complaint) in rules(state, &log, &request, &server, call) {
         if !holds {
             state.violate(invariant, format!("{what}, which {complaint}"));
         }
     }
-
     check_limits(state, attempt, &log, &request, call);
+}
+
+/// Every rule about a call: its invariant, whether it holds, and the complaint if it does not.
+fn rules(
+    state: &State,
+    log: &AttemptLog,
+    request: &Request,
+    server: &Value,
+    call: &Call,
+) -> [(u8, bool, &'static str); 9] {
+    let id = call.subject.as_str();
+    let is_requested = is_requested(state, request, call);
+    let is_fresh = !request.is_stale(log.began);
+
+    // The targets that mean this server, by what was read of it.
+    let mut targets = request.targets();
+    targets.retain(|target| matches(target, server));
+    let is_matched = !targets.is_empty();
+    let is_unambiguous = targets.iter().any(|target| !is_ambiguous(log, target, id));
+
+    // The guardrails.
+    let is_approved = server["tags"][APPROVED] == request.id.as_str();
+    let is_unprotected = server["tags"][PROTECTED].is_null();
+
+    // What the operation needs: an approval may be removed from a server in use, since that changes
+    // nothing of it.
+    let is_disconnected = server["dataReplicationInfo"]["dataReplicationState"] == "DISCONNECTED";
+    let untags = call.operation == "UntagResource";
+    let consumes_in_time = !untags || is_disconnected;
+    let may_change = untags || is_free(log, server, id);
+    let may_delete = call.operation != "DeleteSourceServer" || is_disconnected;
+
+    [
+        (1, is_requested, "was not requested, or is not allowed"),
+        (1, is_matched, "does not match the names in the request"),
+        (1, is_unambiguous, "is one of several with these names"),
+        (1, is_approved, "is not approved for this request"),
+        (1, is_unprotected, "is protected"),
+        (7, is_fresh, "was requested by a request that has expired"),
+        (
+            4,
+            consumes_in_time,
+            "still replicates: its approval must not be consumed yet",
+        ),
+        (
+            1,
+            may_change,
+            "is in use, or whether it is was not read to the end",
+        ),
+        (1, may_delete, "is not DISCONNECTED"),
+    ]
 }
 
 /// Whether a call is part of the requested action, and the deployment allows that action.

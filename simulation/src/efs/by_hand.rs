@@ -118,16 +118,17 @@ fn targets(number: u64, world: &mut World) -> Vec<Value> {
             Change::Updates(source(2)).apply(world);
             vec![over_existing(), to_region("fs-00000099")]
         }
-        _ => {
-            let parts = json!({
-                "accessPoints": "copy",
-                "lifecycle": "copy",
-                "tags": "copy",
-                "backup": "enabled",
-            });
-            vec![with(to_region(&source(1)), parts)]
-        }
+        _ => vec![with(to_region(&source(1)), all_parts())],
     }
+}
+
+fn all_parts() -> Value {
+    json!({
+        "accessPoints": "copy",
+        "lifecycle": "copy",
+        "tags": "copy",
+        "backup": "enabled",
+    })
 }
 
 fn to_region(id: &str) -> Value {
