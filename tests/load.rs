@@ -60,7 +60,7 @@ struct Load {
 
 const LOADS: [Load; 2] = [
     Load {
-        function: "disconnect-source-server",
+        function: harness::DISCONNECT.name,
         targets_of_a_request: 100,
         faults_of_a_target: 4,
         most_calls_of_a_target: 15,
@@ -85,7 +85,7 @@ const LOADS: [Load; 2] = [
         },
     },
     Load {
-        function: "bootstrap-efs-replication",
+        function: harness::BOOTSTRAP.name,
         targets_of_a_request: 2,
         faults_of_a_target: 6,
         most_calls_of_a_target: 250,

@@ -95,6 +95,7 @@ impl Binary {
     /// The most memory that its process has ever had, in megabytes.
     #[must_use]
     pub fn peak_memory(&self) -> u64 {
+        // The process of the last invocation, which is kept warm.
         let process = self.process_id().unwrap();
         let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
 

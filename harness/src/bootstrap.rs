@@ -1,15 +1,12 @@
 //! `bootstrap-efs-replication`.
 
-use std::rc::Rc;
-
 use aws_sdk_efs::config::{Builder, retry::RetryPartition};
-use aws_types::SdkConfig;
 use bootstrap_efs_replication::{Command, Efs, Policy, command::Target, handle, reason::Reason};
 use chrono::{DateTime, Utc};
 use emulator::Service;
-use shared::{Message, Rejection, code, variables::BadVariable};
+use shared::{Message, Rejection, code};
 
-use crate::function::{self, FunctionUnderTest, Handler, Variables};
+use crate::function::{self, FunctionUnderTest, handler};
 
 /// Replicates file systems of EFS to another Region.
 pub const BOOTSTRAP: FunctionUnderTest = FunctionUnderTest {
@@ -18,8 +15,18 @@ pub const BOOTSTRAP: FunctionUnderTest = FunctionUnderTest {
     variables: &Policy::VARIABLES,
     reasons: || Reason::ALL.iter().map(code).collect(),
     read,
-    policy,
-    start,
+    policy: |variables| {
+        let policy = Policy::from_lookup(variables)?;
+        Ok(function::Policy::new(policy.guardrails.mode, &policy))
+    },
+    start: |config, variables| {
+        // Every process of AWS has a retry budget of its own.
+        let retries = RetryPartition::custom("sandbox").build();
+        let config = Builder::from(config).retry_partition(retries);
+
+        let efs = Efs::new(config.build());
+        Ok(handler(efs, Policy::from_lookup(variables)?, handle))
+    },
 };
 
 fn read(message: &Message, now: DateTime<Utc>) -> Result<String, Rejection> {
@@ -39,27 +46,4 @@ fn read(message: &Message, now: DateTime<Utc>) -> Result<String, Rejection> {
         command.request_id,
         targets.join(", ")
     ))
-}
-
-fn policy(variables: Variables<'_>) -> Result<function::Policy, BadVariable> {
-    let policy = Policy::from_lookup(variables)?;
-
-    Ok(function::Policy {
-        mode: policy.guardrails.mode,
-        settings: format!("{policy:?}"),
-    })
-}
-
-fn start(config: &SdkConfig, variables: Variables<'_>) -> Result<Handler, BadVariable> {
-    // Every sandbox has a retry budget of its own, and so has every process of AWS's.
-    let config = Builder::from(config).retry_partition(RetryPartition::custom("sandbox").build());
-
-    // Built once and shared by all invocations, as in `main`.
-    let efs = Rc::new(Efs::new(config.build()));
-    let policy = Rc::new(Policy::from_lookup(variables)?);
-
-    Ok(Box::new(move |payload, invocation| {
-        let (efs, policy) = (Rc::clone(&efs), Rc::clone(&policy));
-        Box::pin(async move { handle(&payload, invocation, &efs, &policy).await })
-    }))
 }

@@ -1,5 +1,7 @@
 //! A function as a value.
 
+use std::{fmt::Debug, rc::Rc};
+
 use aws_types::SdkConfig;
 use chrono::{DateTime, Utc};
 use emulator::Service;
@@ -39,6 +41,41 @@ pub struct Policy {
     pub mode: Mode,
     /// Every setting, for comparison.
     pub settings: String,
+}
+
+impl Policy {
+    /// A policy by its mode and by everything that it prints.
+    pub(crate) fn new(mode: Mode, policy: &impl Debug) -> Self {
+        Self {
+            mode,
+            settings: format!("{policy:?}"),
+        }
+    }
+}
+
+/// A handler with a client and a policy, which are built once and shared by all invocations.
+pub(crate) fn handler<Client, Policy, Handle>(
+    client: Client,
+    policy: Policy,
+    handle: Handle,
+) -> Handler
+where
+    Client: 'static,
+    Policy: 'static,
+    Handle: AsyncFn(&str, Invocation, &Client, &Policy) -> Result<Answer, Failure>,
+    Handle: Copy + 'static,
+{
+    // As in `main`, which hands both to every invocation.
+    let shared = Rc::new((client, policy));
+
+    Box::new(move |payload, invocation| {
+        let shared = Rc::clone(&shared);
+        // The future owns its share, so that a killed invocation leaves nothing behind.
+        Box::pin(async move {
+            let (client, policy) = &*shared;
+            handle(&payload, invocation, client, policy).await
+        })
+    })
 }
 
 impl FunctionUnderTest {

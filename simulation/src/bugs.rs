@@ -7,10 +7,13 @@ use chrono::{DateTime, Utc};
 use emulator::wire::{Answer, Wire};
 use serde_json::{Value, json};
 
-use crate::record::{Intercepted, State, Tampering, text};
+use crate::{
+    record::{Intercepted, State, Tampering, text},
+    scenario::Variables,
+};
 
 /// The environment of the function.
-pub(crate) fn variables(state: &State) -> Vec<(&'static str, String)> {
+pub(crate) fn variables(state: &State) -> Variables {
     let mut variables = state.scenario.variables.clone();
     let Some(bug) = state.bug else {
         return variables;

@@ -3,13 +3,65 @@
 //! A seed reproduces a simulation only as long as the draws keep their order.
 
 use chrono::{SecondsFormat, TimeDelta};
-use emulator::world::Reply;
+use emulator::{World, world::Reply};
 use serde_json::{Value, json};
 
 use crate::{
     constants::{CHANGE, RIVAL, epoch},
-    scenario::{Change, Delivery, ExternalEvent, Request, When},
+    scenario::{
+        Change, Delivery, ExternalEvent, FaultSchedule, Request, Scenario, Variables, When,
+    },
 };
+
+/// What differs between functions in everything that follows the requests.
+pub(crate) struct Draws {
+    /// How many resources there are.
+    pub(crate) count: usize,
+    /// A change of one of so many resources.
+    pub(crate) change: fn(&mut fastrand::Rng, usize) -> Change,
+    /// What an operator does afterwards to the resource with this number.
+    pub(crate) afterwards: fn(&mut fastrand::Rng, usize) -> Change,
+    pub(crate) variables: fn(&mut fastrand::Rng) -> Variables,
+    /// Fewer faults than this happen while calls can fail.
+    pub(crate) faults: usize,
+    pub(crate) timeouts: [u64; 3],
+}
+
+/// A scenario with these requests in this world.
+pub(crate) fn scenario(
+    rng: &mut fastrand::Rng,
+    seed: u64,
+    world: World,
+    requests: Vec<Request>,
+    draws: &Draws,
+) -> Scenario {
+    // The deliveries and what happens between them.
+    let early = deliveries(rng, requests.len());
+    let external_events = external_events(rng, |rng| (draws.change)(rng, draws.count));
+    let afterwards = afterwards(rng, draws.count, draws.afterwards);
+    let late = late_deliveries(rng);
+
+    // The deployment, and how much of it fails.
+    let percent = if chance(rng, 85) { 30 } else { 0 };
+    let variables = (draws.variables)(rng);
+    let late_faults = rng.usize(0..4);
+    let left = rng.usize(4..draws.faults);
+    let timeout_seconds = rng.choice(draws.timeouts).unwrap_or_default();
+
+    Scenario {
+        seed,
+        world,
+        variables,
+        timeout_seconds,
+        requests,
+        early,
+        external_events,
+        fault_schedule: FaultSchedule::Random { percent, left },
+        afterwards,
+        late,
+        late_faults,
+    }
+}
 
 pub(crate) fn chance(rng: &mut fastrand::Rng, percent: u8) -> bool {
     rng.u8(0..100) < percent
@@ -63,7 +115,7 @@ pub(crate) fn numbers(rng: &mut fastrand::Rng, count: usize, most: usize) -> Vec
 }
 
 /// Up to four external events.
-pub(crate) fn external_events(
+fn external_events(
     rng: &mut fastrand::Rng,
     change: impl Fn(&mut fastrand::Rng) -> Change,
 ) -> Vec<ExternalEvent> {
@@ -85,7 +137,7 @@ fn when(rng: &mut fastrand::Rng) -> When {
 }
 
 /// What operators do afterwards to four in ten of the resources, by their numbers.
-pub(crate) fn afterwards(
+fn afterwards(
     rng: &mut fastrand::Rng,
     count: usize,
     change: impl Fn(&mut fastrand::Rng, usize) -> Change,
@@ -101,7 +153,7 @@ pub(crate) fn afterwards(
 }
 
 /// One to three deliveries of the first request, and one or two of another, for two workers.
-pub(crate) fn deliveries(rng: &mut fastrand::Rng, requests: usize) -> [Vec<Delivery>; 2] {
+fn deliveries(rng: &mut fastrand::Rng, requests: usize) -> [Vec<Delivery>; 2] {
     let mut workers = [Vec::new(), Vec::new()];
     for request in 0..requests {
         for number in 0..rng.usize(1..=3) {
@@ -148,7 +200,7 @@ fn kills(rng: &mut fastrand::Rng) -> Vec<usize> {
 }
 
 /// One or two late deliveries of the first request.
-pub(crate) fn late_deliveries(rng: &mut fastrand::Rng) -> Vec<Delivery> {
+fn late_deliveries(rng: &mut fastrand::Rng) -> Vec<Delivery> {
     (0..rng.usize(1..3))
         .map(|_| Delivery::of_first_request(lateness(rng)))
         .collect()

@@ -42,7 +42,7 @@ pub(crate) struct Subject {
     pub(crate) on_change: fn(&mut State, usize, &Call),
     /// Checks the effect of an operation on a resource, for a request.
     pub(crate) on_effect: fn(&mut State, usize, &str, &str),
-    /// What is wrong with a world, whoever made it so: invariant 5.
+    /// What is wrong with a world, by whatever change: invariant 5.
     pub(crate) on_world: fn(&World) -> Option<String>,
     /// Checks what an attempt reports of one target.
     pub(crate) on_report: fn(&mut State, usize, Reported<'_>),

@@ -7,13 +7,15 @@ use serde_json::{Value, json};
 
 use crate::{drs, efs};
 
+/// The environment of a function, by the names of its variables.
+pub(crate) type Variables = Vec<(&'static str, String)>;
+
 /// Everything that is decided before a simulation starts.
 #[derive(Debug, Clone)]
 pub(crate) struct Scenario {
     pub(crate) seed: u64,
     pub(crate) world: World,
-    /// The environment of the function.
-    pub(crate) variables: Vec<(&'static str, String)>,
+    pub(crate) variables: Variables,
     /// Lambda's timeout.
     pub(crate) timeout_seconds: u64,
 

@@ -168,10 +168,10 @@ fn check_limits(
 
 /// A server that somebody puts back or approves again may be disconnected once more.
 ///
-/// "Until it is consumed, the approval stands: `retire` keeps it for the deletion, and so does a
-/// run that was killed between disconnect and untagging. Whoever puts a server back in that time
-/// removes the tag" (ARCHITECTURE.md). And there is no lock: a run that read the server before it
-/// was put back may still act, and so may a call that takes effect late.
+/// An approval stands until it is consumed: `retire` keeps it for the deletion, and so does a run
+/// that was killed between disconnect and untagging (ARCHITECTURE.md, Decisions). And there is no
+/// lock: a run that read the server before it was put back may still act, and so may a call that
+/// takes effect late.
 pub(crate) fn on_event(state: &mut State, change: &Change) {
     let Change::Drs(change) = change else { return };
     let (id, may_happen_again) = match change {

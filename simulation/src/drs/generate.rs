@@ -7,12 +7,9 @@ use serde_json::{Value, json};
 
 use crate::{
     constants::{APPROVED, CHANGE, HERE, PROTECTED, RIVAL, epoch},
-    dice::{
-        afterwards, chance, deliveries, expiry, external_events, hours_to_expiry, late_deliveries,
-        numbers, reply, requests, wrapped,
-    },
+    dice::{Draws, chance, expiry, hours_to_expiry, numbers, reply, requests, scenario, wrapped},
     drs::changes::{Change, job, recovery_instance},
-    scenario::{self, FaultSchedule, Request, Scenario},
+    scenario::{self, Request, Scenario, Variables},
 };
 
 /// A value that AWS may add to its enumerations one day.
@@ -59,31 +56,15 @@ pub(crate) fn generate(seed: u64) -> Scenario {
         requests[0] = terminated(rng, number);
     }
 
-    // The deliveries and what happens between them.
-    let early = deliveries(rng, requests.len());
-    let external_events = external_events(rng, |rng| change(rng, count));
-    let afterwards = afterwards(rng, count, |rng, number| restore(rng, id(number)).into());
-    let late = late_deliveries(rng);
-    // The deployment, and how much of it fails.
-    let percent = if chance(rng, 85) { 30 } else { 0 };
-    let variables = variables(rng);
-    let late_faults = rng.usize(0..4);
-    let left = rng.usize(4..16);
-    let timeout_seconds = *rng.choice(&[120, 300, 900]).unwrap_or(&900);
-
-    Scenario {
-        seed,
-        world,
+    let draws = Draws {
+        count,
+        change,
+        afterwards: |rng, number| restore(rng, id(number)).into(),
         variables,
-        timeout_seconds,
-        requests,
-        early,
-        external_events,
-        fault_schedule: FaultSchedule::Random { percent, left },
-        afterwards,
-        late,
-        late_faults,
-    }
+        faults: 16,
+        timeouts: [120, 300, 900],
+    };
+    scenario(rng, seed, world, requests, &draws)
 }
 
 fn change(rng: &mut fastrand::Rng, count: usize) -> scenario::Change {
@@ -114,7 +95,7 @@ fn restore(rng: &mut fastrand::Rng, id: String) -> Change {
     }
 }
 
-fn variables(rng: &mut fastrand::Rng) -> Vec<(&'static str, String)> {
+fn variables(rng: &mut fastrand::Rng) -> Variables {
     // Plan mode finds little, so most deployments enforce.
     let mode = if chance(rng, 94) { "enforce" } else { "plan" };
     let allow_delete = chance(rng, 80);

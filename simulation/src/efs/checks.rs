@@ -248,8 +248,8 @@ fn is_replica_of(log: &AttemptLog, source: &str, id: &str, region: &str) -> bool
 /// A deleted replication may be created again; one over an existing file system only if somebody
 /// unlocks that once more.
 ///
-/// "A new file system has no such key: whoever deletes its replication ends the request first, by
-/// its expiry or by the tag" (ARCHITECTURE.md).
+/// A new file system has no key of its own: its request ends by its expiry or by the tag, and not by
+/// the deletion of its replication (ARCHITECTURE.md, Decisions).
 pub(crate) fn on_event(state: &mut State, change: &Change) {
     let Change::Efs(changes::Change::EndReplication(id) | changes::Change::Unlock(id)) = change
     else {

@@ -11,12 +11,9 @@ use serde_json::{Value, json};
 
 use crate::{
     constants::{APPROVED, CHANGE, HERE, PROTECTED, RIVAL, THERE, epoch},
-    dice::{
-        afterwards, chance, deliveries, expiry, external_events, hours_to_expiry, late_deliveries,
-        numbers, reply, requests, wrapped,
-    },
+    dice::{Draws, chance, expiry, hours_to_expiry, numbers, reply, requests, scenario, wrapped},
     efs::{REPLICATE_TO, changes::Change},
-    scenario::{self, FaultSchedule, Request, Scenario},
+    scenario::{self, Request, Scenario, Variables},
 };
 
 /// The ID of a source.
@@ -42,36 +39,18 @@ pub(crate) fn generate(seed: u64) -> Scenario {
         requests[0] = tagged_or_created(rng, number);
     }
 
-    // The deliveries and what happens between them.
-    let early = deliveries(rng, requests.len());
-    let external_events = external_events(rng, |rng| change(rng, count));
-    let afterwards = afterwards(rng, count, |_, number| {
-        Change::EndReplication(source(number)).into()
-    });
-    let late = late_deliveries(rng);
-    // The deployment, and how much of it fails.
-    let percent = if chance(rng, 85) { 30 } else { 0 };
-    let variables = variables(rng);
-    let late_faults = rng.usize(0..4);
-    let left = rng.usize(4..20);
-    let timeout_seconds = *rng.choice(&[600, 600, 900]).unwrap_or(&600);
-
-    Scenario {
-        seed,
-        world,
+    let draws = Draws {
+        count,
+        change,
+        afterwards: |_, number| Change::EndReplication(source(number)).into(),
         variables,
-        timeout_seconds,
-        requests,
-        early,
-        external_events,
-        fault_schedule: FaultSchedule::Random { percent, left },
-        afterwards,
-        late,
-        late_faults,
-    }
+        faults: 20,
+        timeouts: [600, 600, 900],
+    };
+    scenario(rng, seed, world, requests, &draws)
 }
 
-fn variables(rng: &mut fastrand::Rng) -> Vec<(&'static str, String)> {
+fn variables(rng: &mut fastrand::Rng) -> Variables {
     let allows_all = chance(rng, 85);
     let mode = if chance(rng, 94) { "enforce" } else { "plan" };
     let max_targets = rng.choice(["2", "10", "10", "10"]).unwrap_or("10");
