@@ -23,10 +23,10 @@ const DEMANDS: [Demand; 7] = [
     demand("cli", 5.0, 0.1, 1.0, 5),
     demand("emulator", 0.0, 0.3, 1.0, 181),
     demand("functions", 90.0, 3.0, 1.0, 0),
-    demand("harness", 60.0, 3.0, 1.0, 0),
+    demand("harness", 85.0, 3.0, 1.0, 0),
     demand("shared", 80.0, 3.0, 1.0, 0),
-    demand("simulation", 60.0, 3.0, 1.0, 0),
-    demand("template", 60.0, 3.0, 1.0, 0),
+    demand("simulation", 85.0, 3.0, 1.0, 0),
+    demand("template", 85.0, 3.0, 1.0, 0),
 ];
 
 const fn demand(
