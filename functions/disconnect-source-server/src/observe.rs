@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 use shared::{
     CallRecord, FailedCall, Unobserved,
-    drs::{CONCURRENT_CALLS, Server, ServerFilter, SourceServerId, State},
+    drs::{CONCURRENT_CALLS, Direction, Server, ServerFilter, SourceServerId, Staging, State},
 };
 
 use crate::{
     command::{Action, Command, Target},
     context::Context,
-    matching::{has_name, matched},
+    matching::{Found, find, has_name, matched, mismatch},
     policy::Policy,
     snapshot::{Snapshot, Usage},
 };
@@ -70,7 +70,7 @@ async fn read(
         return Ok(snapshot);
     }
     let ids: Vec<SourceServerId> = matched.iter().map(|server| server.id.clone()).collect();
-    let losing = servers_losing_recovery_points(command, &matched, policy);
+    let losing = servers_losing_recovery_points(command, &snapshot, policy);
 
     // One list after the other: concurrent calls would each open a connection. What may use the
     // servers comes last, since it changes by itself.
@@ -111,25 +111,48 @@ fn server_filter(command: &Command, needs_size: bool) -> ServerFilter {
     }
 }
 
-/// The servers whose recovery points a disconnect may destroy: those that are still connected and
-/// that no tag and no limit keeps from being disconnected.
+/// The servers whose recovery points a disconnect may destroy: those that are still connected, and
+/// that neither their own record nor a limit keeps from being disconnected.
+///
+/// The planner decides; this only saves calls for servers that it cannot but refuse.
 fn servers_losing_recovery_points(
     command: &Command,
-    matched: &[&Server],
+    snapshot: &Snapshot,
     policy: &Policy,
 ) -> Vec<SourceServerId> {
-    let guardrails = &policy.guardrails;
-    let within_limits = guardrails.check_targets(command.targets.len()).is_ok();
-    if command.action == Action::Delete || !policy.allows(command.action) || !within_limits {
+    let within_limits = policy.guardrails.check_targets(command.targets.len());
+    if command.action == Action::Delete || !policy.allows(command.action) || within_limits.is_err()
+    {
         return Vec::new();
     }
 
-    matched
-        .iter()
-        .filter(|server| server.state != State::Disconnected)
-        .filter(|server| guardrails.check(&command.request_id, &server.tags).is_ok())
-        .map(|server| server.id.clone())
-        .collect()
+    let mut losing: Vec<SourceServerId> = Vec::new();
+    for target in &command.targets {
+        if let Found::One(server) = find(target, &snapshot.servers)
+            && mismatch(target, server).is_none()
+            && may_be_disconnected(command, server, policy)
+            && !losing.contains(&server.id)
+        {
+            losing.push(server.id.clone());
+        }
+    }
+
+    // Over its share the whole request is refused.
+    match losing.len() > policy.allowed_changes(command.action, snapshot.account) {
+        true => Vec::new(),
+        false => losing,
+    }
+}
+
+/// Whether nothing in the record of a server keeps it from being disconnected.
+fn may_be_disconnected(command: &Command, server: &Server, policy: &Policy) -> bool {
+    let is_allowed = policy.guardrails.check(&command.request_id, &server.tags);
+
+    is_allowed.is_ok()
+        && matches!(server.state, State::Connected(_))
+        && server.staging == Staging::Own
+        && server.direction == Direction::Failover
+        && server.recovery_instance_id.is_none()
 }
 
 /// Counts the recovery points that disconnects would destroy.
@@ -168,6 +191,8 @@ async fn count_recovery_points(
 
 #[cfg(test)]
 mod tests {
+    use shared::drs::AccountSize;
+
     use super::*;
     use crate::fixtures::{by_id, command, disconnected, id, server};
 
@@ -207,20 +232,45 @@ mod tests {
 
     #[test]
     fn only_servers_that_may_be_disconnected_lose_recovery_points() {
-        let mut servers: Vec<Server> = (1..=3).map(server).collect();
+        let mut servers: Vec<Server> = (1..=6).map(server).collect();
         disconnected(&mut servers[0]);
         servers[1].tags.clear();
-        let matched: Vec<&Server> = servers.iter().collect();
+        servers[2].direction = Direction::Failback;
+        servers[3].staging = Staging::Extended;
+        servers[4].recovery_instance_id = Some("i-00000001".to_owned());
+        let snapshot = Snapshot {
+            servers,
+            ..Snapshot::uninitialised()
+        };
         let losing = |action, variables: &[(&str, &str)]| {
-            let command = command(action, [1, 2, 3].map(by_id).to_vec());
-            servers_losing_recovery_points(&command, &matched, &policy(variables))
+            let command = command(action, (1..=6).map(by_id).collect());
+            servers_losing_recovery_points(&command, &snapshot, &policy(variables))
         };
 
-        assert_eq!(losing(Action::Disconnect, &[]), [id(3)]);
+        assert_eq!(losing(Action::Disconnect, &[]), [id(6)]);
         let nothing: [SourceServerId; 0] = [];
-        assert_eq!(losing(Action::Disconnect, &[("MAX_TARGETS", "2")]), nothing);
+        assert_eq!(losing(Action::Disconnect, &[("MAX_TARGETS", "5")]), nothing);
         assert_eq!(losing(Action::Retire, &[]), nothing);
-        assert_eq!(losing(Action::Retire, &[("ALLOW_DELETE", "true")]), [id(3)]);
+        assert_eq!(losing(Action::Retire, &[("ALLOW_DELETE", "true")]), [id(6)]);
         assert_eq!(losing(Action::Delete, &[("ALLOW_DELETE", "true")]), nothing);
+    }
+
+    #[test]
+    fn a_request_over_its_share_loses_nothing() {
+        let losing = |connected| {
+            let snapshot = Snapshot {
+                servers: (1..=2).map(server).collect(),
+                account: Some(AccountSize {
+                    records: 100,
+                    connected,
+                }),
+                ..Snapshot::uninitialised()
+            };
+            let command = command(Action::Disconnect, vec![by_id(1), by_id(2)]);
+            servers_losing_recovery_points(&command, &snapshot, &policy(&[]))
+        };
+
+        assert_eq!(losing(20), [id(1), id(2)]);
+        assert_eq!(losing(19), []);
     }
 }

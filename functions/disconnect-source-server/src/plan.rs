@@ -82,7 +82,7 @@ pub fn plan(command: &Command, snapshot: &Snapshot, policy: &Policy) -> Plan {
     if policy.guardrails.check_targets(targets.len()).is_err() {
         refuse(&mut targets, Reason::OverMaxTargets, |_| true);
     }
-    if count_changes(&targets) > allowed_share(command.action, snapshot, policy) {
+    if count_changes(&targets) > policy.allowed_changes(command.action, snapshot.account) {
         refuse(
             &mut targets,
             Reason::OverMaxShare,
@@ -356,24 +356,6 @@ fn count_changes(targets: &[TargetPlan]) -> usize {
     let changed = targets.iter().filter(|target| target.changes_server());
 
     changed.count()
-}
-
-/// How many servers the request may change. One is always allowed, or small accounts could do
-/// nothing.
-///
-/// A disconnect takes its share of the servers that are still connected: old records must not make
-/// room for more.
-fn allowed_share(action: Action, snapshot: &Snapshot, policy: &Policy) -> usize {
-    let Some(account) = snapshot.account else {
-        return usize::MAX;
-    };
-
-    let servers = match action {
-        Action::Disconnect | Action::Retire => account.connected,
-        Action::Delete => account.records,
-    };
-    // Rounded down: ten percent of nineteen servers is one.
-    (servers * policy.max_share_percent / 100).max(1)
 }
 
 impl TargetPlan {

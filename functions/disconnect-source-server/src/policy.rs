@@ -2,6 +2,7 @@
 
 use shared::{
     Guardrails,
+    drs::AccountSize,
     guardrails::ApprovalRule,
     variables::{BadVariable, boolean, count, environment},
 };
@@ -61,6 +62,25 @@ impl Policy {
             Action::Disconnect => true,
             Action::Retire | Action::Delete => self.allow_delete,
         }
+    }
+
+    /// How many servers a request may change. One is always allowed, or small accounts could do
+    /// nothing.
+    ///
+    /// A disconnect takes its share of the servers that are still connected: old records must not
+    /// make room for more.
+    #[must_use]
+    pub fn allowed_changes(&self, action: Action, account: Option<AccountSize>) -> usize {
+        let Some(account) = account else {
+            return usize::MAX;
+        };
+
+        let servers = match action {
+            Action::Disconnect | Action::Retire => account.connected,
+            Action::Delete => account.records,
+        };
+        // Rounded down: ten percent of nineteen servers is one.
+        (servers * self.max_share_percent / 100).max(1)
     }
 
     /// Whether the account's servers have to be counted: one target is always allowed, and so is a
