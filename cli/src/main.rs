@@ -5,7 +5,7 @@
     reason = "reading a JSON value by name gives null where there is none"
 )]
 
-mod story;
+mod narrative;
 
 use std::{
     io::Write,
@@ -84,11 +84,11 @@ async fn main() -> ExitCode {
         Command::Serve(serve) => wait(serve).await.map(|()| ExitCode::SUCCESS),
     };
     done.unwrap_or_else(|error| {
-        let error = story::plain(&format!("{error:#}"));
+        let error = narrative::plain(&format!("{error:#}"));
         eprintln!(
             "{}error:{} {error}",
-            story::BAD.render(),
-            story::BAD.render_reset()
+            narrative::BAD.render(),
+            narrative::BAD.render_reset()
         );
         ExitCode::from(2)
     })
@@ -135,14 +135,14 @@ async fn run(invoke: Invoke) -> Result<ExitCode> {
     print(&if invoke.json {
         raw(&ended)
     } else {
-        story::tell(&invoke.event, &payload, &local, &invoke.function, &ended)
+        narrative::tell(&invoke.event, &payload, &local, &invoke.function, &ended)
     })?;
     for complaint in local.finish().err().into_iter().flatten() {
-        let complaint = story::plain(&complaint);
+        let complaint = narrative::plain(&complaint);
         eprintln!(
             "{}warning:{} {complaint}",
-            story::WARN.render(),
-            story::WARN.render_reset()
+            narrative::WARN.render(),
+            narrative::WARN.render_reset()
         );
     }
     Ok(if matches!(ended, Ended::Answered(_)) {
@@ -162,7 +162,7 @@ async fn wait(serve: Serve) -> Result<()> {
         .with_context(|| {
             format!("port {port} of 127.0.0.1 cannot be used; choose another with --port")
         })?;
-    print(&story::welcome(&local, &names))?;
+    print(&narrative::welcome(&local, &names))?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     tokio::select! {

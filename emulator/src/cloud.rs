@@ -10,11 +10,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::{
-    asks::{self, Ask},
-    drs,
-    efs_world::{Efs, Replication},
+    aws::call::{self, Reply, Request, Service},
+    drs::api as drs,
+    efs::model::{Efs, Replication},
     fault::{self, Fault, FaultKind},
-    service::{self, Reply, Request, Service},
+    iam::{self, Ask},
     world::{ApiError, Deployment, Drs, LateEffect, SourceServer, World},
 };
 
@@ -334,7 +334,7 @@ impl Cloud {
     /// Meets a call: with a fault if one was ordered, plainly otherwise.
     pub(crate) fn meet(&self, request: &Request) -> Action {
         let mut state = self.state();
-        let asks = asks::asks(request, &state.world);
+        let asks = iam::asks(request, &state.world);
         let fault = fault::take(&mut state.world.faults, request);
         let (action, changed) = state.meet(request, fault);
         let unexpected =
@@ -534,10 +534,10 @@ impl State {
             .input
             .get(asked)
             .cloned()
-            .unwrap_or_else(|| json!(service::page_token(request, 0)));
+            .unwrap_or_else(|| json!(call::page_token(request, 0)));
         Service::answer(&mut self.world, request).map(|(status, body)| {
             let with_token = body.map(|mut body| {
-                service::put(&mut body, next, asked);
+                call::put(&mut body, next, asked);
                 body
             });
             (status, with_token)

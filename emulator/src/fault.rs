@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    constraints,
-    service::{Request, Service},
+    aws::call::{Request, Service},
+    aws::constraints,
 };
 
 /// One kind of trouble for some calls of one operation.

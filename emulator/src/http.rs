@@ -28,7 +28,7 @@ use tokio::{
 use crate::{
     cloud::Cloud,
     fault::Fault,
-    runtime::Functions,
+    lambda::functions::Functions,
     wire::{Answer, Call, SLOW, Wire},
     world,
 };
@@ -381,7 +381,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::*;
-    use crate::{binaries::Binaries, world::World};
+    use crate::{lambda::binaries::Binaries, world::World};
 
     /// What a client reads that sends these bytes and nothing else.
     async fn answer_to(sent: &str) -> String {

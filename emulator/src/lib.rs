@@ -3,40 +3,44 @@
 //!
 //! It is written from the API references, shares no type with the functions that it runs, and is
 //! checked by AWS's own clients. In reading order: [`world`] is the account as plain data, and
-//! [`efs_world`] its file systems; [`drs`] and [`efs`] put them on the wire, [`constraints`] is
-//! what their models allow, [`service`] chooses between them, and [`wire`] carries calls to them;
+//! [`efs::model`] its file systems; [`drs::api`] and [`efs::api`] put them on the wire, [`aws::constraints`] is
+//! what their models allow, [`aws::call`] chooses between them, and [`wire`] carries calls to them;
 //! [`fault`] is trouble to order, [`cloud`] is the running account with its clock and journal, and
-//! [`asks`] what IAM would be asked; [`runtime`] is Lambda. Everything listens on 127.0.0.1 alone.
+//! [`iam`] what IAM would be asked; [`lambda`] is Lambda. Everything listens on 127.0.0.1 alone.
 //!
 //! It is strict: an unknown route or member, a missing signature and a fault that nothing met are
 //! errors, which [`cloud::Cloud::finish`] reports.
 
-pub mod asks;
-pub mod binaries;
+pub mod aws;
 pub mod cloud;
-pub mod constraints;
 pub mod drs;
 pub mod efs;
-pub mod efs_world;
 pub mod event;
 pub mod fault;
 mod http;
-pub mod runtime;
-pub mod service;
+pub mod iam;
+pub mod lambda;
 pub mod wire;
 pub mod world;
+
+/// The former path of the model of EFS.
+pub mod efs_world {
+    pub use crate::efs::model::*;
+}
 
 use std::{collections::BTreeMap, fmt, io, net::SocketAddr, ops::Deref};
 
 pub use crate::{
-    asks::Ask,
-    binaries::Binaries,
+    aws::call::Service,
     cloud::{Cloud, Entry},
-    efs_world::{AccessPoint, Efs, FileSystem, MountTarget, OrderedStatus, Refusal, Replication},
+    efs::model::{AccessPoint, Efs, FileSystem, MountTarget, OrderedStatus, Refusal, Replication},
     fault::{Fault, FaultKind},
     http::serve_connection,
-    runtime::{Ended, Functions},
-    service::Service,
+    iam::Ask,
+    lambda::{
+        binaries::Binaries,
+        functions::{Ended, Functions},
+    },
     world::{SourceServer, World},
 };
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::{
+    aws::call::{self, Pair, Service},
+    aws::constraints,
     cloud::{Action, Cloud},
-    constraints,
-    service::{self, Pair, Service},
     world::ApiError,
 };
 
@@ -93,7 +93,7 @@ impl Cloud {
             return Wire::Answer(Answer::error(404, "UnknownOperationException", &message));
         };
         let request = match input(service, operation, call) {
-            Ok(input) => service::Request {
+            Ok(input) => call::Request {
                 service,
                 operation: operation.to_owned(),
                 region: scope.region,
@@ -149,7 +149,7 @@ impl Answer {
         }
     }
 
-    fn of(service: Service, reply: service::Reply) -> Self {
+    fn of(service: Service, reply: call::Reply) -> Self {
         match reply {
             Ok((status, None)) => Self {
                 status,
@@ -211,12 +211,7 @@ fn input(service: Service, operation: &str, call: Call<'_>) -> Result<Value, Api
     let pairs = call.query.split('&').filter(|pair| !pair.is_empty());
     let query: Vec<Pair> = pairs
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| {
-            (
-                service::percent_decode(name),
-                service::percent_decode(value),
-            )
-        })
+        .map(|(name, value)| (call::percent_decode(name), call::percent_decode(value)))
         .collect();
     constraints::input(
         service,

@@ -13,10 +13,11 @@ use serde::{
 };
 
 use crate::{
-    constraints, drs, efs,
-    efs_world::{Efs, Refusal, Replication, Subnet},
+    aws::call::Service,
+    aws::constraints,
+    drs, efs,
+    efs::model::{Efs, Refusal, Replication, Subnet},
     fault::Fault,
-    service::Service,
 };
 
 /// Staging resources are removed within 90 minutes of a disconnect (`DisconnectSourceServer`).
@@ -476,8 +477,8 @@ impl World {
         }
         self.drs.values().try_for_each(|drs| drs.check(self))?;
         self.check_efs()?;
-        drs::check(self)?;
-        efs::check(self)?;
+        drs::api::check(self)?;
+        efs::api::check(self)?;
         self.check_efs_together()
     }
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from botocore.loaders import Loader
 
-TABLE = "emulator/src/constraints.json"
+TABLE = "emulator/src/aws/constraints.json"
 # The service as botocore and as signatures call it.
 SERVICES = {"drs": "drs", "efs": "elasticfilesystem"}
 
@@ -34,7 +34,7 @@ def operations_served(workspace: Path) -> dict[str, list[str]]:
     """The operations in the emulator's own tables, by service."""
     served = {}
     for service in SERVICES:
-        source = (workspace / f"emulator/src/{service}.rs").read_text()
+        source = (workspace / f"emulator/src/{service}/api/mod.rs").read_text()
         start = source.index("[", source.index("=", source.index("const OPERATIONS")))
         served[service] = re.findall(r'\(\s*"([A-Za-z]+)"', source[start : source.index("];", start)])
     return served

@@ -30,11 +30,11 @@ use tokio::{
 };
 
 use crate::{
-    binaries::Binaries,
+    aws::call,
+    aws::constraints,
     cloud::Cloud,
-    constraints,
     http::{self, Body, plain_json, response},
-    service,
+    lambda::binaries::Binaries,
     world::ApiError,
 };
 
@@ -411,12 +411,12 @@ impl Functions {
     /// The function that a caller names, by its name or an ARN, and its qualifier, which stands
     /// there or in the query. There is one version here.
     fn named(&self, given: &str, query: &str) -> Result<(String, Option<String>), ApiError> {
-        let given = service::percent_decode(given);
+        let given = call::percent_decode(given);
         check_query(query, &["Qualifier"])?;
         let of_query = query
             .split('&')
             .find_map(|pair| pair.strip_prefix("Qualifier="))
-            .map(service::percent_decode);
+            .map(call::percent_decode);
         let parts: Vec<&str> = given.split(':').collect();
         let (account, region) = self.0.cloud.place();
         let (place, function) = match parts.as_slice() {
@@ -1023,7 +1023,7 @@ fn check_query(query: &str, names: &[&str]) -> Result<(), ApiError> {
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     let mut seen = BTreeSet::new();
     for (name, value) in pairs.filter(|(name, _)| names.contains(name)) {
-        let value = service::percent_decode(value);
+        let value = call::percent_decode(value);
         let is_sign = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_' | '$');
         let fits = match name {
             "Qualifier" => {

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    constraints,
-    service::{self, Reply, Request, Service, digest, input, put},
+    aws::call::{self, Reply, Request, Service, digest, input, put},
+    aws::constraints,
     world::{ApiError, Behaviour, Drs, Job, RecoveryInstance, SourceServer, World, fresh},
 };
 
@@ -117,7 +117,7 @@ pub fn subject(input: &Value) -> String {
 /// The ARN that the path of a call carries.
 pub(crate) fn path_members(path: &str) -> Vec<(&'static str, String)> {
     let arn = path.strip_prefix("/tags/");
-    arn.map(|arn| ("resourceArn", service::percent_decode(arn)))
+    arn.map(|arn| ("resourceArn", call::percent_decode(arn)))
         .into_iter()
         .collect()
 }
@@ -812,7 +812,7 @@ fn tags(world: &mut World, request: &Request) -> Reply {
 /// One page of a list.
 fn page<F>(items: Vec<Value>, list: &List<F>, request: &Request, context: &Context) -> Reply {
     let size = list.max_results.unwrap_or(context.behaviour.page_size);
-    let (items, token) = service::page(items, size, list.next_token.as_deref(), request)
+    let (items, token) = call::page(items, size, list.next_token.as_deref(), request)
         .ok_or_else(|| ApiError::validation("nextToken is not one of ours"))?;
     let mut page = json!({ "items": items });
     if let Some(token) = token {
@@ -1273,7 +1273,7 @@ mod tests {
             )
             .map(|page| page["items"].as_array().unwrap().len())
         };
-        let token = service::page_token(
+        let token = call::page_token(
             &Request {
                 service: Service::Drs,
                 operation: "DescribeSourceServers".to_owned(),

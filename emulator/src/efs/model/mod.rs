@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    constraints,
-    service::Service,
+    aws::call::Service,
+    aws::constraints,
     world::{ApiError, Behaviour, Reply, World, fresh},
 };
 

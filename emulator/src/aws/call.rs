@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
-    constraints, drs, efs,
+    aws::constraints,
+    drs::api as drs,
+    efs::api as efs,
     world::{ApiError, World},
 };
 

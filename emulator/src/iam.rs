@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::{
-    constraints,
-    efs_world::{Destination, FileSystem},
-    service::{Request, Service},
+    aws::call::{Request, Service},
+    aws::constraints,
+    efs::model::{Destination, FileSystem},
     world::World,
 };
 

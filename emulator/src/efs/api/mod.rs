@@ -10,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    constraints,
-    efs_world::{
+    aws::call::{self, Reply, Request, Service, input, percent_decode, put},
+    aws::constraints,
+    efs::model::{
         AccessPoint, Destination, FileSystem, MountTarget, Replication, bad_request,
         check_security_groups, check_tags, no_replication, zone_id,
     },
-    service::{self, Reply, Request, Service, input, percent_decode, put},
     world::{ApiError, World},
 };
 
@@ -1033,7 +1033,7 @@ fn page(
     token_asked: Option<&str>,
 ) -> Reply {
     let (asked, next) = tokens(&request.operation);
-    let (items, token) = service::page(items, size, token_asked, request)
+    let (items, token) = call::page(items, size, token_asked, request)
         .ok_or_else(|| bad_request(format!("{asked} is not ours")))?;
     let mut page = json!({ list: items });
     // What is paged by markers repeats the one that it was asked with.

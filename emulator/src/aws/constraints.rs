@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use crate::{
-    service::{Pair, Service},
+    aws::call::{Pair, Service},
     world::ApiError,
 };
 

@@ -1,0 +1,4 @@
+//! What all services of AWS have in common.
+
+pub mod call;
+pub mod constraints;

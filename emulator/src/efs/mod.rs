@@ -1,0 +1,4 @@
+//! Elastic File System.
+
+pub mod api;
+pub mod model;

@@ -1,0 +1,4 @@
+//! Lambda.
+
+pub mod binaries;
+pub mod functions;
