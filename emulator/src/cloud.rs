@@ -11,11 +11,13 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::call::{self, Reply, Request, Service},
+    aws::error::ApiError,
     drs::api as drs,
+    drs::model::{Drs, SourceServer},
     efs::model::{Efs, Replication},
     fault::{self, Fault, FaultKind},
     iam::{self, Ask},
-    world::{ApiError, Deployment, Drs, LateEffect, SourceServer, World},
+    world::{Deployment, LateEffect, World},
 };
 
 /// How much later than its call a late effect lands.

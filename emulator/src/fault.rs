@@ -219,7 +219,7 @@ pub(crate) fn take(faults: &mut Vec<Fault>, request: &Request) -> Option<FaultKi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::{SourceServer, World};
+    use crate::{drs::model::SourceServer, world::World};
 
     fn call(service: Service, operation: &str, region: &str) -> Request {
         let (operation, region) = (operation.to_owned(), region.to_owned());

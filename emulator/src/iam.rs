@@ -476,7 +476,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::world::SourceServer;
+    use crate::drs::model::SourceServer;
 
     fn asked(service: Service, operation: &str, input: Value, world: &World) -> Vec<String> {
         let request = Request {

@@ -22,6 +22,7 @@ pub mod iam;
 pub mod lambda;
 pub mod wire;
 pub mod world;
+pub mod world_file;
 
 /// The former path of the model of EFS.
 pub mod efs_world {
@@ -33,6 +34,7 @@ use std::{collections::BTreeMap, fmt, io, net::SocketAddr, ops::Deref};
 pub use crate::{
     aws::call::Service,
     cloud::{Cloud, Entry},
+    drs::model::SourceServer,
     efs::model::{AccessPoint, Efs, FileSystem, MountTarget, OrderedStatus, Refusal, Replication},
     fault::{Fault, FaultKind},
     http::serve_connection,
@@ -41,7 +43,7 @@ pub use crate::{
         binaries::Binaries,
         functions::{Ended, Functions},
     },
-    world::{SourceServer, World},
+    world::World,
 };
 
 /// A running account and its functions.

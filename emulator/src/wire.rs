@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use crate::{
     aws::call::{self, Pair, Service},
     aws::constraints,
+    aws::error::ApiError,
     cloud::{Action, Cloud},
-    world::ApiError,
 };
 
 /// How late a slow answer is: within the time that a client should give a call.

@@ -4,10 +4,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::{
-    aws::constraints,
-    drs::api as drs,
-    efs::api as efs,
-    world::{ApiError, World},
+    aws::constraints, aws::error::ApiError, aws::ids::digest, drs::api as drs, efs::api as efs,
+    world::World,
 };
 
 /// A service, by the name that signatures have for it.
@@ -182,13 +180,6 @@ pub(crate) fn page_token(request: &Request, first: usize) -> String {
         first
     ]);
     format!("{:016x}-{first}", digest(&list.to_string()))
-}
-
-/// FNV-1a, 64 bits: names that look like AWS's, and are the same in every run.
-pub(crate) fn digest(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 /// Gives an object a member; anything else stays as it is.

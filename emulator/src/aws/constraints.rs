@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::call::{Pair, Service},
-    world::ApiError,
+    aws::error::ApiError,
 };
 
 /// How much of a wrong value an error repeats.

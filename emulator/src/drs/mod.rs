@@ -1,3 +1,4 @@
 //! Elastic Disaster Recovery.
 
 pub mod api;
+pub mod model;

@@ -32,10 +32,10 @@ use tokio::{
 use crate::{
     aws::call,
     aws::constraints,
+    aws::error::ApiError,
     cloud::Cloud,
     http::{self, Body, plain_json, response},
     lambda::binaries::Binaries,
-    world::ApiError,
 };
 
 /// The memory of every function.

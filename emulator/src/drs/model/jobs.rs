@@ -1,0 +1,87 @@
+//! Jobs.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{
+    aws::error::ApiError,
+    drs::model::types::{Drs, Job},
+};
+
+/// How long a job waits before it starts. Not documented; a plausible pace.
+pub(crate) const JOB_STARTS: TimeDelta = TimeDelta::minutes(1);
+
+/// How long a job takes in all. Not documented; a plausible pace.
+pub(crate) const JOB_TAKES: TimeDelta = TimeDelta::minutes(15);
+
+impl Job {
+    /// The status at a moment.
+    #[must_use]
+    pub fn status(&self, now: DateTime<Utc>) -> &'static str {
+        match now {
+            now if now >= self.ends_at => "COMPLETED",
+            now if now >= self.created_at + JOB_STARTS => "STARTED",
+            _ => "PENDING",
+        }
+    }
+
+    pub(crate) fn is_running(&self, now: DateTime<Utc>) -> bool {
+        now < self.ends_at
+    }
+}
+
+impl Drs {
+    /// The job with this ID.
+    ///
+    /// # Errors
+    ///
+    /// ResourceNotFoundException.
+    pub fn job(&self, id: &str) -> Result<&Job, ApiError> {
+        self.jobs
+            .iter()
+            .find(|job| job.id == id)
+            .ok_or_else(|| ApiError::not_found(id))
+    }
+
+    /// `DeleteJob`: removes the record of a job that has ended.
+    ///
+    /// # Errors
+    ///
+    /// ResourceNotFoundException, or ConflictException for one that runs.
+    pub fn delete_job(&mut self, id: &str, now: DateTime<Utc>) -> Result<(), ApiError> {
+        if self.job(id)?.is_running(now) {
+            return Err(ApiError::conflict(format!("{id} is running")));
+        }
+        self.jobs.retain(|job| job.id != id);
+        self.gone.insert(id.to_owned());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drs::model::fixtures::{launched, noon};
+    use crate::{aws::behaviour::Behaviour, drs::model::types::SourceServer};
+
+    #[test]
+    fn the_id_of_what_was_deleted_is_not_given_again() {
+        let mut drs = launched("FAILBACK_NOT_STARTED");
+        let jobs = ["i-00000001", "i-00000002"].map(|instance| {
+            let job = drs
+                .terminate(&[instance.to_owned()], noon())
+                .unwrap()
+                .id
+                .clone();
+            drs.delete_job(&job, noon() + JOB_TAKES).unwrap();
+            job
+        });
+        assert_ne!(jobs[0], jobs[1]);
+        let server = drs.fresh_source_server_id();
+        drs.source_servers.push(SourceServer {
+            staging_status: "EXTENDED".to_owned(),
+            ..SourceServer::new(&server)
+        });
+        drs.delete(&server, noon(), Behaviour::default()).unwrap();
+        assert_ne!(drs.fresh_source_server_id(), server);
+    }
+}
