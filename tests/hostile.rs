@@ -91,11 +91,15 @@ async fn text_from_efs_is_harmless() {
         stage.deliver(&efs::new_replica()).await;
         stage.wait(30);
         stage.local.change(|world| {
-            let file_systems = world.efs.values_mut().flat_map(|efs| &mut efs.file_systems);
+            let file_systems = world
+                .efs
+                .regions
+                .values_mut()
+                .flat_map(|efs| &mut efs.file_systems);
             file_systems.for_each(|file_system| {
                 _ = file_system.tags.insert(HARM.to_owned(), message.clone())
             });
-            world.replications[0].ordered = Some(OrderedStatus {
+            world.efs.replications[0].ordered = Some(OrderedStatus {
                 status: "PAUSED".to_owned(),
                 message,
             });

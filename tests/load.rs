@@ -109,7 +109,7 @@ const LOADS: [Load; 2] = [
             "PutLifecycleConfiguration",
             "TagResource",
         ],
-        is_done: |world, targets| world.file_systems(THERE).count() == targets,
+        is_done: |world, targets| world.efs.file_systems(THERE).count() == targets,
     },
 ];
 

@@ -227,6 +227,7 @@ impl Service {
                 .headers
                 .get(AUTHORIZATION)
                 .and_then(|header| header.to_str().ok()),
+            target: None,
             body: &body,
         };
 

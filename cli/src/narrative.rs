@@ -138,6 +138,7 @@ fn account_line(local: &Emulator) -> String {
     let servers = world.here().source_servers.len();
     let file_systems = world
         .efs
+        .regions
         .values()
         .map(|efs| efs.file_systems.len())
         .sum::<usize>();

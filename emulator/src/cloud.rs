@@ -1,7 +1,6 @@
-//! The running account: the world, its clock, the faults to come, and the journal of every call.
+//! The running account: the world, its clock, the upcoming faults, and the journal of every call.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -10,173 +9,50 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use crate::{
-    aws::call::{self, Reply, Request, Service},
-    aws::error::ApiError,
-    drs::api as drs,
-    drs::model::{Drs, SourceServer},
-    efs::model::{Efs, Replication},
+    aws::{
+        call::{self, ApiResult, Request},
+        error::ApiError,
+    },
     fault::{self, Fault, FaultKind},
-    iam::{self, Ask},
+    iam::IamCall,
+    journal::{Entry, Journal},
+    saved::{Before, Saved},
+    services,
     world::{Deployment, LateEffect, World},
 };
 
-/// How much later than its call a late effect lands.
+/// How long after its call a late effect takes place.
 const LATE: TimeDelta = TimeDelta::seconds(30);
 
-/// How many calls an account keeps that runs with the machine's clock, and how many complaints are
-/// kept anywhere.
-const KEPT_CALLS: usize = 10_000;
-const KEPT_COMPLAINTS: usize = 1000;
-
-/// One call as it was met.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// When, on the world's clock.
-    pub at: DateTime<Utc>,
-    /// The API's name of the operation.
-    pub operation: String,
-    /// The Region that the signature named.
-    pub region: String,
-    /// What it was about.
-    pub subject: String,
-    /// The HTTP status, or what happened instead of an answer.
-    pub answer: String,
-    /// Whether it changed anything.
-    pub changed: bool,
-    /// A call that this account does not expect from anybody: an unknown route, a missing
-    /// signature, a wrong member.
-    pub unexpected: bool,
-    /// What IAM was asked about it, as the account was before.
-    pub asks: Vec<Ask>,
-}
-
-/// What the wire does with a call.
+/// How a call is answered on the wire.
 #[derive(Debug)]
 pub(crate) enum Action {
-    /// Answers plainly.
-    Answer(Reply),
-    /// Answers with a status and nothing else.
+    /// Answers.
+    Answer(ApiResult),
+    /// Answers with a status and no body.
     Status(u16),
     /// Closes the connection.
     Reset,
     /// Never answers.
     Hang,
     /// Sends half of the answer and closes the connection.
-    Truncate(Reply),
-    /// Answers plainly, but late.
-    Slow(Reply),
+    Truncate(ApiResult),
+    /// Answers late.
+    Slow(ApiResult),
 }
 
-/// The account that everything in one process shares.
+/// The account that everything in a process shares.
 #[derive(Debug, Clone)]
 pub struct Cloud(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
     world: World,
-    /// What the last change changed, for reads that lag behind.
+    /// The account before the last change, for reads that lag behind.
     before: Before,
-    /// The calls, the last ones where the account runs for long.
-    journal: VecDeque<Entry>,
-    /// How many calls the journal has let go.
-    let_go: usize,
-    /// What nobody expects, in sentences; and the operations that were called: neither ends with
-    /// the journal.
-    complaints: Vec<String>,
-    called: BTreeSet<String>,
-    /// Where the clock was tied to the machine's, if it runs by itself.
+    journal: Journal,
+    /// The account's time and the machine's when both started to run together, if they do.
     running_since: Option<(DateTime<Utc>, Instant)>,
-}
-
-/// An account before a change, as far as the change can reach: an account may be large.
-#[derive(Debug)]
-struct Before {
-    now: DateTime<Utc>,
-    part: Part,
-}
-
-#[derive(Debug)]
-enum Part {
-    /// Nothing has changed yet.
-    None,
-    /// One source server, by its Region and its place in the list.
-    Server(String, usize, Box<SourceServer>),
-    Drs(BTreeMap<String, Drs>),
-    Efs(BTreeMap<String, Efs>, Vec<Replication>),
-    /// All of it, for what a test or an operator does.
-    All(Box<World>),
-}
-
-impl Before {
-    fn of(world: &World, request: &Request) -> Self {
-        let server = || {
-            let id = drs::changes_one_server(request)?;
-            let servers = &world.drs.get(&request.region)?.source_servers;
-            let at = servers.iter().position(|server| server.id == id)?;
-            let server = servers
-                .get(at)
-                .filter(|server| server.replication_direction != "FAILBACK")?;
-            Some(Part::Server(
-                request.region.clone(),
-                at,
-                Box::new(server.clone()),
-            ))
-        };
-        let part = match request.service {
-            Service::Drs => server().unwrap_or_else(|| Part::Drs(world.drs.clone())),
-            Service::Efs => Part::Efs(world.efs.clone(), world.replications.clone()),
-        };
-        Self {
-            now: world.now,
-            part,
-        }
-    }
-
-    fn differs(&self, world: &World) -> bool {
-        match &self.part {
-            Part::None => false,
-            Part::Server(region, at, server) => {
-                world
-                    .drs
-                    .get(region)
-                    .and_then(|drs| drs.source_servers.get(*at))
-                    != Some(&**server)
-            }
-            Part::Drs(drs) => *drs != world.drs,
-            Part::Efs(efs, replications) => {
-                *efs != world.efs || *replications != world.replications
-            }
-            Part::All(all) => **all != *world,
-        }
-    }
-
-    /// The account as it was before the change.
-    fn restored(&self, world: &World) -> World {
-        let mut before = World {
-            now: self.now,
-            ..world.clone()
-        };
-        match &self.part {
-            Part::None => {}
-            Part::Server(region, at, server) => {
-                let servers = before
-                    .drs
-                    .get_mut(region)
-                    .map(|drs| &mut drs.source_servers);
-                if let Some(servers) = servers {
-                    servers.retain(|other| other.id != server.id);
-                    servers.insert((*at).min(servers.len()), (**server).clone());
-                }
-            }
-            Part::Drs(drs) => before.drs.clone_from(drs),
-            Part::Efs(efs, replications) => {
-                before.efs.clone_from(efs);
-                before.replications.clone_from(replications);
-            }
-            Part::All(all) => before.clone_from(all),
-        }
-        before
-    }
 }
 
 impl Cloud {
@@ -185,28 +61,29 @@ impl Cloud {
     #[must_use]
     pub fn new(mut world: World) -> Self {
         world.began.get_or_insert(world.now);
+
         Self(Arc::new(Mutex::new(State {
             before: Before {
                 now: world.now,
-                part: Part::None,
+                saved: Saved::Nothing,
             },
             world,
-            journal: VecDeque::new(),
-            let_go: 0,
-            complaints: Vec::new(),
-            called: BTreeSet::new(),
+            journal: Journal::default(),
             running_since: None,
         })))
     }
 
-    /// An account whose clock runs with the machine's. Its journal keeps the last 10,000 calls, for
-    /// it may run for weeks.
+    /// An account whose clock runs with the machine's. Its journal keeps the latest 10,000 calls,
+    /// since it may run for weeks.
     #[must_use]
     pub fn running(world: World) -> Self {
         let cloud = Self::new(world);
+
         let mut state = cloud.state();
         state.running_since = Some((state.world.now, Instant::now()));
+        state.journal.bound();
         drop(state);
+
         cloud
     }
 
@@ -216,23 +93,27 @@ impl Cloud {
         self.state().world.clone()
     }
 
-    /// Whose account it is, and in which Region its functions run.
+    /// The account ID, and the Region in which the functions run.
     pub(crate) fn place(&self) -> (String, String) {
         let state = self.state();
         (state.world.account.clone(), state.world.region.clone())
     }
 
+    /// How a function is deployed.
+    pub(crate) fn deployment(&self, function: &str) -> Deployment {
+        let state = self.state();
+        let deployment = state.world.functions.get(function);
+        deployment.cloned().unwrap_or_default()
+    }
+
     /// Changes the world, as an operator does.
     pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         let mut state = self.state();
-        state.before = Before {
-            now: state.world.now,
-            part: Part::All(Box::new(state.world.clone())),
-        };
+        state.before = Before::world(&state.world);
         change(&mut state.world)
     }
 
-    /// Lets time pass, and with it everything that was to happen by then.
+    /// Lets time pass, with everything that happens in that time.
     pub fn advance(&self, by: TimeDelta) {
         let mut state = self.state();
         let now = state.world.now + by;
@@ -242,7 +123,7 @@ impl Cloud {
         state.advance_to(now);
     }
 
-    /// Orders a fault.
+    /// Injects a fault.
     pub fn inject(&self, fault: Fault) {
         self.state().world.faults.push(fault);
     }
@@ -250,112 +131,108 @@ impl Cloud {
     /// Every call that is kept.
     #[must_use]
     pub fn journal(&self) -> Vec<Entry> {
-        self.state().journal.iter().cloned().collect()
+        self.state().journal.after(0)
     }
 
-    /// How many calls there were so far.
-    #[must_use]
-    pub fn calls(&self) -> usize {
-        let state = self.state();
-        state.let_go + state.journal.len()
-    }
-
-    /// How a function is deployed.
-    pub(crate) fn deployment(&self, function: &str) -> Deployment {
-        self.state()
-            .world
-            .functions
-            .get(function)
-            .cloned()
-            .unwrap_or_default()
-    }
-
-    /// The calls that came after the first `known` ones.
+    /// The calls after the first `known` calls.
     #[must_use]
     pub fn journal_after(&self, known: usize) -> Vec<Entry> {
-        let state = self.state();
-        state
-            .journal
-            .iter()
-            .skip(known.saturating_sub(state.let_go))
-            .cloned()
-            .collect()
+        self.state().journal.after(known)
     }
 
-    /// The calls that had an effect, a line each: the operation and what it was about.
+    /// How many calls there were.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.state().journal.calls()
+    }
+
+    /// The calls that changed something, a line each: the operation and its subject.
     #[must_use]
     pub fn changes(&self) -> Vec<String> {
         let journal = self.journal();
-        journal
-            .iter()
-            .filter(|entry| entry.changed)
+        let changes = journal.iter().filter(|entry| entry.changed);
+        changes
             .map(|entry| format!("{} {}", entry.operation, entry.subject))
             .collect()
     }
 
-    /// Checks at the end that nothing unexpected was called and that every fault was met.
+    /// Checks at the end that no call was unexpected and that every fault was used.
     ///
     /// # Errors
     ///
-    /// A sentence for each unexpected call and each unmet fault.
+    /// A sentence about each unexpected call and each unused fault.
     pub fn finish(&self) -> Result<(), Vec<String>> {
         let state = self.state();
-        let mut complaints = state.complaints.clone();
-        for fault in &state.world.faults {
-            let met = fault.times == u32::MAX && state.called.contains(&fault.operation);
-            if !met {
-                complaints.push(format!(
-                    "no call of {} met the fault {:?}",
-                    fault.operation, fault.kind
-                ));
+        let mut complaints = state.journal.complaints().to_vec();
+
+        for Fault {
+            operation,
+            kind,
+            times,
+            ..
+        } in &state.world.faults
+        {
+            // A fault for every call stays in the list.
+            let is_used = *times == u32::MAX && state.journal.has_called(operation);
+            if !is_used {
+                complaints.push(format!("no call of {operation} met the fault {kind:?}"));
             }
         }
-        if complaints.is_empty() {
-            Ok(())
-        } else {
-            Err(complaints)
+
+        match complaints.is_empty() {
+            true => Ok(()),
+            false => Err(complaints),
         }
     }
 
-    /// Notes a call that never reached a service.
-    pub(crate) fn note_unexpected(&self, operation: &str, subject: &str, answer: &str) {
+    /// Records a call that did not reach a service.
+    pub(crate) fn record_unexpected(&self, operation: &str, subject: &str, answer: &str) {
         let mut state = self.state();
-        let entry = Entry {
-            at: state.world.now,
+        let at = state.world.now;
+
+        state.journal.add(Entry {
+            at,
             operation: operation.to_owned(),
             region: String::new(),
             subject: subject.to_owned(),
             answer: answer.to_owned(),
             changed: false,
             unexpected: true,
-            asks: Vec::new(),
-        };
-        state.note(entry);
+            iam: Vec::new(),
+        });
     }
 
-    /// Meets a call: with a fault if one was ordered, plainly otherwise.
-    pub(crate) fn meet(&self, request: &Request) -> Action {
+    /// Handles a call: with a fault, if there is one for it.
+    pub(crate) fn handle(&self, request: &Request) -> Action {
         let mut state = self.state();
-        let asks = iam::asks(request, &state.world);
+        let definition = services::definition(request.service);
+        let iam = (definition.iam)(&IamCall {
+            request,
+            world: &state.world,
+        });
+
         let fault = fault::take(&mut state.world.faults, request);
-        let (action, changed) = state.meet(request, fault);
-        let unexpected =
-            matches!(&action, Action::Answer(Err(error)) if error.code == "ValidationException");
-        let entry = Entry::of(request, state.world.now, describe(&action, fault));
+        let (action, changed) = state.handle(request, fault);
+
+        let is_invalid = matches!(
+            &action,
+            Action::Answer(Err(error)) if error.code == "ValidationException"
+        );
         let entry = Entry {
             changed,
-            unexpected,
-            asks,
-            ..entry
+            unexpected: is_invalid,
+            iam,
+            ..state.entry(request, describe(&action, fault))
         };
-        state.note(entry);
+        state.journal.add(entry);
+
         action
     }
 
-    /// The state, with its clock brought up to date. A panic elsewhere does not make the data
-    /// wrong.
+    /// The state, with its clock up to date. A panic elsewhere does not make the data wrong.
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+
         if let Some((base, since)) = state.running_since {
             let now = base + TimeDelta::from_std(since.elapsed()).unwrap_or_default();
             state.advance_to(now);
@@ -364,193 +241,162 @@ impl Cloud {
     }
 }
 
-impl Entry {
-    fn of(request: &Request, at: DateTime<Utc>, answer: String) -> Self {
-        let (operation, region) = (request.operation.clone(), request.region.clone());
-        let subject = request.service.subject(&request.input);
-        Self {
-            at,
-            operation,
-            region,
-            subject,
+impl State {
+    /// An entry of a call that changed nothing.
+    fn entry(&self, request: &Request, answer: String) -> Entry {
+        let definition = services::definition(request.service);
+
+        Entry {
+            at: self.world.now,
+            operation: request.operation.clone(),
+            region: request.region.clone(),
+            subject: (definition.subject)(&request.input),
             answer,
             changed: false,
             unexpected: false,
-            asks: Vec::new(),
-        }
-    }
-}
-
-impl State {
-    fn note(&mut self, entry: Entry) {
-        if entry.unexpected && self.complaints.len() < KEPT_COMPLAINTS {
-            let Entry {
-                operation,
-                subject,
-                answer,
-                ..
-            } = &entry;
-            self.complaints
-                .push(format!("unexpected call: {operation} {subject}: {answer}"));
-        }
-        if !self.called.contains(&entry.operation) {
-            self.called.insert(entry.operation.clone());
-        }
-        self.journal.push_back(entry);
-        if self.running_since.is_some() && self.journal.len() > KEPT_CALLS {
-            self.journal.pop_front();
-            self.let_go += 1;
+            iam: Vec::new(),
         }
     }
 
     fn advance_to(&mut self, now: DateTime<Utc>) {
-        let (due, later) = std::mem::take(&mut self.world.late)
-            .into_iter()
-            .partition(|effect| effect.at <= now);
+        let late = std::mem::take(&mut self.world.late);
+        let (due, later) = late.into_iter().partition(|effect| effect.at <= now);
         self.world.late = later;
-        for LateEffect {
-            at,
-            service,
-            operation,
-            region,
-            input,
-        } in due
-        {
-            self.world.advance_to(at);
-            let request = Request {
-                service,
-                operation,
-                region,
-                input,
-            };
-            // IAM was asked when it was called.
-            if self.carry_out(&request).1 {
-                let entry = Entry {
-                    changed: true,
-                    ..Entry::of(&request, self.world.now, "took effect late".to_owned())
-                };
-                self.note(entry);
-            }
+
+        for effect in due {
+            self.take_effect(effect);
         }
         self.world.advance_to(now);
     }
 
-    fn meet(&mut self, request: &Request, fault: Option<FaultKind>) -> (Action, bool) {
-        let error = |status, code| {
-            (
-                Action::Answer(Err(ApiError::new(status, code, "to order"))),
-                false,
-            )
+    /// Lets a late call take effect at its time.
+    fn take_effect(&mut self, effect: LateEffect) {
+        self.world.advance_to(effect.at);
+        let request = Request {
+            service: effect.service,
+            operation: effect.operation,
+            region: effect.region,
+            input: effect.input,
         };
+
+        // IAM was asked at the time of the call.
+        let (_, changed) = self.carry_out(&request);
+        if changed {
+            let entry = Entry {
+                changed,
+                ..self.entry(&request, "took effect late".to_owned())
+            };
+            self.journal.add(entry);
+        }
+    }
+
+    /// The answer to a call under a fault, and whether the call changed anything.
+    fn handle(&mut self, request: &Request, fault: Option<FaultKind>) -> (Action, bool) {
+        let definition = services::definition(request.service);
+        let fail = |status, code| {
+            let error = ApiError::new(status, code, "injected fault");
+            (Action::Answer(Err(error)), false)
+        };
+        let Some(fault) = fault else {
+            let (answer, changed) = self.carry_out(request);
+            return (Action::Answer(answer), changed);
+        };
+
         match fault {
-            None => {
-                let (reply, changed) = self.carry_out(request);
-                (Action::Answer(reply), changed)
+            FaultKind::Throttle => {
+                let (code, status) = definition.throttled;
+                let error = ApiError::new(status, code, "Rate exceeded");
+                (Action::Answer(Err(error)), false)
             }
-            Some(FaultKind::Throttle) => {
-                let wrong = ApiError::new(
-                    request.service.throttled(),
-                    "ThrottlingException",
-                    "Rate exceeded",
-                );
-                (Action::Answer(Err(wrong)), false)
-            }
-            Some(FaultKind::InternalError) => error(500, request.service.internal_error()),
-            Some(FaultKind::AccessDenied) => error(403, "AccessDeniedException"),
-            Some(FaultKind::ExpiredToken) => error(403, "ExpiredTokenException"),
-            Some(FaultKind::Unavailable) => (Action::Status(503), false),
-            Some(FaultKind::ResetBefore) => (Action::Reset, false),
-            Some(FaultKind::HangBefore) => (Action::Hang, false),
-            Some(FaultKind::ResetAfter) => (Action::Reset, self.carry_out(request).1),
-            Some(FaultKind::HangAfter) => (Action::Hang, self.carry_out(request).1),
-            Some(FaultKind::LateEffect) => {
-                let Request {
-                    service,
-                    operation,
-                    region,
-                    input,
-                } = request.clone();
-                self.world.late.push(LateEffect {
-                    at: self.world.now + LATE,
-                    service,
-                    operation,
-                    region,
-                    input,
-                });
+            FaultKind::InternalError => fail(500, definition.internal),
+            FaultKind::AccessDenied => fail(403, "AccessDeniedException"),
+            FaultKind::ExpiredToken => fail(403, "ExpiredTokenException"),
+            FaultKind::UnknownError => fail(400, "UnheardOfException"),
+
+            FaultKind::Unavailable => (Action::Status(503), false),
+            FaultKind::ResetBefore => (Action::Reset, false),
+            FaultKind::HangBefore => (Action::Hang, false),
+            FaultKind::LateEffect => {
+                self.postpone(request.clone());
                 (Action::Reset, false)
             }
-            Some(FaultKind::Truncated) => {
-                let (reply, changed) = self.carry_out(request);
-                (Action::Truncate(reply), changed)
+
+            FaultKind::ResetAfter => (Action::Reset, self.carry_out(request).1),
+            FaultKind::HangAfter => (Action::Hang, self.carry_out(request).1),
+            FaultKind::Truncated => {
+                let (answer, changed) = self.carry_out(request);
+                (Action::Truncate(answer), changed)
             }
-            Some(FaultKind::Slow) => {
-                let (reply, changed) = self.carry_out(request);
-                (Action::Slow(reply), changed)
+            FaultKind::Slow => {
+                let (answer, changed) = self.carry_out(request);
+                (Action::Slow(answer), changed)
             }
-            Some(FaultKind::UnknownError) => error(400, "UnheardOfException"),
-            Some(FaultKind::StaleTags) => {
+
+            FaultKind::StaleRead => {
+                let mut stale = self.before.restored(&self.world);
+                (Action::Answer(services::answer(&mut stale, request)), false)
+            }
+            FaultKind::StaleTags => {
                 let before = self.before.restored(&self.world);
-                (
-                    Action::Answer(Service::answer(
-                        &mut self.world.with_tags_of(&before),
-                        request,
-                    )),
-                    false,
-                )
+                let mut stale = self.world.with_tags_of(&before);
+                (Action::Answer(services::answer(&mut stale, request)), false)
             }
-            Some(FaultKind::StaleRead) => (
-                Action::Answer(Service::answer(
-                    &mut self.before.restored(&self.world),
-                    request,
-                )),
-                false,
-            ),
-            Some(FaultKind::RepeatedPageToken) => {
-                (Action::Answer(self.repeat_token(request)), false)
-            }
+            FaultKind::RepeatedPageToken => (Action::Answer(self.repeat_token(request)), false),
         }
     }
 
-    /// Answers a call, and tells whether the world is another one afterwards.
-    fn carry_out(&mut self, request: &Request) -> (Reply, bool) {
-        let before = request
-            .service
-            .changes(&request.operation)
-            .then(|| Before::of(&self.world, request));
-        let reply = Service::answer(&mut self.world, request);
-        let changed = before
-            .as_ref()
-            .is_some_and(|before| before.differs(&self.world));
-        if let (true, Some(before)) = (changed, before) {
-            self.before = before;
-        }
-        (reply, changed)
+    fn postpone(&mut self, request: Request) {
+        self.world.late.push(LateEffect {
+            at: self.world.now + LATE,
+            service: request.service,
+            operation: request.operation,
+            region: request.region,
+            input: request.input,
+        });
     }
 
-    fn repeat_token(&mut self, request: &Request) -> Reply {
-        if !request.service.has_pages(&request.operation) {
-            return Service::answer(&mut self.world, request);
+    /// Answers a call, and reports whether it changed anything.
+    fn carry_out(&mut self, request: &Request) -> (ApiResult, bool) {
+        let definition = services::definition(request.service);
+        let can_change = (definition.changes)(&request.operation) == Some(true);
+        let before = can_change.then(|| Before {
+            now: self.world.now,
+            saved: (definition.save)(&self.world, request),
+        });
+
+        let answer = services::answer(&mut self.world, request);
+        match before.filter(|before| before.differs_from(&self.world)) {
+            Some(before) => {
+                self.before = before;
+                (answer, true)
+            }
+            None => (answer, false),
         }
-        let (asked, next) = request.service.tokens(&request.operation);
-        let asked = request
-            .input
-            .get(asked)
-            .cloned()
-            .unwrap_or_else(|| json!(call::page_token(request, 0)));
-        Service::answer(&mut self.world, request).map(|(status, body)| {
-            let with_token = body.map(|mut body| {
-                call::put(&mut body, next, asked);
-                body
-            });
-            (status, with_token)
-        })
+    }
+
+    /// Answers with the page token of the request; with that of the first page, if it had none.
+    fn repeat_token(&mut self, request: &Request) -> ApiResult {
+        let (status, body) = services::answer(&mut self.world, request)?;
+        if !services::has_pages(request.service, &request.operation) {
+            return Ok((status, body));
+        }
+
+        let (asked, next) = (services::definition(request.service).tokens)(&request.operation);
+        let given = request.input.get(asked).cloned();
+        let token = given.unwrap_or_else(|| json!(call::page_token(request, 0)));
+        let body = body.map(|mut body| {
+            call::put(&mut body, next, token);
+            body
+        });
+        Ok((status, body))
     }
 }
 
+/// The answer of a call in a few words.
 fn describe(action: &Action, fault: Option<FaultKind>) -> String {
-    let plain = match action {
+    let answer = match action {
         Action::Answer(Ok((status, body))) | Action::Slow(Ok((status, body))) => {
-            count(*status, body.as_ref())
+            describe_success(*status, body.as_ref())
         }
         Action::Answer(Err(error)) | Action::Slow(Err(error)) => {
             format!("{} {}", error.status, error.code)
@@ -560,16 +406,17 @@ fn describe(action: &Action, fault: Option<FaultKind>) -> String {
         Action::Hang => "no answer".to_owned(),
         Action::Truncate(_) => "answer cut off".to_owned(),
     };
+
     match fault {
-        None => plain,
-        Some(kind) => format!(
-            "{plain} (fault {})",
-            json!(kind).as_str().unwrap_or_default()
-        ),
+        None => answer,
+        Some(kind) => {
+            let kind = json!(kind);
+            format!("{answer} (fault {})", kind.as_str().unwrap_or_default())
+        }
     }
 }
 
-/// The members in which the lists of the services keep what they found.
+/// The members that hold the items of a list.
 const LISTS: [&str; 5] = [
     "items",
     "FileSystems",
@@ -578,8 +425,10 @@ const LISTS: [&str; 5] = [
     "AccessPoints",
 ];
 
-fn count(status: u16, body: Option<&Value>) -> String {
-    match body.and_then(|body| LISTS.iter().find_map(|list| body.get(list)?.as_array())) {
+fn describe_success(status: u16, body: Option<&Value>) -> String {
+    let items = body.and_then(|body| LISTS.iter().find_map(|list| body.get(list)?.as_array()));
+
+    match items {
         Some(items) => format!("{status} {} found", items.len()),
         None => status.to_string(),
     }
@@ -588,84 +437,75 @@ fn count(status: u16, body: Option<&Value>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{aws::call::Service, drs::model::SourceServer};
 
-    fn call(cloud: &Cloud, operation: &str, input: Value) -> Reply {
-        let (operation, region) = (operation.to_owned(), "us-east-1".to_owned());
-        match cloud.meet(&Request {
+    fn call(cloud: &Cloud, operation: &str, input: Value) -> ApiResult {
+        let request = Request {
             service: Service::Drs,
-            operation,
-            region,
+            operation: operation.to_owned(),
+            region: "us-east-1".to_owned(),
             input,
-        }) {
-            Action::Answer(reply) => reply,
+        };
+        match cloud.handle(&request) {
+            Action::Answer(answer) => answer,
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn a_read_that_lags_shows_the_account_before_its_last_change() {
+    fn lagging_read_shows_the_account_before_its_last_change() {
         let ids = ["s-00000000000000001", "s-00000000000000002"];
         let cloud = Cloud::new(World::with(ids.map(SourceServer::new)));
-        let arn = format!(
-            "arn:aws:drs:us-east-1:111122223333:source-server/{}",
-            ids[0]
-        );
-        let extend = json!({ "sourceServerArn": arn.replace("111122223333", "444455556666") });
+        let describe = || call(&cloud, "DescribeSourceServers", json!({})).unwrap();
+        let arn =
+            |account: &str| format!("arn:aws:drs:us-east-1:{account}:source-server/{}", ids[0]);
+
         for (operation, input) in [
             (
                 "TagResource",
-                json!({ "resourceArn": arn, "tags": { "a": "b" } }),
+                json!({ "resourceArn": arn("111122223333"), "tags": { "a": "b" } }),
             ),
             (
                 "DisconnectSourceServer",
                 json!({ "sourceServerID": ids[0] }),
             ),
             ("DeleteSourceServer", json!({ "sourceServerID": ids[0] })),
-            ("CreateExtendedSourceServer", extend),
+            (
+                "CreateExtendedSourceServer",
+                json!({ "sourceServerArn": arn("444455556666") }),
+            ),
         ] {
-            let before = call(&cloud, "DescribeSourceServers", json!({})).unwrap();
-            call(&cloud, operation, input.clone()).unwrap();
-            let after = call(&cloud, "DescribeSourceServers", json!({})).unwrap();
-            assert_ne!(before, after, "{operation}");
+            let before = describe();
+            call(&cloud, operation, input).unwrap();
+            assert_ne!(before, describe(), "{operation}");
+
             cloud.inject(Fault::next("DescribeSourceServers", FaultKind::StaleRead));
-            assert_eq!(
-                call(&cloud, "DescribeSourceServers", json!({})).unwrap(),
-                before,
-                "{operation}"
-            );
-            assert!(
-                cloud
-                    .journal()
-                    .iter()
-                    .any(|entry| entry.operation == operation && entry.changed),
-                "{operation}"
-            );
+            assert_eq!(describe(), before, "{operation}");
+            let journal = cloud.journal();
+            let mut changes = journal.iter().filter(|entry| entry.changed);
+            assert!(changes.any(|entry| entry.operation == operation));
         }
-        assert!(
-            call(
-                &cloud,
-                "DeleteSourceServer",
-                json!({ "sourceServerID": ids[1] })
-            )
-            .is_err()
-        );
+
+        let connected = json!({ "sourceServerID": ids[1] });
+        assert!(call(&cloud, "DeleteSourceServer", connected).is_err());
         assert_eq!(cloud.changes().len(), 4, "a refusal changes nothing");
     }
 
     #[test]
-    fn a_journal_ends_where_an_account_runs_for_long_and_complaints_stay() {
+    fn running_account_drops_old_calls_and_keeps_complaints() {
         for (cloud, kept) in [
-            (Cloud::running(World::empty()), KEPT_CALLS),
-            (Cloud::new(World::empty()), KEPT_CALLS + 6),
+            (Cloud::running(World::empty()), 10_000),
+            (Cloud::new(World::empty()), 10_006),
         ] {
             cloud.inject(Fault::every("InitializeService", FaultKind::Throttle));
-            cloud.note_unexpected("GET", "/", "no signature");
-            (0..KEPT_CALLS + 5).for_each(|_| _ = call(&cloud, "InitializeService", json!({})));
-            assert_eq!(
-                (cloud.journal().len(), cloud.calls()),
-                (kept, KEPT_CALLS + 6)
-            );
-            assert_eq!(cloud.journal_after(KEPT_CALLS + 3).len(), 3);
+            cloud.record_unexpected("GET", "/", "no signature");
+            for _ in 0..10_005 {
+                call(&cloud, "InitializeService", json!({})).unwrap_err();
+            }
+
+            assert_eq!(cloud.journal().len(), kept);
+            assert_eq!(cloud.calls(), 10_006);
+            assert_eq!(cloud.journal_after(10_003).len(), 3);
             assert_eq!(
                 cloud.finish().unwrap_err(),
                 ["unexpected call: GET /: no signature"]

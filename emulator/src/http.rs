@@ -1,8 +1,6 @@
-//! The one port: the Lambda Runtime and Invoke APIs, the account's services, and a few controls of
-//! our own.
+//! The one port: the Lambda Runtime and Invoke APIs, the services, and the control API.
 
 use std::{
-    convert::Infallible,
     io,
     net::{Ipv4Addr, SocketAddr},
     pin::Pin,
@@ -11,11 +9,12 @@ use std::{
 };
 
 use chrono::{Datelike as _, TimeDelta};
-use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use http_body_util::{BodyExt as _, Collected};
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode,
+    HeaderMap, Method, Request, Response,
     body::{Body as _, Bytes, Frame, Incoming, SizeHint},
-    header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, EXPECT, HOST, HeaderValue, ORIGIN},
+    header::{AUTHORIZATION, CONNECTION, EXPECT, HOST, HeaderName, HeaderValue, ORIGIN},
+    http::request::Parts,
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -28,27 +27,24 @@ use tokio::{
 use crate::{
     cloud::Cloud,
     fault::Fault,
-    lambda::functions::Functions,
-    wire::{Answer, Call, SLOW, Wire},
+    lambda::{
+        functions::Functions,
+        responses::{Body, error, on_http, plain_json},
+        runtime_api::MAX_ANSWER_BYTES,
+    },
+    wire::{Call, SLOW, Wire},
     world,
 };
 
-/// A body of any kind; its error breaks the connection.
-pub(crate) type Body = BoxBody<Bytes, io::Error>;
-
-/// The largest body that is read; Lambda's own limit for a synchronous payload. An answer of a
-/// function may be a hundred bytes larger.
+/// The largest body of a request, which is Lambda's limit for a synchronous payload.
 const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
-pub(crate) const MAX_ANSWER_BYTES: usize = MAX_BODY_BYTES + 100;
 
-/// How long to wait after a connection could not be accepted.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
-
-/// How long the headers of a request may take, and an idle connection may wait for the next one.
-const HEADERS_TAKE: Duration = Duration::from_secs(60);
-
-/// How long the body of a request may take.
-const BODY_TAKES: Duration = Duration::from_secs(60);
+/// The pause after a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long the headers of a request can take, and an idle connection can wait for the next one.
+const HEADERS_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the body of a request can take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Serves everything on 127.0.0.1 until the runtime ends.
 ///
@@ -58,40 +54,42 @@ const BODY_TAKES: Duration = Duration::from_secs(60);
 pub(crate) async fn serve(port: u16, cloud: Cloud, functions: Functions) -> io::Result<SocketAddr> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let address = listener.local_addr()?;
+
     tokio::spawn(async move {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    _ = tokio::spawn(serve_connection(stream, cloud.clone(), functions.clone()))
+                    let connection = serve_connection(stream, cloud.clone(), functions.clone());
+                    tokio::spawn(connection);
                 }
-                // Too many open files, for instance: it passes as connections end, and the service
-                // goes on.
-                Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
+                // There may be too many open files. That passes as connections end.
+                Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
         }
     });
     Ok(address)
 }
 
-/// Serves one connection, whatever carries it, until it ends: by the other side, or by a fault.
+/// Serves one connection, whatever carries it, until the other side or a fault ends it.
 pub async fn serve_connection<S>(stream: S, cloud: Cloud, functions: Functions)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let service = service_fn(move |request| {
         let (cloud, functions) = (cloud.clone(), functions.clone());
-        async move { route(request, &cloud, &functions).await }
+        async move { answer(request, &cloud, &functions).await }
     });
+
     let mut connection = hyper::server::conn::http1::Builder::new();
     connection
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_TAKE);
+        .header_read_timeout(HEADERS_TIMEOUT);
     let _ = connection
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-async fn route(
+async fn answer(
     request: Request<Incoming>,
     cloud: &Cloud,
     functions: &Functions,
@@ -99,51 +97,26 @@ async fn route(
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-    let largest = if segments.first() == Some(&"runtime") {
-        MAX_ANSWER_BYTES
-    } else {
-        MAX_BODY_BYTES
+
+    let max_bytes = match segments.first() {
+        Some(&"runtime") => MAX_ANSWER_BYTES,
+        _ => MAX_BODY_BYTES,
     };
-    let waits = parts.headers.get(EXPECT).is_some() && body.size_hint().lower() > largest as u64;
-    let read = match waits {
-        // Who waits to be told to go on is told no in place of that.
-        true => None,
-        false => tokio::time::timeout(BODY_TAKES, read(body, largest)).await??,
+    let Some(body) = read_body(&parts.headers, body, max_bytes).await? else {
+        return Ok(refuse_large_body(&segments, functions));
     };
-    let body = match read {
-        Some(body) => body,
-        None => {
-            if let [
-                "runtime",
-                function,
-                "2018-06-01",
-                "runtime",
-                "invocation",
-                id,
-                "response",
-            ] = segments.as_slice()
-            {
-                return Ok(closing(functions.answer_is_too_large(function, id)));
-            }
-            return Ok(closing(error(
-                413,
-                "RequestEntityTooLargeException",
-                "the body is larger than 6 MB",
-            )));
-        }
-    };
-    if !is_from_here(&parts.headers) {
-        return Ok(error(
-            403,
-            "AccessDeniedException",
-            "the Host or the Origin of the request is not this machine",
-        ));
+    if !is_local(&parts.headers) {
+        let message = "the Host or the Origin of the request is not this machine";
+        return Ok(error(403, "AccessDeniedException", message));
     }
+
     match segments.as_slice() {
-        ["runtime", function, "2018-06-01", "runtime", rest @ ..] => {
-            functions.runtime_api(function, rest, &parts, body).await
+        ["runtime", function, "2018-06-01", "runtime", path @ ..] => {
+            Ok(functions.runtime_api(function, path, &parts, body).await)
         }
-        ["2015-03-31", "functions", rest @ ..] => functions.lambda_api(rest, &parts, body).await,
+        ["2015-03-31", "functions", path @ ..] => {
+            Ok(functions.lambda_api(path, &parts, body).await)
+        }
         ["local", "logs", function] if parts.method == Method::GET => {
             Ok(plain_json(200, &json!(functions.logs(function))))
         }
@@ -152,131 +125,154 @@ async fn route(
     }
 }
 
-/// Reads a body; `None` for one that is too large. That is read to its end too, for a client that
-/// still writes when the connection is closed never sees the answer.
-async fn read(mut body: Incoming, largest: usize) -> io::Result<Option<Bytes>> {
+/// Reads the body of a request; `None` for one that is too large.
+async fn read_body(
+    headers: &HeaderMap,
+    body: Incoming,
+    max_bytes: usize,
+) -> io::Result<Option<Bytes>> {
+    // A client that waits for `100 Continue` gets the refusal instead.
+    let is_announced = body.size_hint().lower() > max_bytes as u64;
+    if is_announced && headers.contains_key(EXPECT) {
+        return Ok(None);
+    }
+
+    tokio::time::timeout(BODY_TIMEOUT, read_to_end(body, max_bytes)).await?
+}
+
+/// A body that is too large is read to its end as well. A client that is still writing when the
+/// connection closes would never see the answer.
+async fn read_to_end(mut body: Incoming, max_bytes: usize) -> io::Result<Option<Bytes>> {
     let (mut kept, mut size) = (Vec::new(), 0_usize);
+
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(io::Error::other)?.into_data() else {
             continue;
         };
         size = size.saturating_add(data.len());
-        if size <= largest {
+        if size <= max_bytes {
             kept.extend_from_slice(&data);
         }
     }
-    Ok((size <= largest).then(|| kept.into()))
+
+    Ok((size <= max_bytes).then(|| kept.into()))
 }
 
-/// The last answer of a connection: the rest of a body may be on its way, and would be taken for
-/// the next request.
-fn closing(mut response: Response<Body>) -> Response<Body> {
-    response
-        .headers_mut()
-        .insert(CONNECTION, HeaderValue::from_static("close"));
-    response
-}
-
-/// Whether a request was meant for this machine and comes from no page of another. Signatures do
-/// not tell: none is verified here, so a page whose name leads to 127.0.0.1 could write one.
-fn is_from_here(headers: &HeaderMap) -> bool {
-    let is_here = |authority: &str| {
-        let host = authority
-            .rsplit_once(':')
-            .filter(|(_, port)| port.parse::<u16>().is_ok());
-        matches!(
-            host.map_or(authority, |(host, _)| host),
-            "127.0.0.1" | "localhost" | "[::1]"
-        )
+/// Refuses a body that is too large. If it is the answer of a function, its invocation fails.
+fn refuse_large_body(segments: &[&str], functions: &Functions) -> Response<Body> {
+    let mut response = match segments {
+        [
+            "runtime",
+            function,
+            "2018-06-01",
+            "runtime",
+            "invocation",
+            id,
+            "response",
+        ] => functions.refuse_large_answer(function, id),
+        _ => {
+            let message = "the body is larger than 6 MB";
+            error(413, "RequestEntityTooLargeException", message)
+        }
     };
-    let all = |name| {
-        headers
-            .get_all(name)
-            .iter()
+
+    // The rest of the body may be on its way, and would be parsed as the next request.
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(CONNECTION, close);
+    response
+}
+
+/// Whether a request was meant for this machine and comes from no foreign web page. Signatures do
+/// not protect: they are not verified here, so that a page whose host name resolves to 127.0.0.1
+/// could write one.
+fn is_local(headers: &HeaderMap) -> bool {
+    let all = |name: HeaderName| -> Vec<&str> {
+        let values = headers.get_all(name).iter();
+        values
             .map(|value| value.to_str().unwrap_or_default())
-            .collect::<Vec<_>>()
+            .collect()
     };
+
     match (all(HOST).as_slice(), all(ORIGIN).as_slice()) {
-        ([host], []) => is_here(host),
-        ([host], [origin]) => is_here(host) && origin.strip_prefix("http://") == Some(host),
+        ([host], []) => is_local_host(host),
+        ([host], [origin]) => is_local_host(host) && origin.strip_prefix("http://") == Some(host),
         _ => false,
     }
 }
 
-/// What an operator or a test does to the account: look at it, let time pass, order a fault.
+fn is_local_host(authority: &str) -> bool {
+    let (host, _) = authority
+        .rsplit_once(':')
+        .filter(|(_, port)| port.parse::<u16>().is_ok())
+        .unwrap_or((authority, ""));
+
+    matches!(host, "127.0.0.1" | "localhost" | "[::1]")
+}
+
+/// What an operator or a test does to the account: look at it, advance its clock, inject a fault.
 fn control_api(cloud: &Cloud, method: &Method, control: &str, body: &Bytes) -> Response<Body> {
-    match (method.as_str(), control) {
-        ("GET", "world") => plain_json(200, &json!(cloud.world())),
-        ("GET", "journal") => plain_json(
-            200,
-            &json!(
-                cloud
-                    .journal()
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-            ),
-        ),
-        ("POST", "advance") => {
-            match serde_json::from_slice::<Value>(body)
-                .ok()
-                .and_then(|body| body.get("minutes")?.as_i64())
-            {
-                Some(minutes @ 0..=525_600) => {
-                    let by = TimeDelta::minutes(minutes);
-                    if !world::YEARS.contains(&(cloud.world().now + by).year()) {
-                        return error(
-                            400,
-                            "ValidationException",
-                            "the account ends with the year 2999",
-                        );
-                    }
-                    cloud.advance(by);
-                    plain_json(200, &json!({ "now": cloud.world().now }))
-                }
-                _ => error(
-                    400,
-                    "ValidationException",
-                    "send {\"minutes\": N}, N from 0 to 525600",
-                ),
-            }
+    let answered = match (method.as_str(), control) {
+        ("GET", "world") => Ok(json!(cloud.world())),
+        ("GET", "journal") => {
+            let journal = cloud.journal();
+            let lines: Vec<String> = journal.iter().map(ToString::to_string).collect();
+            Ok(json!(lines))
         }
-        ("POST", "faults") => match order(body) {
-            Ok(fault) => {
-                cloud.inject(fault);
-                plain_json(200, &json!({}))
-            }
-            Err(wrong) => error(400, "ValidationException", &wrong),
-        },
-        _ => error(
-            404,
-            "UnknownOperationException",
-            "GET world, GET journal, GET logs/FUNCTION, POST advance, POST faults",
-        ),
+        ("POST", "advance") => advance(cloud, body).map(|()| json!({ "now": cloud.world().now })),
+        ("POST", "faults") => read_fault(body).map(|fault| {
+            cloud.inject(fault);
+            json!({})
+        }),
+        _ => {
+            let message = "GET world, GET journal, GET logs/FUNCTION, POST advance, POST faults";
+            return error(404, "UnknownOperationException", message);
+        }
+    };
+
+    match answered {
+        Ok(body) => plain_json(200, &body),
+        Err(wrong) => error(400, "ValidationException", &wrong),
     }
 }
 
-fn order(body: &Bytes) -> Result<Fault, String> {
+fn advance(cloud: &Cloud, body: &Bytes) -> Result<(), String> {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let minutes = body.get("minutes").and_then(Value::as_i64);
+    let minutes = minutes
+        .filter(|minutes| (0..=525_600).contains(minutes))
+        .ok_or("send {\"minutes\": N}, N from 0 to 525600")?;
+
+    let by = TimeDelta::minutes(minutes);
+    if !world::YEARS.contains(&(cloud.world().now + by).year()) {
+        return Err("the account ends with the year 2999".to_owned());
+    }
+
+    cloud.advance(by);
+    Ok(())
+}
+
+fn read_fault(body: &Bytes) -> Result<Fault, String> {
     let fault: Fault = serde_json::from_slice(body).map_err(|wrong| wrong.to_string())?;
-    fault.check().map(|()| fault)
+    fault.check()?;
+    Ok(fault)
 }
 
 async fn service_api(
     cloud: &Cloud,
-    parts: &hyper::http::request::Parts,
+    parts: &Parts,
     path: &str,
     body: &Bytes,
 ) -> io::Result<Response<Body>> {
+    let header = |name: HeaderName| parts.headers.get(name)?.to_str().ok();
     let call = Call {
         method: parts.method.as_str(),
         path,
         query: parts.uri.query().unwrap_or_default(),
-        authorization: parts
-            .headers
-            .get(AUTHORIZATION)
-            .and_then(|header| header.to_str().ok()),
+        authorization: header(AUTHORIZATION),
+        target: header(HeaderName::from_static("x-amz-target")),
         body,
     };
+
     match cloud.call(call) {
         Wire::Answer(answer) => Ok(on_http(answer)),
         Wire::Slow(answer) => {
@@ -289,69 +285,20 @@ async fn service_api(
     }
 }
 
-fn on_http(answer: Answer) -> Response<Body> {
-    let mut response = response(
-        answer.status,
-        answer.body.map(Bytes::from).unwrap_or_default(),
-    );
-    if !response.body().is_end_stream() {
-        response
-            .headers_mut()
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    }
-    if let Some(code) = answer.error_type.and_then(|code| code.parse().ok()) {
-        response.headers_mut().insert("x-amzn-errortype", code);
-    }
-    response
-}
-
-/// An error outside the services.
-pub(crate) fn error(status: u16, code: &str, message: &str) -> Response<Body> {
-    on_http(Answer::error(status, code, message))
-}
-
-pub(crate) fn plain_json(status: u16, body: &Value) -> Response<Body> {
-    let mut response = response(status, Bytes::from(body.to_string()));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-pub(crate) fn response(status: u16, body: Bytes) -> Response<Body> {
-    let mut response = Response::new(
-        Full::new(body)
-            .map_err(|never: Infallible| match never {})
-            .boxed(),
-    );
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if let Ok(id) = uuid::Uuid::new_v4().to_string().parse() {
-        response.headers_mut().insert("x-amzn-requestid", id);
-    }
-    response
-}
-
 /// The same response, cut off in the middle of its body.
 async fn truncate(response: Response<Body>) -> Response<Body> {
     let (parts, body) = response.into_parts();
-    let whole = body
-        .collect()
-        .await
-        .map(http_body_util::Collected::to_bytes)
-        .unwrap_or_default();
-    let half = whole.slice(..whole.len() / 2);
-    Response::from_parts(
-        parts,
-        CutOff {
-            half: Some(half),
-            length: whole.len() as u64,
-        }
-        .boxed(),
-    )
+    let collected = body.collect().await;
+    let whole = collected.map(Collected::to_bytes).unwrap_or_default();
+
+    let body = CutOff {
+        half: Some(whole.slice(..whole.len() / 2)),
+        length: whole.len() as u64,
+    };
+    Response::from_parts(parts, body.boxed())
 }
 
-/// A body that promises more than it sends.
+/// A body that announces more than it sends.
 struct CutOff {
     half: Option<Bytes>,
     length: u64,
@@ -378,7 +325,8 @@ impl hyper::body::Body for CutOff {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use hyper::StatusCode;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
     use crate::{lambda::binaries::Binaries, world::World};
@@ -389,77 +337,72 @@ mod tests {
         let functions = Functions::new(cloud.clone(), Binaries::Fixed([].into()));
         let (mut client, server) = tokio::io::duplex(1 << 16);
         let serving = tokio::spawn(serve_connection(server, cloud, functions));
+
         client.write_all(sent.as_bytes()).await.unwrap();
-        tokio::time::timeout(2 * HEADERS_TAKE, serving)
+        tokio::time::timeout(2 * HEADERS_TIMEOUT, serving)
             .await
             .expect("it ends by itself")
             .unwrap();
+
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
         answer
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_request_is_from_this_machine_by_every_header_and_for_every_api() {
+    async fn every_api_is_for_requests_from_this_machine_only() {
         let signature = "AWS4-HMAC-SHA256 Credential=a/20261121/us-east-1/drs/aws4_request";
-        for path in [
+        let paths = [
             "GET /local/journal",
             "POST /DescribeJobs",
             "GET /2015-03-31/functions/",
-        ] {
-            for (headers, from_here) in [
+        ];
+        let own_page = "Host: localhost:9010\r\nOrigin: http://localhost:9010\r\n";
+        let two_hosts = "Host: localhost:9010\r\nHost: example.com\r\n";
+        let foreign_page = "Host: localhost:9010\r\nOrigin: http://example.com\r\n";
+        let two_origins =
+            "Host: localhost:9010\r\nOrigin: http://localhost:9010\r\nOrigin: null\r\n";
+
+        for path in paths {
+            for (headers, is_local) in [
                 ("Host: localhost:9010\r\n", true),
-                (
-                    "Host: localhost:9010\r\nOrigin: http://localhost:9010\r\n",
-                    true,
-                ),
+                (own_page, true),
                 ("", false),
                 ("Host: example.com:9010\r\n", false),
-                ("Host: localhost:9010\r\nHost: example.com\r\n", false),
-                (
-                    "Host: localhost:9010\r\nOrigin: http://example.com\r\n",
-                    false,
-                ),
-                (
-                    "Host: localhost:9010\r\nOrigin: http://localhost:9010\r\nOrigin: null\r\n",
-                    false,
-                ),
+                (two_hosts, false),
+                (foreign_page, false),
+                (two_origins, false),
             ] {
-                let answer = answer_to(&format!(
-                    "{path} HTTP/1.1\r\n{headers}Authorization: {signature}\r\n\r\n"
-                ))
-                .await;
-                assert_eq!(
-                    !answer.contains("is not this machine"),
-                    from_here,
-                    "{path} {headers}: {answer}"
-                );
+                let request =
+                    format!("{path} HTTP/1.1\r\n{headers}Authorization: {signature}\r\n\r\n");
+                let answer = answer_to(&request).await;
+                let is_refused = answer.contains("is not this machine");
+                assert_eq!(!is_refused, is_local, "{path} {headers}: {answer}");
             }
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn headers_that_never_end_end_the_connection() {
+    async fn endless_headers_end_the_connection() {
         answer_to("GET / HTTP/1.1\r\nHost: loc").await;
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_body_that_never_ends_ends_the_connection() {
-        assert_eq!(
-            answer_to("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{").await,
-            ""
-        );
+    async fn endless_body_ends_the_connection() {
+        let request = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{";
+        assert_eq!(answer_to(request).await, "");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_is_not_told_to_go_on_with_what_is_too_large() {
-        let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\nExpect: 100-continue\r\n\r\n";
+    async fn announced_body_that_is_too_large_is_not_requested() {
+        let head = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999\r\n\
+                    Expect: 100-continue\r\n\r\n";
         let answer = answer_to(head).await;
         assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
     }
 
     #[tokio::test]
-    async fn a_body_that_is_far_too_large_is_read_to_its_end_and_refused() {
+    async fn body_that_is_too_large_is_read_to_its_end_and_refused() {
         let size = 3 * MAX_BODY_BYTES;
         let head = format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n");
         let answer = answer_to(&(head + &"1".repeat(size))).await;
@@ -473,18 +416,13 @@ mod tests {
             ..World::empty()
         });
         let advance = |minutes: i64| {
-            control_api(
-                &cloud,
-                &Method::POST,
-                "advance",
-                &json!({ "minutes": minutes }).to_string().into(),
-            )
-            .status()
+            let body = json!({ "minutes": minutes }).to_string().into();
+            control_api(&cloud, &Method::POST, "advance", &body).status()
         };
-        assert_eq!(
-            (advance(60), advance(525_600), advance(60)),
-            (StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::OK)
-        );
+
+        assert_eq!(advance(60), StatusCode::OK);
+        assert_eq!(advance(525_600), StatusCode::BAD_REQUEST);
+        assert_eq!(advance(60), StatusCode::OK);
         World::from_json(&json!(cloud.world()).to_string()).unwrap();
     }
 }

@@ -1,49 +1,61 @@
 //! A laptop-sized AWS: Elastic Disaster Recovery, Elastic File System, the Lambda Runtime API and
 //! the Invoke API in one process.
 //!
-//! It is written from the API references, shares no type with the functions that it runs, and is
-//! checked by AWS's own clients. In reading order: [`world`] is the account as plain data, and
-//! [`efs::model`] its file systems; [`drs::api`] and [`efs::api`] put them on the wire, [`aws::constraints`] is
-//! what their models allow, [`aws::call`] chooses between them, and [`wire`] carries calls to them;
-//! [`fault`] is trouble to order, [`cloud`] is the running account with its clock and journal, and
-//! [`iam`] what IAM would be asked; [`lambda`] is Lambda. Everything listens on 127.0.0.1 alone.
+//! It follows the API references, shares no type with the functions that it runs, and is checked
+//! by AWS's own clients. From the ground up:
 //!
-//! It is strict: an unknown route or member, a missing signature and a fault that nothing met are
-//! errors, which [`cloud::Cloud::finish`] reports.
+//! - [`aws`] is what all services have in common, and the limits of their models;
+//! - [`drs`] and [`efs`] are the services, each with a model of plain data and its API on the wire;
+//! - [`world`] is the account as plain data, and `world_file` its JSON;
+//! - `services` lists the services, [`iam`] is what IAM is asked about a call, and [`fault`] what
+//!   can go wrong;
+//! - [`cloud`] is the running account with its clock and journal, and [`wire`] carries calls to it;
+//! - [`lambda`] runs the functions, and `http` serves everything on 127.0.0.1.
+//!
+//! It is strict: an unknown route or member, a missing signature and an unused fault are errors,
+//! which [`cloud::Cloud::finish`] reports.
 
 pub mod aws;
 pub mod cloud;
+mod definition;
 pub mod drs;
 pub mod efs;
 pub mod event;
 pub mod fault;
 mod http;
 pub mod iam;
+pub mod journal;
 pub mod lambda;
+mod saved;
+mod services;
 pub mod wire;
 pub mod world;
-pub mod world_file;
+mod world_file;
 
 /// The former path of the model of EFS.
 pub mod efs_world {
-    pub use crate::efs::model::*;
+    pub use crate::{aws::behaviour::Refusal, efs::model::*};
 }
 
 use std::{collections::BTreeMap, fmt, io, net::SocketAddr, ops::Deref};
 
 pub use crate::{
-    aws::call::Service,
-    cloud::{Cloud, Entry},
-    drs::model::SourceServer,
-    efs::model::{AccessPoint, Efs, FileSystem, MountTarget, OrderedStatus, Refusal, Replication},
+    aws::{
+        behaviour::{Behaviour, Refusal, Reply},
+        call::Service,
+    },
+    cloud::Cloud,
+    drs::{Drs, Job, RecoveryInstance, SourceServer},
+    efs::{AccessPoint, Efs, FileSystem, MountTarget, OrderedStatus, Replication},
     fault::{Fault, FaultKind},
     http::serve_connection,
-    iam::Ask,
+    iam::{IamRequest, IamRequest as Ask},
+    journal::Entry,
     lambda::{
         binaries::Binaries,
-        functions::{Ended, Functions},
+        functions::{Functions, InvocationResult, InvocationResult as Ended},
     },
-    world::World,
+    world::{Deployment, World},
 };
 
 /// A running account and its functions.
@@ -55,7 +67,8 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Serves an account on `port`, or on a free one if it is 0. `binaries` are what it runs.
+    /// Serves an account on a port, or on a free one if `port` is 0, with the functions of these
+    /// binaries.
     ///
     /// # Errors
     ///
@@ -63,7 +76,8 @@ impl Emulator {
     pub async fn start(cloud: Cloud, port: u16, binaries: Binaries) -> io::Result<Self> {
         let functions = Functions::new(cloud.clone(), binaries);
         let address = http::serve(port, cloud.clone(), functions.clone()).await?;
-        functions.served_at(address.to_string());
+        functions.serve_at(address.to_string());
+
         Ok(Self {
             cloud,
             functions,
@@ -71,7 +85,7 @@ impl Emulator {
         })
     }
 
-    /// Serves an account without functions, for tests that call DRS alone.
+    /// Serves an account without functions, for tests that call AWS only.
     ///
     /// # Errors
     ///
@@ -86,7 +100,7 @@ impl Emulator {
         &self.functions
     }
 
-    /// Where everything is served, as a URL.
+    /// The URL at which everything is served.
     #[must_use]
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
@@ -104,16 +118,5 @@ impl Deref for Emulator {
 impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Emulator({})", self.address)
-    }
-}
-
-/// A line for people.
-impl fmt::Display for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {} {}: {}",
-            self.region, self.operation, self.subject, self.answer
-        )
     }
 }

@@ -1,58 +1,65 @@
-//! A call as it stands on the wire, beneath whatever carries it: HTTP here, or a test that has no
-//! sockets.
+//! A call as it is on the wire, without what carries it: HTTP here, or a test without sockets.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::{
-    aws::call::{self, Pair, Service},
-    aws::constraints,
-    aws::error::ApiError,
+    aws::{
+        call::{self, ApiResult, Pair, Request},
+        constraints,
+        error::ApiError,
+    },
     cloud::{Action, Cloud},
+    definition::{Definition, Protocol},
+    services,
 };
 
-/// How late a slow answer is: within the time that a client should give a call.
+/// The delay of a slow answer, which is within the time that a client should give a call.
 pub const SLOW: Duration = Duration::from_secs(4);
 
-/// A call as it comes in.
+/// A call as it arrives.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
     /// The HTTP method.
     pub method: &'a str,
-    /// The path, as it was sent.
+    /// The path, percent-encoded.
     pub path: &'a str,
-    /// The query, as it was sent; empty without one.
+    /// The query, percent-encoded; empty if there is none.
     pub query: &'a str,
     /// The header `authorization`, which names the service and the Region.
     pub authorization: Option<&'a str>,
+    /// The header `x-amz-target`, which names the operation of a JSON 1.1 service.
+    pub target: Option<&'a str>,
     /// The body.
     pub body: &'a [u8],
 }
 
-/// An answer as it goes out.
+/// An answer as it leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
     /// The header `x-amzn-errortype`.
     pub error_type: Option<String>,
-    /// The body, JSON; `None` for none.
+    /// The content type of the body.
+    pub content_type: &'static str,
+    /// The body in JSON, if there is one.
     pub body: Option<String>,
 }
 
-/// What a caller meets.
+/// What a caller gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wire {
     /// An answer.
     Answer(Answer),
     /// An answer that comes [`SLOW`] later.
     Slow(Answer),
-    /// The first half of an answer; then the connection breaks.
+    /// The first half of an answer, before the connection breaks.
     Truncate(Answer),
-    /// The connection breaks without an answer.
+    /// A broken connection instead of an answer.
     Reset,
-    /// No answer ever comes.
+    /// No answer at all.
     Hang,
 }
 
@@ -60,76 +67,74 @@ impl Cloud {
     /// Answers one call.
     #[must_use]
     pub fn call(&self, call: Call<'_>) -> Wire {
-        let Some(scope) = scope(call.authorization) else {
-            self.note_unexpected(call.method, call.path, "no signature");
-            let message = "the request has no AWS signature, version 4";
-            return Wire::Answer(Answer::error(
-                403,
-                "MissingAuthenticationTokenException",
-                message,
-            ));
+        let (definition, request) = match self.read(call) {
+            Ok(read) => read,
+            Err(refused) => return Wire::Answer(refused),
         };
-        if let Err(wrong) = self.admits(&scope) {
-            self.note_unexpected(
-                call.method,
-                call.path,
-                &format!("signed for {}", scope.region),
-            );
-            return Wire::Answer(wrong);
-        }
-        let service = Service::signed(&scope.service);
-        let routed =
-            service.and_then(|service| Some((service, service.route(call.method, call.path)?)));
-        let Some((service, operation)) = routed else {
-            self.note_unexpected(
-                call.method,
-                call.path,
-                &format!("not an operation of {}", scope.service),
-            );
-            let message = format!(
-                "{} {} of {} is not served",
-                call.method, call.path, scope.service
-            );
-            return Wire::Answer(Answer::error(404, "UnknownOperationException", &message));
-        };
-        let request = match input(service, operation, call) {
-            Ok(input) => call::Request {
-                service,
-                operation: operation.to_owned(),
-                region: scope.region,
-                input,
-            },
-            Err(wrong) => {
-                self.note_unexpected(operation, call.path, &wrong.message);
-                return Wire::Answer(Answer::of(service, Err(wrong)));
-            }
-        };
-        match self.meet(&request) {
-            Action::Answer(reply) => Wire::Answer(Answer::of(service, reply)),
-            Action::Slow(reply) => Wire::Slow(Answer::of(service, reply)),
-            Action::Truncate(reply) => Wire::Truncate(Answer::of(service, reply)),
-            Action::Status(status) => Wire::Answer(Answer {
-                status,
-                error_type: None,
-                body: None,
-            }),
+        let answer = |result| Answer::new(definition, result);
+
+        match self.handle(&request) {
+            Action::Answer(result) => Wire::Answer(answer(result)),
+            Action::Slow(result) => Wire::Slow(answer(result)),
+            Action::Truncate(result) => Wire::Truncate(answer(result)),
+            Action::Status(status) => Wire::Answer(Answer::empty(status)),
             Action::Reset => Wire::Reset,
             Action::Hang => Wire::Hang,
         }
     }
 
-    /// A signature is for a Region that exists, and an account is in one partition.
-    fn admits(&self, scope: &Scope) -> Result<(), Answer> {
-        let (_, here) = self.place();
-        let service = Service::signed(&scope.service);
+    /// Reads a call, or refuses one that nobody should make.
+    fn read(&self, call: Call<'_>) -> Result<(&'static Definition, Request), Answer> {
+        let Call { method, path, .. } = call;
+        let Some(scope) = Scope::parse(call.authorization) else {
+            self.record_unexpected(method, path, "no signature");
+            let message = "the request has no AWS signature, version 4";
+            let code = "MissingAuthenticationTokenException";
+            return Err(Answer::error(403, code, message));
+        };
+        if let Err(refused) = self.admit(&scope) {
+            let answer = format!("signed for {}", scope.region);
+            self.record_unexpected(method, path, &answer);
+            return Err(refused);
+        }
+
+        let definition = services::signed_for(&scope.service);
+        let routed = definition.and_then(|definition| {
+            let operation = (definition.route)(method, path, call.target)?;
+            Some((definition, operation))
+        });
+        let Some((definition, operation)) = routed else {
+            let answer = format!("not an operation of {}", scope.service);
+            self.record_unexpected(method, path, &answer);
+            let message = format!("{method} {path} of {} is not emulated", scope.service);
+            return Err(Answer::error(404, "UnknownOperationException", &message));
+        };
+
+        let input = read_input(definition, operation, call).map_err(|error| {
+            self.record_unexpected(operation, path, &error.message);
+            Answer::new(definition, Err(error))
+        })?;
+        let request = Request {
+            service: definition.service,
+            operation: operation.to_owned(),
+            region: scope.region,
+            input,
+        };
+        Ok((definition, request))
+    }
+
+    /// Admits a signature for a Region that exists, in the partition of the account.
+    fn admit(&self, scope: &Scope) -> Result<(), Answer> {
+        let (_, home) = self.place();
         let partition = constraints::partition(&scope.region);
-        if partition.is_none()
-            || service.is_some_and(|service| !constraints::is_in(service, &scope.region))
-        {
+        let is_available = services::signed_for(&scope.service)
+            .is_none_or(|definition| constraints::is_in(definition.service, &scope.region));
+
+        if partition.is_none() || !is_available {
             let message = "Credential should be scoped to a valid region.";
             return Err(Answer::error(403, "InvalidSignatureException", message));
         }
-        if partition != constraints::partition(&here) {
+        if partition != constraints::partition(&home) {
             let message = "The security token included in the request is invalid.";
             return Err(Answer::error(403, "UnrecognizedClientException", message));
         }
@@ -138,86 +143,113 @@ impl Cloud {
 }
 
 impl Answer {
-    /// An error outside the services, as AWS writes it for a REST-JSON service: the code in a
-    /// header, a text in the body.
+    /// An error outside the services, as AWS writes it for REST-JSON services.
     pub(crate) fn error(status: u16, code: &str, message: &str) -> Self {
         let body = json!({ "message": message, "code": code });
+
         Self {
-            status,
             error_type: Some(code.to_owned()),
             body: Some(body.to_string()),
+            ..Self::empty(status)
         }
     }
 
-    fn of(service: Service, reply: call::Reply) -> Self {
-        match reply {
-            Ok((status, None)) => Self {
-                status,
-                error_type: None,
-                body: None,
-            },
-            Ok((204, _)) => Self {
-                status: 204,
-                error_type: None,
-                body: None,
-            },
+    /// An answer without a body.
+    pub(crate) fn empty(status: u16) -> Self {
+        Self {
+            status,
+            error_type: None,
+            content_type: Protocol::RestJson.content_type(),
+            body: None,
+        }
+    }
+
+    fn new(definition: &Definition, result: ApiResult) -> Self {
+        let protocol = definition.protocol;
+        let answer = match result {
+            Ok((status, None)) | Ok((status @ 204, _)) => Self::empty(status),
             Ok((status, Some(body))) => Self {
-                status,
-                error_type: None,
                 body: Some(body.to_string()),
+                ..Self::empty(status)
             },
-            Err(wrong) => Self {
-                status: wrong.status,
-                error_type: Some(wrong.code.to_owned()),
-                body: Some(service.error_body(&wrong).to_string()),
+            Err(error) => Self {
+                error_type: (protocol == Protocol::RestJson).then(|| error.code.to_owned()),
+                body: Some(error_body(definition, &error).to_string()),
+                ..Self::empty(error.status)
             },
+        };
+
+        Self {
+            content_type: protocol.content_type(),
+            ..answer
         }
     }
 }
 
-/// What a signature says it is for. Whether it is genuine is not checked: there are no secrets
-/// here.
+fn error_body(definition: &Definition, error: &ApiError) -> Value {
+    let mut body = (definition.error_body)(error);
+    if let Some((member, value)) = &error.more {
+        call::put(&mut body, member, json!(value));
+    }
+    body
+}
+
+/// What a signature is for. Whether it is genuine is not checked: there are no secrets here.
 struct Scope {
     region: String,
     service: String,
 }
 
-fn scope(authorization: Option<&str>) -> Option<Scope> {
-    let signature = authorization?.strip_prefix("AWS4-HMAC-SHA256 Credential=")?;
-    let mut scope = signature.split(',').next()?.split('/').skip(2);
-    Some(Scope {
-        region: scope.next()?.to_owned(),
-        service: scope.next()?.to_owned(),
+impl Scope {
+    fn parse(authorization: Option<&str>) -> Option<Self> {
+        let signature = authorization?.strip_prefix("AWS4-HMAC-SHA256 Credential=")?;
+
+        // KEY/DATE/REGION/SERVICE/aws4_request
+        let mut parts = signature.split(',').next()?.split('/').skip(2);
+        Some(Self {
+            region: parts.next()?.to_owned(),
+            service: parts.next()?.to_owned(),
+        })
+    }
+}
+
+/// The members of a call, from its body, its path and its query.
+fn read_input(definition: &Definition, operation: &str, call: Call<'_>) -> Result<Value, ApiError> {
+    let body = match call.body {
+        b"" => json!({}),
+        body => serde_json::from_slice(body)
+            .map_err(|error| ApiError::serialization(error.to_string()))?,
+    };
+    if !is_utf8(call.path) || !is_utf8(call.query) {
+        let message = "the path or the query is not UTF-8";
+        return Err(ApiError::serialization(message));
+    }
+
+    let path = (definition.bind)(operation, call.path);
+    let query = read_query(call.query);
+    let input = constraints::input(definition.service, operation, &path, &query, body);
+    input.map_err(|error| match error.code {
+        "ValidationException" => ApiError {
+            code: definition.invalid,
+            ..error
+        },
+        _ => error,
     })
 }
 
-/// The members of a call: the body, and what the API's model binds to path and query.
-fn input(service: Service, operation: &str, call: Call<'_>) -> Result<Value, ApiError> {
-    let body = match call.body.is_empty() {
-        true => json!({}),
-        false => serde_json::from_slice(call.body)
-            .map_err(|error| constraints::serialization(error.to_string()))?,
-    };
-    let is_text = |part: &str| {
-        percent_encoding::percent_decode_str(part)
-            .decode_utf8()
-            .is_ok()
-    };
-    if !is_text(call.path) || !is_text(call.query) {
-        return Err(constraints::serialization(
-            "the path or the query is not UTF-8",
-        ));
-    }
-    let pairs = call.query.split('&').filter(|pair| !pair.is_empty());
-    let query: Vec<Pair> = pairs
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (call::percent_decode(name), call::percent_decode(value)))
-        .collect();
-    constraints::input(
-        service,
-        operation,
-        &service.path_members(operation, call.path),
-        &query,
-        body,
-    )
+fn is_utf8(encoded: &str) -> bool {
+    percent_encoding::percent_decode_str(encoded)
+        .decode_utf8()
+        .is_ok()
+}
+
+fn read_query(query: &str) -> Vec<Pair> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (call::percent_decode(name), call::percent_decode(value))
+        })
+        .collect()
 }

@@ -1,84 +1,65 @@
-//! The pretend account: plain data and total functions, without HTTP.
+//! The emulated account: plain data and total functions, without HTTP.
 //!
-//! What each change does follows the DRS API reference; where that is silent, a switch in
-//! [`Behaviour`] decides, and tests run under both settings. Time passes only when
-//! [`World::advance_to`] says so.
+//! Time passes only in [`World::advance_to`].
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use crate::aws::behaviour::Behaviour;
 use crate::{
-    aws::call::Service,
-    drs::model::types::{Drs, SourceServer},
-    efs::model::types::{Efs, Replication, Subnet},
+    aws::{call::Service, context::Context},
+    drs::model::{self as drs, Drs, SourceServer},
+    efs::model::{self as efs, FileSystem},
     fault::Fault,
 };
 
+/// The former paths of types of other files.
 pub use crate::{
-    aws::{
-        behaviour::{Behaviour, Reply},
-        error::ApiError,
-    },
+    aws::behaviour::Reply,
     drs::model::{Job, RecoveryInstance},
 };
 
 /// The years that a world can be in: all have four digits, as the times of DRS have.
 pub(crate) const YEARS: std::ops::Range<i32> = 2000..3000;
 
-/// An AWS account as it stands at a moment. A world file is this as JSON.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
+/// An AWS account at a point in time. A world file describes one in JSON.
+#[derive(Debug, Clone, PartialEq)]
 pub struct World {
-    /// The account's ID, 12 digits.
+    /// The account ID, 12 digits.
     pub account: String,
     /// The Region in which the functions run.
     pub region: String,
-    /// What time it is there.
-    #[serde(default = "Utc::now")]
+    /// The time in the account.
     pub now: DateTime<Utc>,
-    /// When it began to run, if it did. What has no date of its own is half a year older, however
-    /// late it is now.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// When the account started to run, if it did. Resources without a date are half a year older,
+    /// however late it is now.
     pub began: Option<DateTime<Utc>>,
-    /// How it behaves where the API reference is silent.
-    #[serde(default)]
+    /// How AWS behaves where its documentation is silent.
     pub behaviour: Behaviour,
     /// How the functions are deployed, by name.
-    #[serde(default)]
     pub functions: BTreeMap<String, Deployment>,
-    /// The faults that calls to come will meet.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Faults to inject into upcoming calls.
     pub faults: Vec<Fault>,
-    /// DRS in each Region where it was initialised.
-    #[serde(default)]
-    pub drs: BTreeMap<String, Drs>,
-    /// EFS in each Region where there is a file system.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub efs: BTreeMap<String, Efs>,
-    /// The replications between file systems.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub replications: Vec<Replication>,
-    /// The subnets by ID; without any, there is every subnet in every Region, in the zone that its
-    /// last digit gives.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub subnets: BTreeMap<String, Subnet>,
-    /// Calls whose effect is still to come.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// DRS, by Region.
+    pub drs: drs::Model,
+    /// EFS, by Region, and the replications between Regions.
+    pub efs: efs::Model,
+    /// Calls that have yet to take effect.
     pub late: Vec<LateEffect>,
 }
 
-/// A call that was never answered, and takes effect later.
+/// A call that got no answer and takes effect later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct LateEffect {
-    /// When it does.
+    /// When it takes effect.
     pub at: DateTime<Utc>,
     /// The service that was called.
     #[serde(default)]
     pub service: Service,
-    /// The API's name of the operation.
+    /// The operation, by its name in the API.
     pub operation: String,
     /// The Region that the signature named.
     pub region: String,
@@ -90,9 +71,9 @@ pub struct LateEffect {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Deployment {
-    /// Lambda's timeout for it.
+    /// The timeout.
     pub timeout_seconds: u32,
-    /// Its environment variables.
+    /// The environment variables.
     pub environment: BTreeMap<String, String>,
 }
 
@@ -117,10 +98,8 @@ impl World {
             behaviour: Behaviour::default(),
             functions: BTreeMap::new(),
             faults: Vec::new(),
-            drs: BTreeMap::new(),
-            efs: BTreeMap::new(),
-            replications: Vec::new(),
-            subnets: BTreeMap::new(),
+            drs: drs::Model::default(),
+            efs: efs::Model::default(),
             late: Vec::new(),
         }
     }
@@ -133,58 +112,89 @@ impl World {
         world
     }
 
-    /// When what has no date of its own was made.
+    /// The same account with a file system in a Region.
     #[must_use]
-    pub fn long_ago(&self) -> DateTime<Utc> {
-        self.began.unwrap_or(self.now) - TimeDelta::days(180)
+    pub fn with_file_system(mut self, region: &str, file_system: FileSystem) -> Self {
+        let efs = self.efs.regions.entry(region.to_owned()).or_default();
+        efs.file_systems.push(file_system);
+        self
     }
 
-    /// DRS in the Region of the functions, initialised if it was not.
+    /// DRS in the Region of the functions, initialised if need be.
     pub fn here(&mut self) -> &mut Drs {
-        self.drs.entry(self.region.clone()).or_default()
+        self.drs.regions.entry(self.region.clone()).or_default()
     }
 
     /// The server with this ID in the Region of the functions.
     pub fn server(&mut self, id: &str) -> Option<&mut SourceServer> {
-        self.here()
-            .source_servers
-            .iter_mut()
-            .find(|server| server.id == id)
+        let mut servers = self.here().source_servers.iter_mut();
+        servers.find(|server| server.id == id)
     }
 
-    /// The same world, where every server and file system still has the tags that it had in an
-    /// earlier one.
+    /// The context of a call in a Region, now.
+    #[must_use]
+    pub fn context(&self, region: &str) -> Context {
+        Context {
+            account: self.account.clone(),
+            region: region.to_owned(),
+            now: self.now,
+            long_ago: self.began.unwrap_or(self.now) - TimeDelta::days(180),
+            behaviour: self.behaviour,
+        }
+    }
+
+    /// The same account, with the tags that each server and file system had in an earlier one.
     #[must_use]
     pub fn with_tags_of(&self, earlier: &Self) -> Self {
         let mut world = self.clone();
-        for server in world
-            .drs
-            .values_mut()
-            .flat_map(|drs| &mut drs.source_servers)
-        {
-            let mut servers = earlier.drs.values().flat_map(|drs| &drs.source_servers);
-            if let Some(was) = servers.find(|was| was.id == server.id) {
-                server.tags.clone_from(&was.tags);
+
+        let servers = world.drs.regions.values_mut();
+        for server in servers.flat_map(|drs| &mut drs.source_servers) {
+            let regions = earlier.drs.regions.values();
+            let mut earlier = regions.flat_map(|drs| &drs.source_servers);
+            if let Some(before) = earlier.find(|before| before.id == server.id) {
+                server.tags.clone_from(&before.tags);
             }
         }
-        for file_system in world.efs.values_mut().flat_map(|efs| &mut efs.file_systems) {
-            let mut file_systems = earlier.efs.values().flat_map(|efs| &efs.file_systems);
-            if let Some(was) =
-                file_systems.find(|was| was.file_system_id == file_system.file_system_id)
-            {
-                file_system.tags.clone_from(&was.tags);
+
+        let file_systems = world.efs.regions.values_mut();
+        for file_system in file_systems.flat_map(|efs| &mut efs.file_systems) {
+            let id = &file_system.file_system_id;
+            let mut earlier = earlier.efs.all_file_systems();
+            if let Some(before) = earlier.find(|before| before.file_system_id == *id) {
+                file_system.tags.clone_from(&before.tags);
             }
         }
+
         world
     }
 
-    /// Lets time pass until `now`. Time does not run backwards.
+    /// Lets time pass until `now`. It does not run backwards.
     pub fn advance_to(&mut self, now: DateTime<Utc>) {
         let before = self.now;
         self.now = before.max(now);
-        self.settle_efs(before);
-        for drs in self.drs.values_mut() {
-            drs.settle(self.now);
-        }
+
+        self.efs.settle(before, self.now);
+        self.drs.settle(self.now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stale_tags_are_those_before_the_last_change_and_nothing_else_is_stale() {
+        let id = "s-00000000000000001";
+        let mut before = World::with([SourceServer::new(id).tagged("a", "1")]);
+        let mut now = before.clone();
+        let server = now.server(id).unwrap();
+        server.tags.clear();
+        server.data_replication_state = "DISCONNECTED".to_owned();
+
+        let mut stale = now.with_tags_of(&before);
+        let tags = &before.server(id).unwrap().tags;
+        assert_eq!(stale.server(id).unwrap().tags, *tags);
+        assert!(stale.server(id).unwrap().is_disconnected());
     }
 }

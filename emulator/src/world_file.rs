@@ -1,35 +1,267 @@
-//! A world file: an account as JSON, and what makes it one that could have come about.
+//! A world file: an account in JSON, and the checks that it could exist.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::Datelike as _;
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize, Serializer,
     de::{Error as _, MapAccess, SeqAccess, Visitor},
 };
 
 use crate::{
-    aws::{call::Service, constraints, ids::is_account},
-    drs::{
+    aws::{behaviour::Behaviour, call::Service, constraints, ids::is_account},
+    drs,
+    efs::{
         self,
-        model::types::{Drs, Job, SourceServer},
+        model::{Efs, Replication, Subnet},
     },
-    efs,
     fault::Fault,
     world::{Deployment, LateEffect, World, YEARS},
 };
 
-/// JSON in which nothing is there twice: of two Regions or tags with one name, the first would
-/// vanish without a word.
-pub(crate) struct Once;
+/// The members of a world file. Only `account` and `region` are required; everything else defaults
+/// to a healthy account, and unknown members are errors.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+struct WorldFile {
+    account: String,
+    region: String,
+    #[serde(default = "Utc::now")]
+    now: DateTime<Utc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    began: Option<DateTime<Utc>>,
+    #[serde(default)]
+    behaviour: Behaviour,
+    #[serde(default)]
+    functions: BTreeMap<String, Deployment>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    faults: Vec<Fault>,
+    #[serde(default)]
+    drs: drs::model::Model,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    efs: BTreeMap<String, Efs>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    replications: Vec<Replication>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    subnets: BTreeMap<String, Subnet>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    late: Vec<LateEffect>,
+}
 
-impl<'de> Deserialize<'de> for Once {
+impl From<WorldFile> for World {
+    fn from(file: WorldFile) -> Self {
+        Self {
+            account: file.account,
+            region: file.region,
+            now: file.now,
+            began: file.began,
+            behaviour: file.behaviour,
+            functions: file.functions,
+            faults: file.faults,
+            drs: file.drs,
+            efs: efs::model::Model {
+                regions: file.efs,
+                replications: file.replications,
+                subnets: file.subnets,
+            },
+            late: file.late,
+        }
+    }
+}
+
+impl From<World> for WorldFile {
+    fn from(world: World) -> Self {
+        Self {
+            account: world.account,
+            region: world.region,
+            now: world.now,
+            began: world.began,
+            behaviour: world.behaviour,
+            functions: world.functions,
+            faults: world.faults,
+            drs: world.drs,
+            efs: world.efs.regions,
+            replications: world.efs.replications,
+            subnets: world.efs.subnets,
+            late: world.late,
+        }
+    }
+}
+
+impl Serialize for World {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        WorldFile::from(self.clone()).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for World {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        WorldFile::deserialize(deserializer).map(Self::from)
+    }
+}
+
+impl Default for World {
+    /// The account that comes with drover: servers of several kinds, some of them approved for the
+    /// change of the sample events.
+    fn default() -> Self {
+        Self::from_json(include_str!("../worlds/default.json")).unwrap_or_else(|_| Self::empty())
+    }
+}
+
+impl World {
+    /// Reads a world file.
+    ///
+    /// # Errors
+    ///
+    /// A sentence: the error of the parser with line and column, or a value that no account has.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        serde_json::from_str::<UniqueNames>(text).map_err(|error| error.to_string())?;
+        let world: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+
+        world.check()?;
+        Ok(world)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if !is_account(&self.account) {
+            return Err(format!("the account `{}` is not 12 digits", self.account));
+        }
+        self.check_regions()?;
+        if !YEARS.contains(&self.now.year()) {
+            return Err(format!(
+                "`now` is {}; a world is in the years from 2000 to 2999",
+                self.now
+            ));
+        }
+        if self.began.is_some_and(|began| began > self.now) {
+            return Err(format!("it began in the future, after {}", self.now));
+        }
+        if self.behaviour.page_size == 0 {
+            return Err("a page size of 0 has no pages".to_owned());
+        }
+
+        for (name, deployment) in &self.functions {
+            check_function(name, deployment)?;
+        }
+        self.faults.iter().try_for_each(Fault::check)?;
+        self.late.iter().try_for_each(check_late_effect)?;
+
+        // Values come before relations, whose checks rely on them.
+        let context_in = |region: &str| self.context(region);
+        self.drs.check(self.now, &self.region)?;
+        self.efs.check_names()?;
+        drs::api::check(&self.drs, context_in)?;
+        efs::api::check(&self.efs, context_in)?;
+        self.efs.check_together(&self.account)
+    }
+
+    /// Every Region exists, is in the partition of the account, and has the services that are used
+    /// there.
+    fn check_regions(&self) -> Result<(), String> {
+        let used = self.used_regions();
+        let of_faults = self.faults.iter().filter_map(|fault| fault.region.as_ref());
+        let named = used.iter().map(|(region, _)| *region);
+
+        let own_partition = constraints::partition(&self.region);
+        for region in named.chain(of_faults).chain([&self.region]) {
+            match constraints::partition(region) {
+                None => return Err(format!("`{region}` is not a Region")),
+                Some(partition) if Some(partition) != own_partition => {
+                    let own = &self.region;
+                    return Err(format!("{region} is not in the partition of {own}"));
+                }
+                Some(_) => {}
+            }
+        }
+
+        for (region, service) in used {
+            if !constraints::is_in(service, region) {
+                return Err(format!("{service:?} is not in {region}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The Regions that are used, each with the service that is used there.
+    fn used_regions(&self) -> Vec<(&String, Service)> {
+        let drs = self.drs.regions.keys().map(|region| (region, Service::Drs));
+
+        let file_systems = self.efs.regions.keys();
+        let subnets = self.efs.subnets.values().map(|subnet| &subnet.region);
+        let ends = self.efs.replications.iter();
+        let ends = ends.flat_map(|ends| [&ends.source_region, &ends.destination_region]);
+        let efs = file_systems
+            .chain(subnets)
+            .chain(ends)
+            .map(|region| (region, Service::Efs));
+
+        let late = self.late.iter();
+        let late = late.map(|effect| (&effect.region, effect.service));
+
+        drs.chain(efs).chain(late).collect()
+    }
+}
+
+fn check_function(name: &str, deployment: &Deployment) -> Result<(), String> {
+    let is_allowed =
+        |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
+    if !(1..=64).contains(&name.len()) || !name.chars().all(is_allowed) {
+        return Err(format!("`{name}` is not a function name"));
+    }
+
+    check_deployment(deployment).map_err(|wrong| format!("the function {name}: {wrong}"))
+}
+
+fn check_deployment(deployment: &Deployment) -> Result<(), String> {
+    let seconds = deployment.timeout_seconds;
+    if !(1..=900).contains(&seconds) {
+        return Err(format!(
+            "a timeout of {seconds} seconds is not between 1 and 900"
+        ));
+    }
+
+    for (name, value) in &deployment.environment {
+        // Lambda sets these itself, and so do the endpoints of the emulated account.
+        if name.starts_with("AWS_") || name.starts_with('_') {
+            return Err(format!("the variable {name} is reserved"));
+        }
+        if !is_variable_name(name) || value.contains('\0') {
+            let name = name.escape_debug();
+            return Err(format!("Lambda does not accept the variable `{name}`"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether Lambda accepts a name for an environment variable.
+fn is_variable_name(name: &str) -> bool {
+    let mut characters = name.chars();
+    let starts_with_letter = characters
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic());
+
+    starts_with_letter
+        && name.len() > 1
+        && characters.all(|character| character.is_ascii_alphanumeric() || character == '_')
+}
+
+fn check_late_effect(effect: &LateEffect) -> Result<(), String> {
+    let operation = &effect.operation;
+    let checked = constraints::check_input(effect.service, operation, &effect.input);
+    checked.map_err(|wrong| format!("a late effect of {operation}: {wrong}"))
+}
+
+/// JSON in which no object has a name twice. Otherwise the first of two Regions or tags with the
+/// same name would be lost silently.
+struct UniqueNames;
+
+impl<'de> Deserialize<'de> for UniqueNames {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Self)
     }
 }
 
-impl<'de> Visitor<'de> for Once {
+impl<'de> Visitor<'de> for UniqueNames {
     type Value = Self;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -66,230 +298,39 @@ impl<'de> Visitor<'de> for Once {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self, A::Error> {
-        let mut seen = BTreeSet::new();
+        let mut names = BTreeSet::new();
+
         while let Some(name) = members.next_key::<String>()? {
             members.next_value::<Self>()?;
-            if let Some(twice) = seen.replace(name) {
-                return Err(A::Error::custom(format!("`{twice}` is there twice")));
+            if let Some(name) = names.replace(name) {
+                return Err(A::Error::custom(format!("`{name}` appears twice")));
             }
         }
         Ok(self)
     }
 }
 
-impl Default for World {
-    /// The account that comes with drover: servers of several kinds, some approved for the change
-    /// of the sample events.
-    fn default() -> Self {
-        Self::from_json(include_str!("../worlds/default.json")).unwrap_or_else(|_| Self::empty())
-    }
-}
-
-impl World {
-    /// Reads a world file.
-    ///
-    /// # Errors
-    ///
-    /// A sentence: what serde stumbled over, with line and column, or a value that no account has.
-    pub fn from_json(text: &str) -> Result<Self, String> {
-        serde_json::from_str::<Once>(text).map_err(|error| error.to_string())?;
-        let world: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        world.check().map(|()| world)
-    }
-
-    pub(crate) fn check(&self) -> Result<(), String> {
-        if !is_account(&self.account) {
-            return Err(format!("the account `{}` is not 12 digits", self.account));
-        }
-        self.check_regions()?;
-        if !YEARS.contains(&self.now.year()) {
-            return Err(format!(
-                "it is {} there; a world is in the years from 2000 to 2999",
-                self.now
-            ));
-        }
-        if self.behaviour.page_size == 0 {
-            return Err("a page size of 0 has no pages".to_owned());
-        }
-        for (name, deployment) in &self.functions {
-            let is_sign = |sign: char| sign.is_ascii_alphanumeric() || matches!(sign, '-' | '_');
-            if !(1..=64).contains(&name.len()) || !name.chars().all(is_sign) {
-                return Err(format!("`{name}` is not the name of a function"));
-            }
-            deployment
-                .check()
-                .map_err(|wrong| format!("the function {name}: {wrong}"))?;
-        }
-        self.faults.iter().try_for_each(Fault::check)?;
-        self.late.iter().try_for_each(LateEffect::check)?;
-        if self.began.is_some_and(|began| began > self.now) {
-            return Err(format!("it began in the future, after {}", self.now));
-        }
-        self.drs.values().try_for_each(|drs| drs.check(self))?;
-        self.check_efs()?;
-        drs::api::check(self)?;
-        efs::api::check(self)?;
-        self.check_efs_together()
-    }
-
-    /// Every Region exists, is in the account's partition, and has the service that is told of
-    /// there.
-    pub(crate) fn check_regions(&self) -> Result<(), String> {
-        let partition = constraints::partition(&self.region);
-        let drs = self.drs.keys().map(|region| (region, Service::Drs));
-        let efs = self
-            .efs
-            .keys()
-            .chain(self.subnets.values().map(|subnet| &subnet.region));
-        let ends = self
-            .replications
-            .iter()
-            .flat_map(|of| [&of.source_region, &of.destination_region]);
-        let late = self
-            .late
-            .iter()
-            .map(|effect| (&effect.region, effect.service));
-        let all = drs
-            .chain(efs.chain(ends).map(|region| (region, Service::Efs)))
-            .chain(late);
-        let faults = self.faults.iter().filter_map(|fault| fault.region.as_ref());
-        for region in all
-            .clone()
-            .map(|(region, _)| region)
-            .chain(faults)
-            .chain([&self.region])
-        {
-            match constraints::partition(region) {
-                None => return Err(format!("`{region}` is not a Region")),
-                of if of != partition => {
-                    return Err(format!(
-                        "{region} is not in the partition of {}",
-                        self.region
-                    ));
-                }
-                _ => {}
-            }
-        }
-        match all
-            .into_iter()
-            .find(|(region, service)| !constraints::is_in(*service, region))
-        {
-            Some((region, service)) => Err(format!("{service:?} is not in {region}")),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Deployment {
-    /// Lambda keeps its own variables to itself, and so do the endpoints of this account.
-    fn check(&self) -> Result<(), String> {
-        if !(1..=900).contains(&self.timeout_seconds) {
-            return Err(format!(
-                "a timeout of {} seconds is not one of Lambda's, 1 to 900",
-                self.timeout_seconds
-            ));
-        }
-        if let Some(name) = self
-            .environment
-            .keys()
-            .find(|name| name.starts_with("AWS_") || name.starts_with("_"))
-        {
-            return Err(format!("the variable {name} is reserved"));
-        }
-        let is_name = |name: &str| {
-            let mut signs = name.chars();
-            signs
-                .next()
-                .is_some_and(|first| first.is_ascii_alphabetic())
-                && name.len() > 1
-                && signs.all(|sign| sign.is_ascii_alphanumeric() || sign == '_')
-        };
-        match self
-            .environment
-            .iter()
-            .find(|(name, value)| !is_name(name) || value.contains('\0'))
-        {
-            Some((name, _)) => Err(format!(
-                "`{}` is not a variable that Lambda has",
-                name.escape_debug()
-            )),
-            None => Ok(()),
-        }
-    }
-}
-
-impl LateEffect {
-    fn check(&self) -> Result<(), String> {
-        let (service, operation) = (self.service, self.operation.as_str());
-        let checked = constraints::check_input(service, operation, &self.input);
-        checked.map_err(|wrong| format!("a late effect of {operation}: {wrong}"))
-    }
-}
-
-impl Drs {
-    /// Checks that what a world file says could have come about.
-    pub(crate) fn check(&self, world: &World) -> Result<(), String> {
-        for server in &self.source_servers {
-            let SourceServer {
-                id,
-                origin_account_id,
-                origin_region,
-                replicating_since,
-                ..
-            } = server;
-            if replicating_since.is_some_and(|since| since > world.now) {
-                return Err(format!("{id} replicates since a time to come"));
-            }
-            let known = origin_region.as_ref().is_none_or(|region| {
-                constraints::partition(region)
-                    .is_some_and(|of| Some(of) == constraints::partition(&world.region))
-            });
-            if !known || origin_account_id.is_some() != origin_region.is_some() {
-                return Err(format!(
-                    "{id} needs originAccountID and originRegion, a Region of this partition, or neither"
-                ));
-            }
-        }
-        for Job {
-            id,
-            kind,
-            created_at,
-            ends_at,
-            source_server_ids,
-            recovery_instance_ids,
-            ..
-        } in &self.jobs
-        {
-            if created_at > ends_at || *created_at > world.now {
-                return Err(format!("{id} was created after it ends, or in the future"));
-            }
-            if kind == "TERMINATE" && source_server_ids.len() != recovery_instance_ids.len() {
-                return Err(format!(
-                    "{id} terminates other recovery instances than those of its servers"
-                ));
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
     const ID: &str = "s-00000000000000001";
 
-    #[test]
-    fn the_default_world_can_be_read() {
-        World::from_json(include_str!("../worlds/default.json")).unwrap();
-    }
-
-    fn world(drs: &str, more: &str) -> String {
+    /// A world file with these source servers and further members.
+    fn world(servers: &str, more: &str) -> String {
         format!(
-            r#"{{"account": "111122223333", "region": "us-east-1", "drs": {{"us-east-1": {{"sourceServers": [{drs}]}}}}{more}}}"#
+            r#"{{"account": "111122223333", "region": "us-east-1",
+                "drs": {{"us-east-1": {{"sourceServers": [{servers}]}}}}{more}}}"#
         )
     }
 
-    fn refuse(cases: impl IntoIterator<Item = (String, &'static str)>) {
+    /// A source server with further members.
+    fn server(more: &str) -> String {
+        format!(r#"{{"sourceServerID": "{ID}"{more}}}"#)
+    }
+
+    /// Checks that each world is refused with a sentence that has this part.
+    fn assert_refused(cases: impl IntoIterator<Item = (String, &'static str)>) {
         for (text, part) in cases {
             let wrong = World::from_json(&text).unwrap_err();
             assert!(wrong.contains(part), "`{wrong}` does not say `{part}`");
@@ -297,182 +338,182 @@ mod tests {
     }
 
     #[test]
-    fn a_world_that_cannot_be_is_told_in_a_sentence() {
-        let one = format!(r#"{{"sourceServerID": "{ID}"}}"#);
-        World::from_json(&world(&one, "")).unwrap();
-        refuse([
+    fn default_world_is_valid() {
+        World::from_json(include_str!("../worlds/default.json")).unwrap();
+    }
+
+    #[test]
+    fn world_file_is_written_as_it_was_read() {
+        let text = include_str!("../worlds/default.json");
+        let world = World::from_json(text).unwrap();
+
+        let written = serde_json::to_string(&world).unwrap();
+        assert_eq!(World::from_json(&written).unwrap(), world);
+    }
+
+    #[test]
+    fn server_with_values_outside_the_model_is_refused() {
+        World::from_json(&world(&server(""), "")).unwrap();
+
+        let long_name = format!(r#", "hostname": "{}""#, "h".repeat(257));
+        assert_refused([
             (
                 world(r#"{"sourceServerID": "banana"}"#, ""),
                 "Value 'banana' at 'sourceServerID'",
             ),
-            (world(&format!("{one}, {one}"), ""), "is there twice"),
+            (world(&format!("{0}, {0}", server("")), ""), "appears twice"),
             (
-                world(
-                    &one.replace('}', r#", "dataReplicationState": "Continuous"}"#),
-                    "",
-                ),
+                world(&server(r#", "dataReplicationState": "Continuous""#), ""),
                 "Value 'Continuous' at 'dataReplicationInfo.dataReplicationState'",
             ),
             (
-                world(&one.replace('}', r#", "stagingStatus": "SOMEHOW"}"#), ""),
+                world(&server(r#", "stagingStatus": "SOMEHOW""#), ""),
                 "at 'stagingArea.status'",
             ),
             (
                 world(
-                    &one.replace('}', r#", "originAccountID": "1", "originRegion": "x"}"#),
+                    &server(r#", "originAccountID": "1", "originRegion": "x""#),
                     "",
                 ),
                 "originRegion",
             ),
+            (world(&server(&long_name), ""), "hostname"),
+        ]);
+    }
+
+    #[test]
+    fn region_without_the_service_is_refused() {
+        let region = |other: &str| {
+            let new = format!(r#""{other}": {{"#);
+            world("", "").replace(r#""us-east-1": {"#, &new)
+        };
+
+        assert_refused([
+            (region("us-east-9"), "`us-east-9` is not a Region"),
+            (region("us-gov-east-1"), "not in the partition of us-east-1"),
             (
-                world(
-                    &one.replace('}', &format!(r#", "hostname": "{}"}}"#, "h".repeat(257))),
-                    "",
-                ),
-                "hostname",
-            ),
-            (
-                world("", "").replace(r#""us-east-1": {"#, r#""us-east-9": {"#),
-                "`us-east-9` is not a Region",
-            ),
-            (
-                world("", "").replace(r#""us-east-1": {"#, r#""us-gov-east-1": {"#),
-                "not in the partition of us-east-1",
-            ),
-            (
-                world("", "")
-                    .replace("us-east-1", "cn-north-1")
-                    .replace("s-0", "s-1"),
+                world("", "").replace("us-east-1", "cn-north-1"),
                 "Drs is not in cn-north-1",
             ),
+        ]);
+    }
+
+    #[test]
+    fn account_with_impossible_settings_is_refused() {
+        let late = r#", "late": [{"at": "2026-11-21T00:00:00Z", "operation": "DeleteJob",
+            "region": "us-east-1", "input": {}}]"#;
+        let variable = r#", "functions": {"f": {"environment": {"AWS_ENDPOINT_URL_DRS": "x"}}}"#;
+
+        assert_refused([
             (
                 world("", r#", "functions": {"a b": {}}"#),
-                "`a b` is not the name of a function",
+                "`a b` is not a function name",
             ),
-            (
-                world(
-                    "",
-                    r#", "late": [{"at": "2026-11-21T00:00:00Z", "operation": "DeleteJob", "region": "us-east-1", "input": {}}]"#,
-                ),
-                "Value null at 'jobID'",
-            ),
+            (world("", late), "Value null at 'jobID'"),
             (world("", r#", "behaviour": {"pageSize": 0}"#), "page size"),
             (
                 world("", r#", "functions": {"f": {"timeoutSeconds": 0}}"#),
                 "a timeout of 0 seconds",
             ),
+            (world("", variable), "AWS_ENDPOINT_URL_DRS is reserved"),
+        ]);
+    }
+
+    #[test]
+    fn fault_that_no_call_can_meet_is_refused() {
+        let fault = |members: &str| world("", &format!(r#", "faults": [{{{members}}}]"#));
+
+        assert_refused([
             (
-                world(
-                    "",
-                    r#", "functions": {"f": {"environment": {"AWS_ENDPOINT_URL_DRS": "x"}}}"#,
-                ),
-                "AWS_ENDPOINT_URL_DRS is reserved",
-            ),
-            (
-                world(
-                    "",
-                    r#", "faults": [{"operation": "Disconect", "kind": "throttle"}]"#,
-                ),
+                fault(r#""operation": "Disconect", "kind": "throttle""#),
                 "`Disconect`",
             ),
             (
-                world(
-                    "",
-                    r#", "faults": [{"operation": "DescribeJobs", "kind": "throttle", "times": 0}]"#,
-                ),
+                fault(r#""operation": "DescribeJobs", "kind": "throttle", "times": 0"#),
                 "for no call",
             ),
             (
-                world(
-                    "",
-                    r#", "faults": [{"operation": "DeleteJob", "kind": "stale_read"}]"#,
-                ),
+                fault(r#""operation": "DeleteJob", "kind": "stale_read""#),
                 "for lists only",
             ),
             (
-                world(
-                    "",
-                    r#", "faults": [{"operation": "DeleteJob", "kind": "throttle", "region": "us-east-9"}]"#,
-                ),
+                fault(r#""operation": "DeleteJob", "kind": "throttle", "region": "us-east-9""#),
                 "`us-east-9` is not a Region",
             ),
         ]);
     }
 
     #[test]
-    fn a_world_that_no_calls_lead_to_is_told_in_a_sentence() {
-        let one = format!(r#"{{"sourceServerID": "{ID}"}}"#);
-        let job = |kind: &str, created: &str, ends: &str| {
-            let job = format!(
-                r#"{{"jobID": "drsjob-00000000000000001", "type": "{kind}", "initiatedBy": "START_DRILL", "createdAt": "{created}", "endsAt": "{ends}", "sourceServerIDs": ["{ID}"]}}"#
-            );
-            world(&one, "").replace(
-                r#""sourceServers""#,
-                &format!(r#""jobs": [{job}], "sourceServers""#),
-            )
-        };
-        World::from_json(&job(
-            "LAUNCH",
-            "2026-11-21T00:00:00Z",
-            "2026-11-21T00:15:00Z",
-        ))
-        .unwrap();
-        refuse([
+    fn server_that_no_calls_lead_to_is_refused() {
+        let foreign = r#", "originAccountID": "111122223333", "originRegion": "cn-north-1""#;
+
+        assert_refused([
             (
                 world(
-                    &one.replace('}', r#", "replicatingSince": "2999-01-01T00:00:00Z"}"#),
+                    &server(r#", "replicatingSince": "2999-01-01T00:00:00Z""#),
                     "",
                 ),
-                "a time to come",
+                "a time in the future",
             ),
             (
-                world(&one.replace('}', r#", "originRegion": "us-west-2"}"#), ""),
+                world(&server(r#", "originRegion": "us-west-2""#), ""),
                 "needs originAccountID",
             ),
+            (world(&server(foreign), ""), "a Region of this partition"),
+        ]);
+    }
+
+    #[test]
+    fn name_that_appears_twice_in_an_object_is_refused() {
+        assert_refused([
             (
-                world(
-                    &one.replace(
-                        '}',
-                        r#", "originAccountID": "111122223333", "originRegion": "cn-north-1"}"#,
-                    ),
-                    "",
-                ),
-                "a Region of this partition",
-            ),
-            (
-                world(&one.replace('}', r#", "tags": {"a": "1", "a": "2"}}"#), ""),
-                "`a` is there twice",
+                world(&server(r#", "tags": {"a": "1", "a": "2"}"#), ""),
+                "`a` appears twice",
             ),
             (
                 world("", "").replace(r#""us-east-1": {"#, r#""us-east-1": {}, "us-east-1": {"#),
-                "`us-east-1` is there twice",
+                "`us-east-1` appears twice",
             ),
-            (
-                world("", r#", "began": "2999-01-01T00:00:00Z""#),
-                "it began in the future",
-            ),
-            (
-                job("LAUNCH", "2026-11-21T00:00:00Z", "2026-11-20T00:00:00Z"),
-                "created after it ends",
-            ),
+        ]);
+    }
+
+    #[test]
+    fn job_that_no_calls_lead_to_is_refused() {
+        let job = |kind: &str, created: &str, ends: &str| {
+            let job = format!(
+                r#"{{"jobID": "drsjob-00000000000000001", "type": "{kind}",
+                    "initiatedBy": "START_DRILL", "createdAt": "{created}", "endsAt": "{ends}",
+                    "sourceServerIDs": ["{ID}"]}}"#
+            );
+            let jobs = format!(r#""jobs": [{job}], "sourceServers""#);
+            world(&server(""), "").replace(r#""sourceServers""#, &jobs)
+        };
+        let (midnight, later) = ("2026-11-21T00:00:00Z", "2026-11-21T00:15:00Z");
+        World::from_json(&job("LAUNCH", midnight, later)).unwrap();
+
+        assert_refused([
+            (job("LAUNCH", later, midnight), "created after it ends"),
             (
                 job("LAUNCH", "2999-11-21T00:00:00Z", "2999-11-21T00:15:00Z"),
                 "in the future",
             ),
+            (job("TERMINATE", midnight, later), "terminates other"),
+        ]);
+    }
+
+    #[test]
+    fn variable_that_lambda_does_not_accept_is_refused() {
+        let variable = |variable: &str| {
+            let functions = format!(r#", "functions": {{"f": {{"environment": {{{variable}}}}}}}"#);
+            world("", &functions)
+        };
+
+        assert_refused([
+            (variable(r#""A=B": "x""#), "the variable `A=B`"),
+            (variable(r#""AB": "x\u0000""#), "the variable `AB`"),
             (
-                job("TERMINATE", "2026-11-21T00:00:00Z", "2026-11-21T00:15:00Z"),
-                "terminates other",
-            ),
-            (
-                world("", r#", "functions": {"f": {"environment": {"A=B": "x"}}}"#),
-                "`A=B` is not a variable",
-            ),
-            (
-                world(
-                    "",
-                    r#", "functions": {"f": {"environment": {"AB": "x\u0000"}}}"#,
-                ),
-                "`AB` is not a variable",
+                world("", r#", "began": "2999-01-01T00:00:00Z""#),
+                "it began in the future",
             ),
         ]);
     }

@@ -52,6 +52,7 @@ pub fn to_call(request: &HttpRequest) -> Call<'_> {
         path,
         query,
         authorization: request.headers().get("authorization"),
+        target: None,
         body: request.body().bytes().unwrap_or_default(),
     }
 }

@@ -221,7 +221,7 @@ impl State {
         if entry.unexpected && fault.is_none() {
             self.violate(7, format!("the account does not expect {entry}"));
         }
-        self.check_role(attempt, &entry.asks);
+        self.check_role(attempt, &entry.iam);
         if call.mutating {
             (self.subject.on_change)(self, attempt, &call);
         }

@@ -343,7 +343,12 @@ fn parts(answer: Result<Answer, Failure>) -> (Option<String>, Value) {
 fn make_available(world: &mut World) {
     world.behaviour.writes_while_replicating = Reply::Ok;
 
-    for file_system in world.efs.values_mut().flat_map(|efs| &mut efs.file_systems) {
+    for file_system in world
+        .efs
+        .regions
+        .values_mut()
+        .flat_map(|efs| &mut efs.file_systems)
+    {
         if file_system.life_cycle_state == "updating" {
             "available".clone_into(&mut file_system.life_cycle_state);
         }

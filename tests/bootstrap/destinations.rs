@@ -141,12 +141,14 @@ async fn a_tag_alone_starts_a_replication_and_the_replica_is_not_replicated_agai
     let mut turned = World::empty()
         .with_file_system(HERE, FileSystem::new("fs-00000008"))
         .with_file_system(THERE, FileSystem::new("fs-00000007"));
-    let replica = turned.file_system(HERE, "fs-00000008").unwrap();
+    let replica = turned.efs.file_system(HERE, "fs-00000008").unwrap();
     replica.protection = "DISABLED".to_owned();
     replica
         .tags
         .insert("drover:replicate-to".to_owned(), THERE.to_owned());
-    turned.bind((THERE, "fs-00000007"), (HERE, "fs-00000008"));
+    turned
+        .efs
+        .bind((THERE, "fs-00000007"), (HERE, "fs-00000008"), turned.now);
     let turned = Stage::with(turned).await;
 
     assert_eq!(
@@ -168,13 +170,13 @@ async fn a_tag_alone_starts_a_replication_and_the_replica_is_not_replicated_agai
 async fn a_replication_that_must_not_be_is_refused_with_its_reason() {
     let existing = |change: fn(&mut FileSystem)| {
         let mut world = beside_existing();
-        change(world.file_system(THERE, EXISTING).unwrap());
+        change(world.efs.file_system(THERE, EXISTING).unwrap());
         world
     };
 
     let source = |change: fn(&mut FileSystem)| {
         let mut world = world();
-        change(world.file_system(HERE, SOURCE).unwrap());
+        change(world.efs.file_system(HERE, SOURCE).unwrap());
         world
     };
 
@@ -234,7 +236,7 @@ async fn a_replication_that_must_not_be_is_refused_with_its_reason() {
 async fn a_source_that_is_being_created_is_pending() {
     let mut world = world();
     let now = world.now;
-    let source = world.file_system(HERE, SOURCE).unwrap();
+    let source = world.efs.file_system(HERE, SOURCE).unwrap();
     (source.life_cycle_state, source.created_at) = ("creating".to_owned(), Some(now));
     let stage = Stage::with(world).await;
 
@@ -301,7 +303,7 @@ async fn a_paused_or_broken_replication_is_reported_with_the_message_of_efs() {
         stage.deliver(&new_replica()).await;
         stage.wait(30);
         stage.local.change(|world| {
-            world.replications[0].ordered = Some(OrderedStatus {
+            world.efs.replications[0].ordered = Some(OrderedStatus {
                 status: status.to_owned(),
                 message: "the key is gone".to_owned(),
             })

@@ -61,7 +61,7 @@ fn large_world() -> World {
     let policy =
         json!({ "Version": "2012-10-17", "Statement": [deny, statement(0), statement(MANY - 1)] });
     let mut world = world().with_file_system(HERE, FileSystem::new("fs-00000002"));
-    let source = world.file_system(HERE, SOURCE).unwrap();
+    let source = world.efs.file_system(HERE, SOURCE).unwrap();
     source.access_points = (0..MANY).map(point).collect();
     source.policy = Some(policy.to_string());
 
@@ -69,6 +69,7 @@ fn large_world() -> World {
         let zone = char::from(b'a' + u8::try_from(number).unwrap());
         let subnet = json!({ "region": THERE, "availabilityZoneName": format!("{THERE}{zone}"), "vpcId": "vpc-00000001" });
         world
+            .efs
             .subnets
             .insert(subnet_id(number), serde_json::from_value(subnet).unwrap());
     }
@@ -167,13 +168,16 @@ async fn a_large_replica_is_provisioned_part_by_part_and_nothing_twice() {
         "PutFileSystemPolicy",
     ];
     assert_eq!(operations.map(times), [2, MOUNTS, MANY, 1]);
-    assert_eq!(stage.local.world().file_systems("eu-north-1").count(), 1);
+    assert_eq!(
+        stage.local.world().efs.file_systems("eu-north-1").count(),
+        1
+    );
 }
 
 /// The source and the replica.
 fn both_sides(stage: &Stage) -> (FileSystem, FileSystem) {
     let world = stage.local.world();
-    let mut sources = world.file_systems(HERE);
+    let mut sources = world.efs.file_systems(HERE);
     let source = sources.find(|file_system| file_system.file_system_id == SOURCE);
 
     (source.unwrap().clone(), stage.replica())

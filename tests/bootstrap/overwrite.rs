@@ -10,7 +10,7 @@ use crate::stage::efs::{EXISTING, HERE, SOURCE, Stage, THERE, beside_existing, o
 async fn a_key_withdrawn_before_the_overwrite_counts() {
     let stage = Stage::with(beside_existing()).await;
     stage.local.change(|world| {
-        let existing = world.file_system(THERE, EXISTING).unwrap();
+        let existing = world.efs.file_system(THERE, EXISTING).unwrap();
         existing
             .tags
             .insert("drover:protected".to_owned(), String::new());
@@ -52,7 +52,11 @@ async fn a_late_duplicate_finds_the_destination_locked_after_a_failback() {
     stage.wait(30);
     stage
         .local
-        .change(|world| world.stop_replicating(HERE, SOURCE, false))
+        .change(|world| {
+            world
+                .efs
+                .stop_replicating(&world.context(HERE), SOURCE, false)
+        })
         .unwrap();
     stage.wait(30);
 

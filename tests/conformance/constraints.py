@@ -35,8 +35,9 @@ def operations_served(workspace: Path) -> dict[str, list[str]]:
     served = {}
     for service in SERVICES:
         source = (workspace / f"emulator/src/{service}/api/mod.rs").read_text()
-        start = source.index("[", source.index("=", source.index("const OPERATIONS")))
-        served[service] = re.findall(r'\(\s*"([A-Za-z]+)"', source[start : source.index("];", start)])
+        start = source.index("[", source.index("=", source.index("static OPERATIONS")))
+        # A row is `reads("NAME", ...)`, `changes("/NAME", ...)`, or has a member `name`.
+        served[service] = re.findall(r'(?:\(\s*"/?|name: ")([A-Za-z]+)"', source[start : source.index("];", start)])
     return served
 
 
@@ -113,7 +114,7 @@ def table(workspace: Path) -> dict:
         described = {name: operation_of(model["operations"][name], shapes) for name in sorted(operations)}
         roots = [operation[part] for operation in described.values() for part in ("input", "output") if operation[part]]
         served = {name for partition in endpoints for name in partition["services"].get(SERVICES[service], {}).get("endpoints", {})}
-        made[service] = {"regions": sorted(served & known), "operations": described, "shapes": needed(roots, shapes)}
+        made[SERVICES[service]] = {"regions": sorted(served & known), "operations": described, "shapes": needed(roots, shapes)}
     return made
 
 

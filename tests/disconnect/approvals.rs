@@ -104,8 +104,8 @@ async fn a_run_killed_after_the_disconnect_is_finished_by_the_next() {
     stage
         .local
         .change(|world| {
-            let (now, behaviour) = (world.now, world.behaviour);
-            world.here().disconnect(ONE, now, behaviour).map(drop)
+            let context = world.context("us-east-1");
+            world.here().disconnect(ONE, &context).map(drop)
         })
         .unwrap();
     assert_eq!(stage.disconnect().await.conclusion(), "done disconnected");

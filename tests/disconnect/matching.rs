@@ -104,8 +104,10 @@ async fn the_absence_of_a_foreign_arn_is_not_a_deletion() {
 #[tokio::test]
 async fn another_region_is_another_account_to_drs() {
     let mut world = World::with([approved(ONE)]);
-    let here = std::mem::take(&mut world.drs).remove("us-east-1").unwrap();
-    world.drs.insert("eu-west-1".to_owned(), here);
+    let here = std::mem::take(&mut world.drs.regions)
+        .remove("us-east-1")
+        .unwrap();
+    world.drs.regions.insert("eu-west-1".to_owned(), here);
     let stage = Stage::with(world).await;
     assert_eq!(
         stage.disconnect().await.conclusion(),

@@ -175,9 +175,10 @@ async fn a_malformed_page_token_is_rejected() {
 async fn a_page_token_belongs_to_one_list_in_one_region() {
     let servers = (1..=3).map(|number| SourceServer::new(&crate::stage::drs::number(number)));
     let mut world = World::with(servers);
-    world
-        .drs
-        .insert("eu-west-1".to_owned(), world.drs["us-east-1"].clone());
+    world.drs.regions.insert(
+        "eu-west-1".to_owned(),
+        world.drs.regions["us-east-1"].clone(),
+    );
     let local = Emulator::without_functions(world).await.unwrap();
     let list = async |operation: &str, signed: &str, body: Value| {
         let (status, text) = send(

@@ -283,6 +283,7 @@ async fn file_systems_are_listed_in_pages_of_a_hundred_whatever_the_request() {
         let more = (0..100).map(|number| FileSystem::new(&format!("fs-{number:08}")));
         world
             .efs
+            .regions
             .entry("us-east-1".to_owned())
             .or_default()
             .file_systems

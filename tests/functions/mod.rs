@@ -99,5 +99,5 @@ fn world_of_events() -> World {
 pub(crate) fn asked(local: &Emulator) -> Vec<Ask> {
     let journal = local.journal().into_iter();
 
-    journal.flat_map(|entry| entry.asks).collect()
+    journal.flat_map(|entry| entry.iam).collect()
 }

@@ -88,7 +88,7 @@ impl Stage {
     /// The one file system in the other Region.
     pub(crate) fn replica(&self) -> FileSystem {
         let world = self.local.world();
-        let replica = world.file_systems(THERE).next();
+        let replica = world.efs.file_systems(THERE).next();
 
         replica.unwrap().clone()
     }
@@ -176,7 +176,7 @@ pub(crate) fn source_with_parts() -> World {
         "posixUser": { "Uid": 1000, "Gid": 1000, "SecondaryGids": [5] },
         "rootDirectory": { "Path": "/app", "CreationInfo": { "OwnerUid": 1, "OwnerGid": 2, "Permissions": "0750" } } });
     let mut world = world();
-    let source = world.file_system(HERE, SOURCE).unwrap();
+    let source = world.efs.file_system(HERE, SOURCE).unwrap();
     source.size_bytes = 60_000_000_000;
     source.tags = [("Name", "data"), ("drover:replicate-to", THERE)]
         .map(|(key, value)| (key.to_owned(), value.to_owned()))

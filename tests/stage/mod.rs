@@ -199,6 +199,7 @@ impl HttpConnector for CannedService {
         let answer = wire::Answer {
             status,
             error_type: (!code.is_empty()).then(|| code.to_owned()),
+            content_type: "application/json",
             body: Some(body.to_owned()),
         };
         HttpConnectorFuture::ready(to_response(&answer))

@@ -254,6 +254,7 @@ mod tests {
             path,
             query,
             authorization: Some(scope),
+            target: None,
             body: body.as_bytes(),
         });
         let is_ok = matches!(wire, emulator::wire::Wire::Answer(answer) if answer.status < 300);

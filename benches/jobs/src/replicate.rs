@@ -24,6 +24,7 @@ pub const REPLICATE: Job = Job {
     request: |number| json!({ "sourceFileSystemId": id(number), "destination": { "region": "eu-west-1" } }),
     is_done: |world, id| {
         world
+            .efs
             .replications
             .iter()
             .any(|replication| replication.source_file_system_id == id)
@@ -40,7 +41,7 @@ fn world(account: usize) -> World {
         (0..account).map(|number| FileSystem::new(&id(number)).tagged("Name", "data"));
 
     let region = world.region.clone();
-    world.efs.entry(region).or_default().file_systems = file_systems.collect();
+    world.efs.regions.entry(region).or_default().file_systems = file_systems.collect();
 
     world
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Answers to questions that the API reference leaves open.
+/// Switches for questions that the API reference leaves open. Tests run with both settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Behaviour {
@@ -10,46 +10,46 @@ pub struct Behaviour {
     pub second_disconnect: Reply,
     /// `DisconnectSourceServer` on a server that is extended from another account.
     pub disconnect_extended: Reply,
-    /// `DisconnectSourceServer` while a job works on the server.
+    /// `DisconnectSourceServer` during a job on the server.
     pub disconnect_during_job: Reply,
-    /// `DisconnectSourceServer` on a server with a recovery instance: the API reference forbids it,
-    /// the console's guide does not.
+    /// `DisconnectSourceServer` on a server with a recovery instance. The API reference forbids
+    /// it, the console's guide does not.
     pub disconnect_with_recovery_instance: Reply,
-    /// Whether `DisconnectSourceServer` answers with the server as it was, and not, as its model
-    /// says, as it is then.
+    /// Whether `DisconnectSourceServer` returns the server as it was before the call. Its model
+    /// documents the state after the call.
     pub disconnect_answers_as_before: bool,
     /// `DeleteSourceServer` within the 90 minutes in which staging resources are removed.
     pub delete_before_cleanup: Reply,
-    /// How many items a page holds when the request does not say.
+    /// The page size of requests that set none.
     pub page_size: usize,
-    /// `CreateReplicationConfiguration` for a file system that is in a configuration.
+    /// `CreateReplicationConfiguration` for a file system that is already replicated.
     pub second_replication: Refusal,
     /// `CreateReplicationConfiguration` onto a file system whose overwrite protection is ENABLED.
     pub protected_destination: Refusal,
     /// `PutLifecycleConfiguration`, `PutFileSystemPolicy` and `CreateAccessPoint` on a destination
-    /// while it is REPLICATING; what is not Ok is an IncorrectFileSystemLifeCycleState.
+    /// that is REPLICATING. A refusal is an IncorrectFileSystemLifeCycleState.
     pub writes_while_replicating: Reply,
-    /// `CreateMountTarget` on a destination while its replication is ENABLING; what is not Ok is an
+    /// `CreateMountTarget` on a destination whose replication is ENABLING. A refusal is an
     /// IncorrectFileSystemLifeCycleState.
     pub mount_targets_while_enabling: Reply,
-    /// Whether a new Regional destination has automatic backups, as every new One Zone destination
-    /// has.
+    /// Whether a new Regional destination has automatic backups, as every new One Zone
+    /// destination has.
     pub backup_on_regional_replica: bool,
-    /// Whether a replication is ENABLED only after its first sync.
+    /// Whether a replication becomes ENABLED only after its first sync.
     pub enabled_after_first_sync: bool,
 }
 
-/// Whether a doubtful call succeeds.
+/// Whether a call with undocumented behaviour succeeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Reply {
-    /// It does.
+    /// The call succeeds.
     Ok,
-    /// It is answered by a conflict, 409.
+    /// The call fails with a conflict, 409.
     Conflict,
 }
 
-/// Which error a call is refused with, where the API reference does not say.
+/// The error of a refused call, where the API reference does not name one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Refusal {
@@ -69,6 +69,7 @@ impl Default for Behaviour {
             disconnect_answers_as_before: false,
             delete_before_cleanup: Reply::Ok,
             page_size: 50,
+
             second_replication: Refusal::BadRequest,
             protected_destination: Refusal::BadRequest,
             writes_while_replicating: Reply::Ok,

@@ -1,15 +1,15 @@
-//! The error that a call is answered with.
+//! The error that answers a call.
 
-/// Why a change is refused: the code and status of the answer, and its text.
+/// The error that AWS answers with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
     /// The HTTP status.
     pub status: u16,
-    /// The error's name in the API's model, or one that is not modelled.
+    /// The error's name in the service model, or an unmodelled code.
     pub code: &'static str,
-    /// The text for people.
+    /// The message for people.
     pub message: String,
-    /// A further member of the error's body, where the model has one.
+    /// One more member of the error's body, if the model has one.
     pub more: Option<(&'static str, String)>,
 }
 
@@ -27,18 +27,15 @@ impl ApiError {
 
     /// ConflictException, 409.
     #[must_use]
-    pub fn conflict(message: String) -> Self {
+    pub fn conflict(message: impl Into<String>) -> Self {
         Self::new(409, "ConflictException", message)
     }
 
     /// ResourceNotFoundException, 404.
     #[must_use]
     pub fn not_found(id: &str) -> Self {
-        Self::new(
-            404,
-            "ResourceNotFoundException",
-            format!("{id} does not exist"),
-        )
+        let message = format!("{id} does not exist");
+        Self::new(404, "ResourceNotFoundException", message)
     }
 
     /// ValidationException, 400.
@@ -47,19 +44,15 @@ impl ApiError {
         Self::new(400, "ValidationException", message)
     }
 
-    /// UninitializedAccountException, 400.
+    /// SerializationException, 400: the request cannot be parsed at all.
     #[must_use]
-    pub fn uninitialized() -> Self {
-        Self::new(
-            400,
-            "UninitializedAccountException",
-            "the account was never initialised for DRS in this Region",
-        )
+    pub fn serialization(message: impl Into<String>) -> Self {
+        Self::new(400, "SerializationException", message)
     }
 
     /// InternalServerException, 500.
     #[must_use]
-    pub fn internal(message: &str) -> Self {
+    pub fn internal(message: impl Into<String>) -> Self {
         Self::new(500, "InternalServerException", message)
     }
 }

@@ -79,7 +79,7 @@ fn ten_thousand_access_points() -> Vec<AccessPoint> {
 #[tokio::test]
 async fn a_file_system_at_its_quotas_fits_into_half_of_the_functions_memory() {
     let mut world = world();
-    let source = world.file_system("us-east-1", SOURCE).unwrap();
+    let source = world.efs.file_system("us-east-1", SOURCE).unwrap();
     source.access_points = ten_thousand_access_points();
     let binary = start_in(world, &ENFORCE).await;
 

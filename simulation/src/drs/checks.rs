@@ -149,7 +149,7 @@ fn check_limits(
         call.operation == "DeleteSourceServer" || !server.is_disconnected()
     };
     let count = |world: &World| {
-        let drs = world.drs.get(HERE).into_iter();
+        let drs = world.drs.regions.get(HERE).into_iter();
         drs.flat_map(|drs| &drs.source_servers)
             .filter(counts)
             .count()

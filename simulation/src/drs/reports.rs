@@ -164,7 +164,7 @@ impl Claim<'_> {
 
     fn ever_has_instance(&self) -> bool {
         self.ever(|world| {
-            let drs = world.drs.get(HERE).into_iter();
+            let drs = world.drs.regions.get(HERE).into_iter();
             let mut instances = drs.flat_map(|drs| &drs.recovery_instances);
 
             instances.any(|instance| instance.source_server_id == self.id)
@@ -177,7 +177,7 @@ impl Claim<'_> {
         let works_on = |server: &String| server == self.id || server.is_empty();
 
         self.ever(|world| {
-            let drs = world.drs.get(HERE).into_iter();
+            let drs = world.drs.regions.get(HERE).into_iter();
             let mut jobs = drs.flat_map(|drs| &drs.jobs);
 
             jobs.any(|job| {
@@ -216,7 +216,7 @@ fn has_unheard_of_state(server: &SourceServer) -> bool {
 }
 
 fn find<'a>(world: &'a World, id: &str) -> Option<&'a SourceServer> {
-    let drs = world.drs.get(HERE)?;
+    let drs = world.drs.regions.get(HERE)?;
 
     drs.source_servers.iter().find(|server| server.id == id)
 }
@@ -241,7 +241,7 @@ fn named<'a>(world: &'a World, target: &Value) -> Vec<&'a SourceServer> {
             .is_some_and(|(name, found)| target[*name].as_str() == found.as_deref())
     };
 
-    let drs = world.drs.get(HERE).into_iter();
+    let drs = world.drs.regions.get(HERE).into_iter();
     drs.flat_map(|drs| &drs.source_servers)
         .filter(has_name)
         .collect()

@@ -86,7 +86,7 @@ fn replicate_twice(state: &mut State, intercepted: &Intercepted<'_>) -> Option<W
     let path = intercepted.call.path;
     let source = path.split('/').nth(3).unwrap_or_default().to_owned();
     let world = state.cloud.world();
-    let mut replications = world.replications.iter();
+    let mut replications = world.efs.replications.iter();
     if !replications.any(|replication| replication.source_file_system_id == source) {
         return None;
     }
@@ -94,9 +94,11 @@ fn replicate_twice(state: &mut State, intercepted: &Intercepted<'_>) -> Option<W
     // As if the second call had been accepted, with its answer lost.
     state.cloud.change(|world: &mut World| {
         let second = FileSystem::new("fs-000000dd");
-        let efs = world.efs.entry(THERE.to_owned()).or_default();
+        let efs = world.efs.regions.entry(THERE.to_owned()).or_default();
         efs.file_systems.push(second);
-        world.bind((HERE, &source), (THERE, "fs-000000dd"));
+        world
+            .efs
+            .bind((HERE, &source), (THERE, "fs-000000dd"), world.now);
     });
     state.remember_world();
 
@@ -118,6 +120,7 @@ fn unlock_first(state: &mut State, intercepted: &Intercepted<'_>) -> Option<Wire
         method: "PUT",
         path: &path,
         authorization: authorization.as_deref(),
+        target: None,
         body: br#"{"ReplicationOverwriteProtection":"DISABLED"}"#,
         ..intercepted.call
     };

@@ -151,7 +151,10 @@ fn with(mut target: Value, replica: Value) -> Value {
 
 /// Replicates the first source for an hour already, so that only its parts are missing.
 fn replicate(world: &mut World) {
-    if let Some(replication) = world.bind((HERE, &source(1)), (THERE, &existing(1))) {
+    if let Some(replication) = world
+        .efs
+        .bind((HERE, &source(1)), (THERE, &existing(1)), world.now)
+    {
         replication.created_at -= TimeDelta::hours(1);
         replication.first_sync_ends_at -= TimeDelta::hours(1);
     }

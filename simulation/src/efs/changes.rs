@@ -26,7 +26,9 @@ pub(crate) enum Change {
 impl Change {
     pub(crate) fn apply(&self, world: &mut World) {
         match self {
-            Self::EndReplication(id) => _ = world.stop_replicating(HERE, id, false),
+            Self::EndReplication(id) => {
+                _ = world.efs.stop_replicating(&world.context(HERE), id, false)
+            }
             // AWS pauses a replication by itself, such as when the KMS key is gone.
             Self::Pause(id) => order(world, id, Some("PAUSED")),
             Self::Resume(id) => order(world, id, None),
@@ -68,6 +70,7 @@ impl Change {
 fn find<'a>(world: &'a mut World, id: &str) -> Option<&'a mut FileSystem> {
     world
         .efs
+        .regions
         .values_mut()
         .flat_map(|efs| &mut efs.file_systems)
         .find(|file_system| file_system.file_system_id == id)
@@ -75,7 +78,7 @@ fn find<'a>(world: &'a mut World, id: &str) -> Option<&'a mut FileSystem> {
 
 /// Gives the replications of a source a status of their own, or lets them follow the time again.
 fn order(world: &mut World, source: &str, status: Option<&str>) {
-    for replication in &mut world.replications {
+    for replication in &mut world.efs.replications {
         if replication.source_file_system_id == source {
             replication.ordered = status.map(|status| OrderedStatus {
                 status: status.to_owned(),

@@ -291,7 +291,7 @@ pub(crate) fn on_effect(state: &mut State, request: usize, operation: &str, subj
 /// No replica has the same access point twice.
 pub(crate) fn at_the_end(state: &mut State) {
     let world = state.cloud.world();
-    for replica in world.file_systems(THERE) {
+    for replica in world.efs.file_systems(THERE) {
         let mut points: Vec<String> = replica
             .access_points
             .iter()

@@ -134,21 +134,27 @@ fn with_replications(rng: &mut fastrand::Rng, mut world: World, number: usize) -
     if chance(rng, 8) {
         let replica = format!("fs-000000f{number}");
         world = world.with_file_system(THERE, FileSystem::new(&replica));
-        world.bind((HERE, &source(number)), (THERE, &replica));
+        world
+            .efs
+            .bind((HERE, &source(number)), (THERE, &replica), world.now);
     }
 
     // The source may be a replica itself.
     if chance(rng, 6) {
         let original = format!("fs-000000c{number}");
         world = world.with_file_system(THERE, FileSystem::new(&original));
-        world.bind((THERE, &original), (HERE, &source(number)));
+        world
+            .efs
+            .bind((THERE, &original), (HERE, &source(number)), world.now);
     }
 
     // The file system that may be overwritten may have a replica of its own.
     if chance(rng, 6) {
         let replica = format!("fs-000000d{number}");
         world = world.with_file_system(HERE, FileSystem::new(&replica));
-        world.bind((THERE, &existing(number)), (HERE, &replica));
+        world
+            .efs
+            .bind((THERE, &existing(number)), (HERE, &replica), world.now);
     }
 
     world

@@ -191,7 +191,7 @@ impl Claim<'_> {
             }),
             "replicates_elsewhere" => self.ever(|world| replication(world, self.id).is_some()),
             "source_is_a_destination" => self.ever(|world| {
-                let mut replications = world.replications.iter();
+                let mut replications = world.efs.replications.iter();
                 replications.any(|found| found.destination_file_system_id == self.id)
             }),
 

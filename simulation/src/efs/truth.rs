@@ -15,6 +15,7 @@ use crate::{
 /// The complaint about a source with more than one destination, if there is one.
 pub(crate) fn source_with_two_destinations(world: &World) -> Option<String> {
     let mut sources: Vec<&str> = world
+        .efs
         .replications
         .iter()
         .map(|replication| replication.source_file_system_id.as_str())
@@ -29,6 +30,7 @@ pub(crate) fn source_with_two_destinations(world: &World) -> Option<String> {
 
 pub(crate) fn replication<'a>(world: &'a World, source: &str) -> Option<&'a Replication> {
     world
+        .efs
         .replications
         .iter()
         .find(|replication| replication.source_file_system_id == source)
@@ -36,6 +38,7 @@ pub(crate) fn replication<'a>(world: &'a World, source: &str) -> Option<&'a Repl
 
 pub(crate) fn find<'a>(world: &'a World, region: &str, id: &str) -> Option<&'a FileSystem> {
     world
+        .efs
         .file_systems(region)
         .find(|file_system| file_system.file_system_id == id)
 }

@@ -6,94 +6,94 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::{
-        call::{Reply, Request, input, put},
-        error::ApiError,
+        call::{ApiResult, Request, put},
+        context::Context,
     },
     drs::{
         api::{
-            launches::{Context, launch_status},
-            lists::{List, Nothing, arn, page, time},
+            launches::launch_status,
+            lists::{List, Nothing, arn, time},
         },
-        model::types::{Drs, Job},
+        model::{Job, Model},
     },
 };
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct OfJob {
+struct JobName {
     #[serde(rename = "jobID")]
-    pub(crate) id: String,
+    id: String,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
-pub(crate) struct JobFilters {
+struct JobFilters {
     #[serde(rename = "jobIDs")]
-    pub(crate) ids: Vec<String>,
-    pub(crate) from_date: Option<DateTime<Utc>>,
-    pub(crate) to_date: Option<DateTime<Utc>>,
+    ids: Vec<String>,
+    from_date: Option<DateTime<Utc>>,
+    to_date: Option<DateTime<Utc>>,
 }
 
-pub(crate) fn jobs(drs: &mut Drs, context: &Context, request: &Request) -> Reply {
-    match request.operation.as_str() {
-        "DescribeJobs" => {
-            let list: List<JobFilters> = input(&request.input)?;
-            let filters = list.filters.as_ref();
-            let fits = |job: &&Job| {
-                filters.is_none_or(|filters| {
-                    (filters.ids.is_empty() || filters.ids.contains(&job.id))
-                        && filters.from_date.is_none_or(|from| job.created_at >= from)
-                        && filters.to_date.is_none_or(|to| job.created_at <= to)
-                })
-            };
-            page(
-                drs.jobs
-                    .iter()
-                    .filter(fits)
-                    .map(|job| job_json(job, context))
-                    .collect(),
-                &list,
-                request,
-                context,
-            )
-        }
-        "DescribeJobLogItems" => {
-            let list: List<Nothing> = input(&request.input)?;
-            let id = list
-                .job_id
-                .clone()
-                .ok_or_else(|| ApiError::validation("jobID is required"))?;
-            let items = drs
-                .job(&id)
-                .map(|job| log_items(job, context))
-                .unwrap_or_default();
-            page(items, &list, request, context)
-        }
-        _ => {
-            let id = input::<OfJob>(&request.input)?.id;
-            drs.delete_job(&id, context.now)
-                .map(|()| (204, Some(json!({}))))
-        }
+impl JobFilters {
+    fn match_job(&self, job: &Job) -> bool {
+        (self.ids.is_empty() || self.ids.contains(&job.id))
+            && self.from_date.is_none_or(|from| job.created_at >= from)
+            && self.to_date.is_none_or(|to| job.created_at <= to)
     }
 }
 
-pub(crate) fn log_items(job: &Job, context: &Context) -> Vec<Value> {
-    let item = |at: DateTime<Utc>, event: &str| json!({ "logDateTime": time(at), "event": event, "eventData": {} });
-    let begun = item(job.created_at, "JOB_START");
-    let ended = (context.now >= job.ends_at).then(|| item(job.ends_at, "JOB_END"));
-    std::iter::once(begun).chain(ended).collect()
+/// `DescribeJobs`.
+pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let drs = model.region_mut(&context.region)?;
+    let mut list: List<JobFilters> = request.read()?;
+    let filters = list.take_filters();
+
+    let matching = drs.jobs.iter().filter(|job| filters.match_job(job));
+    let items = matching.map(|job| job_json(job, context)).collect();
+    list.page(items, context, request)
 }
 
-pub(crate) fn job_json(job: &Job, context: &Context) -> Value {
-    let status = job.status(context.now);
-    let server = |(at, id): (usize, &String)| {
-        let mut server =
-            json!({ "sourceServerID": id, "launchStatus": launch_status(job, context.now) });
-        if let Some(instance) = job.recovery_instance_ids.get(at) {
-            put(&mut server, "recoveryInstanceID", json!(instance));
-        }
-        server
+/// `DescribeJobLogItems`.
+pub(super) fn describe_log(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let drs = model.region_mut(&context.region)?;
+    let list: List<Nothing> = request.read()?;
+
+    // The model has no error for a missing job, so its log is empty.
+    let items = match drs.job(list.job_id()?) {
+        Ok(job) => log_items(job, context.now),
+        Err(_) => Vec::new(),
     };
+    list.page(items, context, request)
+}
+
+/// `DeleteJob`.
+pub(super) fn delete(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let drs = model.region_mut(&context.region)?;
+    let JobName { id } = request.read()?;
+
+    drs.delete_job(&id, context.now)?;
+    Ok((204, Some(json!({}))))
+}
+
+fn log_items(job: &Job, now: DateTime<Utc>) -> Vec<Value> {
+    let item =
+        |at_time, event| json!({ "logDateTime": time(at_time), "event": event, "eventData": {} });
+
+    let mut items = vec![item(job.created_at, "JOB_START")];
+    if now >= job.ends_at {
+        items.push(item(job.ends_at, "JOB_END"));
+    }
+    items
+}
+
+/// A job as DRS describes it.
+pub(super) fn job_json(job: &Job, context: &Context) -> Value {
+    let status = job.status(context.now);
+    let server_ids = job.source_server_ids.iter().enumerate();
+    let servers: Vec<Value> = server_ids
+        .map(|(index, id)| participant_json(job, index, id, context.now))
+        .collect();
+
     let mut json = json!({
         "jobID": job.id,
         "arn": arn(context, "job", &job.id),
@@ -101,7 +101,7 @@ pub(crate) fn job_json(job: &Job, context: &Context) -> Value {
         "initiatedBy": job.initiated_by,
         "creationDateTime": time(job.created_at),
         "status": status,
-        "participatingServers": job.source_server_ids.iter().enumerate().map(server).collect::<Vec<_>>(),
+        "participatingServers": servers,
         "tags": job.tags,
     });
     if status == "COMPLETED" {
@@ -110,51 +110,60 @@ pub(crate) fn job_json(job: &Job, context: &Context) -> Value {
     json
 }
 
+/// A server that takes part in a job.
+fn participant_json(job: &Job, index: usize, id: &str, now: DateTime<Utc>) -> Value {
+    let status = launch_status(job, now);
+    let mut server = json!({ "sourceServerID": id, "launchStatus": status });
+
+    // A termination lists its instances in the order of their servers.
+    if let Some(instance) = job.recovery_instance_ids.get(index) {
+        put(&mut server, "recoveryInstanceID", json!(instance));
+    }
+    server
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::drs::api::fixtures::*;
-    use crate::drs::api::{
-        check,
-        fixtures::{INSTANCE, ONE, call},
-    };
     use chrono::TimeDelta;
 
+    use super::*;
+    use crate::drs::api::{
+        check,
+        fixtures::{INSTANCE, ONE, call, world},
+    };
+
     #[test]
-    fn a_launch_is_seen_on_its_server_its_job_and_its_instance() {
+    fn launch_appears_on_its_server_job_and_instance() {
         let mut world = world();
         let now = world.now;
-        let job = json!({ "jobID": "drsjob-00000000000000001", "type": "LAUNCH", "initiatedBy": "START_DRILL",
-            "createdAt": now - TimeDelta::hours(1), "endsAt": now, "sourceServerIDs": [ONE] });
+        let job = json!({ "jobID": "drsjob-00000000000000001", "type": "LAUNCH",
+            "initiatedBy": "START_DRILL", "createdAt": now - TimeDelta::hours(1), "endsAt": now,
+            "sourceServerIDs": [ONE] });
         world.here().jobs.push(serde_json::from_value(job).unwrap());
+
         let servers = call(&mut world, "DescribeSourceServers", json!({})).unwrap();
-        let [launched, other] = [0, 1].map(|at| &servers["items"][at]);
-        assert_eq!(
-            (&launched["lastLaunchResult"], &other["lastLaunchResult"]),
-            (&json!("SUCCEEDED"), &json!("NOT_STARTED"))
-        );
+        let [launched, other] = [0, 1].map(|index| &servers["items"][index]);
+        assert_eq!(launched["lastLaunchResult"], "SUCCEEDED");
+        assert_eq!(other["lastLaunchResult"], "NOT_STARTED");
         let launch = &launched["lifeCycle"]["lastLaunch"];
-        assert_eq!(
-            (&launch["status"], &launch["initiated"]["type"]),
-            (&json!("LAUNCHED"), &json!("DRILL"))
-        );
+        assert_eq!(launch["status"], "LAUNCHED");
+        assert_eq!(launch["initiated"]["type"], "DRILL");
+
         let instances = call(&mut world, "DescribeRecoveryInstances", json!({})).unwrap();
         let instance = &instances["items"][0];
         assert_eq!(instance["jobID"], launch["initiated"]["jobID"]);
+        assert_eq!(instance["originAvailabilityZone"], "us-west-2a");
         assert_eq!(
             instance["recoveryInstanceProperties"]["disks"][0]["bytes"],
             100_u64 << 30
         );
-        assert_eq!(instance["originAvailabilityZone"], "us-west-2a");
-        let terminated = call(
-            &mut world,
-            "TerminateRecoveryInstances",
-            json!({ "recoveryInstanceIDs": [INSTANCE] }),
-        );
+
+        let terminate = json!({ "recoveryInstanceIDs": [INSTANCE] });
+        let terminated = call(&mut world, "TerminateRecoveryInstances", terminate).unwrap();
         assert_eq!(
-            terminated.unwrap()["job"]["participatingServers"][0]["recoveryInstanceID"],
+            terminated["job"]["participatingServers"][0]["recoveryInstanceID"],
             INSTANCE
         );
-        check(&world).unwrap();
+        check(&world.drs, |region| world.context(region)).unwrap();
     }
 }

@@ -1,91 +1,79 @@
-//! The last launch of each server, as its job and its instance show it.
+//! The last launch of each server, as its job and its recovery instance show it.
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use crate::{aws::behaviour::Behaviour, drs::model::types::Job, world::World};
+use crate::{
+    aws::context::Context,
+    drs::model::{Drs, Job},
+};
 
-pub(crate) struct Context {
-    pub(crate) account: String,
-    pub(crate) region: String,
-    pub(crate) now: DateTime<Utc>,
-    pub(crate) long_ago: DateTime<Utc>,
-    pub(crate) behaviour: Behaviour,
-    /// The last launch of each server that was launched.
-    pub(crate) launches: BTreeMap<String, Launch>,
+/// What describes the resources of a Region besides the resources themselves.
+pub(super) struct View<'a> {
+    pub(super) context: &'a Context,
+    /// The last launch of each server that was launched, by server ID.
+    pub(super) launches: BTreeMap<String, Launch>,
 }
 
-/// A launch, as far as its job and what it launched tell of it.
+/// A launch, as far as its job and the launched instance reveal it.
 #[derive(Default)]
-pub(crate) struct Launch {
-    pub(crate) is_drill: bool,
-    pub(crate) job: Option<(String, DateTime<Utc>)>,
+pub(super) struct Launch {
+    pub(super) is_drill: bool,
+    /// The ID of the job and when it was created.
+    pub(super) job: Option<(String, DateTime<Utc>)>,
     /// A LaunchStatus.
-    pub(crate) status: &'static str,
+    pub(super) status: &'static str,
 }
 
-impl Context {
-    pub(crate) fn of(world: &World, region: &str) -> Self {
+impl<'a> View<'a> {
+    pub(super) fn new(drs: &Drs, context: &'a Context) -> Self {
         let mut launches: BTreeMap<String, Launch> = BTreeMap::new();
-        let drs = world.drs.get(region);
-        let jobs = drs
-            .into_iter()
-            .flat_map(|drs| &drs.jobs)
-            .filter(|job| job.kind == "LAUNCH");
-        for (job, server) in jobs.flat_map(|job| {
-            job.source_server_ids
-                .iter()
-                .map(move |server| (job, server))
-        }) {
-            let last = launches
-                .get(server)
-                .and_then(|launch| launch.job.as_ref())
-                .map(|(_, at)| *at);
-            if last.is_none_or(|last| last <= job.created_at) {
-                let (is_drill, status) = (
-                    job.initiated_by == "START_DRILL",
-                    launch_status(job, world.now),
-                );
-                let job = Some((job.id.clone(), job.created_at));
-                launches.insert(
-                    server.clone(),
-                    Launch {
-                        is_drill,
-                        job,
-                        status,
-                    },
-                );
+        let created_at = |launch: &Launch| launch.job.as_ref().map(|(_, created_at)| *created_at);
+
+        for job in drs.jobs.iter().filter(|job| job.kind == "LAUNCH") {
+            for server_id in &job.source_server_ids {
+                let known = launches.get(server_id).and_then(created_at);
+
+                if known.is_none_or(|known| known <= job.created_at) {
+                    launches.insert(server_id.clone(), Launch::of_job(job, context.now));
+                }
             }
         }
-        for instance in drs.into_iter().flat_map(|drs| &drs.recovery_instances) {
+
+        // A world file may have an instance whose job was deleted long ago.
+        for instance in &drs.recovery_instances {
             let launch = launches
                 .entry(instance.source_server_id.clone())
                 .or_default();
             (launch.is_drill, launch.status) = (instance.is_drill, "LAUNCHED");
         }
-        let (account, region) = (world.account.clone(), region.to_owned());
-        let (now, long_ago, behaviour) = (world.now, world.long_ago(), world.behaviour);
-        Self {
-            account,
-            region,
-            now,
-            long_ago,
-            behaviour,
-            launches,
-        }
+
+        Self { context, launches }
     }
 }
 
-pub(crate) fn launch_status(job: &Job, now: DateTime<Utc>) -> &'static str {
+impl Launch {
+    fn of_job(job: &Job, now: DateTime<Utc>) -> Self {
+        Self {
+            is_drill: job.initiated_by == "START_DRILL",
+            job: Some((job.id.clone(), job.created_at)),
+            status: launch_status(job, now),
+        }
+    }
+
+    /// DRILL or RECOVERY.
+    pub(super) fn kind(&self) -> &'static str {
+        if self.is_drill { "DRILL" } else { "RECOVERY" }
+    }
+}
+
+/// The LaunchStatus of the servers in a job.
+pub(super) fn launch_status(job: &Job, now: DateTime<Utc>) -> &'static str {
     match (job.status(now), job.kind.as_str()) {
         ("PENDING", _) => "PENDING",
         ("STARTED", _) => "IN_PROGRESS",
         (_, "TERMINATE") => "TERMINATED",
         _ => "LAUNCHED",
     }
-}
-
-pub(crate) fn launch_type(is_drill: bool) -> &'static str {
-    if is_drill { "DRILL" } else { "RECOVERY" }
 }

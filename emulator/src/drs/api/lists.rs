@@ -1,68 +1,90 @@
-//! What the operations of DRS have in common.
+//! What the operations of DRS have in common: lists, times and ARNs.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::{
-    aws::{
-        call::{self, Reply, Request, put},
-        constraints,
-        error::ApiError,
-    },
-    drs::api::launches::Context,
+use crate::aws::{
+    call::{self, ApiResult, Request, put},
+    constraints,
+    context::Context,
+    error::ApiError,
 };
 
+/// An input, or filters, without members.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Nothing {}
+pub(super) struct Nothing {}
 
-/// The members of a list request; `F` are its filters.
+/// The input of a list with filters `F`. The constraints know which list has which members.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(crate) struct List<F> {
+pub(super) struct List<F> {
     #[serde(default)]
-    pub(crate) filters: Option<F>,
+    pub(super) filters: Option<F>,
     #[serde(default)]
-    pub(crate) max_results: Option<usize>,
+    max_results: Option<usize>,
     #[serde(default)]
-    pub(crate) next_token: Option<String>,
+    next_token: Option<String>,
     #[serde(rename = "sourceServerID", default)]
-    pub(crate) source_server_id: Option<String>,
+    source_server_id: Option<String>,
     #[serde(rename = "jobID", default)]
-    pub(crate) job_id: Option<String>,
+    job_id: Option<String>,
     #[serde(rename = "stagingAccountID", default)]
-    pub(crate) staging_account_id: Option<String>,
+    staging_account_id: Option<String>,
     #[serde(default)]
-    pub(crate) order: Option<String>,
+    pub(super) order: Option<String>,
 }
 
-/// One page of a list.
-pub(crate) fn page<F>(
-    items: Vec<Value>,
-    list: &List<F>,
-    request: &Request,
-    context: &Context,
-) -> Reply {
-    let size = list.max_results.unwrap_or(context.behaviour.page_size);
-    let (items, token) = call::page(items, size, list.next_token.as_deref(), request)
-        .ok_or_else(|| ApiError::validation("nextToken is not one of ours"))?;
-    let mut page = json!({ "items": items });
-    if let Some(token) = token {
-        put(&mut page, "nextToken", json!(token));
+impl<F: Default> List<F> {
+    /// The filters; without any, filters that match everything.
+    pub(super) fn take_filters(&mut self) -> F {
+        self.filters.take().unwrap_or_default()
     }
-    Ok((200, Some(page)))
+
+    pub(super) fn source_server_id(&self) -> Result<&str, ApiError> {
+        required(self.source_server_id.as_deref(), "sourceServerID")
+    }
+
+    pub(super) fn job_id(&self) -> Result<&str, ApiError> {
+        required(self.job_id.as_deref(), "jobID")
+    }
+
+    pub(super) fn staging_account_id(&self) -> Result<&str, ApiError> {
+        required(self.staging_account_id.as_deref(), "stagingAccountID")
+    }
+
+    /// The page of the list that the request asks for.
+    pub(super) fn page(
+        &self,
+        items: Vec<serde_json::Value>,
+        context: &Context,
+        request: &Request,
+    ) -> ApiResult {
+        let size = self.max_results.unwrap_or(context.behaviour.page_size);
+        let token = self.next_token.as_deref();
+        let (items, next_token) = call::page(items, size, token, request)
+            .ok_or_else(|| ApiError::validation("nextToken is not one of this list"))?;
+
+        let mut page = json!({ "items": items });
+        if let Some(token) = next_token {
+            put(&mut page, "nextToken", json!(token));
+        }
+        Ok((200, Some(page)))
+    }
 }
 
-pub(crate) fn time(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+fn required<'a>(member: Option<&'a str>, name: &str) -> Result<&'a str, ApiError> {
+    member.ok_or_else(|| ApiError::validation(format!("{name} is required")))
 }
 
-pub(crate) fn arn(context: &Context, kind: &str, id: &str) -> String {
-    constraints::arn(
-        "drs",
-        &context.region,
-        &context.account,
-        &format!("{kind}/{id}"),
-    )
+/// A time as DRS writes it.
+pub(super) fn time(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// The ARN of a resource in the Region of the call.
+pub(super) fn arn(context: &Context, kind: &str, id: &str) -> String {
+    let resource = format!("{kind}/{id}");
+    constraints::arn("drs", &context.region, &context.account, &resource)
 }

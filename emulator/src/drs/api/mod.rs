@@ -1,7 +1,21 @@
-//! DRS on the wire: from a request to a change of the [`World`], and back to the API's JSON.
+//! DRS on the wire: from a request to a change of the model, and back to the API's JSON.
 //!
-//! Member names, statuses and error codes are those of the API's model; the official clients check
+//! Member names, statuses and error codes are those of the service model; AWS's own clients check
 //! them.
+
+mod descriptions;
+mod extended_servers;
+mod jobs;
+mod launches;
+mod lists;
+mod recovery_instances;
+mod recovery_points;
+mod reversal;
+mod source_servers;
+mod tags;
+
+#[cfg(test)]
+mod fixtures;
 
 use std::collections::BTreeSet;
 
@@ -9,230 +23,188 @@ use serde_json::Value;
 
 use crate::{
     aws::{
-        call::{self, Reply, Request, Service, input},
+        call::{ApiResult, Request, Service},
         constraints,
-        error::ApiError,
+        context::Context,
+        operation::{Handler, Operation},
     },
-    drs::api::{
-        jobs::{job_json, jobs},
-        launches::Context,
-        lists::Nothing,
-        recovery_instances::{recovery_instance_json, recovery_instances, reverse},
-        source_servers::{OfServer, configuration_json, server_json, source_servers},
-        tags::tags,
+    drs::{
+        api::{
+            descriptions::{configuration_json, server_json},
+            jobs::job_json,
+            launches::View,
+            lists::Nothing,
+            recovery_instances::instance_json,
+        },
+        model::{Drs, Model},
     },
-    world::World,
 };
 
-#[cfg(test)]
-mod fixtures;
-mod jobs;
-mod launches;
-mod lists;
-mod recovery_instances;
-mod source_servers;
-mod tags;
-
-/// The operations whose path is their name, and whether they can change anything.
-pub(crate) const OPERATIONS: [(&str, bool); 23] = [
-    ("DescribeSourceServers", false),
-    ("DisconnectSourceServer", true),
-    ("DeleteSourceServer", true),
-    ("StopReplication", true),
-    ("StartReplication", true),
-    ("RetryDataReplication", true),
-    ("DescribeRecoveryInstances", false),
-    ("DisconnectRecoveryInstance", true),
-    ("TerminateRecoveryInstances", true),
-    ("DeleteRecoveryInstance", true),
-    ("StopFailback", true),
-    ("ReverseReplication", true),
-    ("DescribeJobs", false),
-    ("DescribeJobLogItems", false),
-    ("DeleteJob", true),
-    ("DescribeRecoverySnapshots", false),
-    ("ListExtensibleSourceServers", false),
-    ("CreateExtendedSourceServer", true),
-    ("GetReplicationConfiguration", false),
-    ("InitializeService", true),
-    ("TagResource", true),
-    ("UntagResource", true),
-    ("ListTagsForResource", false),
+/// The operations of DRS that are emulated.
+pub(super) static OPERATIONS: [Operation<Model>; 23] = [
+    reads("/DescribeSourceServers", source_servers::describe),
+    changes("/DisconnectSourceServer", source_servers::disconnect),
+    changes("/DeleteSourceServer", source_servers::delete),
+    changes("/StopReplication", source_servers::stop),
+    changes("/StartReplication", source_servers::start),
+    changes("/RetryDataReplication", source_servers::retry),
+    reads("/DescribeRecoveryInstances", recovery_instances::describe),
+    changes(
+        "/DisconnectRecoveryInstance",
+        recovery_instances::disconnect,
+    ),
+    changes("/TerminateRecoveryInstances", recovery_instances::terminate),
+    changes("/DeleteRecoveryInstance", recovery_instances::delete),
+    changes("/StopFailback", recovery_instances::stop_failback),
+    changes("/ReverseReplication", reversal::reverse),
+    reads("/DescribeJobs", jobs::describe),
+    reads("/DescribeJobLogItems", jobs::describe_log),
+    changes("/DeleteJob", jobs::delete),
+    reads("/DescribeRecoverySnapshots", recovery_points::describe),
+    reads(
+        "/ListExtensibleSourceServers",
+        extended_servers::list_extensible,
+    ),
+    changes("/CreateExtendedSourceServer", extended_servers::extend),
+    reads(
+        "/GetReplicationConfiguration",
+        source_servers::get_configuration,
+    ),
+    changes("/InitializeService", initialize),
+    Operation {
+        name: "TagResource",
+        method: "POST",
+        path: TAGS,
+        changes: true,
+        handler: tags::tag,
+    },
+    Operation {
+        name: "UntagResource",
+        method: "DELETE",
+        path: TAGS,
+        changes: true,
+        handler: tags::untag,
+    },
+    Operation {
+        name: "ListTagsForResource",
+        method: "GET",
+        path: TAGS,
+        changes: false,
+        handler: tags::list,
+    },
 ];
 
-/// The operation of a request, by method and path; `None` for one that this DRS does not have.
-#[must_use]
-pub fn route(method: &str, path: &str) -> Option<&'static str> {
-    let name = match (method, path.strip_prefix('/')?) {
-        ("POST", path) if path.starts_with("tags/") => "TagResource",
-        ("DELETE", path) if path.starts_with("tags/") => "UntagResource",
-        ("GET", path) if path.starts_with("tags/") => "ListTagsForResource",
-        ("POST", path) if !path.ends_with("Resource") => path,
-        _ => return None,
-    };
-    OPERATIONS
-        .iter()
-        .map(|(operation, _)| *operation)
-        .find(|operation| *operation == name)
+/// The path of the operations on tags.
+const TAGS: &str = "/tags/{resourceArn+}";
+
+const fn reads(path: &'static str, handler: Handler<Model>) -> Operation<Model> {
+    post(path, false, handler)
 }
 
-/// Whether there is such an operation.
-#[must_use]
-pub fn serves(operation: &str) -> bool {
-    OPERATIONS.iter().any(|(name, _)| *name == operation)
+const fn changes(path: &'static str, handler: Handler<Model>) -> Operation<Model> {
+    post(path, true, handler)
 }
 
-/// Whether an operation can change anything.
-#[must_use]
-pub fn changes(operation: &str) -> bool {
-    OPERATIONS
-        .iter()
-        .any(|(name, changes)| *name == operation && *changes)
-}
+/// An operation whose path is its name.
+const fn post(path: &'static str, changes: bool, handler: Handler<Model>) -> Operation<Model> {
+    let (_slash, name) = path.split_at(1);
 
-/// The source server that a call changes, if it is one alone that it can change.
-pub(crate) fn changes_one_server(request: &Request) -> Option<&str> {
-    let text = |name: &str| request.input.get(name)?.as_str();
-    match request.operation.as_str() {
-        "TagResource" | "UntagResource" => text("resourceArn")?
-            .split_once(":source-server/")
-            .map(|(_, id)| id),
-        _ => text("sourceServerID"),
+    Operation {
+        name,
+        method: "POST",
+        path,
+        changes,
+        handler,
     }
 }
 
-/// What a call is about, for people: an ID, an ARN, or how a list is filtered.
-#[must_use]
-pub fn subject(input: &Value) -> String {
-    let named = [
+/// `InitializeService`.
+fn initialize(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let Nothing {} = request.read()?;
+    model.regions.entry(context.region.clone()).or_default();
+
+    Ok((204, None))
+}
+
+/// The members of a call that carry a page token: of the request, and of the answer.
+pub(super) const TOKENS: (&str, &str) = ("nextToken", "nextToken");
+
+/// The subject of a call, for people: an ID, or the filters of a list.
+pub(super) fn subject(input: &Value) -> String {
+    let names = [
         "sourceServerID",
         "recoveryInstanceID",
         "jobID",
         "resourceArn",
-    ]
-    .iter()
-    .find_map(|name| input.get(name)?.as_str());
+    ];
+    let named = names.iter().find_map(|name| input.get(name)?.as_str());
     if let Some(named) = named {
         return named.rsplit('/').next().unwrap_or(named).to_owned();
     }
+
     match input.get("filters").and_then(Value::as_object) {
         Some(filters) if !filters.is_empty() => {
-            let filter = |(name, value): (&String, &Value)| match value.as_array() {
-                Some(ids) if ids.len() > 2 => format!("{} {name}", ids.len()),
-                Some(ids) => ids
-                    .iter()
-                    .filter_map(Value::as_str)
-                    .collect::<Vec<_>>()
-                    .join(" "),
-                None => format!("{name}: {}", value.as_str().unwrap_or_default()),
-            };
-            filters.iter().map(filter).collect::<Vec<_>>().join(", ")
+            let filters: Vec<String> = filters
+                .iter()
+                .map(|(name, value)| describe_filter(name, value))
+                .collect();
+            filters.join(", ")
         }
         _ => "all".to_owned(),
     }
 }
 
-/// The ARN that the path of a call carries.
-pub(crate) fn path_members(path: &str) -> Vec<(&'static str, String)> {
-    let arn = path.strip_prefix("/tags/");
-    arn.map(|arn| ("resourceArn", call::percent_decode(arn)))
-        .into_iter()
-        .collect()
+/// A filter in a few words: up to two IDs, or the number of them.
+fn describe_filter(name: &str, value: &Value) -> String {
+    match value.as_array() {
+        Some(ids) if ids.len() > 2 => format!("{} {name}", ids.len()),
+        Some(ids) => {
+            let ids: Vec<&str> = ids.iter().filter_map(Value::as_str).collect();
+            ids.join(" ")
+        }
+        None => format!("{name}: {}", value.as_str().unwrap_or_default()),
+    }
 }
 
-/// Answers a call.
+/// Checks the values of a world file: each description of a resource fits the service model.
 ///
 /// # Errors
 ///
-/// The error that AWS would answer with.
-pub fn answer(world: &mut World, request: &Request) -> Reply {
-    let context = Context::of(world, &request.region);
-    if request.operation == "InitializeService" {
-        input::<Nothing>(&request.input)?;
-        world.drs.entry(request.region.clone()).or_default();
-        return Ok((204, None));
-    }
-    if matches!(
-        request.operation.as_str(),
-        "TagResource" | "UntagResource" | "ListTagsForResource"
-    ) {
-        return tags(world, request);
-    }
-    let drs = world
-        .drs
-        .get_mut(&request.region)
-        .ok_or_else(ApiError::uninitialized)?;
-    match request.operation.as_str() {
-        "ReverseReplication" => reverse(world, &context, request),
-        operation if operation.ends_with("RecoveryInstance") || operation == "StopFailback" => {
-            recovery_instances(drs, &context, request)
-        }
-        "TerminateRecoveryInstances" | "DescribeRecoveryInstances" => {
-            recovery_instances(drs, &context, request)
-        }
-        "DescribeJobs" | "DescribeJobLogItems" | "DeleteJob" => jobs(drs, &context, request),
-        "StopReplication" | "DisconnectSourceServer" => {
-            let reply = source_servers(drs, &context, request)?;
-            end_failback(world, request)?;
-            Ok(reply)
-        }
-        _ => source_servers(drs, &context, request),
-    }
-}
-
-/// A failback ends with the replication of the server that it goes to.
-pub(crate) fn end_failback(world: &mut World, request: &Request) -> Result<(), ApiError> {
-    let id = input::<OfServer>(&request.input)?.id;
-    let server = world
-        .drs
-        .get_mut(&request.region)
-        .and_then(|drs| drs.source_server(&id).ok());
-    let failback = server.filter(|server| server.replication_direction == "FAILBACK");
-    let Some(instance) = failback.and_then(|server| server.aws_instance_id.clone()) else {
-        return Ok(());
-    };
-    for from in world
-        .drs
-        .values_mut()
-        .filter_map(|drs| drs.recovery_instance(&instance).ok())
-    {
-        from.failback_state = "FAILBACK_NOT_STARTED".to_owned();
+/// A sentence about the first value that does not fit.
+pub(crate) fn check(model: &Model, context_in: impl Fn(&str) -> Context) -> Result<(), String> {
+    for (region, drs) in &model.regions {
+        check_region(drs, &context_in(region))?;
     }
     Ok(())
 }
 
-/// Checks what a world file says of DRS: an answer about it is one that the model has.
-pub(crate) fn check(world: &World) -> Result<(), String> {
-    for (region, drs) in &world.drs {
-        let context = Context::of(world, region);
-        let servers = drs
-            .source_servers
-            .iter()
-            .map(|of| (&of.id, "SourceServer", server_json(of, &context)));
-        let configurations = drs
-            .source_servers
-            .iter()
-            .map(|of| (&of.id, "ReplicationConfiguration", configuration_json(of)));
-        let instances = drs.recovery_instances.iter();
-        let instances = instances.map(|of| {
-            (
-                &of.id,
-                "RecoveryInstance",
-                recovery_instance_json(of, drs, &context),
-            )
-        });
-        let jobs = drs
-            .jobs
-            .iter()
-            .map(|of| (&of.id, "Job", job_json(of, &context)));
-        let mut seen = BTreeSet::new();
-        for (id, shape, answer) in servers.chain(configurations).chain(instances).chain(jobs) {
-            constraints::check(Service::Drs, shape, &answer)
-                .map_err(|wrong| format!("{id}: {wrong}"))?;
-            if !seen.insert((shape, id)) {
-                return Err(format!("{id} is there twice"));
-            }
+fn check_region(drs: &Drs, context: &Context) -> Result<(), String> {
+    let view = View::new(drs, context);
+    let mut known = BTreeSet::new();
+    let mut check = |shape: &'static str, id: &str, description: &Value| {
+        constraints::check(Service::Drs, shape, description)
+            .map_err(|wrong| format!("{id}: {wrong}"))?;
+
+        match known.insert((shape, id.to_owned())) {
+            true => Ok(()),
+            false => Err(format!("{id} appears twice")),
         }
+    };
+
+    for server in &drs.source_servers {
+        check("SourceServer", &server.id, &server_json(server, &view))?;
     }
+    for server in &drs.source_servers {
+        let configuration = configuration_json(server);
+        check("ReplicationConfiguration", &server.id, &configuration)?;
+    }
+    for instance in &drs.recovery_instances {
+        let description = instance_json(instance, drs, &view);
+        check("RecoveryInstance", &instance.id, &description)?;
+    }
+    for job in &drs.jobs {
+        check("Job", &job.id, &job_json(job, context))?;
+    }
+
     Ok(())
 }

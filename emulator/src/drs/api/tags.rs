@@ -7,92 +7,112 @@ use serde_json::json;
 
 use crate::{
     aws::{
-        call::{Reply, Request, input},
+        call::{ApiResult, Request},
         constraints,
+        context::Context,
         error::ApiError,
     },
-    world::World,
+    drs::model::Model,
 };
+
+/// The quota of tags of a resource.
+const MAX_TAGS: usize = 50;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub(crate) struct Tags {
-    pub(crate) resource_arn: String,
+struct Tags {
+    resource_arn: String,
     #[serde(default)]
-    pub(crate) tags: BTreeMap<String, String>,
+    tags: BTreeMap<String, String>,
     #[serde(default)]
-    pub(crate) tag_keys: Vec<String>,
+    tag_keys: Vec<String>,
 }
 
-/// Tags by ARN. In a Region without DRS, in another account, or of another service, there is no
-/// such resource.
-pub(crate) fn tags(world: &mut World, request: &Request) -> Reply {
-    let wanted: Tags = input(&request.input)?;
-    let parts: Vec<&str> = wanted.resource_arn.splitn(6, ':').collect();
+/// `TagResource`.
+pub(super) fn tag(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let input: Tags = request.read()?;
+    let tags = tags_mut(model, context, &input.resource_arn)?;
+    let mut changed = tags.clone();
+    changed.extend(input.tags);
+
+    // Tags of AWS may be there already, but nobody else can write one.
+    let adds_reserved = changed
+        .keys()
+        .any(|key| key.to_lowercase().starts_with("aws:") && !tags.contains_key(key));
+    if changed.len() > MAX_TAGS || adds_reserved {
+        let message = "a resource has at most 50 tags, and keys with aws: are AWS's own";
+        return Err(ApiError::validation(message));
+    }
+
+    *tags = changed;
+    Ok((200, None))
+}
+
+/// `UntagResource`.
+pub(super) fn untag(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let input: Tags = request.read()?;
+    let tags = tags_mut(model, context, &input.resource_arn)?;
+
+    tags.retain(|key, _| !input.tag_keys.contains(key));
+    Ok((200, None))
+}
+
+/// `ListTagsForResource`.
+pub(super) fn list(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let input: Tags = request.read()?;
+    let tags = tags_mut(model, context, &input.resource_arn)?;
+
+    Ok((200, Some(json!({ "tags": tags }))))
+}
+
+/// The tags of a resource by its ARN. In a Region without DRS, in another account and in another
+/// partition there is no such resource.
+fn tags_mut<'a>(
+    model: &'a mut Model,
+    context: &Context,
+    arn: &str,
+) -> Result<&'a mut BTreeMap<String, String>, ApiError> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", partition, "drs", region, account, resource] = parts.as_slice() else {
-        return Err(ApiError::validation(
-            "resourceArn is not the ARN of a DRS resource",
-        ));
+        let message = "resourceArn is not the ARN of a DRS resource";
+        return Err(ApiError::validation(message));
     };
-    let partition_here = constraints::partition(&request.region);
-    let here = *region == request.region
-        && *account == world.account
-        && Some(*partition) == partition_here;
-    let drs = world.drs.get_mut(&request.region).filter(|_| here);
-    let drs = drs.ok_or_else(|| ApiError::not_found(&wanted.resource_arn))?;
+
+    let is_here = *region == context.region
+        && *account == context.account
+        && Some(*partition) == constraints::partition(&context.region);
+    let drs = model.regions.get_mut(&context.region);
+    let drs = drs
+        .filter(|_| is_here)
+        .ok_or_else(|| ApiError::not_found(arn))?;
+
     let (kind, id) = resource
         .split_once('/')
         .ok_or_else(|| ApiError::validation("resourceArn names no resource"))?;
-    let tags = drs.tags(kind, id)?;
-    match request.operation.as_str() {
-        "TagResource" => {
-            let mut more = tags.clone();
-            more.extend(wanted.tags);
-            let reserved = more
-                .keys()
-                .any(|key| key.to_lowercase().starts_with("aws:") && !tags.contains_key(key));
-            if more.len() > 50 || reserved {
-                return Err(ApiError::validation(
-                    "a resource has at most 50 tags, and keys with aws: are AWS's own",
-                ));
-            }
-            *tags = more;
-            Ok((200, None))
-        }
-        "UntagResource" => {
-            tags.retain(|key, _| !wanted.tag_keys.contains(key));
-            Ok((200, None))
-        }
-        _ => Ok((200, Some(json!({ "tags": tags })))),
-    }
+    drs.tags_mut(kind, id)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drs::api::fixtures::call;
-    use crate::drs::api::fixtures::*;
+    use crate::drs::api::fixtures::{ONE, call, world};
 
     #[test]
-    fn tags_of_aws_are_written_by_nobody_else_and_a_resource_has_fifty() {
+    fn resource_has_fifty_tags_and_none_of_the_aws_keys() {
         let mut world = world();
         let arn = format!("arn:aws:drs:us-east-1:111122223333:source-server/{ONE}");
-        let tags = |count: usize| {
-            (0..count)
-                .map(|at| (at.to_string(), json!("")))
-                .collect::<serde_json::Map<_, _>>()
+        let tags = |count: usize| -> BTreeMap<String, &str> {
+            (0..count).map(|number| (number.to_string(), "")).collect()
         };
+
         for (tags, ok) in [
             (json!({ "aws:x": "y" }), false),
             (json!({ "AWS:x": "y" }), false),
             (json!(tags(51)), false),
             (json!(tags(50)), true),
         ] {
-            let tagged = call(
-                &mut world,
-                "TagResource",
-                json!({ "resourceArn": arn, "tags": tags }),
-            );
+            let input = json!({ "resourceArn": arn, "tags": tags });
+            let tagged = call(&mut world, "TagResource", input);
             assert_eq!(tagged.is_ok(), ok, "{tags}");
         }
     }

@@ -7,14 +7,13 @@ use crate::{
     drs::model::types::{Drs, Job},
 };
 
-/// How long a job waits before it starts. Not documented; a plausible pace.
-pub(crate) const JOB_STARTS: TimeDelta = TimeDelta::minutes(1);
-
-/// How long a job takes in all. Not documented; a plausible pace.
-pub(crate) const JOB_TAKES: TimeDelta = TimeDelta::minutes(15);
+/// How long a job is PENDING. AWS documents no pace; this one is plausible.
+const JOB_STARTS: TimeDelta = TimeDelta::minutes(1);
+/// How long a job takes in total. AWS documents no pace; this one is plausible.
+pub(super) const JOB_TAKES: TimeDelta = TimeDelta::minutes(15);
 
 impl Job {
-    /// The status at a moment.
+    /// The status at a time.
     #[must_use]
     pub fn status(&self, now: DateTime<Utc>) -> &'static str {
         match now {
@@ -24,7 +23,7 @@ impl Job {
         }
     }
 
-    pub(crate) fn is_running(&self, now: DateTime<Utc>) -> bool {
+    pub(super) fn is_running(&self, now: DateTime<Utc>) -> bool {
         now < self.ends_at
     }
 }
@@ -46,11 +45,12 @@ impl Drs {
     ///
     /// # Errors
     ///
-    /// ResourceNotFoundException, or ConflictException for one that runs.
+    /// ResourceNotFoundException, or ConflictException for a running job.
     pub fn delete_job(&mut self, id: &str, now: DateTime<Utc>) -> Result<(), ApiError> {
         if self.job(id)?.is_running(now) {
             return Err(ApiError::conflict(format!("{id} is running")));
         }
+
         self.jobs.retain(|job| job.id != id);
         self.gone.insert(id.to_owned());
         Ok(())
@@ -60,28 +60,28 @@ impl Drs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drs::model::fixtures::{launched, noon};
-    use crate::{aws::behaviour::Behaviour, drs::model::types::SourceServer};
+    use crate::drs::model::{
+        SourceServer,
+        fixtures::{call_at, launched, noon},
+    };
 
     #[test]
-    fn the_id_of_what_was_deleted_is_not_given_again() {
+    fn ids_of_deleted_resources_are_not_assigned_again() {
         let mut drs = launched("FAILBACK_NOT_STARTED");
         let jobs = ["i-00000001", "i-00000002"].map(|instance| {
-            let job = drs
-                .terminate(&[instance.to_owned()], noon())
-                .unwrap()
-                .id
-                .clone();
-            drs.delete_job(&job, noon() + JOB_TAKES).unwrap();
-            job
+            let job = drs.terminate(&[instance.to_owned()], noon()).unwrap();
+            let id = job.id.clone();
+            drs.delete_job(&id, noon() + JOB_TAKES).unwrap();
+            id
         });
         assert_ne!(jobs[0], jobs[1]);
+
         let server = drs.fresh_source_server_id();
         drs.source_servers.push(SourceServer {
             staging_status: "EXTENDED".to_owned(),
             ..SourceServer::new(&server)
         });
-        drs.delete(&server, noon(), Behaviour::default()).unwrap();
+        drs.delete(&server, &call_at(noon())).unwrap();
         assert_ne!(drs.fresh_source_server_id(), server);
     }
 }

@@ -12,8 +12,8 @@ use crate::{
     },
 };
 
-/// The quota: source servers of a job.
-pub(crate) const SERVERS_OF_A_JOB: usize = 100;
+/// The quota of source servers in a job.
+const SERVERS_PER_JOB: usize = 100;
 
 impl Drs {
     /// The recovery instance with this ID.
@@ -30,59 +30,40 @@ impl Drs {
 
     /// Whether a job is terminating a recovery instance.
     pub(crate) fn is_being_terminated(&self, id: &str, now: DateTime<Utc>) -> bool {
-        let mut running = self
-            .jobs
-            .iter()
-            .filter(|job| job.is_running(now))
-            .flat_map(|job| &job.recovery_instance_ids);
-        running.any(|of| of == id)
+        let running = self.jobs.iter().filter(|job| job.is_running(now));
+        let mut terminating = running.flat_map(|job| &job.recovery_instance_ids);
+
+        terminating.any(|other| other == id)
     }
 
-    /// `TerminateRecoveryInstances`: begins a job that ends with the instances gone.
+    /// `TerminateRecoveryInstances`: starts a job after which the instances are gone.
     ///
     /// # Errors
     ///
-    /// ConflictException for an instance that is not there, is there twice, is failed back from, or
-    /// is being terminated: the model knows no other error for it. ServiceQuotaExceededException
-    /// for more servers than a job may have.
+    /// ConflictException for an instance that is missing, listed twice, in a failback or already
+    /// being terminated: the model has no other error for these. ServiceQuotaExceededException for
+    /// more servers than a job may have.
     pub fn terminate(&mut self, ids: &[String], now: DateTime<Utc>) -> Result<&Job, ApiError> {
-        let conflict = |why: String| Err(ApiError::conflict(why));
-        if ids.len() > SERVERS_OF_A_JOB {
-            return Err(ApiError::new(
-                402,
-                "ServiceQuotaExceededException",
-                "a job has at most 100 servers",
-            ));
+        if ids.len() > SERVERS_PER_JOB {
+            let message = "a job has at most 100 servers";
+            return Err(ApiError::new(402, "ServiceQuotaExceededException", message));
         }
         if let Some(id) = ids.iter().find(|id| self.is_being_terminated(id, now)) {
-            return conflict(format!("{id} is being terminated"));
+            return Err(ApiError::conflict(format!("{id} is being terminated")));
         }
+
         let mut source_server_ids = Vec::new();
-        for (at, id) in ids.iter().enumerate() {
-            let known = self
-                .recovery_instances
-                .iter()
-                .find(|instance| instance.id == *id);
-            let known = known.ok_or_else(|| ApiError::conflict(format!("{id} does not exist")))?;
-            if ids.iter().take(at).any(|before| before == id) {
-                return conflict(format!("{id} is there twice"));
+        for (index, id) in ids.iter().enumerate() {
+            let instance = self.terminable(id)?;
+            if ids.iter().take(index).any(|earlier| earlier == id) {
+                return Err(ApiError::conflict(format!("{id} is listed twice")));
             }
-            if matches!(
-                known.failback_state.as_str(),
-                "FAILBACK_IN_PROGRESS" | "FAILBACK_READY_FOR_LAUNCH"
-            ) {
-                return conflict(format!(
-                    "{id} is being failed back: {}",
-                    known.failback_state
-                ));
-            }
-            source_server_ids.push(known.source_server_id.clone());
+            source_server_ids.push(instance.source_server_id.clone());
         }
-        self.jobs.push(Job {
-            id: fresh(
-                "drsjob-",
-                self.jobs.iter().map(|job| &job.id).chain(&self.gone),
-            ),
+
+        let taken = self.jobs.iter().map(|job| &job.id).chain(&self.gone);
+        let job = Job {
+            id: fresh("drsjob-", taken),
             kind: "TERMINATE".to_owned(),
             initiated_by: "TERMINATE_RECOVERY_INSTANCES".to_owned(),
             created_at: now,
@@ -90,54 +71,71 @@ impl Drs {
             source_server_ids,
             recovery_instance_ids: ids.to_vec(),
             tags: BTreeMap::new(),
-        });
+        };
+        self.jobs.push(job);
         self.jobs
             .last()
             .ok_or_else(|| ApiError::internal("the job was lost"))
     }
 
-    /// `DisconnectRecoveryInstance`: the instance runs on without its agent.
+    /// An instance that exists and is not in a failback.
+    fn terminable(&self, id: &str) -> Result<&RecoveryInstance, ApiError> {
+        let mut instances = self.recovery_instances.iter();
+        let instance = instances
+            .find(|instance| instance.id == id)
+            .ok_or_else(|| ApiError::conflict(format!("{id} does not exist")))?;
+
+        match instance.failback_state.as_str() {
+            state @ ("FAILBACK_IN_PROGRESS" | "FAILBACK_READY_FOR_LAUNCH") => Err(
+                ApiError::conflict(format!("{id} is being failed back: {state}")),
+            ),
+            _ => Ok(instance),
+        }
+    }
+
+    /// `DisconnectRecoveryInstance`: the instance keeps running without its agent.
     ///
     /// # Errors
     ///
-    /// ResourceNotFoundException, or ConflictException the second time.
+    /// ResourceNotFoundException, or ConflictException for an instance without an agent.
     pub fn disconnect_recovery_instance(&mut self, id: &str) -> Result<(), ApiError> {
         let instance = self.recovery_instance(id)?;
         if instance.disconnected {
             return Err(ApiError::conflict(format!("{id} is disconnected")));
         }
+
         instance.disconnected = true;
         Ok(())
     }
 
-    /// `DeleteRecoveryInstance`: removes the record of an instance that was disconnected; the
-    /// instance itself stays.
+    /// `DeleteRecoveryInstance`: removes the record of a disconnected instance. The EC2 instance
+    /// stays.
     ///
     /// # Errors
     ///
-    /// ConflictException for one that is not there or was not disconnected: the model knows no
-    /// other error for it.
+    /// ConflictException for an instance that is missing or still connected: the model has no
+    /// other error for these.
     pub fn delete_recovery_instance(&mut self, id: &str) -> Result<(), ApiError> {
         let instance = self
             .recovery_instance(id)
             .map_err(|error| ApiError::conflict(error.message))?;
         if !instance.disconnected {
-            return Err(ApiError::conflict(format!(
-                "{id} must be disconnected first"
-            )));
+            let message = format!("{id} must be disconnected first");
+            return Err(ApiError::conflict(message));
         }
-        self.forget_recovery_instances(&[id.to_owned()]);
+
+        self.remove_recovery_instances(&[id.to_owned()]);
         Ok(())
     }
 
-    pub(crate) fn forget_recovery_instances(&mut self, ids: &[String]) {
+    /// Removes instances, and their IDs from the records of source servers.
+    pub(super) fn remove_recovery_instances(&mut self, ids: &[String]) {
         self.recovery_instances
             .retain(|instance| !ids.contains(&instance.id));
+
         for server in &mut self.source_servers {
-            server.recovery_instance_id = server
-                .recovery_instance_id
-                .take()
-                .filter(|id| !ids.contains(id));
+            let named = server.recovery_instance_id.take();
+            server.recovery_instance_id = named.filter(|id| !ids.contains(id));
         }
     }
 }
@@ -145,70 +143,62 @@ impl Drs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drs::model::fixtures::{ID, launched, noon};
-    use crate::{
-        aws::behaviour::Behaviour,
-        drs::model::types::{SourceServer, failback_not_started, running},
-        world::World,
+    use crate::drs::model::{
+        Model,
+        fixtures::{ID, call_at, drs, instance, launched, noon},
     };
 
+    fn terminate(drs: &mut Drs, ids: &[&str]) -> Result<Vec<String>, u16> {
+        let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
+        let job = drs.terminate(&ids, noon());
+
+        job.map(|job| job.recovery_instance_ids.clone())
+            .map_err(|error| error.status)
+    }
+
     #[test]
-    fn what_cannot_be_terminated_is_a_conflict_or_over_the_quota() {
-        let terminate = |drs: &mut Drs, ids: &[&str]| {
-            let ids: Vec<String> = ids.iter().map(|id| (*id).to_owned()).collect();
-            drs.terminate(&ids, noon())
-                .map(|job| job.recovery_instance_ids.clone())
-                .map_err(|error| error.status)
-        };
+    fn termination_is_refused_with_conflict_or_over_quota() {
         let mut drs = launched("FAILBACK_NOT_STARTED");
         assert_eq!(terminate(&mut drs, &["i-00000001", "i-00000001"]), Err(409));
         assert_eq!(terminate(&mut drs, &["i-00000001", "i-00000003"]), Err(409));
         assert_eq!(terminate(&mut drs, &["i-00000001"; 101]), Err(402));
+
         assert!(terminate(&mut drs, &["i-00000001"]).is_ok());
         assert_eq!(
             terminate(&mut drs, &["i-00000001", "i-00000002"]),
             Err(409),
-            "it is being terminated"
+            "the first one is being terminated"
         );
+    }
+
+    #[test]
+    fn running_failback_prevents_termination() {
         for state in ["FAILBACK_IN_PROGRESS", "FAILBACK_READY_FOR_LAUNCH"] {
-            assert_eq!(
-                terminate(&mut launched(state), &["i-00000002"]),
-                Err(409),
-                "{state}"
-            );
+            let terminated = terminate(&mut launched(state), &["i-00000002"]);
+            assert_eq!(terminated, Err(409), "{state}");
         }
+
         assert!(terminate(&mut launched("FAILBACK_COMPLETED"), &["i-00000002"]).is_ok());
     }
 
     #[test]
-    fn a_recovery_instance_forbids_a_disconnect_until_it_is_gone() {
-        let mut world = World::with([SourceServer::new(ID)]);
-        world.here().recovery_instances.push(RecoveryInstance {
-            id: "i-0000000000000000a".to_owned(),
-            source_server_id: ID.to_owned(),
-            is_drill: true,
-            ec2_instance_state: running(),
-            failback_state: failback_not_started(),
-            disconnected: false,
-            tags: BTreeMap::new(),
-        });
-        let now = world.now;
-        assert_eq!(
-            world
-                .here()
-                .disconnect(ID, now, Behaviour::default())
-                .unwrap_err()
-                .status,
-            409
-        );
-        world
-            .here()
-            .terminate(&["i-0000000000000000a".to_owned()], now)
-            .unwrap();
-        world.advance_to(now + JOB_TAKES);
-        world
-            .here()
-            .disconnect(ID, now + JOB_TAKES, Behaviour::default())
-            .unwrap();
+    fn recovery_instance_prevents_disconnect_until_it_is_gone() {
+        let region = "us-east-1";
+        let mut here = drs();
+        here.recovery_instances
+            .push(instance("i-0000000000000000a", "FAILBACK_NOT_STARTED"));
+        let mut model = Model {
+            regions: [(region.to_owned(), here)].into(),
+        };
+
+        let drs = model.region_mut(region).unwrap();
+        let refused = drs.disconnect(ID, &call_at(noon())).unwrap_err();
+        assert_eq!(refused.status, 409);
+
+        terminate(drs, &["i-0000000000000000a"]).unwrap();
+        let later = noon() + JOB_TAKES;
+        model.settle(later);
+        let drs = model.region_mut(region).unwrap();
+        drs.disconnect(ID, &call_at(later)).unwrap();
     }
 }

@@ -1,26 +1,34 @@
-//! The resources of DRS, as a world file has them.
+//! The resources of DRS. A world file has them in the same shape.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+/// DRS of the account, by Region. A Region in which DRS was never initialised is absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Model {
+    /// The Regions in which DRS is initialised.
+    pub regions: BTreeMap<String, Drs>,
+}
+
 /// DRS in one Region.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Drs {
-    /// All records of source servers.
+    /// The records of all source servers.
     pub source_servers: Vec<SourceServer>,
     /// All recovery instances.
     pub recovery_instances: Vec<RecoveryInstance>,
     /// All jobs.
     pub jobs: Vec<Job>,
-    /// The IDs of the servers and jobs that were deleted: no other ever has them.
+    /// The IDs of deleted servers and jobs. They are never assigned again.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub gone: BTreeSet<String>,
 }
 
-/// The record of a source server. Only its ID is needed; the rest has the values of a healthy
+/// The record of a source server. Only its ID is required; everything else defaults to a healthy
 /// server.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
@@ -28,27 +36,27 @@ pub struct SourceServer {
     /// `s-` and 17 letters or digits.
     #[serde(rename = "sourceServerID")]
     pub id: String,
-    /// The host's name.
+    /// The name of the host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
-    /// The host's name with its domain.
+    /// The name of the host with its domain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fqdn: Option<String>,
-    /// The EC2 instance, if it is one.
+    /// The ID of the EC2 instance, if the server is one.
     #[serde(
         rename = "awsInstanceID",
         default,
         skip_serializing_if = "Option::is_none"
     )]
     pub aws_instance_id: Option<String>,
-    /// The account of the instance.
+    /// The account of the EC2 instance.
     #[serde(
         rename = "originAccountID",
         default,
         skip_serializing_if = "Option::is_none"
     )]
     pub origin_account_id: Option<String>,
-    /// The Region of the instance.
+    /// The Region of the EC2 instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin_region: Option<String>,
     /// The replication state, as the API spells it.
@@ -57,13 +65,13 @@ pub struct SourceServer {
     /// FAILOVER or FAILBACK.
     #[serde(default = "failover")]
     pub replication_direction: String,
-    /// The server that replicates the other way.
+    /// The server that replicates in the opposite direction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reversed_direction_source_server_arn: Option<String>,
     /// NOT_EXTENDED, EXTENDED or EXTENSION_ERROR.
     #[serde(default = "not_extended")]
     pub staging_status: String,
-    /// Of an extended server: the server of a staging account whose replication it shares.
+    /// For an extended server, the server of the staging account whose replication it shares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staging_source_server_arn: Option<String>,
     /// The recovery instance that the record names.
@@ -73,23 +81,23 @@ pub struct SourceServer {
         skip_serializing_if = "Option::is_none"
     )]
     pub recovery_instance_id: Option<String>,
-    /// Its tags.
+    /// The tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
-    /// The size of its one disk; replicated in full.
+    /// The size of its only disk, which is fully replicated.
     #[serde(default = "hundred_gibibytes")]
     pub disk_bytes: u64,
-    /// How many recovery points it has at most: every ten minutes of an hour, then every hour of a
-    /// day, then every day of a week.
+    /// The maximum number of recovery points: one every ten minutes for an hour, then one an hour
+    /// for a day, then one a day for a week.
     #[serde(default = "a_week_of_points")]
     pub recovery_points: u32,
-    /// When its replication began, for the last time.
+    /// When replication last started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicating_since: Option<DateTime<Utc>>,
-    /// When its staging resources will be gone; set by a disconnect.
+    /// When the staging resources are gone. A disconnect sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staging_gone_at: Option<DateTime<Utc>>,
-    /// When its agent will have been uninstalled; set by a disconnect.
+    /// When the agent is uninstalled. A disconnect sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_gone_at: Option<DateTime<Utc>>,
 }
@@ -110,13 +118,13 @@ pub struct RecoveryInstance {
     /// The state of the EC2 instance.
     #[serde(default = "running")]
     pub ec2_instance_state: String,
-    /// The state of a failback from it.
+    /// The state of the failback from it.
     #[serde(default = "failback_not_started")]
     pub failback_state: String,
     /// Whether its agent was disconnected.
     #[serde(default)]
     pub disconnected: bool,
-    /// Its tags.
+    /// The tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
 }
@@ -131,11 +139,11 @@ pub struct Job {
     /// LAUNCH, TERMINATE or CREATE_CONVERTED_SNAPSHOT.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Who began it, as the API spells it.
+    /// The initiator, as the API spells it.
     pub initiated_by: String,
     /// When it was created.
     pub created_at: DateTime<Utc>,
-    /// When it was deleted or will have ended.
+    /// When it ends.
     pub ends_at: DateTime<Utc>,
     /// The servers that it works on.
     #[serde(rename = "sourceServerIDs")]
@@ -143,36 +151,72 @@ pub struct Job {
     /// The recovery instances that it terminates.
     #[serde(rename = "recoveryInstanceIDs", default)]
     pub recovery_instance_ids: Vec<String>,
-    /// Its tags.
+    /// The tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
 }
 
-pub(crate) fn continuous() -> String {
+impl SourceServer {
+    /// A healthy server.
+    #[must_use]
+    pub fn new(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            hostname: None,
+            fqdn: None,
+            aws_instance_id: None,
+            origin_account_id: None,
+            origin_region: None,
+
+            data_replication_state: continuous(),
+            replication_direction: failover(),
+            reversed_direction_source_server_arn: None,
+            staging_status: not_extended(),
+            staging_source_server_arn: None,
+            recovery_instance_id: None,
+            tags: BTreeMap::new(),
+
+            disk_bytes: hundred_gibibytes(),
+            recovery_points: a_week_of_points(),
+            replicating_since: None,
+            staging_gone_at: None,
+            agent_gone_at: None,
+        }
+    }
+
+    /// The same server with a tag.
+    #[must_use]
+    pub fn tagged(mut self, key: &str, value: &str) -> Self {
+        self.tags.insert(key.to_owned(), value.to_owned());
+        self
+    }
+}
+
+fn continuous() -> String {
     "CONTINUOUS".to_owned()
 }
 
-pub(crate) fn failover() -> String {
+fn failover() -> String {
     "FAILOVER".to_owned()
 }
 
-pub(crate) fn not_extended() -> String {
+fn not_extended() -> String {
     "NOT_EXTENDED".to_owned()
 }
 
-pub(crate) fn running() -> String {
+fn running() -> String {
     "RUNNING".to_owned()
 }
 
-pub(crate) fn failback_not_started() -> String {
+fn failback_not_started() -> String {
     "FAILBACK_NOT_STARTED".to_owned()
 }
 
-pub(crate) fn hundred_gibibytes() -> u64 {
+fn hundred_gibibytes() -> u64 {
     100 << 30
 }
 
-/// Six of the last hour, 24 of the last day, seven of the last week.
-pub(crate) fn a_week_of_points() -> u32 {
+/// 6 of the last hour, 24 of the last day and 7 of the last week.
+pub(super) fn a_week_of_points() -> u32 {
     37
 }

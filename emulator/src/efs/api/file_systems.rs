@@ -1,221 +1,206 @@
 //! File systems on the wire.
 
-use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
     aws::{
-        call::{Reply, Request, input, put},
+        call::{ApiResult, Request, put},
         constraints,
+        context::Context,
         error::ApiError,
     },
-    efs::model::names::zone_id,
     efs::{
         api::{
-            lists::{OfFileSystem, PAGE, arn, not_served, page, time},
+            lists::{PAGE, arn, page, time},
             tags::{Tag, file_system_tags_json, read_tags},
         },
-        model::types::FileSystem,
+        model::{FileSystem, Model, zone_id},
     },
-    world::World,
 };
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub(crate) struct CreateFileSystem {
-    pub(crate) creation_token: String,
-    pub(crate) performance_mode: Option<String>,
+struct CreateFileSystem {
+    creation_token: String,
+    performance_mode: Option<String>,
     #[serde(default)]
-    pub(crate) encrypted: bool,
-    pub(crate) kms_key_id: Option<String>,
-    pub(crate) throughput_mode: Option<String>,
-    pub(crate) provisioned_throughput_in_mibps: Option<f64>,
-    pub(crate) availability_zone_name: Option<String>,
-    pub(crate) backup: Option<bool>,
+    encrypted: bool,
+    kms_key_id: Option<String>,
+    throughput_mode: Option<String>,
+    provisioned_throughput_in_mibps: Option<f64>,
+    availability_zone_name: Option<String>,
+    backup: Option<bool>,
     #[serde(default)]
-    pub(crate) tags: Vec<Tag>,
+    tags: Vec<Tag>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "PascalCase")]
-#[derive(Default)]
-pub(crate) struct ListFileSystems {
-    /// Not listened to, as documented.
+struct ListFileSystems {
+    /// EFS ignores it, as documented.
     #[serde(rename = "MaxItems")]
-    pub(crate) _max_items: Option<usize>,
-    pub(crate) marker: Option<String>,
-    pub(crate) creation_token: Option<String>,
-    pub(crate) file_system_id: Option<String>,
+    _max_items: Option<usize>,
+    marker: Option<String>,
+    creation_token: Option<String>,
+    file_system_id: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub(crate) struct UpdateFileSystem {
-    pub(crate) file_system_id: String,
-    pub(crate) throughput_mode: Option<String>,
-    pub(crate) provisioned_throughput_in_mibps: Option<f64>,
+struct UpdateFileSystem {
+    file_system_id: String,
+    throughput_mode: Option<String>,
+    provisioned_throughput_in_mibps: Option<f64>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub(crate) struct Protect {
-    pub(crate) file_system_id: String,
-    pub(crate) replication_overwrite_protection: Option<String>,
+struct UpdateProtection {
+    file_system_id: String,
+    replication_overwrite_protection: Option<String>,
 }
 
-pub(crate) fn file_systems(world: &mut World, request: &Request) -> Reply {
-    let (account, region, now) = (world.account.clone(), request.region.as_str(), world.now);
-    let times = (now, world.long_ago());
-    match request.operation.as_str() {
-        "DescribeFileSystems" => describe_file_systems(world, request),
-        "CreateFileSystem" => {
-            let wanted = new_file_system(input(&request.input)?)?;
-            let made = world.create_file_system(region, wanted)?;
-            Ok((201, Some(file_system_json(made, region, &account, times))))
-        }
-        "UpdateFileSystem" => {
-            let update: UpdateFileSystem = input(&request.input)?;
-            let file_system = world.named_file_system(region, &update.file_system_id)?;
-            file_system.set_throughput(
-                update.throughput_mode,
-                update.provisioned_throughput_in_mibps,
-                now,
-            )?;
-            Ok((
-                202,
-                Some(file_system_json(file_system, region, &account, times)),
-            ))
-        }
-        "UpdateFileSystemProtection" => {
-            let protect: Protect = input(&request.input)?;
-            let file_system = world.named_file_system(region, &protect.file_system_id)?;
-            let wanted = protect
-                .replication_overwrite_protection
-                .unwrap_or_else(|| file_system.protection.clone());
-            file_system.protect(&wanted)?;
-            Ok((
-                200,
-                Some(json!({ "ReplicationOverwriteProtection": file_system.protection })),
-            ))
-        }
-        "DeleteFileSystem" => {
-            let of: OfFileSystem = input(&request.input)?;
-            world
-                .delete_file_system(region, &of.file_system_id)
-                .map(|()| (204, None))
-        }
-        other => not_served(other),
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+struct DeleteFileSystem {
+    file_system_id: String,
+}
+
+impl CreateFileSystem {
+    /// The file system, with the defaults of the API.
+    fn into_file_system(self) -> Result<FileSystem, ApiError> {
+        // A One Zone file system has automatic backups unless the call says otherwise.
+        let is_one_zone = self.availability_zone_name.is_some();
+        let has_backups = self.backup.unwrap_or(is_one_zone);
+        let or_default =
+            |mode: Option<String>, default: &str| mode.unwrap_or_else(|| default.to_owned());
+
+        Ok(FileSystem {
+            creation_token: self.creation_token,
+            performance_mode: or_default(self.performance_mode, "generalPurpose"),
+            throughput_mode: or_default(self.throughput_mode, "bursting"),
+            provisioned_throughput_in_mibps: self.provisioned_throughput_in_mibps,
+            encrypted: self.encrypted,
+            kms_key_id: self.kms_key_id,
+            availability_zone_name: self.availability_zone_name,
+            backup: has_backups.then(|| "ENABLED".to_owned()),
+            tags: read_tags(self.tags)?,
+            ..FileSystem::new("")
+        })
     }
 }
 
-pub(crate) fn new_file_system(wanted: CreateFileSystem) -> Result<FileSystem, ApiError> {
-    let backup = wanted
-        .backup
-        .unwrap_or(wanted.availability_zone_name.is_some());
-    Ok(FileSystem {
-        creation_token: wanted.creation_token,
-        performance_mode: wanted
-            .performance_mode
-            .unwrap_or_else(|| "generalPurpose".to_owned()),
-        throughput_mode: wanted
-            .throughput_mode
-            .unwrap_or_else(|| "bursting".to_owned()),
-        provisioned_throughput_in_mibps: wanted.provisioned_throughput_in_mibps,
-        encrypted: wanted.encrypted,
-        kms_key_id: wanted.kms_key_id,
-        availability_zone_name: wanted.availability_zone_name,
-        backup: backup.then(|| "ENABLED".to_owned()),
-        tags: read_tags(wanted.tags)?,
-        ..FileSystem::new("")
-    })
+/// `CreateFileSystem`.
+pub(super) fn create(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let input: CreateFileSystem = request.read()?;
+    let created = model.create_file_system(context, input.into_file_system()?)?;
+
+    Ok((201, Some(file_system_json(created, context))))
 }
 
-pub(crate) fn describe_file_systems(world: &mut World, request: &Request) -> Reply {
-    let list: ListFileSystems = input(&request.input)?;
-    let (account, region, times) = (
-        world.account.clone(),
-        request.region.as_str(),
-        (world.now, world.long_ago()),
-    );
-    let found: Vec<FileSystem> = match &list.file_system_id {
-        Some(name) => vec![world.named_file_system(region, name)?.clone()],
-        None => world
-            .file_systems(region)
-            .filter(|of| of.owner(&account) == account)
-            .cloned()
-            .collect(),
+/// `DescribeFileSystems`.
+pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let list: ListFileSystems = request.read()?;
+    let found: Vec<&FileSystem> = match &list.file_system_id {
+        Some(name) => vec![model.named_file_system(context, name)?],
+        None => model.own_file_systems(context).collect(),
     };
-    let fits = |of: &&FileSystem| {
-        list.creation_token
-            .as_ref()
-            .is_none_or(|token| of.creation_token == *token)
-    };
-    let items = found
-        .iter()
-        .filter(fits)
-        .map(|of| file_system_json(of, region, &account, times))
+
+    let token = list.creation_token.as_ref();
+    let matching = found
+        .into_iter()
+        .filter(|found| token.is_none_or(|token| found.creation_token == *token));
+    let items = matching
+        .map(|file_system| file_system_json(file_system, context))
         .collect();
     page(request, "FileSystems", items, PAGE, list.marker.as_deref())
 }
 
-/// A file system as the API describes it; `times` are now, and when what has no date of its own was
-/// made.
-pub(crate) fn file_system_json(
-    of: &FileSystem,
-    region: &str,
-    account: &str,
-    times: (DateTime<Utc>, DateTime<Utc>),
-) -> Value {
-    let (now, long_ago) = times;
-    let owner = of.owner(account);
-    let token = if of.creation_token.is_empty() {
-        &of.file_system_id
-    } else {
-        &of.creation_token
-    };
+/// `UpdateFileSystem`.
+pub(super) fn update(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let input: UpdateFileSystem = request.read()?;
+    let file_system = model.named_file_system(context, &input.file_system_id)?;
+    let (mode, mibps) = (input.throughput_mode, input.provisioned_throughput_in_mibps);
+    file_system.set_throughput(mode, mibps, context.now)?;
+
+    Ok((202, Some(file_system_json(file_system, context))))
+}
+
+/// `UpdateFileSystemProtection`.
+pub(super) fn protect(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let input: UpdateProtection = request.read()?;
+    let file_system = model.named_file_system(context, &input.file_system_id)?;
+    let present = file_system.protection.clone();
+    file_system.protect(&input.replication_overwrite_protection.unwrap_or(present))?;
+
+    let body = json!({ "ReplicationOverwriteProtection": file_system.protection });
+    Ok((200, Some(body)))
+}
+
+/// `DeleteFileSystem`.
+pub(super) fn delete(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let input: DeleteFileSystem = request.read()?;
+    model.delete_file_system(context, &input.file_system_id)?;
+
+    Ok((204, None))
+}
+
+/// A file system as EFS describes it.
+pub(super) fn file_system_json(file_system: &FileSystem, context: &Context) -> Value {
+    let FileSystem {
+        file_system_id: id,
+        creation_token: token,
+        size_bytes: size,
+        ..
+    } = file_system;
+    let region = &context.region;
+    let owner = file_system.owner(&context.account);
+    let created_at = file_system.created_at.unwrap_or(context.long_ago);
+
     let mut json = json!({
         "OwnerId": owner,
-        "CreationToken": token,
-        "FileSystemId": of.file_system_id,
-        "FileSystemArn": arn(region, owner, "file-system", &of.file_system_id),
-        "CreationTime": time(of.created_at.unwrap_or(long_ago)),
-        "LifeCycleState": of.life_cycle_state,
-        "NumberOfMountTargets": of.mount_targets.len(),
+        "CreationToken": if token.is_empty() { id } else { token },
+        "FileSystemId": id,
+        "FileSystemArn": arn(region, owner, "file-system", id),
+        "CreationTime": time(created_at),
+        "LifeCycleState": file_system.life_cycle_state,
+        "NumberOfMountTargets": file_system.mount_targets.len(),
         "SizeInBytes": {
-            "Value": of.size_bytes,
-            "Timestamp": time(now),
+            "Value": size,
+            "Timestamp": time(context.now),
             "ValueInIA": 0,
-            "ValueInStandard": of.size_bytes,
+            "ValueInStandard": size,
             "ValueInArchive": 0,
         },
-        "PerformanceMode": of.performance_mode,
-        "Encrypted": of.encrypted,
-        "ThroughputMode": of.throughput_mode,
-        "Tags": file_system_tags_json(of),
-        "FileSystemProtection": { "ReplicationOverwriteProtection": of.protection },
+        "PerformanceMode": file_system.performance_mode,
+        "Encrypted": file_system.encrypted,
+        "ThroughputMode": file_system.throughput_mode,
+        "Tags": file_system_tags_json(file_system),
+        "FileSystemProtection": { "ReplicationOverwriteProtection": file_system.protection },
     });
-    if of.encrypted {
-        let own = || constraints::arn("kms", region, owner, "alias/aws/elasticfilesystem");
-        put(
-            &mut json,
-            "KmsKeyId",
-            json!(of.kms_key_id.clone().unwrap_or_else(own)),
-        );
+
+    if file_system.encrypted {
+        let managed = || constraints::arn("kms", region, owner, "alias/aws/elasticfilesystem");
+        let key = file_system.kms_key_id.clone().unwrap_or_else(managed);
+        put(&mut json, "KmsKeyId", json!(key));
     }
-    if let Some(mibps) = of.provisioned_throughput_in_mibps {
+    if let Some(mibps) = file_system.provisioned_throughput_in_mibps {
         put(&mut json, "ProvisionedThroughputInMibps", json!(mibps));
     }
-    let (zone, name) = (of.availability_zone_name.as_ref(), of.tags.get("Name"));
-    let zone_id = zone.and_then(|zone| zone_id(zone));
-    for (member, value) in [
-        ("Name", name),
-        ("AvailabilityZoneName", zone),
-        ("AvailabilityZoneId", zone_id.as_ref()),
-    ] {
-        if let Some(value) = value {
-            put(&mut json, member, json!(value));
-        }
+    if let Some(name) = file_system.tags.get("Name") {
+        put(&mut json, "Name", json!(name));
+    }
+    if let Some(zone) = &file_system.availability_zone_name {
+        put(&mut json, "AvailabilityZoneName", json!(zone));
+        put_zone_id(&mut json, zone);
     }
     json
+}
+
+/// Adds the ID of a zone, if the zone exists.
+pub(super) fn put_zone_id(json: &mut Value, zone: &str) {
+    if let Some(id) = zone_id(zone) {
+        put(json, "AvailabilityZoneId", json!(id));
+    }
 }

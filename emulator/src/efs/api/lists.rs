@@ -1,4 +1,4 @@
-//! What the operations of EFS have in common.
+//! What the operations of EFS have in common: inputs, lists, times and ARNs.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -6,91 +6,71 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::{
-        call::{self, Reply, Request, input, put},
+        call::{self, ApiResult, Request, put},
         constraints,
+        context::Context,
         error::ApiError,
     },
-    efs::model::{errors::bad_request, types::FileSystem},
-    world::World,
+    efs::model::{FileSystem, Model, bad_request},
 };
 
-/// How many items a page holds where the request does not say, or is not listened to.
-pub(crate) const PAGE: usize = 100;
+/// The page size of requests that set none, or whose page size EFS ignores.
+pub(super) const PAGE: usize = 100;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub(crate) struct OfFileSystem {
-    pub(crate) file_system_id: String,
+struct FileSystemName {
+    file_system_id: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub(crate) struct OfMountTarget {
-    pub(crate) mount_target_id: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub(crate) struct OfAccessPoint {
-    pub(crate) access_point_id: String,
-}
-
-pub(crate) fn not_served(operation: &str) -> Reply {
-    Err(ApiError::new(
-        500,
-        "InternalServerError",
-        format!("{operation} is not served"),
-    ))
-}
-
-/// The file system that a call names, and nothing else.
-pub(crate) fn of_file_system<'a>(
-    world: &'a mut World,
+/// The file system that a call names, if it names nothing else.
+pub(super) fn named_file_system<'a>(
+    model: &'a mut Model,
+    context: &Context,
     request: &Request,
 ) -> Result<&'a mut FileSystem, ApiError> {
-    let of: OfFileSystem = input(&request.input)?;
-    world.named_file_system(&request.region, &of.file_system_id)
+    let FileSystemName { file_system_id } = request.read()?;
+    model.named_file_system(context, &file_system_id)
 }
 
 /// The members that carry a page token: of the request, and of the answer.
-pub(crate) fn tokens(operation: &str) -> (&'static str, &'static str) {
+pub(in crate::efs) fn tokens(operation: &str) -> (&'static str, &'static str) {
     match operation {
         "DescribeFileSystems" | "DescribeMountTargets" => ("Marker", "NextMarker"),
         _ => ("NextToken", "NextToken"),
     }
 }
 
-/// One page of a list.
-pub(crate) fn page(
+/// A page of a list whose items are in the member `list`.
+pub(super) fn page(
     request: &Request,
     list: &str,
     items: Vec<Value>,
     size: usize,
-    token_asked: Option<&str>,
-) -> Reply {
-    let (asked, next) = tokens(&request.operation);
-    let (items, token) = call::page(items, size, token_asked, request)
-        .ok_or_else(|| bad_request(format!("{asked} is not ours")))?;
+    token: Option<&str>,
+) -> ApiResult {
+    let (token_member, next_member) = tokens(&request.operation);
+    let (items, next) = call::page(items, size, token, request)
+        .ok_or_else(|| bad_request(format!("{token_member} is not one of this list")))?;
     let mut page = json!({ list: items });
-    // What is paged by markers repeats the one that it was asked with.
-    if let Some(marker) = token_asked.filter(|_| asked == "Marker") {
-        put(&mut page, asked, json!(marker));
+
+    // Lists with markers repeat the marker of the request.
+    if let Some(marker) = token.filter(|_| token_member == "Marker") {
+        put(&mut page, token_member, json!(marker));
     }
-    if let Some(token) = token {
-        put(&mut page, next, json!(token));
+    if let Some(next) = next {
+        put(&mut page, next_member, json!(next));
     }
     Ok((200, Some(page)))
 }
 
-pub(crate) fn time(at: DateTime<Utc>) -> i64 {
-    at.timestamp()
+/// A time as EFS writes it.
+pub(super) fn time(time: DateTime<Utc>) -> i64 {
+    time.timestamp()
 }
 
-pub(crate) fn arn(region: &str, account: &str, kind: &str, id: &str) -> String {
-    constraints::arn(
-        "elasticfilesystem",
-        region,
-        account,
-        &format!("{kind}/{id}"),
-    )
+/// The ARN of a resource.
+pub(super) fn arn(region: &str, account: &str, kind: &str, id: &str) -> String {
+    let resource = format!("{kind}/{id}");
+    constraints::arn("elasticfilesystem", region, account, &resource)
 }

@@ -1,25 +1,7 @@
-//! EFS on the wire: from a request to a change of the [`World`], and back to the API's JSON.
+//! EFS on the wire: from a request to a change of the model, and back to the API's JSON.
 //!
-//! Member names, statuses and error codes are those of the API's model; the official clients check
+//! Member names, statuses and error codes are those of the service model; AWS's own clients check
 //! them.
-
-use serde_json::{Value, json};
-
-use crate::{
-    aws::{
-        call::{Reply, Request, Service, percent_decode},
-        constraints,
-    },
-    efs::api::{
-        access_points::{access_point_json, access_points},
-        file_systems::{file_system_json, file_systems},
-        mount_targets::{mount_target_json, mount_targets, security_groups_json},
-        replications::{replication_json, replications},
-        settings::{backup_json, lifecycle_json, policy_json, settings},
-        tags::tags,
-    },
-    world::World,
-};
 
 mod access_points;
 mod file_systems;
@@ -28,185 +10,106 @@ mod mount_targets;
 mod replications;
 mod settings;
 mod tags;
-pub(crate) use self::lists::tokens;
 
-/// What every path begins with.
-pub(crate) const VERSION: &str = "/2015-02-01/";
+use serde_json::{Value, json};
 
-/// The operations: name, method, path, and whether they can change anything.
-pub(crate) const OPERATIONS: [(&str, &str, &str, bool); 26] = [
-    ("CreateFileSystem", "POST", "file-systems", true),
-    ("DescribeFileSystems", "GET", "file-systems", false),
-    (
-        "UpdateFileSystem",
-        "PUT",
-        "file-systems/{FileSystemId}",
-        true,
-    ),
-    (
-        "DeleteFileSystem",
-        "DELETE",
-        "file-systems/{FileSystemId}",
-        true,
-    ),
-    (
-        "UpdateFileSystemProtection",
-        "PUT",
-        "file-systems/{FileSystemId}/protection",
-        true,
-    ),
-    (
-        "PutLifecycleConfiguration",
-        "PUT",
-        "file-systems/{FileSystemId}/lifecycle-configuration",
-        true,
-    ),
-    (
-        "DescribeLifecycleConfiguration",
-        "GET",
-        "file-systems/{FileSystemId}/lifecycle-configuration",
-        false,
-    ),
-    (
-        "PutBackupPolicy",
-        "PUT",
-        "file-systems/{FileSystemId}/backup-policy",
-        true,
-    ),
-    (
-        "DescribeBackupPolicy",
-        "GET",
-        "file-systems/{FileSystemId}/backup-policy",
-        false,
-    ),
-    (
-        "PutFileSystemPolicy",
-        "PUT",
-        "file-systems/{FileSystemId}/policy",
-        true,
-    ),
-    (
-        "DescribeFileSystemPolicy",
-        "GET",
-        "file-systems/{FileSystemId}/policy",
-        false,
-    ),
-    (
-        "DeleteFileSystemPolicy",
-        "DELETE",
-        "file-systems/{FileSystemId}/policy",
-        true,
-    ),
-    (
-        "CreateReplicationConfiguration",
-        "POST",
-        "file-systems/{SourceFileSystemId}/replication-configuration",
-        true,
-    ),
-    (
-        "DeleteReplicationConfiguration",
-        "DELETE",
-        "file-systems/{SourceFileSystemId}/replication-configuration",
-        true,
-    ),
-    (
-        "DescribeReplicationConfigurations",
-        "GET",
-        "file-systems/replication-configurations",
-        false,
-    ),
-    ("CreateMountTarget", "POST", "mount-targets", true),
-    ("DescribeMountTargets", "GET", "mount-targets", false),
-    (
-        "DeleteMountTarget",
-        "DELETE",
-        "mount-targets/{MountTargetId}",
-        true,
-    ),
-    (
-        "DescribeMountTargetSecurityGroups",
-        "GET",
-        "mount-targets/{MountTargetId}/security-groups",
-        false,
-    ),
-    (
-        "ModifyMountTargetSecurityGroups",
-        "PUT",
-        "mount-targets/{MountTargetId}/security-groups",
-        true,
-    ),
-    ("CreateAccessPoint", "POST", "access-points", true),
-    ("DescribeAccessPoints", "GET", "access-points", false),
-    (
-        "DeleteAccessPoint",
-        "DELETE",
-        "access-points/{AccessPointId}",
-        true,
-    ),
-    ("TagResource", "POST", "resource-tags/{ResourceId}", true),
-    (
-        "UntagResource",
-        "DELETE",
-        "resource-tags/{ResourceId}",
-        true,
-    ),
-    (
-        "ListTagsForResource",
-        "GET",
-        "resource-tags/{ResourceId}",
-        false,
-    ),
+pub(super) use self::lists::tokens;
+use crate::{
+    aws::{
+        call::Service,
+        constraints,
+        context::Context,
+        operation::{Handler, Operation},
+    },
+    efs::{
+        api::{
+            access_points::access_point_json,
+            file_systems::file_system_json,
+            mount_targets::{mount_target_json, security_groups_json},
+            replications::replication_json,
+            settings::{backup_json, lifecycle_json, policy_json},
+        },
+        model::{FileSystem, Model},
+    },
+};
+
+const FILE_SYSTEMS: &str = "/2015-02-01/file-systems";
+const FILE_SYSTEM: &str = "/2015-02-01/file-systems/{FileSystemId}";
+const PROTECTION: &str = "/2015-02-01/file-systems/{FileSystemId}/protection";
+const LIFECYCLE: &str = "/2015-02-01/file-systems/{FileSystemId}/lifecycle-configuration";
+const BACKUP: &str = "/2015-02-01/file-systems/{FileSystemId}/backup-policy";
+const POLICY: &str = "/2015-02-01/file-systems/{FileSystemId}/policy";
+const REPLICATIONS: &str = "/2015-02-01/file-systems/replication-configurations";
+const REPLICATION: &str = "/2015-02-01/file-systems/{SourceFileSystemId}/replication-configuration";
+const MOUNT_TARGETS: &str = "/2015-02-01/mount-targets";
+const MOUNT_TARGET: &str = "/2015-02-01/mount-targets/{MountTargetId}";
+const SECURITY_GROUPS: &str = "/2015-02-01/mount-targets/{MountTargetId}/security-groups";
+const ACCESS_POINTS: &str = "/2015-02-01/access-points";
+const ACCESS_POINT: &str = "/2015-02-01/access-points/{AccessPointId}";
+const TAGS: &str = "/2015-02-01/resource-tags/{ResourceId}";
+
+/// The operations of EFS that are emulated.
+#[rustfmt::skip] // A row an operation.
+pub(super) static OPERATIONS: [Operation<Model>; 26] = [
+    changes("CreateFileSystem", "POST", FILE_SYSTEMS, file_systems::create),
+    reads("DescribeFileSystems", FILE_SYSTEMS, file_systems::describe),
+    changes("UpdateFileSystem", "PUT", FILE_SYSTEM, file_systems::update),
+    changes("DeleteFileSystem", "DELETE", FILE_SYSTEM, file_systems::delete),
+    changes("UpdateFileSystemProtection", "PUT", PROTECTION, file_systems::protect),
+    changes("PutLifecycleConfiguration", "PUT", LIFECYCLE, settings::put_lifecycle),
+    reads("DescribeLifecycleConfiguration", LIFECYCLE, settings::describe_lifecycle),
+    changes("PutBackupPolicy", "PUT", BACKUP, settings::put_backup),
+    reads("DescribeBackupPolicy", BACKUP, settings::describe_backup),
+    changes("PutFileSystemPolicy", "PUT", POLICY, settings::put_policy),
+    reads("DescribeFileSystemPolicy", POLICY, settings::describe_policy),
+    changes("DeleteFileSystemPolicy", "DELETE", POLICY, settings::delete_policy),
+    changes("CreateReplicationConfiguration", "POST", REPLICATION, replications::create),
+    changes("DeleteReplicationConfiguration", "DELETE", REPLICATION, replications::delete),
+    reads("DescribeReplicationConfigurations", REPLICATIONS, replications::describe),
+    changes("CreateMountTarget", "POST", MOUNT_TARGETS, mount_targets::create),
+    reads("DescribeMountTargets", MOUNT_TARGETS, mount_targets::describe),
+    changes("DeleteMountTarget", "DELETE", MOUNT_TARGET, mount_targets::delete),
+    reads("DescribeMountTargetSecurityGroups", SECURITY_GROUPS, mount_targets::describe_groups),
+    changes("ModifyMountTargetSecurityGroups", "PUT", SECURITY_GROUPS, mount_targets::modify_groups),
+    changes("CreateAccessPoint", "POST", ACCESS_POINTS, access_points::create),
+    reads("DescribeAccessPoints", ACCESS_POINTS, access_points::describe),
+    changes("DeleteAccessPoint", "DELETE", ACCESS_POINT, access_points::delete),
+    changes("TagResource", "POST", TAGS, tags::change),
+    changes("UntagResource", "DELETE", TAGS, tags::change),
+    reads("ListTagsForResource", TAGS, tags::list),
 ];
 
-/// The operation of a request, by method and path; `None` for one that this EFS does not have.
-#[must_use]
-pub fn route(method: &str, path: &str) -> Option<&'static str> {
-    let path = path.strip_prefix(VERSION)?;
-    let mut operations = OPERATIONS.iter().filter(|(_, of, ..)| *of == method);
-    operations
-        .find(|(_, _, template, _)| parameters(template, path).is_some())
-        .map(|(name, ..)| *name)
-}
-
-/// What a path says for the parameters of a template; `None` if it does not fit.
-pub(crate) fn parameters(
-    template: &'static str,
-    path: &str,
-) -> Option<Vec<(&'static str, String)>> {
-    if template.split('/').count() != path.split('/').count() {
-        return None;
+const fn reads(
+    name: &'static str,
+    path: &'static str,
+    handler: Handler<Model>,
+) -> Operation<Model> {
+    Operation {
+        name,
+        method: "GET",
+        path,
+        changes: false,
+        handler,
     }
-    let mut parameters = Vec::new();
-    for (wanted, segment) in template.split('/').zip(path.split('/')) {
-        match wanted
-            .strip_prefix('{')
-            .and_then(|wanted| wanted.strip_suffix('}'))
-        {
-            Some(name) if !segment.is_empty() => parameters.push((name, percent_decode(segment))),
-            None if wanted == segment => {}
-            _ => return None,
-        }
+}
+
+const fn changes(
+    name: &'static str,
+    method: &'static str,
+    path: &'static str,
+    handler: Handler<Model>,
+) -> Operation<Model> {
+    Operation {
+        name,
+        method,
+        path,
+        changes: true,
+        handler,
     }
-    Some(parameters)
 }
 
-/// Whether there is such an operation.
-#[must_use]
-pub fn serves(operation: &str) -> bool {
-    OPERATIONS.iter().any(|(name, ..)| *name == operation)
-}
-
-/// Whether an operation can change anything.
-#[must_use]
-pub fn changes(operation: &str) -> bool {
-    OPERATIONS
-        .iter()
-        .any(|(name, _, _, changes)| *name == operation && *changes)
-}
-
-/// What a call is about, for people: an ID, and the subnet or the Region that a part of it goes to.
-#[must_use]
-pub fn subject(input: &Value) -> String {
+/// The subject of a call, for people: an ID, and the subnet of a new mount target.
+pub(super) fn subject(input: &Value) -> String {
     let names = [
         "SourceFileSystemId",
         "FileSystemId",
@@ -215,104 +118,88 @@ pub fn subject(input: &Value) -> String {
         "ResourceId",
         "CreationToken",
     ];
-    let Some(named) = names.iter().find_map(|name| input.get(name)?.as_str()) else {
+    let text = |name: &str| input.get(name).and_then(Value::as_str);
+    let Some(named) = names.into_iter().find_map(text) else {
         return "all".to_owned();
     };
+
     let named = named.rsplit('/').next().unwrap_or(named);
-    match input.get("SubnetId").and_then(Value::as_str) {
+    match text("SubnetId") {
         Some(subnet) => format!("{named} {subnet}"),
         None => named.to_owned(),
     }
 }
 
-/// The members that the path of a call carries.
-pub(crate) fn path_members(operation: &str, path: &str) -> Vec<(&'static str, String)> {
-    let of = OPERATIONS
-        .iter()
-        .find(|(name, ..)| *name == operation)
-        .zip(path.strip_prefix(VERSION));
-    of.and_then(|((_, _, template, _), path)| parameters(template, path))
-        .unwrap_or_default()
-}
-
-/// Answers a call.
+/// Checks the values of a world file: each description of a resource fits the service model.
 ///
 /// # Errors
 ///
-/// The error that AWS would answer with.
-pub fn answer(world: &mut World, request: &Request) -> Reply {
-    match request.operation.as_str() {
-        "CreateReplicationConfiguration"
-        | "DeleteReplicationConfiguration"
-        | "DescribeReplicationConfigurations" => replications(world, request),
-        "TagResource" | "UntagResource" | "ListTagsForResource" => tags(world, request),
-        operation if operation.contains("MountTarget") => mount_targets(world, request),
-        operation if operation.contains("AccessPoint") => access_points(world, request),
-        operation if operation.ends_with("Policy") || operation.ends_with("Configuration") => {
-            settings(world, request)
+/// A sentence about the first value that does not fit.
+pub(crate) fn check(model: &Model, context_in: impl Fn(&str) -> Context) -> Result<(), String> {
+    for (region, efs) in &model.regions {
+        let context = context_in(region);
+        for file_system in &efs.file_systems {
+            check_file_system(file_system, model, &context)?;
         }
-        _ => file_systems(world, request),
     }
-}
 
-/// Checks what a world file says of EFS: an answer about it is one that the model has.
-pub(crate) fn check(world: &World) -> Result<(), String> {
-    let account = &world.account;
-    let fits = |id: &str, shape: &str, answer: &Value| {
-        constraints::check(Service::Efs, shape, answer).map_err(|wrong| format!("{id}: {wrong}"))
-    };
-    for (region, of) in world
-        .efs
-        .iter()
-        .flat_map(|(region, efs)| efs.file_systems.iter().map(move |of| (region, of)))
-    {
-        let id = &of.file_system_id;
-        fits(
-            id,
-            "FileSystemDescription",
-            &file_system_json(of, region, account, (world.now, world.long_ago())),
-        )?;
-        fits(id, "LifecycleConfigurationDescription", &lifecycle_json(of))?;
-        policy_json(of).map_or(Ok(()), |policy| {
-            fits(id, "FileSystemPolicyDescription", &policy)
-        })?;
-        backup_json(of).map_or(Ok(()), |backup| {
-            fits(id, "BackupPolicyDescription", &backup)
-        })?;
-        for target in &of.mount_targets {
-            let id = &target.mount_target_id;
-            fits(
-                id,
-                "MountTargetDescription",
-                &mount_target_json(target, of, region, world),
-            )?;
-            fits(
-                id,
-                "DescribeMountTargetSecurityGroupsResponse",
-                &security_groups_json(target),
-            )?;
-        }
-        for point in &of.access_points {
-            fits(
-                &point.access_point_id,
-                "AccessPointDescription",
-                &access_point_json(point, of, region, account),
-            )?;
-        }
-    }
-    for replication in &world.replications {
+    for replication in &model.replications {
         let id = &replication.source_file_system_id;
-        fits(
-            id,
-            "ReplicationConfigurationDescription",
-            &replication_json(replication, world),
-        )?;
+        let context = context_in(&replication.source_region);
+        let description = replication_json(replication, &context);
+        check_shape(id, "ReplicationConfigurationDescription", &description)?;
     }
-    for (id, subnet) in &world.subnets {
-        let target = json!({ "SubnetId": id, "VpcId": subnet.vpc_id,
-            "AvailabilityZoneName": subnet.availability_zone_name, "MountTargetId": "fsmt-00000000",
-            "FileSystemId": "fs-00000000", "LifeCycleState": "available" });
-        fits(id, "MountTargetDescription", &target)?;
+
+    // No answer describes a subnet, but that of a mount target names its members.
+    for (id, subnet) in &model.subnets {
+        let target = json!({
+            "SubnetId": id,
+            "VpcId": subnet.vpc_id,
+            "AvailabilityZoneName": subnet.availability_zone_name,
+            "MountTargetId": "fsmt-00000000",
+            "FileSystemId": "fs-00000000",
+            "LifeCycleState": "available",
+        });
+        check_shape(id, "MountTargetDescription", &target)?;
     }
     Ok(())
+}
+
+fn check_file_system(
+    file_system: &FileSystem,
+    model: &Model,
+    context: &Context,
+) -> Result<(), String> {
+    let id = &file_system.file_system_id;
+    let description = file_system_json(file_system, context);
+    check_shape(id, "FileSystemDescription", &description)?;
+    let lifecycle = lifecycle_json(file_system);
+    check_shape(id, "LifecycleConfigurationDescription", &lifecycle)?;
+    if let Some(policy) = policy_json(file_system) {
+        check_shape(id, "FileSystemPolicyDescription", &policy)?;
+    }
+    if let Some(backup) = backup_json(file_system) {
+        check_shape(id, "BackupPolicyDescription", &backup)?;
+    }
+
+    for target in &file_system.mount_targets {
+        let id = &target.mount_target_id;
+        let description = mount_target_json(target, file_system, model, context);
+        check_shape(id, "MountTargetDescription", &description)?;
+        let groups = security_groups_json(target);
+        check_shape(id, "DescribeMountTargetSecurityGroupsResponse", &groups)?;
+    }
+    for point in &file_system.access_points {
+        let description = access_point_json(point, file_system, context);
+        check_shape(
+            &point.access_point_id,
+            "AccessPointDescription",
+            &description,
+        )?;
+    }
+    Ok(())
+}
+
+fn check_shape(id: &str, shape: &str, description: &Value) -> Result<(), String> {
+    constraints::check(Service::Efs, shape, description).map_err(|wrong| format!("{id}: {wrong}"))
 }

@@ -4,139 +4,131 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    aws::call::{Reply, Request, input, put},
+    aws::{
+        call::{ApiResult, Request, put},
+        context::Context,
+    },
     efs::{
         api::lists::{PAGE, arn, page, time},
-        model::{errors::no_replication, replications::Destination, types::Replication},
+        model::{Destination, Model, Replication, no_replication},
     },
-    world::World,
 };
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub(crate) struct Replicate {
-    pub(crate) source_file_system_id: String,
-    pub(crate) destinations: Vec<Destination>,
+struct CreateReplication {
+    source_file_system_id: String,
+    destinations: Vec<Destination>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub(crate) struct StopReplicating {
-    pub(crate) source_file_system_id: String,
-    pub(crate) deletion_mode: Option<String>,
+struct DeleteReplication {
+    source_file_system_id: String,
+    deletion_mode: Option<String>,
 }
 
-/// The members of the lists that are paged by NextToken.
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default, rename_all = "PascalCase")]
-pub(crate) struct List {
-    pub(crate) file_system_id: Option<String>,
-    pub(crate) next_token: Option<String>,
-    pub(crate) max_results: Option<usize>,
+struct ListReplications {
+    file_system_id: Option<String>,
+    next_token: Option<String>,
+    max_results: Option<usize>,
 }
 
-pub(crate) fn replications(world: &mut World, request: &Request) -> Reply {
-    let region = request.region.as_str();
-    match request.operation.as_str() {
-        "CreateReplicationConfiguration" => {
-            let wanted: Replicate = input(&request.input)?;
-            let made = world
-                .replicate(region, &wanted.source_file_system_id, &wanted.destinations)?
-                .clone();
-            Ok((200, Some(replication_json(&made, world))))
-        }
-        "DeleteReplicationConfiguration" => {
-            let wanted: StopReplicating = input(&request.input)?;
-            let locally = wanted.deletion_mode.as_deref() == Some("LOCAL_CONFIGURATION_ONLY");
-            world
-                .stop_replicating(region, &wanted.source_file_system_id, locally)
-                .map(|()| (204, None))
-        }
-        _ => describe_replications(world, request),
-    }
+/// `CreateReplicationConfiguration`.
+pub(super) fn create(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let input: CreateReplication = request.read()?;
+    let source = &input.source_file_system_id;
+    let created = model.replicate(context, source, &input.destinations)?;
+
+    Ok((200, Some(replication_json(created, context))))
 }
 
-/// By a file system, the one that it is in; without, all that have an end of the caller's in this
-/// Region.
-pub(crate) fn describe_replications(world: &mut World, request: &Request) -> Reply {
-    let list: List = input(&request.input)?;
-    let region = request.region.as_str();
+/// `DeleteReplicationConfiguration`.
+pub(super) fn delete(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let input: DeleteReplication = request.read()?;
+    let locally = input.deletion_mode.as_deref() == Some("LOCAL_CONFIGURATION_ONLY");
+    model.stop_replicating(context, &input.source_file_system_id, locally)?;
+
+    Ok((204, None))
+}
+
+/// `DescribeReplicationConfigurations`: of one file system, or of all file systems of the caller
+/// in the Region.
+pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let list: ListReplications = request.read()?;
     let ids: Vec<String> = match &list.file_system_id {
-        Some(name) => vec![
-            world
-                .named_file_system(region, name)?
-                .file_system_id
-                .clone(),
-        ],
+        Some(name) => {
+            let file_system = model.named_file_system(context, name)?;
+            vec![file_system.file_system_id.clone()]
+        }
         None => {
-            let own = world
-                .file_systems(region)
-                .filter(|of| of.owner(&world.account) == world.account);
-            own.map(|of| of.file_system_id.clone()).collect()
+            let own = model.own_file_systems(context);
+            own.map(|own| own.file_system_id.clone()).collect()
         }
     };
-    let here =
-        |replication: &&Replication| ids.iter().any(|id| replication.side(region, id).is_some());
-    let items: Vec<Value> = world
-        .replications
-        .iter()
-        .filter(here)
-        .map(|of| replication_json(of, world))
+
+    let has_end_here = |replication: &&Replication| {
+        let mut sides = ids.iter().map(|id| replication.side(&context.region, id));
+        sides.any(|side| side.is_some())
+    };
+    let replications = model.replications.iter().filter(has_end_here);
+    let items: Vec<Value> = replications
+        .map(|replication| replication_json(replication, context))
         .collect();
+
     match &list.file_system_id {
         Some(name) if items.is_empty() => Err(no_replication(name)),
-        _ => page(
-            request,
-            "Replications",
-            items,
-            list.max_results.unwrap_or(PAGE),
-            list.next_token.as_deref(),
-        ),
+        _ => {
+            let size = list.max_results.unwrap_or(PAGE);
+            let token = list.next_token.as_deref();
+            page(request, "Replications", items, size, token)
+        }
     }
 }
 
-pub(crate) fn replication_json(replication: &Replication, world: &World) -> Value {
-    let account = &world.account;
-    let source_arn = arn(
+/// A replication as EFS describes it.
+pub(super) fn replication_json(replication: &Replication, context: &Context) -> Value {
+    let account = &context.account;
+    let (region, id) = (
         &replication.source_region,
-        account,
-        "file-system",
         &replication.source_file_system_id,
     );
-    let mut destination = json!({
-        "Status": replication.status(world.now, world.behaviour),
-        "FileSystemId": replication.destination_file_system_id,
-        "Region": replication.destination_region,
-        "OwnerId": replication.destination_owner_id.as_ref().unwrap_or(account),
-    });
-    let more = [
-        (
-            "LastReplicatedTimestamp",
-            replication
-                .last_replicated_at(world.now)
-                .map(|at| json!(time(at))),
-        ),
-        (
-            "StatusMessage",
-            replication.status_message().map(|message| json!(message)),
-        ),
-        (
-            "RoleArn",
-            replication.role_arn.as_ref().map(|role| json!(role)),
-        ),
-    ];
-    for (member, value) in more {
-        if let Some(value) = value {
-            put(&mut destination, member, value);
-        }
-    }
+    let source_arn = arn(region, account, "file-system", id);
+
     json!({
-        "SourceFileSystemId": replication.source_file_system_id,
-        "SourceFileSystemRegion": replication.source_region,
+        "SourceFileSystemId": id,
+        "SourceFileSystemRegion": region,
         "SourceFileSystemArn": source_arn,
         "OriginalSourceFileSystemArn": source_arn,
         "CreationTime": time(replication.created_at),
-        "Destinations": [destination],
+        "Destinations": [destination_json(replication, context)],
         "SourceFileSystemOwnerId": account,
     })
+}
+
+fn destination_json(replication: &Replication, context: &Context) -> Value {
+    let owner = replication.destination_owner_id.as_ref();
+    let mut destination = json!({
+        "Status": replication.status(context.now, context.behaviour),
+        "FileSystemId": replication.destination_file_system_id,
+        "Region": replication.destination_region,
+        "OwnerId": owner.unwrap_or(&context.account),
+    });
+
+    if let Some(last) = replication.last_replicated_at(context.now) {
+        put(
+            &mut destination,
+            "LastReplicatedTimestamp",
+            json!(time(last)),
+        );
+    }
+    if let Some(message) = replication.status_message() {
+        put(&mut destination, "StatusMessage", json!(message));
+    }
+    if let Some(role) = &replication.role_arn {
+        put(&mut destination, "RoleArn", json!(role));
+    }
+    destination
 }

@@ -1,136 +1,163 @@
-//! Lifecycle, backup policy and file system policy on the wire.
+//! Lifecycle configuration, backup policy and file system policy on the wire.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
     aws::{
-        call::{Reply, Request, input},
+        call::{ApiResult, Request},
+        context::Context,
         error::ApiError,
     },
     efs::{
-        api::lists::{not_served, of_file_system},
-        model::{errors::bad_request, types::FileSystem},
+        api::lists::named_file_system,
+        model::{FileSystem, Model, bad_request},
     },
-    world::World,
 };
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub(crate) struct PutLifecycle {
-    pub(crate) file_system_id: String,
-    pub(crate) lifecycle_policies: Vec<LifecyclePolicy>,
+struct PutLifecycle {
+    file_system_id: String,
+    lifecycle_policies: Vec<LifecyclePolicy>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct LifecyclePolicy {
+struct LifecyclePolicy {
     #[serde(rename = "TransitionToIA", skip_serializing_if = "Option::is_none")]
-    pub(crate) infrequent: Option<String>,
+    infrequent_access: Option<String>,
     #[serde(
         rename = "TransitionToArchive",
         skip_serializing_if = "Option::is_none"
     )]
-    pub(crate) archive: Option<String>,
+    archive: Option<String>,
     #[serde(
         rename = "TransitionToPrimaryStorageClass",
         skip_serializing_if = "Option::is_none"
     )]
-    pub(crate) primary: Option<String>,
+    primary: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub(crate) struct PutBackup {
-    pub(crate) file_system_id: String,
-    pub(crate) backup_policy: BackupPolicy,
+struct PutBackup {
+    file_system_id: String,
+    backup_policy: BackupPolicy,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub(crate) struct BackupPolicy {
-    pub(crate) status: String,
+struct BackupPolicy {
+    status: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub(crate) struct PutPolicy {
-    pub(crate) file_system_id: String,
-    pub(crate) policy: String,
+struct PutPolicy {
+    file_system_id: String,
+    policy: String,
     #[serde(default)]
-    pub(crate) bypass_policy_lockout_safety_check: bool,
+    bypass_policy_lockout_safety_check: bool,
 }
 
-/// The settings of a file system: lifecycle, backup policy, file system policy.
-pub(crate) fn settings(world: &mut World, request: &Request) -> Reply {
-    let (region, behaviour) = (request.region.as_str(), world.behaviour);
-    let missing = |what: &str| ApiError::new(404, "PolicyNotFound", format!("there is no {what}"));
-    match request.operation.as_str() {
-        "DescribeLifecycleConfiguration" => {
-            Ok((200, Some(lifecycle_json(of_file_system(world, request)?))))
-        }
-        "DescribeBackupPolicy" => {
-            let policy = backup_json(of_file_system(world, request)?)
-                .ok_or_else(|| missing("backup policy"))?;
-            Ok((200, Some(policy)))
-        }
-        "DescribeFileSystemPolicy" => {
-            let policy =
-                policy_json(of_file_system(world, request)?).ok_or_else(|| missing("policy"))?;
-            Ok((200, Some(policy)))
-        }
-        "DeleteFileSystemPolicy" => {
-            let file_system = of_file_system(world, request)?;
-            file_system.require_open(behaviour.writes_while_replicating)?;
-            file_system.policy = None;
-            Ok((200, None))
-        }
-        "PutLifecycleConfiguration" => {
-            let put: PutLifecycle = input(&request.input)?;
-            let file_system = world.named_file_system(region, &put.file_system_id)?;
-            file_system.set_lifecycle(
-                put.lifecycle_policies
-                    .iter()
-                    .map(|policy| json!(policy))
-                    .collect(),
-                behaviour,
-            )?;
-            Ok((200, Some(lifecycle_json(file_system))))
-        }
-        "PutBackupPolicy" => {
-            let put: PutBackup = input(&request.input)?;
-            let file_system = world.named_file_system(region, &put.file_system_id)?;
-            file_system.require_available()?;
-            if !matches!(put.backup_policy.status.as_str(), "ENABLED" | "DISABLED") {
-                return Err(bad_request("Status is neither ENABLED nor DISABLED"));
-            }
-            file_system.backup = Some(put.backup_policy.status);
-            Ok((200, backup_json(file_system)))
-        }
-        "PutFileSystemPolicy" => {
-            let put: PutPolicy = input(&request.input)?;
-            let file_system = world.named_file_system(region, &put.file_system_id)?;
-            file_system.set_policy(
-                &put.policy,
-                put.bypass_policy_lockout_safety_check,
-                behaviour,
-            )?;
-            Ok((200, policy_json(file_system)))
-        }
-        other => not_served(other),
+/// `PutLifecycleConfiguration`.
+pub(super) fn put_lifecycle(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let input: PutLifecycle = request.read()?;
+    let file_system = model.named_file_system(context, &input.file_system_id)?;
+    let policies = input.lifecycle_policies.iter();
+    let policies = policies.map(|policy| json!(policy)).collect();
+    file_system.set_lifecycle(policies, context.behaviour)?;
+
+    Ok((200, Some(lifecycle_json(file_system))))
+}
+
+/// `DescribeLifecycleConfiguration`.
+pub(super) fn describe_lifecycle(
+    model: &mut Model,
+    context: &Context,
+    request: &Request,
+) -> ApiResult {
+    let file_system = named_file_system(model, context, request)?;
+    Ok((200, Some(lifecycle_json(file_system))))
+}
+
+/// `PutBackupPolicy`.
+pub(super) fn put_backup(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let input: PutBackup = request.read()?;
+    let file_system = model.named_file_system(context, &input.file_system_id)?;
+    file_system.require_available()?;
+
+    // The other statuses of the service model are those of a change that is under way.
+    let status = input.backup_policy.status;
+    if !matches!(status.as_str(), "ENABLED" | "DISABLED") {
+        return Err(bad_request("Status is neither ENABLED nor DISABLED"));
     }
+
+    file_system.backup = Some(status);
+    Ok((200, backup_json(file_system)))
 }
 
-pub(crate) fn lifecycle_json(file_system: &FileSystem) -> Value {
+/// `DescribeBackupPolicy`.
+pub(super) fn describe_backup(
+    model: &mut Model,
+    context: &Context,
+    request: &Request,
+) -> ApiResult {
+    let file_system = named_file_system(model, context, request)?;
+    let policy = backup_json(file_system).ok_or_else(|| no_policy("backup policy"))?;
+
+    Ok((200, Some(policy)))
+}
+
+/// `PutFileSystemPolicy`.
+pub(super) fn put_policy(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let input: PutPolicy = request.read()?;
+    let file_system = model.named_file_system(context, &input.file_system_id)?;
+    let bypass = input.bypass_policy_lockout_safety_check;
+    file_system.set_policy(&input.policy, bypass, context.behaviour)?;
+
+    Ok((200, policy_json(file_system)))
+}
+
+/// `DescribeFileSystemPolicy`.
+pub(super) fn describe_policy(
+    model: &mut Model,
+    context: &Context,
+    request: &Request,
+) -> ApiResult {
+    let file_system = named_file_system(model, context, request)?;
+    let policy = policy_json(file_system).ok_or_else(|| no_policy("policy"))?;
+
+    Ok((200, Some(policy)))
+}
+
+/// `DeleteFileSystemPolicy`.
+pub(super) fn delete_policy(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let file_system = named_file_system(model, context, request)?;
+    file_system.require_open(context.behaviour.writes_while_replicating)?;
+
+    file_system.policy = None;
+    Ok((200, None))
+}
+
+fn no_policy(what: &str) -> ApiError {
+    ApiError::new(404, "PolicyNotFound", format!("there is no {what}"))
+}
+
+/// The lifecycle configuration of a file system.
+pub(super) fn lifecycle_json(file_system: &FileSystem) -> Value {
     json!({ "LifecyclePolicies": file_system.lifecycle_policies })
 }
 
-pub(crate) fn backup_json(file_system: &FileSystem) -> Option<Value> {
+/// The backup policy of a file system, if it has one.
+pub(super) fn backup_json(file_system: &FileSystem) -> Option<Value> {
     let status = file_system.backup.as_ref()?;
     Some(json!({ "BackupPolicy": { "Status": status } }))
 }
 
-pub(crate) fn policy_json(file_system: &FileSystem) -> Option<Value> {
+/// The policy of a file system, if it has one.
+pub(super) fn policy_json(file_system: &FileSystem) -> Option<Value> {
     let policy = file_system.policy.as_ref()?;
     Some(json!({ "FileSystemId": file_system.file_system_id, "Policy": policy }))
 }

@@ -7,79 +7,83 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::{
-        call::{Reply, Request, input},
+        call::{ApiResult, Request},
+        context::Context,
         error::ApiError,
     },
     efs::{
         api::lists::{PAGE, page},
-        model::{errors::bad_request, settings::check_tags, types::FileSystem},
+        model::{FileSystem, Model, bad_request, check_tags},
     },
-    world::World,
 };
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub(crate) struct Tag {
-    pub(crate) key: String,
-    pub(crate) value: String,
-}
-
-/// The tags of a call, none of them twice and all of them such as can be written.
-pub(crate) fn read_tags(tags: Vec<Tag>) -> Result<BTreeMap<String, String>, ApiError> {
-    let count = tags.len();
-    let tags: BTreeMap<String, String> = tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
-    if tags.len() != count {
-        return Err(bad_request("a tag is there twice"));
-    }
-    check_tags(&tags).map(|()| tags)
+pub(super) struct Tag {
+    key: String,
+    value: String,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub(crate) struct Tags {
-    pub(crate) resource_id: String,
+struct Tags {
+    resource_id: String,
     #[serde(default)]
-    pub(crate) tags: Vec<Tag>,
+    tags: Vec<Tag>,
     #[serde(default)]
-    pub(crate) tag_keys: Vec<String>,
-    pub(crate) max_results: Option<usize>,
-    pub(crate) next_token: Option<String>,
+    tag_keys: Vec<String>,
+    max_results: Option<usize>,
+    next_token: Option<String>,
 }
 
-pub(crate) fn tags(world: &mut World, request: &Request) -> Reply {
-    let wanted: Tags = input(&request.input)?;
-    let region = request.region.as_str();
-    if request.operation == "ListTagsForResource" {
-        let items = match world.named_file_system(region, &wanted.resource_id) {
-            Ok(file_system) => file_system_tags_json(file_system),
-            Err(_) => tags_json(world.efs_tags(region, &wanted.resource_id)?),
-        };
-        return page(
-            request,
-            "Tags",
-            items,
-            wanted.max_results.unwrap_or(PAGE),
-            wanted.next_token.as_deref(),
-        );
-    }
-    let tags = world.efs_tags(region, &wanted.resource_id)?;
-    // AWS's own tags may be there already; the model lets nobody else write or remove one.
+/// `TagResource` and `UntagResource`.
+pub(super) fn change(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let input: Tags = request.read()?;
+    let tags = model.tags_mut(context, &input.resource_id)?;
+
+    // Tags of AWS may be there already. The service model lets nobody else write or remove one.
     let mut changed = tags.clone();
-    changed.extend(read_tags(wanted.tags)?);
-    changed.retain(|key, _| !wanted.tag_keys.contains(key));
+    changed.extend(read_tags(input.tags)?);
+    changed.retain(|key, _| !input.tag_keys.contains(key));
     check_tags(&changed)?;
+
     *tags = changed;
     Ok((200, None))
 }
 
-pub(crate) fn tags_json(tags: &BTreeMap<String, String>) -> Vec<Value> {
-    tags.iter()
-        .map(|(key, value)| json!({ "Key": key, "Value": value }))
+/// `ListTagsForResource`.
+pub(super) fn list(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    let input: Tags = request.read()?;
+    let items = match model.named_file_system(context, &input.resource_id) {
+        Ok(file_system) => file_system_tags_json(file_system),
+        Err(_) => tags_json(model.tags_mut(context, &input.resource_id)?),
+    };
+
+    let size = input.max_results.unwrap_or(PAGE);
+    page(request, "Tags", items, size, input.next_token.as_deref())
+}
+
+/// The tags of a call, if none appears twice and all can be written.
+pub(super) fn read_tags(tags: Vec<Tag>) -> Result<BTreeMap<String, String>, ApiError> {
+    let count = tags.len();
+    let tags: BTreeMap<String, String> = tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
+    if tags.len() != count {
+        return Err(bad_request("a tag appears twice"));
+    }
+
+    check_tags(&tags)?;
+    Ok(tags)
+}
+
+/// Tags as EFS lists them.
+pub(super) fn tags_json(tags: &BTreeMap<String, String>) -> Vec<Value> {
+    let tags = tags.iter();
+    tags.map(|(key, value)| json!({ "Key": key, "Value": value }))
         .collect()
 }
 
-/// The tags of a file system, with the one that AWS adds where backups are on.
-pub(crate) fn file_system_tags_json(file_system: &FileSystem) -> Vec<Value> {
+/// The tags of a file system, with the tag that AWS adds if backups are on.
+pub(super) fn file_system_tags_json(file_system: &FileSystem) -> Vec<Value> {
     let mut tags = tags_json(&file_system.tags);
     if file_system.backup.as_deref() == Some("ENABLED") {
         tags.push(json!({ "Key": "aws:elasticfilesystem:default-backup", "Value": "enabled" }));

@@ -3,121 +3,101 @@
 use chrono::TimeDelta;
 
 use crate::{
-    aws::{error::ApiError, ids::fresh},
+    aws::{context::Context, error::ApiError, ids::fresh},
     efs::model::{
         names::Named,
-        types::{AccessPoint, FileSystem},
+        types::{AccessPoint, FileSystem, Model},
     },
-    world::World,
 };
 
-/// How long an access point is `creating`. Not documented; a plausible pace.
-pub(crate) const ACCESS_POINT_TAKES: TimeDelta = TimeDelta::seconds(5);
+/// How long an access point is `creating`. AWS documents no pace; this one is plausible.
+pub(super) const ACCESS_POINT_TAKES: TimeDelta = TimeDelta::seconds(5);
+/// The quota of access points of a file system.
+const MAX_ACCESS_POINTS: usize = 10_000;
 
-pub(crate) const MAX_ACCESS_POINTS: usize = 10_000;
-
-impl World {
-    /// `CreateAccessPoint`: adds an access point, whose ID and dates are given here.
+impl Model {
+    /// `CreateAccessPoint`. The ID and the dates of `wanted` are set here.
     ///
     /// # Errors
     ///
     /// FileSystemNotFound, IncorrectFileSystemLifeCycleState, AccessPointAlreadyExists with the ID
-    /// of the one that has the token, or AccessPointLimitExceeded.
+    /// of the access point that has the token, or AccessPointLimitExceeded.
     pub fn create_access_point(
         &mut self,
-        region: &str,
+        context: &Context,
         name: &str,
         wanted: AccessPoint,
     ) -> Result<AccessPoint, ApiError> {
-        let (behaviour, now) = (self.behaviour, self.now);
-        let points = self
-            .efs
-            .values()
-            .flat_map(|efs| &efs.file_systems)
-            .flat_map(|of| &of.access_points);
-        let access_point_id = fresh(
-            "fsap-",
-            points
-                .map(|point| &point.access_point_id)
-                .chain(self.gone()),
-        );
-        let owner = self.named_file_system(region, name)?.owner_id.clone();
-        // A token is of an account and a Region, whichever file system it comes with.
-        let own = self
-            .file_systems(region)
-            .filter(|of| of.owner_id == owner)
-            .flat_map(|of| &of.access_points);
-        let first = own
-            .into_iter()
-            .find(|point| point.client_token == wanted.client_token);
-        let first = first.map(|point| point.access_point_id.clone());
-        let file_system = self.named_file_system(region, name)?;
-        file_system.require_open(behaviour.writes_while_replicating)?;
-        if let Some(id) = first {
+        let present = self
+            .all_file_systems()
+            .flat_map(|file_system| &file_system.access_points)
+            .map(|point| &point.access_point_id);
+        let access_point_id = fresh("fsap-", present.chain(self.gone()));
+
+        // A token is valid for an account and a Region, whichever file system it comes with.
+        let owner = self.named_file_system(context, name)?.owner_id.clone();
+        let same = self
+            .file_systems(&context.region)
+            .filter(|file_system| file_system.owner_id == owner)
+            .flat_map(|file_system| &file_system.access_points)
+            .find(|point| point.client_token == wanted.client_token)
+            .map(|point| point.access_point_id.clone());
+
+        let file_system = self.named_file_system(context, name)?;
+        file_system.require_open(context.behaviour.writes_while_replicating)?;
+        if let Some(id) = same {
             let message = format!("{id} was created with this token");
-            let more = Some(("AccessPointId", id));
             return Err(ApiError {
-                more,
+                more: Some(("AccessPointId", id)),
                 ..ApiError::new(409, "AccessPointAlreadyExists", message)
             });
         }
         if file_system.access_points.len() >= MAX_ACCESS_POINTS {
-            return Err(ApiError::new(
-                403,
-                "AccessPointLimitExceeded",
-                "the file system has 10,000 access points",
-            ));
+            let message = "the file system has 10,000 access points";
+            return Err(ApiError::new(403, "AccessPointLimitExceeded", message));
         }
-        let (created_at, state) = (Some(now), "creating".to_owned());
+
         let point = AccessPoint {
             access_point_id,
-            created_at,
-            state,
+            created_at: Some(context.now),
+            state: "creating".to_owned(),
             ..wanted
         };
         file_system.access_points.push(point.clone());
         Ok(point)
     }
 
-    /// The access point that the caller names, by ID or ARN, and the file system that it is of.
+    /// The access point that the caller names by ID or ARN, and its file system.
     ///
     /// # Errors
     ///
     /// AccessPointNotFound.
     pub fn named_access_point(
         &mut self,
-        region: &str,
+        context: &Context,
         name: &str,
     ) -> Result<(&mut FileSystem, AccessPoint), ApiError> {
         let Named { id, place } = Named::access_point(name)?;
-        let account = self.account.clone();
-        let elsewhere = place.is_some_and(|(of, _)| of != region);
-        let efs = self.efs.get_mut(region).filter(|_| !elsewhere);
-        let visible = |file_system: &&mut FileSystem| match (file_system.owner(&account), place) {
-            (owner, Some((_, named))) if owner != named => false,
-            (owner, named) => {
-                owner == account || (named.is_some() && file_system.lets_in(&account))
-            }
-        };
-        let mut file_systems = efs
+        let is_elsewhere = place.is_some_and(|(region, _)| region != context.region);
+        let efs = self.regions.get_mut(&context.region);
+        let file_systems = efs
+            .filter(|_| !is_elsewhere)
             .into_iter()
-            .flat_map(|efs| &mut efs.file_systems)
-            .filter(visible);
-        let found = file_systems.find_map(|file_system| {
-            let point = file_system
-                .access_points
-                .iter()
-                .find(|point| point.access_point_id == id)?
-                .clone();
-            Some((file_system, point))
-        });
-        found.ok_or_else(|| {
-            ApiError::new(
-                404,
-                "AccessPointNotFound",
-                format!("Access point {id} does not exist."),
-            )
-        })
+            .flat_map(|efs| &mut efs.file_systems);
+
+        for file_system in file_systems {
+            if !is_reachable(file_system, context, place) {
+                continue;
+            }
+            let mut points = file_system.access_points.iter();
+            if let Some(point) = points.find(|point| point.access_point_id == id) {
+                let point = point.clone();
+                return Ok((file_system, point));
+            }
+        }
+
+        let message = format!("Access point {id} does not exist.");
+        Err(ApiError::new(404, "AccessPointNotFound", message))
     }
 
     /// `DeleteAccessPoint`.
@@ -125,51 +105,56 @@ impl World {
     /// # Errors
     ///
     /// AccessPointNotFound.
-    pub fn delete_access_point(&mut self, region: &str, name: &str) -> Result<(), ApiError> {
-        let (file_system, point) = self.named_access_point(region, name)?;
+    pub fn delete_access_point(&mut self, context: &Context, name: &str) -> Result<(), ApiError> {
+        let (file_system, point) = self.named_access_point(context, name)?;
+        let id = point.access_point_id;
+
         file_system
             .access_points
-            .retain(|other| other.access_point_id != point.access_point_id);
-        self.efs
-            .entry(region.to_owned())
-            .or_default()
-            .gone
-            .insert(point.access_point_id);
+            .retain(|other| other.access_point_id != id);
+        self.region_mut(context).gone.insert(id);
         Ok(())
+    }
+}
+
+/// Whether a caller can reach the access points of a file system: those of other owners only by an
+/// ARN, and only if the policy names the caller's account.
+fn is_reachable(file_system: &FileSystem, context: &Context, place: Option<(&str, &str)>) -> bool {
+    let owner = file_system.owner(&context.account);
+
+    match place {
+        None => owner == context.account,
+        Some((_, named_owner)) if named_owner != owner => false,
+        Some(_) => owner == context.account || file_system.policy_names(&context.account),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::efs::model::fixtures::*;
-    use crate::efs::model::fixtures::{HERE, OTHER_ACCOUNT, REPLICA, SOURCE, THERE, point};
+    use crate::efs::model::fixtures::{
+        Account, HERE, OTHER_ACCOUNT, REPLICA, SOURCE, THERE, point,
+    };
 
     #[test]
-    fn a_client_token_is_of_an_account_and_a_region() {
-        let mut world = world().with_file_system(HERE, FileSystem::new("fs-00000001"));
-        let foreign = FileSystem {
-            owner_id: Some(OTHER_ACCOUNT.to_owned()),
-            ..FileSystem::new("fs-00000002")
-        };
-        world = world.with_file_system(
+    fn client_token_belongs_to_an_account_and_a_region() {
+        let mut account = Account::new();
+        account.add(HERE, FileSystem::new("fs-00000001"));
+        account.add(
             HERE,
             FileSystem {
+                owner_id: Some(OTHER_ACCOUNT.to_owned()),
                 access_points: vec![point()],
-                ..foreign
+                ..FileSystem::new("fs-00000002")
             },
         );
-        let id = world
-            .create_access_point(HERE, SOURCE, point())
-            .unwrap()
-            .access_point_id;
-        let again = world
-            .create_access_point(HERE, "fs-00000001", point())
-            .unwrap_err();
-        assert_eq!(
-            (again.code, again.more),
-            ("AccessPointAlreadyExists", Some(("AccessPointId", id)))
-        );
-        world.create_access_point(THERE, REPLICA, point()).unwrap();
+        let (here, there) = (account.call(HERE), account.call(THERE));
+        let mut create = |context, name| account.efs.create_access_point(context, name, point());
+
+        let id = create(&here, SOURCE).unwrap().access_point_id;
+        let again = create(&here, "fs-00000001").unwrap_err();
+        assert_eq!(again.code, "AccessPointAlreadyExists");
+        assert_eq!(again.more, Some(("AccessPointId", id)));
+        create(&there, REPLICA).unwrap();
     }
 }

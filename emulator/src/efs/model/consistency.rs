@@ -1,334 +1,396 @@
-//! What a world file says of EFS could have come about.
+//! What has to be true of the EFS resources in a world file: calls could have led to them.
 
 use std::collections::BTreeSet;
 
-use crate::{
-    efs::model::{
-        mount_targets::addresses,
-        names::region_of,
-        types::{Replication, Side},
-    },
-    world::World,
+use crate::efs::model::{
+    names::region_of,
+    subnets::addresses,
+    types::{FileSystem, Model, Replication, Side, Subnet},
 };
 
-impl World {
-    /// Checks what a world file says of EFS.
-    pub(crate) fn check_efs(&self) -> Result<(), String> {
-        let mut seen = BTreeSet::new();
-        for file_system in self.efs.values().flat_map(|efs| &efs.file_systems) {
-            let points = file_system
-                .access_points
-                .iter()
-                .map(|point| &point.access_point_id);
-            let targets = file_system
-                .mount_targets
-                .iter()
-                .map(|target| &target.mount_target_id);
-            let ids: Vec<_> = points
-                .chain(targets)
-                .chain([&file_system.file_system_id])
-                .collect();
-            // An answer may have an ARN in place of an ID; what is there has an ID.
-            if let Some(arn) = ids.iter().find(|id| id.contains(':')) {
-                return Err(format!("{arn} is not an ID"));
-            }
-            if let Some(twice) = ids.into_iter().find(|id| !seen.insert((*id).clone())) {
-                return Err(format!("{twice} is there twice"));
+impl Model {
+    /// Checks the IDs, subnets and replications, before values are compared with the service model.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about the first resource that could not exist.
+    pub(crate) fn check_names(&self) -> Result<(), String> {
+        let mut known = BTreeSet::new();
+        for file_system in self.all_file_systems() {
+            for id in ids(file_system) {
+                // The service model allows ARNs for IDs in some answers.
+                if id.contains(':') {
+                    return Err(format!("{id} is not an ID"));
+                }
+                if !known.insert(id) {
+                    return Err(format!("{id} appears twice"));
+                }
             }
         }
+
         for (id, subnet) in &self.subnets {
-            let is_there = region_of(&subnet.availability_zone_name) == Some(&subnet.region);
-            if !is_there || addresses(&subnet.cidr_block).is_none() {
-                return Err(format!(
-                    "the subnet {id} has a zone of another Region, or no block of addresses"
-                ));
-            }
+            check_subnet(id, subnet)?;
         }
         self.replications
             .iter()
             .try_for_each(|replication| self.check_replication(replication))
     }
 
-    /// Checks that what a world file says of EFS could have come about: after its values are known
-    /// to be of the model.
-    pub(crate) fn check_efs_together(&self) -> Result<(), String> {
-        for (region, efs) in &self.efs {
+    /// Checks that the resources could exist together, after their values were compared with the
+    /// service model.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about the first resource that could not exist.
+    pub(crate) fn check_together(&self, account: &str) -> Result<(), String> {
+        for (region, efs) in &self.regions {
             let mut taken = BTreeSet::new();
-            for of in &efs.file_systems {
-                let id = &of.file_system_id;
-                of.check_alone(region)
+
+            for file_system in &efs.file_systems {
+                let id = &file_system.file_system_id;
+                file_system
+                    .check_alone(region)
                     .map_err(|wrong| format!("{id}: {}", wrong.message))?;
-                let owner = of.owner(&self.account);
-                let points = of
-                    .access_points
-                    .iter()
-                    .map(|point| ("client token", point.client_token.as_str(), owner));
-                let targets = of
-                    .mount_targets
-                    .iter()
-                    .map(|target| ("address", target.ip_address.as_str(), ""));
-                let token = Some(("creation token", of.creation_token.as_str(), owner))
-                    .filter(|(_, token, _)| !token.is_empty());
-                if let Some((what, twice, _)) = points
-                    .chain(targets)
-                    .chain(token)
-                    .find(|one| !taken.insert(*one))
-                {
-                    return Err(format!(
-                        "{id}: the {what} {twice} is there twice in {region}"
-                    ));
+
+                for unique in unique_values(file_system, account) {
+                    let (what, value, _) = unique;
+                    if !taken.insert(unique) {
+                        return Err(format!(
+                            "{id}: the {what} {value} appears twice in {region}"
+                        ));
+                    }
                 }
-                if self
-                    .replications
-                    .iter()
-                    .filter(|replication| replication.side(region, id).is_some())
-                    .count()
-                    > 1
-                {
+
+                let replications = self.replications.iter();
+                let own = replications.filter(|replication| replication.side(region, id).is_some());
+                if own.count() > 1 {
                     return Err(format!("{id} is in two replication configurations"));
                 }
             }
         }
-        let is_own = |of: &&Replication| {
-            (&of.source_region, &of.source_file_system_id)
-                == (&of.destination_region, &of.destination_file_system_id)
-        };
-        match self.replications.iter().find(is_own) {
-            Some(own) => Err(format!(
-                "{} is its own destination",
-                own.source_file_system_id
-            )),
-            None => Ok(()),
-        }
-    }
 
-    pub(crate) fn check_replication(&self, replication: &Replication) -> Result<(), String> {
-        let there = |region: &str, id: &str| {
-            let mut file_systems = self.file_systems(region);
-            let found = file_systems.find(|file_system| file_system.file_system_id == id);
-            found.ok_or_else(|| format!("the replicated file system {id} is not in {region}"))
-        };
-        // An end that forgot the replication may be gone.
-        if replication.forgotten_by != Some(Side::Source) {
-            there(
+        for replication in &self.replications {
+            let source = (
                 &replication.source_region,
                 &replication.source_file_system_id,
-            )?;
-        }
-        if replication.forgotten_by != Some(Side::Destination) {
-            let replica = there(
+            );
+            let destination = (
                 &replication.destination_region,
                 &replication.destination_file_system_id,
-            )?;
-            if replica.protection != "REPLICATING" {
-                return Err(format!(
-                    "{} is a destination and not REPLICATING",
-                    replica.file_system_id
-                ));
+            );
+            if source == destination {
+                return Err(format!("{} is its own destination", source.1));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that both ends of a replication exist. An end that deleted the configuration for
+    /// itself may be gone.
+    fn check_replication(&self, replication: &Replication) -> Result<(), String> {
+        let find = |region: &str, id: &str| {
+            let mut file_systems = self.file_systems(region);
+            file_systems
+                .find(|file_system| file_system.file_system_id == id)
+                .ok_or_else(|| format!("the replicated file system {id} is not in {region}"))
+        };
+
+        if replication.forgotten_by != Some(Side::Source) {
+            let (region, id) = (
+                &replication.source_region,
+                &replication.source_file_system_id,
+            );
+            find(region, id)?;
+        }
+        if replication.forgotten_by != Some(Side::Destination) {
+            let (region, id) = (
+                &replication.destination_region,
+                &replication.destination_file_system_id,
+            );
+            if find(region, id)?.protection != "REPLICATING" {
+                return Err(format!("{id} is a destination and not REPLICATING"));
             }
         }
         Ok(())
     }
 }
 
+/// The IDs of a file system and of what belongs to it.
+fn ids(file_system: &FileSystem) -> impl Iterator<Item = &String> {
+    let points = file_system.access_points.iter();
+    let targets = file_system.mount_targets.iter();
+
+    points
+        .map(|point| &point.access_point_id)
+        .chain(targets.map(|target| &target.mount_target_id))
+        .chain([&file_system.file_system_id])
+}
+
+/// The values that no two file systems of a Region share: what they are, and whose.
+fn unique_values<'a>(
+    file_system: &'a FileSystem,
+    account: &'a str,
+) -> impl Iterator<Item = (&'static str, &'a str, &'a str)> {
+    let owner = file_system.owner(account);
+    let points = file_system.access_points.iter();
+    let client_tokens = points.map(move |point| ("client token", &*point.client_token, owner));
+
+    // Addresses are unique whoever owns the mount target.
+    let targets = file_system.mount_targets.iter();
+    let addresses = targets.map(|target| ("address", &*target.ip_address, ""));
+
+    // A file system of a world file may have no token.
+    let token = &*file_system.creation_token;
+    let creation_token = Some(("creation token", token, owner)).filter(|_| !token.is_empty());
+
+    client_tokens.chain(addresses).chain(creation_token)
+}
+
+fn check_subnet(id: &str, subnet: &Subnet) -> Result<(), String> {
+    let is_in_region = region_of(&subnet.availability_zone_name) == Some(&subnet.region);
+
+    match is_in_region && addresses(&subnet.cidr_block).is_some() {
+        true => Ok(()),
+        false => Err(format!(
+            "the subnet {id} has a zone of another Region, or no block of addresses"
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::efs::model::{
-        fixtures::{HERE, SOURCE},
-        types::FileSystem,
-    };
     use serde_json::{Value, json};
 
+    use crate::{
+        efs::model::{
+            FileSystem,
+            fixtures::{HERE, SOURCE},
+        },
+        world::World,
+    };
+
+    /// Reads a world file with these file systems and further members.
+    fn read(file_systems: Value, more: Value) -> Result<World, String> {
+        let mut world = json!({
+            "account": "111122223333",
+            "region": HERE,
+            "efs": { HERE: { "fileSystems": file_systems } },
+        });
+        let members = world.as_object_mut().unwrap();
+        members.extend(more.as_object().unwrap().clone());
+
+        World::from_json(&world.to_string())
+    }
+
+    /// The source, with further members.
+    fn source(more: Value) -> Value {
+        let mut file_system = json!({ "fileSystemId": SOURCE });
+        let members = file_system.as_object_mut().unwrap();
+        members.extend(more.as_object().unwrap().clone());
+
+        file_system
+    }
+
+    #[track_caller]
+    fn assert_refused(read: Result<World, String>, part: &str) {
+        let wrong = read.unwrap_err();
+        assert!(wrong.contains(part), "`{wrong}` does not say `{part}`");
+    }
+
     #[test]
-    fn a_world_of_file_systems_that_cannot_be_is_told_in_a_sentence() {
-        let world = |file_systems: &str, more: &str| {
-            let efs = format!(r#""efs": {{"{HERE}": {{"fileSystems": [{file_systems}]}}}}"#);
-            format!(r#"{{"account": "111122223333", "region": "{HERE}", {efs}{more}}}"#)
-        };
-        let one = format!(r#"{{"fileSystemId": "{SOURCE}"}}"#);
-        let with = |member: &str| one.replace('}', &format!(", {member}}}"));
-        let read = World::from_json(&world(&one, "")).unwrap();
-        assert_eq!(read.efs[HERE].file_systems, [FileSystem::new(SOURCE)]);
-        let replication = format!(
-            r#", "replications": [{{"sourceRegion": "{HERE}", "sourceFileSystemId": "{SOURCE}", "destinationRegion": "{HERE}", "destinationFileSystemId": "fs-00000009", "createdAt": "2026-11-21T00:00:00Z", "firstSyncEndsAt": "2026-11-21T00:05:00Z"}}]"#
-        );
-        let cases = [
-            (world(&one.replace("fs-", "s-"), ""), "at 'fileSystemId'"),
+    fn file_system_defaults_to_a_healthy_one() {
+        let world = read(json!([source(json!({}))]), json!({})).unwrap();
+        let file_systems = &world.efs.regions[HERE].file_systems;
+
+        assert_eq!(*file_systems, [FileSystem::new(SOURCE)]);
+    }
+
+    #[test]
+    fn file_system_with_values_outside_the_model_is_refused() {
+        let arn = format!("arn:aws:elasticfilesystem:us-east-1:1:file-system/{SOURCE}");
+        let lifecycle = json!([{ "TransitionToIA": "AFTER_2_DAYS" }]);
+        let point = json!({
+            "accessPointId": "fsap-00000001",
+            "clientToken": "a",
+            "posixUser": { "Uid": -1, "Gid": 0 },
+        });
+
+        for (more, part) in [
             (
-                world(
-                    &one.replace(
-                        "fs-",
-                        "arn:aws:elasticfilesystem:us-east-1:1:file-system/fs-",
-                    ),
-                    "",
-                ),
-                "is not an ID",
+                json!({ "fileSystemId": "s-0123456789abcdef0" }),
+                "at 'fileSystemId'",
             ),
-            (world(&format!("{one}, {one}"), ""), "is there twice"),
+            (json!({ "fileSystemId": arn }), "is not an ID"),
             (
-                world(&with(r#""protection": "OFF""#), ""),
+                json!({ "protection": "OFF" }),
                 "at 'fileSystemProtection.replicationOverwriteProtection'",
             ),
             (
-                world(&with(r#""lifeCycleState": "AVAILABLE""#), ""),
+                json!({ "lifeCycleState": "AVAILABLE" }),
                 "Value 'AVAILABLE' at 'lifeCycleState'",
             ),
-            (
-                world(&with(r#""backup": "on""#), ""),
-                "at 'backupPolicy.status'",
-            ),
-            (
-                world(&with(r#""throughputMode": "fast""#), ""),
-                "at 'throughputMode'",
-            ),
-            (world(&with(r#""ownerId": "me""#), ""), "at 'ownerId'"),
-            (
-                world(
-                    &with(r#""lifecyclePolicies": [{"TransitionToIA": "AFTER_2_DAYS"}]"#),
-                    "",
-                ),
-                "transitionToIA",
-            ),
-            (
-                world(
-                    &with(
-                        r#""accessPoints": [{"accessPointId": "fsap-00000001", "clientToken": "a", "posixUser": {"Uid": -1, "Gid": 0}}]"#,
-                    ),
-                    "",
-                ),
-                "at 'posixUser.uid'",
-            ),
-            (
-                world(
-                    &one,
-                    r#", "subnets": {"subnet-1": {"region": "us-east-1", "availabilityZoneName": "us-east-1a"}}"#,
-                ),
-                "at 'subnetId'",
-            ),
-            (
-                world(&one, &replication),
-                "the replicated file system fs-00000009 is not in",
-            ),
-            (
-                world(&one, &replication.replace("fs-00000009", SOURCE)),
-                "is a destination and not REPLICATING",
-            ),
-        ];
-        for (text, part) in cases {
-            let wrong = World::from_json(&text).unwrap_err();
-            assert!(wrong.contains(part), "`{wrong}` does not say `{part}`");
+            (json!({ "backup": "on" }), "at 'backupPolicy.status'"),
+            (json!({ "throughputMode": "fast" }), "at 'throughputMode'"),
+            (json!({ "ownerId": "me" }), "at 'ownerId'"),
+            (json!({ "lifecyclePolicies": lifecycle }), "transitionToIA"),
+            (json!({ "accessPoints": [point] }), "at 'posixUser.uid'"),
+        ] {
+            assert_refused(read(json!([source(more)]), json!({})), part);
         }
     }
 
     #[test]
-    #[expect(clippy::too_many_lines, reason = "a table of worlds")]
-    fn a_world_has_no_file_system_that_could_not_have_been_made() {
-        let id = |number: u8| format!("fs-0000000{number}");
-        let target = |number: u8, zone: &str| {
-            json!({ "mountTargetId": format!("fsmt-0000000{number}"), "subnetId": "subnet-00000001",
-                "ipAddress": format!("10.0.0.{number}"), "availabilityZoneName": zone })
+    fn ids_subnets_and_ends_of_replications_are_checked() {
+        let one = || source(json!({}));
+        assert_refused(read(json!([one(), one()]), json!({})), "appears twice");
+
+        let subnet = json!({ "region": "us-east-1", "availabilityZoneName": "us-east-1a" });
+        let subnets = json!({ "subnets": { "subnet-1": subnet } });
+        assert_refused(read(json!([one()]), subnets), "at 'subnetId'");
+
+        let replicated_to = |id: &str| {
+            let replication = json!({
+                "sourceRegion": HERE,
+                "sourceFileSystemId": SOURCE,
+                "destinationRegion": HERE,
+                "destinationFileSystemId": id,
+                "createdAt": "2026-11-21T00:00:00Z",
+                "firstSyncEndsAt": "2026-11-21T00:05:00Z",
+            });
+            read(json!([one()]), json!({ "replications": [replication] }))
         };
-        let point = |number: u8, token: &str| json!({ "accessPointId": format!("fsap-0000000{number}"), "clientToken": token });
-        let replication = |from: u8, to: u8| {
-            json!({ "sourceRegion": HERE, "sourceFileSystemId": id(from), "destinationRegion": HERE,
-                "destinationFileSystemId": id(to), "createdAt": "2026-11-01T00:00:00Z", "firstSyncEndsAt": "2026-11-01T01:00:00Z" })
-        };
-        let read = |more: Value, replications: Value| {
-            let mut first = json!({ "fileSystemId": id(1), "creationToken": "first" });
-            first
-                .as_object_mut()
-                .unwrap()
-                .extend(more.as_object().unwrap().clone());
-            let other = json!({ "fileSystemId": id(2), "creationToken": "other", "accessPoints": [point(2, "taken")] });
-            let replicas = [3, 4]
-                .map(|number| json!({ "fileSystemId": id(number), "protection": "REPLICATING" }));
-            let all = json!([first, other, replicas[0], replicas[1]]);
-            let world = json!({ "account": "111122223333", "region": HERE, "efs": { HERE: { "fileSystems": all } },
-                "replications": replications });
-            World::from_json(&world.to_string()).map(drop)
-        };
-        let zone = |letter: char| format!("{HERE}{letter}");
+        assert_refused(
+            replicated_to("fs-00000009"),
+            "the replicated file system fs-00000009 is not in",
+        );
+        assert_refused(
+            replicated_to(SOURCE),
+            "is a destination and not REPLICATING",
+        );
+    }
+
+    fn id(number: u8) -> String {
+        format!("fs-0000000{number}")
+    }
+
+    fn target(number: u8, zone: &str) -> Value {
+        json!({
+            "mountTargetId": format!("fsmt-0000000{number}"),
+            "subnetId": "subnet-00000001",
+            "ipAddress": format!("10.0.0.{number}"),
+            "availabilityZoneName": zone,
+        })
+    }
+
+    fn point(number: u8, token: &str) -> Value {
+        json!({ "accessPointId": format!("fsap-0000000{number}"), "clientToken": token })
+    }
+
+    fn replication(from: u8, to: u8) -> Value {
+        json!({
+            "sourceRegion": HERE,
+            "sourceFileSystemId": id(from),
+            "destinationRegion": HERE,
+            "destinationFileSystemId": id(to),
+            "createdAt": "2026-11-01T00:00:00Z",
+            "firstSyncEndsAt": "2026-11-01T01:00:00Z",
+        })
+    }
+
+    /// Reads a world with a first file system of these members, another one, and two replicas.
+    fn read_four(more: Value, replications: Value) -> Result<World, String> {
+        let mut first = json!({ "fileSystemId": id(1), "creationToken": "first" });
+        let members = first.as_object_mut().unwrap();
+        members.extend(more.as_object().unwrap().clone());
+
+        let other = json!({
+            "fileSystemId": id(2),
+            "creationToken": "other",
+            "accessPoints": [point(2, "taken")],
+        });
+        let [third, fourth] =
+            [3, 4].map(|number| json!({ "fileSystemId": id(number), "protection": "REPLICATING" }));
+
+        let file_systems = json!([first, other, third, fourth]);
+        read(file_systems, json!({ "replications": replications }))
+    }
+
+    fn zone(letter: char) -> String {
+        format!("{HERE}{letter}")
+    }
+
+    #[test]
+    fn file_systems_that_calls_lead_to_are_accepted() {
+        let mounted = json!({ "mountTargets": [target(1, &zone('a')), target(2, &zone('b'))] });
+        let exposed = json!({ "accessPoints": [point(1, "own")] });
+
         for (more, replications) in [
             (json!({}), json!([])),
-            (
-                json!({ "mountTargets": [target(1, &zone('a')), target(2, &zone('b'))] }),
-                json!([replication(1, 3)]),
-            ),
-            (
-                json!({ "accessPoints": [point(1, "own")] }),
-                json!([replication(1, 3), replication(2, 4)]),
-            ),
+            (mounted, json!([replication(1, 3)])),
+            (exposed, json!([replication(1, 3), replication(2, 4)])),
         ] {
-            read(more, replications).unwrap();
+            read_four(more, replications).unwrap();
         }
-        for (more, replications, part) in [
-            (json!({ "performanceMode": "maxIO" }), json!([]), "elastic"),
+    }
+
+    #[test]
+    fn file_system_that_no_calls_lead_to_is_refused() {
+        let foreign_key = "arn:aws:kms:eu-west-1:111122223333:alias/a";
+        let [in_a, in_b] = ['a', 'b'].map(zone);
+        let in_one_zone = json!({
+            "mountTargets": [target(1, &in_a)],
+            "availabilityZoneName": in_b,
+        });
+
+        for (more, part) in [
+            (json!({ "performanceMode": "maxIO" }), "elastic"),
             (
                 json!({ "throughputMode": "provisioned" }),
-                json!([]),
                 "provisioned throughput",
             ),
             (
                 json!({ "kmsKeyId": "alias/a", "encrypted": false }),
-                json!([]),
                 "encrypted",
             ),
-            (
-                json!({ "kmsKeyId": "arn:aws:kms:eu-west-1:111122223333:alias/a" }),
-                json!([]),
-                "unexpected region",
-            ),
+            (json!({ "kmsKeyId": foreign_key }), "unexpected region"),
             (
                 json!({ "availabilityZoneName": "eu-west-1a" }),
-                json!([]),
                 "fs-00000001: ",
             ),
             (
-                json!({ "mountTargets": [target(1, &zone('a')), target(2, &zone('a'))] }),
-                json!([]),
+                json!({ "mountTargets": [target(1, &in_a), target(2, &in_a)] }),
                 "fsmt-00000002",
             ),
             (
                 json!({ "mountTargets": [target(1, "eu-west-1a")] }),
-                json!([]),
                 "fsmt-00000001",
             ),
-            (
-                json!({ "mountTargets": [target(1, &zone('a'))], "availabilityZoneName": zone('b') }),
-                json!([]),
-                "fsmt-",
-            ),
-            (json!({ "policy": "banana" }), json!([]), "not a policy"),
+            (in_one_zone, "fsmt-"),
+            (json!({ "policy": "banana" }), "not a policy"),
             (
                 json!({ "creationToken": "other" }),
-                json!([]),
                 "the creation token other",
             ),
             (
                 json!({ "accessPoints": [point(1, "taken")] }),
-                json!([]),
                 "the client token taken",
             ),
-            (
-                json!({}),
-                json!([replication(1, 3), replication(1, 4)]),
-                "two replication configurations",
-            ),
-            (
-                json!({}),
-                json!([replication(1, 3), replication(2, 3)]),
-                "two replication configurations",
-            ),
-            (
-                json!({}),
-                json!([replication(1, 3), replication(3, 4)]),
-                "two replication configurations",
-            ),
-            (json!({}), json!([replication(3, 3)]), "its own destination"),
         ] {
-            let wrong = read(more.clone(), replications).unwrap_err();
-            assert!(wrong.contains(part), "{more}: {wrong}");
+            assert_refused(read_four(more, json!([])), part);
         }
+    }
+
+    #[test]
+    fn file_system_is_in_one_replication_and_not_its_own_destination() {
+        for second in [replication(1, 4), replication(2, 3), replication(3, 4)] {
+            let replications = json!([replication(1, 3), second]);
+            assert_refused(
+                read_four(json!({}), replications),
+                "two replication configurations",
+            );
+        }
+
+        let own = json!([replication(3, 3)]);
+        assert_refused(read_four(json!({}), own), "its own destination");
     }
 }

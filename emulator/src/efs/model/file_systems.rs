@@ -1,373 +1,267 @@
-//! File systems.
+//! File systems, from their creation to their deletion.
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    aws::{behaviour::Behaviour, constraints, error::ApiError, ids::fresh},
+    aws::{
+        behaviour::{Behaviour, Reply},
+        context::Context,
+        error::ApiError,
+        ids::fresh,
+    },
     efs::model::{
         access_points::ACCESS_POINT_TAKES,
-        errors::{access_denied, bad_request, lost, no_file_system, unsupported_zone},
+        errors::{access_denied, bad_request, lost, no_file_system, unsupported_zone, wrong_state},
         mount_targets::MOUNT_TARGET_TAKES,
-        names::{Named, region_of},
-        types::{FileSystem, MountTarget, available},
+        names::{Named, check_key, region_of},
+        types::{Efs, FileSystem, Model, available},
     },
-    world::World,
 };
 
-/// How long a file system is `creating`. Not documented; a plausible pace.
-pub(crate) const FILE_SYSTEM_TAKES: TimeDelta = TimeDelta::minutes(1);
+/// How long a file system is `creating`. AWS documents no pace; this one is plausible.
+const FILE_SYSTEM_TAKES: TimeDelta = TimeDelta::minutes(1);
+/// The quota of file systems of an account in a Region.
+const MAX_FILE_SYSTEMS: usize = 1000;
 
-/// The quotas: file systems of an account in a Region, access points of a file system, security
-/// groups of a mount target, tags of a resource.
-pub(crate) const MAX_FILE_SYSTEMS: usize = 1000;
-
-/// Throughput may be lowered, or its mode changed, once in this time.
-pub(crate) const THROUGHPUT_STANDS: TimeDelta = TimeDelta::hours(24);
-
-impl FileSystem {
-    /// What `CreateFileSystem` does not let pass, whatever else there is.
-    pub(crate) fn check_modes(&self) -> Result<(), ApiError> {
-        let one_zone = self.availability_zone_name.is_some();
-        match (
-            self.performance_mode.as_str(),
-            self.throughput_mode.as_str(),
-        ) {
-            ("maxIO", _) if one_zone => Err(bad_request("maxIO is not for One Zone file systems")),
-            ("maxIO", "elastic") => Err(bad_request("maxIO does not go with elastic throughput")),
-            ("generalPurpose" | "maxIO", "bursting" | "elastic" | "provisioned") => Ok(()),
-            (performance, throughput) => Err(ApiError::validation(format!(
-                "`{performance}` or `{throughput}` is not a mode"
-            ))),
-        }?;
-        match (
-            self.throughput_mode.as_str(),
-            self.provisioned_throughput_in_mibps,
-        ) {
-            ("provisioned", Some(mibps)) if mibps >= 1.0 => {}
-            ("provisioned", _) => {
-                return Err(bad_request(
-                    "provisioned throughput must be at least 1 MiB/s",
-                ));
-            }
-            (_, Some(_)) => {
-                return Err(bad_request(
-                    "only the mode provisioned has a provisioned throughput",
-                ));
-            }
-            (_, None) => {}
-        }
-        if self.kms_key_id.is_some() && !self.encrypted {
-            return Err(bad_request("a KMS key is for an encrypted file system"));
-        }
-        Ok(())
-    }
-
-    /// That it could have been created in a Region: its modes go together, its key, its zone and
-    /// its mount targets are of there, a zone has one of those, and its policy is one.
-    pub(crate) fn check_alone(&self, region: &str) -> Result<(), ApiError> {
-        self.check_modes()?;
-        check_key(self.kms_key_id.as_deref(), region)?;
-        if self
-            .availability_zone_name
-            .as_ref()
-            .is_some_and(|zone| region_of(zone) != Some(region))
-        {
-            return Err(unsupported_zone(region));
-        }
-        let mut zones = BTreeSet::new();
-        for MountTarget {
-            mount_target_id,
-            availability_zone_name: zone,
-            ..
-        } in &self.mount_targets
-        {
-            let is_apart = self
-                .availability_zone_name
-                .as_ref()
-                .is_some_and(|own| own != zone);
-            if is_apart || region_of(zone) != Some(region) || !zones.insert(zone) {
-                return Err(bad_request(format!(
-                    "{mount_target_id} cannot be in {zone}, or another one is"
-                )));
-            }
-        }
-        let Some(policy) = &self.policy else {
-            return Ok(());
-        };
-        let mut open = Self {
-            life_cycle_state: available(),
-            ..Self::new(&self.file_system_id)
-        };
-        open.set_policy(policy, true, Behaviour::default())
-    }
-
-    /// `UpdateFileSystem`: another throughput.
-    ///
-    /// # Errors
-    ///
-    /// IncorrectFileSystemLifeCycleState, BadRequest for modes that do not go together, or
-    /// TooManyRequests where the mode is changed or the throughput lowered for the second time in a
-    /// day.
-    pub fn set_throughput(
-        &mut self,
-        mode: Option<String>,
-        mibps: Option<f64>,
-        now: DateTime<Utc>,
-    ) -> Result<(), ApiError> {
-        self.require_available()?;
-        let mut wanted = self.clone();
-        wanted.throughput_mode = mode.unwrap_or(wanted.throughput_mode);
-        let kept = wanted
-            .provisioned_throughput_in_mibps
-            .filter(|_| wanted.throughput_mode == "provisioned");
-        wanted.provisioned_throughput_in_mibps = mibps.or(kept);
-        wanted.check_modes()?;
-        let held = self
-            .throughput_changed_at
-            .is_some_and(|at| now < at + THROUGHPUT_STANDS);
-        let lowered = match (
-            self.provisioned_throughput_in_mibps,
-            wanted.provisioned_throughput_in_mibps,
-        ) {
-            (Some(before), Some(after)) => after < before,
-            _ => self.throughput_mode != wanted.throughput_mode,
-        };
-        if held && lowered {
-            return Err(ApiError::new(
-                429,
-                "TooManyRequests",
-                "wait at least 24 hours after the last change",
-            ));
-        }
-        // What changes nothing does not begin another day.
-        if wanted != *self {
-            wanted.throughput_changed_at = Some(now);
-        }
-        *self = wanted;
-        Ok(())
-    }
-
-    /// `UpdateFileSystemProtection`.
-    ///
-    /// # Errors
-    ///
-    /// ReplicationAlreadyExists for a destination, IncorrectFileSystemLifeCycleState, or BadRequest
-    /// for anything but ENABLED and DISABLED.
-    pub fn protect(&mut self, protection: &str) -> Result<(), ApiError> {
-        self.require_available()?;
-        if self.protection == "REPLICATING" {
-            let message = "ReplicationOverwriteProtection cannot be changed while the file system is a replication destination.";
-            return Err(ApiError::new(409, "ReplicationAlreadyExists", message));
-        }
-        if !matches!(protection, "ENABLED" | "DISABLED") {
-            return Err(bad_request(format!(
-                "`{protection}` is neither ENABLED nor DISABLED"
-            )));
-        }
-        self.protection = protection.to_owned();
-        Ok(())
-    }
-
-    pub(crate) fn settle(&mut self, now: DateTime<Utc>) {
-        settle(
-            &mut self.life_cycle_state,
-            &mut self.created_at,
-            FILE_SYSTEM_TAKES,
-            now,
-        );
-        for target in &mut self.mount_targets {
-            settle(
-                &mut target.state,
-                &mut target.created_at,
-                MOUNT_TARGET_TAKES,
-                now,
-            );
-        }
-        for point in &mut self.access_points {
-            settle(
-                &mut point.state,
-                &mut point.created_at,
-                ACCESS_POINT_TAKES,
-                now,
-            );
-        }
-    }
-}
-
-impl World {
-    /// The file system with this ID, whoever owns it.
+impl Model {
+    /// The file system with this ID, of any owner.
     pub fn file_system(&mut self, region: &str, id: &str) -> Option<&mut FileSystem> {
-        let file_systems = &mut self.efs.get_mut(region)?.file_systems;
-        file_systems
-            .iter_mut()
-            .find(|file_system| file_system.file_system_id == id)
+        let efs = self.regions.get_mut(region)?;
+        let mut file_systems = efs.file_systems.iter_mut();
+        file_systems.find(|file_system| file_system.file_system_id == id)
     }
 
     /// The file systems of a Region, of all owners.
     pub fn file_systems(&self, region: &str) -> impl Iterator<Item = &FileSystem> {
-        self.efs
-            .get(region)
-            .into_iter()
-            .flat_map(|efs| &efs.file_systems)
+        let efs = self.regions.get(region);
+        efs.into_iter().flat_map(|efs| &efs.file_systems)
     }
 
-    /// The same world with a file system in a Region.
-    #[must_use]
-    pub fn with_file_system(mut self, region: &str, file_system: FileSystem) -> Self {
-        self.efs
-            .entry(region.to_owned())
-            .or_default()
-            .file_systems
-            .push(file_system);
-        self
+    /// The file systems of a Region that the caller owns.
+    pub(crate) fn own_file_systems(&self, context: &Context) -> impl Iterator<Item = &FileSystem> {
+        let account = context.account.clone();
+        self.file_systems(&context.region)
+            .filter(move |file_system| file_system.owner(&account) == account)
     }
 
-    /// The file system that the caller names, by ID or ARN, if the caller may know of it.
+    /// The file systems of all Regions and owners.
+    pub(crate) fn all_file_systems(&self) -> impl Iterator<Item = &FileSystem> {
+        self.regions.values().flat_map(|efs| &efs.file_systems)
+    }
+
+    /// The IDs of deleted resources of all Regions.
+    pub(super) fn gone(&self) -> impl Iterator<Item = &String> {
+        self.regions.values().flat_map(|efs| &efs.gone)
+    }
+
+    /// EFS in the Region of a call.
+    pub(super) fn region_mut(&mut self, context: &Context) -> &mut Efs {
+        self.regions.entry(context.region.clone()).or_default()
+    }
+
+    /// The file system that the caller names by ID or ARN.
     ///
     /// # Errors
     ///
-    /// FileSystemNotFound, or AccessDeniedException for one of another owner that does not let the
-    /// caller in.
+    /// FileSystemNotFound, or AccessDeniedException for a file system of another owner whose policy
+    /// does not name the caller's account.
     pub fn named_file_system(
         &mut self,
-        region: &str,
+        context: &Context,
         name: &str,
     ) -> Result<&mut FileSystem, ApiError> {
-        let named = Named::file_system(name)?;
-        let account = self.account.clone();
+        let Context {
+            account, region, ..
+        } = context;
+        let Named { id, place } = Named::file_system(name)?;
         let file_system = self
-            .file_system(region, named.id)
-            .ok_or_else(|| no_file_system(named.id))?;
-        let owner = file_system.owner(&account);
-        match named.place {
-            Some((of, named_owner)) if of != region || named_owner != owner => {
-                Err(no_file_system(named.id))
+            .file_system(region, id)
+            .ok_or_else(|| no_file_system(id))?;
+        let owner = file_system.owner(account);
+
+        match place {
+            Some((named_region, named_owner)) if named_region != region || named_owner != owner => {
+                Err(no_file_system(id))
             }
-            None if owner != account => Err(no_file_system(named.id)),
-            Some(_) if owner != account && !file_system.lets_in(&account) => {
-                Err(access_denied(named.id))
+            // By a bare ID, callers reach only what they own.
+            None if owner != account => Err(no_file_system(id)),
+            Some(_) if owner != account && !file_system.policy_names(account) => {
+                Err(access_denied(id))
             }
             _ => Ok(file_system),
         }
     }
 
-    /// `CreateFileSystem`: adds a file system of the caller's; its ID, owner and dates are given
-    /// here.
+    /// `CreateFileSystem`. The ID, the owner and the dates of `wanted` are set here.
     ///
     /// # Errors
     ///
-    /// FileSystemAlreadyExists with the ID of the one that has the token, BadRequest for modes that
-    /// do not go together, UnsupportedAvailabilityZone, or FileSystemLimitExceeded.
+    /// FileSystemAlreadyExists with the ID of the file system that has the token, BadRequest for
+    /// incompatible modes, UnsupportedAvailabilityZone, or FileSystemLimitExceeded.
     pub fn create_file_system(
         &mut self,
-        region: &str,
+        context: &Context,
         wanted: FileSystem,
     ) -> Result<&mut FileSystem, ApiError> {
         wanted.check_modes()?;
-        let account = self.account.clone();
-        let (account, token) = (&account, &wanted.creation_token);
-        let same = |of: &&FileSystem| of.owner(account) == account && of.creation_token == *token;
-        let first = self
-            .file_systems(region)
-            .find(same)
-            .map(|first| first.file_system_id.clone());
-        if let Some(id) = first {
+
+        let same = self
+            .own_file_systems(context)
+            .find(|known| known.creation_token == wanted.creation_token)
+            .map(|known| known.file_system_id.clone());
+        if let Some(id) = same {
             let message = format!("{id} was created with this token");
             return Err(ApiError {
                 more: Some(("FileSystemId", id)),
                 ..ApiError::new(409, "FileSystemAlreadyExists", message)
             });
         }
-        if wanted
-            .availability_zone_name
-            .as_ref()
-            .is_some_and(|zone| region_of(zone) != Some(region))
-        {
-            return Err(unsupported_zone(region));
-        }
-        check_key(wanted.kms_key_id.as_deref(), region)?;
-        self.add_file_system(region, wanted)
+
+        wanted.check_zone(&context.region)?;
+        check_key(wanted.kms_key_id.as_deref(), &context.region)?;
+        self.add_file_system(context, wanted)
     }
 
-    pub(crate) fn add_file_system(
+    /// Adds a file system without checks other than that of the quota.
+    pub(super) fn add_file_system(
         &mut self,
-        region: &str,
+        context: &Context,
         wanted: FileSystem,
     ) -> Result<&mut FileSystem, ApiError> {
-        let own = self
-            .file_systems(region)
-            .filter(|file_system| file_system.owner_id.is_none());
+        let file_systems = self.file_systems(&context.region);
+        let own = file_systems.filter(|file_system| file_system.owner_id.is_none());
         if own.count() >= MAX_FILE_SYSTEMS {
-            return Err(ApiError::new(
-                403,
-                "FileSystemLimitExceeded",
-                "the account has 1,000 file systems here",
-            ));
+            let message = "the account has 1,000 file systems here";
+            return Err(ApiError::new(403, "FileSystemLimitExceeded", message));
         }
-        // An ID is of one Region alone, so that a call to the wrong one is noticed.
-        let taken = self.efs.values().flat_map(|efs| &efs.file_systems);
-        let file_system_id = fresh(
-            "fs-",
-            taken
-                .map(|file_system| &file_system.file_system_id)
-                .chain(self.gone()),
-        );
-        let (created_at, life_cycle_state) = (Some(self.now), "creating".to_owned());
-        let file_systems = &mut self.efs.entry(region.to_owned()).or_default().file_systems;
-        file_systems.push(FileSystem {
-            file_system_id,
-            created_at,
-            life_cycle_state,
+
+        // No two Regions share an ID, so that a call to the wrong Region fails.
+        let present = self.all_file_systems();
+        let present = present.map(|file_system| &file_system.file_system_id);
+        let file_system = FileSystem {
+            file_system_id: fresh("fs-", present.chain(self.gone())),
+            created_at: Some(context.now),
+            life_cycle_state: "creating".to_owned(),
             ..wanted
-        });
+        };
+
+        let file_systems = &mut self.region_mut(context).file_systems;
+        file_systems.push(file_system);
         file_systems.last_mut().ok_or_else(lost)
     }
 
-    /// `DeleteFileSystem`: removes a file system that nothing uses.
+    /// `DeleteFileSystem`: removes a file system that is not in use.
     ///
     /// # Errors
     ///
-    /// FileSystemNotFound, or FileSystemInUse while it has mount targets or is replicated.
-    pub fn delete_file_system(&mut self, region: &str, name: &str) -> Result<(), ApiError> {
-        let file_system = self.named_file_system(region, name)?;
-        let (id, mounted) = (
-            file_system.file_system_id.clone(),
-            !file_system.mount_targets.is_empty(),
-        );
-        let points: Vec<String> = file_system
-            .access_points
-            .iter()
-            .map(|point| point.access_point_id.clone())
-            .collect();
+    /// FileSystemNotFound, or FileSystemInUse if it has mount targets or is replicated.
+    pub fn delete_file_system(&mut self, context: &Context, name: &str) -> Result<(), ApiError> {
+        let file_system = self.named_file_system(context, name)?;
+        let id = file_system.file_system_id.clone();
+        let is_mounted = !file_system.mount_targets.is_empty();
+        let points = file_system.access_points.iter();
+        let point_ids: Vec<String> = points.map(|point| point.access_point_id.clone()).collect();
+
         let in_use = |message: String| Err(ApiError::new(409, "FileSystemInUse", message));
-        if mounted {
+        if is_mounted {
             return in_use(format!("{id} has mount targets"));
         }
-        if self.replication_of(region, &id).is_some() {
+        if self.replication_of(&context.region, &id).is_some() {
             return in_use(format!(
                 "You cannot delete file system '{id}' because it is in a replication configuration"
             ));
         }
-        if let Some(efs) = self.efs.get_mut(region) {
-            efs.file_systems
-                .retain(|file_system| file_system.file_system_id != id);
-            efs.gone.extend(points);
-            efs.gone.insert(id);
+
+        let efs = self.region_mut(context);
+        efs.file_systems
+            .retain(|file_system| file_system.file_system_id != id);
+        efs.gone.extend(point_ids);
+        efs.gone.insert(id);
+        Ok(())
+    }
+}
+
+impl FileSystem {
+    /// Checks that it is available.
+    pub(crate) fn require_available(&self) -> Result<(), ApiError> {
+        let (id, state) = (&self.file_system_id, &self.life_cycle_state);
+
+        match state.as_str() {
+            "available" => Ok(()),
+            _ => Err(wrong_state(format!("{id} is {state}"))),
+        }
+    }
+
+    /// Checks that it is available, and that it is no destination if destinations accept no
+    /// settings.
+    pub(crate) fn require_open(&self, while_replicating: Reply) -> Result<(), ApiError> {
+        self.require_available()?;
+
+        if self.protection == "REPLICATING" && while_replicating == Reply::Conflict {
+            let id = &self.file_system_id;
+            return Err(wrong_state(format!("{id} is a replication destination")));
         }
         Ok(())
     }
 
-    /// The IDs that are not given again.
-    pub(crate) fn gone(&self) -> impl Iterator<Item = &String> {
-        self.efs.values().flat_map(|efs| &efs.gone)
+    fn check_zone(&self, region: &str) -> Result<(), ApiError> {
+        let zone = self.availability_zone_name.as_deref();
+
+        match zone.is_none_or(|zone| region_of(zone) == Some(region)) {
+            true => Ok(()),
+            false => Err(unsupported_zone(region)),
+        }
+    }
+
+    /// Checks that it could have been created in a Region: its modes are compatible, its key, its
+    /// zone and its mount targets are of the Region, and its policy is valid.
+    pub(super) fn check_alone(&self, region: &str) -> Result<(), ApiError> {
+        self.check_modes()?;
+        check_key(self.kms_key_id.as_deref(), region)?;
+        self.check_zone(region)?;
+
+        // There is one mount target a zone, and for a One Zone file system only in its own zone.
+        let own_zone = self.availability_zone_name.as_ref();
+        let mut zones = BTreeSet::new();
+        for target in &self.mount_targets {
+            let zone = &target.availability_zone_name;
+            let is_elsewhere = own_zone.is_some_and(|own| own != zone);
+
+            if is_elsewhere || region_of(zone) != Some(region) || !zones.insert(zone) {
+                let id = &target.mount_target_id;
+                let message = format!("{id} cannot be in {zone}, or another mount target is");
+                return Err(bad_request(message));
+            }
+        }
+
+        // A policy is checked as if it were set now, on a file system that accepts settings.
+        match &self.policy {
+            None => Ok(()),
+            Some(policy) => {
+                FileSystem::new(&self.file_system_id).set_policy(policy, true, Behaviour::default())
+            }
+        }
+    }
+
+    pub(super) fn settle(&mut self, now: DateTime<Utc>) {
+        let (state, created_at) = (&mut self.life_cycle_state, &mut self.created_at);
+        settle(state, created_at, FILE_SYSTEM_TAKES, now);
+
+        for target in &mut self.mount_targets {
+            let (state, created_at) = (&mut target.state, &mut target.created_at);
+            settle(state, created_at, MOUNT_TARGET_TAKES, now);
+        }
+        for point in &mut self.access_points {
+            let (state, created_at) = (&mut point.state, &mut point.created_at);
+            settle(state, created_at, ACCESS_POINT_TAKES, now);
+        }
     }
 }
 
-/// What is being created is available after a while. One that does not say since when begins with
-/// the first look.
-pub(crate) fn settle(
+/// Makes a resource available some time after its creation. Without a date, creation starts now.
+fn settle(
     state: &mut String,
     created_at: &mut Option<DateTime<Utc>>,
     takes: TimeDelta,
@@ -378,142 +272,94 @@ pub(crate) fn settle(
     }
 }
 
-/// That a key can be one of a Region: only an ARN tells.
-pub(crate) fn check_key(key: Option<&str>, region: &str) -> Result<(), ApiError> {
-    let Some(key) = key else { return Ok(()) };
-    let parts: Vec<&str> = key.split(':').collect();
-    match parts.as_slice() {
-        [_] => Ok(()),
-        ["arn", partition, "kms", of, _, _]
-            if *of == region && constraints::partition(of) == Some(partition) =>
-        {
-            Ok(())
-        }
-        ["arn", _, "kms", _, _, _] => Err(bad_request(
-            "Failed to create destination file system: Invalid KMS key ID (unexpected region)",
-        )),
-        _ => Err(ApiError::validation(format!("`{key}` is not a KMS key"))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::efs::model::fixtures::*;
     use crate::efs::model::{
-        fixtures::{HERE, SOURCE, THERE, advance},
-        types::AccessPoint,
+        AccessPoint,
+        fixtures::{Account, HERE, THERE, point},
     };
 
+    const SUBNET: &str = "subnet-00000000";
+
     #[test]
-    fn what_is_created_is_available_after_a_while() {
-        let mut world = world();
+    fn created_resources_become_available_after_a_while() {
+        let mut account = Account::new();
         let wanted = FileSystem {
             creation_token: "one".to_owned(),
             ..FileSystem::new("")
         };
-        let id = world
-            .create_file_system(HERE, wanted)
-            .unwrap()
-            .file_system_id
-            .clone();
-        assert_eq!(
-            world
-                .create_mount_target(HERE, &id, "subnet-00000000", None, vec![])
-                .unwrap_err()
-                .status,
-            409
-        );
-        advance(&mut world, FILE_SYSTEM_TAKES);
-        let target = world
-            .create_mount_target(HERE, &id, "subnet-00000000", None, vec![])
-            .unwrap();
-        let state = |world: &mut World| {
-            world
-                .mount_target(HERE, &target.mount_target_id)
-                .unwrap()
-                .1
-                .state
-                .clone()
+        let context = account.call(HERE);
+        let made = account.efs.create_file_system(&context, wanted).unwrap();
+        let id = made.file_system_id.clone();
+        let refused = account.mount(HERE, &id, SUBNET).unwrap_err();
+        assert_eq!(refused.status, 409);
+
+        account.advance(FILE_SYSTEM_TAKES);
+        let target = account.mount(HERE, &id, SUBNET).unwrap();
+        let state = |account: &mut Account| {
+            let context = account.call(HERE);
+            let found = account.efs.mount_target(&context, &target.mount_target_id);
+            found.unwrap().1.state.clone()
         };
-        assert_eq!(state(&mut world), "creating");
-        advance(&mut world, MOUNT_TARGET_TAKES);
-        assert_eq!(state(&mut world), "available");
+        assert_eq!(state(&mut account), "creating");
+        account.advance(MOUNT_TARGET_TAKES);
+        assert_eq!(state(&mut account), "available");
     }
 
     #[test]
-    fn a_token_that_comes_again_names_what_it_made() {
-        let mut world = world();
+    fn repeated_token_names_the_file_system_that_it_created() {
+        let mut account = Account::new();
         let wanted = FileSystem {
             creation_token: "once".to_owned(),
             ..FileSystem::new("")
         };
-        let id = world
-            .create_file_system(HERE, wanted.clone())
-            .unwrap()
-            .file_system_id
-            .clone();
-        let again = world.create_file_system(HERE, wanted.clone()).unwrap_err();
-        assert_eq!(
-            (again.code, again.more),
-            ("FileSystemAlreadyExists", Some(("FileSystemId", id)))
-        );
-        world.create_file_system(THERE, wanted).unwrap();
+        let (here, there) = (account.call(HERE), account.call(THERE));
+        let mut create = |context| {
+            let made = account.efs.create_file_system(context, wanted.clone());
+            made.map(|made| made.file_system_id.clone())
+        };
+
+        let id = create(&here).unwrap();
+        let again = create(&here).unwrap_err();
+        assert_eq!(again.code, "FileSystemAlreadyExists");
+        assert_eq!(again.more, Some(("FileSystemId", id)));
+        create(&there).unwrap();
     }
 
     #[test]
-    fn a_throughput_stands_for_a_day() {
-        let now = World::empty().now;
-        let mut of = FileSystem::new(SOURCE);
-        of.set_throughput(Some("provisioned".to_owned()), Some(64.0), now)
-            .unwrap();
-        of.set_throughput(None, Some(128.0), now).unwrap();
-        assert_eq!(
-            of.set_throughput(None, Some(32.0), now).unwrap_err().code,
-            "TooManyRequests"
-        );
-        // What stands already is no change.
-        of.set_throughput(None, Some(128.0), now + TimeDelta::hours(23))
-            .unwrap();
-        of.set_throughput(Some("bursting".to_owned()), None, now + THROUGHPUT_STANDS)
-            .unwrap();
-        assert_eq!(of.provisioned_throughput_in_mibps, None);
-    }
-
-    #[test]
-    fn the_id_of_what_was_deleted_is_not_given_again() {
-        let mut world = World::empty();
+    fn ids_of_deleted_resources_are_not_assigned_again() {
+        let mut account = Account::empty();
+        let context = account.call(HERE);
+        let efs = &mut account.efs;
         let mut ids = BTreeSet::new();
+
         for token in ["first", "second"] {
             let wanted = FileSystem {
                 creation_token: token.to_owned(),
                 ..FileSystem::new("")
             };
-            let id = world
-                .create_file_system(HERE, wanted)
-                .unwrap()
-                .file_system_id
-                .clone();
-            world.file_system(HERE, &id).unwrap().life_cycle_state = available();
-            let target = world
-                .create_mount_target(HERE, &id, "subnet-00000001", None, Vec::new())
-                .unwrap()
-                .mount_target_id;
-            world.delete_mount_target(HERE, &target).unwrap();
-            let [with, before] = [token, "deleted before"].map(|client_token| {
+            let made = efs.create_file_system(&context, wanted).unwrap();
+            made.life_cycle_state = available();
+            let id = made.file_system_id.clone();
+
+            let target = efs.create_mount_target(&context, &id, SUBNET, None, Vec::new());
+            let target_id = target.unwrap().mount_target_id;
+            efs.delete_mount_target(&context, &target_id).unwrap();
+
+            let [deleted_with, deleted_before] = [token, "deleted before"].map(|client_token| {
                 let wanted = AccessPoint {
                     client_token: client_token.to_owned(),
                     ..point()
                 };
-                world
-                    .create_access_point(HERE, &id, wanted)
-                    .unwrap()
-                    .access_point_id
+                let made = efs.create_access_point(&context, &id, wanted).unwrap();
+                made.access_point_id
             });
-            world.delete_access_point(HERE, &before).unwrap();
-            world.delete_file_system(HERE, &id).unwrap();
-            ids.extend([id, target, with, before]);
+            efs.delete_access_point(&context, &deleted_before).unwrap();
+            efs.delete_file_system(&context, &id).unwrap();
+            ids.extend([id, target_id, deleted_with, deleted_before]);
         }
+
         assert_eq!(ids.len(), 8);
     }
 }

@@ -1,24 +1,36 @@
-//! File systems and the replications between them: plain data and total functions, without HTTP.
+//! EFS as plain data and total functions, without HTTP.
 //!
-//! One caller works here, in the world's account. File systems of other owners stand in the same
-//! lists; the caller reaches them by ARN, as far as their policy names its account. What ends
-//! asynchronously in AWS without a known pace, a deletion for instance, ends at once.
+//! There is one caller, in the account of the world. File systems of other owners are in the same
+//! lists; the caller reaches them by ARN, as far as their policy names the account. Changes that
+//! end asynchronously in AWS without a documented pace, such as deletions, end at once.
 
-pub(crate) mod access_points;
-pub(crate) mod consistency;
-pub(crate) mod errors;
-pub(crate) mod file_systems;
-pub(crate) mod mount_targets;
-pub(crate) mod names;
-pub(crate) mod replications;
-pub(crate) mod settings;
-pub(crate) mod types;
+mod access_points;
+mod consistency;
+mod errors;
+mod file_systems;
+mod mount_targets;
+mod names;
+mod policy;
+mod replicate;
+mod replications;
+mod settings;
+mod subnets;
+mod tags;
+mod throughput;
+mod types;
 
 #[cfg(test)]
 mod fixtures;
 
-pub use self::{
-    replications::{Destination, METADATA_BYTES},
-    types::{AccessPoint, Efs, FileSystem, MountTarget, OrderedStatus, Replication, Side, Subnet},
+pub(crate) use self::{
+    errors::{bad_request, no_replication},
+    mount_targets::check_security_groups,
+    names::zone_id,
+    tags::check_tags,
 };
-pub use crate::aws::behaviour::Refusal;
+pub use self::{
+    replicate::Destination,
+    types::{
+        AccessPoint, Efs, FileSystem, Model, MountTarget, OrderedStatus, Replication, Side, Subnet,
+    },
+};

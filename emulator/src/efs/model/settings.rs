@@ -1,4 +1,4 @@
-//! The settings of a file system: lifecycle, policy, tags.
+//! The lifecycle configuration of a file system.
 
 use std::collections::BTreeMap;
 
@@ -6,319 +6,127 @@ use serde_json::Value;
 
 use crate::{
     aws::{behaviour::Behaviour, error::ApiError},
-    efs::model::{
-        errors::{bad_request, lost},
-        names::Named,
-        types::FileSystem,
-    },
-    world::World,
+    efs::model::{errors::bad_request, types::FileSystem},
 };
 
-pub(crate) const MAX_TAGS: usize = 50;
-
 impl FileSystem {
-    /// `PutLifecycleConfiguration`: replaces all policies; none removes them.
+    /// `PutLifecycleConfiguration`: replaces all policies. An empty list removes them.
     ///
     /// # Errors
     ///
-    /// IncorrectFileSystemLifeCycleState, or BadRequest for policies that EFS does not take.
+    /// IncorrectFileSystemLifeCycleState, or BadRequest for policies that EFS does not accept.
     pub fn set_lifecycle(
         &mut self,
         policies: Vec<Value>,
         behaviour: Behaviour,
     ) -> Result<(), ApiError> {
         self.require_open(behaviour.writes_while_replicating)?;
-        let mut transitions = BTreeMap::new();
-        for policy in &policies {
-            let members: Vec<_> = policy.as_object().into_iter().flatten().collect();
-            let [(name, value)] = members.as_slice() else {
-                return Err(bad_request("a lifecycle policy has one transition"));
-            };
-            let value = value.as_str().unwrap_or_default();
-            let days = days(value)
-                .filter(|days| (*days == 0) == (*name == "TransitionToPrimaryStorageClass"));
-            let days =
-                days.ok_or_else(|| bad_request(format!("`{value}` is not a value of {name}")))?;
-            if transitions.insert(name.as_str(), days).is_some() {
-                return Err(bad_request(format!("{name} is there twice")));
-            }
-        }
+
+        let transitions = transitions(&policies)?;
         let archive = transitions.get("TransitionToArchive");
-        if archive.is_some()
-            && (self.throughput_mode != "elastic" || self.performance_mode != "generalPurpose")
-        {
-            return Err(bad_request(
-                "Archive needs elastic throughput and the mode generalPurpose",
-            ));
+        let infrequent_access = transitions.get("TransitionToIA");
+
+        let is_for_archive =
+            self.throughput_mode == "elastic" && self.performance_mode == "generalPurpose";
+        if archive.is_some() && !is_for_archive {
+            let message = "Archive needs elastic throughput and the mode generalPurpose";
+            return Err(bad_request(message));
         }
         if archive
-            .zip(transitions.get("TransitionToIA"))
-            .is_some_and(|(archive, access)| archive <= access)
+            .zip(infrequent_access)
+            .is_some_and(|(archive, infrequent_access)| archive <= infrequent_access)
         {
             return Err(bad_request("Archive must come later than IA"));
         }
+
         self.lifecycle_policies = policies;
         Ok(())
     }
+}
 
-    /// `PutFileSystemPolicy`.
-    ///
-    /// # Errors
-    ///
-    /// IncorrectFileSystemLifeCycleState, or InvalidPolicyException for what is no policy, and for
-    /// one that would keep its writer from writing another, unless the writer waives that check.
-    pub fn set_policy(
-        &mut self,
-        policy: &str,
-        waived: bool,
-        behaviour: Behaviour,
-    ) -> Result<(), ApiError> {
-        self.require_open(behaviour.writes_while_replicating)?;
-        let invalid = |message: &str| Err(ApiError::new(400, "InvalidPolicyException", message));
-        let read = serde_json::from_str::<Value>(policy).ok();
-        let statements = read.as_ref().and_then(|policy| policy.get("Statement"));
-        let has = |statement: &Value, names: [&str; 2]| {
-            names.iter().any(|name| statement.get(name).is_some())
+/// The days of each transition, by its name.
+fn transitions(policies: &[Value]) -> Result<BTreeMap<&str, u16>, ApiError> {
+    let mut transitions = BTreeMap::new();
+
+    for policy in policies {
+        let members: Vec<_> = policy.as_object().into_iter().flatten().collect();
+        let [(name, value)] = members.as_slice() else {
+            return Err(bad_request("a lifecycle policy has one transition"));
         };
-        let is_one = |statement: &Value| {
-            matches!(
-                statement.get("Effect").and_then(Value::as_str),
-                Some("Allow" | "Deny")
-            ) && has(statement, ["Principal", "NotPrincipal"])
-                && has(statement, ["Action", "NotAction"])
-        };
-        let Some(statements) = statements.filter(|statements| many(statements).iter().all(is_one))
-        else {
-            return invalid("the policy is not a policy of EFS");
-        };
-        if !waived && many(statements).iter().any(locks_out) {
-            return invalid("the policy locks its writer out");
+        let value = value.as_str().unwrap_or_default();
+
+        // Only the way back to the primary storage class depends on an access.
+        let is_on_access = *name == "TransitionToPrimaryStorageClass";
+        let days = days(value)
+            .filter(|days| (*days == 0) == is_on_access)
+            .ok_or_else(|| bad_request(format!("`{value}` is not a value of {name}")))?;
+
+        if transitions.insert(name.as_str(), days).is_some() {
+            return Err(bad_request(format!("{name} appears twice")));
         }
-        self.policy = Some(policy.to_owned());
-        Ok(())
     }
+
+    Ok(transitions)
 }
 
-impl World {
-    /// The tags of the file system or access point that the caller names.
-    ///
-    /// # Errors
-    ///
-    /// FileSystemNotFound or AccessPointNotFound.
-    pub fn efs_tags(
-        &mut self,
-        region: &str,
-        name: &str,
-    ) -> Result<&mut BTreeMap<String, String>, ApiError> {
-        if Named::access_point(name).is_err() {
-            return self
-                .named_file_system(region, name)
-                .map(|file_system| &mut file_system.tags);
-        }
-        let (file_system, found) = self.named_access_point(region, name)?;
-        let point = file_system
-            .access_points
-            .iter_mut()
-            .find(|point| point.access_point_id == found.access_point_id);
-        point.map(|point| &mut point.tags).ok_or_else(lost)
-    }
-}
+/// The days in the value of a transition, 0 for the first access; `None` for any other text.
+fn days(value: &str) -> Option<u16> {
+    let after = value.strip_prefix("AFTER_")?;
 
-/// One value or several, as policies have them.
-pub(crate) fn many(value: &Value) -> &[Value] {
-    value
-        .as_array()
-        .map_or(std::slice::from_ref(value), Vec::as_slice)
-}
-
-/// Whether a statement forbids everybody, on no condition, to write a policy. Who the writer is,
-/// nobody here knows.
-pub(crate) fn locks_out(statement: &Value) -> bool {
-    let texts = |name: &str| {
-        statement
-            .get(name)
-            .map(|value| many(value).iter().filter_map(Value::as_str))
-    };
-    let is_writing = |action: &str| {
-        fits(
-            &action.to_ascii_lowercase(),
-            "elasticfilesystem:putfilesystempolicy",
-        )
-    };
-    let acts = match (texts("Action"), texts("NotAction")) {
-        (Some(mut actions), _) => actions.any(is_writing),
-        (None, Some(mut others)) => !others.any(is_writing),
-        (None, None) => false,
-    };
-    let principal = statement.get("Principal");
-    let named = principal.and_then(|who| who.get("AWS")).or(principal);
-    let everybody = named.is_some_and(|who| many(who).iter().any(|who| who == "*"));
-    statement
-        .get("Effect")
-        .is_some_and(|effect| effect == "Deny")
-        && statement.get("Condition").is_none()
-        && everybody
-        && acts
-}
-
-/// Whether a text fits an action of a policy, in which `*` stands for any text and `?` for any
-/// sign.
-pub(crate) fn fits(action: &str, text: &str) -> bool {
-    let pattern = regex::escape(action)
-        .replace(r"\*", ".*")
-        .replace(r"\?", ".");
-    regex::Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|pattern| pattern.is_match(text))
-}
-
-/// The days of a transition's value, none for the first access; `None` for another text.
-pub(crate) fn days(value: &str) -> Option<u16> {
-    match value {
-        "AFTER_1_ACCESS" => Some(0),
-        "AFTER_1_DAY" => Some(1),
+    match after {
+        "1_ACCESS" => Some(0),
+        "1_DAY" => Some(1),
         _ => {
-            let days = value
-                .strip_prefix("AFTER_")?
-                .strip_suffix("_DAYS")?
-                .parse()
-                .ok()?;
-            [7, 14, 30, 60, 90, 180, 270, 365]
-                .contains(&days)
-                .then_some(days)
+            let days = after.strip_suffix("_DAYS")?.parse().ok()?;
+            let allowed = [7, 14, 30, 60, 90, 180, 270, 365];
+            allowed.contains(&days).then_some(days)
         }
-    }
-}
-
-/// That a resource may have these tags. AWS's own do not count.
-pub(crate) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
-    let own = tags
-        .keys()
-        .filter(|key| !key.to_lowercase().starts_with("aws:"));
-    if own.count() > MAX_TAGS {
-        Err(bad_request("a resource has at most 50 tags"))
-    } else {
-        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::efs::model::fixtures::*;
     use crate::{
         aws::behaviour::Reply,
-        efs::model::fixtures::{HERE, REPLICA, SOURCE, THERE, point},
+        efs::model::fixtures::{Account, HERE, REPLICA, SOURCE, THERE, point},
     };
-    use serde_json::json;
+
+    fn policies(text: &str) -> Vec<Value> {
+        serde_json::from_str(text).unwrap()
+    }
 
     #[test]
-    fn settings_of_a_replicating_destination_are_a_switch() {
+    fn switch_decides_about_settings_of_a_replicating_destination() {
         for (reply, ok) in [(Reply::Ok, true), (Reply::Conflict, false)] {
-            let mut world = world();
-            world.bind((HERE, SOURCE), (THERE, REPLICA)).unwrap();
-            let behaviour = Behaviour {
-                writes_while_replicating: reply,
-                ..Behaviour::default()
-            };
-            world.behaviour = behaviour;
-            let replica = world.file_system(THERE, REPLICA).unwrap();
+            let mut account = Account::new();
+            account
+                .efs
+                .bind((HERE, SOURCE), (THERE, REPLICA), account.now);
+            account.behaviour.writes_while_replicating = reply;
+
+            let behaviour = account.behaviour;
+            let replica = account.replica();
             assert_eq!(replica.set_lifecycle(vec![], behaviour).is_ok(), ok);
-            assert_eq!(
-                replica
-                    .set_policy(r#"{"Statement": []}"#, false, behaviour)
-                    .is_ok(),
-                ok
-            );
-            let made = world.create_access_point(THERE, REPLICA, point());
-            assert_eq!(made.map_err(|error| error.code).is_ok(), ok);
-            world.create_access_point(HERE, SOURCE, point()).unwrap();
-        }
-    }
+            let policy = replica.set_policy(r#"{"Statement": []}"#, false, behaviour);
+            assert_eq!(policy.is_ok(), ok);
 
-    #[test]
-    fn a_policy_that_locks_its_writer_out_needs_the_check_to_be_waived() {
-        let statement = |more: &str| {
-            format!(r#"{{"Statement": [{{"Effect": "Deny", "Principal": "*", {more}}}]}}"#)
-        };
-        for (policy, locks) in [
-            (statement(r#""Action": "*""#), true),
-            (
-                statement(
-                    r#""Action": ["elasticfilesystem:ClientMount", "elasticfilesystem:Put*"]"#,
-                ),
-                true,
-            ),
-            (
-                statement(r#""NotAction": "elasticfilesystem:ClientMount""#),
-                true,
-            ),
-            (statement(r#""Action": "elasticfilesystem:*Policy""#), true),
-            (
-                statement(r#""Action": "elasticfilesystem:Put?ileSystemPolicy""#),
-                true,
-            ),
-            (
-                statement(r#""Action": "*""#).replace(r#""*", "#, r#"{"AWS": ["*"]}, "#),
-                true,
-            ),
-            (
-                statement(r#""Action": "elasticfilesystem:ClientMount""#),
-                false,
-            ),
-            (statement(r#""NotAction": "elasticfilesystem:*""#), false),
-            (
-                statement(
-                    r#""Action": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}"#,
-                ),
-                false,
-            ),
-            (
-                statement(r#""Action": "*""#).replace("Deny", "Allow"),
-                false,
-            ),
-        ] {
-            let set =
-                |waived| FileSystem::new(SOURCE).set_policy(&policy, waived, Behaviour::default());
-            assert_eq!(
-                set(false).map_err(|error| error.code),
-                if locks {
-                    Err("InvalidPolicyException")
-                } else {
-                    Ok(())
-                },
-                "{policy}"
-            );
-            set(true).unwrap();
-        }
-    }
-
-    #[test]
-    fn a_policy_says_who_may_do_what() {
-        let policy = json!({ "Effect": "Allow", "Principal": "*", "Action": "elasticfilesystem:ClientMount" });
-        let set = |statement: &Value| {
-            let policy = json!({ "Statement": statement }).to_string();
-            FileSystem::new(SOURCE)
-                .set_policy(&policy, false, Behaviour::default())
-                .map_err(|error| error.code)
-        };
-        assert_eq!(set(&policy), Ok(()));
-        for member in ["Effect", "Principal", "Action"] {
-            let mut without = policy.clone();
-            without.as_object_mut().unwrap().remove(member);
-            assert_eq!(set(&without), Err("InvalidPolicyException"), "{member}");
-            assert_eq!(
-                set(&json!([policy, without])),
-                Err("InvalidPolicyException"),
-                "{member}"
-            );
+            let (here, there) = (account.call(HERE), account.call(THERE));
+            let made = account.efs.create_access_point(&there, REPLICA, point());
+            assert_eq!(made.is_ok(), ok);
+            account
+                .efs
+                .create_access_point(&here, SOURCE, point())
+                .unwrap();
         }
     }
 
     #[test]
     fn lifecycle_policies_are_checked_as_documented() {
-        let policies = |text: &str| serde_json::from_str::<Vec<Value>>(text).unwrap();
         for (text, ok) in [
             (
-                r#"[{"TransitionToIA": "AFTER_30_DAYS"}, {"TransitionToArchive": "AFTER_90_DAYS"}]"#,
+                r#"[{"TransitionToIA": "AFTER_30_DAYS"},
+                    {"TransitionToArchive": "AFTER_90_DAYS"}]"#,
                 true,
             ),
             (
@@ -327,7 +135,8 @@ mod tests {
             ),
             ("[]", true),
             (
-                r#"[{"TransitionToIA": "AFTER_90_DAYS"}, {"TransitionToArchive": "AFTER_30_DAYS"}]"#,
+                r#"[{"TransitionToIA": "AFTER_90_DAYS"},
+                    {"TransitionToArchive": "AFTER_30_DAYS"}]"#,
                 false,
             ),
             (
@@ -337,20 +146,21 @@ mod tests {
             (r#"[{"TransitionToIA": "AFTER_1_ACCESS"}]"#, false),
             (r#"[{"TransitionToIA": "AFTER_31_DAYS"}]"#, false),
         ] {
-            let set = FileSystem::new(SOURCE).set_lifecycle(policies(text), Behaviour::default());
+            let mut file_system = FileSystem::new(SOURCE);
+            let set = file_system.set_lifecycle(policies(text), Behaviour::default());
             assert_eq!(set.is_ok(), ok, "{text}");
         }
+    }
+
+    #[test]
+    fn archive_needs_elastic_throughput() {
         let archive = policies(r#"[{"TransitionToArchive": "AFTER_90_DAYS"}]"#);
         let mut bursting = FileSystem {
             throughput_mode: "bursting".to_owned(),
             ..FileSystem::new(SOURCE)
         };
-        assert_eq!(
-            bursting
-                .set_lifecycle(archive, Behaviour::default())
-                .unwrap_err()
-                .code,
-            "BadRequest"
-        );
+
+        let refused = bursting.set_lifecycle(archive, Behaviour::default());
+        assert_eq!(refused.unwrap_err().code, "BadRequest");
     }
 }

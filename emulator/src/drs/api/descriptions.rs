@@ -1,0 +1,198 @@
+//! Source servers as DRS describes them.
+
+use serde_json::{Value, json};
+
+use crate::{
+    aws::{call::put, context::Context, ids::digest},
+    drs::{
+        api::{
+            launches::{Launch, View},
+            lists::{arn, time},
+        },
+        model::SourceServer,
+    },
+};
+
+/// A source server.
+pub(super) fn server_json(server: &SourceServer, view: &View<'_>) -> Value {
+    let launch = view.launches.get(&server.id).map(|launch| launch.status);
+    let last_launch_result = match launch {
+        None => "NOT_STARTED",
+        Some("PENDING" | "IN_PROGRESS") => "PENDING",
+        Some(_) => "SUCCEEDED",
+    };
+
+    let mut json = json!({
+        "sourceServerID": server.id,
+        "arn": arn(view.context, "source-server", &server.id),
+        "tags": server.tags,
+        "lastLaunchResult": last_launch_result,
+        "dataReplicationInfo": replication_json(server, view.context),
+        "lifeCycle": life_cycle_json(server, view),
+        "sourceProperties": properties_json(server, view.context),
+        "stagingArea": staging_json(server, view.context),
+        "replicationDirection": server.replication_direction,
+        "agentVersion": "6.4.0",
+    });
+
+    if let Some(id) = &server.recovery_instance_id {
+        put(&mut json, "recoveryInstanceId", json!(id));
+    }
+    if let Some(arn) = &server.reversed_direction_source_server_arn {
+        put(&mut json, "reversedDirectionSourceServerArn", json!(arn));
+    }
+    if let (Some(account), Some(region)) = (&server.origin_account_id, &server.origin_region) {
+        let origin = json!({
+            "originAccountID": account,
+            "originRegion": region,
+            "originAvailabilityZone": format!("{region}a"),
+        });
+        put(&mut json, "sourceCloudProperties", origin);
+    }
+
+    json
+}
+
+fn replication_json(server: &SourceServer, context: &Context) -> Value {
+    let bytes = match server.is_disconnected() {
+        true => 0,
+        false => server.disk_bytes,
+    };
+    let mut json = json!({
+        "dataReplicationState": server.data_replication_state,
+        "stagingAvailabilityZone": format!("{}a", context.region),
+        "replicatedDisks": [{
+            "deviceName": "/dev/xvda",
+            "totalStorageBytes": bytes,
+            "replicatedStorageBytes": bytes,
+            "rescannedStorageBytes": 0,
+            "backloggedStorageBytes": 0,
+            "volumeStatus": "REGULAR",
+        }],
+    });
+
+    match server.data_replication_state.as_str() {
+        "CONTINUOUS" => put(&mut json, "lagDuration", json!("PT0S")),
+        "STALLED" => {
+            let error = json!({ "error": "AGENT_NOT_SEEN", "rawError": "agent not seen" });
+            put(&mut json, "dataReplicationError", error);
+        }
+        _ => {}
+    }
+    json
+}
+
+fn life_cycle_json(server: &SourceServer, view: &View<'_>) -> Value {
+    let now = view.context.now;
+    let since = server.replicating_since.unwrap_or(view.context.long_ago);
+    let hours = (now - since).num_hours();
+    // The agent talks to DRS until a disconnect has uninstalled it.
+    let last_seen = server.agent_gone_at.map_or(now, |gone| gone.min(now));
+
+    let mut json = json!({
+        "addedToServiceDateTime": time(since),
+        "firstByteDateTime": time(since),
+        "elapsedReplicationDuration": format!("P{}DT{}H", hours / 24, hours % 24),
+        "lastSeenByServiceDateTime": time(last_seen),
+    });
+    if let Some(launch) = view.launches.get(&server.id) {
+        put(&mut json, "lastLaunch", launch_json(launch));
+    }
+    json
+}
+
+fn launch_json(launch: &Launch) -> Value {
+    let mut initiated = json!({ "type": launch.kind() });
+    if let Some((id, created_at)) = &launch.job {
+        put(&mut initiated, "jobID", json!(id));
+        put(&mut initiated, "apiCallDateTime", json!(time(*created_at)));
+    }
+
+    json!({ "status": launch.status, "initiated": initiated })
+}
+
+/// The properties of a server's machine.
+pub(super) fn properties_json(server: &SourceServer, context: &Context) -> Value {
+    let mut hints = json!({});
+    for (member, value) in [
+        ("hostname", &server.hostname),
+        ("fqdn", &server.fqdn),
+        ("awsInstanceID", &server.aws_instance_id),
+    ] {
+        if let Some(value) = value {
+            put(&mut hints, member, json!(value));
+        }
+    }
+
+    let interface = json!({
+        "macAddress": mac_address(server),
+        "ips": ["10.20.30.40"],
+        "isPrimary": true,
+    });
+    json!({
+        "lastUpdatedDateTime": time(context.now),
+        "recommendedInstanceType": "m6i.large",
+        "identificationHints": hints,
+        "networkInterfaces": [interface],
+        "disks": [{ "deviceName": "/dev/xvda", "bytes": server.disk_bytes }],
+        "cpus": [{ "cores": 2, "modelName": "Intel(R) Xeon(R)" }],
+        "ramBytes": 8_589_934_592_u64,
+        "os": { "fullString": "Linux" },
+        "supportsNitroInstances": true,
+    })
+}
+
+fn staging_json(server: &SourceServer, context: &Context) -> Value {
+    let mut json = json!({
+        "status": server.staging_status,
+        "stagingAccountID": staging_account(server, context),
+    });
+    if let Some(arn) = &server.staging_source_server_arn {
+        put(&mut json, "stagingSourceServerArn", json!(arn));
+    }
+    json
+}
+
+/// The account into which a server replicates.
+pub(super) fn staging_account<'a>(server: &'a SourceServer, context: &'a Context) -> &'a str {
+    let arn = server.staging_source_server_arn.as_ref();
+    let extended = arn.and_then(|arn| arn.split(':').nth(4));
+
+    extended.unwrap_or(&context.account)
+}
+
+/// The MAC address of a server, which is its own and the same in every run.
+pub(super) fn mac_address(server: &SourceServer) -> String {
+    let bytes = digest(&server.id).to_be_bytes();
+    let parts = bytes.iter().take(5).map(|byte| format!(":{byte:02x}"));
+
+    format!("0a{}", parts.collect::<String>())
+}
+
+/// The replication configuration of a server, with the defaults of the console.
+pub(super) fn configuration_json(server: &SourceServer) -> Value {
+    json!({
+        "sourceServerID": server.id,
+        "name": server.hostname.as_deref().unwrap_or(&server.id),
+        "stagingAreaSubnetId": "subnet-0123456789abcdef0",
+        "associateDefaultSecurityGroup": true,
+        "replicationServersSecurityGroupsIDs": [],
+        "replicationServerInstanceType": "t3.small",
+        "useDedicatedReplicationServer": false,
+        "defaultLargeStagingDiskType": "GP3",
+        "replicatedDisks": [],
+        "ebsEncryption": "DEFAULT",
+        "bandwidthThrottling": 0,
+        "dataPlaneRouting": "PRIVATE_IP",
+        "createPublicIP": false,
+        "stagingAreaTags": {},
+        "pitPolicy": [
+            { "ruleID": 1, "units": "MINUTE", "interval": 10, "retentionDuration": 60,
+                "enabled": true },
+            { "ruleID": 2, "units": "HOUR", "interval": 1, "retentionDuration": 24,
+                "enabled": true },
+            { "ruleID": 3, "units": "DAY", "interval": 1, "retentionDuration": 7,
+                "enabled": true },
+        ],
+    })
+}
