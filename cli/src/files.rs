@@ -1,0 +1,95 @@
+//! Events, world files and the workspace on disk.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use chrono::Utc;
+use emulator::{Binaries, World, event};
+
+/// The functions of the Cargo workspace around the working directory.
+///
+/// # Errors
+///
+/// When there is no such workspace.
+pub(crate) fn workspace() -> Result<Binaries> {
+    let here = std::env::current_dir()?;
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+
+    manifest
+        .iter()
+        .chain([&here])
+        .find_map(|folder| Binaries::around(folder))
+        .context("this directory is not inside a Cargo workspace with a `functions` folder")
+}
+
+/// The event in a file, with its times filled in.
+///
+/// # Errors
+///
+/// When the file cannot be read or is not JSON.
+pub(crate) fn read_event(file: &Path) -> Result<String> {
+    let name = file.display();
+    let text = read_json(file)?;
+    let text = event::fill(&text, Utc::now()).map_err(|wrong| anyhow!("{name}: {wrong}"))?;
+
+    serde_json::from_str::<serde::de::IgnoredAny>(&text)
+        .with_context(|| format!("{name} is not JSON"))?;
+    Ok(text)
+}
+
+/// The world in a file, or the default world.
+///
+/// # Errors
+///
+/// When the file cannot be read or is not a world.
+pub(crate) fn read_world(file: Option<&Path>) -> Result<World> {
+    let Some(file) = file else {
+        return Ok(World::default());
+    };
+
+    let text = read_json(file)?;
+    World::from_json(&text).map_err(|wrong| anyhow!("{} is not a world: {wrong}", file.display()))
+}
+
+/// Writes a world to a file.
+///
+/// # Errors
+///
+/// When the file cannot be written.
+pub(crate) fn save_world(world: &World, file: &Path) -> Result<()> {
+    let text = serde_json::to_string_pretty(world)? + "\n";
+    std::fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
+}
+
+/// The text of a JSON file.
+fn read_json(file: &Path) -> Result<String> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
+
+    // Some editors write one. It is invisible, and JSON forbids it.
+    ensure!(
+        !text.starts_with('\u{feff}'),
+        "{name} starts with a byte order mark. Save it as UTF-8 without one."
+    );
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_with_a_byte_order_mark_is_refused_by_that_name() {
+        let file = std::env::temp_dir().join(format!("drover-{}.json", std::process::id()));
+        std::fs::write(&file, "\u{feff}{}").unwrap();
+        let errors = [
+            read_event(&file).unwrap_err(),
+            read_world(Some(&file)).unwrap_err(),
+        ];
+        std::fs::remove_file(&file).unwrap();
+
+        for error in errors.map(|error| error.to_string()) {
+            assert!(error.contains("starts with a byte order mark"), "{error}");
+        }
+    }
+}
