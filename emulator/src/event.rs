@@ -1,34 +1,40 @@
-//! Event files: JSON in which `{{now+12h}}` stands for a time, so that a sample does not expire on
-//! the shelf.
+//! Event files: JSON in which `{{now+12h}}` stands for a time, so that a sample does not expire.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-/// The text with every `{{now+Nh}}` and `{{now-Nh}}` replaced by that time as RFC 3339.
+/// The furthest time from now, in hours: a year.
+const MAX_HOURS: i64 = 8760;
+
+/// Replaces every `{{now+Nh}}` and `{{now-Nh}}` in a text by that time in RFC 3339.
 ///
 /// # Errors
 ///
-/// A sentence for a placeholder that says anything else.
+/// A sentence about a placeholder that is none of these.
 pub fn fill(text: &str, now: DateTime<Utc>) -> Result<String, String> {
     let mut filled = String::new();
     let mut rest = text;
+
     while let Some((before, after)) = rest.split_once("{{now") {
-        let (placeholder, after) = after.split_once("}}").ok_or("a `{{now` has no `}}`")?;
-        let hours = hours(placeholder).ok_or_else(|| {
-            format!("`{{{{now{placeholder}}}}}` is not {{{{now+Nh}}}} or {{{{now-Nh}}}}")
+        let (offset, after) = after.split_once("}}").ok_or("a `{{now` has no `}}`")?;
+        let hours = parse_hours(offset).ok_or_else(|| {
+            format!("`{{{{now{offset}}}}}` is not {{{{now+Nh}}}} or {{{{now-Nh}}}}")
         })?;
+
+        let time = now + TimeDelta::hours(hours);
         filled.push_str(before);
-        filled
-            .push_str(&(now + TimeDelta::hours(hours)).to_rfc3339_opts(SecondsFormat::Secs, true));
+        filled.push_str(&time.to_rfc3339_opts(SecondsFormat::Secs, true));
         rest = after;
     }
+
     filled.push_str(rest);
     Ok(filled)
 }
 
-fn hours(placeholder: &str) -> Option<i64> {
-    let offset = placeholder.strip_suffix('h')?;
-    let hours: i64 = offset.parse().ok()?;
-    (offset.starts_with(['+', '-']) && hours.abs() <= 8760).then_some(hours)
+fn parse_hours(offset: &str) -> Option<i64> {
+    let number = offset.strip_suffix('h')?;
+    let hours: i64 = number.parse().ok()?;
+
+    (number.starts_with(['+', '-']) && hours.abs() <= MAX_HOURS).then_some(hours)
 }
 
 #[cfg(test)]
@@ -40,28 +46,22 @@ mod tests {
     }
 
     #[test]
-    fn a_placeholder_becomes_a_time() {
-        let text = fill(
-            r#"{"expiresAt": "{{now+12h}}", "time": "{{now-1h}}"}"#,
-            noon(),
-        )
-        .unwrap();
+    fn placeholder_becomes_a_time() {
+        let text = r#"{"expiresAt": "{{now+12h}}", "time": "{{now-1h}}"}"#;
         assert_eq!(
-            text,
+            fill(text, noon()).unwrap(),
             r#"{"expiresAt": "2027-01-15T20:00:00Z", "time": "2027-01-15T07:00:00Z"}"#
         );
     }
 
     #[test]
-    fn a_text_without_placeholders_stays_as_it_is() {
-        assert_eq!(
-            fill(r#"{"a": "{{x}}", "b": {}}"#, noon()).unwrap(),
-            r#"{"a": "{{x}}", "b": {}}"#
-        );
+    fn text_without_placeholders_stays_as_it_is() {
+        let text = r#"{"a": "{{x}}", "b": {}}"#;
+        assert_eq!(fill(text, noon()).unwrap(), text);
     }
 
     #[test]
-    fn another_placeholder_is_told() {
+    fn other_placeholder_is_an_error() {
         assert_eq!(
             fill("{{now+1d}}", noon()).unwrap_err(),
             "`{{now+1d}}` is not {{now+Nh}} or {{now-Nh}}"
