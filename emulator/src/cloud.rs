@@ -417,12 +417,13 @@ fn describe(action: &Action, fault: Option<FaultKind>) -> String {
 }
 
 /// The members that hold the items of a list.
-const LISTS: [&str; 5] = [
+const LISTS: [&str; 6] = [
     "items",
     "FileSystems",
     "Replications",
     "MountTargets",
     "AccessPoints",
+    "ResourceTagMappingList",
 ];
 
 fn describe_success(status: u16, body: Option<&Value>) -> String {

@@ -57,7 +57,6 @@ pub(crate) struct Definition {
 pub(crate) enum Protocol {
     /// Paths name operations, and errors have their code in `x-amzn-errortype`.
     RestJson,
-    #[expect(dead_code, reason = "no service with this protocol is emulated yet")]
     /// `X-Amz-Target` names operations, and errors have their code in the body.
     Json11,
 }

@@ -7,6 +7,7 @@
 //! - [`aws`] is what all services have in common, and the limits of their models;
 //! - [`drs`] and [`efs`] are the services, each with a model of plain data and its API on the wire;
 //! - [`world`] is the account as plain data, and `world_file` its JSON;
+//! - `tagging` is the Resource Groups Tagging API over the resources of both;
 //! - `services` lists the services, [`iam`] is what IAM is asked about a call, and [`fault`] what
 //!   can go wrong;
 //! - [`cloud`] is the running account with its clock and journal, and [`wire`] carries calls to it;
@@ -28,6 +29,7 @@ pub mod journal;
 pub mod lambda;
 mod saved;
 mod services;
+mod tagging;
 pub mod wire;
 pub mod world;
 mod world_file;

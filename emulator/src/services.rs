@@ -8,6 +8,7 @@ use crate::{
     definition::Definition,
     drs, efs,
     fault::{Fault, FaultKind},
+    tagging,
     world::World,
 };
 
@@ -16,6 +17,7 @@ pub(crate) fn definition(service: Service) -> &'static Definition {
     match service {
         Service::Drs => &drs::service::DEFINITION,
         Service::Efs => &efs::service::DEFINITION,
+        Service::Tagging => &tagging::service::DEFINITION,
     }
 }
 

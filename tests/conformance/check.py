@@ -101,15 +101,20 @@ def judge(model, status: int, headers, content: bytes) -> None:
     """Holds a raw answer against the model of its operation: status, headers and body."""
     where = f"{model.service_model.service_name}.{model.name}"
     check("x-amzn-requestid" in headers, f"{where}: the answer has no request ID")
+    # JSON 1.1 has the code of an error in its body, and no status in its model.
+    version = model.service_model.metadata.get("jsonVersion") if model.service_model.resolved_protocol == "json" else None
     if content:
-        check(headers.get("content-type") == "application/json", f"{where}: the body is not said to be JSON")
+        wanted = f"application/x-amz-json-{version}" if version else "application/json"
+        check(headers.get("content-type") == wanted, f"{where}: the body is not said to be {wanted}")
     if status >= 300:
-        code = headers.get("x-amzn-errortype", str(status))
+        error = json.loads(content) if content else {}
+        code = headers.get("x-amzn-errortype") or error.pop("__type", str(status))
         modelled = {shape.error_code or shape.name: shape for shape in model.error_shapes}
         check(code in modelled or code in OF_EVERY_OPERATION, f"{where}: {code} is not an error of it")
         if code in modelled and (code, status) != ("ThrottlingException", 400):
-            walk(f"{where}: {code}", json.loads(content), modelled[code])
-            wanted = modelled[code].metadata.get("error", {}).get("httpStatusCode")
+            walk(f"{where}: {code}", error, modelled[code])
+            unmodelled = (500 if code.startswith("Internal") else 400) if version else None
+            wanted = modelled[code].metadata.get("error", {}).get("httpStatusCode", unmodelled)
             check(status == wanted, f"{where}: {code} has status {status}, the model says {wanted}")
         return
     wanted = model.http.get("responseCode", 200)
@@ -427,6 +432,48 @@ def check_efs(efs, elsewhere, endpoint: str) -> None:
     expect_error("FileSystemNotFound", efs.delete_file_system, FileSystemId=id)
 
 
+def check_tagging(tagging, drs, efs, endpoint: str) -> None:
+    """Tagged resources of both services; they get their tags here, and lose them again."""
+    found = lambda **arguments: [resource["ResourceARN"] for resource in page_through(tagging, "get_resources", "ResourceTagMappingList", **arguments)]
+    before = found()
+    server = drs.describe_source_servers(filters={"sourceServerIDs": [TWO]})["items"][0]["arn"]
+    file_system = efs.describe_file_systems(FileSystemId=SOURCE)["FileSystems"][0]["FileSystemArn"]
+    point = efs.create_access_point(ClientToken="tagged", FileSystemId=SOURCE, Tags=[{"Key": "stage", "Value": "test"}])["AccessPointArn"]
+    drs.tag_resource(resourceArn=server, tags={"stage": "prod", "owner": "me"})
+    efs.tag_resource(ResourceId=SOURCE, Tags=[{"Key": "stage", "Value": "prod"}])
+    check(set(found()) == {*before, server, file_system, point}, f"tagged resources are listed: {found()}")
+    check(found() == [resource["ResourceARN"] for resource in tagging.get_resources()["ResourceTagMappingList"]], "pages have what one answer has")
+    stage = lambda *values: [{"Key": "stage", "Values": list(values)}]
+    check(set(found(TagFilters=stage())) == {server, file_system, point}, "a key without values finds any value")
+    check(set(found(TagFilters=stage("prod"))) == {server, file_system}, "a value finds its own")
+    check(set(found(TagFilters=stage("prod", "test"))) == {server, file_system, point}, "one of two values is enough")
+    check(found(TagFilters=stage("prod") + [{"Key": "owner"}]) == [server], "all filters must match")
+    check(found(TagFilters=stage(), ResourceTypeFilters=["drs"]) == [server], "a service finds its own")
+    check(set(found(TagFilters=stage(), ResourceTypeFilters=["elasticfilesystem:file-system", "drs:source-server"])) == {server, file_system}, "types find their own")
+    check(found(TagFilters=stage(), ResourceTypeFilters=["ec2:instance"]) == [], "another type finds nothing")
+    named = tagging.get_resources(ResourceARNList=[file_system, file_system + "0"], IncludeComplianceDetails=True)["ResourceTagMappingList"]
+    check([resource["ResourceARN"] for resource in named] == [file_system], f"an ARN that does not exist is left out: {named}")
+    check({"Key": "stage", "Value": "prod"} in named[0]["Tags"], f"a resource has its tags: {named}")
+    expect_error("InvalidParameterException", tagging.get_resources, ResourceARNList=[file_system], TagFilters=stage())
+    expect_error("InvalidParameterException", tagging.get_resources, ResourceARNList=[file_system], ResourcesPerPage=1)
+    expect_error("InvalidParameterException", tagging.get_resources, ResourcesPerPage=101)
+    expect_error("InvalidParameterException", tagging.get_resources, TagsPerPage=99)
+    expect_error("InvalidParameterException", tagging.get_resources, PaginationToken="made up")
+    token = tagging.get_resources(ResourcesPerPage=1)["PaginationToken"]
+    check(len(tagging.get_resources(ResourcesPerPage=1, PaginationToken=token)["ResourceTagMappingList"]) == 1, "a token leads on")
+    post(endpoint, "/local/advance", {"minutes": 16})
+    expect_error("PaginationTokenExpiredException", tagging.get_resources, ResourcesPerPage=1, PaginationToken=token)
+    for kind, code in (("throttle", "ThrottledException"), ("internal_error", "InternalServiceException"), ("access_denied", "AccessDeniedException")):
+        post(endpoint, "/local/faults", {"operation": "GetResources", "kind": kind})
+        expect_error(code, tagging.get_resources)
+    drs.untag_resource(resourceArn=server, tagKeys=["stage", "owner", "new"])
+    without = tagging.get_resources(ResourceARNList=[server])["ResourceTagMappingList"]
+    check(without == [{"ResourceARN": server, "Tags": []}], f"what lost its tags is listed without: {without}")
+    efs.untag_resource(ResourceId=SOURCE, TagKeys=["stage"])
+    efs.delete_access_point(AccessPointId=point.rsplit("/")[-1])
+    check(point not in found(), "a deleted resource is not listed")
+
+
 def check_lambda(functions) -> None:
     def invoke(event, **arguments):
         return functions.invoke(FunctionName="disconnect-source-server", Payload=json.dumps(event), **arguments)
@@ -512,7 +559,8 @@ def main() -> None:
             elsewhere = session.client("drs", region_name="eu-west-1", config=config, **arguments)
             functions = session.client("lambda", region_name="us-east-1", config=config, **arguments)
             efs, efs_elsewhere = (session.client("efs", region_name=region, config=config, **arguments) for region in ("us-east-1", "eu-west-1"))
-            for client in (drs, impatient, elsewhere, functions, efs, efs_elsewhere):
+            tagging = session.client("resourcegroupstaggingapi", region_name="us-east-1", config=config, **arguments)
+            for client in (drs, impatient, elsewhere, functions, efs, efs_elsewhere, tagging):
                 client.meta.events.register("after-call.*.*", after_call)
             expect_error("UninitializedAccountException", elsewhere.describe_source_servers)
             elsewhere.initialize_service()
@@ -522,6 +570,7 @@ def main() -> None:
             check_drs(drs, elsewhere, endpoint)
             check_faults(drs, impatient, endpoint)
             check_efs(efs, efs_elsewhere, endpoint)
+            check_tagging(tagging, drs, efs, endpoint)
             unchecked = Config(retries={"max_attempts": 0}, parameter_validation=False)
             for service, names in constraints.operations_served(workspace).items():
                 client = session.client(service, region_name="us-east-1", config=unchecked, **arguments)

@@ -15,8 +15,9 @@ from pathlib import Path
 from botocore.loaders import Loader
 
 TABLE = "emulator/src/aws/constraints.json"
-# The service as botocore and as signatures call it.
-SERVICES = {"drs": "drs", "efs": "elasticfilesystem"}
+# The service as botocore and as signatures call it, and the file with its operations.
+SERVICES = {"drs": "drs", "efs": "elasticfilesystem", "resourcegroupstaggingapi": "tagging"}
+OPERATIONS = {"drs": "drs/api/mod.rs", "efs": "efs/api/mod.rs", "resourcegroupstaggingapi": "tagging/service.rs"}
 
 # Patterns are Java's. Rust's expressions know no look-ahead: a tag's key that must not begin with `aws:` becomes two
 # expressions, and a folder that must not begin with a dot says so of its first sign. Java's \d is an ASCII digit, and
@@ -34,7 +35,7 @@ def operations_served(workspace: Path) -> dict[str, list[str]]:
     """The operations in the emulator's own tables, by service."""
     served = {}
     for service in SERVICES:
-        source = (workspace / f"emulator/src/{service}/api/mod.rs").read_text()
+        source = (workspace / "emulator/src" / OPERATIONS[service]).read_text()
         start = source.index("[", source.index("=", source.index("static OPERATIONS")))
         # A row is `reads("NAME", ...)`, `changes("/NAME", ...)`, or has a member `name`.
         served[service] = re.findall(r'(?:\(\s*"/?|name: ")([A-Za-z]+)"', source[start : source.index("];", start)])

@@ -120,6 +120,12 @@ def wrong(shape) -> list:
     return made + [other for other in OTHER_TYPES if not isinstance(other, kind) or (isinstance(other, bool) and kind is not bool)]
 
 
+def target(model) -> dict:
+    """The header that names an operation of a JSON 1.1 service."""
+    prefix = model.service_model.metadata.get("targetPrefix")
+    return {"X-Amz-Target": f"{prefix}.{model.name}"} if prefix else {}
+
+
 class Wire:
     """Writes calls without a client, so that nothing corrects them."""
 
@@ -141,17 +147,19 @@ class Wire:
                 body[name] = value
         signed = f"AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261121/us-east-1/{service.signing_name}/aws4_request, SignedHeaders=host, Signature=00"
         content = json.dumps(body) if body or model.http["method"] in ("POST", "PUT") else None
-        self.connection.request(model.http["method"], path + ("?" + "&".join(query) if query else ""), content, {"Authorization": signed})
+        headers = {"Authorization": signed, **target(model)}
+        self.connection.request(model.http["method"], path + ("?" + "&".join(query) if query else ""), content, headers)
         response = self.connection.getresponse()
         text = response.read()
         self.judge(model, response.status, response.headers, text)
-        return response.status, response.headers.get("x-amzn-errortype", ""), text.decode()
+        code = response.headers.get("x-amzn-errortype") or (json.loads(text).get("__type", "") if text else "")
+        return response.status, code, text.decode()
 
 
 def is_refusal(status: int, code: str, text: str) -> bool:
     """Whether a call was refused for its form, and not for what it asks."""
     of_form = ("failed to satisfy constraint", "is not a member of", "is not a parameter", "does not belong in the body", "has no members")
-    return status == 400 and (code == "SerializationException" or (code == "ValidationException" and any(words in text for words in of_form)))
+    return status == 400 and (code == "SerializationException" or (code in ("ValidationException", "InvalidParameterException") and any(words in text for words in of_form)))
 
 
 def in_path(model, name: str) -> bool:

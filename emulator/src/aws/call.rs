@@ -15,11 +15,14 @@ pub enum Service {
     /// Elastic File System.
     #[serde(rename = "elasticfilesystem")]
     Efs,
+    /// The Resource Groups Tagging API.
+    #[serde(rename = "tagging")]
+    Tagging,
 }
 
 impl Service {
     /// All services.
-    pub const ALL: [Self; 2] = [Self::Drs, Self::Efs];
+    pub const ALL: [Self; 3] = [Self::Drs, Self::Efs, Self::Tagging];
 }
 
 /// A call to a service, read from its HTTP request.

@@ -51,9 +51,15 @@ pub(super) fn tag(model: &mut Model, context: &Context, request: &Request) -> Ap
 /// `UntagResource`.
 pub(super) fn untag(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
     let input: Tags = request.read()?;
-    let tags = tags_mut(model, context, &input.resource_arn)?;
-
+    let arn = &input.resource_arn;
+    let tags = tags_mut(model, context, arn)?;
+    let had_tags = !tags.is_empty();
     tags.retain(|key, _| !input.tag_keys.contains(key));
+
+    if had_tags && tags.is_empty() {
+        let id = arn.rsplit('/').next().unwrap_or(arn).to_owned();
+        model.region_mut(&context.region)?.untagged.insert(id);
+    }
     Ok((200, None))
 }
 

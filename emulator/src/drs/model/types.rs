@@ -26,6 +26,10 @@ pub struct Drs {
     /// The IDs of deleted servers and jobs. They are never assigned again.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub gone: BTreeSet<String>,
+    /// The IDs of resources that lost all their tags. The Resource Groups Tagging API lists them,
+    /// and none that never had tags.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub untagged: BTreeSet<String>,
 }
 
 /// The record of a source server. Only its ID is required; everything else defaults to a healthy

@@ -39,7 +39,8 @@ struct Tags {
 /// `TagResource` and `UntagResource`.
 pub(super) fn change(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
     let input: Tags = request.read()?;
-    let tags = model.tags_mut(context, &input.resource_id)?;
+    let name = &input.resource_id;
+    let tags = model.tags_mut(context, name)?;
 
     // Tags of AWS may be there already. The service model lets nobody else write or remove one.
     let mut changed = tags.clone();
@@ -47,7 +48,11 @@ pub(super) fn change(model: &mut Model, context: &Context, request: &Request) ->
     changed.retain(|key, _| !input.tag_keys.contains(key));
     check_tags(&changed)?;
 
+    let lost_all = changed.is_empty() && !tags.is_empty();
     *tags = changed;
+    if lost_all {
+        model.mark_untagged(context, name);
+    }
     Ok((200, None))
 }
 
@@ -84,9 +89,7 @@ pub(super) fn tags_json(tags: &BTreeMap<String, String>) -> Vec<Value> {
 
 /// The tags of a file system, with the tag that AWS adds if backups are on.
 pub(super) fn file_system_tags_json(file_system: &FileSystem) -> Vec<Value> {
-    let mut tags = tags_json(&file_system.tags);
-    if file_system.backup.as_deref() == Some("ENABLED") {
-        tags.push(json!({ "Key": "aws:elasticfilesystem:default-backup", "Value": "enabled" }));
-    }
-    tags
+    let tags = file_system.listed_tags().into_iter();
+    tags.map(|(key, value)| json!({ "Key": key, "Value": value }))
+        .collect()
 }

@@ -35,6 +35,13 @@ impl Model {
         let point = points.find(|point| point.access_point_id == named.access_point_id);
         Ok(&mut point.ok_or_else(lost)?.tags)
     }
+
+    /// Records that a resource of a Region, named by ID or ARN, lost all its tags.
+    pub(crate) fn mark_untagged(&mut self, context: &Context, name: &str) {
+        let id = name.rsplit('/').next().unwrap_or(name);
+        let untagged = &mut self.region_mut(context).untagged;
+        untagged.insert(id.to_owned());
+    }
 }
 
 /// Checks the number of tags of a resource. Tags of AWS do not count.

@@ -28,6 +28,10 @@ pub struct Efs {
     /// again.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub gone: BTreeSet<String>,
+    /// The IDs of resources that lost all their tags. The Resource Groups Tagging API lists them,
+    /// and none that never had tags.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub untagged: BTreeSet<String>,
 }
 
 /// A file system. Only its ID is required; everything else defaults to a healthy file system.
@@ -245,6 +249,19 @@ impl FileSystem {
     pub fn tagged(mut self, key: &str, value: &str) -> Self {
         self.tags.insert(key.to_owned(), value.to_owned());
         self
+    }
+
+    /// The tags that AWS lists: those of the owner, and its own if backups are on.
+    pub(crate) fn listed_tags(&self) -> Vec<(&str, &str)> {
+        let own = self.tags.iter();
+        let mut tags: Vec<(&str, &str)> = own
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+
+        if self.backup.as_deref() == Some("ENABLED") {
+            tags.push(("aws:elasticfilesystem:default-backup", "enabled"));
+        }
+        tags
     }
 
     /// The owner, in the world of an account.
