@@ -9,6 +9,7 @@
 
 mod air;
 mod bootstrap;
+mod circles;
 mod disconnect;
 mod emulated;
 mod events;
