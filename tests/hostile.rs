@@ -1,6 +1,6 @@
 //! Hostile text in every place where others write: it reaches no report, log or terminal as it is.
 
-use emulator::{SourceServer, World, efs_world::OrderedStatus};
+use emulator::{OrderedStatus, SourceServer, World};
 use serde_json::{Value, json};
 
 use crate::stage::{

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
-use emulator::{Ask, Emulator};
+use emulator::{Emulator, IamRequest};
 use template::{Condition, Deployment, Role, Statement, TRIGGERS, arn_of_role, ask, text_of};
 
 use crate::{
@@ -66,7 +66,7 @@ pub(crate) fn everything() -> Deployment {
 }
 
 /// The calls of everything that the functions do, by the names of the functions.
-static FLOWS: LazyLock<BTreeMap<&str, Vec<Ask>>> = LazyLock::new(|| {
+static FLOWS: LazyLock<BTreeMap<&str, Vec<IamRequest>>> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -77,7 +77,7 @@ static FLOWS: LazyLock<BTreeMap<&str, Vec<Ask>>> = LazyLock::new(|| {
         .into()
 });
 
-fn flows(function: &Function) -> &'static [Ask] {
+fn flows(function: &Function) -> &'static [IamRequest] {
     &FLOWS[function.name()]
 }
 
@@ -221,7 +221,7 @@ fn every_part_of_every_statement_is_needed() {
         for deployment in [&everything(), &only_ours] {
             let role = Role::of(function.name(), deployment);
             let flows = flows(function).iter();
-            let needed: Vec<&Ask> = flows.filter(|ask| role.allows(ask)).collect();
+            let needed: Vec<&IamRequest> = flows.filter(|ask| role.allows(ask)).collect();
 
             for (name, changed) in variants(&role) {
                 let breaks = needed.iter().any(|ask| !changed.allows(ask))

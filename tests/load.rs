@@ -20,8 +20,8 @@ use std::{
 
 use chrono::{TimeDelta, Utc};
 use emulator::{
-    Binaries, Cloud, Emulator, Ended, Fault, FaultKind, FileSystem, SourceServer, World,
-    world::Deployment,
+    Binaries, Cloud, Deployment, Emulator, Fault, FaultKind, FileSystem, InvocationResult,
+    SourceServer, World,
 };
 use futures_util::future::join_all;
 use harness::binary::environment;
@@ -330,7 +330,7 @@ impl Sender {
         for _ in 0..MOST_DELIVERIES {
             let (ended, killed) = self.deliver(request).await;
             match ended {
-                Ended::Answered(body) => {
+                InvocationResult::Answered(body) => {
                     let report: Value = serde_json::from_slice(&body).unwrap();
                     match report["outcome"].as_str() {
                         Some("done" | "already_done") => return,
@@ -339,7 +339,7 @@ impl Sender {
                         _ => panic!("{report}"),
                     }
                 }
-                Ended::Failed(error) => {
+                InvocationResult::Failed(error) => {
                     let kind = error["errorType"].as_str().unwrap_or_default();
                     let is_reported = matches!(kind, "Retryable" | "Permanent");
                     // A process that was killed may still take the next invocation along.
@@ -356,7 +356,7 @@ impl Sender {
 
     /// One delivery, and whether its process was killed on the way: one in eight, unless it ends
     /// before.
-    async fn deliver(&mut self, request: &str) -> (Ended, bool) {
+    async fn deliver(&mut self, request: &str) -> (InvocationResult, bool) {
         self.figures.deliveries += 1;
         let life = if self.dice.roll(8) == 0 {
             Duration::from_millis(self.dice.roll(20_000) as u64)

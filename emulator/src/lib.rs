@@ -34,11 +34,6 @@ pub mod wire;
 pub mod world;
 mod world_file;
 
-/// The former path of the model of EFS.
-pub mod efs_world {
-    pub use crate::{aws::behaviour::Refusal, efs::model::*};
-}
-
 use std::{collections::BTreeMap, fmt, io, net::SocketAddr, ops::Deref};
 
 pub use crate::{
@@ -51,11 +46,11 @@ pub use crate::{
     efs::{AccessPoint, Efs, FileSystem, MountTarget, OrderedStatus, Replication},
     fault::{Fault, FaultKind},
     http::serve_connection,
-    iam::{IamRequest, IamRequest as Ask},
+    iam::IamRequest,
     journal::Entry,
     lambda::{
         binaries::Binaries,
-        functions::{Functions, InvocationResult, InvocationResult as Ended},
+        functions::{Functions, InvocationResult},
     },
     world::{Deployment, World},
 };

@@ -7,18 +7,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use crate::aws::behaviour::Behaviour;
 use crate::{
-    aws::{call::Service, context::Context},
+    aws::{behaviour::Behaviour, call::Service, context::Context},
     drs::model::{self as drs, Drs, SourceServer},
     efs::model::{self as efs, FileSystem},
     fault::Fault,
-};
-
-/// The former paths of types of other files.
-pub use crate::{
-    aws::behaviour::Reply,
-    drs::model::{Job, RecoveryInstance},
 };
 
 /// The years that a world can be in: all have four digits, as the times of DRS have.

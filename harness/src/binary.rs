@@ -9,7 +9,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use emulator::{Binaries, Cloud, Emulator, Ended, World, world::Deployment};
+use emulator::{Binaries, Cloud, Deployment, Emulator, InvocationResult, World};
 use serde_json::Value;
 
 /// A binary, and the account in which it runs.
@@ -56,7 +56,7 @@ impl Binary {
     }
 
     /// Invokes the function with a payload.
-    pub async fn invoke(&self, payload: &str) -> Ended {
+    pub async fn invoke(&self, payload: &str) -> InvocationResult {
         let functions = self.local.functions();
 
         functions.invoke(self.name, payload.to_owned().into()).await
@@ -117,19 +117,19 @@ pub fn environment(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
 
 /// The body of an answer.
 #[must_use]
-pub fn answered(ended: Ended) -> Value {
+pub fn answered(ended: InvocationResult) -> Value {
     match ended {
-        Ended::Answered(body) => serde_json::from_slice(&body).unwrap(),
+        InvocationResult::Answered(body) => serde_json::from_slice(&body).unwrap(),
         other => panic!("not answered: {other:?}"),
     }
 }
 
 /// The error of a failure.
 #[must_use]
-pub fn failed(ended: Ended) -> Value {
+pub fn failed(ended: InvocationResult) -> Value {
     match ended {
         // Lambda answers a failure with its type and its message.
-        Ended::Failed(error) => error,
+        InvocationResult::Failed(error) => error,
         other => panic!("did not fail: {other:?}"),
     }
 }

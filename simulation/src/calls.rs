@@ -5,7 +5,7 @@ use std::sync::Arc;
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use chrono::{DateTime, TimeDelta, Utc};
 use emulator::{
-    Ask, Entry, Fault, FaultKind,
+    Entry, Fault, FaultKind, IamRequest,
     wire::{self, Wire},
 };
 use harness::connector::to_call;
@@ -247,7 +247,7 @@ impl State {
 
     /// Checks that the role allows a call, with the real tags of the resource or with those that
     /// the attempt has read.
-    fn check_role(&mut self, attempt: usize, asks: &[Ask]) {
+    fn check_role(&mut self, attempt: usize, asks: &[IamRequest]) {
         let as_observed = self.subject.as_observed;
         let denied = asks.iter().find(|ask| {
             !self.role.allows(ask) && !self.role.allows(&as_observed(self, attempt, ask))

@@ -3,7 +3,7 @@
 //! A seed reproduces a simulation only as long as the draws keep their order.
 
 use chrono::{SecondsFormat, TimeDelta};
-use emulator::{World, world::Reply};
+use emulator::{Reply, World};
 use serde_json::{Value, json};
 
 use crate::{

@@ -10,7 +10,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use emulator::{
-    Ask, Cloud, FaultKind, World,
+    Cloud, FaultKind, IamRequest, World,
     wire::{self, Wire},
 };
 use harness::FunctionUnderTest;
@@ -35,7 +35,7 @@ pub(crate) struct Subject {
     pub(crate) by_hand: fn(u64) -> Scenario,
     pub(crate) bugs: &'static [Bug],
     /// A question to IAM with the tags that the attempt has read.
-    pub(crate) as_observed: fn(&State, usize, &Ask) -> Ask,
+    pub(crate) as_observed: fn(&State, usize, &IamRequest) -> IamRequest,
     /// Notes what an external event allows to happen again.
     pub(crate) on_event: fn(&mut State, &Change),
     /// Checks a call that changes something, before its effect is recorded.
@@ -519,11 +519,11 @@ impl Simulation {
 }
 
 /// A question to IAM without the tags of the resource.
-pub(crate) fn without_resource_tags(ask: &Ask) -> Ask {
+pub(crate) fn without_resource_tags(ask: &IamRequest) -> IamRequest {
     let mut keys = ask.keys.clone();
     keys.retain(|key, _| !key.starts_with("aws:ResourceTag/"));
 
-    Ask {
+    IamRequest {
         keys,
         ..ask.clone()
     }

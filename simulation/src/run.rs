@@ -6,7 +6,7 @@ use std::{
     task::Poll, time::Duration,
 };
 
-use emulator::{World, world::Reply};
+use emulator::{Reply, World};
 use serde_json::{Value, json};
 use shared::{Answer, Failure, Invocation};
 use tokio::time::Instant;

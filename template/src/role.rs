@@ -1,6 +1,6 @@
 //! Roles, and what their policies allow.
 
-use emulator::Ask;
+use emulator::IamRequest;
 use serde_json::Value;
 
 use crate::{
@@ -46,8 +46,8 @@ pub fn arn_of_role(function: &str, deployment: &Deployment) -> String {
 
 /// A question to IAM, for tables.
 #[must_use]
-pub fn ask(action: &str, resource: &str) -> Ask {
-    Ask {
+pub fn ask(action: &str, resource: &str) -> IamRequest {
+    IamRequest {
         action: action.to_owned(),
         resource: resource.to_owned(),
         keys: [].into(),
@@ -95,7 +95,7 @@ impl Role {
 
     /// Whether IAM would allow it.
     #[must_use]
-    pub fn allows(&self, ask: &Ask) -> bool {
+    pub fn allows(&self, ask: &IamRequest) -> bool {
         let statements = self.0.iter().filter(|statement| statement.is_about(ask));
         let mut statements = statements.peekable();
 
@@ -138,7 +138,7 @@ impl Statement {
         }
     }
 
-    fn is_about(&self, ask: &Ask) -> bool {
+    fn is_about(&self, ask: &IamRequest) -> bool {
         // IAM ignores the case of actions, and not that of resources.
         let same_action = |one: char, other: char| one.eq_ignore_ascii_case(&other);
         let is_action = |pattern: &String| matches_by(pattern, &ask.action, same_action);
@@ -168,7 +168,7 @@ impl Condition {
     }
 
     /// An unknown operator fails the test: it must never be taken for true.
-    fn holds(&self, ask: &Ask) -> bool {
+    fn holds(&self, ask: &IamRequest) -> bool {
         // IAM ignores the case of keys.
         let asked = ask
             .keys
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_policy_is_read_as_iam_reads_it() {
-        let allowed = |statements: Value, asked: &Ask| {
+        let allowed = |statements: Value, asked: &IamRequest| {
             Role::read(&json!({ "Statement": statements })).allows(asked)
         };
         let one = |action: &str, resource: &str| json!([statement("Allow", action, resource)]);

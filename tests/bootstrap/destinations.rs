@@ -1,9 +1,6 @@
 //! Where a replica may be, and how it gets there.
 
-use emulator::{
-    World,
-    efs_world::{FileSystem, OrderedStatus},
-};
+use emulator::{FileSystem, OrderedStatus, World};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 

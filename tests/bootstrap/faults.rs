@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bootstrap_efs_replication::{Efs, Policy, handle};
-use emulator::{Fault, FaultKind, World, efs_world::FileSystem};
+use emulator::{Fault, FaultKind, FileSystem, World};
 use expect_test::expect;
 use futures_util::future::join_all;
 use serde_json::{Value, json};

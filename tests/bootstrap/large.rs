@@ -1,9 +1,6 @@
 //! A replica with more parts than a page of EFS holds.
 
-use emulator::{
-    World,
-    efs_world::{AccessPoint, FileSystem},
-};
+use emulator::{AccessPoint, FileSystem, World};
 use serde_json::{Value, json};
 
 use crate::stage::efs::{HERE, SOURCE, Stage, THERE, request, world};

@@ -1,6 +1,6 @@
 //! What a replica needs besides its data.
 
-use emulator::{Fault, FaultKind, world::Reply};
+use emulator::{Fault, FaultKind, Reply};
 use serde_json::{Value, json};
 
 use crate::{

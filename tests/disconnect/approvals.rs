@@ -1,10 +1,7 @@
 //! What may go goes once, by its approval; what may not is refused by name.
 
 use chrono::TimeDelta;
-use emulator::{
-    Fault, FaultKind, SourceServer, World,
-    world::{Job, Reply},
-};
+use emulator::{Fault, FaultKind, Job, Reply, SourceServer, World};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use shared::{Mode, guardrails::Approval};

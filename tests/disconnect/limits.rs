@@ -1,7 +1,7 @@
 //! Limits of requests, of time, and of pages.
 
 use chrono::TimeDelta;
-use emulator::{SourceServer, World, world::RecoveryInstance};
+use emulator::{RecoveryInstance, SourceServer, World};
 use serde_json::{Value, json};
 
 use crate::{

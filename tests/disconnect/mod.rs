@@ -7,10 +7,7 @@ mod limits;
 mod matching;
 mod retirement;
 
-use emulator::{
-    World,
-    world::{Behaviour, RecoveryInstance, Reply},
-};
+use emulator::{Behaviour, RecoveryInstance, Reply, World};
 use serde_json::{Value, json};
 
 use crate::stage::drs::{ONE, Stage, approved, approved_servers, by_id, number, request};

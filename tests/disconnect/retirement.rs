@@ -1,7 +1,7 @@
 //! A server that is retired: disconnected, and its record deleted later.
 
 use chrono::TimeDelta;
-use emulator::{SourceServer, World, world::Reply};
+use emulator::{Reply, SourceServer, World};
 use serde_json::json;
 use shared::Mode;
 

@@ -1,6 +1,6 @@
 //! `bootstrap-efs-replication`.
 
-use emulator::Ask;
+use emulator::IamRequest;
 use serde_json::{Value, json};
 use template::ask;
 
@@ -42,7 +42,7 @@ pub(crate) static BOOTSTRAP: Function = Function {
     },
 };
 
-async fn flows() -> Vec<Ask> {
+async fn flows() -> Vec<IamRequest> {
     let mut asks = Vec::new();
     for (stage, event) in stages().await {
         // From the first call to the first complete sync.
@@ -53,7 +53,7 @@ async fn flows() -> Vec<Ask> {
         asks.extend(asked(&stage.local));
     }
 
-    let other_readings: Vec<Ask> = asks.iter().filter_map(in_another_reading).collect();
+    let other_readings: Vec<IamRequest> = asks.iter().filter_map(in_another_reading).collect();
     asks.extend(other_readings);
 
     asks
@@ -77,7 +77,7 @@ async fn stages() -> Vec<(Stage, Value)> {
 
 /// The question to IAM as it may be where AWS's documents leave it open: EFS creates a replica in
 /// the name of the caller, and the requested Region is the replica's or the source's.
-fn in_another_reading(ask: &Ask) -> Option<Ask> {
+fn in_another_reading(ask: &IamRequest) -> Option<IamRequest> {
     if ask.action != "elasticfilesystem:CreateFileSystem" {
         return None;
     }
@@ -85,11 +85,11 @@ fn in_another_reading(ask: &Ask) -> Option<Ask> {
     Some(in_region(ask.clone(), "us-east-1"))
 }
 
-fn in_region(ask: Ask, region: &str) -> Ask {
+fn in_region(ask: IamRequest, region: &str) -> IamRequest {
     let mut keys = ask.keys;
     keys.insert("aws:RequestedRegion".to_owned(), vec![region.to_owned()]);
 
-    Ask { keys, ..ask }
+    IamRequest { keys, ..ask }
 }
 
 const REPLICA: &str = "arn:aws:elasticfilesystem:eu-west-1:111122223333:file-system/fs-00000001";
@@ -101,26 +101,26 @@ const NETWORK_INTERFACE: &str = "arn:aws:ec2:eu-west-1:111122223333:network-inte
 const EFS: &str = "elasticfilesystem.amazonaws.com";
 
 /// A question in the Region of the replicas.
-fn ask_there(action: &str, resource: &str) -> Ask {
+fn ask_there(action: &str, resource: &str) -> IamRequest {
     in_region(ask(action, resource), "eu-west-1")
 }
 
 /// The same question in a Region in which no replicas may be created.
-fn elsewhere(ask: Ask) -> Ask {
+fn elsewhere(ask: IamRequest) -> IamRequest {
     let resource = ask.resource.replace("eu-west-1", "us-west-2");
 
-    in_region(Ask { resource, ..ask }, "us-west-2")
+    in_region(IamRequest { resource, ..ask }, "us-west-2")
 }
 
 /// The same question about another account.
-fn theirs(ask: Ask) -> Ask {
+fn theirs(ask: IamRequest) -> IamRequest {
     let resource = ask.resource.replace("111122223333", "999999999999");
 
-    Ask { resource, ..ask }
+    IamRequest { resource, ..ask }
 }
 
 /// The calls that provision a replica, each as it is allowed in the Region of the replicas.
-fn provisioning() -> Vec<Ask> {
+fn provisioning() -> Vec<IamRequest> {
     let operations = [
         "CreateMountTarget",
         "CreateAccessPoint",
@@ -128,7 +128,7 @@ fn provisioning() -> Vec<Ask> {
         "PutBackupPolicy",
         "PutFileSystemPolicy",
     ];
-    let mut asks: Vec<Ask> = operations
+    let mut asks: Vec<IamRequest> = operations
         .map(|operation| ask_there(&format!("elasticfilesystem:{operation}"), REPLICA))
         .into();
     asks.push(ask_there("elasticfilesystem:TagResource", REPLICA).with("aws:TagKeys", "Name"));
@@ -137,12 +137,12 @@ fn provisioning() -> Vec<Ask> {
     asks
 }
 
-fn tag_of_new_access_point() -> Ask {
+fn tag_of_new_access_point() -> IamRequest {
     ask_there("elasticfilesystem:TagResource", ACCESS_POINT)
         .with("elasticfilesystem:CreateAction", "CreateAccessPoint")
 }
 
-fn forbidden() -> Vec<Ask> {
+fn forbidden() -> Vec<IamRequest> {
     let mut asks = Vec::new();
     asks.extend(changes_elsewhere());
     asks.extend(other_operations());
@@ -154,7 +154,7 @@ fn forbidden() -> Vec<Ask> {
     asks
 }
 
-fn changes_elsewhere() -> Vec<Ask> {
+fn changes_elsewhere() -> Vec<IamRequest> {
     let mut asks = provisioning();
     asks.push(ask_there("elasticfilesystem:CreateFileSystem", "*"));
     asks.push(ask_there("ec2:CreateNetworkInterface", NETWORK_INTERFACE));
@@ -162,7 +162,7 @@ fn changes_elsewhere() -> Vec<Ask> {
     asks.into_iter().map(elsewhere).collect()
 }
 
-fn other_operations() -> Vec<Ask> {
+fn other_operations() -> Vec<IamRequest> {
     let operations = [
         "UpdateFileSystemProtection",
         "UpdateFileSystem",
@@ -174,7 +174,7 @@ fn other_operations() -> Vec<Ask> {
         "ModifyMountTargetSecurityGroups",
         "UntagResource",
     ];
-    let mut asks: Vec<Ask> = operations
+    let mut asks: Vec<IamRequest> = operations
         .map(|operation| ask_there(&format!("elasticfilesystem:{operation}"), REPLICA))
         .into();
 
@@ -185,7 +185,7 @@ fn other_operations() -> Vec<Ask> {
     asks
 }
 
-fn tags_of_operators() -> Vec<Ask> {
+fn tags_of_operators() -> Vec<IamRequest> {
     let mut asks = Vec::new();
     for key in ["drover:approved", "drover:protected", "drover:replicate-to"] {
         let written = [
@@ -203,8 +203,8 @@ fn tags_of_operators() -> Vec<Ask> {
     asks
 }
 
-fn resources_of_others() -> Vec<Ask> {
-    let mut asks: Vec<Ask> = provisioning().into_iter().map(theirs).collect();
+fn resources_of_others() -> Vec<IamRequest> {
+    let mut asks: Vec<IamRequest> = provisioning().into_iter().map(theirs).collect();
     for operation in ["CreateReplicationConfiguration", "DescribeMountTargets"] {
         let action = format!("elasticfilesystem:{operation}");
         asks.push(ask_there(&action, THEIR_REPLICA));
@@ -218,9 +218,9 @@ fn resources_of_others() -> Vec<Ask> {
 }
 
 /// KMS keys are used by way of EFS alone, and only those of this account.
-fn keys() -> Vec<Ask> {
+fn keys() -> Vec<IamRequest> {
     let key = "arn:aws:kms:eu-west-1:111122223333:key/1234";
-    let by_way_of = |ask: Ask, service: &str| {
+    let by_way_of = |ask: IamRequest, service: &str| {
         ask.with(
             "kms:ViaService",
             &format!("{service}.eu-west-1.amazonaws.com"),
@@ -246,7 +246,7 @@ fn keys() -> Vec<Ask> {
 }
 
 /// Roles are passed to EFS alone, and service-linked roles created for EFS alone.
-fn roles() -> Vec<Ask> {
+fn roles() -> Vec<IamRequest> {
     let passed_to = "iam:PassedToService";
     let named = "iam:AWSServiceName";
     let other_role = ROLE.replace("replicate", "administrator");

@@ -1,7 +1,7 @@
 //! `disconnect-source-server`.
 
 use chrono::TimeDelta;
-use emulator::Ask;
+use emulator::IamRequest;
 use template::ask;
 
 use crate::{
@@ -37,7 +37,7 @@ pub(crate) static DISCONNECT: Function = Function {
     },
 };
 
-async fn flows() -> Vec<Ask> {
+async fn flows() -> Vec<IamRequest> {
     let mut asks = Vec::new();
     for event in DISCONNECT.events() {
         let stage = Stage::with(world_of_events()).await;
@@ -64,7 +64,7 @@ const THEIR_SERVER: &str = "arn:aws:drs:us-east-1:999999999999:source-server/s-0
 const APPROVED: &str = "aws:ResourceTag/drover:approved";
 const PROTECTED: &str = "aws:ResourceTag/drover:protected";
 
-fn forbidden() -> Vec<Ask> {
+fn forbidden() -> Vec<IamRequest> {
     let mut asks = Vec::new();
     asks.extend(changes_without_approval());
     asks.extend(untagging_of_others());
@@ -74,11 +74,11 @@ fn forbidden() -> Vec<Ask> {
     asks
 }
 
-fn approved(action: &str, resource: &str) -> Ask {
+fn approved(action: &str, resource: &str) -> IamRequest {
     ask(action, resource).with(APPROVED, "CHG1")
 }
 
-fn changes_without_approval() -> Vec<Ask> {
+fn changes_without_approval() -> Vec<IamRequest> {
     let mut asks = Vec::new();
     for action in ["drs:DisconnectSourceServer", "drs:DeleteSourceServer"] {
         asks.push(ask(action, SERVER));
@@ -92,7 +92,7 @@ fn changes_without_approval() -> Vec<Ask> {
 }
 
 /// The role may remove the approval of its own servers, and nothing else.
-fn untagging_of_others() -> Vec<Ask> {
+fn untagging_of_others() -> Vec<IamRequest> {
     let untag = |resource: &str, keys: &[&str]| {
         let mut ask = approved("drs:UntagResource", resource);
         for key in keys {
@@ -113,13 +113,13 @@ fn untagging_of_others() -> Vec<Ask> {
     ]
 }
 
-fn tagging() -> Vec<Ask> {
+fn tagging() -> Vec<IamRequest> {
     ["drover:approved", "drover:protected", "Name"]
         .map(|key| approved("drs:TagResource", SERVER).with("aws:TagKeys", key))
         .into()
 }
 
-fn other_operations() -> Vec<Ask> {
+fn other_operations() -> Vec<IamRequest> {
     let source_network = SERVER.replace("source-server", "source-network");
     let recovery_instance = SERVER.replace("source-server", "recovery-instance");
     let mut asks = vec![

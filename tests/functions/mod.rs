@@ -6,7 +6,7 @@
 mod bootstrap;
 mod disconnect;
 
-use emulator::{Ask, Emulator, World};
+use emulator::{Emulator, IamRequest, World};
 use futures_util::future::LocalBoxFuture;
 use harness::FunctionUnderTest;
 use serde_json::Value;
@@ -30,11 +30,11 @@ pub(crate) struct Function {
     /// value of its own.
     pub(crate) settings: &'static [(&'static str, &'static str)],
     /// The calls of everything that it does, as IAM would be asked.
-    pub(crate) flows: fn() -> LocalBoxFuture<'static, Vec<Ask>>,
+    pub(crate) flows: fn() -> LocalBoxFuture<'static, Vec<IamRequest>>,
     /// What no parameter of the template allows it.
-    pub(crate) forbidden: fn() -> Vec<Ask>,
+    pub(crate) forbidden: fn() -> Vec<IamRequest>,
     /// What is allowed right beside the forbidden.
-    pub(crate) allowed: fn() -> Vec<Ask>,
+    pub(crate) allowed: fn() -> Vec<IamRequest>,
     /// A parameter without which one action is denied.
     pub(crate) gate: Gate,
 }
@@ -57,7 +57,7 @@ pub(crate) struct Gate {
     pub(crate) parameter: &'static str,
     pub(crate) action: &'static str,
     /// What else the parameter allows, where no scenario does it.
-    pub(crate) more: fn() -> Vec<Ask>,
+    pub(crate) more: fn() -> Vec<IamRequest>,
 }
 
 impl Function {
@@ -96,7 +96,7 @@ fn world_of_events() -> World {
 }
 
 /// Everything that IAM would have been asked in an account.
-pub(crate) fn asked(local: &Emulator) -> Vec<Ask> {
+pub(crate) fn asked(local: &Emulator) -> Vec<IamRequest> {
     let journal = local.journal().into_iter();
 
     journal.flat_map(|entry| entry.iam).collect()

@@ -2,7 +2,7 @@
 
 use bootstrap_efs_replication::{Efs, Policy, handle};
 use chrono::{TimeDelta, Utc};
-use emulator::{Emulator, Fault, FaultKind, World, efs_world::FileSystem};
+use emulator::{Emulator, Fault, FaultKind, FileSystem, World};
 use serde_json::{Value, json};
 
 use crate::{

@@ -3,11 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{TimeDelta, Utc};
-use emulator::{
-    Fault, FaultKind, World,
-    efs_world::{AccessPoint, FileSystem},
-    world::Deployment,
-};
+use emulator::{AccessPoint, Deployment, Fault, FaultKind, FileSystem, World};
 use harness::{Binary, binary::environment};
 use serde_json::{Value, json};
 

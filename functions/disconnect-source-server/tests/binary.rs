@@ -13,7 +13,7 @@ use std::{
 };
 
 use chrono::{TimeDelta, Utc};
-use emulator::{Ended, Fault, FaultKind, SourceServer, World, world::Deployment};
+use emulator::{Deployment, Fault, FaultKind, InvocationResult, SourceServer, World};
 use harness::{
     Binary,
     binary::{answered, environment, failed},
@@ -285,8 +285,10 @@ async fn expired_credentials_get_the_next_event_a_new_process() {
         binary.local.inject(expired);
 
         match binary.invoke(&payload).await {
-            Ended::Failed(error) if !is_batch => assert_eq!(error["errorType"], "Retryable"),
-            Ended::Answered(body) if is_batch => {
+            InvocationResult::Failed(error) if !is_batch => {
+                assert_eq!(error["errorType"], "Retryable")
+            }
+            InvocationResult::Answered(body) if is_batch => {
                 let answer: Value = serde_json::from_slice(&body).unwrap();
                 assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], "1");
             }

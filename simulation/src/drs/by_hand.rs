@@ -1,7 +1,7 @@
 //! Scenarios written by hand: a few servers, one request, one worker, no external event.
 
 use chrono::TimeDelta;
-use emulator::{World, world::Reply};
+use emulator::{Reply, World};
 use serde_json::{Value, json};
 
 use crate::{

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use emulator::{
-    SourceServer, World,
-    world::{Job, RecoveryInstance},
-};
+use emulator::{Job, RecoveryInstance, SourceServer, World};
 
 use crate::constants::{APPROVED, PROTECTED};
 

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use disconnect_source_server::command::DETAIL_TYPE;
-use emulator::{SourceServer, World, world::Behaviour};
+use emulator::{Behaviour, SourceServer, World};
 use serde_json::{Value, json};
 
 use crate::{

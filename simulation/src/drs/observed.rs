@@ -1,6 +1,6 @@
 //! What an attempt has read of source servers, as it stood on the wire.
 
-use emulator::Ask;
+use emulator::IamRequest;
 use serde_json::Value;
 
 use crate::{
@@ -61,7 +61,7 @@ fn items(body: &Value) -> &[Value] {
 ///
 /// Between the read and the change an operator may remove an approval, and the role then denies
 /// what the function cannot know.
-pub(crate) fn as_observed(state: &State, attempt: usize, ask: &Ask) -> Ask {
+pub(crate) fn as_observed(state: &State, attempt: usize, ask: &IamRequest) -> IamRequest {
     let id = ask.resource.rsplit('/').next().unwrap_or_default();
     let server = state
         .attempts

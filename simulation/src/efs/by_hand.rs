@@ -1,11 +1,7 @@
 //! Scenarios written by hand: two sources, one request, one worker, no external event.
 
 use chrono::TimeDelta;
-use emulator::{
-    World,
-    efs_world::{FileSystem, Refusal},
-    world::Reply,
-};
+use emulator::{FileSystem, Refusal, Reply, World};
 use serde_json::{Value, json};
 
 use crate::{

@@ -1,10 +1,7 @@
 //! What operators and AWS do to file systems and their replications.
 
 use chrono::{DateTime, Utc};
-use emulator::{
-    World,
-    efs_world::{FileSystem, OrderedStatus},
-};
+use emulator::{FileSystem, OrderedStatus, World};
 
 use crate::constants::{APPROVED, HERE, PROTECTED};
 

@@ -1,11 +1,7 @@
 //! Accounts with file systems, and requests for them, generated from a seed.
 
 use bootstrap_efs_replication::command::DETAIL_TYPE;
-use emulator::{
-    World,
-    efs_world::{AccessPoint, FileSystem, MountTarget, Refusal},
-    world::Behaviour,
-};
+use emulator::{AccessPoint, Behaviour, FileSystem, MountTarget, Refusal, World};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 

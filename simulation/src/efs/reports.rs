@@ -1,6 +1,6 @@
 //! What must hold of each report on a file system.
 
-use emulator::{World, efs_world::FileSystem};
+use emulator::{FileSystem, World};
 use serde_json::Value;
 
 use crate::{

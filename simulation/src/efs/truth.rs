@@ -1,9 +1,6 @@
 //! What is really so in the simulated world, whatever the function has read of it.
 
-use emulator::{
-    World,
-    efs_world::{AccessPoint, FileSystem, Replication},
-};
+use emulator::{AccessPoint, FileSystem, Replication, World};
 use serde_json::{Value, json};
 
 use crate::{
