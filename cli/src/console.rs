@@ -25,6 +25,7 @@ pub(crate) const DIM: Style = Style::new().dimmed();
 ///
 /// When it cannot be written. A closed pipe is no error: its reader has read enough.
 pub(crate) fn print(text: &str) -> Result<()> {
+    // anstream removes colours where the output is not a terminal.
     match writeln!(anstream::stdout(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(error).context("standard output cannot be written")

@@ -13,6 +13,7 @@ use emulator::{Binaries, World, event};
 /// When there is no such workspace.
 pub(crate) fn workspace() -> Result<Binaries> {
     let here = std::env::current_dir()?;
+    // Under `cargo run` this is the folder of this package, whatever the working directory is.
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
 
     manifest
@@ -30,6 +31,7 @@ pub(crate) fn workspace() -> Result<Binaries> {
 pub(crate) fn read_event(file: &Path) -> Result<String> {
     let name = file.display();
     let text = read_json(file)?;
+    // Times are filled in before parsing, since a placeholder may stand for any value.
     let text = event::fill(&text, Utc::now()).map_err(|wrong| anyhow!("{name}: {wrong}"))?;
 
     serde_json::from_str::<serde::de::IgnoredAny>(&text)

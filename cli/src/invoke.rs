@@ -48,12 +48,14 @@ enum Mode {
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let binaries = files::workspace()?;
     require_function(&binaries, &arguments.function)?;
+    // All input is read before the build, which takes minutes.
     let payload = files::read_event(&arguments.event)?;
     let mut world = files::read_world(arguments.world.as_deref())?;
     if let Some(mode) = arguments.mode {
         set_mode(&mut world, &arguments.function, mode);
     }
 
+    // Port 0: any free port, so that invocations can run at the same time.
     let emulator = Emulator::start(Cloud::running(world), 0, binaries).await?;
     emulator.advance(arguments.advance.unwrap_or_default());
 
@@ -75,6 +77,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         true => raw(&result),
         false => narrative::narrate(&arguments.event, &payload, &emulator, function, &result),
     })?;
+    // Warnings come last, where they are noticed.
     for complaint in emulator.finish().err().into_iter().flatten() {
         console::warn(&complaint);
     }
@@ -99,6 +102,7 @@ fn set_mode(world: &mut World, function: &str, mode: Mode) {
         Mode::Enforce => "enforce",
     };
 
+    // The option is stronger than the world file.
     let deployment = world.functions.entry(function.to_owned()).or_default();
     let environment = &mut deployment.environment;
     environment.insert("MODE".to_owned(), mode.to_owned());
@@ -116,6 +120,7 @@ fn raw(result: &InvocationResult) -> String {
 /// Parses a time such as 90s, 20m, 2h or 1d.
 fn duration(text: &str) -> Result<TimeDelta, String> {
     let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 24 * 3600)];
+    // The number must be unsigned and fit, so that no product overflows.
     let parsed = units.iter().find_map(|(unit, seconds)| {
         let number: u32 = text.strip_suffix(unit)?.parse().ok()?;
         TimeDelta::try_seconds(i64::from(number) * seconds)

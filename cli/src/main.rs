@@ -37,6 +37,7 @@ async fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(arguments).await,
     };
 
+    // 2 is the code of wrong usage, as clap has it. 1 means that the function failed.
     result.unwrap_or_else(|error| {
         console::error(&format!("{error:#}"));
         ExitCode::from(2)

@@ -31,6 +31,7 @@ pub(crate) fn narrate(
     function: &str,
     result: &InvocationResult,
 ) -> String {
+    // The log is read now: everything up to the answer is in it.
     let reports = reports(result, &emulator.functions().logs(function));
     let region = emulator.world().region;
     let (start, calls) = split_journal(emulator, function);
@@ -50,6 +51,7 @@ pub(crate) fn narrate(
         narrative.section("report", report_lines(report));
     }
 
+    // Without a report the answer and the log are all there is to show.
     let answer = match reports.is_empty() {
         true => answer_lines(result, emulator, function),
         false => answer_with_report_lines(result),
@@ -102,6 +104,7 @@ fn reports(result: &InvocationResult, logs: &[String]) -> Vec<Value> {
     };
 
     let answer = sanitized(answer);
+    // A batch answers with a list; a report of many has a member for it.
     let several = answer.as_array().or_else(|| answer["reports"].as_array());
     if let Some(several) = several {
         return several.clone();
@@ -141,6 +144,7 @@ fn event_lines(file: &Path, payload: &str) -> Vec<String> {
         format!("{DIM}{}{DIM:#}", file.display()),
     ];
 
+    // EventBridge has the request in its detail; a bare request is the event itself.
     let request = match &event["detail"] {
         detail @ Value::Object(_) => detail,
         _ => &event,
@@ -175,6 +179,7 @@ fn event_line(event: &Value) -> String {
 
 /// The request in the event: what it asks for, and until when.
 fn request_line(request: &Value, targets: &[Value]) -> String {
+    // A request without an action has the default of its function.
     let is_replication = targets
         .iter()
         .any(|target| target["destination"].is_object());
@@ -245,6 +250,7 @@ fn call_line(entry: &Entry, region: &str) -> String {
         true => format!("{WARN}changed{WARN:#} "),
         false => " ".repeat(8),
     };
+    // Statuses of success; everything else deserves attention.
     let style = match entry.answer.starts_with("20") {
         true => DIM,
         false => BAD,

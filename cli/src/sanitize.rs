@@ -8,6 +8,7 @@ const MAX_LENGTH: usize = 1000;
 /// Text on one line, of limited length, and without characters that control a terminal or that are
 /// invisible. Colours are added afterwards.
 pub(crate) fn sanitize(text: &str) -> String {
+    // Cut before anything else, so that a megabyte costs nothing.
     let characters = text.chars().take(MAX_LENGTH);
 
     characters
@@ -41,6 +42,7 @@ pub(crate) fn sanitized(value: Value) -> Value {
         Value::String(text) => Value::String(sanitize(&text)),
         Value::Array(items) => items.into_iter().map(sanitized).collect(),
         Value::Object(members) => {
+            // Names come from elsewhere too.
             let members = members.into_iter();
             let members = members.map(|(name, value)| (sanitize(&name), sanitized(value)));
             Value::Object(members.collect())

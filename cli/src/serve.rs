@@ -38,6 +38,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         .with_context(|| {
             format!("cannot listen on port {port} of 127.0.0.1. Choose another with --port")
         })?;
+    // The first line names the address, which scripts read.
     console::print(&welcome(&emulator, &functions))?;
 
     wait_for_signal().await?;
@@ -46,6 +47,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
 }
 
 async fn wait_for_signal() -> Result<()> {
+    // Containers and terminals end processes in different ways.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
 
@@ -91,6 +93,7 @@ fn function_commands(emulator: &Emulator, function: &str) -> String {
 
     let mut text =
         format!("\n{DIM}# for {function}, started by hand or called by an AWS client{DIM:#}\n");
+    // No value has a quote in it.
     for (name, value) in emulator.functions().environment(function) {
         let _ = writeln!(text, "export {name}='{value}'");
     }

@@ -19,6 +19,7 @@ pub(crate) fn observed(target: &Value) -> Option<String> {
 fn server(target: &Value, evidence: &Value, state: &str) -> String {
     let id = resource(target, "sourceServerID");
     let name = name(target);
+    // A target named by ID needs no repetition of it.
     let found = match name.starts_with(&id) {
         true => name,
         false => format!("{name} is {id}"),
@@ -72,6 +73,7 @@ pub(crate) fn name(target: &Value) -> String {
     // A target of a report has the target of the request inside.
     let named = target.get("target").unwrap_or(target);
 
+    // Several names mean that all of them must match.
     let names: Vec<&str> = members
         .iter()
         .filter_map(|member| text(named, member))

@@ -60,6 +60,7 @@ impl Cloud {
     /// tests.
     #[must_use]
     pub fn new(mut world: World) -> Self {
+        // Resources without a date are half a year older than this time, which a saved world keeps.
         world.began.get_or_insert(world.now);
 
         Self(Arc::new(Mutex::new(State {
@@ -80,6 +81,7 @@ impl Cloud {
         let cloud = Self::new(world);
 
         let mut state = cloud.state();
+        // From here on every lock of the state first brings the clock up to date.
         state.running_since = Some((state.world.now, Instant::now()));
         state.journal.bound();
         drop(state);
@@ -109,6 +111,7 @@ impl Cloud {
     /// Changes the world, as an operator does.
     pub fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         let mut state = self.state();
+        // An operator may change anything, so all of it is saved.
         state.before = Before::world(&state.world);
         change(&mut state.world)
     }
@@ -117,6 +120,8 @@ impl Cloud {
     pub fn advance(&self, by: TimeDelta) {
         let mut state = self.state();
         let now = state.world.now + by;
+        // A running clock is the base and the time since then, so the base moves too. Otherwise the
+        // next call would turn the clock back.
         if let Some((base, _)) = &mut state.running_since {
             *base += by;
         }
@@ -188,10 +193,10 @@ impl Cloud {
     /// Records a call that did not reach a service.
     pub(crate) fn record_unexpected(&self, operation: &str, subject: &str, answer: &str) {
         let mut state = self.state();
-        let at = state.world.now;
+        let now = state.world.now;
 
         state.journal.add(Entry {
-            at,
+            at: now,
             operation: operation.to_owned(),
             region: String::new(),
             subject: subject.to_owned(),
@@ -206,6 +211,7 @@ impl Cloud {
     pub(crate) fn handle(&self, request: &Request) -> Action {
         let mut state = self.state();
         let definition = services::definition(request.service);
+        // IAM decides before the service acts, so it is asked about the account as it is now.
         let iam = (definition.iam)(&IamCall {
             request,
             world: &state.world,
@@ -214,6 +220,8 @@ impl Cloud {
         let fault = fault::take(&mut state.world.faults, request);
         let (action, changed) = state.handle(request, fault);
 
+        // What the service model forbids is a bug of the caller. A conflict or a missing resource
+        // is not.
         let is_invalid = matches!(
             &action,
             Action::Answer(Err(error)) if error.code == "ValidationException"
@@ -259,6 +267,7 @@ impl State {
     }
 
     fn advance_to(&mut self, now: DateTime<Utc>) {
+        // Each late call takes effect at its own time, before the clock reaches the next one.
         let late = std::mem::take(&mut self.world.late);
         let (due, later) = late.into_iter().partition(|effect| effect.at <= now);
         self.world.late = later;
@@ -271,6 +280,7 @@ impl State {
 
     /// Lets a late call take effect at its time.
     fn take_effect(&mut self, effect: LateEffect) {
+        // The journal dates the effect by this clock.
         self.world.advance_to(effect.at);
         let request = Request {
             service: effect.service,
@@ -313,6 +323,7 @@ impl State {
             FaultKind::ExpiredToken => fail(403, "ExpiredTokenException"),
             FaultKind::UnknownError => fail(400, "UnheardOfException"),
 
+            // Calls without an effect, or without one yet.
             FaultKind::Unavailable => (Action::Status(503), false),
             FaultKind::ResetBefore => (Action::Reset, false),
             FaultKind::HangBefore => (Action::Hang, false),
@@ -321,6 +332,7 @@ impl State {
                 (Action::Reset, false)
             }
 
+            // Calls whose effect the caller cannot know: the answer is lost or broken.
             FaultKind::ResetAfter => (Action::Reset, self.carry_out(request).1),
             FaultKind::HangAfter => (Action::Hang, self.carry_out(request).1),
             FaultKind::Truncated => {
@@ -332,6 +344,7 @@ impl State {
                 (Action::Slow(answer), changed)
             }
 
+            // Reads that lag behind. They are answered from a copy, which is dropped.
             FaultKind::StaleRead => {
                 let mut stale = self.before.restored(&self.world);
                 (Action::Answer(services::answer(&mut stale, request)), false)
@@ -358,6 +371,7 @@ impl State {
     /// Answers a call, and reports whether it changed anything.
     fn carry_out(&mut self, request: &Request) -> (ApiResult, bool) {
         let definition = services::definition(request.service);
+        // Reads are not compared: a copy of a large account for each of them would be slow.
         let can_change = (definition.changes)(&request.operation) == Some(true);
         let before = can_change.then(|| Before {
             now: self.world.now,
@@ -365,6 +379,7 @@ impl State {
         });
 
         let answer = services::answer(&mut self.world, request);
+        // A call that changes nothing, such as a repeated one, leaves what lagging reads see.
         match before.filter(|before| before.differs_from(&self.world)) {
             Some(before) => {
                 self.before = before;
@@ -377,11 +392,13 @@ impl State {
     /// Answers with the page token of the request; with that of the first page, if it had none.
     fn repeat_token(&mut self, request: &Request) -> ApiResult {
         let (status, body) = services::answer(&mut self.world, request)?;
+        // A fault for several services may reach an operation without pages.
         if !services::has_pages(request.service, &request.operation) {
             return Ok((status, body));
         }
 
         let (asked, next) = (services::definition(request.service).tokens)(&request.operation);
+        // A client that follows this token gets the same page again, which it has to notice.
         let given = request.input.get(asked).cloned();
         let token = given.unwrap_or_else(|| json!(call::page_token(request, 0)));
         let body = body.map(|mut body| {

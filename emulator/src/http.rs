@@ -76,6 +76,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let service = service_fn(move |request| {
+        // Both are handles to shared state.
         let (cloud, functions) = (cloud.clone(), functions.clone());
         async move { answer(request, &cloud, &functions).await }
     });
@@ -83,6 +84,7 @@ where
     let mut connection = hyper::server::conn::http1::Builder::new();
     connection
         .timer(TokioTimer::new())
+        // Without a timeout a client that sends half a header would hold its connection forever.
         .header_read_timeout(HEADERS_TIMEOUT);
     let _ = connection
         .serve_connection(TokioIo::new(stream), service)
@@ -98,6 +100,7 @@ async fn answer(
     let path = parts.uri.path().to_owned();
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
 
+    // An answer of a function may be slightly larger than a request.
     let max_bytes = match segments.first() {
         Some(&"runtime") => MAX_ANSWER_BYTES,
         _ => MAX_BODY_BYTES,
@@ -105,12 +108,14 @@ async fn answer(
     let Some(body) = read_body(&parts.headers, body, max_bytes).await? else {
         return Ok(refuse_large_body(&segments, functions));
     };
+    // The body is read before, so that a refused client sees the refusal.
     if !is_local(&parts.headers) {
         let message = "the Host or the Origin of the request is not this machine";
         return Ok(error(403, "AccessDeniedException", message));
     }
 
     match segments.as_slice() {
+        // Each function has its own Runtime API, under its name.
         ["runtime", function, "2018-06-01", "runtime", path @ ..] => {
             Ok(functions.runtime_api(function, path, &parts, body).await)
         }
@@ -121,6 +126,7 @@ async fn answer(
             Ok(plain_json(200, &json!(functions.logs(function))))
         }
         ["local", control] => Ok(control_api(cloud, &parts.method, control, &body)),
+        // Everything else is a service, which the signature names.
         _ => service_api(cloud, &parts, &path, &body).await,
     }
 }
@@ -160,6 +166,7 @@ async fn read_to_end(mut body: Incoming, max_bytes: usize) -> io::Result<Option<
 
 /// Refuses a body that is too large. If it is the answer of a function, its invocation fails.
 fn refuse_large_body(segments: &[&str], functions: &Functions) -> Response<Body> {
+    // The runtime waits for this answer before it polls again.
     let mut response = match segments {
         [
             "runtime",
@@ -193,6 +200,7 @@ fn is_local(headers: &HeaderMap) -> bool {
             .collect()
     };
 
+    // Two hosts or two origins are refused, whichever of them is meant.
     match (all(HOST).as_slice(), all(ORIGIN).as_slice()) {
         ([host], []) => is_local_host(host),
         ([host], [origin]) => is_local_host(host) && origin.strip_prefix("http://") == Some(host),
@@ -242,6 +250,7 @@ fn advance(cloud: &Cloud, body: &Bytes) -> Result<(), String> {
         .filter(|minutes| (0..=525_600).contains(minutes))
         .ok_or("send {\"minutes\": N}, N from 0 to 525600")?;
 
+    // The times of DRS have four digits for the year.
     let by = TimeDelta::minutes(minutes);
     if !world::YEARS.contains(&(cloud.world().now + by).year()) {
         return Err("the account ends with the year 2999".to_owned());
@@ -281,6 +290,7 @@ async fn service_api(
         }
         Wire::Truncate(answer) => Ok(truncate(on_http(answer)).await),
         Wire::Reset => Err(io::ErrorKind::ConnectionReset.into()),
+        // The client gives up, and the connection ends with it.
         Wire::Hang => std::future::pending().await,
     }
 }
@@ -314,6 +324,7 @@ impl hyper::body::Body for CutOff {
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         Poll::Ready(Some(match self.half.take() {
             Some(half) => Ok(Frame::data(half)),
+            // The error makes hyper close the connection in the middle of the body.
             None => Err(io::ErrorKind::ConnectionReset.into()),
         }))
     }

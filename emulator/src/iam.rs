@@ -52,6 +52,7 @@ impl IamRequest {
     /// The same request with one more value of a condition key.
     #[must_use]
     pub fn with(mut self, key: &str, value: &str) -> Self {
+        // Keys such as aws:TagKeys have several values.
         let values = self.keys.entry(key.to_owned()).or_default();
         values.push(value.to_owned());
         self
@@ -83,6 +84,7 @@ impl<'a> IamCall<'a> {
                 .with(&format!("aws:RequestTag/{key}"), value);
         }
 
+        // DRS and EFS spell the member differently.
         let removed = ["tagKeys", "TagKeys"]
             .iter()
             .find_map(|name| input.get(name)?.as_array());
@@ -99,6 +101,7 @@ impl<'a> IamCall<'a> {
         table: &DependentActions,
         action: &str,
     ) -> impl Iterator<Item = IamRequest> {
+        // Most actions need no others.
         let row = table.iter().find(|(needing, _)| *needing == action);
         let needed = row.map(|(_, needed)| *needed).unwrap_or_default();
 

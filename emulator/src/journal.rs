@@ -71,6 +71,7 @@ impl Journal {
     }
 
     pub(crate) fn add(&mut self, entry: Entry) {
+        // A client in a loop must not fill the memory of an account that runs for weeks.
         if entry.unexpected && self.complaints.len() < MAX_COMPLAINTS {
             let Entry {
                 operation,
@@ -81,6 +82,7 @@ impl Journal {
             let complaint = format!("unexpected call: {operation} {subject}: {answer}");
             self.complaints.push(complaint);
         }
+        // Looked up first, because most calls repeat an operation and need no copy of its name.
         if !self.called.contains(&entry.operation) {
             self.called.insert(entry.operation.clone());
         }
@@ -94,6 +96,7 @@ impl Journal {
 
     /// The kept calls after the first `known` calls.
     pub(crate) fn after(&self, known: usize) -> Vec<Entry> {
+        // Dropped calls count as known.
         let skipped = known.saturating_sub(self.dropped);
         self.entries.iter().skip(skipped).cloned().collect()
     }

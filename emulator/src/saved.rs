@@ -49,6 +49,7 @@ impl Before {
                 index,
                 server,
             } => {
+                // A deleted server changes the list, so that another one or none is at its index.
                 let drs = world.drs.regions.get(region);
                 let now = drs.and_then(|drs| drs.source_servers.get(*index));
                 now != Some(&**server)
@@ -75,6 +76,7 @@ impl Before {
             } => {
                 if let Some(drs) = before.drs.regions.get_mut(region) {
                     let servers = &mut drs.source_servers;
+                    // The server is put back at its place, whether it was changed or deleted.
                     servers.retain(|other| other.id != server.id);
                     servers.insert((*index).min(servers.len()), (**server).clone());
                 }

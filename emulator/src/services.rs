@@ -49,6 +49,7 @@ impl Service {
 
 /// Whether the service model gives an operation pages.
 pub(crate) fn has_pages(service: Service, operation: &str) -> bool {
+    // The token is a member of the request in the model of every list with pages.
     let (token, _) = (definition(service).tokens)(operation);
     constraints::takes(service, operation, token)
 }
@@ -81,12 +82,14 @@ impl Fault {
             ));
         };
 
+        // A stale answer to a change makes no sense.
         if kind.is_of_lists() && changes {
             return Err(format!(
                 "{kind:?} is a fault for lists only, and {operation} is not a list"
             ));
         }
         if *kind == FaultKind::RepeatedPageToken {
+            // Every operation that could meet the fault needs pages.
             let without_pages = serving().find(|(service, _)| !has_pages(*service, operation));
             if let Some((service, _)) = without_pages {
                 return Err(format!(
@@ -95,6 +98,7 @@ impl Fault {
                 ));
             }
         }
+        // A Region that does not exist has no services either.
         if let Some(region) = &self.region
             && !constraints::is_in(service, region)
         {

@@ -86,6 +86,7 @@ impl Cloud {
     /// Reads a call, or refuses one that nobody should make.
     fn read(&self, call: Call<'_>) -> Result<(&'static Definition, Request), Answer> {
         let Call { method, path, .. } = call;
+        // All services require a signature, whatever the path.
         let Some(scope) = Scope::parse(call.authorization) else {
             self.record_unexpected(method, path, "no signature");
             let message = "the request has no AWS signature, version 4";
@@ -99,6 +100,7 @@ impl Cloud {
         }
 
         let definition = services::signed_for(&scope.service);
+        // An unknown service and an unknown operation look the same to a caller.
         let routed = definition.and_then(|definition| {
             let operation = (definition.route)(method, path, call.target)?;
             Some((definition, operation))
@@ -127,6 +129,7 @@ impl Cloud {
     fn admit(&self, scope: &Scope) -> Result<(), Answer> {
         let (_, home) = self.place();
         let partition = constraints::partition(&scope.region);
+        // A signature of another service, such as Lambda, is refused by its route.
         let is_available = services::signed_for(&scope.service)
             .is_none_or(|definition| constraints::is_in(definition.service, &scope.region));
 
@@ -134,6 +137,7 @@ impl Cloud {
             let message = "Credential should be scoped to a valid region.";
             return Err(Answer::error(403, "InvalidSignatureException", message));
         }
+        // Credentials of one partition mean nothing in another.
         if partition != constraints::partition(&home) {
             let message = "The security token included in the request is invalid.";
             return Err(Answer::error(403, "UnrecognizedClientException", message));
@@ -167,6 +171,7 @@ impl Answer {
     fn new(definition: &Definition, result: ApiResult) -> Self {
         let protocol = definition.protocol;
         let answer = match result {
+            // HTTP forbids a body with 204, even if an operation has an empty one.
             Ok((status, None)) | Ok((status @ 204, _)) => Self::empty(status),
             Ok((status, Some(body))) => Self {
                 body: Some(body.to_string()),
@@ -220,6 +225,7 @@ fn read_input(definition: &Definition, operation: &str, call: Call<'_>) -> Resul
         body => serde_json::from_slice(body)
             .map_err(|error| ApiError::serialization(error.to_string()))?,
     };
+    // Decoding would replace invalid bytes silently.
     if !is_utf8(call.path) || !is_utf8(call.query) {
         let message = "the path or the query is not UTF-8";
         return Err(ApiError::serialization(message));
@@ -233,6 +239,7 @@ fn read_input(definition: &Definition, operation: &str, call: Call<'_>) -> Resul
             code: definition.invalid,
             ..error
         },
+        // A request that cannot be parsed has the same code in every service.
         _ => error,
     })
 }

@@ -131,6 +131,7 @@ impl World {
             account: self.account.clone(),
             region: region.to_owned(),
             now: self.now,
+            // Counted from the start of the account, so that resources do not grow younger.
             long_ago: self.began.unwrap_or(self.now) - TimeDelta::days(180),
             behaviour: self.behaviour,
         }
@@ -141,6 +142,7 @@ impl World {
     pub fn with_tags_of(&self, earlier: &Self) -> Self {
         let mut world = self.clone();
 
+        // Resources that did not exist earlier keep their tags.
         let servers = world.drs.regions.values_mut();
         for server in servers.flat_map(|drs| &mut drs.source_servers) {
             let regions = earlier.drs.regions.values();
@@ -167,6 +169,7 @@ impl World {
         let before = self.now;
         self.now = before.max(now);
 
+        // EFS needs the previous time too: stopped replications lose the time in between.
         self.efs.settle(before, self.now);
         self.drs.settle(self.now);
     }

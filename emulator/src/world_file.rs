@@ -115,6 +115,7 @@ impl World {
     ///
     /// A sentence: the error of the parser with line and column, or a value that no account has.
     pub fn from_json(text: &str) -> Result<Self, String> {
+        // The second pass reads the values. Serde itself keeps the last of two equal names.
         serde_json::from_str::<UniqueNames>(text).map_err(|error| error.to_string())?;
         let world: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
 
@@ -126,6 +127,7 @@ impl World {
         if !is_account(&self.account) {
             return Err(format!("the account `{}` is not 12 digits", self.account));
         }
+        // Later checks ask for the partition and the zones of Regions, so the Regions come first.
         self.check_regions()?;
         if !YEARS.contains(&self.now.year()) {
             return Err(format!(
@@ -136,6 +138,7 @@ impl World {
         if self.began.is_some_and(|began| began > self.now) {
             return Err(format!("it began in the future, after {}", self.now));
         }
+        // Every list would be endless.
         if self.behaviour.page_size == 0 {
             return Err("a page size of 0 has no pages".to_owned());
         }
@@ -162,6 +165,7 @@ impl World {
         let of_faults = self.faults.iter().filter_map(|fault| fault.region.as_ref());
         let named = used.iter().map(|(region, _)| *region);
 
+        // An account belongs to one partition.
         let own_partition = constraints::partition(&self.region);
         for region in named.chain(of_faults).chain([&self.region]) {
             match constraints::partition(region) {
@@ -186,6 +190,7 @@ impl World {
     fn used_regions(&self) -> Vec<(&String, Service)> {
         let drs = self.drs.regions.keys().map(|region| (region, Service::Drs));
 
+        // A replication or a subnet may be in a Region without file systems.
         let file_systems = self.efs.regions.keys();
         let subnets = self.efs.subnets.values().map(|subnet| &subnet.region);
         let ends = self.efs.replications.iter();
@@ -236,6 +241,7 @@ fn check_deployment(deployment: &Deployment) -> Result<(), String> {
 /// Whether Lambda accepts a name for an environment variable.
 fn is_variable_name(name: &str) -> bool {
     let mut characters = name.chars();
+    // Lambda documents `[a-zA-Z]([a-zA-Z0-9_])+`.
     let starts_with_letter = characters
         .next()
         .is_some_and(|first| first.is_ascii_alphabetic());
@@ -301,6 +307,7 @@ impl<'de> Visitor<'de> for UniqueNames {
         let mut names = BTreeSet::new();
 
         while let Some(name) = members.next_key::<String>()? {
+            // Values are visited too: a name may be repeated at any depth.
             members.next_value::<Self>()?;
             if let Some(name) = names.replace(name) {
                 return Err(A::Error::custom(format!("`{name}` appears twice")));

@@ -81,6 +81,8 @@ pub(crate) fn page_token(request: &Request, first: usize) -> String {
         region,
         ..
     } = request;
+    // The digest covers all that makes a list another one, so that a token cannot be used
+    // elsewhere.
     let list = json!([service, operation, region, filters, first]);
 
     format!("{:016x}-{first}", digest(&list.to_string()))
@@ -88,6 +90,7 @@ pub(crate) fn page_token(request: &Request, first: usize) -> String {
 
 /// The index of the first item on the page of a token; `None` if the token is of another list.
 pub(crate) fn page_start(token: &str, request: &Request) -> Option<usize> {
+    // The index is readable in the token, and the digest protects it.
     let (_, first) = token.rsplit_once('-')?;
     let first = first.parse().ok()?;
 
@@ -106,6 +109,7 @@ pub(crate) fn page(
         Some(token) => page_start(token, request)?,
     };
 
+    // A page size may be larger than any list.
     let next = start.saturating_add(size);
     let next_token = (next < items.len()).then(|| page_token(request, next));
     let page = items.into_iter().skip(start).take(size).collect();

@@ -65,6 +65,7 @@ pub fn partition(region: &str) -> Option<&'static str> {
 /// The ARN of a resource, in the partition of its Region.
 #[must_use]
 pub fn arn(service: &str, region: &str, account: &str, resource: &str) -> String {
+    // Unknown Regions are refused elsewhere; an ARN needs some partition.
     let partition = partition(region).unwrap_or("aws");
     format!("arn:{partition}:{service}:{region}:{account}:{resource}")
 }
@@ -90,12 +91,14 @@ pub(crate) fn input(
         return Err(ApiError::serialization("the body is not an object"));
     };
 
+    // A caller that sends such a member in the body is mistaken about where it belongs.
     let mut elsewhere = operation.uri.values().chain(operation.querystring.values());
     if let Some(member) = elsewhere.find(|member| members.contains_key(*member)) {
         let message = format!("{member} does not belong in the body");
         return Err(ApiError::validation(message));
     }
     for (name, value) in path {
+        // The name in the path and the name of the member may differ.
         let member = operation.uri.get(*name).map_or(*name, String::as_str);
         members.insert(member.to_owned(), json!(value));
     }
@@ -103,7 +106,9 @@ pub(crate) fn input(
         add_parameter(model, operation, parameter, &mut members)?;
     }
 
+    // Wherever its members came from, the input is checked as a whole.
     let mut input = Value::Object(members);
+    // An operation without an input takes no members.
     match &operation.input {
         Some(shape) => model.shapes.check(shape, &mut input, Origin::Caller)?,
         None if input == json!({}) => {}
@@ -129,6 +134,7 @@ fn add_parameter(
     let shape = operation.input.as_ref();
     let kind = shape.and_then(|shape| model.shapes.member(shape, member));
 
+    // A list in a query is a parameter that repeats.
     if matches!(kind, Some(Kind::List { .. })) {
         let list = members.entry(member.clone()).or_insert_with(|| json!([]));
         if let Some(list) = list.as_array_mut() {
@@ -137,9 +143,11 @@ fn add_parameter(
         return Ok(());
     }
 
+    // Services differ in which of two values they take.
     if members.contains_key(member) {
         return Err(ApiError::serialization(format!("{name} appears twice")));
     }
+    // Text is all that a query has, so the model says what it stands for.
     let value = match kind {
         Some(Kind::Integer) => {
             let number: Option<i64> = value.parse().ok();

@@ -40,6 +40,7 @@ pub(crate) fn route<M>(
     method: &str,
     path: &str,
 ) -> Option<&'static str> {
+    // Several operations share a path and differ in the method.
     let mut candidates = operations
         .iter()
         .filter(|operation| operation.method == method);
@@ -79,6 +80,7 @@ fn path_members(template: &'static str, path: &str) -> Option<PathMembers> {
     let mut wanted = template.split('/').peekable();
 
     while let Some(part) = wanted.next() {
+        // A part is a name in braces, or a literal.
         let parameter = part
             .strip_prefix('{')
             .and_then(|part| part.strip_suffix('}'));
@@ -94,6 +96,7 @@ fn path_members(template: &'static str, path: &str) -> Option<PathMembers> {
             None => (rest, None),
         };
         match parameter {
+            // An empty segment would name a resource without an ID.
             Some(name) if !segment.is_empty() => members.push((name, percent_decode(segment))),
             None if part == segment => {}
             _ => return None,

@@ -82,6 +82,7 @@ impl<'de> Deserialize<'de> for Pattern {
 impl Shapes {
     /// The kind of a member of a structure.
     pub(super) fn member(&self, structure: &str, member: &str) -> Option<&Kind> {
+        // Only structures have members; maps have keys of any name.
         let Kind::Structure { members, .. } = &self.0.get(structure)?.kind else {
             return None;
         };
@@ -128,6 +129,7 @@ impl Check<'_> {
 
         match (&shape.kind, value) {
             (Kind::Structure { members, required }, Value::Object(object)) => {
+                // Clients in some languages write absent members as null.
                 object.retain(|_, value| !value.is_null());
                 self.walk_members(name, path, members, object);
                 for member in required.iter().filter(|name| !object.contains_key(*name)) {
@@ -136,6 +138,7 @@ impl Check<'_> {
             }
             (Kind::List { member }, Value::Array(items)) => {
                 self.check_size(shape, path, items.len(), &json!(items));
+                // AWS numbers the items of a list from one.
                 for (index, item) in items.iter_mut().enumerate() {
                     self.walk_item(member, &format!("{path}.{}.member", index + 1), item);
                 }
@@ -143,6 +146,7 @@ impl Check<'_> {
             (Kind::Map { key, value }, Value::Object(entries)) => {
                 self.check_size(shape, path, entries.len(), &json!(entries));
                 for (name, item) in entries.iter_mut() {
+                    // Keys have limits of their own, such as those of tags.
                     let item_path = format!("{path}.{}.member", shortened(name));
                     self.walk(key, &format!("{path}.key"), &mut json!(name));
                     self.walk_item(value, &item_path, item);
@@ -154,6 +158,7 @@ impl Check<'_> {
                 let size = number.as_f64().unwrap_or_default();
                 self.check_bounds(shape, path, size, number, "value");
             }
+            // The first value of a wrong type ends the check for AWS, so only that one is kept.
             (_, value) => {
                 let value = shortened(&value.to_string());
                 self.wrong_type
@@ -198,9 +203,11 @@ impl Check<'_> {
         else {
             return;
         };
+        // Lengths of the models are in characters, not in bytes.
         self.check_size(shape, path, text.chars().count(), &json!(text));
 
         if let Some(pattern) = pattern {
+            // Tags of AWS are valid in answers and forbidden in requests.
             let is_reserved = self.origin == Origin::Caller
                 && not.as_ref().is_some_and(|not| not.regex.is_match(text));
             if is_reserved || !pattern.regex.is_match(text) {
@@ -221,6 +228,7 @@ impl Check<'_> {
     }
 
     fn check_bounds(&mut self, shape: &Shape, path: &str, size: f64, value: &Value, what: &str) {
+        // Texts are quoted as they are, other values as JSON.
         let text = || {
             value
                 .as_str()
@@ -260,6 +268,7 @@ impl Check<'_> {
             1 => (1, ""),
             count => (count, "s"),
         };
+        // The first ten are enough to understand a request with a thousand violations.
         let listed: Vec<String> = self.violations.into_iter().take(MAX_LISTED).collect();
         let listed = listed.join("; ");
         Err(ApiError::validation(format!(
@@ -275,6 +284,7 @@ impl Kind {
             Self::Integer => value
                 .as_i64()
                 .is_some_and(|number| i32::try_from(number).is_ok()),
+            // JSON has one type of numbers; the models have several.
             Self::Long => value.is_i64(),
             Self::Float | Self::Double | Self::Timestamp => value.is_number(),
             _ => false,
@@ -285,6 +295,7 @@ impl Kind {
 /// The path of a member, as AWS's errors spell it.
 fn join(path: &str, member: &str) -> String {
     let mut letters = member.chars();
+    // AWS writes paths in camel case, also for models in Pascal case.
     let first = letters.next().map(|first| first.to_ascii_lowercase());
     let member: String = first
         .into_iter()

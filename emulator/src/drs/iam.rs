@@ -57,6 +57,7 @@ pub(super) fn requests(call: &IamCall<'_>) -> Vec<IamRequest> {
     let operation = &call.request.operation;
     let action = format!("drs:{operation}");
 
+    // Each resource is a request of its own, and a policy has to allow them all.
     let resources = resources(call);
     let requests = resources.iter().map(|resource| {
         let tags = tags(&call.world.drs, resource);
@@ -69,6 +70,7 @@ pub(super) fn requests(call: &IamCall<'_>) -> Vec<IamRequest> {
 
 /// The resources of a call: one for each recovery instance of a list, otherwise one.
 fn resources(call: &IamCall<'_>) -> Vec<String> {
+    // TerminateRecoveryInstances is authorized for each instance.
     let instances = call.request.input.get("recoveryInstanceIDs");
     if let Some(ids) = instances.and_then(Value::as_array) {
         let ids = ids.iter().filter_map(Value::as_str);
@@ -82,6 +84,7 @@ fn resources(call: &IamCall<'_>) -> Vec<String> {
         .request
         .text("resourceArn")
         .filter(|_| call.request.operation != "ListTagsForResource");
+    // The calls name resources by ID; policies know them by ARN.
     let by_id = || {
         NAMES.iter().find_map(|(member, kind)| {
             let id = call.request.text(member)?;

@@ -53,6 +53,7 @@ fn save(world: &World, request: &Request) -> Saved {
 /// The server that a call changes, if it can change nothing else.
 fn changed_server(world: &World, request: &Request) -> Option<Saved> {
     let id = match request.operation.as_str() {
+        // Tags of other resources than servers are saved with all of DRS.
         "TagResource" | "UntagResource" => {
             let arn = request.text("resourceArn")?;
             arn.split_once(":source-server/")?.1
@@ -60,6 +61,7 @@ fn changed_server(world: &World, request: &Request) -> Option<Saved> {
         _ => request.text("sourceServerID")?,
     };
 
+    // The index lets the change be compared and undone without a search.
     let servers = &world.drs.regions.get(&request.region)?.source_servers;
     let (index, server) = servers
         .iter()

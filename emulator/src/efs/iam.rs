@@ -51,6 +51,7 @@ pub(super) fn requests(call: &IamCall<'_>) -> Vec<IamRequest> {
 
     match operation {
         "CreateReplicationConfiguration" => {
+            // A destination that cannot be read is refused by the call itself.
             let destinations = call.request.input.get("Destinations");
             let destinations = destinations.and_then(Value::as_array);
             for destination in destinations.into_iter().flatten() {
@@ -113,6 +114,7 @@ fn resource(call: &IamCall<'_>) -> Option<String> {
         return Some(file_system(&mounted.file_system_id));
     }
 
+    // The ID says what the tagged resource is.
     let tagged = text("ResourceId")?;
     Some(match tagged.starts_with("fsap-") {
         true => access_point(tagged),
@@ -135,6 +137,7 @@ fn for_network_interface(call: &IamCall<'_>) -> Vec<IamRequest> {
         groups.push("*");
     }
 
+    // Each part of the interface is a resource of the same action.
     let groups = groups.into_iter().map(|group| ("security-group", group));
     let resources = [("network-interface", "*"), ("subnet", subnet)];
     let requests = resources.into_iter().chain(groups).map(|(kind, id)| {
@@ -157,6 +160,7 @@ fn for_new_tags(call: &IamCall<'_>, kind: &str) -> Option<IamRequest> {
 
 fn for_destination(call: &IamCall<'_>, wanted: &Destination) -> Vec<IamRequest> {
     let zone = wanted.availability_zone_name.as_deref();
+    // A destination may be named by its zone alone.
     let region_of_zone = zone.map(|zone| zone.trim_end_matches(char::is_alphabetic));
     let region = wanted
         .region
@@ -194,6 +198,7 @@ fn for_replication_role(call: &IamCall<'_>, wanted: &Destination) -> IamRequest 
             .with("iam:PassedToService", PRINCIPAL);
     }
 
+    // Service-linked roles are global, and IAM is called in its home Region.
     let (partition, home) = home_of_iam(call.region());
     let account = &call.world.account;
     let role = format!(
@@ -216,6 +221,7 @@ fn for_key(call: &IamCall<'_>, key: Option<&str>, region: &str) -> Vec<IamReques
     };
 
     let resource = iam::arn("kms", region, &call.world.account, "key", &id);
+    // The key is used through EFS in the Region of the file system.
     let via = format!("elasticfilesystem.{region}.amazonaws.com");
     let requests = KEY_ACTIONS
         .map(|action| IamRequest::new(action, &resource, region).with("kms:ViaService", &via));

@@ -151,6 +151,7 @@ impl Functions {
             ("AWS_SECRET_ACCESS_KEY", "not-a-secret".to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ];
+        // The endpoint of a service takes precedence over the general one, so all of them are set.
         let of_endpoints = [
             ("AWS_ENDPOINT_URL", endpoint.clone()),
             ("AWS_ENDPOINT_URL_DRS", endpoint.clone()),
@@ -204,6 +205,7 @@ impl Functions {
         let functions = self.functions();
         let last_seen = functions.get(name).and_then(|function| function.last_seen);
 
+        // Another process for the same function would take the next invocation away from it.
         last_seen.is_some_and(|last_seen| last_seen.elapsed() < BETWEEN_POLLS)
     }
 

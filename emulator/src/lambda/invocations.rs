@@ -29,6 +29,7 @@ impl Functions {
     ) -> InvocationResult {
         let result = self.run(name, request_id, event).await;
 
+        // Without a process here, the output goes elsewhere.
         let readers = self
             .functions()
             .get(name)
@@ -59,6 +60,7 @@ impl Functions {
                 event,
                 reply,
             });
+        // Pollers of other functions wake up as well, and wait again.
         self.0.wake.notify_waiters();
 
         // A runtime that polls already may answer before anything has to be started.

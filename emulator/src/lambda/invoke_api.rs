@@ -43,6 +43,7 @@ impl Functions {
         payload: Bytes,
     ) -> Response<Body> {
         let answered = match (parts.method.as_str(), path) {
+            // The path of ListFunctions ends with a slash, so its last segment is empty.
             ("GET", [] | [""]) => self.list(parts.uri.query().unwrap_or_default()),
             (_, [name, path @ ..]) => self.function_api(name, path, parts, payload).await,
             _ => Ok(not_emulated()),
@@ -64,12 +65,15 @@ impl Functions {
 
         match (parts.method.as_str(), path) {
             ("POST", ["invocations"]) => self.invoke_api(named, &parts.headers, payload).await,
+            // An invocation of a missing function is refused further down, once its payload is
+            // known to be valid.
             ("GET", [] | ["configuration"]) if !self.exists(&named.name) => {
                 Err(self.not_found(&named))
             }
             ("GET", []) => {
                 let body = json!({
                     "Configuration": self.configuration(&named.name),
+                    // Clients require a location. Nothing can be downloaded from this one.
                     "Code": { "RepositoryType": "S3", "Location": "https://localhost/" },
                 });
                 Ok(plain_json(200, &body))
@@ -90,12 +94,14 @@ impl Functions {
             qualifier: named.qualifier.clone(),
             client_context: client_context(headers)?,
         };
+        // The header is checked for every invocation, also for those that return no log.
         let log_type = headers.get("x-amz-log-type");
         if log_type.is_some_and(|log_type| log_type != "None" && log_type != "Tail") {
             return Err(invalid_parameter("unknown X-Amz-Log-Type"));
         }
 
         let invocation_type = headers.get("x-amz-invocation-type");
+        // Without the header an invocation is synchronous.
         match invocation_type.map_or(b"RequestResponse".as_slice(), HeaderValue::as_bytes) {
             b"RequestResponse" => {
                 let with_log = log_type.is_some_and(|log_type| log_type == "Tail");
@@ -121,11 +127,13 @@ impl Functions {
         with_log: bool,
     ) -> Result<Response<Body>, ApiError> {
         let request_id = uuid::Uuid::new_v4().to_string();
+        // The log of this invocation is what the function prints from here on.
         let (started, lines_before) = (Instant::now(), self.logs(&named.name).len());
         let result = self
             .invoke_with(&named.name, request_id.clone(), event)
             .await;
 
+        // A failure of the function is a success of Lambda: 200 with a header.
         let (body, has_failed) = match result {
             InvocationResult::Answered(body) => (body, false),
             InvocationResult::Failed(error) => (Bytes::from(error.to_string()), true),
@@ -182,12 +190,15 @@ impl Functions {
 
         let (account, region) = self.0.cloud.place();
         let parts: Vec<&str> = given.split(':').collect();
+        // A caller may name the function by its name, by ACCOUNT:function:NAME, or by its ARN, each
+        // with a qualifier at the end.
         let (place, function) = Place::split(&parts, &region);
         let (name, in_name) = match function {
             [name] => (*name, None),
             [name, qualifier] => (*name, Some((*qualifier).to_owned())),
             _ => ("", None),
         };
+        // The limits are those of `FunctionName` in the service model.
         let is_allowed =
             |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
         if name.is_empty() || given.len() > MAX_NAME || !name.chars().all(is_allowed) {
@@ -197,6 +208,7 @@ impl Functions {
             place.check(&given, &account, &region)?;
         }
 
+        // A qualifier in both places has to be the same.
         let in_query = query
             .split('&')
             .find_map(|pair| pair.strip_prefix("Qualifier="))
@@ -212,8 +224,10 @@ impl Functions {
             name: name.to_owned(),
             qualifier: in_name.or(in_query),
         };
+        // There are no versions and no aliases, so that every other qualifier is unknown.
         match named.qualifier.as_deref() {
             None | Some("$LATEST") => Ok(named),
+            // As with a missing function, the ARN in the message has the qualifier.
             Some(_) => Err(self.not_found(&named)),
         }
     }
@@ -231,6 +245,7 @@ impl Functions {
         let deployment = self.0.cloud.deployment(name);
         let (account, region) = self.0.cloud.place();
         let partition = constraints::partition(&region).unwrap_or("aws");
+        // The binaries are built for this machine.
         let architecture = match cfg!(target_arch = "aarch64") {
             true => "arm64",
             false => "x86_64",
@@ -305,6 +320,8 @@ impl<'a> Place<'a> {
 
     /// Checks that a function is in the account and in the Region of the functions.
     fn check(&self, given: &str, account: &str, home: &str) -> Result<(), ApiError> {
+        // A function of another account is denied whether or not it exists: no policy lets the
+        // caller in.
         if self.account != account {
             let message = format!("the caller is not authorized to invoke {given}");
             return Err(ApiError::new(403, "AccessDeniedException", message));
@@ -362,6 +379,7 @@ fn client_context(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let Some(header) = headers.get("x-amz-client-context") else {
         return Ok(None);
     };
+    // The limit is that of the header, and applies before decoding.
     let decoded = BASE64_STANDARD.decode(header.as_bytes()).ok();
     let text = decoded.and_then(|decoded| String::from_utf8(decoded).ok());
 
@@ -392,6 +410,7 @@ fn log_tail(request_id: &str, lines: &[String], started: Instant) -> String {
          Max Memory Used: {MEMORY_MB} MB\t\n"
     );
 
+    // The cut is at a character, so that the text stays UTF-8.
     let mut starts = log.char_indices().map(|(index, _)| index);
     let start = starts
         .find(|start| log.len() - start <= MAX_LOG_TAIL)

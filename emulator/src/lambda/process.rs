@@ -21,6 +21,7 @@ use crate::lambda::functions::{Functions, InvocationResult, Logs, Process, lock}
 impl Functions {
     /// Starts a function's binary, unless something serves the function already.
     pub(super) async fn ensure_running(&self, name: &str) -> Result<(), String> {
+        // One lock a function, so that slow builds do not delay other functions.
         let starting = self
             .functions()
             .get(name)
@@ -30,6 +31,7 @@ impl Functions {
             None => None,
         };
 
+        // A runtime started by hand may be about to poll again.
         while !self.is_running(name) && self.is_between_polls(name) {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
@@ -38,6 +40,7 @@ impl Functions {
         }
 
         let (binaries, wanted) = (self.0.binaries.clone(), name.to_owned());
+        // A build takes minutes.
         let found = tokio::task::spawn_blocking(move || binaries.find(&wanted)).await;
         let binary = found.map_err(|error| error.to_string())??;
         self.start(name, &binary)
@@ -47,11 +50,13 @@ impl Functions {
     fn start(&self, name: &str, binary: &Path) -> io::Result<()> {
         let mut command = Command::new(binary);
         command
+            // Credentials and endpoints of the surrounding shell must not reach the function.
             .env_clear()
             .envs(self.environment(name))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
+            // The process ends with the emulator.
             .kill_on_drop(true);
         let mut child = command.spawn()?;
 
@@ -116,6 +121,7 @@ impl Functions {
         let fail =
             |request_id: &str| exited(request_id, &format!("Runtime exited with error: {exit}"));
 
+        // From here on another process may start.
         let process = function.process.take();
         (function.pollers, function.last_seen) = (0, None);
         for (request_id, reply) in std::mem::take(&mut function.in_progress) {
@@ -137,6 +143,7 @@ impl Functions {
         };
 
         let mut functions = self.functions();
+        // It would be in vain to try again for each of them.
         let queue = functions
             .get_mut(&name)
             .map(|function| std::mem::take(&mut function.queue));

@@ -20,10 +20,12 @@ pub(crate) fn on_http(answer: Answer) -> Response<Body> {
     let body = answer.body.map(Bytes::from).unwrap_or_default();
     let mut response = response(answer.status, body);
 
+    // Without a body there is nothing to describe.
     if !response.body().is_end_stream() {
         let content_type = HeaderValue::from_static(answer.content_type);
         response.headers_mut().insert(CONTENT_TYPE, content_type);
     }
+    // Codes are ASCII, so that parsing them does not fail.
     if let Some(code) = answer.error_type.and_then(|code| code.parse().ok()) {
         response.headers_mut().insert("x-amzn-errortype", code);
     }
@@ -62,6 +64,7 @@ pub(crate) fn response(status: u16, body: Bytes) -> Response<Body> {
 
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    // SDKs log the request ID, and AWS sends one with every answer.
     if let Ok(id) = uuid::Uuid::new_v4().to_string().parse() {
         response.headers_mut().insert("x-amzn-requestid", id);
     }

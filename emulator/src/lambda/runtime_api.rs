@@ -70,6 +70,7 @@ impl Functions {
             reply,
         } = function.queue.pop_front()?;
 
+        // What the process called before is its initialisation, which is shown apart.
         if let Some(process) = &mut function.process
             && !process.served
         {
@@ -78,6 +79,7 @@ impl Functions {
         }
 
         let response = self.invocation_response(name, &request_id, event, timeout);
+        // Lambda counts the time of an invocation from the moment that the runtime takes it.
         let timing_out = self
             .clone()
             .time_out(name.to_owned(), request_id.clone(), timeout);
@@ -101,7 +103,9 @@ impl Functions {
             client_context,
         } = event;
         let now = Utc::now().timestamp_millis();
+        // Runtimes derive the remaining time from the deadline.
         let deadline = now + i64::from(timeout_seconds) * 1000;
+        // The ARN has the qualifier that the caller used.
         let invoked = match qualifier {
             Some(qualifier) => self.arn(&format!("{name}:{qualifier}")),
             None => self.arn(name),
@@ -136,6 +140,7 @@ impl Functions {
         result: InvocationResult,
     ) -> Response<Body> {
         let mut functions = self.functions();
+        // An answer counts as a sign of life, also a late one.
         let reply = functions.get_mut(name).and_then(|function| {
             function.last_seen = Some(Instant::now());
             function.in_progress.remove(request_id)
@@ -161,6 +166,7 @@ impl Functions {
         );
         let error =
             json!({ "errorType": "Function.ResponseSizeTooLarge", "errorMessage": message });
+        // The invocation fails with one error, and the runtime gets another.
         let _ = self.end(name, request_id, InvocationResult::Failed(error));
 
         let message = format!("Exceeded maximum allowed payload size ({MAX_ANSWER_BYTES} bytes).");
@@ -170,6 +176,7 @@ impl Functions {
     /// Fails all waiting invocations of a function whose process could not initialise.
     fn fail_init(&self, name: &str, body: &Bytes) -> Response<Body> {
         let error = error_object(body);
+        // Nothing was handed out yet, so that every waiting invocation fails.
         if let Some(function) = self.functions().get_mut(name) {
             for invocation in function.queue.drain(..) {
                 let result = InvocationResult::Failed(error.clone());
@@ -193,6 +200,7 @@ impl<'a> Poller<'a> {
         let function = all.entry(name.to_owned()).or_default();
         function.pollers += 1;
         function.last_seen = Some(Instant::now());
+        // The guard would be locked again when this poller is dropped.
         drop(all);
 
         Self { functions, name }

@@ -79,6 +79,7 @@ pub(super) fn get_resources(world: &mut World, context: &Context, request: &Requ
 impl GetResources {
     /// Checks what the service model does not: members that exclude each other, and ARNs.
     fn check(&self, context: &Context) -> Result<(), ApiError> {
+        // The model does not require the key, the documentation does.
         let filters = self.tag_filters.as_deref().unwrap_or_default();
         if filters.iter().any(|filter| filter.key.is_none()) {
             return Err(invalid("a TagFilter must have a Key"));
@@ -93,6 +94,7 @@ impl GetResources {
             ));
         }
 
+        // A list of ARNs excludes every other way to select or to page.
         let Some(arns) = &self.resource_arns else {
             return Ok(());
         };
@@ -118,6 +120,7 @@ impl GetResources {
             Some(arns) => arns.len(),
             None => context.behaviour.page_size,
         };
+        // The model has no limits for these numbers, the documentation has.
         let resources = within(
             self.resources_per_page,
             RESOURCES_PER_PAGE,
@@ -138,6 +141,7 @@ impl GetResources {
         }
 
         let types = self.resource_type_filters.as_deref().unwrap_or_default();
+        // The filters of types are alternatives, those of tags are not.
         let has_type = types.is_empty() || types.iter().any(|filter| resource.is_of_type(filter));
         let mut filters = self.tag_filters.iter().flatten();
         has_type && filters.all(|filter| filter.matches(resource))
@@ -156,6 +160,7 @@ impl GetResources {
 impl TagFilter {
     /// Whether a resource has the tag, with one of the values if there are any.
     fn matches(&self, resource: &Resource<'_>) -> bool {
+        // Keys and values are case-sensitive.
         let value = self.key.as_ref().and_then(|key| resource.tag(key));
 
         value.is_some_and(|value| {
@@ -166,6 +171,7 @@ impl TagFilter {
 
 /// Checks that an ARN is well-formed and in the partition of the call. The resource need not exist.
 fn check_arn(arn: &str, context: &Context) -> Result<(), ApiError> {
+    // Any service and any Region will do; what is not found is left out.
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", partition, _, _, _, _] = parts.as_slice() else {
         return Err(invalid(format!("{arn} is not an ARN")));

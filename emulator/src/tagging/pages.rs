@@ -24,6 +24,7 @@ pub(super) struct PageSize {
 impl PageSize {
     /// How many of these resources fit on a page. A resource is not split across pages.
     pub(super) fn fitting(&self, resources: &[Resource<'_>]) -> usize {
+        // Both limits hold, and the page ends at the first that is reached.
         let limit = self.tags.unwrap_or(usize::MAX);
         let mut tags = 0_usize;
 
@@ -53,6 +54,7 @@ pub(super) fn token(request: &Request, first: usize, issued: DateTime<Utc>) -> S
 ///
 /// InvalidParameterException for a token of another list, or PaginationTokenExpiredException.
 pub(super) fn start(token: &str, request: &Request, now: DateTime<Utc>) -> Result<usize, ApiError> {
+    // The time is readable in the token, and the digest protects it.
     let parsed = token.split_once('.').and_then(|(seconds, token)| {
         let issued: i64 = seconds.parse().ok()?;
         let start = call::page_start(token, &stamped(request, issued))?;

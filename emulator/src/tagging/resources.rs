@@ -52,6 +52,7 @@ pub(super) fn tagged<'a>(world: &'a World, context: &Context) -> Vec<Resource<'a
     let of_drs = drs.into_iter().flat_map(|drs| of_drs(drs, context));
 
     let efs = &world.efs;
+    // A file system and its access points are in one Region.
     let untagged = efs.regions.get(&context.region).map(|efs| &efs.untagged);
     let of_efs = efs
         .own_file_systems(context)
@@ -63,11 +64,13 @@ pub(super) fn tagged<'a>(world: &'a World, context: &Context) -> Vec<Resource<'a
         .map(|(_, resource)| resource);
 
     let mut resources: Vec<Resource<'a>> = of_drs.chain(of_efs).collect();
+    // AWS documents no order. This one is stable, as pages need it.
     resources.sort_by(|one, other| one.arn.cmp(&other.arn));
     resources
 }
 
 fn of_drs<'a>(drs: &'a Drs, context: &Context) -> Vec<Resource<'a>> {
+    // Jobs have tags as well. They are left out, for nothing of drover depends on them.
     let servers = drs.source_servers.iter();
     let servers = servers.map(|server| ("source-server", &server.id, &server.tags));
     let instances = drs.recovery_instances.iter();

@@ -78,6 +78,7 @@ fn subject(input: &Value) -> String {
             .collect()
     };
 
+    // ARNs are long, so they are counted.
     let arns = texts("ResourceARNList", None);
     if !arns.is_empty() {
         return format!("{} ARNs", arns.len());

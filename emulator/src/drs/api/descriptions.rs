@@ -35,6 +35,7 @@ pub(super) fn server_json(server: &SourceServer, view: &View<'_>) -> Value {
         "agentVersion": "6.4.0",
     });
 
+    // Members without a value are absent, as in the answers of AWS.
     if let Some(id) = &server.recovery_instance_id {
         put(&mut json, "recoveryInstanceId", json!(id));
     }
@@ -54,12 +55,14 @@ pub(super) fn server_json(server: &SourceServer, view: &View<'_>) -> Value {
 }
 
 fn replication_json(server: &SourceServer, context: &Context) -> Value {
+    // A disconnect discards the replicated data.
     let bytes = match server.is_disconnected() {
         true => 0,
         false => server.disk_bytes,
     };
     let mut json = json!({
         "dataReplicationState": server.data_replication_state,
+        // The replication servers could be in any zone of the Region.
         "stagingAvailabilityZone": format!("{}a", context.region),
         "replicatedDisks": [{
             "deviceName": "/dev/xvda",
@@ -74,6 +77,7 @@ fn replication_json(server: &SourceServer, context: &Context) -> Value {
     match server.data_replication_state.as_str() {
         "CONTINUOUS" => put(&mut json, "lagDuration", json!("PT0S")),
         "STALLED" => {
+            // Any error of the API would do.
             let error = json!({ "error": "AGENT_NOT_SEEN", "rawError": "agent not seen" });
             put(&mut json, "dataReplicationError", error);
         }
@@ -85,6 +89,7 @@ fn replication_json(server: &SourceServer, context: &Context) -> Value {
 fn life_cycle_json(server: &SourceServer, view: &View<'_>) -> Value {
     let now = view.context.now;
     let since = server.replicating_since.unwrap_or(view.context.long_ago);
+    // ISO 8601 with days and hours, as DRS writes it.
     let hours = (now - since).num_hours();
     // The agent talks to DRS until a disconnect has uninstalled it.
     let last_seen = server.agent_gone_at.map_or(now, |gone| gone.min(now));
@@ -155,6 +160,7 @@ fn staging_json(server: &SourceServer, context: &Context) -> Value {
 
 /// The account into which a server replicates.
 pub(super) fn staging_account<'a>(server: &'a SourceServer, context: &'a Context) -> &'a str {
+    // The account is the fifth part of the ARN.
     let arn = server.staging_source_server_arn.as_ref();
     let extended = arn.and_then(|arn| arn.split(':').nth(4));
 
@@ -163,6 +169,7 @@ pub(super) fn staging_account<'a>(server: &'a SourceServer, context: &'a Context
 
 /// The MAC address of a server, which is its own and the same in every run.
 pub(super) fn mac_address(server: &SourceServer) -> String {
+    // 0a marks a locally administered address, as EC2 uses them.
     let bytes = digest(&server.id).to_be_bytes();
     let parts = bytes.iter().take(5).map(|byte| format!(":{byte:02x}"));
 

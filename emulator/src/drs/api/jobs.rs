@@ -48,6 +48,7 @@ pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) 
     let mut list: List<JobFilters> = request.read()?;
     let filters = list.take_filters();
 
+    // Dates of filters are inclusive.
     let matching = drs.jobs.iter().filter(|job| filters.match_job(job));
     let items = matching.map(|job| job_json(job, context)).collect();
     list.page(items, context, request)
@@ -79,6 +80,7 @@ fn log_items(job: &Job, now: DateTime<Utc>) -> Vec<Value> {
     let item =
         |at_time, event| json!({ "logDateTime": time(at_time), "event": event, "eventData": {} });
 
+    // The real log has more events in between. These two are the ones that every job has.
     let mut items = vec![item(job.created_at, "JOB_START")];
     if now >= job.ends_at {
         items.push(item(job.ends_at, "JOB_END"));
@@ -104,6 +106,7 @@ pub(super) fn job_json(job: &Job, context: &Context) -> Value {
         "participatingServers": servers,
         "tags": job.tags,
     });
+    // A job that has not ended has no end in its description.
     if status == "COMPLETED" {
         put(&mut json, "endDateTime", json!(time(job.ends_at)));
     }

@@ -35,6 +35,7 @@ impl<'a> View<'a> {
             for server_id in &job.source_server_ids {
                 let known = launches.get(server_id).and_then(created_at);
 
+                // Jobs need not be in the order of their creation.
                 if known.is_none_or(|known| known <= job.created_at) {
                     launches.insert(server_id.clone(), Launch::of_job(job, context.now));
                 }

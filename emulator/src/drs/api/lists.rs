@@ -61,6 +61,7 @@ impl<F: Default> List<F> {
         context: &Context,
         request: &Request,
     ) -> ApiResult {
+        // AWS documents no default, so that it is a switch of the account.
         let size = self.max_results.unwrap_or(context.behaviour.page_size);
         let token = self.next_token.as_deref();
         let (items, next_token) = call::page(items, size, token, request)

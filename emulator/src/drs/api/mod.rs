@@ -107,6 +107,7 @@ const fn changes(path: &'static str, handler: Handler<Model>) -> Operation<Model
 
 /// An operation whose path is its name.
 const fn post(path: &'static str, changes: bool, handler: Handler<Model>) -> Operation<Model> {
+    // The API has one path an operation, such as POST /DescribeJobs.
     let (_slash, name) = path.split_at(1);
 
     Operation {
@@ -120,6 +121,7 @@ const fn post(path: &'static str, changes: bool, handler: Handler<Model>) -> Ope
 
 /// `InitializeService`.
 fn initialize(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
+    // Initialising a Region again changes nothing.
     let Nothing {} = request.read()?;
     model.regions.entry(context.region.clone()).or_default();
 
@@ -137,6 +139,7 @@ pub(super) fn subject(input: &Value) -> String {
         "jobID",
         "resourceArn",
     ];
+    // An ARN ends with the ID, which is all that people look for.
     let named = names.iter().find_map(|name| input.get(name)?.as_str());
     if let Some(named) = named {
         return named.rsplit('/').next().unwrap_or(named).to_owned();
@@ -157,6 +160,7 @@ pub(super) fn subject(input: &Value) -> String {
 /// A filter in a few words: up to two IDs, or the number of them.
 fn describe_filter(name: &str, value: &Value) -> String {
     match value.as_array() {
+        // A hundred IDs would fill the screen.
         Some(ids) if ids.len() > 2 => format!("{} {name}", ids.len()),
         Some(ids) => {
             let ids: Vec<&str> = ids.iter().filter_map(Value::as_str).collect();
@@ -185,6 +189,7 @@ fn check_region(drs: &Drs, context: &Context) -> Result<(), String> {
         constraints::check(Service::Drs, shape, description)
             .map_err(|wrong| format!("{id}: {wrong}"))?;
 
+        // A server and its configuration share an ID, and have different shapes.
         match known.insert((shape, id.to_owned())) {
             true => Ok(()),
             false => Err(format!("{id} appears twice")),

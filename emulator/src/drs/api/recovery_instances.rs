@@ -116,11 +116,13 @@ fn named_instance<'a>(
 
 /// A recovery instance as DRS describes it.
 pub(super) fn instance_json(instance: &RecoveryInstance, drs: &Drs, view: &View<'_>) -> Value {
+    // The server may have been deleted since the launch.
     let mut servers = drs.source_servers.iter();
     let server = servers.find(|server| server.id == instance.source_server_id);
     let is_from_aws = server
         .is_none_or(|server| server.origin_region.is_some() || server.aws_instance_id.is_some());
 
+    // The state is that of the replication back, which a failback starts.
     let replication_state = match instance.failback_state.as_str() {
         _ if instance.disconnected => "DISCONNECTED",
         "FAILBACK_IN_PROGRESS" => "INITIAL_SYNC",
@@ -141,12 +143,14 @@ pub(super) fn instance_json(instance: &RecoveryInstance, drs: &Drs, view: &View<
         "agentVersion": "6.4.0",
     });
 
+    // Only servers that originate in EC2 have an origin zone.
     if let Some(region) = server.and_then(|server| server.origin_region.as_ref()) {
         let zone = format!("{region}a");
         put(&mut json, "originAvailabilityZone", json!(zone));
     }
     let launch = view.launches.get(&instance.source_server_id);
     if let Some((id, created_at)) = launch.and_then(|launch| launch.job.as_ref()) {
+        // The launch took the latest point before its job.
         let point_in_time = json!(time(*created_at));
         put(&mut json, "jobID", json!(id));
         put(&mut json, "pointInTimeSnapshotDateTime", point_in_time);
@@ -161,6 +165,7 @@ fn instance_properties_json(
     server: Option<&SourceServer>,
     view: &View<'_>,
 ) -> Value {
+    // The instance was launched from a copy of the server, so it looks the same inside.
     let mut properties = match server {
         Some(server) => properties_json(server, view.context),
         None => json!({}),

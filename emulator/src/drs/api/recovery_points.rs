@@ -34,6 +34,7 @@ pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) 
         return list.page(Vec::new(), context, request);
     };
 
+    // Newest first is the default order.
     let mut times = server.points(context.now);
     times.retain(|time| {
         filters.from_date_time.is_none_or(|from| *time >= from)

@@ -27,6 +27,7 @@ pub(super) fn reverse(model: &mut Model, context: &Context, request: &Request) -
     let server = reversible_server(here, &id, context)?;
     let region = origin_region(&server, context)?;
 
+    // Reserved before the Region of the origin is borrowed.
     let new_id = model.fresh_source_server_id();
     let origin = model.region_mut(&region)?;
     let counterpart_id = counterpart(origin, &server, &id, &new_id, context)?;
@@ -34,6 +35,7 @@ pub(super) fn reverse(model: &mut Model, context: &Context, request: &Request) -
     let counterpart_arn = constraints::arn("drs", &region, &context.account, &resource);
 
     let here = model.region_mut(&context.region)?;
+    // Each record names the other, which shows that they belong together.
     let reversed = &mut here
         .source_server(&server.id)?
         .reversed_direction_source_server_arn;
@@ -53,6 +55,7 @@ fn reversible_server(
     let instance = drs.recovery_instance(instance_id)?;
     let (is_disconnected, server_id) = (instance.disconnected, instance.source_server_id.clone());
 
+    // Replication back needs the agent on the instance.
     if is_disconnected || drs.is_being_terminated(instance_id, context.now) {
         let message = format!("{instance_id} is disconnected or being terminated");
         return Err(ApiError::conflict(message));
@@ -66,6 +69,7 @@ fn origin_region(server: &SourceServer, context: &Context) -> Result<String, Api
         let message = format!("{} did not originate in EC2", server.id);
         return Err(ApiError::validation(message));
     };
+    // DRS would need access to the other account, which an emulated account has not.
     if *account != context.account {
         let message = format!("the origin is in the account {account}");
         return Err(ApiError::new(403, "AccessDeniedException", message));
@@ -88,6 +92,7 @@ fn counterpart(
         servers.find(|other| other.reversed_direction_source_server_arn.as_ref() == Some(&own_arn));
 
     if let Some(known) = known {
+        // A server can be launched again, but replicates back from one instance at a time.
         if known.aws_instance_id.as_deref() == Some(instance_id) {
             return Ok(known.id.clone());
         }

@@ -41,6 +41,7 @@ impl ServerFilters {
         // DRS takes the ID of an EC2 instance and a MAC address for hardware IDs.
         let is_hardware =
             |id: &String| server.aws_instance_id.as_ref() == Some(id) || *id == mac_address(server);
+        // A server that is not extended is staged in its own account.
         let account = staging_account(server, context);
 
         (self.ids.is_empty() || self.ids.contains(&server.id))
@@ -79,6 +80,7 @@ pub(super) fn get_configuration(
 pub(super) fn disconnect(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
     let (drs, id) = named_server(model, context, request)?;
     let view = View::new(drs, context);
+    // Described twice, since a switch decides which of the two is the answer.
     let before = server_json(drs.source_server(&id)?, &view);
     let after = server_json(drs.disconnect(&id, context)?, &view);
     model.end_failback(&context.region, &id);

@@ -56,6 +56,7 @@ pub(super) fn untag(model: &mut Model, context: &Context, request: &Request) -> 
     let had_tags = !tags.is_empty();
     tags.retain(|key, _| !input.tag_keys.contains(key));
 
+    // The Resource Groups Tagging API keeps listing the resource.
     if had_tags && tags.is_empty() {
         let id = arn.rsplit('/').next().unwrap_or(arn).to_owned();
         model.region_mut(&context.region)?.untagged.insert(id);
@@ -78,12 +79,14 @@ fn tags_mut<'a>(
     context: &Context,
     arn: &str,
 ) -> Result<&'a mut BTreeMap<String, String>, ApiError> {
+    // The sixth part may have colons of its own.
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", partition, "drs", region, account, resource] = parts.as_slice() else {
         let message = "resourceArn is not the ARN of a DRS resource";
         return Err(ApiError::validation(message));
     };
 
+    // AWS answers for resources of the Region and account of the call alone.
     let is_here = *region == context.region
         && *account == context.account
         && Some(*partition) == constraints::partition(&context.region);

@@ -33,6 +33,7 @@ impl SourceServer {
             return Err(format!("{id} replicates since a time in the future"));
         }
 
+        // DRS replicates within a partition.
         let partition = constraints::partition(region);
         let is_in_partition = self.origin_region.as_ref().is_none_or(|origin| {
             let of_origin = constraints::partition(origin);
@@ -55,6 +56,7 @@ impl Job {
             return Err(format!("{id} was created after it ends, or in the future"));
         }
 
+        // A termination pairs its servers with its instances.
         let servers = self.source_server_ids.len();
         if self.kind == "TERMINATE" && servers != self.recovery_instance_ids.len() {
             return Err(format!(

@@ -47,6 +47,7 @@ impl Drs {
     ///
     /// ResourceNotFoundException, or ConflictException for a running job.
     pub fn delete_job(&mut self, id: &str, now: DateTime<Utc>) -> Result<(), ApiError> {
+        // A running job still changes its servers.
         if self.job(id)?.is_running(now) {
             return Err(ApiError::conflict(format!("{id} is running")));
         }

@@ -30,6 +30,7 @@ impl Drs {
 
     /// Whether a job is terminating a recovery instance.
     pub(crate) fn is_being_terminated(&self, id: &str, now: DateTime<Utc>) -> bool {
+        // Jobs that have ended keep their lists of instances.
         let running = self.jobs.iter().filter(|job| job.is_running(now));
         let mut terminating = running.flat_map(|job| &job.recovery_instance_ids);
 
@@ -44,6 +45,7 @@ impl Drs {
     /// being terminated: the model has no other error for these. ServiceQuotaExceededException for
     /// more servers than a job may have.
     pub fn terminate(&mut self, ids: &[String], now: DateTime<Utc>) -> Result<&Job, ApiError> {
+        // The model allows 200 IDs; the quota is lower.
         if ids.len() > SERVERS_PER_JOB {
             let message = "a job has at most 100 servers";
             return Err(ApiError::new(402, "ServiceQuotaExceededException", message));
@@ -53,8 +55,10 @@ impl Drs {
         }
 
         let mut source_server_ids = Vec::new();
+        // The servers of the job are in the order of their instances.
         for (index, id) in ids.iter().enumerate() {
             let instance = self.terminable(id)?;
+            // AWS documents no error for a repeated ID.
             if ids.iter().take(index).any(|earlier| earlier == id) {
                 return Err(ApiError::conflict(format!("{id} is listed twice")));
             }
@@ -85,6 +89,7 @@ impl Drs {
             .find(|instance| instance.id == id)
             .ok_or_else(|| ApiError::conflict(format!("{id} does not exist")))?;
 
+        // An instance that is failed back from is the source of a replication.
         match instance.failback_state.as_str() {
             state @ ("FAILBACK_IN_PROGRESS" | "FAILBACK_READY_FOR_LAUNCH") => Err(
                 ApiError::conflict(format!("{id} is being failed back: {state}")),
@@ -134,6 +139,7 @@ impl Drs {
             .retain(|instance| !ids.contains(&instance.id));
 
         for server in &mut self.source_servers {
+            // A record may name an instance that no list has.
             let named = server.recovery_instance_id.take();
             server.recovery_instance_id = named.filter(|id| !ids.contains(id));
         }

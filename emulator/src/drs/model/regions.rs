@@ -59,6 +59,7 @@ impl Drs {
             server.settle(now);
         }
 
+        // The instances of a TERMINATE job disappear when it ends.
         let ended_terminations = self
             .jobs
             .iter()

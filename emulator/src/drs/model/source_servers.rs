@@ -38,6 +38,7 @@ impl SourceServer {
     pub fn points(&self, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
         let hour_ago = now - TimeDelta::hours(1);
         let day_ago = hour_ago - TimeDelta::hours(24);
+        // Six of the last hour, 24 of the day before it and 7 of the week before that.
         let kept = points_before(now, 10)
             .take(6)
             .chain(points_before(hour_ago, 60).take(24))
@@ -55,6 +56,7 @@ impl SourceServer {
     /// Starts replication from the beginning, as an operator does who restores a server.
     pub fn start(&mut self, now: DateTime<Utc>) {
         self.data_replication_state = "INITIATING".to_owned();
+        // The limit of a world file ends with the replication that it was for.
         self.recovery_points = a_week_of_points();
         self.replicating_since = Some(now);
         (self.staging_gone_at, self.agent_gone_at) = (None, None);
@@ -64,6 +66,7 @@ impl SourceServer {
         let Some(since) = self.replicating_since else {
             return;
         };
+        // A server that was stopped or disconnected meanwhile stays so.
         let is_starting = matches!(
             self.data_replication_state.as_str(),
             "INITIATING" | "INITIAL_SYNC"
@@ -121,10 +124,9 @@ impl Drs {
     /// ResourceNotFoundException, or ConflictException as the switches of the account decide.
     pub fn disconnect(&mut self, id: &str, context: &Context) -> Result<&SourceServer, ApiError> {
         let (now, behaviour) = (context.now, context.behaviour);
-        let is_in_job = self
-            .jobs
-            .iter()
-            .any(|job| job.is_running(now) && job.source_server_ids.iter().any(|of| of == id));
+        let is_in_job = self.jobs.iter().any(|job| {
+            job.is_running(now) && job.source_server_ids.iter().any(|server| server == id)
+        });
         let has_instance = self
             .recovery_instances
             .iter()
@@ -187,6 +189,7 @@ impl Drs {
             format!("{id} still has staging resources"),
         )?;
 
+        // The ID stays taken: AWS does not assign IDs twice.
         self.source_servers.retain(|server| server.id != id);
         self.gone.insert(id.to_owned());
         Ok(())
@@ -204,6 +207,7 @@ impl Drs {
             return Err(ApiError::conflict(format!("{id} is disconnected")));
         }
 
+        // Unlike a disconnect it keeps the agent, so that the server can start again.
         server.data_replication_state = "STOPPED".to_owned();
         server.recovery_points = 0;
         Ok(server)
@@ -232,6 +236,7 @@ impl Drs {
     /// STOPPED nor DISCONNECTED.
     pub fn retry(&mut self, id: &str, now: DateTime<Utc>) -> Result<&SourceServer, ApiError> {
         let server = self.source_server(id)?;
+        // A disconnected server can be retried as long as its record exists.
         let state = &server.data_replication_state;
         if !matches!(state.as_str(), "STALLED" | "STOPPED" | "DISCONNECTED") {
             return Err(ApiError::validation(format!("{id} is {state}")));

@@ -17,6 +17,7 @@ impl Drs {
     ) -> Result<&mut BTreeMap<String, String>, ApiError> {
         let not_found = || ApiError::not_found(id);
 
+        // The kinds are those of the ARNs. Others, such as launch templates, are not emulated.
         match kind {
             "source-server" => Ok(&mut self.source_server(id)?.tags),
             "recovery-instance" => Ok(&mut self.recovery_instance(id)?.tags),

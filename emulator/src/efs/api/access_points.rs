@@ -77,6 +77,7 @@ fn slash() -> String {
 impl CreateAccessPoint {
     fn into_access_point(self) -> Result<AccessPoint, ApiError> {
         Ok(AccessPoint {
+            // The model assigns the ID, the date and the state.
             access_point_id: String::new(),
             client_token: self.client_token,
             tags: read_tags(self.tags)?,
@@ -91,6 +92,7 @@ impl CreateAccessPoint {
 /// `CreateAccessPoint`.
 pub(super) fn create(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
     let input: CreateAccessPoint = request.read()?;
+    // The description of the access point has the owner of its file system.
     let name = input.file_system_id.clone();
     let point = model.create_access_point(context, &name, input.into_access_point()?)?;
     let file_system = model.named_file_system(context, &name)?;
@@ -102,6 +104,7 @@ pub(super) fn create(model: &mut Model, context: &Context, request: &Request) ->
 /// `DescribeAccessPoints`: one, those of a file system, or all that the caller owns.
 pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
     let list: ListAccessPoints = request.read()?;
+    // Foreign access points are listed by the ARN of their file system only.
     let all = |file_system: &FileSystem| -> Vec<Value> {
         let points = file_system.access_points.iter();
         points
@@ -143,6 +146,7 @@ pub(super) fn access_point_json(
 ) -> Value {
     let id = &point.access_point_id;
     let owner = file_system.owner(&context.account);
+    // Without a root directory the whole file system is exposed.
     let root = point.root_directory.clone();
 
     let mut json = json!({

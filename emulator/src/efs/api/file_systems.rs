@@ -102,11 +102,13 @@ pub(super) fn create(model: &mut Model, context: &Context, request: &Request) ->
 /// `DescribeFileSystems`.
 pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
     let list: ListFileSystems = request.read()?;
+    // Without a name the list has what the caller owns. A foreign file system has to be named.
     let found: Vec<&FileSystem> = match &list.file_system_id {
         Some(name) => vec![model.named_file_system(context, name)?],
         None => model.own_file_systems(context).collect(),
     };
 
+    // Both filters may be given, and then both must match.
     let token = list.creation_token.as_ref();
     let matching = found
         .into_iter()
@@ -131,6 +133,7 @@ pub(super) fn update(model: &mut Model, context: &Context, request: &Request) ->
 pub(super) fn protect(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
     let input: UpdateProtection = request.read()?;
     let file_system = model.named_file_system(context, &input.file_system_id)?;
+    // Without a value the call checks the state and changes nothing.
     let present = file_system.protection.clone();
     file_system.protect(&input.replication_overwrite_protection.unwrap_or(present))?;
 
@@ -155,6 +158,7 @@ pub(super) fn file_system_json(file_system: &FileSystem, context: &Context) -> V
         ..
     } = file_system;
     let region = &context.region;
+    // The ARN and the default key are those of the owner.
     let owner = file_system.owner(&context.account);
     let created_at = file_system.created_at.unwrap_or(context.long_ago);
 
@@ -188,6 +192,7 @@ pub(super) fn file_system_json(file_system: &FileSystem, context: &Context) -> V
     if let Some(mibps) = file_system.provisioned_throughput_in_mibps {
         put(&mut json, "ProvisionedThroughputInMibps", json!(mibps));
     }
+    // EFS repeats the tag as a member.
     if let Some(name) = file_system.tags.get("Name") {
         put(&mut json, "Name", json!(name));
     }

@@ -49,6 +49,7 @@ pub(super) fn page(
     size: usize,
     token: Option<&str>,
 ) -> ApiResult {
+    // Older lists of EFS have markers, younger ones tokens.
     let (token_member, next_member) = tokens(&request.operation);
     let (items, next) = call::page(items, size, token, request)
         .ok_or_else(|| bad_request(format!("{token_member} is not one of this list")))?;

@@ -119,6 +119,7 @@ pub(super) fn subject(input: &Value) -> String {
         "CreationToken",
     ];
     let text = |name: &str| input.get(name).and_then(Value::as_str);
+    // The first member that a call has is the most telling one.
     let Some(named) = names.into_iter().find_map(text) else {
         return "all".to_owned();
     };
@@ -145,6 +146,7 @@ pub(crate) fn check(model: &Model, context_in: impl Fn(&str) -> Context) -> Resu
 
     for replication in &model.replications {
         let id = &replication.source_file_system_id;
+        // Either end describes the replication in the same way.
         let context = context_in(&replication.source_region);
         let description = replication_json(replication, &context);
         check_shape(id, "ReplicationConfigurationDescription", &description)?;
@@ -171,6 +173,7 @@ fn check_file_system(
     context: &Context,
 ) -> Result<(), String> {
     let id = &file_system.file_system_id;
+    // The optional settings are described by answers of their own.
     let description = file_system_json(file_system, context);
     check_shape(id, "FileSystemDescription", &description)?;
     let lifecycle = lifecycle_json(file_system);

@@ -59,6 +59,7 @@ struct ModifySecurityGroups {
 /// `CreateMountTarget`.
 pub(super) fn create(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
     let input: CreateMountTarget = request.read()?;
+    // The service model allows IPv6 and dual stack.
     let is_ipv4 = input
         .ip_address_type
         .is_none_or(|address_type| address_type == "IPV4_ONLY");
@@ -73,6 +74,7 @@ pub(super) fn create(model: &mut Model, context: &Context, request: &Request) ->
         input.ip_address.as_deref(),
         input.security_groups,
     )?;
+    // The description names the owner, who is known to the file system alone.
     let file_system = model.named_file_system(context, &input.file_system_id)?;
     let file_system = file_system.clone();
 
@@ -83,6 +85,7 @@ pub(super) fn create(model: &mut Model, context: &Context, request: &Request) ->
 /// `DescribeMountTargets`: of a file system, which the call can name by one of its parts.
 pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
     let list: ListMountTargets = request.read()?;
+    // EFS takes exactly one of the three.
     let file_system = match (
         &list.file_system_id,
         &list.mount_target_id,
@@ -101,6 +104,7 @@ pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) 
         }
     };
 
+    // By its own ID a mount target is the only one of its list.
     let only = list.mount_target_id.as_ref();
     let targets = file_system.mount_targets.iter();
     let items = targets
@@ -134,6 +138,7 @@ pub(super) fn describe_groups(
 pub(super) fn modify_groups(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
     let input: ModifySecurityGroups = request.read()?;
     let target = available(model, context, &input.mount_target_id)?;
+    // Unlike in CreateMountTarget, an empty list does not stand for the default group.
     check_security_groups(&input.security_groups)?;
 
     target.security_groups = input.security_groups;
@@ -172,6 +177,7 @@ pub(super) fn mount_target_json(
         "SubnetId": target.subnet_id,
         "LifeCycleState": target.state,
         "IpAddress": target.ip_address,
+        // Derived from the ID, so that it is the same in every answer.
         "NetworkInterfaceId": id.replace("fsmt-", "eni-"),
         "AvailabilityZoneName": target.availability_zone_name,
     });

@@ -58,6 +58,7 @@ pub(super) fn delete(model: &mut Model, context: &Context, request: &Request) ->
 /// in the Region.
 pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
     let list: ListReplications = request.read()?;
+    // A file system is known by either end of its replication.
     let ids: Vec<String> = match &list.file_system_id {
         Some(name) => {
             let file_system = model.named_file_system(context, name)?;
@@ -69,6 +70,7 @@ pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) 
         }
     };
 
+    // Both ends list the same configuration.
     let has_end_here = |replication: &&Replication| {
         let mut sides = ids.iter().map(|id| replication.side(&context.region, id));
         sides.any(|side| side.is_some())
@@ -78,6 +80,7 @@ pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) 
         .map(|replication| replication_json(replication, context))
         .collect();
 
+    // A list without matches is empty, but a named file system has a replication or an error.
     match &list.file_system_id {
         Some(name) if items.is_empty() => Err(no_replication(name)),
         _ => {
@@ -95,6 +98,7 @@ pub(super) fn replication_json(replication: &Replication, context: &Context) -> 
         &replication.source_region,
         &replication.source_file_system_id,
     );
+    // A replica cannot be replicated, so that the source is always the original one.
     let source_arn = arn(region, account, "file-system", id);
 
     json!({

@@ -65,6 +65,7 @@ struct PutPolicy {
 pub(super) fn put_lifecycle(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
     let input: PutLifecycle = request.read()?;
     let file_system = model.named_file_system(context, &input.file_system_id)?;
+    // Parsed and written again, so that nothing but the known transitions is stored.
     let policies = input.lifecycle_policies.iter();
     let policies = policies.map(|policy| json!(policy)).collect();
     file_system.set_lifecycle(policies, context.behaviour)?;

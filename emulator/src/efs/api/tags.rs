@@ -48,6 +48,7 @@ pub(super) fn change(model: &mut Model, context: &Context, request: &Request) ->
     changed.retain(|key, _| !input.tag_keys.contains(key));
     check_tags(&changed)?;
 
+    // The Resource Groups Tagging API keeps listing the resource.
     let lost_all = changed.is_empty() && !tags.is_empty();
     *tags = changed;
     if lost_all {
@@ -59,6 +60,7 @@ pub(super) fn change(model: &mut Model, context: &Context, request: &Request) ->
 /// `ListTagsForResource`.
 pub(super) fn list(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
     let input: Tags = request.read()?;
+    // A file system lists one more tag than it stores.
     let items = match model.named_file_system(context, &input.resource_id) {
         Ok(file_system) => file_system_tags_json(file_system),
         Err(_) => tags_json(model.tags_mut(context, &input.resource_id)?),
@@ -72,6 +74,7 @@ pub(super) fn list(model: &mut Model, context: &Context, request: &Request) -> A
 pub(super) fn read_tags(tags: Vec<Tag>) -> Result<BTreeMap<String, String>, ApiError> {
     let count = tags.len();
     let tags: BTreeMap<String, String> = tags.into_iter().map(|tag| (tag.key, tag.value)).collect();
+    // A map would keep the last of two tags with one key.
     if tags.len() != count {
         return Err(bad_request("a tag appears twice"));
     }

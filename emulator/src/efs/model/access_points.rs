@@ -28,6 +28,7 @@ impl Model {
         name: &str,
         wanted: AccessPoint,
     ) -> Result<AccessPoint, ApiError> {
+        // IDs are unique across Regions, so that a call to the wrong Region fails.
         let present = self
             .all_file_systems()
             .flat_map(|file_system| &file_system.access_points)
@@ -45,6 +46,7 @@ impl Model {
 
         let file_system = self.named_file_system(context, name)?;
         file_system.require_open(context.behaviour.writes_while_replicating)?;
+        // A repeated token matters only on a file system that accepts access points.
         if let Some(id) = same {
             let message = format!("{id} was created with this token");
             return Err(ApiError {
@@ -80,6 +82,7 @@ impl Model {
         let Named { id, place } = Named::access_point(name)?;
         let is_elsewhere = place.is_some_and(|(region, _)| region != context.region);
         let efs = self.regions.get_mut(&context.region);
+        // An ARN of another Region leads nowhere.
         let file_systems = efs
             .filter(|_| !is_elsewhere)
             .into_iter()
@@ -148,13 +151,13 @@ mod tests {
                 ..FileSystem::new("fs-00000002")
             },
         );
-        let (here, there) = (account.call(HERE), account.call(THERE));
+        let (here, elsewhere) = (account.call(HERE), account.call(THERE));
         let mut create = |context, name| account.efs.create_access_point(context, name, point());
 
         let id = create(&here, SOURCE).unwrap().access_point_id;
         let again = create(&here, "fs-00000001").unwrap_err();
         assert_eq!(again.code, "AccessPointAlreadyExists");
         assert_eq!(again.more, Some(("AccessPointId", id)));
-        create(&there, REPLICA).unwrap();
+        create(&elsewhere, REPLICA).unwrap();
     }
 }

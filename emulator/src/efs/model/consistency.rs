@@ -44,6 +44,7 @@ impl Model {
     /// A sentence about the first resource that could not exist.
     pub(crate) fn check_together(&self, account: &str) -> Result<(), String> {
         for (region, efs) in &self.regions {
+            // Tokens and addresses are unique in a Region.
             let mut taken = BTreeSet::new();
 
             for file_system in &efs.file_systems {
@@ -61,6 +62,7 @@ impl Model {
                     }
                 }
 
+                // EFS allows a file system in one configuration only, as a source or a destination.
                 let replications = self.replications.iter();
                 let own = replications.filter(|replication| replication.side(region, id).is_some());
                 if own.count() > 1 {
@@ -95,6 +97,7 @@ impl Model {
                 .ok_or_else(|| format!("the replicated file system {id} is not in {region}"))
         };
 
+        // The protection of the destination shows that it is one.
         if replication.forgotten_by != Some(Side::Source) {
             let (region, id) = (
                 &replication.source_region,
@@ -135,7 +138,7 @@ fn unique_values<'a>(
     let points = file_system.access_points.iter();
     let client_tokens = points.map(move |point| ("client token", &*point.client_token, owner));
 
-    // Addresses are unique whoever owns the mount target.
+    // Addresses are unique, whatever the owner of the mount target.
     let targets = file_system.mount_targets.iter();
     let addresses = targets.map(|target| ("address", &*target.ip_address, ""));
 

@@ -75,6 +75,7 @@ impl Model {
         let Context {
             account, region, ..
         } = context;
+        // A name that is neither an ID nor an ARN is refused before anything is looked up.
         let Named { id, place } = Named::file_system(name)?;
         let file_system = self
             .file_system(region, id)
@@ -107,6 +108,8 @@ impl Model {
     ) -> Result<&mut FileSystem, ApiError> {
         wanted.check_modes()?;
 
+        // Tokens are unique among the file systems of an owner in a Region. A repeated one is
+        // reported even if the rest of the call is wrong.
         let same = self
             .own_file_systems(context)
             .find(|known| known.creation_token == wanted.creation_token)
@@ -131,6 +134,7 @@ impl Model {
         wanted: FileSystem,
     ) -> Result<&mut FileSystem, ApiError> {
         let file_systems = self.file_systems(&context.region);
+        // File systems of other owners count for their quotas.
         let own = file_systems.filter(|file_system| file_system.owner_id.is_none());
         if own.count() >= MAX_FILE_SYSTEMS {
             let message = "the account has 1,000 file systems here";
@@ -160,10 +164,12 @@ impl Model {
     pub fn delete_file_system(&mut self, context: &Context, name: &str) -> Result<(), ApiError> {
         let file_system = self.named_file_system(context, name)?;
         let id = file_system.file_system_id.clone();
+        // Mount targets are deleted one by one before; access points go with the file system.
         let is_mounted = !file_system.mount_targets.is_empty();
         let points = file_system.access_points.iter();
         let point_ids: Vec<String> = points.map(|point| point.access_point_id.clone()).collect();
 
+        // EFS has one code for both obstacles.
         let in_use = |message: String| Err(ApiError::new(409, "FileSystemInUse", message));
         if is_mounted {
             return in_use(format!("{id} has mount targets"));
@@ -199,6 +205,7 @@ impl FileSystem {
     pub(crate) fn require_open(&self, while_replicating: Reply) -> Result<(), ApiError> {
         self.require_available()?;
 
+        // AWS does not document which settings of a destination can be changed, so it is a switch.
         if self.protection == "REPLICATING" && while_replicating == Reply::Conflict {
             let id = &self.file_system_id;
             return Err(wrong_state(format!("{id} is a replication destination")));
@@ -246,6 +253,7 @@ impl FileSystem {
     }
 
     pub(super) fn settle(&mut self, now: DateTime<Utc>) {
+        // Each resource has its own pace, and none depends on another.
         let (state, created_at) = (&mut self.life_cycle_state, &mut self.created_at);
         settle(state, created_at, FILE_SYSTEM_TAKES, now);
 
@@ -314,7 +322,7 @@ mod tests {
             creation_token: "once".to_owned(),
             ..FileSystem::new("")
         };
-        let (here, there) = (account.call(HERE), account.call(THERE));
+        let (here, elsewhere) = (account.call(HERE), account.call(THERE));
         let mut create = |context| {
             let made = account.efs.create_file_system(context, wanted.clone());
             made.map(|made| made.file_system_id.clone())
@@ -324,7 +332,7 @@ mod tests {
         let again = create(&here).unwrap_err();
         assert_eq!(again.code, "FileSystemAlreadyExists");
         assert_eq!(again.more, Some(("FileSystemId", id)));
-        create(&there).unwrap();
+        create(&elsewhere).unwrap();
     }
 
     #[test]

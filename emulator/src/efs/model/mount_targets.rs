@@ -36,13 +36,16 @@ impl Model {
     ) -> Result<MountTarget, ApiError> {
         let file_system = self.named_file_system(context, name)?.clone();
         file_system.require_available()?;
+        // What the file system allows comes before what the network allows.
         self.require_mountable(context, &file_system.file_system_id)?;
         check_security_groups(&security_groups)?;
 
+        // The subnet decides about zone, VPC and address.
         let subnet = self.subnet(&context.region, subnet_id)?;
         self.require_place(&context.region, &file_system, &subnet)?;
         let ip_address = self.free_address(&context.region, &subnet, ip_address)?;
 
+        // IDs are unique across Regions, as those of file systems.
         let present = self
             .all_file_systems()
             .flat_map(|file_system| &file_system.mount_targets)
@@ -69,6 +72,7 @@ impl Model {
     /// Checks that a file system is not the destination of a replication that is being enabled, if
     /// those cannot be mounted.
     fn require_mountable(&self, context: &Context, id: &str) -> Result<(), ApiError> {
+        // A source can be mounted at any time.
         let replication = self.replication_of(&context.region, id);
         let is_enabling = replication.is_some_and(|replication| {
             replication.side(&context.region, id) == Some(Side::Destination)
@@ -93,6 +97,7 @@ impl Model {
         subnet: &Subnet,
     ) -> Result<(), ApiError> {
         let zone = &subnet.availability_zone_name;
+        // One Zone storage is in one zone, and so are its mount targets.
         let own_zone = file_system.availability_zone_name.as_ref();
         if own_zone.is_some_and(|own| own != zone) {
             let message = format!("{} is not in {zone}", file_system.file_system_id);
@@ -105,6 +110,7 @@ impl Model {
             return conflict("mount target already exists in this AZ");
         }
 
+        // All mount targets of a file system are in one VPC.
         let mut subnets = file_system
             .mount_targets
             .iter()
@@ -135,6 +141,7 @@ impl Model {
 
         let account = &context.account;
         let efs = self.regions.get_mut(&context.region).into_iter();
+        // Mount targets are named by bare IDs, so that callers reach only their own.
         let own = efs
             .flat_map(|efs| &mut efs.file_systems)
             .filter(|file_system| file_system.owner(account) == account);
@@ -175,6 +182,7 @@ pub(crate) fn check_security_groups(groups: &[String]) -> Result<(), ApiError> {
         return Err(ApiError::new(400, "SecurityGroupLimitExceeded", message));
     }
 
+    // Which groups a VPC has is unknown here.
     match groups.iter().find(|group| !is_id("sg-", group)) {
         None => Ok(()),
         Some(group) => {

@@ -23,6 +23,7 @@ impl<'a> Named<'a> {
     }
 
     fn parse(name: &'a str, kind: &str, prefix: &str) -> Result<Self, ApiError> {
+        // IDs have no colons.
         let named = match name.contains(':') {
             false => Some(Self {
                 id: name,
@@ -55,6 +56,7 @@ impl<'a> Named<'a> {
         };
         let (resource_kind, id) = resource.split_once('/')?;
 
+        // An ARN of a Region in the wrong partition names nothing.
         let exists = resource_kind == kind && constraints::partition(region) == Some(*partition);
         exists.then_some(Self {
             id,
@@ -74,6 +76,7 @@ pub(super) fn is_id(prefix: &str, id: &str) -> bool {
 /// The Region of a zone, which is named after its Region and a letter; `None` for a zone that no
 /// Region has.
 pub(super) fn region_of(zone: &str) -> Option<&str> {
+    // Local Zones have longer names, and are not emulated.
     let region = zone.strip_suffix(|letter| ('a'..='f').contains(&letter))?;
     constraints::is_in(Service::Efs, region).then_some(region)
 }
@@ -85,6 +88,7 @@ pub(crate) fn zone_id(zone: &str) -> Option<String> {
     let letter = zone.bytes().next_back()?;
     let number = letter.checked_sub(b'a')?.checked_add(1)?;
 
+    // AWS abbreviates directions to one or two letters.
     let mut parts = region.split('-');
     let mut id = parts.next()?.to_owned();
     for part in parts {
@@ -107,6 +111,7 @@ pub(super) fn check_key(key: Option<&str>, region: &str) -> Result<(), ApiError>
     let Some(key) = key else {
         return Ok(());
     };
+    // An ID and an alias are looked up in the Region of the call.
     let parts: Vec<&str> = key.split(':').collect();
 
     match parts.as_slice() {

@@ -27,6 +27,7 @@ impl FileSystem {
         self.require_open(behaviour.writes_while_replicating)?;
 
         let invalid = |message| Err(ApiError::new(400, "InvalidPolicyException", message));
+        // EFS stores the text, so it is parsed only to be checked.
         let parsed: Option<Value> = serde_json::from_str(policy).ok();
         let statements = parsed.as_ref().and_then(|policy| policy.get("Statement"));
         let Some(statements) = statements.map(one_or_many) else {
@@ -36,6 +37,7 @@ impl FileSystem {
         if !statements.iter().all(is_statement) {
             return invalid("the policy is not a policy of EFS");
         }
+        // The check protects from a policy that nobody could replace.
         if !bypass_lockout_check && statements.iter().any(locks_writer_out) {
             return invalid("the policy locks its writer out");
         }
@@ -49,6 +51,7 @@ impl FileSystem {
         let Some(policy) = &self.policy else {
             return false;
         };
+        // A policy that is no JSON allows nothing.
         let policy: Value = serde_json::from_str(policy).unwrap_or_default();
         let statements = policy.get("Statement").map(one_or_many).unwrap_or_default();
 
@@ -84,6 +87,7 @@ fn is_statement(statement: &Value) -> bool {
 /// is unknown here.
 fn locks_writer_out(statement: &Value) -> bool {
     let principal = statement.get("Principal");
+    // Everybody is written as "*" or as {"AWS": "*"}.
     let accounts = principal
         .and_then(|principal| principal.get("AWS"))
         .or(principal);

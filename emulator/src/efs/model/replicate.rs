@@ -45,12 +45,14 @@ impl Model {
             let message = "a replication has exactly one destination";
             return Err(bad_request(message));
         };
+        // A role of another partition cannot be passed.
         if let Some(role) = &wanted.role_arn
             && role.split(':').nth(1) != constraints::partition(&context.region)
         {
             return Err(bad_request("the role is in another partition"));
         }
 
+        // The source is checked before the destination, which may not exist yet.
         let source = self.replicable(context, source)?;
         let (region, id) = match &wanted.file_system_id {
             Some(name) => self.existing_destination(context, &source, wanted, name)?,
@@ -68,6 +70,7 @@ impl Model {
     /// The source of a new replication: the caller's, available, and not replicated yet.
     fn replicable(&mut self, context: &Context, name: &str) -> Result<FileSystem, ApiError> {
         let source = self.named_file_system(context, name)?.clone();
+        // Only its owner can replicate a file system, whatever its policy says.
         if source.owner(&context.account) != context.account {
             return Err(no_file_system(&source.file_system_id));
         }
@@ -101,6 +104,7 @@ impl Model {
             return Err(bad_request(message));
         }
 
+        // The Region is a member of its own, part of the ARN, or both.
         let Named { id, place } = Named::file_system(name)?;
         let region_of_arn = place.map(|(region, _)| region);
         let region = wanted
@@ -117,15 +121,17 @@ impl Model {
             return Err(bad_request(message));
         }
 
-        let there = context.in_region(region);
-        self.named_file_system(&there, name)?;
+        // A foreign destination is visible only by ARN and policy.
+        let in_region = context.in_region(region);
+        self.named_file_system(&in_region, name)?;
         if (region, id) == (&context.region, &source.file_system_id) {
             let message = "a file system is not its own destination";
             return Err(bad_request(message));
         }
-        self.require_single(&there, id)?;
+        self.require_single(&in_region, id)?;
 
-        let replica = self.named_file_system(&there, name)?;
+        // Its state comes last, as it is the only obstacle that passes by itself.
+        let replica = self.named_file_system(&in_region, name)?;
         check_replica(context, source, replica)?;
         Ok((region.to_owned(), id.to_owned()))
     }
@@ -181,11 +187,13 @@ fn check_replica(
     let id = &replica.file_system_id;
     replica.require_available()?;
 
+    // Overwriting needs the protection to be disabled by hand.
     if replica.protection != "DISABLED" {
         let protection = &replica.protection;
         let message = format!("the overwrite protection of {id} is {protection}");
         return Err(refused(context.behaviour.protected_destination, message));
     }
+    // The other way round is allowed: the copy is better protected than the original.
     if source.encrypted && !replica.encrypted {
         let source_id = &source.file_system_id;
         let message = format!("{source_id} is encrypted, {id} is not");

@@ -26,9 +26,11 @@ impl Replication {
     /// The status at a time.
     #[must_use]
     pub fn status(&self, now: DateTime<Utc>, behaviour: Behaviour) -> &str {
+        // AWS does not document whether the first sync is part of ENABLING, so it is a switch.
         let is_enabling = now < self.created_at + ENABLING
             || (behaviour.enabled_after_first_sync && now < self.first_sync_ends_at);
 
+        // What one end deleted is broken for the other, whatever was ordered.
         match &self.ordered {
             _ if self.forgotten_by.is_some() => "ERROR",
             Some(ordered) => &ordered.status,
@@ -40,6 +42,7 @@ impl Replication {
     /// The explanation that EFS gives for the status.
     #[must_use]
     pub fn status_message(&self) -> Option<&str> {
+        // The text of AWS is not documented.
         if self.forgotten_by.is_some() {
             return Some("The other file system is not in the replication configuration any more.");
         }
@@ -49,6 +52,7 @@ impl Replication {
     /// The time of the last complete sync; `None` before the first.
     #[must_use]
     pub fn last_replicated_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        // From the first sync on there is one every fifteen minutes, which is the objective of EFS.
         let since_first = now - self.first_sync_ends_at;
         if since_first < TimeDelta::zero() {
             return None;
@@ -78,6 +82,7 @@ impl Replication {
             end if end == destination => Side::Destination,
             _ => return None,
         };
+        // An end that deleted the configuration for itself knows nothing of it any more.
         (self.forgotten_by != Some(side)).then_some(side)
     }
 }
@@ -100,6 +105,7 @@ impl Model {
         destination: (&str, &str),
         now: DateTime<Utc>,
     ) -> Option<&mut Replication> {
+        // The size decides how long the first sync takes.
         let size = self.file_system(source.0, source.1)?.size_bytes;
         let seconds = i64::try_from(size / BYTES_PER_SECOND).unwrap_or(i64::from(i32::MAX));
         let copying = TimeDelta::try_seconds(seconds).unwrap_or_default();
@@ -145,6 +151,7 @@ impl Model {
             return Err(no_replication(named.id));
         };
 
+        // There would be no other end that could be left in ERROR.
         let is_one_region = replication.source_region == replication.destination_region;
         if locally && is_one_region && replication.destination_owner_id.is_none() {
             return Err(bad_request(
@@ -158,6 +165,7 @@ impl Model {
         if (!locally || side == Side::Destination) && !is_free {
             self.release(&replication);
         }
+        // The first local deletion leaves the configuration to the other end, the second ends it.
         match self.replications.get_mut(index) {
             Some(kept) if locally && kept.forgotten_by.is_none() => kept.forgotten_by = Some(side),
             _ => drop(self.replications.remove(index)),
@@ -178,6 +186,7 @@ impl Model {
             let is_named = replication.source_file_system_id == named.id
                 && named.place.is_none_or(|place| place == own);
 
+            // The call may be made at the destination, which names the source all the same.
             let destination = &replication.destination_file_system_id;
             let side = replication
                 .side(region, named.id)
@@ -214,6 +223,7 @@ impl Model {
             }
         }
 
+        // Each copies the present size, however many syncs the time would have had.
         let synced: Vec<Replication> = self
             .replications
             .iter()

@@ -26,6 +26,7 @@ impl FileSystem {
         let archive = transitions.get("TransitionToArchive");
         let infrequent_access = transitions.get("TransitionToIA");
 
+        // AWS documents both requirements of the storage class.
         let is_for_archive =
             self.throughput_mode == "elastic" && self.performance_mode == "generalPurpose";
         if archive.is_some() && !is_for_archive {
@@ -78,6 +79,7 @@ fn days(value: &str) -> Option<u16> {
         "1_DAY" => Some(1),
         _ => {
             let days = after.strip_suffix("_DAYS")?.parse().ok()?;
+            // The values of the service model.
             let allowed = [7, 14, 30, 60, 90, 180, 270, 365];
             allowed.contains(&days).then_some(days)
         }
@@ -111,8 +113,10 @@ mod tests {
             let policy = replica.set_policy(r#"{"Statement": []}"#, false, behaviour);
             assert_eq!(policy.is_ok(), ok);
 
-            let (here, there) = (account.call(HERE), account.call(THERE));
-            let made = account.efs.create_access_point(&there, REPLICA, point());
+            let (here, elsewhere) = (account.call(HERE), account.call(THERE));
+            let made = account
+                .efs
+                .create_access_point(&elsewhere, REPLICA, point());
             assert_eq!(made.is_ok(), ok);
             account
                 .efs

@@ -26,6 +26,7 @@ impl Model {
             return Ok(default_subnet(region, id));
         }
 
+        // A subnet of another Region does not exist in this one.
         let known = self.subnets.get(id);
         let known = known.filter(|subnet| subnet.region == region);
         known.cloned().ok_or_else(|| {
@@ -42,6 +43,7 @@ impl Model {
         requested: Option<&str>,
     ) -> Result<String, ApiError> {
         let (first, last) = addresses(&subnet.cidr_block).ok_or_else(lost)?;
+        // Other network interfaces of the subnet are not emulated.
         let targets = self
             .file_systems(region)
             .flat_map(|file_system| &file_system.mount_targets);
@@ -50,6 +52,7 @@ impl Model {
         // AWS reserves the first four addresses of a subnet and the last one.
         let usable = first.saturating_add(4)..last;
 
+        // EFS picks an address if the call names none.
         let Some(requested) = requested else {
             return usable
                 .map(|address| Ipv4Addr::from_bits(address).to_string())
@@ -79,6 +82,7 @@ impl Model {
 
 /// The subnet of any ID in an account whose subnets are not listed.
 fn default_subnet(region: &str, id: &str) -> Subnet {
+    // Three zones, so that a file system can be mounted in several.
     let last_digit = id.chars().last().and_then(|digit| digit.to_digit(16));
     let zone = match last_digit.unwrap_or_default() % 3 {
         0 => "a",

@@ -25,6 +25,7 @@ impl Model {
         context: &Context,
         name: &str,
     ) -> Result<&mut BTreeMap<String, String>, ApiError> {
+        // The ID says what the resource is.
         if Named::access_point(name).is_err() {
             let file_system = self.named_file_system(context, name)?;
             return Ok(&mut file_system.tags);

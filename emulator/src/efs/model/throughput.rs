@@ -16,6 +16,7 @@ impl FileSystem {
         let is_one_zone = self.availability_zone_name.is_some();
         let (performance, throughput) = (&self.performance_mode, &self.throughput_mode);
 
+        // The order matters: a mode that does not exist is another error than two that do not fit.
         match (performance.as_str(), throughput.as_str()) {
             ("maxIO", _) if is_one_zone => {
                 return Err(bad_request("maxIO is not for One Zone file systems"));
@@ -31,6 +32,7 @@ impl FileSystem {
             }
         }
 
+        // The service model requires at least one MiB/s; a world file may say less.
         let mibps = self.provisioned_throughput_in_mibps;
         match (throughput.as_str(), mibps) {
             ("provisioned", Some(mibps)) if mibps >= 1.0 => {}
@@ -67,12 +69,14 @@ impl FileSystem {
 
         let mut wanted = self.clone();
         wanted.throughput_mode = mode.unwrap_or(wanted.throughput_mode);
+        // Leaving the mode provisioned gives its throughput up.
         let kept = wanted
             .provisioned_throughput_in_mibps
             .filter(|_| wanted.throughput_mode == "provisioned");
         wanted.provisioned_throughput_in_mibps = mibps.or(kept);
         wanted.check_modes()?;
 
+        // Raising it is allowed at any time.
         let is_recent = self
             .throughput_changed_at
             .is_some_and(|changed| now < changed + THROUGHPUT_STANDS);
@@ -91,6 +95,7 @@ impl FileSystem {
 
     /// Whether an update lowers the throughput or changes its mode.
     fn is_lowered_to(&self, wanted: &Self) -> bool {
+        // Two provisioned throughputs can be compared. Between modes every change counts.
         let before = self.provisioned_throughput_in_mibps;
         let after = wanted.provisioned_throughput_in_mibps;
 
@@ -109,11 +114,13 @@ impl FileSystem {
     pub fn protect(&mut self, protection: &str) -> Result<(), ApiError> {
         self.require_available()?;
 
+        // Only the end of the replication changes the protection of a destination.
         if self.protection == "REPLICATING" {
             let message = "ReplicationOverwriteProtection cannot be changed while the file system \
                            is a replication destination.";
             return Err(ApiError::new(409, "ReplicationAlreadyExists", message));
         }
+        // REPLICATING is a value of the model, which AWS alone sets.
         if !matches!(protection, "ENABLED" | "DISABLED") {
             let message = format!("`{protection}` is neither ENABLED nor DISABLED");
             return Err(bad_request(message));
