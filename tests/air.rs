@@ -20,8 +20,8 @@ struct Demand {
 }
 
 const DEMANDS: [Demand; 7] = [
-    demand("cli", 5.0, 0.1, 1.0, 5),
-    demand("emulator", 0.0, 0.3, 1.0, 181),
+    demand("cli", 80.0, 3.0, 1.0, 0),
+    demand("emulator", 90.0, 3.0, 1.0, 0),
     demand("functions", 90.0, 3.0, 1.0, 0),
     demand("harness", 85.0, 3.0, 1.0, 0),
     demand("shared", 80.0, 3.0, 1.0, 0),
