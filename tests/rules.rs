@@ -12,6 +12,8 @@ use crate::{
     tidy::list,
 };
 
+/// The rule that starts a follow-up.
+const PENDING: &str = "PendingResult";
 /// The rule that notifies of a result.
 const RESULT: &str = "ResultTold";
 /// The rules that notify of a failure and keep its request.
@@ -226,7 +228,7 @@ fn rules_of_success(function: &Function, report: &Value) -> Vec<String> {
 fn a_pending_result_starts_a_follow_up_and_notifies() {
     for function in FUNCTIONS {
         let pending = report("pending");
-        let expected = [function.parts.pending_rule, RESULT];
+        let expected = [PENDING, RESULT];
         assert_eq!(rules_of_success(function, &pending), expected);
 
         // A follow-up starts no other.
@@ -283,8 +285,7 @@ fn a_retryable_failure_starts_a_follow_up_and_any_other_is_kept() {
 
         // Lambda has retried, and the next hours may help.
         let exhausted = failure("RetriesExhausted", &retryable);
-        let pending_rule = function.parts.pending_rule;
-        assert_eq!(rules(exhausted.clone()), [pending_rule]);
+        assert_eq!(rules(exhausted.clone()), [PENDING]);
         // A follow-up gives up for good.
         assert_eq!(rules(of_a_machine(exhausted)), FAILED);
 
@@ -346,7 +347,7 @@ async fn every_result_notifies_unless_drover_was_not_asked() {
         format!("done disconnected: {RESULT}"),
         "refused not_found: ".to_owned(),
         "refused no_replicate_to_tag: ".to_owned(),
-        format!("pending replication_enabling: ReplicationPending, {RESULT}"),
+        format!("pending replication_enabling: {PENDING}, {RESULT}"),
         format!("refused not_found: {RESULT}"),
     ];
     assert_eq!(notified, expected);

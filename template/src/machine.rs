@@ -4,7 +4,10 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use crate::values::{ACCOUNT, REGION, text_of};
+use crate::{
+    resolve::Deployment,
+    values::{ACCOUNT, REGION, text_of},
+};
 
 /// The definition of a state machine with its substitutions made.
 #[must_use]
@@ -42,15 +45,20 @@ pub fn objects(value: &Value) -> Vec<&Value> {
     own.into_iter().chain(inner).collect()
 }
 
-/// The permission that a state needs which calls a service: an action and a resource.
+/// The permissions that a state needs which calls a service: actions, each with a resource.
 #[must_use]
-pub fn needed(state: &Value) -> (&'static str, String) {
+pub fn needed(state: &Value, deployment: &Deployment) -> Vec<(&'static str, String)> {
     let arguments = &state["Arguments"];
     let argument = |name: &str| text_of(&arguments[name]);
     let object = |key: &str| format!("arn:aws:s3:::{}/{key}", argument("Bucket"));
 
-    match state["Resource"].as_str().unwrap() {
-        "arn:aws:states:::lambda:invoke" => ("lambda:InvokeFunction", argument("FunctionName")),
+    let need = match state["Resource"].as_str().unwrap() {
+        "arn:aws:states:::lambda:invoke" => {
+            // The input names the function, and it may be any that is deployed.
+            let functions = deployment.of_type("AWS::Serverless::Function").into_iter();
+            let arns = functions.map(|(name, _)| deployment.arn(name));
+            return arns.map(|arn| ("lambda:InvokeFunction", arn)).collect();
+        }
         "arn:aws:states:::states:startExecution" => {
             ("states:StartExecution", argument("StateMachineArn"))
         }
@@ -61,6 +69,8 @@ pub fn needed(state: &Value) -> (&'static str, String) {
             ("events:PutEvents", arn)
         }
         "arn:aws:states:::s3:getObject" => ("s3:GetObject", object("lists/any.json")),
+        // The key is that of the execution.
+        "arn:aws:states:::aws-sdk:s3:putObject" => ("s3:PutObject", object("items/any.json")),
         "arn:aws:states:::s3:putObject" => {
             let prefix = argument("Prefix");
             (
@@ -69,5 +79,7 @@ pub fn needed(state: &Value) -> (&'static str, String) {
             )
         }
         other => panic!("{other} is not known here"),
-    }
+    };
+
+    vec![need]
 }

@@ -89,6 +89,8 @@ def resolved(value, values: dict):
             return substituted(text, values)
         case {"Fn::Sub": [str(text), dict(own)]}:
             return substituted(text, values | resolved(own, values))
+        case {"Fn::Join": [str(separator), list(parts)]}:
+            return separator.join(resolved(parts, values))
         case {"Ref": name}:
             return values[name]
         case {"Fn::GetAtt": [name, attribute]}:

@@ -15,18 +15,23 @@ from pathlib import Path
 import jsonata
 
 ROOT = Path(__file__).resolve().parents[2]
-# What the template substitutes: tests/template.rs holds it to the template.
+FUNCTION_NAMES = ("disconnect-source-server", "bootstrap-efs-replication")
+FUNCTION_ARN_PREFIX = "arn:aws:lambda:us-east-1:111122223333:function:drover-"
+# What the template substitutes. tests/template/machines.rs checks that it substitutes every variable.
 SUBSTITUTIONS = {
     "Partition": "aws",
     "EventBusName": "bus",
-    "FunctionArn": "function",
+    "FunctionNames": ",".join(FUNCTION_NAMES),
+    "FunctionArnPrefix": FUNCTION_ARN_PREFIX,
     "FollowUpArn": "follow-up",
-    "ItemsField": "targets",
     "Bucket": "bucket",
     "Concurrency": "4",
     "ToleratedFailurePercentage": "10",
 }
-INVOKE, START, PUT = (f"arn:aws:states:::{of}" for of in ("lambda:invoke", "states:startExecution", "events:putEvents"))
+INVOKE = "arn:aws:states:::lambda:invoke"
+START = "arn:aws:states:::states:startExecution"
+PUT_EVENTS = "arn:aws:states:::events:putEvents"
+PUT_OBJECT = "arn:aws:states:::aws-sdk:s3:putObject"
 FIELDS = {
     "Pass": {"Type", "Assign", "Output", "Next", "End"},
     "Choice": {"Type", "Choices", "Default"},
@@ -35,7 +40,6 @@ FIELDS = {
     "Map": {
         *(
             "Type",
-            "Items",
             "ItemReader",
             "ItemSelector",
             "ItemProcessor",
@@ -101,7 +105,7 @@ class Machine:
             unknown = state.keys() - FIELDS[state["Type"]]
             assert not unknown, f"{name}: {unknown} not known here"
             self.events += EVENTS_OF_STATE
-            scope = {"input": given, "context": {"Execution": {"Id": "execution"}}}
+            scope = {"input": given, "context": {"Execution": {"Id": "execution", "Name": "run"}}}
             output, name = getattr(self, state["Type"].lower())(state, scope, variables)
             if name is None:
                 return output
@@ -173,11 +177,8 @@ class Machine:
         return self.with_retries(state, scope, variables, lambda: self.items(state, scope, variables))
 
     def items(self, state, scope, variables) -> dict:
-        if "Items" in state:
-            items = evaluated(state["Items"], scope, variables)
-        else:
-            assert state["ItemReader"]["Resource"] == "arn:aws:states:::s3:getObject"
-            items = self.world.bucket[evaluated(state["ItemReader"]["Arguments"], scope, variables)["Key"]]
+        assert state["ItemReader"]["Resource"] == "arn:aws:states:::s3:getObject"
+        items = self.world.bucket[evaluated(state["ItemReader"]["Arguments"], scope, variables)["Key"]]
         self.world.at_once = evaluated(state["MaxConcurrency"], scope, variables)
         tolerated, failed = evaluated(state["ToleratedFailurePercentage"], scope, variables), 0
         for number, item in enumerate(items):
@@ -247,17 +248,17 @@ class World:
         self.answers, self.took, self.now = list(answers), took, 0
         self.asked, self.at, self.waits, self.told, self.started = [], [], [], [], []
         self.bucket, self.children, self.failures, self.at_once = {}, [], [], None
-        self.refuse_events = 0
+        self.refuse_events, self.refuse_objects, self.functions = 0, 0, []
 
     def call(self, resource: str, arguments: dict):
         if resource == INVOKE:
-            assert arguments["FunctionName"] == "function", arguments
+            self.functions.append(arguments["FunctionName"])
             self.asked.append(arguments["Payload"])
             self.at.append(self.now)
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
             answer = answer(arguments["Payload"]) if callable(answer) else answer
             return self.took, answer if isinstance(answer, Failed) else {"Payload": answer}
-        if resource == PUT:
+        if resource == PUT_EVENTS:
             if self.refuse_events:
                 self.refuse_events -= 1
                 return 0, Failed("EventBridge.FailedEntry")
@@ -265,6 +266,13 @@ class World:
             assert (entry["EventBusName"], entry["Source"]) == ("bus", "drover"), entry
             self.told.append({"type": entry["DetailType"], **json.loads(entry["Detail"])})
             return 0, {"FailedEntryCount": 0}
+        if resource == PUT_OBJECT:
+            if self.refuse_objects:
+                self.refuse_objects -= 1
+                return 0, Failed("S3.S3Exception", "Slow Down")
+            assert arguments["Bucket"] == "bucket", arguments
+            self.bucket[arguments["Key"]] = arguments["Body"]
+            return 0, {"ETag": "any"}
         assert resource == START, resource
         assert arguments["StateMachineArn"] == "follow-up", arguments
         self.started.append(arguments["Input"]["detail"])
@@ -282,15 +290,22 @@ def retryable(**more) -> dict:
 REQUEST = {"version": 1, "requestID": "CHG1", "targets": [{"sourceServerID": "s-1"}]}
 
 
-def follow_up(world: World, begun: dict) -> dict:
-    return Machine("follow-up", world).run({"detail": {"requestPayload": REQUEST, "responsePayload": begun}})
+def function_arn(name: str) -> str:
+    return FUNCTION_ARN_PREFIX + name
 
 
-def fleet(world: World, items: list, by_key: bool) -> dict:
+def follow_up(world: World, begun: dict, function: str = FUNCTION_NAMES[0]) -> dict:
+    """Follows up a result as Lambda puts it on the bus, where a function has its version behind its ARN."""
+    context = {"functionArn": function_arn(function) + ":$LATEST"}
+    detail = {"requestContext": context, "requestPayload": REQUEST, "responsePayload": begun}
+    return Machine("follow-up", world).run({"detail": detail})
+
+
+def fleet(world: World, items: list, by_key: bool, function: str = FUNCTION_NAMES[0]) -> dict:
     world.bucket["lists/fleet.json"] = items
     request = {name: value for name, value in REQUEST.items() if name != "targets"}
     content = {"key": "lists/fleet.json"} if by_key else {"items": items}
-    return Machine("fleet", world).run({"request": request, **content})
+    return Machine("fleet", world).run({"function": function, "request": request, **content})
 
 
 def failure_told(world: World, error: str) -> None:
@@ -298,7 +313,7 @@ def failure_told(world: World, error: str) -> None:
     [told] = world.told
     assert told["type"].endswith("Failure"), told
     assert (told["requestContext"]["functionArn"], told["requestContext"]["condition"]) == (
-        "function",
+        function_arn(FUNCTION_NAMES[0]),
         "RetriesExhausted",
     )
     assert told["responsePayload"]["errorType"] == error, told
@@ -474,7 +489,11 @@ def a_pending_item_gets_a_follow_up_of_its_own():
         world = World(pending)
         assert fleet(world, ["s-1"], by_key)["status"] == "SUCCEEDED"
         [started] = world.started
-        assert started == {"requestPayload": {**REQUEST, "targets": ["s-1"]}, "responsePayload": pending}, started
+        assert started == {
+            "requestContext": {"functionArn": function_arn(FUNCTION_NAMES[0])},
+            "requestPayload": {**REQUEST, "targets": ["s-1"]},
+            "responsePayload": pending,
+        }, started
         world = World(report("pending", mode="plan", lookAgainAfterSeconds=60))
         assert fleet(world, ["s-1"], by_key)["status"] == "SUCCEEDED"
         assert world.started == [], "a plan has none"
@@ -498,10 +517,74 @@ def an_item_may_take_as_long_as_its_function():
         assert follow_up(World(report("done"), took=took), retryable())["status"] == expected, took
 
 
+def a_follow_up_invokes_the_function_that_the_result_names():
+    for function in FUNCTION_NAMES:
+        world = World(report("pending", lookAgainAfterSeconds=60), report("done"))
+        follow_up(world, report("pending", lookAgainAfterSeconds=60), function)
+        assert world.functions == [function_arn(function)] * 2, world.functions
+        assert world.told[0]["requestContext"]["functionArn"] == function_arn(function), world.told
+
+
+def a_fleet_invokes_the_function_that_its_input_names():
+    for function in FUNCTION_NAMES:
+        for by_key in (False, True):
+            world = World(report("pending", lookAgainAfterSeconds=60))
+            assert fleet(world, ["a", "b"], by_key, function)["status"] == "SUCCEEDED"
+            assert world.functions == [function_arn(function)] * 2, world.functions
+            contexts = [started["requestContext"] for started in world.started]
+            assert contexts == [{"functionArn": function_arn(function)}] * 2, contexts
+            assert world.told[0]["requestContext"]["functionArn"] == function_arn(function), world.told
+
+
+def a_fleet_stores_the_list_of_its_input_in_the_bucket():
+    for items in ([], ["s-1"], [{"sourceServerID": f"s-{n}"} for n in range(10)]):
+        world = World(report("done"))
+        assert fleet(world, items, by_key=False)["status"] == "SUCCEEDED"
+        assert world.bucket["items/run.json"] == items, world.bucket
+        assert [asked["targets"] for asked in world.asked] == [[item] for item in items], world.asked
+        world = World(report("done"))
+        fleet(world, items, by_key=True)
+        assert world.bucket.keys() == {"lists/fleet.json"}, "a list in the bucket is read where it is"
+
+
+def a_list_that_cannot_be_stored_is_tried_again_and_then_told():
+    world = World(report("done"))
+    world.refuse_objects = 3
+    assert fleet(world, ["s-1"], by_key=False)["status"] == "SUCCEEDED"
+    world = World(report("done"))
+    world.refuse_objects = 100
+    ended = fleet(world, ["s-1"], by_key=False)
+    assert (ended["status"], ended["error"]) == ("FAILED", "S3.S3Exception"), ended
+    assert world.asked == [], "no item is started"
+    failure_told(world, "S3.S3Exception")
+
+
 def a_fleet_without_a_list_or_a_request_is_refused():
-    for content in ({}, {"request": REQUEST}, {"items": []}, {"request": {}, "items": []}):
-        ended = Machine("fleet", World(report("done"))).run(content)
+    request = {"requestID": "CHG1"}
+    function = FUNCTION_NAMES[0]
+    contents = (
+        {},
+        {"request": REQUEST},
+        {"items": []},
+        {"request": {}, "items": []},
+        {"request": request, "items": [], "key": "lists/fleet.json"},
+        {"request": request, "items": "s-1"},
+        {"request": request, "key": ["lists/fleet.json"]},
+    )
+    for content in contents:
+        ended = Machine("fleet", World(report("done"))).run({"function": function, **content})
         assert (ended["status"], ended["error"]) == ("FAILED", "InvalidInput"), ended
+
+
+def a_fleet_without_a_deployed_function_is_refused():
+    request = {"requestID": "CHG1"}
+    names = ("", "disconnect", "disconnect-source-server,bootstrap-efs-replication", None, 1, [], {}, list(FUNCTION_NAMES))
+    for content in ({}, *({"function": name} for name in names)):
+        for items in ({"items": ["s-1"]}, {"key": "lists/fleet.json"}):
+            world = World(report("done"))
+            ended = Machine("fleet", world).run({"request": request, **items, **content})
+            assert (ended["status"], ended["error"]) == ("FAILED", "InvalidInput"), (content, ended)
+            assert world.asked == [] and world.bucket == {}, content
 
 
 def proofs() -> list:

@@ -12,6 +12,7 @@ nothing of MiniStack changed on disk:
 * asynchronous invocation: EventBridge rules and SNS topics invoke a function asynchronously, the outcome goes to the
   on-success or on-failure destination, which may be an event bus, and the record has all its members;
 * Distributed Map, Parallel and Succeed states in JSONata, and the Distributed Map's ResultWriter;
+* the S3 integration of Step Functions that stores a list;
 * errors of the Lambda, EventBridge and Step Functions integrations of Step Functions, and executions that run out of
   time;
 * CloudWatch: metrics of queues, topics, rules, destinations and executions, and those of metric filters; alarms on
@@ -678,6 +679,14 @@ def put_events(resource: str, input_data: dict) -> dict:
     return result
 
 
+def put_object(_resource: str, input_data: dict) -> dict:
+    """aws-sdk:s3:putObject writes its Body as JSON; MiniStack does not have it. What AWS makes of a text is not asked."""
+    if not isinstance(input_data["Body"], (dict, list)):
+        raise sfn._ExecutionError("States.Runtime", "A Body that is no JSON object or list is not filled in")
+    _write_object(input_data["Bucket"], input_data["Key"], input_data["Body"])
+    return {}
+
+
 def start_execution(resource: str, input_data: dict) -> dict:
     """states:startExecution fails with names such as StepFunctions.ExecutionAlreadyExistsException; with MiniStack it
     is the bare ExecutionAlreadyExists of the API."""
@@ -835,6 +844,7 @@ def fill_in() -> None:
     sfn._call_lambda = call_lambda
     sfn._invoke_nested_start_execution = start_execution
     sfn._SERVICE_DISPATCH["arn:aws:states:::events:putEvents"] = put_events
+    sfn._SERVICE_DISPATCH["arn:aws:states:::aws-sdk:s3:putObject"] = put_object
 
 
 if __name__ == "__main__":

@@ -601,9 +601,8 @@ def a_fleet_is_worked_off(proof: Proof) -> None:
     """A fleet of 200 servers, of which a tenth is refused, ends within its tolerance and leaves its results."""
     numbers = range(1001, 1201)
     request = without_servers(proof.request("FLEET"))
-    ended = run_machine(
-        proof, "FleetDecommissionArn", {"request": request, "items": [server_id(n) for n in numbers]}, 400
-    )
+    content = {"function": "disconnect-source-server", "request": request, "items": [server_id(n) for n in numbers]}
+    ended = run_machine(proof, "FleetArn", content, 400)
     expect(ended["status"] == "SUCCEEDED", "the fleet", ended)
     succeeded, failed = results(proof, json.loads(ended["output"])["results"])
     expect((len(succeeded), len(failed)) == (180, 20), "the results", (len(succeeded), len(failed)))
@@ -623,15 +622,18 @@ def a_fleet_from_the_bucket_stops_when_too_much_is_refused(proof: Proof) -> None
         Bucket=proof.outputs["FleetsBucketName"], Key="lists/fleet.json", Body=json.dumps(items)
     )
     request = without_servers(proof.request("CHG9"))
-    ended = run_machine(proof, "FleetDecommissionArn", {"request": request, "key": "lists/fleet.json"})
+    content = {"function": "disconnect-source-server", "request": request, "key": "lists/fleet.json"}
+    ended = run_machine(proof, "FleetArn", content)
     expect(
         (ended["status"], ended.get("error")) == ("FAILED", "States.ExceedToleratedFailureThreshold"),
         "the fleet",
         ended,
     )
     proof.sentence("gave a request up", "ExceedToleratedFailureThreshold")
-    ended = run_machine(proof, "FleetDecommissionArn", {"items": items})
+    ended = run_machine(proof, "FleetArn", {"function": "disconnect-source-server", "items": items})
     expect((ended["status"], ended.get("error")) == ("FAILED", "InvalidInput"), "a fleet without a request", ended)
+    ended = run_machine(proof, "FleetArn", {"function": "retire-everything", "request": request, "items": items})
+    expect((ended["status"], ended.get("error")) == ("FAILED", "InvalidInput"), "a fleet of no function", ended)
 
 
 def server_id(number: int) -> dict:
@@ -739,7 +741,7 @@ def a_follow_up_that_runs_out_of_time_is_told_and_kept(proof: Proof) -> None:
     proof.put(proof.request("CHG17", server_id(17), action="retire"))
     proof.result("CHG17", "pending")
     running = lambda: states.list_executions(  # noqa: E731
-        stateMachineArn=proof.outputs["FollowUpDecommissionArn"], statusFilter="RUNNING"
+        stateMachineArn=proof.outputs["FollowUpArn"], statusFilter="RUNNING"
     )["executions"]
     eventually(running, "an execution")
     of_request = [each for each in running() if "CHG17" in states.describe_execution(**arn_of(each))["input"]]

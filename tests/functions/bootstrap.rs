@@ -19,9 +19,6 @@ pub(crate) static BOOTSTRAP: Function = Function {
         metric: "Replications",
         queue: "ReplicationQueue",
         logs: "BootstrapLogs",
-        pending_rule: "ReplicationPending",
-        follow_up: "FollowUpReplication",
-        fleet: "FleetReplication",
     },
     timeout_seconds: 600,
     settings: &[

@@ -16,9 +16,6 @@ pub(crate) static DISCONNECT: Function = Function {
         metric: "Decommissions",
         queue: "DecommissionQueue",
         logs: "DisconnectLogs",
-        pending_rule: "DecommissionPending",
-        follow_up: "FollowUpDecommission",
-        fleet: "FleetDecommission",
     },
     timeout_seconds: 300,
     settings: &[

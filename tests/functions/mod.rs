@@ -46,10 +46,6 @@ pub(crate) struct Parts {
     pub(crate) metric: &'static str,
     pub(crate) queue: &'static str,
     pub(crate) logs: &'static str,
-    /// The rule that starts a follow-up.
-    pub(crate) pending_rule: &'static str,
-    pub(crate) follow_up: &'static str,
-    pub(crate) fleet: &'static str,
 }
 
 /// A parameter of the template, and the action that it allows.
