@@ -83,7 +83,7 @@ fn a_role_has_no_condition_key_that_its_actions_do_not_have() {
 
 #[test]
 fn every_fact_has_its_source() {
-    for section in ["services", "actions", "limits", "metrics"] {
+    for section in ["services", "actions", "limits", "metrics", "queries"] {
         for fact in FACTS[section].as_array().unwrap() {
             let source = fact["source"].as_str().unwrap_or_default();
             assert!(source.starts_with("https://"), "{fact}");
