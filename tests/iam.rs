@@ -313,7 +313,7 @@ fn a_role_has_what_lambda_needs_to_run_its_function() {
 
     for function in FUNCTIONS {
         let name = function.name();
-        let but = ["look", "change", "cross-accounts"];
+        let but = ["read", "change", "cross-accounts"];
         let run = Role::by_arn(&arn_of_role(name, &deployment), &deployment, &but);
         assert!(
             run.actions().eq(REASONS.iter().map(|(action, _)| *action)),

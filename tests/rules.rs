@@ -15,11 +15,11 @@ use crate::{
 /// The rule that starts a follow-up.
 const PENDING: &str = "PendingResult";
 /// The rule that notifies of a result.
-const RESULT: &str = "ResultTold";
+const RESULT: &str = "NotifyResult";
 /// The rules that notify of a failure and keep its request.
-const FAILED: [&str; 2] = ["FailureTold", "RequestFailed"];
+const FAILED: [&str; 2] = ["NotifyFailure", "RequestFailed"];
 /// The rule that notifies of a failed state machine.
-const MACHINE_FAILURE: &str = "MachineFailureTold";
+const MACHINE_FAILURE: &str = "NotifyMachineFailure";
 
 /// The rules that an event matches.
 fn rules_of(deployment: &Deployment, event: &Value) -> Vec<String> {
@@ -228,7 +228,7 @@ fn rules_of_success(function: &Function, report: &Value) -> Vec<String> {
 fn a_pending_result_starts_a_follow_up_and_notifies() {
     for function in FUNCTIONS {
         let pending = report("pending");
-        let expected = [PENDING, RESULT];
+        let expected = [RESULT, PENDING];
         assert_eq!(rules_of_success(function, &pending), expected);
 
         // A follow-up starts no other.
@@ -347,7 +347,7 @@ async fn every_result_notifies_unless_drover_was_not_asked() {
         format!("done disconnected: {RESULT}"),
         "refused not_found: ".to_owned(),
         "refused no_replicate_to_tag: ".to_owned(),
-        format!("pending replication_enabling: {PENDING}, {RESULT}"),
+        format!("pending replication_enabling: {RESULT}, {PENDING}"),
         format!("refused not_found: {RESULT}"),
     ];
     assert_eq!(notified, expected);
@@ -417,7 +417,7 @@ fn a_state_machine_that_does_not_succeed_notifies() {
         // A machine reports its own failure, so that is not kept as well.
         assert_eq!(rules(&machine, "FAILED"), [MACHINE_FAILURE]);
         for status in ["TIMED_OUT", "ABORTED"] {
-            let expected = [MACHINE_FAILURE, "MachineTimedOut"];
+            let expected = ["MachineTimedOut", MACHINE_FAILURE];
             assert_eq!(rules(&machine, status), expected, "{name} {status}");
         }
         for status in ["RUNNING", "SUCCEEDED"] {

@@ -391,7 +391,7 @@ def defaults_change_nothing(proof: Proof) -> None:
         if "Role" in role["RoleName"] and STACK in role["RoleName"]
     ]
     named = {name: iam.list_role_policies(RoleName=name)["PolicyNames"] for name in roles}
-    expect(any("look" in policies for policies in named.values()), "the roles", named)
+    expect(any("read" in policies for policies in named.values()), "the roles", named)
     expect(not any("change" in policies for policies in named.values()), "no role that may change anything", named)
 
 

@@ -292,7 +292,7 @@ static ALARMS: Expect = expect![[r#"
     drover-errors: SUM(METRICS()) GreaterThanOrEqualToThreshold 3, 1 times, Sum of 900 s
         Errors of drover-disconnect-source-server
         Errors of drover-bootstrap-efs-replication
-    drover-expiring-letters: MAX(METRICS()) GreaterThanOrEqualToThreshold 864000, 1 times, Maximum of 300 s
+    drover-expiring-dead-letters: MAX(METRICS()) GreaterThanOrEqualToThreshold 864000, 1 times, Maximum of 300 s
         ApproximateAgeOfOldestMessage of drover-FailedRequests-1A2B3C
         ApproximateAgeOfOldestMessage of drover-UndeliveredEvents-1A2B3C
         ApproximateAgeOfOldestMessage of drover-UnfinishedMessages-1A2B3C
@@ -320,9 +320,9 @@ static ALARMS: Expect = expect![[r#"
         InvocationsFailedToBeSentToDlq of drover-RequestFailed
         InvocationsFailedToBeSentToDlq of drover-MachineTimedOut
         InvocationsFailedToBeSentToDlq of drover-PendingResult
-        InvocationsFailedToBeSentToDlq of drover-ResultTold
-        InvocationsFailedToBeSentToDlq of drover-FailureTold
-        InvocationsFailedToBeSentToDlq of drover-MachineFailureTold
+        InvocationsFailedToBeSentToDlq of drover-NotifyResult
+        InvocationsFailedToBeSentToDlq of drover-NotifyFailure
+        InvocationsFailedToBeSentToDlq of drover-NotifyMachineFailure
     drover-rejected: SUM(METRICS()) GreaterThanOrEqualToThreshold 1, 1 times, Sum of 300 s
         Decommissions of rejected
         Replications of rejected

@@ -168,7 +168,7 @@ fn a_fleet_may_start_its_own_follow_up_alone() {
     let fleet = role_of(&deployment, deployment.properties(FLEET));
     assert_eq!(started_by(&fleet), [FLEET, FOLLOW_UP]);
 
-    let starter = Role::by_arn("FollowUpStarter", &deployment, &[]);
+    let starter = Role::by_arn("StartFollowUpRole", &deployment, &[]);
     assert_eq!(started_by(&starter), [FOLLOW_UP]);
 }
 

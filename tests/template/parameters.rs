@@ -214,8 +214,8 @@ fn only_events_of_aws_stay_on_the_default_bus() {
         [
             "FileSystemTagged",
             "InstanceTerminated",
-            "MachineFailureTold",
-            "MachineTimedOut"
+            "MachineTimedOut",
+            "NotifyMachineFailure"
         ]
     );
 }
