@@ -502,7 +502,7 @@ def what_is_given_up_is_kept_with_its_report(proof: Proof) -> None:
     report = json.loads(record["responsePayload"]["errorMessage"])
     expect(report["targets"][0]["reason"] == "access_denied", "the report in the dead letter", report)
     proof.received("tickets", lambda event: event["detail-type"].endswith("Failure") and of_request(event["detail"]))
-    print("     ", proof.sentence("gave a request up", "Permanent"))
+    print("     ", proof.sentence("request failed", "Permanent"))
     expect(not proof.disconnected(4), "nothing was changed")
     # Replayed, as the README says, once the fault is repaired.
     payload = json.dumps(record["requestPayload"])
@@ -594,7 +594,7 @@ def what_expires_while_it_is_pending_is_given_up(proof: Proof) -> None:
     report = json.loads(record["responsePayload"]["errorMessage"])
     expect((report["outcome"], report["reason"]) == ("rejected", "expired"), "the report in the dead letter", record)
     expect(server_id(11)["sourceServerID"] in proof.servers(), "the record is still there")
-    print("     ", proof.sentence("gave a request up", "Rejected"))
+    print("     ", proof.sentence("request failed", "Rejected"))
 
 
 def a_fleet_is_worked_off(proof: Proof) -> None:
@@ -629,7 +629,7 @@ def a_fleet_from_the_bucket_stops_when_too_much_is_refused(proof: Proof) -> None
         "the fleet",
         ended,
     )
-    proof.sentence("gave a request up", "ExceedToleratedFailureThreshold")
+    proof.sentence("request failed", "ExceedToleratedFailureThreshold")
     ended = run_machine(proof, "FleetArn", {"function": "disconnect-source-server", "items": items})
     expect((ended["status"], ended.get("error")) == ("FAILED", "InvalidInput"), "a fleet without a request", ended)
     ended = run_machine(proof, "FleetArn", {"function": "retire-everything", "request": request, "items": items})
@@ -730,7 +730,7 @@ def a_follow_up_that_fails_is_told(proof: Proof) -> None:
     expect(record["responsePayload"]["errorType"] == "Permanent", "the error", record)
     report = json.loads(json.loads(record["responsePayload"]["errorMessage"])["errorMessage"])
     expect(report["targets"][0]["reason"] == "access_denied", "the report in the dead letter", report)
-    print("     ", proof.sentence("gave a request up", "Permanent"))
+    print("     ", proof.sentence("request failed", "Permanent"))
     proof.sentence("is FAILED")
     proof.rung("state-machines")
 
