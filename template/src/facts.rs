@@ -46,7 +46,7 @@ pub fn has_key(action: &str, key: &str) -> bool {
 #[must_use]
 pub fn is_within(value: u64, limit: &str) -> bool {
     let mut limits = FACTS["limits"].as_array().unwrap().iter();
-    let fact = limits.find(|fact| fact["of"] == limit);
+    let fact = limits.find(|fact| fact["name"] == limit);
     let fact = fact.unwrap_or_else(|| panic!("there is no fact about {limit}"));
 
     fact["least"].as_u64().is_none_or(|least| least <= value)

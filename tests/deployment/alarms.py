@@ -1,8 +1,8 @@
 """Evaluates alarms by their own definitions over series of metrics, as CloudWatch documents it.
 
-A series has a value for each minute that has one. What the template's alarms use of metric math is here, by
-https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html; anything else ends it. An alarm
-tells at a change of its state alone.
+A series has a value for each minute with data. It supports the metric math that the template's alarms use, by
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html, and fails on any other. An alarm
+notifies only when its state changes.
 """
 
 import re
@@ -17,12 +17,12 @@ STATISTICS = {"Sum": sum, "Maximum": max}
 
 def key(metric: dict) -> tuple:
     """A metric by its namespace, its name and its dimensions."""
-    dimensions = sorted((of["Name"], of["Value"]) for of in metric.get("Dimensions", []))
+    dimensions = sorted((each["Name"], each["Value"]) for each in metric.get("Dimensions", []))
     return metric["Namespace"], metric["MetricName"], tuple(dimensions)
 
 
 class Alarm:
-    """A definition, as it stands in a template with everything resolved, and its state."""
+    """A definition with all references resolved, and its state."""
 
     def __init__(self, definition: dict):
         self.definition, self.state = definition, "OK"
@@ -41,7 +41,7 @@ class Alarm:
         return period // 60
 
     def evaluate(self, series: dict, now: int) -> str | None:
-        """The new state at the end of the minute before `now`, if it is another one."""
+        """The new state at the end of the minute before `now`, if it changed."""
         ends = [now - self.minutes * number for number in range(int(self.definition["EvaluationPeriods"]))]
         breaching = [self.is_breaching(series, end) for end in ends]
         state = "ALARM" if all(breaching) else "OK"
@@ -54,16 +54,16 @@ class Alarm:
         return value is not None and compare(value, float(self.definition["Threshold"]))
 
     def value(self, series: dict, end: int):
-        """What the expression has for the period that ends here; None where there is nothing."""
+        """The value of the expression for the period that ends here, if there is data."""
         now = {id: self.statistic(stat, series, end) for id, stat in self.stats.items()}
-        there = [value for value in now.values() if value is not None]
+        known = [value for value in now.values() if value is not None]
         match self.result.get("Expression"):
             case None:
                 return now[self.result["Id"]]
             case "SUM(METRICS())":
-                return sum(there) if there else None
+                return sum(known) if known else None
             case "MAX(METRICS())":
-                return max(there) if there else None
+                return max(known) if known else None
             case expression if expression == LETTERS:
                 before = self.statistic(self.stats["m1"], series, end - self.minutes)
                 if now["m1"] is None or before is None:
@@ -76,11 +76,15 @@ class Alarm:
             ):
                 name, namespace, dimensions = select[1], select[2], sorted(re.split(", *", select[3]))
                 stat = {"Stat": "Maximum", "Period": self.result["Period"]}
-                alike = [of for of in series if of[:2] == (namespace, name) and [key for key, _ in of[2]] == dimensions]
-                values = [self.statistic({**stat, "Key": of}, series, end) for of in alike]
+                matching = [
+                    metric
+                    for metric in series
+                    if metric[:2] == (namespace, name) and [key for key, _ in metric[2]] == dimensions
+                ]
+                values = [self.statistic({**stat, "Key": metric}, series, end) for metric in matching]
                 return max((value for value in values if value is not None), default=None)
             case other:
-                raise LookupError(f"{self.name}: {other} is not known here")
+                raise LookupError(f"{self.name}: {other} is not supported")
 
     def statistic(self, stat: dict, series: dict, end: int):
         points = series.get(stat.get("Key") or key(stat["Metric"]), {})
@@ -89,7 +93,7 @@ class Alarm:
 
 
 def rings(definition: dict, series: dict, until: int) -> list[int]:
-    """The minutes at whose end an alarm tells that it is one."""
+    """The minutes at whose end an alarm rings."""
     alarm = Alarm(definition)
     return [now for now in range(1, until + 1) if alarm.evaluate(series, now) == "ALARM"]
 
@@ -98,7 +102,7 @@ def rings(definition: dict, series: dict, until: int) -> list[int]:
 
 
 def check(definitions: list[dict]) -> bool:
-    """Each alarm of a template rings when what it watches happens, and not before. Says what does not hold."""
+    """Checks that each alarm rings when it should, and not before. Prints every fault."""
     faults = [fault for definition in definitions for fault in faults_of(definition)]
     for fault in faults:
         print(f"   {fault}")
@@ -112,16 +116,16 @@ def faults_of(definition: dict) -> list[str]:
     if not keys:
         keys = [("AWS/EFS", "TimeSinceLastSync", (("DestinationFileSystemId", "fs-2"), ("FileSystemId", "fs-1")))]
     faults = [] if rings(definition, {}, 60) == [] else [f"{name} rings over nothing"]
-    for of in keys:
-        for what, points, expected in stories(alarm):
-            rung = rings(definition, {of: points}, max(points) + 2 * alarm.minutes)
+    for metric in keys:
+        for what, points, expected in courses(alarm):
+            rung = rings(definition, {metric: points}, max(points) + 2 * alarm.minutes)
             if not expected(rung):
-                faults.append(f"{name}: {what} of {of[1]}: rings at {rung}")
+                faults.append(f"{name}: {what} of {metric[1]}: rings at {rung}")
     return faults
 
 
-def stories(alarm: Alarm) -> list:
-    """What may happen to a metric, and whether the alarm rings then."""
+def courses(alarm: Alarm) -> list:
+    """Courses of a metric, each with the expected rings."""
     day, threshold, periods = 1440, float(alarm.definition["Threshold"]), int(alarm.definition["EvaluationPeriods"])
     if alarm.result.get("Expression") == LETTERS:
         first = {minute: 1 if minute >= 100 else 0 for minute in range(4 * day)}
@@ -129,23 +133,23 @@ def stories(alarm: Alarm) -> list:
         gone = {minute: value if minute < 150 else 0 for minute, value in first.items()}
         return [
             (
-                "a letter that lies there for days",
+                "a letter that stays for days",
                 first,
                 lambda rung: rung == [102, *(day * n + 362 for n in range(4))],
             ),
             ("a second letter", second, lambda rung: rung[:2] == [102, 202]),
-            ("a letter that is taken away", gone, lambda rung: rung == [102]),
+            ("a letter that is removed", gone, lambda rung: rung == [102]),
         ]
-    long, at = periods * alarm.minutes, 10 * alarm.minutes
+    duration, start = periods * alarm.minutes, 10 * alarm.minutes
     above = threshold + (1 if alarm.definition["ComparisonOperator"] == "GreaterThanThreshold" else 0)
     # The sum of a period is reached by one minute of it, the maximum by any.
-    breach = {at + minute: above for minute in range(0, long, alarm.minutes)}
+    breach = {start + minute: above for minute in range(0, duration, alarm.minutes)}
     below = {minute: value - 1 for minute, value in breach.items()}
     short = dict(list(breach.items())[:-1])
     often = {**breach, **{minute + 20 * alarm.minutes: above for minute in breach}}
-    told = [
-        ("as much as it is there for", breach, lambda rung: len(rung) == 1),
-        ("less than it is there for", below, lambda rung: rung == []),
-        ("the same again later", often, lambda rung: len(rung) == 2),
+    cases = [
+        ("values at the threshold", breach, lambda rung: len(rung) == 1),
+        ("values below the threshold", below, lambda rung: rung == []),
+        ("two breaches", often, lambda rung: len(rung) == 2),
     ]
-    return told + ([("a shorter time", short, lambda rung: rung == [])] if short else [])
+    return cases + ([("a shorter breach", short, lambda rung: rung == [])] if short else [])

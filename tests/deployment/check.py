@@ -1,8 +1,8 @@
 """Checks template.yaml and the state machines with the tools that know AWS's rules, without an account.
 
-`sam validate --lint` sees neither inline policies nor what SAM makes of its resources, so the template is transformed
-here as CloudFormation would, and cfn-lint reads the result; parliament reads every policy in it; asl-validator reads
-the state machines with their substitutions made; and each alarm is evaluated over metrics that are made up.
+`sam validate --lint` checks neither inline policies nor the resources that SAM generates. So the template is
+transformed as CloudFormation would, and cfn-lint checks the result; parliament checks every policy; asl-validator
+checks the state machines after substitution; and each alarm is evaluated over synthetic metrics.
 
 Usage: check.py ASL_VALIDATOR, in the environment of requirements.txt. ASL_VALIDATOR is the command of that tool.
 """
@@ -23,7 +23,7 @@ from samtranslator.translator.transform import transform
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATE = ROOT / "template.yaml"
 REGION, ACCOUNT = "us-east-1", "111122223333"
-# With everything on, so that no branch is left unread.
+# With everything enabled, so that every branch is checked.
 EVERYTHING = {
     "Mode": "enforce",
     "AllowDelete": "true",
@@ -40,14 +40,14 @@ ARNS = {
     "AWS::Serverless::Function": "arn:aws:lambda:{}:{}:function:{}",
     "AWS::Serverless::StateMachine": "arn:aws:states:{}:{}:stateMachine:{}",
 }
-# What parliament says of policies that are as they must be, by issue and action.
+# Findings of parliament that are no fault, by issue and action.
 EXPLAINED = {
-    ("RESOURCE_MISMATCH", "states:DescribeExecution"): "it knows the ARNs of express executions only",
+    ("RESOURCE_MISMATCH", "states:DescribeExecution"): "parliament knows the ARNs of express executions only",
 }
 
 
 class NoManagedPolicies(ManagedPolicyLoader):
-    """The template uses none, so nobody is asked for their ARNs."""
+    """The template uses no managed policies, so no call to AWS looks up their ARNs."""
 
     def __init__(self):
         super().__init__(None)
@@ -57,7 +57,7 @@ class NoManagedPolicies(ManagedPolicyLoader):
 
 
 def transformed(source: dict) -> dict:
-    """The template as CloudFormation would see it after SAM's transform."""
+    """The template after SAM's transform, as CloudFormation gets it."""
     for resource in source["Resources"].values():
         for uri in ("CodeUri", "DefinitionUri"):
             if uri in resource["Properties"]:
@@ -67,7 +67,7 @@ def transformed(source: dict) -> dict:
 
 
 def everything(source: dict) -> dict:
-    """What each parameter and each resource stands for, with everything on. A resource stands for its ARN."""
+    """The value of each parameter and resource, with everything enabled. The value of a resource is its ARN."""
     values = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::StackName": "drover"}
     for name, parameter in source["Parameters"].items():
         value = EVERYTHING.get(name, parameter["Default"])
@@ -81,10 +81,10 @@ def everything(source: dict) -> dict:
 
 
 def resolved(value, values: dict):
-    """A value with its intrinsic functions replaced by what they stand for; every condition holds."""
+    """A value with its intrinsic functions resolved. Every condition is true."""
     match value:
-        case {"Fn::If": [_, then, _]}:
-            return resolved(then, values)
+        case {"Fn::If": [_, if_true, _]}:
+            return resolved(if_true, values)
         case {"Fn::Sub": str(text)}:
             return substituted(text, values)
         case {"Fn::Sub": [str(text), dict(own)]}:
@@ -110,8 +110,8 @@ def substituted(text: str, values: dict) -> str:
 
 
 def run(*command: str) -> bool:
-    """Runs a tool and shows what it says if it finds fault."""
-    print("  ", " ".join(Path(command[0]).name if at == 0 else part for at, part in enumerate(command)), flush=True)
+    """Runs a tool, and prints its output if it fails."""
+    print("  ", " ".join(Path(part).name if index == 0 else part for index, part in enumerate(command)), flush=True)
     environment = os.environ | {"SAM_CLI_TELEMETRY": "0", "AWS_REGION": REGION}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     if ended.returncode != 0:
@@ -120,14 +120,14 @@ def run(*command: str) -> bool:
 
 
 def explained(finding) -> bool:
-    """Whether everything that a finding names is in the list above."""
+    """Whether every action of a finding is in the list above."""
     details = finding.detail if isinstance(finding.detail, list) else [{"action": str(finding.detail)}]
     actions = [detail if isinstance(detail, str) else detail["action"] for detail in details]
     return all((finding.issue, action) in EXPLAINED for action in actions)
 
 
 def check_policies(source: dict) -> bool:
-    """Reads every policy of every role with parliament."""
+    """Checks every policy of every role with parliament."""
     good, values = True, everything(source)
     roles = {name: role for name, role in source["Resources"].items() if role["Type"] == "AWS::IAM::Role"}
     for name, role in roles.items():
@@ -141,7 +141,7 @@ def check_policies(source: dict) -> bool:
 
 
 def check_machines(source: dict, asl_validator: str, folder: Path) -> bool:
-    """Reads every state machine with asl-validator, with its substitutions made."""
+    """Checks every state machine with asl-validator, after substitution."""
     good, values = True, everything(source)
     for name, resource in source["Resources"].items():
         if resource["Type"] == "AWS::Serverless::StateMachine":
@@ -156,8 +156,8 @@ def check_machines(source: dict, asl_validator: str, folder: Path) -> bool:
 def check_alarms(source: dict) -> bool:
     """Evaluates every alarm by its definition."""
     values = everything(source)
-    of_type = [of for of in source["Resources"].values() if of["Type"] == "AWS::CloudWatch::Alarm"]
-    return alarms.check([resolved(of["Properties"], values) for of in of_type])
+    definitions = [each for each in source["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
+    return alarms.check([resolved(each["Properties"], values) for each in definitions])
 
 
 def main() -> int:

@@ -1,9 +1,9 @@
-"""Runs the state machines of `statemachines/` in virtual time, against functions and services that are played here.
+"""Runs the state machines of `statemachines/` in virtual time, against simulated functions and services.
 
-A small interpreter of the Amazon States Language, as far as the two machines use it: a state, a field or an error that
-it does not know ends it, since nothing here may be taken for something else. JSONata is that of the library that
-MiniStack uses. Waits, the time between retries, and the time of a call pass at once and are counted; of a retry with
-jitter the longest time counts. Every proof is a function below, named by what it shows.
+A small interpreter of the Amazon States Language, as far as the two machines use it. It fails on a state or a field
+that it does not know. JSONata is evaluated by the library that MiniStack uses. Waits, retry intervals and calls take no
+real time and are counted; for a retry with jitter, the longest interval counts. Every proof is a function below, named
+by what it shows.
 
 Usage: machines.py, in the environment of tests/end_to_end/requirements.txt.
 """
@@ -69,7 +69,7 @@ class TimedOut(Exception):
 
 
 class Machine:
-    """A definition, and the world in which it runs."""
+    """A definition, and the simulated world in which it runs."""
 
     def __init__(self, name: str, world):
         text = (ROOT / "statemachines" / f"{name}.asl.json").read_text()
@@ -81,7 +81,7 @@ class Machine:
         self.clock, self.events, self.variables = 0, 0, {}
 
     def run(self, given) -> dict:
-        """The status, the output or the error, and when it ended."""
+        """The status, the output or the error, and the time at the end."""
         try:
             output = self.states(self.definition, given, self.variables)
             ended = {"status": "SUCCEEDED", "output": output}
@@ -98,10 +98,10 @@ class Machine:
         if self.clock > self.definition["TimeoutSeconds"]:
             raise TimedOut
 
-    def states(self, of: dict, given, variables: dict):
-        name = of["StartAt"]
+    def states(self, machine: dict, given, variables: dict):
+        name = machine["StartAt"]
         while True:
-            state = of["States"][name]
+            state = machine["States"][name]
             unknown = state.keys() - FIELDS[state["Type"]]
             assert not unknown, f"{name}: {unknown} not known here"
             self.events += EVENTS_OF_STATE
@@ -111,10 +111,10 @@ class Machine:
                 return output
             given = output
 
-    # ---- the states: each answers its output and the next one
+    # ---- the states: each returns its output and the name of the next state
 
     def leave(self, state: dict, scope: dict, variables: dict, output):
-        """What a state leaves behind. Both see the variables as they were."""
+        """Evaluates Output and Assign of a state. Both see the variables as they were before it."""
         result = evaluated(state["Output"], scope, variables) if "Output" in state else output
         variables.update(evaluated(state.get("Assign", {}), scope, variables))
         return result, state.get("Next")
@@ -161,12 +161,12 @@ class Machine:
                 result = do()
                 return self.leave(state, scope | {"result": result}, variables, result)
             except Failed as failed:
-                retrier = next((n for n, of in enumerate(state.get("Retry", [])) if fits(of, failed)), None)
+                retrier = next((n for n, each in enumerate(state.get("Retry", [])) if fits(each, failed)), None)
                 if retrier is not None and tries[retrier] < state["Retry"][retrier].get("MaxAttempts", 3):
                     self.pass_time(interval(state["Retry"][retrier], tries[retrier]))
                     tries[retrier] += 1
                     continue
-                catcher = next((of for of in state.get("Catch", []) if fits(of, failed)), None)
+                catcher = next((each for each in state.get("Catch", []) if fits(each, failed)), None)
                 if catcher is None:
                     raise
                 error = {"Error": failed.error, "Cause": failed.cause}
@@ -179,11 +179,11 @@ class Machine:
     def items(self, state, scope, variables) -> dict:
         assert state["ItemReader"]["Resource"] == "arn:aws:states:::s3:getObject"
         items = self.world.bucket[evaluated(state["ItemReader"]["Arguments"], scope, variables)["Key"]]
-        self.world.at_once = evaluated(state["MaxConcurrency"], scope, variables)
+        self.world.concurrency = evaluated(state["MaxConcurrency"], scope, variables)
         tolerated, failed = evaluated(state["ToleratedFailurePercentage"], scope, variables), 0
         for number, item in enumerate(items):
-            of_item = {"Map": {"Item": {"Index": number, "Value": item}}}
-            given = evaluated(state["ItemSelector"], scope | {"context": scope["context"] | of_item}, variables)
+            item_context = {"Map": {"Item": {"Index": number, "Value": item}}}
+            given = evaluated(state["ItemSelector"], scope | {"context": scope["context"] | item_context}, variables)
             try:
                 # A child sees no variables of its parent.
                 self.world.children.append(self.states(state["ItemProcessor"], given, {}))
@@ -212,7 +212,7 @@ def fits(handler: dict, failed: Failed) -> bool:
 
 
 def interval(retrier: dict, tries: int) -> int:
-    """The longest that it waits before the next try."""
+    """The longest interval before the next try."""
     seconds = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2) ** tries
     return int(min(seconds, retrier.get("MaxDelaySeconds", seconds)))
 
@@ -242,19 +242,19 @@ def evaluated(value, scope: dict, variables: dict):
 
 
 class World:
-    """A function that answers as it is told, the last answer for ever, and what else was called."""
+    """Functions that give the answers in order, the last one repeatedly, and a record of every call."""
 
     def __init__(self, *answers, took: int = 1):
         self.answers, self.took, self.now = list(answers), took, 0
-        self.asked, self.at, self.waits, self.told, self.started = [], [], [], [], []
-        self.bucket, self.children, self.failures, self.at_once = {}, [], [], None
+        self.requests, self.request_times, self.waits, self.published, self.started = [], [], [], [], []
+        self.bucket, self.children, self.failures, self.concurrency = {}, [], [], None
         self.refuse_events, self.refuse_objects, self.functions = 0, 0, []
 
     def call(self, resource: str, arguments: dict):
         if resource == INVOKE:
             self.functions.append(arguments["FunctionName"])
-            self.asked.append(arguments["Payload"])
-            self.at.append(self.now)
+            self.requests.append(arguments["Payload"])
+            self.request_times.append(self.now)
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
             answer = answer(arguments["Payload"]) if callable(answer) else answer
             return self.took, answer if isinstance(answer, Failed) else {"Payload": answer}
@@ -264,7 +264,7 @@ class World:
                 return 0, Failed("EventBridge.FailedEntry")
             [entry] = arguments["Entries"]
             assert (entry["EventBusName"], entry["Source"]) == ("bus", "drover"), entry
-            self.told.append({"type": entry["DetailType"], **json.loads(entry["Detail"])})
+            self.published.append({"type": entry["DetailType"], **json.loads(entry["Detail"])})
             return 0, {"FailedEntryCount": 0}
         if resource == PUT_OBJECT:
             if self.refuse_objects:
@@ -294,10 +294,10 @@ def function_arn(name: str) -> str:
     return FUNCTION_ARN_PREFIX + name
 
 
-def follow_up(world: World, begun: dict, function: str = FUNCTION_NAMES[0]) -> dict:
+def follow_up(world: World, result: dict, function: str = FUNCTION_NAMES[0]) -> dict:
     """Follows up a result as Lambda puts it on the bus, where a function has its version behind its ARN."""
     context = {"functionArn": function_arn(function) + ":$LATEST"}
-    detail = {"requestContext": context, "requestPayload": REQUEST, "responsePayload": begun}
+    detail = {"requestContext": context, "requestPayload": REQUEST, "responsePayload": result}
     return Machine("follow-up", world).run({"detail": detail})
 
 
@@ -308,94 +308,94 @@ def fleet(world: World, items: list, by_key: bool, function: str = FUNCTION_NAME
     return Machine("fleet", world).run({"function": function, "request": request, **content})
 
 
-def failure_told(world: World, error: str) -> None:
-    """A failure was told once, with the request, in the shape that the rules keep."""
-    [told] = world.told
-    assert told["type"].endswith("Failure"), told
-    assert (told["requestContext"]["functionArn"], told["requestContext"]["condition"]) == (
+def assert_failure_published(world: World, error: str) -> None:
+    """Asserts that one failure was published, with the request, in the shape that the rules match."""
+    [event] = world.published
+    assert event["type"].endswith("Failure"), event
+    assert (event["requestContext"]["functionArn"], event["requestContext"]["condition"]) == (
         function_arn(FUNCTION_NAMES[0]),
         "RetriesExhausted",
     )
-    assert told["responsePayload"]["errorType"] == error, told
+    assert event["responsePayload"]["errorType"] == error, event
 
 
 # -------------------------------------------------------------------------------- the proofs
 
 
-def a_follow_up_waits_as_long_as_the_report_says_and_sends_the_same_again():
+def a_follow_up_waits_as_the_report_says_and_repeats_the_request():
     world = World(report("pending", lookAgainAfterSeconds=600), report("done"))
     ended = follow_up(world, report("pending", lookAgainAfterSeconds=5400))
     assert ended["status"] == "SUCCEEDED", ended
-    assert (world.waits, world.asked) == ([5400, 600], [REQUEST, REQUEST]), (world.waits, world.asked)
-    [told] = world.told
-    assert told["type"] == "Follow-up Result - Success" and told["responsePayload"]["outcome"] == "done", told
-    assert told["requestPayload"] == REQUEST and told["requestContext"]["condition"] == "Success", told
+    assert (world.waits, world.requests) == ([5400, 600], [REQUEST, REQUEST]), (world.waits, world.requests)
+    [event] = world.published
+    assert event["type"] == "Follow-up Result - Success" and event["responsePayload"]["outcome"] == "done", event
+    assert event["requestPayload"] == REQUEST and event["requestContext"]["condition"] == "Success", event
 
 
 def a_follow_up_sends_the_request_that_the_report_names():
     deletion = {"requestID": "CHG1", "action": "delete"}
     world = World(report("pending", lookAgainAfterSeconds=60), report("done"))
     follow_up(world, report("pending", lookAgainAfterSeconds=60, nextRequest=deletion))
-    assert world.asked == [deletion, deletion], world.asked
+    assert world.requests == [deletion, deletion], world.requests
 
 
-def a_plan_is_not_followed_up():
+def a_plan_gets_no_follow_up():
     world = World(report("done"))
     assert follow_up(world, report("pending", mode="plan", lookAgainAfterSeconds=60))["status"] == "SUCCEEDED"
-    assert world.asked == [] and len(world.told) == 1, world.asked
+    assert world.requests == [] and len(world.published) == 1, world.requests
     world = World(report("pending", mode="plan", lookAgainAfterSeconds=60))
     follow_up(world, report("pending", lookAgainAfterSeconds=60))
-    assert len(world.asked) == 1, "a deployment that went back to plan ends it"
+    assert len(world.requests) == 1, "a deployment that went back to plan ends it"
 
 
-def a_follow_up_ends_with_what_is_neither_pending_nor_retryable():
+def a_follow_up_ends_with_a_result_that_is_neither_pending_nor_retryable():
     for outcome in ("done", "already_done", "refused", "failed", "planned"):
         world = World(report(outcome))
         assert follow_up(world, report("pending", lookAgainAfterSeconds=60))["status"] == "SUCCEEDED"
-        assert [told["responsePayload"]["outcome"] for told in world.told] == [outcome]
+        assert [event["responsePayload"]["outcome"] for event in world.published] == [outcome]
 
 
-def what_is_rejected_later_is_given_up_and_told():
+def a_request_that_is_rejected_later_fails_and_is_reported():
     world = World(report("rejected", reason="expired"))
     ended = follow_up(world, report("pending", lookAgainAfterSeconds=60))
     assert (ended["status"], ended["error"]) == ("FAILED", "Rejected"), ended
-    failure_told(world, "Rejected")
-    assert json.loads(world.told[0]["responsePayload"]["errorMessage"])["reason"] == "expired"
+    assert_failure_published(world, "Rejected")
+    assert json.loads(world.published[0]["responsePayload"]["errorMessage"])["reason"] == "expired"
 
 
-def what_is_permanent_is_tried_once():
+def a_permanent_failure_is_not_retried():
     world = World(Failed("Permanent", "{}"))
     ended = follow_up(world, report("pending", lookAgainAfterSeconds=60))
-    assert (len(world.asked), ended["error"]) == (1, "Permanent"), ended
-    failure_told(world, "Permanent")
+    assert (len(world.requests), ended["error"]) == (1, "Permanent"), ended
+    assert_failure_published(world, "Permanent")
 
 
-def what_was_retryable_is_tried_for_more_than_a_day_and_then_given_up():
+def a_retryable_failure_is_retried_for_more_than_a_day():
     world = World(Failed("Retryable", "{}"))
     ended = follow_up(world, retryable())
     assert (ended["status"], ended["error"]) == ("FAILED", "Retryable"), ended
     # With jitter half of it is the mean. A request expires within a day, and is rejected then.
     assert 2 * 86400 < ended["after"] < 4 * 86400, ended
-    assert world.at[0] >= 60, "Lambda has just tried it three times"
-    longest = max(later - sooner for sooner, later in zip(world.at, world.at[1:], strict=False))
-    assert longest <= 3601, "and never an hour apart"
-    failure_told(world, "Retryable")
+    assert world.request_times[0] >= 60, "Lambda has just tried three times"
+    longest = max(later - sooner for sooner, later in zip(world.request_times, world.request_times[1:], strict=False))
+    assert longest <= 3601, "at least every hour"
+    assert_failure_published(world, "Retryable")
 
 
-def what_was_retryable_is_done_once_it_can_be():
+def a_retryable_failure_can_recover():
     world = World(*[Failed("Retryable", "{}")] * 20, report("done"))
     assert follow_up(world, retryable())["status"] == "SUCCEEDED"
-    assert world.asked == [REQUEST] * 21
-    assert world.told[0]["responsePayload"]["outcome"] == "done"
+    assert world.requests == [REQUEST] * 21
+    assert world.published[0]["responsePayload"]["outcome"] == "done"
 
 
-def what_was_retryable_and_expires_is_given_up_with_its_report():
+def a_retryable_request_that_expires_fails_with_its_report():
     world = World(*[Failed("Retryable", "{}")] * 5, report("rejected", reason="expired"))
     assert follow_up(world, retryable())["error"] == "Rejected"
-    failure_told(world, "Rejected")
+    assert_failure_published(world, "Rejected")
 
 
-def a_stopped_function_is_tried_for_hours():
+def a_stopped_function_is_retried_for_hours():
     for run in every_step():
         world = World(Failed("Lambda.TooManyRequestsException"))
         ended = run(world)
@@ -413,7 +413,7 @@ def every_step() -> list:
     ]
 
 
-def a_passing_failure_of_lambda_is_tried_again():
+def a_transient_failure_of_lambda_is_retried():
     names = [
         *("Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown", "Lambda.ServiceException"),
         *("Lambda.ClientExecutionTimeoutException", "Lambda.AWSLambdaException", "Lambda.SdkClientException"),
@@ -424,63 +424,63 @@ def a_passing_failure_of_lambda_is_tried_again():
             assert run(world)["status"] == "SUCCEEDED", name
             world = World(Failed(name))
             assert run(world)["status"] == "FAILED", name
-            assert len(world.asked) == 5, name
+            assert len(world.requests) == 5, name
 
 
-def a_function_that_never_answers_is_given_up_and_told():
+def a_function_that_never_answers_times_out_and_is_reported():
     world = World(report("done"), took=100_000)
     ended = follow_up(world, report("pending", lookAgainAfterSeconds=60))
     assert (ended["status"], ended["error"]) == ("FAILED", "States.Timeout"), ended
-    failure_told(world, "States.Timeout")
+    assert_failure_published(world, "States.Timeout")
 
 
-def what_is_pending_for_ever_is_given_up_before_time_and_history_run_out():
+def a_request_that_stays_pending_fails_before_time_and_history_run_out():
     world = World(report("pending", lookAgainAfterSeconds=60))
     ended = follow_up(world, report("pending", lookAgainAfterSeconds=60))
     assert (ended["status"], ended["error"]) == ("FAILED", "StillPending"), ended
     assert 5 * 86400 < ended["after"] < 7 * 86400, ended
     facts = json.loads((ROOT / "tests/deployment/facts.json").read_text())
-    [most] = [of["most"] for of in facts["limits"] if of["of"] == "events in the history of an execution"]
+    [most] = [limit["most"] for limit in facts["limits"] if limit["name"] == "events in the history of an execution"]
     # Half of it is left for tries that fail.
     assert ended["events"] < most / 2, ended
-    assert world.waits[:10] == [60] * 10 and max(world.waits) < 7200, "it looks as often as is worth it"
-    failure_told(world, "StillPending")
+    assert world.waits[:10] == [60] * 10 and max(world.waits) < 7200, "the waits grow with the time waited"
+    assert_failure_published(world, "StillPending")
 
 
-def what_the_bus_refuses_is_told_again():
-    for begun in (report("done"), report("rejected")):
+def an_event_that_the_bus_refuses_is_published_again():
+    for result in (report("done"), report("rejected")):
         world = World(report("done"))
         world.refuse_events = 3
-        follow_up(world, begun)
-        assert len(world.told) == 1, begun
+        follow_up(world, result)
+        assert len(world.published) == 1, result
 
 
-def a_fleet_asks_for_each_item_by_itself():
+def a_fleet_sends_one_request_for_each_item():
     for by_key in (False, True):
         items = [{"sourceServerID": f"s-{n}"} for n in range(10)]
-        world = World(lambda asked, items=items: report("done" if asked["targets"] != items[:1] else "planned"))
+        world = World(lambda request, items=items: report("done" if request["targets"] != items[:1] else "planned"))
         ended = fleet(world, items, by_key)
         assert ended["status"] == "SUCCEEDED", ended
-        assert [asked["targets"] for asked in world.asked] == [[item] for item in items], world.asked
-        assert all(asked["requestID"] == "CHG1" for asked in world.asked)
-        assert world.at_once == 4, "what the template says"
-        [told] = world.told
-        assert told["responsePayload"]["outcome"] == "ended" and told["type"] == "Fleet Result - Success", told
-        assert "s3://bucket/results/" in told["responsePayload"]["summary"], told
+        assert [request["targets"] for request in world.requests] == [[item] for item in items], world.requests
+        assert all(request["requestID"] == "CHG1" for request in world.requests)
+        assert world.concurrency == 4, "the concurrency of the template"
+        [event] = world.published
+        assert event["responsePayload"]["outcome"] == "ended" and event["type"] == "Fleet Result - Success", event
+        assert "s3://bucket/results/" in event["responsePayload"]["summary"], event
 
 
-def a_fleet_stops_when_too_many_are_not_done():
+def a_fleet_stops_when_too_many_items_fail():
     for by_key in (False, True):
         for outcome in ("refused", "failed", "rejected"):
             items = list(range(100))
-            world = World(lambda asked, outcome=outcome: report(outcome if asked["targets"][0] < 10 else "done"))
+            world = World(lambda request, outcome=outcome: report(outcome if request["targets"][0] < 10 else "done"))
             assert fleet(world, items, by_key)["status"] == "SUCCEEDED", "a tenth is tolerated"
             assert {failed.error for failed in world.failures} == {outcome}
             world = World(report(outcome))
             ended = fleet(world, items, by_key)
             assert ended["error"] == "States.ExceedToleratedFailureThreshold", ended
-            assert len(world.asked) == 11, "the rest is not begun"
-            failure_told(world, "States.ExceedToleratedFailureThreshold")
+            assert len(world.requests) == 11, "no new item starts"
+            assert_failure_published(world, "States.ExceedToleratedFailureThreshold")
 
 
 def a_pending_item_gets_a_follow_up_of_its_own():
@@ -496,14 +496,14 @@ def a_pending_item_gets_a_follow_up_of_its_own():
         }, started
         world = World(report("pending", mode="plan", lookAgainAfterSeconds=60))
         assert fleet(world, ["s-1"], by_key)["status"] == "SUCCEEDED"
-        assert world.started == [], "a plan has none"
+        assert world.started == [], "a plan gets none"
 
 
-def an_item_that_is_permanent_is_tried_once_and_one_that_may_pass_again():
+def an_item_is_retried_unless_its_failure_is_permanent():
     for by_key in (False, True):
         world = World(Failed("Permanent", "{}"))
         fleet(world, ["s-1"], by_key)
-        assert len(world.asked) == 1, world.asked
+        assert len(world.requests) == 1, world.requests
         world = World(Failed("Retryable", "{}"), Failed("Retryable", "{}"), report("done"))
         assert fleet(world, ["s-1"], by_key)["status"] == "SUCCEEDED"
 
@@ -522,7 +522,7 @@ def a_follow_up_invokes_the_function_that_the_result_names():
         world = World(report("pending", lookAgainAfterSeconds=60), report("done"))
         follow_up(world, report("pending", lookAgainAfterSeconds=60), function)
         assert world.functions == [function_arn(function)] * 2, world.functions
-        assert world.told[0]["requestContext"]["functionArn"] == function_arn(function), world.told
+        assert world.published[0]["requestContext"]["functionArn"] == function_arn(function), world.published
 
 
 def a_fleet_invokes_the_function_that_its_input_names():
@@ -533,7 +533,7 @@ def a_fleet_invokes_the_function_that_its_input_names():
             assert world.functions == [function_arn(function)] * 2, world.functions
             contexts = [started["requestContext"] for started in world.started]
             assert contexts == [{"functionArn": function_arn(function)}] * 2, contexts
-            assert world.told[0]["requestContext"]["functionArn"] == function_arn(function), world.told
+            assert world.published[0]["requestContext"]["functionArn"] == function_arn(function), world.published
 
 
 def a_fleet_stores_the_list_of_its_input_in_the_bucket():
@@ -541,13 +541,13 @@ def a_fleet_stores_the_list_of_its_input_in_the_bucket():
         world = World(report("done"))
         assert fleet(world, items, by_key=False)["status"] == "SUCCEEDED"
         assert world.bucket["items/run.json"] == items, world.bucket
-        assert [asked["targets"] for asked in world.asked] == [[item] for item in items], world.asked
+        assert [request["targets"] for request in world.requests] == [[item] for item in items], world.requests
         world = World(report("done"))
         fleet(world, items, by_key=True)
         assert world.bucket.keys() == {"lists/fleet.json"}, "a list in the bucket is read where it is"
 
 
-def a_list_that_cannot_be_stored_is_tried_again_and_then_told():
+def a_list_that_cannot_be_stored_is_retried_and_then_reported():
     world = World(report("done"))
     world.refuse_objects = 3
     assert fleet(world, ["s-1"], by_key=False)["status"] == "SUCCEEDED"
@@ -555,8 +555,8 @@ def a_list_that_cannot_be_stored_is_tried_again_and_then_told():
     world.refuse_objects = 100
     ended = fleet(world, ["s-1"], by_key=False)
     assert (ended["status"], ended["error"]) == ("FAILED", "S3.S3Exception"), ended
-    assert world.asked == [], "no item is started"
-    failure_told(world, "S3.S3Exception")
+    assert world.requests == [], "no item is started"
+    assert_failure_published(world, "S3.S3Exception")
 
 
 def a_fleet_without_a_list_or_a_request_is_refused():
@@ -578,18 +578,18 @@ def a_fleet_without_a_list_or_a_request_is_refused():
 
 def a_fleet_without_a_deployed_function_is_refused():
     request = {"requestID": "CHG1"}
-    names = ("", "disconnect", "disconnect-source-server,bootstrap-efs-replication", None, 1, [], {}, list(FUNCTION_NAMES))
+    names = ("", "disconnect", ",".join(FUNCTION_NAMES), None, 1, [], {}, list(FUNCTION_NAMES))
     for content in ({}, *({"function": name} for name in names)):
         for items in ({"items": ["s-1"]}, {"key": "lists/fleet.json"}):
             world = World(report("done"))
             ended = Machine("fleet", world).run({"request": request, **items, **content})
             assert (ended["status"], ended["error"]) == ("FAILED", "InvalidInput"), (content, ended)
-            assert world.asked == [] and world.bucket == {}, content
+            assert world.requests == [] and world.bucket == {}, content
 
 
 def proofs() -> list:
-    own = [of for of in globals().values() if callable(of) and getattr(of, "__module__", "") == __name__]
-    return [of for of in own if of.__name__.startswith(("a_", "an_", "what_"))]
+    own = [each for each in globals().values() if callable(each) and getattr(each, "__module__", "") == __name__]
+    return [each for each in own if each.__name__.startswith(("a_", "an_"))]
 
 
 def main() -> int:

@@ -1,11 +1,11 @@
-"""Starts MiniStack with some hops filled in that AWS has and MiniStack 1.5.33 has not.
+"""Starts MiniStack with behaviour of AWS that MiniStack 1.5.33 lacks.
 
-MiniStack is what a template is deployed into to be proved end to end without an AWS account. Where it leaves a hop
-out, a stack that works on AWS does not work there, or, worse, the other way round. Filled in here, at run time, with
-nothing of MiniStack changed on disk:
+The end-to-end proof deploys the template into MiniStack, so that it needs no AWS account. Without these additions, a
+stack that works on AWS fails there, or worse, the other way round. They are patched in at run time; nothing of
+MiniStack changes on disk:
 
 * policies: what a rule or a topic may send to a function, a queue or a topic, with its key, or start by a role, and
-  what becomes of an event that a target does not take. A service hands to a policy only the keys that AWS documents
+  where an event goes that a target does not accept. A service hands to a policy only the keys that AWS documents
   for the two, which are in tests/deployment/facts.json, each with its source; so a policy that asks for another key
   refuses, and the proof that needs it fails. The loopback counts as encrypted transport, which AWS's policies ask for;
 * functions: what their LoggingConfig says of format and level; errors are counted however they are invoked;
@@ -18,8 +18,8 @@ nothing of MiniStack changed on disk:
 * CloudWatch: metrics of queues, topics, rules, destinations and executions, and those of metric filters; alarms on
   metric math, which ring by their own definitions, at a pace of so many minutes a second.
 
-Each function below says what AWS does and what MiniStack does instead. What is taken from MiniStack is internal to it,
-so the version is checked: with another one this file has to be read against the new sources first.
+Each function below says what AWS does and what MiniStack does instead. The code relies on internals of MiniStack, so it
+checks the version: before an upgrade, review this file against the new sources.
 
 Run it with the Python that has MiniStack, configured with MiniStack's own environment variables.
 """
@@ -83,7 +83,7 @@ FACTS = json.loads((HERE.parent / "deployment" / "facts.json").read_text())
 
 
 def pin_request_origin(source_ip: str, _secure_transport: bool) -> None:
-    """AWS's endpoints are spoken to by TLS, and policies refuse anything else; MiniStack is spoken to by HTTP."""
+    """Clients reach AWS by TLS, and policies deny anything else; they reach MiniStack by HTTP."""
     original_pin_request_origin(source_ip, True)
 
 
@@ -231,7 +231,7 @@ def _parsed(policy: dict | str) -> dict:
 
 
 def provided_worker_env(config: dict, *more) -> dict:
-    """Lambda tells a runtime by two variables how to log; MiniStack says nothing."""
+    """Lambda configures the logging of a runtime by two variables; MiniStack sets neither."""
     logging = config.get("LoggingConfig") or {}
     variables = {
         "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat"),
@@ -680,7 +680,7 @@ def put_events(resource: str, input_data: dict) -> dict:
 
 
 def put_object(_resource: str, input_data: dict) -> dict:
-    """aws-sdk:s3:putObject writes its Body as JSON; MiniStack does not have it. What AWS makes of a text is not asked."""
+    """aws-sdk:s3:putObject writes a Body that is a list as JSON; MiniStack does not have the call."""
     if not isinstance(input_data["Body"], (dict, list)):
         raise sfn._ExecutionError("States.Runtime", "A Body that is no JSON object or list is not filled in")
     _write_object(input_data["Bucket"], input_data["Key"], input_data["Body"])
@@ -712,9 +712,9 @@ def emit_status(execution: dict) -> None:
 # CloudWatch
 # ---------------------------------------------------------------------------
 
-# A minute of CloudWatch takes so long.
+# The real time of one minute of CloudWatch.
 MINUTE_SECONDS = float(os.environ.get("CLOUDWATCH_MINUTE_SECONDS", "60"))
-BEGUN = time.monotonic()
+STARTED = time.monotonic()
 # Namespaces whose metrics are levels; the values of all others are added up.
 LEVELS = ("AWS/SQS", "AWS/EFS")
 SERIES: dict[tuple, dict[int, float]] = {}
@@ -723,17 +723,17 @@ SERIES_LOCK = threading.Lock()
 
 
 def minute() -> int:
-    return int((time.monotonic() - BEGUN) / MINUTE_SECONDS)
+    return int((time.monotonic() - STARTED) / MINUTE_SECONDS)
 
 
 def record_metric(namespace: str, name: str, value: float, unit: str = "None", dimensions: dict | None = None) -> None:
-    """Metrics of services, which MiniStack keeps for those who ask, are kept for alarms too."""
+    """Keeps metrics of services for alarms too, which MiniStack does not evaluate over them."""
     _keep(namespace, name, dimensions or {}, value)
     original_record_metric(namespace, name, value, unit, dimensions)
 
 
 def store_datum(namespace, name, dims, ts, unit, value, values, counts, stat_values) -> None:
-    """Metrics that somebody puts, likewise."""
+    """Keeps custom metrics for alarms too."""
     if value is not None:
         _keep(namespace, name, dims, value)
     original_store_datum(namespace, name, dims, ts, unit, value, values, counts, stat_values)
@@ -750,7 +750,7 @@ def emit_lambda_logs(func: dict, request_id: str, log_text: str, *more, **named)
     """Metric filters count what a function logs; MiniStack keeps them and counts nothing."""
     original_emit_lambda_logs(func, request_id, log_text, *more, **named)
     group = ((func.get("config") or func).get("LoggingConfig") or {}).get("LogGroup")
-    filters = [of for (name, _), of in cloudwatch_logs._metric_filters.items() if name == group]
+    filters = [each for (name, _), each in cloudwatch_logs._metric_filters.items() if name == group]
     for line in (log_text or "").splitlines():
         with contextlib.suppress(ValueError, AttributeError):
             outcome = json.loads(line).get("fields", {}).get("outcome")
@@ -761,14 +761,14 @@ def emit_lambda_logs(func: dict, request_id: str, log_text: str, *more, **named)
 def _count_outcome(each: dict, outcome: str) -> None:
     if each["filterPattern"] != '{ $.fields.outcome = "*" }':
         raise LookupError(f"the pattern {each['filterPattern']} is not filled in")
-    for of in each["metricTransformations"]:
-        dimensions = of.get("dimensions") or {}
+    for metric in each["metricTransformations"]:
+        dimensions = metric.get("dimensions") or {}
         if isinstance(dimensions, list):
             dimensions = {dimension["Key"]: dimension["Value"] for dimension in dimensions}
         record_metric(
-            of["metricNamespace"],
-            of["metricName"],
-            float(of["metricValue"]),
+            metric["metricNamespace"],
+            metric["metricName"],
+            float(metric["metricValue"]),
             "Count",
             dict.fromkeys(dimensions, outcome),
         )
@@ -785,7 +785,7 @@ def alarm_record(name: str, properties: dict) -> dict:
 
 
 def watch() -> None:
-    """Evaluates every alarm at every minute, for ever."""
+    """Evaluates every alarm at every minute."""
     _request_account_id.set(os.environ.get("MINISTACK_ACCOUNT_ID", "000000000000"))
     _request_region.set(os.environ.get("AWS_REGION", "us-east-1"))
     seen = minute()
@@ -818,7 +818,7 @@ def _ring(alarm: dict) -> None:
 
 
 def fill_in() -> None:
-    """Put the functions above in the place of MiniStack's: each is called there by the name in its module."""
+    """Replaces functions of MiniStack by those above. MiniStack calls each by its name in the module."""
     if version("ministack") != WRITTEN_FOR:
         sys.exit(f"written for MiniStack {WRITTEN_FOR}, not {version('ministack')}: read it against the new sources")
     app.pin_request_origin = pin_request_origin

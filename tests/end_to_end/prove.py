@@ -1,7 +1,7 @@
-"""Deploys the built template into MiniStack, beside `drover serve` for DRS and EFS, and proves the way of an event.
+"""Deploys the built template into MiniStack, with `drover serve` as DRS and EFS, and proves what happens to an event.
 
-Every proof reads what an operator could read: the account as it is afterwards, the events, the queues, the state
-machines. Run it by `tests/end_to_end/run`, which builds what is deployed.
+Every proof reads only what an operator can read: the account, the events, the queues and the state machines.
+`tests/end_to_end/run` builds the functions and runs it.
 """
 
 import argparse
@@ -168,7 +168,7 @@ class Proof:
 
     def __init__(self, machine: Machine, sam: str, template: str, architecture: str):
         self.machine, self.sam, self.template, self.architecture = machine, sam, template, architecture
-        self.seen: dict[str, list[dict]] = {}
+        self.unmatched: dict[str, list[dict]] = {}
 
     def client(self, service: str):
         quick = Config(retries={"total_max_attempts": 1}, read_timeout=120)
@@ -278,7 +278,7 @@ class Proof:
         with urllib.request.urlopen(f"{self.machine.local_url}/local/{path}", timeout=30) as answer:
             return json.load(answer)
 
-    def tell_account(self, path: str, body: dict) -> None:
+    def control_account(self, path: str, body: dict) -> None:
         call = urllib.request.Request(
             f"{self.machine.local_url}/local/{path}", json.dumps(body).encode(), method="POST"
         )
@@ -292,18 +292,18 @@ class Proof:
         return all(servers[f"s-{number:017}"].get("dataReplicationState") == "DISCONNECTED" for number in numbers)
 
     def changes(self) -> list[str]:
-        """The calls that were to change something, whatever became of them."""
+        """The calls that would change something, whatever their result."""
         reading = ("Describe", "List", "Get")
         calls = [line.split()[1:] for line in self.account("journal")]
         return [" ".join(call) for call in calls if not any(word.startswith(reading) for word in call[:2])]
 
     def received(self, queue: str, wanted, wait: float = PATIENCE_SECONDS) -> dict:
-        """The first message of a queue that is wanted; all others are kept for later."""
+        """The first matching message of a queue. All others are kept for later."""
         sqs, url = (
             self.client("sqs"),
             queue if queue.startswith("http") else f"{self.machine.aws_url}/{ACCOUNT}/{queue}",
         )
-        kept, until = self.seen.setdefault(queue, []), time.monotonic() + wait
+        kept, until = self.unmatched.setdefault(queue, []), time.monotonic() + wait
         while True:
             for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
@@ -327,14 +327,14 @@ class Proof:
 
         return self.received("tickets", wanted)["detail"]["responsePayload"]
 
-    def sentence(self, *words: str) -> str:
-        """The notification that holds these words."""
+    def notification(self, *words: str) -> str:
+        """The notification that contains these words."""
         return self.received("people", lambda text: all(word in text for word in words))
 
-    def rung(self, alarm: str) -> None:
-        """The notification of an alarm."""
-        told = self.received("people", lambda text: isinstance(text, dict) and text["AlarmName"] == f"{STACK}-{alarm}")
-        print(f"      {told['AlarmName']}: {told['AlarmDescription']}")
+    def assert_alarm_rang(self, alarm: str) -> None:
+        """Waits for the notification of an alarm."""
+        rang = self.received("people", lambda text: isinstance(text, dict) and text["AlarmName"] == f"{STACK}-{alarm}")
+        print(f"      {rang['AlarmName']}: {rang['AlarmDescription']}")
 
 
 class Failed(Exception):
@@ -361,7 +361,7 @@ def in_hours(hours: int) -> str:
 
 
 def defaults_change_nothing(proof: Proof) -> None:
-    """With default parameters, anything at all can be sent and nothing is changed."""
+    """With default parameters, no event changes anything."""
     events, functions = proof.client("events"), (DISCONNECT, BOOTSTRAP)
     for path in sorted((ROOT / "events").glob("*/*.json")):
         text = path.read_text()
@@ -419,18 +419,18 @@ def the_role_refuses(proof: Proof, mode: str, outcome: str) -> None:
 
 
 def the_role_of_plan_mode_refuses_a_change(proof: Proof) -> None:
-    """Even if somebody sets MODE=enforce by hand, the role of plan mode refuses the call, and the report says so."""
+    """The role of plan mode denies a change even if MODE=enforce is set by hand, and the report says so."""
     the_role_refuses(proof, "plan", ("permanent", "access_denied"))
 
 
-def an_event_takes_its_way_through_a_rule(proof: Proof) -> None:
-    """An event on the bus disconnects its server, and its result is an event and a sentence."""
+def an_event_reaches_its_function_through_a_rule(proof: Proof) -> None:
+    """An event on the bus disconnects its server, and its result is an event and a notification."""
     proof.put(proof.request("CHG1", {"sourceServerID": f"s-{1:017}", "hostname": "node1"}))
     report = proof.result("CHG1", "done")
     expect(report["targets"][0]["reason"] == "disconnected", "the report", report)
     expect(proof.disconnected(1), "the server is DISCONNECTED")
     expect("drover:approved" not in proof.servers()[f"s-{1:017}"]["tags"], "the approval is consumed")
-    print("     ", proof.sentence("CHG1", "done"))
+    print("     ", proof.notification("CHG1", "done"))
 
 
 def a_duplicate_changes_nothing(proof: Proof) -> None:
@@ -441,8 +441,8 @@ def a_duplicate_changes_nothing(proof: Proof) -> None:
     expect(proof.changes() == before, "no further change", proof.changes())
 
 
-def an_event_takes_its_way_through_the_topic(proof: Proof) -> None:
-    """An SNS message reaches the function that it is for; what is for none is kept."""
+def a_message_reaches_its_function_through_the_topic(proof: Proof) -> None:
+    """An SNS message reaches its function; a message that no function handles is kept."""
     sns, topic = proof.client("sns"), proof.outputs["RequestsTopicArn"]
     event = proof.event(proof.request("CHG2", server_id(2)))
     sns.publish(TopicArn=topic, Message=json.dumps(event))
@@ -453,7 +453,7 @@ def an_event_takes_its_way_through_the_topic(proof: Proof) -> None:
     proof.received(proof.outputs["UndeliveredEventsUrl"], lambda message: message == misspelt)
 
 
-def an_event_takes_its_way_through_the_queue(proof: Proof) -> None:
+def a_message_reaches_its_function_through_the_queue(proof: Proof) -> None:
     """An SQS message disconnects its server and leaves the queue."""
     sqs, url = proof.client("sqs"), proof.outputs["DecommissionQueueUrl"]
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps(proof.request("CHG3", server_id(3))))
@@ -468,7 +468,7 @@ def left(sqs, url: str) -> int:
     )
 
 
-def an_event_of_aws_takes_its_way(proof: Proof) -> None:
+def an_event_of_aws_reaches_its_function(proof: Proof) -> None:
     """The termination of an approved instance disconnects its server."""
     # Nobody can put an event of AWS on a bus, here as there: the pattern is asked, and the function invoked with it.
     event = {
@@ -491,9 +491,9 @@ def an_event_of_aws_takes_its_way(proof: Proof) -> None:
     expect(report["outcome"] == "done" and proof.disconnected(20), "the server is DISCONNECTED", report)
 
 
-def what_is_given_up_is_kept_with_its_report(proof: Proof) -> None:
-    """A request that DRS never answers ends in the dead letters, with its report, and somebody is told."""
-    proof.tell_account("faults", {"operation": "DescribeSourceServers", "kind": "access_denied", "times": 3})
+def a_failed_request_is_kept_with_its_report(proof: Proof) -> None:
+    """A request that DRS denies ends in the dead letters, with its report and a notification."""
+    proof.control_account("faults", {"operation": "DescribeSourceServers", "kind": "access_denied", "times": 3})
     proof.put(proof.request("CHG4", server_id(4)))
     of_request = lambda record: record["requestPayload"].get("detail", {}).get("requestID") == "CHG4"  # noqa: E731
     record = proof.received(proof.outputs["FailedRequestsUrl"], of_request)
@@ -502,7 +502,7 @@ def what_is_given_up_is_kept_with_its_report(proof: Proof) -> None:
     report = json.loads(record["responsePayload"]["errorMessage"])
     expect(report["targets"][0]["reason"] == "access_denied", "the report in the dead letter", report)
     proof.received("tickets", lambda event: event["detail-type"].endswith("Failure") and of_request(event["detail"]))
-    print("     ", proof.sentence("request failed", "Permanent"))
+    print("     ", proof.notification("request failed", "Permanent"))
     expect(not proof.disconnected(4), "nothing was changed")
     # Replayed, as the README says, once the fault is repaired.
     payload = json.dumps(record["requestPayload"])
@@ -510,8 +510,8 @@ def what_is_given_up_is_kept_with_its_report(proof: Proof) -> None:
     proof.result("CHG4", "done")
 
 
-def what_a_rule_may_not_deliver_is_kept(proof: Proof) -> None:
-    """Without its permission an event reaches no function, and is kept among the undelivered."""
+def an_event_that_a_rule_may_not_deliver_is_kept(proof: Proof) -> None:
+    """Without the permission of its rule, an event is kept in the queue of undelivered events."""
     functions = proof.client("lambda")
     rules = proof.client("events").list_rule_names_by_target(TargetArn=proof.arn_of(DISCONNECT))["RuleNames"]
     policy = json.loads(functions.get_policy(FunctionName=DISCONNECT)["Policy"])
@@ -536,12 +536,12 @@ def what_a_rule_may_not_deliver_is_kept(proof: Proof) -> None:
     proof.result("CHG12", "done")
 
 
-def a_message_that_is_never_finished_leaves_the_queue(proof: Proof) -> None:
-    """A queued request that fails five times ends in the queue of unfinished messages; its neighbour does not."""
+def a_message_that_always_fails_leaves_the_queue(proof: Proof) -> None:
+    """A queued request that fails five times ends in the queue of unfinished messages; the next one succeeds."""
     sqs, url = proof.client("sqs"), proof.outputs["DecommissionQueueUrl"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1"})
     poison = proof.request("CHG5", server_id(5))
-    proof.tell_account("faults", {"operation": "DisconnectSourceServer", "kind": "access_denied", "times": 5})
+    proof.control_account("faults", {"operation": "DisconnectSourceServer", "kind": "access_denied", "times": 5})
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps(poison))
     message = proof.received(proof.outputs["UnfinishedMessagesUrl"], lambda body: body.get("requestID") == "CHG5")
     expect(message == poison, "the message as it was", message)
@@ -551,7 +551,7 @@ def a_message_that_is_never_finished_leaves_the_queue(proof: Proof) -> None:
 
 
 def a_replication_is_followed_up_until_it_is_usable(proof: Proof) -> None:
-    """A replication is pending until its first sync; the follow-up looks again by itself, and says when it is done."""
+    """A replication is pending until its first sync; its follow-up checks again and reports when it is done."""
     replica = {"backup": "enabled", "tags": "copy"}
     request = {
         "version": 1,
@@ -563,27 +563,27 @@ def a_replication_is_followed_up_until_it_is_usable(proof: Proof) -> None:
     }
     proof.put(request, "File System Replication Requested")
     proof.result("CHG7", "pending")
-    proof.tell_account("advance", {"minutes": 6})
+    proof.control_account("advance", {"minutes": 6})
     time.sleep(1)
-    proof.tell_account("advance", {"minutes": 60})
+    proof.control_account("advance", {"minutes": 60})
     report = proof.result("CHG7", "done", source="drover")
     expect(report["targets"][0]["reason"] == "replica_usable", "the report", report)
-    print("     ", proof.sentence("CHG7", "done"))
+    print("     ", proof.notification("CHG7", "done"))
 
 
-def a_retirement_goes_on_to_the_deletion(proof: Proof) -> None:
+def a_retirement_continues_with_the_deletion(proof: Proof) -> None:
     """A retired server is disconnected, and its record is deleted by the follow-up after AWS's 90 minutes."""
     proof.put(proof.request("CHG8", server_id(8), action="retire"))
     proof.result("CHG8", "pending")
     expect(proof.disconnected(8), "the server is DISCONNECTED and its record still there")
-    proof.tell_account("advance", {"minutes": 91})
+    proof.control_account("advance", {"minutes": 91})
     report = proof.result("CHG8", "done", source="drover")
     expect(report["targets"][0]["reason"] == "record_deleted", "the report", report)
     expect(f"s-{8:017}" not in proof.servers(), "the record is gone")
 
 
-def what_expires_while_it_is_pending_is_given_up(proof: Proof) -> None:
-    """A retirement that expires before its record may go ends in the dead letters, not in silence."""
+def a_request_that_expires_while_pending_is_kept(proof: Proof) -> None:
+    """A retirement that expires before its record can be deleted ends in the dead letters."""
     request = proof.request("CHG11", server_id(11), action="retire")
     request["expiresAt"] = (datetime.now(timezone.utc) + timedelta(seconds=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
     proof.put(request)
@@ -594,11 +594,11 @@ def what_expires_while_it_is_pending_is_given_up(proof: Proof) -> None:
     report = json.loads(record["responsePayload"]["errorMessage"])
     expect((report["outcome"], report["reason"]) == ("rejected", "expired"), "the report in the dead letter", record)
     expect(server_id(11)["sourceServerID"] in proof.servers(), "the record is still there")
-    print("     ", proof.sentence("request failed", "Rejected"))
+    print("     ", proof.notification("request failed", "Rejected"))
 
 
-def a_fleet_is_worked_off(proof: Proof) -> None:
-    """A fleet of 200 servers, of which a tenth is refused, ends within its tolerance and leaves its results."""
+def a_fleet_completes_within_its_tolerance(proof: Proof) -> None:
+    """A fleet of 200 servers, of which a tenth is refused, completes within its tolerance and writes its results."""
     numbers = range(1001, 1201)
     request = without_servers(proof.request("FLEET"))
     content = {"function": "disconnect-source-server", "request": request, "items": [server_id(n) for n in numbers]}
@@ -612,11 +612,11 @@ def a_fleet_is_worked_off(proof: Proof) -> None:
     servers = proof.servers()
     gone = [n for n in numbers if servers[f"s-{n:017}"].get("dataReplicationState") == "DISCONNECTED"]
     expect(gone == [n for n in numbers if n % 10], "exactly the approved servers", gone)
-    print("     ", proof.sentence("FLEET", "ended"))
+    print("     ", proof.notification("FLEET", "ended"))
 
 
-def a_fleet_from_the_bucket_stops_when_too_much_is_refused(proof: Proof) -> None:
-    """A list in the bucket is read; when more is refused than tolerated, the fleet fails, and somebody is told."""
+def a_fleet_from_the_bucket_stops_when_too_many_items_are_refused(proof: Proof) -> None:
+    """A fleet reads its list from the bucket, and fails with a notification when too many items are refused."""
     items = [server_id(n) for n in (*range(2001, 2011), 9)]
     proof.client("s3").put_object(
         Bucket=proof.outputs["FleetsBucketName"], Key="lists/fleet.json", Body=json.dumps(items)
@@ -629,7 +629,7 @@ def a_fleet_from_the_bucket_stops_when_too_much_is_refused(proof: Proof) -> None
         "the fleet",
         ended,
     )
-    proof.sentence("request failed", "ExceedToleratedFailureThreshold")
+    proof.notification("request failed", "ExceedToleratedFailureThreshold")
     ended = run_machine(proof, "FleetArn", {"function": "disconnect-source-server", "items": items})
     expect((ended["status"], ended.get("error")) == ("FAILED", "InvalidInput"), "a fleet without a request", ended)
     ended = run_machine(proof, "FleetArn", {"function": "retire-everything", "request": request, "items": items})
@@ -641,7 +641,7 @@ def server_id(number: int) -> dict:
 
 
 def without_servers(request: dict) -> dict:
-    """What every item of a fleet is asked with."""
+    """The request of a fleet, which each item completes."""
     return {name: value for name, value in request.items() if name != "targets"}
 
 
@@ -661,29 +661,29 @@ def results(proof: Proof, manifest: str) -> tuple[list, list]:
 
 
 def the_role_of_enforce_mode_allows_it(proof: Proof) -> None:
-    """The call that the role of plan mode refused is allowed by the role of enforce mode."""
+    """The role of enforce mode allows the call that the role of plan mode denies."""
     the_role_refuses(proof, "enforce", ("done", "replica_usable"))
 
 
-def a_message_that_is_no_json_is_told_of(proof: Proof) -> None:
-    """A message on the topic that is no JSON reaches nothing, since SNS drops it, and an alarm says so."""
+def a_message_that_is_not_json_raises_an_alarm(proof: Proof) -> None:
+    """SNS drops a message that is not JSON, and an alarm rings."""
     proof.client("sns").publish(TopicArn=proof.outputs["RequestsTopicArn"], Message="disconnect s-1, please")
-    proof.rung("unreadable-messages")
+    proof.assert_alarm_rang("unreadable-messages")
 
 
-def a_rejected_message_of_a_queue_is_told_of(proof: Proof) -> None:
-    """A queued request with a slip of the pen leaves the queue, and an alarm says that an input was rejected."""
+def a_rejected_message_of_a_queue_raises_an_alarm(proof: Proof) -> None:
+    """A queued request with a misspelt field leaves the queue, and an alarm rings."""
     sqs, url = proof.client("sqs"), proof.outputs["DecommissionQueueUrl"]
     request = proof.request("CHG13", server_id(13))
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps({**request, "serverz": []}))
-    proof.rung("rejected")
+    proof.assert_alarm_rang("rejected")
     eventually(lambda: left(sqs, url) == 0, "the queue is empty")
     expect(not proof.disconnected(13), "nothing was changed")
 
 
-def what_is_retryable_is_followed_up(proof: Proof) -> None:
-    """A request that fails three times for a passing reason is not given up: its follow-up does it."""
-    proof.tell_account("faults", {"operation": "DescribeSourceServers", "kind": "expired_token", "times": 3})
+def a_retryable_failure_gets_a_follow_up(proof: Proof) -> None:
+    """A request that fails three times for a transient reason is completed by its follow-up."""
+    proof.control_account("faults", {"operation": "DescribeSourceServers", "kind": "expired_token", "times": 3})
     proof.put(proof.request("CHG14", server_id(14)))
     failure = proof.received(
         "tickets", lambda event: "CHG14" in json.dumps(event) and event["detail-type"].endswith("Failure")
@@ -691,14 +691,14 @@ def what_is_retryable_is_followed_up(proof: Proof) -> None:
     expect(failure["detail"]["responsePayload"]["errorType"] == "Retryable", "the error", failure)
     report = proof.result("CHG14", "done", source="drover")
     expect(report["targets"][0]["reason"] == "disconnected", "the report", report)
-    print("     ", proof.sentence("CHG14", "done"))
-    letters = proof.seen.get(proof.outputs["FailedRequestsUrl"], [])
+    print("     ", proof.notification("CHG14", "done"))
+    letters = proof.unmatched.get(proof.outputs["FailedRequestsUrl"], [])
     expect("CHG14" not in json.dumps(letters), "no dead letter", letters)
 
 
-def a_function_that_is_killed_in_the_middle_is_run_again(proof: Proof) -> None:
-    """A function whose process is killed after DRS did what it asked for finds it done at the next try."""
-    proof.tell_account("faults", {"operation": "DisconnectSourceServer", "kind": "hang_after", "times": 1})
+def a_killed_function_is_run_again(proof: Proof) -> None:
+    """A function that is killed after DRS made its change finds the change made at the next try."""
+    proof.control_account("faults", {"operation": "DisconnectSourceServer", "kind": "hang_after", "times": 1})
     proof.put(proof.request("CHG15", server_id(15)))
     eventually(lambda: proof.disconnected(15), "DRS has done it")
     killed = proof.machine.processes_of(DISCONNECT)
@@ -718,11 +718,11 @@ def a_function_that_is_killed_in_the_middle_is_run_again(proof: Proof) -> None:
     expect("drover:approved" not in proof.servers()[f"s-{15:017}"]["tags"], "the approval is consumed")
 
 
-def a_follow_up_that_fails_is_told(proof: Proof) -> None:
-    """A follow-up whose role is refused is given up: it is kept with its report, told, and rings."""
+def a_failed_follow_up_is_kept_and_reported(proof: Proof) -> None:
+    """A follow-up that DRS denies fails: its request is kept with the report, with a notification and an alarm."""
     proof.put(proof.request("CHG16", server_id(16), action="retire"))
     proof.result("CHG16", "pending")
-    proof.tell_account("faults", {"operation": "DescribeSourceServers", "kind": "access_denied", "times": 1})
+    proof.control_account("faults", {"operation": "DescribeSourceServers", "kind": "access_denied", "times": 1})
     record = proof.received(
         proof.outputs["FailedRequestsUrl"],
         lambda record: "CHG16" in json.dumps(record.get("requestPayload")),
@@ -730,13 +730,13 @@ def a_follow_up_that_fails_is_told(proof: Proof) -> None:
     expect(record["responsePayload"]["errorType"] == "Permanent", "the error", record)
     report = json.loads(json.loads(record["responsePayload"]["errorMessage"])["errorMessage"])
     expect(report["targets"][0]["reason"] == "access_denied", "the report in the dead letter", report)
-    print("     ", proof.sentence("request failed", "Permanent"))
-    proof.sentence("is FAILED")
-    proof.rung("state-machines")
+    print("     ", proof.notification("request failed", "Permanent"))
+    proof.notification("is FAILED")
+    proof.assert_alarm_rang("state-machines")
 
 
-def a_follow_up_that_runs_out_of_time_is_told_and_kept(proof: Proof) -> None:
-    """A follow-up that runs out of time cannot tell it itself; its input is kept, and somebody is told."""
+def a_follow_up_that_times_out_is_kept_and_reported(proof: Proof) -> None:
+    """The input of a follow-up that times out is kept, with a notification."""
     states = proof.client("stepfunctions")
     proof.put(proof.request("CHG17", server_id(17), action="retire"))
     proof.result("CHG17", "pending")
@@ -747,17 +747,17 @@ def a_follow_up_that_runs_out_of_time_is_told_and_kept(proof: Proof) -> None:
     of_request = [each for each in running() if "CHG17" in states.describe_execution(**arn_of(each))["input"]]
     states.stop_execution(**arn_of(of_request[0]), error="States.Timeout")
     kept = proof.received(proof.outputs["FailedRequestsUrl"], lambda record: record.get("status") == "TIMED_OUT")
-    begun = json.loads(kept["input"])["detail"]
-    expect(begun["requestPayload"]["detail"]["requestID"] == "CHG17", "the request", kept)
-    print("     ", proof.sentence("is TIMED_OUT"))
+    result = json.loads(kept["input"])["detail"]
+    expect(result["requestPayload"]["detail"]["requestID"] == "CHG17", "the request", kept)
+    print("     ", proof.notification("is TIMED_OUT"))
 
 
 def arn_of(execution: dict) -> dict:
     return {"executionArn": execution["executionArn"]}
 
 
-def a_stopped_function_is_started_again(proof: Proof) -> None:
-    """While a function is stopped an event waits, and an alarm rings; started again, the function works it off."""
+def a_restarted_function_handles_the_events_that_waited(proof: Proof) -> None:
+    """An event waits while its function is stopped, and an alarm rings; the restarted function handles the event."""
     functions = proof.client("lambda")
     functions.put_function_concurrency(FunctionName=DISCONNECT, ReservedConcurrentExecutions=0)
     proof.put(proof.request("CHG18", server_id(18)))
@@ -767,60 +767,62 @@ def a_stopped_function_is_started_again(proof: Proof) -> None:
             expect(False, "the function is stopped", proof.invoke(DISCONNECT, proof.request("CHG18", server_id(18))))
         time.sleep(MINUTE_SECONDS)
     expect(not proof.disconnected(18), "nothing was changed")
-    proof.rung("throttles")
+    proof.assert_alarm_rang("throttles")
     functions.put_function_concurrency(FunctionName=DISCONNECT, ReservedConcurrentExecutions=5)
     proof.result("CHG18", "done")
 
 
 def every_other_alarm_rings(proof: Proof) -> None:
-    """Each alarm rings over what the run produced, and where it produced nothing, over what is made to happen here."""
+    """Every other alarm rings: for what the run has produced, or for what is caused here."""
     for alarm in ("errors", "failed"):
-        proof.rung(alarm)
-    events, functions, sqs, sns = (proof.client(of) for of in ("events", "lambda", "sqs", "sns"))
+        proof.assert_alarm_rang(alarm)
+    events, functions, sqs, sns = (proof.client(name) for name in ("events", "lambda", "sqs", "sns"))
     # The proofs above took their letters at once. These lie there, and a second one rings again.
     for output, alarm in (
         ("FailedRequestsUrl", "failed-requests"),
         ("UndeliveredEventsUrl", "undelivered-events"),
         ("UnfinishedMessagesUrl", "unfinished-messages"),
     ):
-        proof.seen["people"] = [text for text in proof.seen["people"] if f"{STACK}-{alarm}" not in json.dumps(text)]
+        earlier = proof.unmatched["people"]
+        proof.unmatched["people"] = [text for text in earlier if f"{STACK}-{alarm}" not in json.dumps(text)]
         for _ in range(2):
             sqs.send_message(QueueUrl=proof.outputs[output], MessageBody="{}")
-            proof.rung(alarm)
-    # A change that cannot be looked at again is in doubt.
-    proof.tell_account("faults", {"operation": "DisconnectSourceServer", "kind": "reset_after", "times": 3})
-    proof.tell_account("faults", {"operation": "DescribeSourceServers", "kind": "access_denied", "times": 2, "skip": 1})
+            proof.assert_alarm_rang(alarm)
+    # A change that cannot be verified is indeterminate.
+    proof.control_account("faults", {"operation": "DisconnectSourceServer", "kind": "reset_after", "times": 3})
+    denied = {"operation": "DescribeSourceServers", "kind": "access_denied", "times": 2, "skip": 1}
+    proof.control_account("faults", denied)
     proof.put(proof.request("CHG19", server_id(19)))
-    proof.rung("indeterminate")
-    # A result for which there is no bus.
+    proof.assert_alarm_rang("indeterminate")
+    # A result whose bus does not exist.
     latest = {"FunctionName": DISCONNECT, "Qualifier": "$LATEST"}
     answer = functions.get_function_event_invoke_config(**latest)
     names = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
     settings = latest | {name: answer[name] for name in names}
     theirs = {
-        end: of["Destination"].replace(ACCOUNT, "999999999999") for end, of in answer["DestinationConfig"].items()
+        end: each["Destination"].replace(ACCOUNT, "999999999999") for end, each in answer["DestinationConfig"].items()
     }
     ends = {end: {"Destination": bus} for end, bus in theirs.items()}
     functions.put_function_event_invoke_config(**settings | {"DestinationConfig": ends})
     proof.put(proof.request("CHG1", server_id(1)))
-    proof.rung("lost-results")
+    proof.assert_alarm_rang("lost-results")
     functions.put_function_event_invoke_config(**settings)
     # An event that may go neither to the function nor to the dead letters.
     policy = json.loads(functions.get_policy(FunctionName=DISCONNECT)["Policy"])
-    [ours] = [of for of in policy["Statement"] if "DecommissionRequested" in json.dumps(of["Condition"])]
+    [ours] = [each for each in policy["Statement"] if "DecommissionRequested" in json.dumps(each["Condition"])]
     functions.remove_permission(FunctionName=DISCONNECT, StatementId=ours["Sid"])
     url = proof.outputs["UndeliveredEventsUrl"]
     kept = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
     proof.put(proof.request("CHG1", server_id(1)))
-    proof.rung("lost-events")
+    proof.assert_alarm_rang("lost-events")
     sqs.set_queue_attributes(QueueUrl=url, Attributes=kept)
-    # A subscriber that lets nobody in.
+    # A subscriber whose policy allows nobody.
     sqs.create_queue(QueueName="closed")
     closed = f"arn:aws:sqs:{REGION}:{ACCOUNT}:closed"
     sns.subscribe(TopicArn=proof.outputs["NotificationsTopicArn"], Protocol="sqs", Endpoint=closed)
     events.put_events(Entries=[result_by_hand(proof)])
-    proof.rung("failed-notifications")
+    proof.assert_alarm_rang("failed-notifications")
     # A replica that is behind.
     replica = [{"Name": "FileSystemId", "Value": "fs-1"}, {"Name": "DestinationFileSystemId", "Value": "fs-2"}]
     until = time.monotonic() + 25 * MINUTE_SECONDS
@@ -828,7 +830,7 @@ def every_other_alarm_rings(proof: Proof) -> None:
         datum = {"MetricName": "TimeSinceLastSync", "Dimensions": replica, "Value": 2000}
         proof.client("cloudwatch").put_metric_data(Namespace="AWS/EFS", MetricData=[datum])
         time.sleep(MINUTE_SECONDS)
-    proof.rung("replication-lag")
+    proof.assert_alarm_rang("replication-lag")
 
 
 def result_by_hand(proof: Proof) -> dict:
@@ -851,7 +853,7 @@ def everything_can_be_stopped(proof: Proof) -> None:
     expect(not proof.disconnected(10), "nothing was changed")
 
 
-def what_must_be_kept_is_kept(proof: Proof) -> None:
+def a_deleted_stack_keeps_dead_letters_logs_and_results(proof: Proof) -> None:
     """Deleting the stack leaves the dead letters, the logs and the fleets' results."""
     command = [proof.sam, "delete", "--stack-name", STACK, "--no-prompts", "--region", REGION]
     ended = subprocess.run(
@@ -870,30 +872,30 @@ def what_must_be_kept_is_kept(proof: Proof) -> None:
 
 WITH_DEFAULTS = [defaults_change_nothing, the_role_of_plan_mode_refuses_a_change]
 WITH_EVERYTHING = [
-    an_event_takes_its_way_through_a_rule,
+    an_event_reaches_its_function_through_a_rule,
     a_duplicate_changes_nothing,
-    an_event_takes_its_way_through_the_topic,
-    an_event_takes_its_way_through_the_queue,
-    an_event_of_aws_takes_its_way,
-    what_is_given_up_is_kept_with_its_report,
-    what_a_rule_may_not_deliver_is_kept,
-    a_message_that_is_never_finished_leaves_the_queue,
+    a_message_reaches_its_function_through_the_topic,
+    a_message_reaches_its_function_through_the_queue,
+    an_event_of_aws_reaches_its_function,
+    a_failed_request_is_kept_with_its_report,
+    an_event_that_a_rule_may_not_deliver_is_kept,
+    a_message_that_always_fails_leaves_the_queue,
     a_replication_is_followed_up_until_it_is_usable,
-    a_retirement_goes_on_to_the_deletion,
-    what_expires_while_it_is_pending_is_given_up,
-    a_fleet_is_worked_off,
-    a_fleet_from_the_bucket_stops_when_too_much_is_refused,
+    a_retirement_continues_with_the_deletion,
+    a_request_that_expires_while_pending_is_kept,
+    a_fleet_completes_within_its_tolerance,
+    a_fleet_from_the_bucket_stops_when_too_many_items_are_refused,
     the_role_of_enforce_mode_allows_it,
-    a_message_that_is_no_json_is_told_of,
-    a_rejected_message_of_a_queue_is_told_of,
-    what_is_retryable_is_followed_up,
-    a_function_that_is_killed_in_the_middle_is_run_again,
-    a_follow_up_that_fails_is_told,
-    a_follow_up_that_runs_out_of_time_is_told_and_kept,
-    a_stopped_function_is_started_again,
+    a_message_that_is_not_json_raises_an_alarm,
+    a_rejected_message_of_a_queue_raises_an_alarm,
+    a_retryable_failure_gets_a_follow_up,
+    a_killed_function_is_run_again,
+    a_failed_follow_up_is_kept_and_reported,
+    a_follow_up_that_times_out_is_kept_and_reported,
+    a_restarted_function_handles_the_events_that_waited,
     every_other_alarm_rings,
     everything_can_be_stopped,
-    what_must_be_kept_is_kept,
+    a_deleted_stack_keeps_dead_letters_logs_and_results,
 ]
 ENABLED = {
     name: "ENABLED"
@@ -915,9 +917,9 @@ def prove(proof: Proof) -> int:
 
 def step(what: str, do, *arguments, **more) -> None:
     print(f"  {what.splitlines()[0]}", flush=True)
-    begun = time.monotonic()
+    started = time.monotonic()
     do(*arguments, **more)
-    print(f"      {time.monotonic() - begun:.1f} s", flush=True)
+    print(f"      {time.monotonic() - started:.1f} s", flush=True)
 
 
 def main() -> int:
