@@ -69,6 +69,7 @@ fn every_event_of_a_function_is_what_its_name_says() {
     }
 }
 
+// Invariant 7.
 #[test]
 fn every_sample_event_is_a_command_or_a_named_rejection() {
     for function in FUNCTIONS {
@@ -107,6 +108,7 @@ fn sqs(body: &str) -> Value {
     json!({ "Records": [{ "messageId": "1", "eventSource": "aws:sqs", "body": body }] })
 }
 
+// Invariant 7.
 #[test]
 fn nesting_changes_nothing() {
     for function in FUNCTIONS {

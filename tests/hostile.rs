@@ -40,6 +40,7 @@ fn assert_plain(report: &Value) {
     }
 }
 
+// Invariant 12.
 #[tokio::test]
 async fn text_from_drs_is_harmless() {
     let hostile = |id: &str, approval: &str| SourceServer {
@@ -84,6 +85,7 @@ async fn text_from_drs_is_harmless() {
     assert_plain(&answer.body);
 }
 
+// Invariant 12.
 #[tokio::test]
 async fn text_from_efs_is_harmless() {
     for message in [HARM.to_owned(), long()] {
@@ -110,6 +112,7 @@ async fn text_from_efs_is_harmless() {
     }
 }
 
+// Invariant 12.
 #[tokio::test]
 async fn text_from_an_event_is_harmless() {
     let stage = Stage::new().await;

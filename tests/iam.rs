@@ -81,6 +81,7 @@ fn flows(function: &Function) -> &'static [IamRequest] {
     &FLOWS[function.name()]
 }
 
+// Invariant 9.
 #[test]
 fn a_role_allows_what_its_function_does_and_denies_what_is_forbidden() {
     for function in FUNCTIONS {
@@ -109,6 +110,7 @@ const REASONS: [(&str, &str); 8] = [
     ("sqs:GetQueueAttributes", "it reads the function's queue"),
 ];
 
+// Invariant 9.
 #[test]
 fn each_allowed_action_is_used_by_a_scenario_or_has_a_reason() {
     for function in FUNCTIONS {
@@ -206,6 +208,7 @@ fn without_one(items: &[String]) -> Vec<(String, Vec<String>)> {
 
 /// With and without replication to other accounts: what that allows as well may cover for what is
 /// allowed without it.
+// Invariant 9.
 #[test]
 fn every_part_of_every_statement_is_needed() {
     let only_ours = Deployment::with(&[
@@ -252,6 +255,7 @@ fn only_reads(action: &str) -> bool {
         .is_some_and(|(_, name)| name.starts_with("Describe"))
 }
 
+// Invariant 11.
 #[test]
 fn in_plan_mode_no_role_may_change_anything() {
     let more = [("AllowDelete", "true"), ("ReplicationRoleArn", ROLE)];

@@ -36,6 +36,7 @@ fn arn(deployment: &Deployment, function: &Function) -> String {
     deployment.arn(deployment.function(function.name()))
 }
 
+// Invariant 2.
 #[test]
 fn every_event_of_a_function_reaches_it_and_no_other() {
     let deployment = everything();
@@ -57,6 +58,7 @@ fn every_event_of_a_function_reaches_it_and_no_other() {
     }
 }
 
+// Invariant 2.
 #[test]
 fn no_sample_event_reaches_a_function_that_does_not_handle_it() {
     let deployment = everything();
@@ -224,6 +226,7 @@ fn rules_of_success(function: &Function, report: &Value) -> Vec<String> {
     rules_of(&everything(), &record)
 }
 
+// Invariant 2.
 #[test]
 fn a_pending_result_starts_a_follow_up_and_notifies() {
     for function in FUNCTIONS {
@@ -273,6 +276,7 @@ fn every_other_result_notifies() {
     }
 }
 
+// Invariant 2.
 #[test]
 fn a_retryable_failure_starts_a_follow_up_and_any_other_is_kept() {
     let deployment = everything();
@@ -305,6 +309,7 @@ fn a_retryable_failure_starts_a_follow_up_and_any_other_is_kept() {
     }
 }
 
+// Invariant 2.
 #[test]
 fn a_result_of_another_function_or_account_reaches_nobody() {
     let deployment = everything();
@@ -323,6 +328,7 @@ fn a_result_of_another_function_or_account_reaches_nobody() {
 }
 
 /// Most events of AWS are none of drover's business, and nobody is notified of those.
+// Invariant 2.
 #[tokio::test]
 async fn every_result_notifies_unless_drover_was_not_asked() {
     let mut results = results_of_terminations().await;

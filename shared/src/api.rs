@@ -337,6 +337,7 @@ mod tests {
         assert_eq!(calls, [call("DescribeJobs", 1, "ok")]);
     }
 
+    // Invariant 1.
     #[tokio::test]
     async fn a_repeated_page_token_is_a_fault_however_late() {
         let answers = vec![Ok(vec!["a"]), Ok(vec!["b"]), Ok(vec!["c"]), Ok(vec!["a"])];

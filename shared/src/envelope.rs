@@ -635,6 +635,7 @@ mod tests {
             .collect()
     }
 
+    // Invariant 2.
     #[test]
     fn no_member_that_nobody_needs_can_lose_a_request_in_any_nesting() {
         let [event, record, sns, delivered] =
@@ -679,6 +680,7 @@ mod tests {
         }
     }
 
+    // Invariant 2.
     #[test]
     fn a_member_that_decides_is_given_once_and_is_a_string() {
         let cases = [

@@ -310,6 +310,7 @@ mod tests {
         );
     }
 
+    // Invariant 3.
     #[test]
     fn a_known_code_counts_whatever_the_status() {
         check(429, "ThrottlingException", FaultKind::Throttled);
@@ -327,6 +328,7 @@ mod tests {
         check(500, "InternalServerException", FaultKind::ServiceError);
     }
 
+    // Invariant 3.
     #[test]
     fn a_quota_is_no_missing_permission() {
         for code in [
@@ -351,6 +353,7 @@ mod tests {
         assert_eq!(fault.kind.remedy(), Remedy::Manual);
     }
 
+    // Invariant 3.
     #[test]
     fn a_refused_signature_passes_and_a_region_that_is_off_does_not() {
         let signature = [

@@ -215,6 +215,7 @@ mod tests {
         tags.iter().map(owned).collect()
     }
 
+    // Invariant 11.
     #[test]
     fn the_defaults_change_nothing() {
         let expected = Guardrails {

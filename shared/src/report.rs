@@ -427,6 +427,7 @@ pub(crate) mod tests {
         report
     }
 
+    // Invariant 10.
     #[test]
     fn the_largest_report_fits_what_carries_it_and_says_what_was_cut() {
         let (report, json) = largest().bounded();

@@ -16,11 +16,13 @@ fn assert_invariants(subject: &'static Subject) {
     }
 }
 
+// Invariants 1, 2, 3, 4, 5, 6, 7, 8, 9.
 #[test]
 fn the_invariants_of_source_servers_hold_for_hundreds_of_seeds() {
     assert_invariants(&drs::SUBJECT);
 }
 
+// Invariants 1, 2, 3, 4, 5, 6, 7, 8, 9.
 #[test]
 fn the_invariants_of_file_systems_hold_for_hundreds_of_seeds() {
     assert_invariants(&efs::SUBJECT);
@@ -42,6 +44,7 @@ fn assert_none_broken(tally: &exhaustive::Tally) {
     assert!(tally.violations.is_empty(), "{:#?}", tally.violations);
 }
 
+// Invariants 1, 2, 3, 4, 5, 6, 7, 8, 9.
 #[test]
 fn no_single_fault_at_any_call_breaks_an_invariant() {
     // Unoptimised, all of them take minutes; `--exhaustive 0` of the binary runs them in seconds.
@@ -58,6 +61,7 @@ fn no_single_fault_at_any_call_breaks_an_invariant() {
     }
 }
 
+// Invariants 1, 2, 3, 4, 5, 6, 7, 8, 9.
 #[test]
 fn no_kill_at_any_await_breaks_an_invariant() {
     for subject in SUBJECTS {
@@ -67,6 +71,7 @@ fn no_kill_at_any_await_breaks_an_invariant() {
     }
 }
 
+// Invariants 1, 2, 3, 4, 5, 6, 7, 8, 9.
 #[test]
 fn every_planted_bug_is_caught() {
     for subject in SUBJECTS {

@@ -250,6 +250,7 @@ async fn a_source_that_is_being_created_is_pending() {
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
 }
 
+// Invariant 5.
 #[tokio::test]
 async fn no_second_destination_is_created_for_a_source() {
     let stage = Stage::new().await;
@@ -269,6 +270,7 @@ async fn no_second_destination_is_created_for_a_source() {
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
 }
 
+// Invariants 4, 5.
 #[tokio::test]
 async fn concurrent_deliveries_create_one_replication() {
     let stage = Stage::new().await;

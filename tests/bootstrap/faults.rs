@@ -17,6 +17,7 @@ use crate::stage::{
     invocation, killed_after,
 };
 
+// Invariant 8.
 #[tokio::test]
 async fn a_run_killed_at_any_point_is_finished_by_the_next() {
     let event = provisioned();
@@ -47,6 +48,7 @@ async fn a_run_killed_at_any_point_is_finished_by_the_next() {
     assert!(polls > 40, "a run has many points: {polls}");
 }
 
+// Invariants 4, 5.
 #[tokio::test]
 async fn a_run_killed_while_it_creates_the_replication_creates_no_second() {
     for (world, event) in [
@@ -76,6 +78,7 @@ async fn a_run_killed_while_it_creates_the_replication_creates_no_second() {
     }
 }
 
+// Invariant 2.
 #[tokio::test]
 async fn a_target_that_cannot_be_read_does_not_stop_another() {
     let stage = Stage::with(world().with_file_system(HERE, FileSystem::new("fs-00000005"))).await;
@@ -129,6 +132,7 @@ async fn a_denied_read_is_named_and_does_not_put_the_change_in_doubt() {
     assert_eq!(stage.local.changes().len(), 1);
 }
 
+// Invariant 2.
 #[tokio::test]
 async fn a_region_that_hangs_costs_its_own_targets_alone() {
     const ELSEWHERE: &str = "eu-north-1";

@@ -6,6 +6,7 @@ use shared::Mode;
 
 use crate::stage::efs::{EXISTING, HERE, SOURCE, Stage, THERE, beside_existing, over_existing};
 
+// Invariant 5.
 #[tokio::test]
 async fn a_key_withdrawn_before_the_overwrite_counts() {
     let stage = Stage::with(beside_existing()).await;
@@ -27,6 +28,7 @@ async fn a_key_withdrawn_before_the_overwrite_counts() {
     assert_eq!(stage.changes(), [""; 0]);
 }
 
+// Invariant 11.
 #[tokio::test]
 async fn plan_mode_shows_the_plan_and_changes_nothing() {
     let mut stage = Stage::with(beside_existing()).await;
@@ -45,6 +47,7 @@ async fn plan_mode_shows_the_plan_and_changes_nothing() {
     assert_eq!(stage.changes(), [""; 0]);
 }
 
+// Invariants 4, 5.
 #[tokio::test]
 async fn a_late_duplicate_finds_the_destination_locked_after_a_failback() {
     let stage = Stage::with(beside_existing()).await;

@@ -8,6 +8,7 @@ use crate::{
     stage::efs::{HERE, Stage, THERE, new_replica, provisioned, source_with_parts},
 };
 
+// Invariant 3.
 #[tokio::test]
 async fn every_requested_part_is_created_once() {
     let stage = Stage::with(source_with_parts()).await;

@@ -46,6 +46,7 @@ async fn a_server_is_disconnected_and_its_approval_consumed() {
     assert_eq!(answer.body["requestID"], CHANGE);
 }
 
+// Invariant 4.
 #[tokio::test]
 async fn a_second_delivery_changes_nothing() {
     for stage in under_both_answers().await {
@@ -58,6 +59,7 @@ async fn a_second_delivery_changes_nothing() {
     }
 }
 
+// Invariant 4.
 #[tokio::test]
 async fn ten_deliveries_at_once_have_one_effect() {
     for stage in under_both_answers().await {
@@ -73,6 +75,7 @@ async fn ten_deliveries_at_once_have_one_effect() {
     }
 }
 
+// Invariant 4.
 #[tokio::test]
 async fn a_late_duplicate_finds_no_approval_after_an_operator_restored_the_server() {
     for stage in under_both_answers().await {
@@ -95,6 +98,7 @@ async fn a_late_duplicate_finds_no_approval_after_an_operator_restored_the_serve
     }
 }
 
+// Invariant 8.
 #[tokio::test]
 async fn a_run_killed_after_the_disconnect_is_finished_by_the_next() {
     let stage = Stage::new().await;
@@ -109,6 +113,7 @@ async fn a_run_killed_after_the_disconnect_is_finished_by_the_next() {
     assert_eq!(stage.changes(), ["UntagResource s-00000000000000001"]);
 }
 
+// Invariant 8.
 #[tokio::test]
 async fn a_run_killed_at_any_point_is_finished_by_the_next() {
     let mut polls = 0;
@@ -130,6 +135,7 @@ async fn a_run_killed_at_any_point_is_finished_by_the_next() {
     assert!(polls > 10, "a run has many points: {polls}");
 }
 
+// Invariant 1.
 #[tokio::test]
 async fn a_protected_server_is_not_even_untagged() {
     let server = SourceServer {
@@ -141,6 +147,7 @@ async fn a_protected_server_is_not_even_untagged() {
     assert_eq!(stage.changes(), [""; 0]);
 }
 
+// Invariant 1.
 #[tokio::test]
 async fn a_server_that_must_not_go_is_refused_with_its_reason() {
     let with = |change: fn(&mut SourceServer)| {
@@ -191,6 +198,7 @@ async fn a_server_that_must_not_go_is_refused_with_its_reason() {
     refused(World::empty(), "not_initialised").await;
 }
 
+// Invariant 1.
 #[tokio::test]
 async fn a_server_with_a_recovery_instance_or_a_job_is_refused() {
     for (is_drill, reason) in [
@@ -255,6 +263,7 @@ async fn every_server_of_a_job_is_refused_whatever_the_job_does() {
     }
 }
 
+// Invariant 11.
 #[tokio::test]
 async fn plan_mode_shows_the_plan_and_changes_nothing() {
     let mut stage = Stage::new().await;

@@ -13,6 +13,7 @@ fn sqs(bodies: &[String]) -> Value {
     json!({ "Records": bodies.iter().enumerate().map(record).collect::<Vec<_>>() })
 }
 
+// Invariant 2.
 #[tokio::test]
 async fn a_batch_returns_only_the_unfinished_records() {
     let stage = Stage::with(World::with([approved(ONE), approved(&number(2))])).await;
@@ -34,6 +35,7 @@ async fn a_batch_returns_only_the_unfinished_records() {
 
 /// A pipe sends the records of its queue as a list, or what its input transformer made of them,
 /// with or without a name.
+// Invariant 2.
 #[tokio::test]
 async fn a_pipe_gets_back_only_the_unfinished_records() {
     let stage = Stage::with(World::with([approved(ONE), approved(&number(2))])).await;
@@ -112,6 +114,7 @@ async fn a_record_that_ran_out_of_time_is_delivered_again() {
     assert_eq!(answer.body["batchItemFailures"][0]["itemIdentifier"], "m0");
 }
 
+// Invariant 7.
 #[tokio::test]
 async fn an_event_without_a_request_is_answered_ok_without_a_call() {
     let stage = Stage::new().await;

@@ -82,6 +82,7 @@ async fn an_error_from_in_front_of_a_service_is_reported_by_its_code() {
     }
 }
 
+// Invariant 1.
 #[tokio::test]
 async fn a_list_that_repeats_its_token_is_not_taken_as_complete() {
     let stage = Stage::with(approved_servers(30)).await;
@@ -131,6 +132,7 @@ async fn one_fault_at_the_disconnect_is_retried_or_reported() {
     "#]].assert_eq(&with_faults("DisconnectSourceServer", 1).await);
 }
 
+// Invariant 3.
 #[tokio::test]
 async fn lasting_faults_at_the_disconnect_are_reported_truthfully() {
     expect![[r#"
@@ -165,6 +167,7 @@ async fn lasting_faults_at_the_untagging_are_reported_truthfully() {
     "#]].assert_eq(&with_faults("UntagResource", 3).await);
 }
 
+// Invariant 1.
 #[tokio::test]
 async fn nothing_changes_while_a_list_cannot_be_read() {
     let looks = [
@@ -203,6 +206,7 @@ async fn nothing_changes_while_a_list_cannot_be_read() {
     .assert_eq(&conclusion);
 }
 
+// Invariant 3.
 #[tokio::test]
 async fn a_loss_is_reported_only_where_it_happened() {
     let stage = Stage::new()
@@ -263,6 +267,7 @@ async fn a_disconnect_that_cannot_be_verified_is_indeterminate_until_the_next_de
     }
 }
 
+// Invariant 3.
 #[tokio::test]
 async fn a_read_that_lags_is_taken_neither_as_failure_nor_as_success() {
     let cases = [
@@ -282,6 +287,7 @@ async fn a_read_that_lags_is_taken_neither_as_failure_nor_as_success() {
     }
 }
 
+// Invariant 1.
 #[tokio::test]
 async fn jobs_are_read_before_the_instances_that_they_launch() {
     let stage = Stage::new().await;

@@ -29,6 +29,7 @@ async fn many_targets_are_read_together() {
     );
 }
 
+// Invariant 6.
 #[tokio::test]
 async fn a_request_over_a_limit_is_refused_before_the_first_change() {
     let stage = Stage::with(thirty()).await;
@@ -44,6 +45,7 @@ async fn a_request_over_a_limit_is_refused_before_the_first_change() {
     assert_eq!(stage.changes(), [""; 0]);
 }
 
+// Invariant 2.
 #[tokio::test]
 async fn one_bad_target_does_not_stop_the_others() {
     let mut world = thirty();
@@ -54,6 +56,7 @@ async fn one_bad_target_does_not_stop_the_others() {
     assert_eq!(stage.changes().len(), 4);
 }
 
+// Invariant 1.
 #[tokio::test]
 async fn a_list_is_read_to_its_end() {
     let servers = (1..=2500).map(|index| SourceServer {
@@ -106,6 +109,7 @@ async fn a_list_is_the_same_in_pages_of_any_size() {
     refused(world, "recovery_instance_present").await;
 }
 
+// Invariant 8.
 #[tokio::test]
 async fn only_as_many_targets_are_started_as_can_be_finished() {
     let mut stage = Stage::with(approved_servers(200)).await;
@@ -144,6 +148,7 @@ async fn a_server_is_started_only_if_it_can_be_finished() {
     }
 }
 
+// Invariant 8.
 #[tokio::test]
 async fn nothing_is_started_that_cannot_finish_before_the_deadline() {
     let mut stage = Stage::new().await;

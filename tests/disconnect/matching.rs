@@ -117,6 +117,7 @@ async fn another_region_is_another_account_to_drs() {
 }
 
 /// A report that leaves the function may not name what AWS answered and the request did not.
+// Invariant 12.
 #[tokio::test]
 async fn a_report_contains_no_host_name_or_address_from_aws() {
     let server = SourceServer {

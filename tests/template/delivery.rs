@@ -39,6 +39,7 @@ fn targets(rule: &Value) -> &[Value] {
     rule["Targets"].as_array().unwrap()
 }
 
+// Invariant 2.
 #[test]
 fn a_rule_delivers_to_its_targets_or_keeps_the_event() {
     for deployment in [everything(), on_another_bus()] {
@@ -48,6 +49,7 @@ fn a_rule_delivers_to_its_targets_or_keeps_the_event() {
     }
 }
 
+// Invariant 2.
 #[test]
 fn a_topic_delivers_to_its_subscriptions_or_keeps_the_message() {
     for deployment in [everything(), on_another_bus()] {

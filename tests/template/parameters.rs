@@ -82,6 +82,7 @@ fn the_template_and_the_functions_have_the_same_defaults() {
     }
 }
 
+// Invariant 11.
 #[test]
 fn a_fresh_deployment_is_inert() {
     let mut triggers: Vec<&str> = Deployment::declared()

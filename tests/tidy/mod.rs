@@ -1,6 +1,7 @@
 //! The layers of the code, and documents that say what the code says.
 
 mod documents;
+mod invariants;
 mod layers;
 
 use std::{

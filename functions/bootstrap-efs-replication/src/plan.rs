@@ -1163,6 +1163,7 @@ mod tests {
         }
     }
 
+    // Invariant 5.
     #[test]
     fn a_replica_is_not_replicated_again() {
         let marked = changed(alone(), |view| {
@@ -1289,6 +1290,7 @@ mod tests {
         );
     }
 
+    // Invariant 5.
     #[test]
     fn an_existing_destination_needs_each_of_its_three_keys() {
         let existing = |change: fn(&mut FileSystem)| {
@@ -1557,6 +1559,7 @@ mod tests {
         assert_eq!(steps, expected);
     }
 
+    // Invariant 3.
     #[test]
     fn a_complete_replica_needs_nothing_and_a_part_that_is_gone_is_made_again() {
         let (target, view) = complete();
@@ -1575,6 +1578,7 @@ mod tests {
         }
     }
 
+    // Invariant 3.
     #[test]
     fn a_resource_that_is_not_available_is_waited_for_or_reported() {
         let (target, view) = complete();

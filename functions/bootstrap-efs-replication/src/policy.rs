@@ -90,6 +90,7 @@ mod tests {
         Policy::from_lookup(|asked| (asked == name).then(|| value.to_owned()))
     }
 
+    // Invariant 11.
     #[test]
     fn the_defaults_change_nothing() {
         let policy = Policy::from_lookup(|_| None).unwrap();

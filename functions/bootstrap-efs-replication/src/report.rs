@@ -464,6 +464,7 @@ mod tests {
         }
     }
 
+    // Invariant 3.
     #[test]
     fn what_a_read_does_not_show_is_never_done_or_refused() {
         let failures = [
@@ -542,6 +543,7 @@ mod tests {
         check(attempts, &last, Outcome::Pending, "not_ready_yet");
     }
 
+    // Invariant 3.
     #[test]
     fn a_change_that_cannot_be_read_back_is_in_doubt() {
         let dark = || incomplete("DescribeFileSystems", FaultKind::Throttled, View::default());
@@ -560,6 +562,7 @@ mod tests {
         assert_eq!(outcome(denied), Outcome::Permanent);
     }
 
+    // Invariant 3.
     #[test]
     fn the_read_that_failed_is_named_and_what_it_had_shown_before_counts() {
         let create = Step::Replicate(Destination::default());
@@ -590,6 +593,7 @@ mod tests {
         }
     }
 
+    // Invariant 10.
     #[test]
     fn of_many_steps_alike_the_first_are_named_and_the_others_counted() {
         let few: Vec<Step> = (1..=4).map(point).collect();

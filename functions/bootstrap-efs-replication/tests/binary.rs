@@ -72,6 +72,7 @@ fn ten_thousand_access_points() -> Vec<AccessPoint> {
         .collect()
 }
 
+// Invariant 10.
 #[tokio::test]
 async fn a_file_system_at_its_quotas_fits_into_half_of_the_functions_memory() {
     let mut world = world();
@@ -117,6 +118,7 @@ async fn a_replica_is_created_waited_for_and_found_usable() {
     assert!(!logs.contains("secret-name"), "{logs}");
 }
 
+// Invariant 11.
 #[tokio::test]
 async fn without_a_mode_nothing_is_changed() {
     let binary = start(&[]).await;
@@ -141,6 +143,7 @@ async fn a_fault_fails_the_invocation_with_the_whole_report() {
     assert_eq!(target["evidence"]["differs"], differs);
 }
 
+// Invariant 7.
 #[tokio::test]
 async fn garbage_is_rejected_and_the_process_lives_on() {
     let binary = start(&ENFORCE).await;

@@ -326,6 +326,7 @@ mod tests {
         }
     }
 
+    // Invariant 7.
     #[test]
     fn a_request_goes_stale_and_cannot_be_made_to_last() {
         let expiring = |time: &str| with("expiresAt", json!(time));

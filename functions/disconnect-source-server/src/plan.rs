@@ -639,6 +639,7 @@ mod tests {
         check(Action::Disconnect, &of_another, disconnect());
     }
 
+    // Invariant 1.
     #[test]
     fn every_name_must_fit_the_same_server() {
         let snapshot = with(|_| {});
@@ -761,6 +762,7 @@ mod tests {
         assert_eq!(planned.targets[0].server.as_ref().unwrap().id, id(2));
     }
 
+    // Invariant 4.
     #[test]
     fn a_server_that_is_named_twice_is_changed_once() {
         let command = command(Action::Disconnect, vec![by_id(1), by_hostname("host1")]);
@@ -819,6 +821,7 @@ mod tests {
         );
     }
 
+    // Invariant 6.
     #[test]
     fn the_share_counts_connected_servers_and_is_never_less_than_one() {
         let servers = || (1..=3).map(server).collect();
@@ -919,6 +922,7 @@ mod tests {
 
     /// Every combination of what decides about one server, against what must hold for each step by
     /// itself.
+    // Invariant 1.
     #[test]
     fn no_step_is_taken_that_any_rule_forbids() {
         for bits in 0..512_u32 {

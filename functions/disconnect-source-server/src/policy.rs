@@ -105,6 +105,7 @@ mod tests {
         })
     }
 
+    // Invariant 11.
     #[test]
     fn the_defaults_change_nothing() {
         let policy = read(&[]).unwrap();

@@ -320,6 +320,7 @@ mod tests {
         }
     }
 
+    // Invariant 3.
     #[test]
     fn what_a_read_does_not_show_is_never_done_or_refused() {
         let failures = [
@@ -349,6 +350,7 @@ mod tests {
         }
     }
 
+    // Invariant 3.
     #[test]
     fn a_change_that_cannot_be_read_back_is_in_doubt() {
         let last = unfinished();

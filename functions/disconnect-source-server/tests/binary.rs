@@ -79,6 +79,7 @@ fn report_in(error: &Value) -> Value {
     serde_json::from_str(error["errorMessage"].as_str().unwrap()).unwrap()
 }
 
+// Invariant 12.
 #[tokio::test]
 async fn a_good_event_is_done_once_and_logged_in_one_line() {
     let binary = start(&ENFORCE).await;
@@ -116,6 +117,7 @@ fn assert_no_secret(logs: &[String]) {
     assert!(!text.contains("10.20.30.40"), "{text}");
 }
 
+// Invariant 11.
 #[tokio::test]
 async fn without_a_mode_nothing_is_changed() {
     let binary = start(&[]).await;
@@ -189,6 +191,7 @@ fn account_at_its_quotas() -> World {
     world
 }
 
+// Invariant 10.
 #[tokio::test]
 async fn an_account_at_its_quotas_fits_into_half_of_the_functions_memory() {
     let binary = Binary::start(NAME, PATH, account_at_its_quotas(), &ENFORCE).await;
@@ -202,6 +205,7 @@ async fn an_account_at_its_quotas_fits_into_half_of_the_functions_memory() {
     assert!(peak < 64, "{peak} MB");
 }
 
+// Invariant 7.
 #[tokio::test]
 async fn garbage_is_rejected_and_the_process_lives_on() {
     let binary = start(&ENFORCE).await;
@@ -385,6 +389,7 @@ async fn stop_at_the_call(binary: &Binary) {
     assert!(stopped.unwrap().success());
 }
 
+// Invariant 8.
 #[tokio::test]
 async fn an_observation_that_hangs_ends_in_time_to_report_it() {
     let binary = start_with_three_seconds().await;
