@@ -31,7 +31,7 @@ pub struct TargetReport {
     pub resource: Value,
     /// What became of it.
     pub outcome: Outcome,
-    /// Why, out of the closed set of the README's table.
+    /// Why: a reason of the function, or the fault of a call.
     pub reason: String,
     /// The same as a sentence.
     pub message: String,
@@ -142,7 +142,7 @@ impl Conclusion {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// The first [`Outcome`], in their order, that any target has.
+    /// The first outcome, in their order, that any target has.
     pub outcome: Outcome,
     /// The whole in one sentence.
     pub summary: String,
@@ -151,7 +151,7 @@ pub struct Report {
     pub request_id: Option<String>,
     /// Whether anything could have been changed.
     pub mode: Mode,
-    /// Why a rejected input was rejected, or why the look at AWS failed.
+    /// Why the input was rejected, or which fault kept AWS from being read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// When a pending request is worth another look, in seconds: the soonest of its targets.
