@@ -1,0 +1,46 @@
+# What people run, by name. `just` lists it; `.ci/run` is the whole gate.
+
+_default:
+    @just --list
+
+# Formatting, lints and documentation, as the gate checks them
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --locked -- --deny warnings
+    RUSTDOCFLAGS="--deny warnings" cargo doc --workspace --no-deps --locked --quiet
+
+# Every test that needs Rust only
+test *arguments:
+    cargo test --workspace --locked {{ arguments }}
+
+# Rewrite generated tables, invariants and other expected texts
+update:
+    UPDATE_EXPECT=1 cargo test --workspace --locked
+
+# The README's session: one event, and what happened
+demo:
+    cargo run -- invoke disconnect-source-server events/disconnect-source-server/decommission-requested.json
+
+# Deterministic simulation testing, so many seeds of each function in virtual time
+simulate seeds="10000":
+    cargo run --profile simulation --package simulation -- --seeds {{ seeds }}
+
+# Instructions, calls and bytes of an event, against what was recorded; --record writes them anew
+counts *arguments:
+    benches/counts/run {{ arguments }}
+
+# The functions beside the same jobs in Python, Node and without an SDK; about fifteen minutes
+bench *arguments:
+    benches/run {{ arguments }}
+
+# Fuzz each target for so many seconds; needs a nightly compiler with cargo-fuzz
+fuzz seconds="60":
+    fuzz/run {{ seconds }}
+
+# Deploy the template on this machine and prove the whole way of an event
+e2e *arguments:
+    tests/end_to_end/run {{ arguments }}
+
+# The whole gate
+gate:
+    .ci/run
