@@ -386,7 +386,7 @@ fn the_dashboard_shows_every_alarm_of_a_fresh_deployment() {
 /// By the price of a metric in an alarm, 0.10 USD a month, and of the alarm on the lag without any
 /// replica.
 #[test]
-fn the_readme_states_the_cost_of_the_alarms() {
+fn the_guide_states_the_cost_of_the_alarms() {
     let deployment = Deployment::by_default();
     let alarms = deployment.of_type("AWS::CloudWatch::Alarm");
     let metrics: usize = alarms
@@ -396,12 +396,12 @@ fn the_readme_states_the_cost_of_the_alarms() {
 
     let (dollars, tenths) = (metrics / 10, metrics % 10);
     let cost = format!("{dollars}.{tenths}0 for the metrics of the alarms");
-    assert!(read("README.md").contains(&cost), "{cost}");
+    assert!(read("docs/operations.md").contains(&cost), "{cost}");
 }
 
 #[test]
-fn the_readme_names_every_alarm() {
-    let rows = rows("README.md", "### Alarms").into_iter();
+fn the_guide_names_every_alarm() {
+    let rows = rows("docs/operations.md", "### Alarms").into_iter();
     let named: Vec<String> = rows.map(|[names, _]| names).collect();
     let named = named.join(" ");
 

@@ -1,4 +1,4 @@
-//! What the README says of the template.
+//! What the documents say of the template.
 
 use serde_json::Value;
 use template::{Deployment, text_of, texts_of};
@@ -8,8 +8,11 @@ use crate::{
     tidy::{read, rows},
 };
 
+/// The guide for those who deploy drover.
+const GUIDE: &str = "docs/operations.md";
+
 #[test]
-fn every_parameter_is_in_the_readme_with_its_default() {
+fn every_parameter_is_in_the_reference_with_its_default() {
     let mut parameters = Vec::new();
     for (name, declaration) in Deployment::declared() {
         let default = match text_of(&declaration["Default"]).as_str() {
@@ -19,13 +22,13 @@ fn every_parameter_is_in_the_readme_with_its_default() {
         parameters.push([name.to_owned(), default]);
     }
 
-    assert_eq!(rows("README.md", "### Parameters"), parameters);
+    assert_eq!(rows("docs/reference.md", "## Parameters"), parameters);
 }
 
-/// The parameters that the README's commands give, with their values.
-fn given_parameters(readme: &str) -> Vec<(&str, &str)> {
+/// The parameters that the guide's commands give, with their values.
+fn given_parameters(guide: &str) -> Vec<(&str, &str)> {
     let mut given = Vec::new();
-    for command in readme.split("--parameter-overrides ").skip(1) {
+    for command in guide.split("--parameter-overrides ").skip(1) {
         let overrides = command.split(['\n', '`', ',']).next().unwrap();
         given.extend(
             overrides
@@ -38,12 +41,12 @@ fn given_parameters(readme: &str) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn the_readme_deploys_with_parameters_and_values_of_the_template() {
-    let readme = read("README.md");
+fn the_guide_deploys_with_parameters_and_values_of_the_template() {
+    let guides = [read("README.md"), read(GUIDE)].concat();
 
-    for (name, value) in given_parameters(&readme) {
+    for (name, value) in given_parameters(&guides) {
         let declared = Deployment::declared().find(|(declared, _)| *declared == name);
-        let (_, declaration) = declared.unwrap_or_else(|| panic!("the README sets {name}"));
+        let (_, declaration) = declared.unwrap_or_else(|| panic!("the guide sets {name}"));
         let allowed = texts_of(declaration.get("AllowedValues").unwrap_or(&Value::Null));
         let is_allowed = allowed.is_empty() || allowed.iter().any(|it| it == value);
         assert!(is_allowed, "{name}={value}");
@@ -51,9 +54,9 @@ fn the_readme_deploys_with_parameters_and_values_of_the_template() {
 }
 
 #[test]
-fn the_readme_deploys_each_function_alone_and_changes_the_mode() {
-    let readme = read("README.md");
-    let given = given_parameters(&readme);
+fn the_guide_deploys_each_function_alone_and_changes_the_mode() {
+    let guide = read(GUIDE);
+    let given = given_parameters(&guide);
     let functions = FUNCTIONS.map(|function| ("Functions", function.name()));
     let modes = [("Mode", "enforce"), ("Mode", "plan")];
 
@@ -61,14 +64,14 @@ fn the_readme_deploys_each_function_alone_and_changes_the_mode() {
         assert!(given.contains(&parameter), "{parameter:?} in {given:?}");
     }
     // A small account has no concurrency to reserve.
-    assert!(readme.contains("`ReservedConcurrency=-1`"));
+    assert!(guide.contains("`ReservedConcurrency=-1`"));
 }
 
 #[test]
-fn git_ignores_the_files_that_the_readme_writes() {
+fn git_ignores_the_files_that_the_guide_writes() {
     let ignored = read(".gitignore");
-    let readme = read("README.md");
-    let mut written: Vec<&str> = readme
+    let guide = read(GUIDE);
+    let mut written: Vec<&str> = guide
         .split("> ")
         .skip(1)
         .map(|rest| rest.split([' ', '\n']).next().unwrap())

@@ -197,7 +197,7 @@ fn the_emulator_depends_on_nothing_of_ours() {
     for name in dependencies("emulator") {
         assert!(
             !list("functions").contains(&name) && name != "shared" && !name.starts_with("aws"),
-            "local uses {name}"
+            "the emulator uses {name}"
         );
     }
 }

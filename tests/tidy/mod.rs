@@ -3,6 +3,8 @@
 mod documents;
 mod invariants;
 mod layers;
+mod sections;
+mod tables;
 
 use std::{
     fs,
