@@ -15,7 +15,7 @@ test *arguments:
 
 # Rewrite generated tables, invariants and other expected texts
 update:
-    UPDATE_EXPECT=1 cargo test --workspace --locked
+    UPDATE_EXPECT=1 cargo test --workspace --locked --no-fail-fast
 
 # The README's session: one event, and what happened
 demo:
