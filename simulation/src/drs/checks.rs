@@ -169,7 +169,7 @@ fn check_limits(
 /// A server that somebody puts back or approves again may be disconnected once more.
 ///
 /// An approval stands until it is consumed: `retire` keeps it for the deletion, and so does a run
-/// that was killed between disconnect and untagging (ARCHITECTURE.md, Decisions). And there is no
+/// that was killed between disconnect and untagging (docs/decisions.md). And there is no
 /// lock: a run that read the server before it was put back may still act, and so may a call that
 /// takes effect late.
 pub(crate) fn on_event(state: &mut State, change: &Change) {

@@ -249,7 +249,7 @@ fn is_replica_of(log: &AttemptLog, source: &str, id: &str, region: &str) -> bool
 /// unlocks that once more.
 ///
 /// A new file system has no key of its own: its request ends by its expiry or by the tag, and not by
-/// the deletion of its replication (ARCHITECTURE.md, Decisions).
+/// the deletion of its replication (docs/decisions.md).
 pub(crate) fn on_event(state: &mut State, change: &Change) {
     let Change::Efs(changes::Change::EndReplication(id) | changes::Change::Unlock(id)) = change
     else {
