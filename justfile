@@ -17,7 +17,7 @@ test *arguments:
 update:
     UPDATE_EXPECT=1 cargo test --workspace --locked --no-fail-fast
 
-# The README's session: one event, and what happened
+# The README's example: one event, and what happened
 demo:
     cargo run -- invoke disconnect-source-server events/disconnect-source-server/decommission-requested.json
 
