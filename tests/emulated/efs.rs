@@ -71,6 +71,7 @@ async fn an_error_of_efs_has_its_code_in_header_and_body() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of calls")]
 async fn a_call_that_efs_does_not_know_is_rejected_and_noted() {
     for (line, body, code) in [
         (

@@ -504,7 +504,7 @@ def a_failed_request_is_kept_with_its_report(proof: Proof) -> None:
     proof.received("tickets", lambda event: event["detail-type"].endswith("Failure") and of_request(event["detail"]))
     print("     ", proof.notification("request failed", "Permanent"))
     expect(not proof.disconnected(4), "nothing was changed")
-    # Replayed, as the README says, once the fault is repaired.
+    # Replayed, as docs/operations.md says, once the fault is repaired.
     payload = json.dumps(record["requestPayload"])
     proof.client("lambda").invoke(FunctionName=DISCONNECT, InvocationType="Event", Payload=payload)
     proof.result("CHG4", "done")

@@ -880,6 +880,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of roots")]
     fn an_access_point_that_differs_in_anything_that_a_client_finds_is_made() {
         let same = AccessPointRoot {
             posix_user: user(1000, 1000, &[5, 6]),
@@ -1292,6 +1293,7 @@ mod tests {
 
     // Invariant 5.
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table of keys")]
     fn an_existing_destination_needs_each_of_its_three_keys() {
         let existing = |change: fn(&mut FileSystem)| {
             changed(beside_existing(), |view| {

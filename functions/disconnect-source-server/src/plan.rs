@@ -924,6 +924,7 @@ mod tests {
     /// itself.
     // Invariant 1.
     #[test]
+    #[expect(clippy::too_many_lines, reason = "one combination after the other")]
     fn no_step_is_taken_that_any_rule_forbids() {
         for bits in 0..512_u32 {
             let bit = |position: u32| bits & (1 << position) != 0;
