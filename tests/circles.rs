@@ -4,16 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::tidy::{read, sources};
 
-/// The source folders of the crates that are free of circles. `shared` and `benches/limit` are not
-/// yet.
-const CRATES: [&str; 9] = [
+/// The source folders of the workspace's crates.
+const CRATES: [&str; 12] = [
     "benches/counts/src",
+    "benches/jobs/src",
+    "benches/limit/src",
     "benches/src",
     "cli/src",
     "emulator/src",
     "functions/bootstrap-efs-replication/src",
     "functions/disconnect-source-server/src",
     "harness/src",
+    "shared/src",
     "simulation/src",
     "template/src",
 ];

@@ -8,9 +8,10 @@ use crate::{
     answer::{Answer, Failure},
     envelope::{self, Delivery, Inbound, Message},
     invocation::Invocation,
-    outcome::{Mode, code},
+    outcome::Mode,
     rejection::Rejection,
     report::Report,
+    variant::code,
 };
 
 /// Hands every message of an invocation to the function that processes it.

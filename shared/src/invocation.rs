@@ -6,10 +6,14 @@ use chrono::{DateTime, Utc};
 use lambda_runtime::Context;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{
-    api::{FailedCall, Unobserved},
-    start::OPERATION_TIMEOUT,
-};
+use crate::api::{FailedCall, Unobserved};
+
+/// How long one attempt of a call may take. The SDK sets no such limit by itself, so a hang would
+/// last until Lambda's own.
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a call may take with all attempts of the SDK, three by default.
+pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a call may wait for its turn before it is made: the last of eight at the slowest pace.
 const LONGEST_TURN: Duration = Duration::from_secs(5);

@@ -20,6 +20,7 @@
 pub mod answer;
 pub mod api;
 pub mod arn;
+mod classify;
 mod codes;
 pub mod dispatch;
 // A binary links the SDK of its own service alone.
@@ -42,6 +43,7 @@ pub mod settle;
 pub mod start;
 pub mod strict;
 pub mod variables;
+pub mod variant;
 
 pub use answer::{Answer, Failure};
 pub use api::{Api, Call, CallRecord, FailedCall, Unobserved};
@@ -52,7 +54,8 @@ pub use fault::{Fault, FaultKind};
 pub use guardrails::Guardrails;
 pub use ids::{AwsInstanceId, RequestId};
 pub use invocation::Invocation;
-pub use outcome::{Mode, Outcome, code, sentence};
+pub use outcome::{Mode, Outcome};
 pub use rate_limit::RateLimiter;
 pub use rejection::{Rejection, RejectionCode};
 pub use report::{Conclusion, Explain, Report, TargetReport};
+pub use variant::{code, sentence};

@@ -1,7 +1,6 @@
 //! The closed set of outcomes, and whether anything may be changed.
 
 use serde::Serialize;
-use serde_json::Value;
 use strum::{EnumMessage, VariantArray};
 
 use crate::fault::{Fault, Remedy};
@@ -71,6 +70,7 @@ impl Outcome {
     /// The outcome of a target whose call failed, when nothing says that it had an effect.
     #[must_use]
     pub fn of_fault(fault: &Fault) -> Self {
+        // What it takes to get past the fault is what Lambda and people have to know.
         match fault.kind.remedy() {
             Remedy::Retry => Self::Retryable,
             Remedy::FixDeployment => Self::Permanent,
@@ -87,40 +87,4 @@ pub enum Mode {
     Plan,
     /// Execute the plan.
     Enforce,
-}
-
-/// The name of an enum's variant, as it stands in reports and in the documents' tables.
-pub fn code(variant: impl Serialize) -> String {
-    // One spelling for reports, tables and JSON: that of serde.
-    match serde_json::to_value(variant) {
-        Ok(Value::String(name)) => name,
-        other => format!("{other:?}"),
-    }
-}
-
-/// The sentence of an enum's variant: the first line of its doc comment, without the full stop, as
-/// it stands in reports and in the documents' tables.
-#[must_use]
-pub fn sentence(variant: &impl EnumMessage) -> &'static str {
-    // What follows the first line explains the variant to programmers.
-    let documentation = variant.get_documentation().unwrap_or_default();
-    let first_line = documentation.lines().next().unwrap_or_default();
-
-    first_line.trim_end_matches('.')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_variant_has_the_name_that_it_has_in_json() {
-        assert_eq!(
-            (
-                code(Outcome::AlreadyDone).as_str(),
-                code(Mode::Plan).as_str()
-            ),
-            ("already_done", "plan")
-        );
-    }
 }

@@ -7,9 +7,10 @@ use serde_json::Value;
 use crate::{
     api::{Call, FailedCall, Unobserved, merge},
     fault::FaultKind,
-    outcome::{Mode, Outcome, code},
+    outcome::{Mode, Outcome},
     rejection::Rejection,
     sanitize::{sanitize, sanitize_value},
+    variant::code,
 };
 
 /// The most bytes of a report, as a text inside of JSON. With a request of 64 KiB it fits an event

@@ -44,17 +44,12 @@ use serde_json::value::RawValue;
 
 use crate::{
     answer::{Answer, Failure},
-    invocation::Invocation,
+    invocation::{ATTEMPT_TIMEOUT, Invocation, OPERATION_TIMEOUT},
     variables::BadVariable,
 };
 
-/// How long one attempt of a call may take. The SDK sets no such limit by itself, so a hang would
-/// last until Lambda's own.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the start may wait for a first connection. Lambda gives a start ten seconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a call may take with all attempts of the SDK, three by default.
-pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The configuration of all AWS clients: Region, credentials, endpoints, FIPS, dual stack and app
 /// name from the environment, by the SDK's own providers; time limits, and one pool of connections.

@@ -36,6 +36,7 @@ impl BadVariable {
 /// A variable of the process's environment.
 #[must_use]
 pub fn environment(name: &str) -> Option<String> {
+    // A value that is no UTF-8 is shown as it can be, and then refused.
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 

@@ -24,7 +24,7 @@ use harness::{
     connector::{to_response, to_response_with},
     sdk_config,
 };
-use shared::start::{ATTEMPT_TIMEOUT, OPERATION_TIMEOUT};
+use shared::invocation::{ATTEMPT_TIMEOUT, OPERATION_TIMEOUT};
 use tokio::time::Instant;
 
 use crate::{bugs, constants::epoch, record::Simulation};

@@ -18,7 +18,7 @@ use aws_types::SdkConfig;
 use chrono::{DateTime, Utc};
 use emulator::Cloud;
 use harness::{FunctionUnderTest, Handler};
-use jobs::{Job, Scene};
+use jobs::Scene;
 use serde_json::{Value, json};
 use shared::{Answer, Failure, Invocation, start};
 use tokio::{runtime::Runtime, task::unconstrained, time::Instant};
@@ -80,7 +80,7 @@ fn main() -> Result<()> {
 }
 
 fn scene(function: &str, targets: usize) -> Result<Scene> {
-    let job = Job::named(function).with_context(|| format!("{function} has no job"))?;
+    let job = jobs::job(function).with_context(|| format!("{function} has no job"))?;
     let account = if job.reads_account {
         targets * ACCOUNT
     } else {

@@ -3,7 +3,7 @@
 use emulator::{SourceServer, World};
 use serde_json::json;
 
-use crate::{APPROVAL, CHANGE, CountedCall, Job};
+use crate::job::{APPROVAL, CHANGE, CountedCall, Job};
 
 /// Disconnects source servers.
 pub const DISCONNECT: Job = Job {

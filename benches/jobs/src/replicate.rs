@@ -3,7 +3,7 @@
 use emulator::{FileSystem, World};
 use serde_json::json;
 
-use crate::Job;
+use crate::job::Job;
 
 /// Starts the replication of file systems.
 pub const REPLICATE: Job = Job {

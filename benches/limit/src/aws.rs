@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use ring::{digest, hmac};
 use serde_json::Value;
 
-use crate::{connection::Connection, variable};
+use crate::{connection::Connection, environment::variable};
 
 /// One service at one endpoint. Each Region is spoken to by a connection of its own, opened by the
 /// first call and kept, since each has a host of its own in AWS.

@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     aws::{Aws, Call, escape},
-    list, request, text, variable,
+    environment::variable,
+    request::{list, request, text},
 };
 
 pub(crate) const NAME: &str = "disconnect-source-server";

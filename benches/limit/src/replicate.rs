@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::{Aws, Call, Reply},
-    list, request, text, variable,
+    environment::variable,
+    request::{list, request, text},
 };
 
 pub(crate) const NAME: &str = "bootstrap-efs-replication";

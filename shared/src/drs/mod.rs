@@ -3,11 +3,13 @@
 //!
 //! This is the only place that names the SDK of DRS.
 
+mod change;
 mod client;
 mod model;
 mod observe;
 
-pub use client::{DisconnectResponse, Drs};
+pub use change::DisconnectResponse;
+pub use client::Drs;
 pub use model::{
     AccountSize, Direction, RecoveryInstance, Server, SourceServerId, SourceServerKind,
     SourceServerRef, Staging, State,
