@@ -1,4 +1,4 @@
-//! Faults to inject into upcoming calls, as data.
+//! Faults to inject into upcoming calls, as data. `cloud.rs` applies them.
 
 use serde::{Deserialize, Serialize};
 

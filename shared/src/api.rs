@@ -1,5 +1,5 @@
-//! The one door to AWS: every call waits for the rate limiter and is recorded, and every list is
-//! read to its end.
+//! The one door to AWS for whatever a request needs: each call waits for the rate limiter and is
+//! recorded, and each list is read to its end.
 
 use std::{cell::RefCell, collections::BTreeSet};
 
@@ -21,7 +21,7 @@ pub type Response<T, E> = Result<T, SdkError<E, HttpResponse>>;
 pub struct Call {
     /// The API's name of the operation.
     pub operation: &'static str,
-    /// How many pages or batches were read; one for a call that is not a list.
+    /// How many requests were sent: the pages of a list, or the calls that became one entry.
     pub requests: usize,
     /// `ok`, or what went wrong.
     pub answer: String,
@@ -57,7 +57,7 @@ pub enum Unobserved {
     OutOfTime,
 }
 
-/// The calls that were made for one piece of work, in the order in which they ended.
+/// The calls that were made for one piece of work.
 #[derive(Debug, Default)]
 pub struct CallRecord(RefCell<Vec<Call>>);
 
@@ -222,7 +222,7 @@ impl<'a> Api<'a> {
                 return Err(self.fail(operation, requests, Fault::of(kind)));
             }
 
-            // The paginator would ask the rate limiter once more to find out.
+            // Asking the paginator would wait for the rate limiter once more.
             if is_last {
                 break;
             }

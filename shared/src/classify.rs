@@ -96,7 +96,6 @@ impl Fault {
 
 /// Why a call could not be sent, or its answer not be received.
 fn of_dispatch(failure: &DispatchFailure) -> FaultKind {
-    // A connection that was never made is not an answer that never came.
     if failure.is_timeout() {
         return FaultKind::Timeout;
     }

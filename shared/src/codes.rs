@@ -1,5 +1,4 @@
-//! AWS's error codes, and what kind of fault each is: data, and the only place here that knows what
-//! a service calls things.
+//! AWS's error codes, and what kind of fault each is: data.
 
 use crate::fault::FaultKind;
 

@@ -38,7 +38,7 @@ impl Dispatcher {
         payload: &str,
         process: impl AsyncFn(Message) -> Result<Report, Rejection>,
     ) -> Result<Answer, Failure> {
-        // Every way in ends in exactly one report for each message.
+        // Every message that is processed ends in exactly one report.
         match envelope::open(payload) {
             Inbound::One(message) => Answer::one(self.report(message, &process).await),
             Inbound::Sns(messages) => {
@@ -94,6 +94,7 @@ impl Dispatcher {
             }
 
             // What follows in an ordered queue must not overtake what is asked for again.
+            // A record that is left gets no report: it is delivered again.
             is_stopped = is_stopped || delivery.fifo;
             match delivery.message_id.filter(|id| !id.is_empty()) {
                 Some(id) => answer.add_failure(id),

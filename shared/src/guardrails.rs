@@ -11,8 +11,8 @@ use crate::{
     variables::{BadVariable, count, mode, tag_key},
 };
 
-/// The value of `APPROVAL_TAG` that switches approvals off, where a function allows it.
-const NO_APPROVAL: &str = "none";
+/// The value that switches a tag off: allowed for `APPROVAL_TAG` alone, where a function allows it.
+const OFF: &str = "none";
 
 /// What the deployment allows, as far as all functions agree. The defaults are the strictest that
 /// still do something useful.
@@ -42,7 +42,7 @@ pub enum Approval {
 pub enum ApprovalRule {
     /// `APPROVAL_TAG=none` switches them off.
     Optional,
-    /// Every change that destroys something needs one.
+    /// A function that overwrites data asks for one always.
     Mandatory,
 }
 
@@ -74,10 +74,9 @@ impl Guardrails {
     ) -> Result<Self, BadVariable> {
         let value = |name: &str, default: &str| lookup(name).unwrap_or_else(|| default.to_owned());
 
-        // A key that AWS reserves could never be set.
         let approval = tag_key("APPROVAL_TAG", value("APPROVAL_TAG", "drover:approved"))?;
-        // Some changes destroy what nothing brings back; they are never made on trust alone.
-        if approval == NO_APPROVAL && rule == ApprovalRule::Mandatory {
+        // A function that overwrites data does not do so on trust alone.
+        if approval == OFF && rule == ApprovalRule::Mandatory {
             let expected = "a tag key; this function always needs an approval";
             return Err(BadVariable::new("APPROVAL_TAG", approval, expected));
         }
@@ -87,7 +86,7 @@ impl Guardrails {
             "PROTECTION_TAG",
             value("PROTECTION_TAG", "drover:protected"),
         )?;
-        if protection == NO_APPROVAL {
+        if protection == OFF {
             let expected = "a tag key; protection cannot be switched off";
             return Err(BadVariable::new("PROTECTION_TAG", protection, expected));
         }
@@ -100,7 +99,7 @@ impl Guardrails {
         Ok(Self {
             mode: mode("MODE", value("MODE", "plan"))?,
             approval: match approval.as_str() {
-                NO_APPROVAL => Approval::NotRequired,
+                OFF => Approval::NotRequired,
                 _ => Approval::Tag(approval),
             },
             protection_tag: protection,
@@ -120,7 +119,6 @@ impl Guardrails {
     ///
     /// [`Refusal::TooManyTargets`].
     pub fn check_targets(&self, count: usize) -> Result<(), Refusal> {
-        // Checked over the whole request, before the first change.
         if count > self.max_targets {
             return Err(Refusal::TooManyTargets);
         }

@@ -161,6 +161,7 @@ impl Throttled {
     }
 
     fn interval(&self, now: Instant) -> Duration {
+        // The rate is never below MIN_RATE, so that this is half a second at most.
         Duration::from_secs_f64(self.rate(now).recip())
     }
 

@@ -6,6 +6,7 @@
 //! | not made, for lack of time | what the read shows | out of time | out of time |
 //! | accepted | what the read shows | not seen yet | in doubt |
 //! | failed, and retrying may help | what the read shows | the fault, or in doubt | the same |
+//! | failed, and the deployment has to be fixed | what the read shows | the fault | the fault |
 //! | rejected by AWS | what the read shows | the fault, or in doubt if the SDK repeats | in doubt |
 //!
 //! The first column of results needs no code here: what a read shows is what the plan made from it
@@ -105,6 +106,7 @@ pub fn settle(change: Change<'_>, read_back: ReadBack<'_>) -> Settled {
             let rejected = call.fault.kind.remedy() == Remedy::Manual;
             let unread = matches!(read_back, ReadBack::Unread(_));
             // A rejection is the last answer, and the SDK may have lost an earlier one.
+            // AWS checks permissions before it acts, so that a missing one leaves no doubt.
             let in_doubt = call.fault.kind.leaves_doubt() || rejected && (repeats || unread);
 
             // Doubt outweighs the fault: somebody may have to look.

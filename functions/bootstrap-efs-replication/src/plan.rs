@@ -390,12 +390,12 @@ impl Existing<'_> {
 /// The tags that are copied: not those of AWS, which nobody may write, nor those by which drover is
 /// controlled, since each of them speaks of one file system.
 fn copied_tags(tags: &Tags, policy: &Policy) -> Tags {
-    let is_kept = |key: &str| {
+    let stays = |key: &str| {
         is_of_aws(key) || key.starts_with("drover:") || policy.guardrails.is_control_tag(key)
     };
 
     tags.iter()
-        .filter(|(key, _)| !is_kept(key))
+        .filter(|(key, _)| !stays(key))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect()
 }

@@ -6,7 +6,7 @@ use shared::{
     variables::{BadVariable, environment},
 };
 
-/// What the deployment allows. The defaults are the strictest that still do something useful.
+/// What the deployment allows. By default nothing is changed, and replicas may be in any Region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// `MODE`, `APPROVAL_TAG`, `PROTECTION_TAG` and `MAX_TARGETS`: what all functions have. The

@@ -123,7 +123,8 @@ fn conclude(run: &TargetRun) -> Conclusion {
         return Conclusion::unobserved(&incomplete.why, Reason::OutOfTime);
     }
 
-    // The SDK repeats no call of EFS that creates something, so that a rejection is final.
+    // The SDK repeats no call that creates a replication or a mount target, and the others are the
+    // same when repeated, so that a rejection is final.
     let change = Change::new(attempt.step.operation(), attempt.made.as_ref(), false);
     let unread = run.unread.as_ref().map(|incomplete| &incomplete.why);
     match settle(change, ReadBack::new(unread)) {

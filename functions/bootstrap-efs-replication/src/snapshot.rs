@@ -27,7 +27,7 @@ pub enum Observation {
 /// Why a target could not be observed to the end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incomplete {
-    /// Why.
+    /// The call that failed, or that there was no time.
     pub why: Unobserved,
     /// What was read before.
     pub view: View,
@@ -83,7 +83,7 @@ pub struct AccessPoints {
     pub missing: Vec<AccessPoint>,
     /// How many are missing in all.
     pub missing_count: usize,
-    /// Whether any, on either side, is still being created.
+    /// Whether any is still being created, or will be by a later plan.
     pub is_creating: bool,
     /// The ID of the first counterpart that is broken.
     pub broken: Option<String>,

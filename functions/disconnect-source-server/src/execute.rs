@@ -1,7 +1,7 @@
 //! `execute`: takes the steps of a plan, reads back what they did, and plans again from that.
 //!
-//! A step is one SDK call. Nothing is decided here: which step comes next is what the plan that is
-//! made from the last read says.
+//! A step is one SDK call. Which step comes next is what the plan that is made from the last read
+//! says.
 
 use std::collections::BTreeMap;
 
@@ -131,12 +131,13 @@ fn defer_beyond_deadline(runs: &mut [TargetRun], context: &Context<'_>) {
     // An attempt without a call is what the report calls out of time.
     let acting = runs.iter_mut().filter(|run| !run.first.steps().is_empty());
     for run in acting.skip(in_time) {
-        run.attempts
-            .extend(run.first.steps().first().map(|step| Attempt {
-                step: step.clone(),
+        if let Some(step) = run.first.steps().first().cloned() {
+            run.attempts.push(Attempt {
+                step,
                 made: None,
                 unread: None,
-            }));
+            });
+        }
     }
 }
 
@@ -187,9 +188,10 @@ async fn take(step: &Step, server: &Server, consumes_next: bool, context: &Conte
     }
 }
 
-/// Reads the servers of this round again, and updates the snapshot; an error leaves it as it was.
+/// Reads the servers of this round again, and updates the snapshot.
 ///
-/// Where AWS's own answer shows what the next step waits for, the read waits for that step.
+/// A disconnect that AWS's own answer confirms is entered into the snapshot without a read; the
+/// read after its approval is removed covers both.
 async fn read_back(
     runs: &[TargetRun],
     round: &[Option<Taken>],
@@ -278,11 +280,12 @@ impl TargetRun {
         Some(&self.first.server.as_ref()?.id)
     }
 
-    /// Whether the last attempt was followed by a read that succeeded.
+    /// Whether the last attempt made a call, and was followed by a read that succeeded.
     #[must_use]
     pub fn was_read_back(&self) -> bool {
         match self.attempts.last() {
-            Some(attempt) => attempt.unread.is_none(),
+            // Without a call there was no read after it.
+            Some(attempt) => attempt.made.is_some() && attempt.unread.is_none(),
             None => false,
         }
     }

@@ -16,7 +16,7 @@ use crate::{
     snapshot::{Snapshot, Usage},
 };
 
-/// How many calls an observation makes one after the other, where every list has one page.
+/// How many calls an observation makes one after the other, at least.
 pub(crate) const CALLS_PER_OBSERVATION: usize = 3;
 
 /// How many calls are kept free while recovery points are counted: the two steps of a target with a
@@ -137,7 +137,7 @@ fn servers_losing_recovery_points(
         }
     }
 
-    // Over its share the whole request is refused.
+    // Over its share every disconnect of the request is refused.
     match losing.len() > policy.allowed_changes(command.action, snapshot.account) {
         true => Vec::new(),
         false => losing,

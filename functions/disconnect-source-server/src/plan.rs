@@ -78,7 +78,8 @@ pub fn plan(command: &Command, snapshot: &Snapshot, policy: &Policy) -> Plan {
     // Two targets may turn out to be one server; it must not count, or change, twice.
     refuse_duplicates(&mut targets);
 
-    // Over a limit the whole request is refused, before the first change.
+    // Before the first change: over MAX_TARGETS everything is refused, over the share whatever would
+    // disconnect or delete.
     if policy.guardrails.check_targets(targets.len()).is_err() {
         refuse(&mut targets, Reason::OverMaxTargets, |_| true);
     }
@@ -139,7 +140,7 @@ fn plan_server(
     snapshot: &Snapshot,
     policy: &Policy,
 ) -> Verdict {
-    // A name that contradicts the server outranks every other rule: it may be another machine.
+    // A name that contradicts the server comes first: it may be another machine.
     if let Some(reason) = mismatch(target, server) {
         return Refused(reason);
     }
@@ -183,13 +184,12 @@ fn plan_remainder(command: &Command, server: &Server, policy: &Policy) -> Verdic
         return Done(Reason::Disconnected);
     }
 
-    match (
-        untouchable(server, policy),
-        consume_approval(command, server, policy),
-    ) {
-        (Some(reason), _) => Refused(reason),
-        (None, Some(step)) => Act(vec![step]),
-        (None, None) => Done(Reason::Disconnected),
+    if let Some(reason) = untouchable(server, policy) {
+        return Refused(reason);
+    }
+    match consume_approval(command, server, policy) {
+        Some(step) => Act(vec![step]),
+        None => Done(Reason::Disconnected),
     }
 }
 
@@ -235,7 +235,7 @@ fn forbidden(
     snapshot: &Snapshot,
     policy: &Policy,
 ) -> Option<Reason> {
-    // Protection first: it holds whatever else is wrong.
+    // Protection before approval: an approval does not lift it.
     if let Some(reason) = untouchable(server, policy) {
         return Some(reason);
     }

@@ -364,6 +364,32 @@ mod tests {
     }
 
     #[test]
+    fn a_state_after_is_reported_only_after_a_call() {
+        let policy = Policy::from_lookup(|_| None).unwrap();
+        let state_after = |attempt: Attempt| {
+            let connected = TargetPlan {
+                server: Some(server(1)),
+                ..unfinished()
+            };
+            let run = TargetRun {
+                first: connected.clone(),
+                attempts: vec![attempt],
+                last: connected,
+            };
+            let execution = Execution {
+                runs: Vec::new(),
+                recovery_points: [].into(),
+            };
+            let evidence = evidence(&run, &execution, &policy).unwrap();
+            evidence.state_after.map(str::to_owned)
+        };
+
+        assert_eq!(state_after(tried(Ok(()))).as_deref(), Some("CONTINUOUS"));
+        assert_eq!(state_after(unread(tried(Ok(())))), None);
+        assert_eq!(state_after(untried()), None);
+    }
+
+    #[test]
     fn a_loss_is_reported_only_where_the_disconnect_was_called_and_its_result_read() {
         let policy = Policy::from_lookup(|_| None).unwrap();
         let in_state = |state: State| TargetPlan {

@@ -77,7 +77,7 @@ impl RegionalEfs {
         security_groups: &[String],
         record: &CallRecord,
     ) -> Changed {
-        // An empty list is not the same as none to EFS.
+        // Left out, EFS takes the default group of the VPC.
         let groups = Some(security_groups.to_vec()).filter(|groups| !groups.is_empty());
 
         let request = self
