@@ -5,19 +5,24 @@
 
 use bootstrap_efs_replication::Policy;
 use libfuzzer_sys::fuzz_target;
-use shared::Mode;
+use shared::{Mode, guardrails::Approval};
 
 fuzz_target!(|text: &str| {
     let lookup = fuzz::environment(&Policy::VARIABLES, text);
     if let Ok(policy) = Policy::from_lookup(&lookup) {
+        let guardrails = policy.guardrails;
         assert_eq!(
-            policy.mode == Mode::Enforce,
+            guardrails.mode == Mode::Enforce,
             lookup("MODE").as_deref() == Some("enforce")
         );
-        assert!(
-            (1..=100).contains(&policy.max_targets) && policy.approval_tag != policy.protection_tag
-        );
-        assert!(policy.approval_tag != "none" && policy.protection_tag != "none");
+        assert!((1..=100).contains(&guardrails.max_targets));
+
+        let Approval::Tag(approval) = guardrails.approval else {
+            panic!("an overwrite needs an approval")
+        };
+        let protection = guardrails.protection_tag;
+        assert!(approval != protection && approval != "none" && protection != "none");
+
         let everywhere = lookup("REPLICA_REGIONS").is_none_or(|regions| regions == "*");
         assert_eq!(policy.replica_regions.is_none(), everywhere);
         assert!(

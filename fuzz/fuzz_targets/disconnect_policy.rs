@@ -3,15 +3,15 @@
 
 #![no_main]
 
-use disconnect_source_server::policy::{Approval, Policy};
+use disconnect_source_server::Policy;
 use libfuzzer_sys::fuzz_target;
-use shared::Mode;
+use shared::{Mode, guardrails::Approval};
 
 fuzz_target!(|text: &str| {
     let lookup = fuzz::environment(&Policy::VARIABLES, text);
     if let Ok(policy) = Policy::from_lookup(&lookup) {
         assert_eq!(
-            policy.mode == Mode::Enforce,
+            policy.guardrails.mode == Mode::Enforce,
             lookup("MODE").as_deref() == Some("enforce")
         );
         assert_eq!(
@@ -19,13 +19,16 @@ fuzz_target!(|text: &str| {
             lookup("ALLOW_DELETE").as_deref() == Some("true")
         );
         assert_eq!(
-            policy.approval == Approval::NotRequired,
+            policy.guardrails.approval == Approval::NotRequired,
             lookup("APPROVAL_TAG").as_deref() == Some("none")
         );
         assert!(
-            (1..=100).contains(&policy.max_targets)
+            (1..=100).contains(&policy.guardrails.max_targets)
                 && (1..=100).contains(&policy.max_share_percent)
         );
-        assert!(policy.approval_tag() != policy.protection_tag && policy.protection_tag != "none");
+
+        let protection = policy.guardrails.protection_tag;
+        assert!(protection != "none");
+        assert!(policy.guardrails.approval != Approval::Tag(protection));
     }
 });

@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use libfuzzer_sys::fuzz_target;
 use emulator::{Binaries, Cloud, Functions, World};
+use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Longer than anything that an answer waits for but the next invocation, which never comes.
