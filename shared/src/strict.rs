@@ -118,7 +118,7 @@ fn name(text: &str, error: &serde_json::Error) -> Rejection {
 /// # Errors
 ///
 /// [`RejectionCode::TooDeep`].
-pub fn check_depth(text: &str) -> Result<(), Rejection> {
+fn check_depth(text: &str) -> Result<(), Rejection> {
     // Counted by hand: a parser would already have recursed.
     let (mut depth, mut deepest) = (0_usize, 0_usize);
     let (mut in_string, mut escaped) = (false, false);

@@ -1,7 +1,7 @@
 //! `execute`: takes the steps of a plan, reads back what they did, and plans again from that.
 //!
-//! A step is one SDK call. Nothing is decided here: which steps come next is what the plan that is
-//! made from the last read says.
+//! A step is one SDK call. Which steps come next is what the plan that is made from the last read
+//! says.
 
 use shared::{
     CallRecord,
@@ -270,12 +270,9 @@ impl TargetRun {
             self.unread.is_none() && steps.any(|step| attempt.step.is_same_change(step))
         };
         // What failed, and is no longer to be done, needs nobody's attention.
-        let failed = self.attempts.iter().filter(|attempt| attempt.failed());
+        let mut failed = self.attempts.iter().filter(|attempt| attempt.failed());
 
-        failed
-            .into_iter()
-            .find(is_open)
-            .or_else(|| self.attempts.last())
+        failed.find(is_open).or_else(|| self.attempts.last())
     }
 }
 

@@ -6,12 +6,10 @@ use shared::{
 };
 
 use crate::{
-    command::{Command, Copying, Target},
+    command::{Command, Copying, Replica, Target},
     context::{Context, for_each_target},
     destination::{destination, reference, requests_resources},
-    snapshot::{
-        AccessPoints, Incomplete, Observation, Pair, Resources, Snapshot, View, is_missing,
-    },
+    snapshot::{Incomplete, Observation, OneSide, Resources, Snapshot, View, is_missing},
 };
 
 /// How many calls an observation makes one after the other, at least.
@@ -109,13 +107,8 @@ async fn read(
     }
 
     if let Some(replica) = provisionable(view).filter(|_| requests_resources(target)) {
-        let sides = Sides {
-            home,
-            source: source_id,
-            away: &away,
-            replica,
-        };
-        view.resources = Some(sides.resources(command, target, calls).await?);
+        let (source, replica) = ((home, source_id), (&away, replica));
+        view.resources = Some(resources(command, target, source, replica, calls).await?);
     }
     Ok(())
 }
@@ -145,83 +138,58 @@ fn provisionable(view: &View) -> Option<&FileSystemId> {
     is_enabled.then_some(&replica.id)
 }
 
-/// Both file systems, each with the client of its Region.
-struct Sides<'a> {
-    home: &'a RegionalEfs,
-    source: &'a FileSystemId,
-    away: &'a RegionalEfs,
-    replica: &'a FileSystemId,
+/// What both file systems have of what the request asks for: first the replica, then the source.
+async fn resources(
+    command: &Command,
+    target: &Target,
+    source: (&RegionalEfs, &FileSystemId),
+    replica: (&RegionalEfs, &FileSystemId),
+    calls: &CallRecord,
+) -> Result<Resources, FailedCall> {
+    let limit = access_points_per_target(command);
+    let of_replica = one_side(replica, &target.replica, |_| false, calls).await?;
+
+    // The source's own mount targets and backups decide nothing.
+    let asked_of_source = Replica {
+        mount_targets: Vec::new(),
+        backup: None,
+        ..target.replica.clone()
+    };
+    let existing = of_replica.access_points.as_deref().unwrap_or_default();
+    let keep_tags = first_missing(existing, limit);
+    let of_source = one_side(source, &asked_of_source, keep_tags, calls).await?;
+
+    Ok(Resources::compare(of_source, of_replica, limit))
 }
 
-impl Sides<'_> {
-    /// What both have of what the request asks for: first the replica, then the source. The
-    /// source's own mount targets and backups decide nothing.
-    async fn resources(
-        &self,
-        command: &Command,
-        target: &Target,
-        calls: &CallRecord,
-    ) -> Result<Resources, FailedCall> {
-        let Self {
-            home,
-            source,
-            away,
-            replica,
-        } = *self;
-        let asked = &target.replica;
-        // A policy may name access points, so it needs those of both sides.
-        let needs_points = asked.access_points == Copying::Copy || asked.policy == Copying::Copy;
+/// What one file system has of what is asked for. The tags of access points are kept of those that
+/// `keep_tags` names.
+async fn one_side(
+    (efs, id): (&RegionalEfs, &FileSystemId),
+    asked: &Replica,
+    keep_tags: impl FnMut(&AccessPoint) -> bool,
+    calls: &CallRecord,
+) -> Result<OneSide, FailedCall> {
+    let mut side = OneSide::default();
 
-        let mut resources = Resources::default();
-        if !asked.mount_targets.is_empty() {
-            resources.mount_targets = Some(away.mount_targets(replica, calls).await?);
-        }
-        let points = match needs_points {
-            true => away.access_points(replica, |_| false, calls).await?,
-            false => Vec::new(),
-        };
-        let mut lifecycle = Pair::default();
-        if asked.lifecycle == Copying::Copy {
-            lifecycle.replica = away.lifecycle(replica, calls).await?;
-        }
-        if asked.backup.is_some() {
-            resources.backup = Some(away.has_backup(replica, calls).await?);
-        }
-        let mut policy = Pair::default();
-        if asked.policy == Copying::Copy {
-            policy.replica = away.policy(replica, calls).await?;
-        }
-
-        // The replica's access points are known now, so that tags are kept of the missing ones
-        // alone.
-        let limit = access_points_per_target(command);
-        let source_points = match needs_points {
-            true => {
-                home.access_points(source, first_missing(&points, limit), calls)
-                    .await?
-            }
-            false => Vec::new(),
-        };
-        if asked.lifecycle == Copying::Copy {
-            lifecycle.source = home.lifecycle(source, calls).await?;
-            resources.lifecycle = Some(lifecycle);
-        }
-        if asked.policy == Copying::Copy {
-            policy.source = home.policy(source, calls).await?;
-        }
-
-        if needs_points {
-            // Only access points that the policy names have to be translated.
-            let text = policy.source.as_ref().map(ToString::to_string);
-            let named = |arn: &str| text.as_ref().is_some_and(|text| text.contains(arn));
-            let compared = AccessPoints::compare(&source_points, &points, limit, named);
-            resources.access_points = Some(compared);
-        }
-        if asked.policy == Copying::Copy {
-            resources.policy = Some(policy);
-        }
-        Ok(resources)
+    if !asked.mount_targets.is_empty() {
+        side.mount_targets = Some(efs.mount_targets(id, calls).await?);
     }
+    // A policy may name access points, so it needs those of both sides.
+    if asked.access_points == Copying::Copy || asked.policy == Copying::Copy {
+        side.access_points = Some(efs.access_points(id, keep_tags, calls).await?);
+    }
+    if asked.lifecycle == Copying::Copy {
+        side.lifecycle = Some(efs.lifecycle(id, calls).await?);
+    }
+    if asked.backup.is_some() {
+        side.backup = Some(efs.has_backup(id, calls).await?);
+    }
+    if asked.policy == Copying::Copy {
+        side.policy = Some(efs.policy(id, calls).await?);
+    }
+
+    Ok(side)
 }
 
 /// Names the first `limit` access points that the replica lacks: only their tags are needed.
@@ -238,10 +206,7 @@ fn first_missing(replica: &[AccessPoint], limit: usize) -> impl FnMut(&AccessPoi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        command::{Replica, RequestedMountTarget},
-        fixtures::target,
-    };
+    use crate::{command::RequestedMountTarget, fixtures::target};
 
     #[test]
     fn an_observation_of_resources_makes_more_calls_and_one_more_for_each_mount_target() {

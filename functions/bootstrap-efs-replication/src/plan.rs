@@ -1,4 +1,4 @@
-//! `plan`: from what is asked, what was observed and what is allowed, to what will be done and said.
+//! `plan`: from what is asked, observed and allowed, to what will be done and said.
 //!
 //! Pure and total: no calls, no clock, no environment. Read it from the top; the rules stand in the
 //! order in which they are asked. One law holds by type: a plan either has steps or says how things
@@ -346,8 +346,9 @@ impl Existing<'_> {
         }
 
         // What was not read cannot be complete.
-        let Some(resources) = &self.view.resources else {
-            return Some(Failed(Reason::UnknownState));
+        let resources = match &self.view.resources {
+            Some(resources) if resources.cover(&self.target.replica) => resources,
+            _ => return Some(Failed(Reason::UnknownState)),
         };
         // In the order in which the replica becomes usable: mount targets first, tags last.
         let mut missing = Missing::default();
@@ -691,7 +692,7 @@ mod tests {
             region, replication, target,
         },
         observe::access_points_per_target,
-        snapshot::{AccessPoints, Incomplete, Pair},
+        snapshot::{Incomplete, OneSide},
     };
 
     /// What a file system has besides the data.
@@ -729,33 +730,21 @@ mod tests {
     impl Sides {
         fn observed_for(&self, command: &Command, target: &Target) -> View {
             let asked = &target.replica;
-            let (source, replica) = (&self.source_parts, &self.replica_parts);
-            let text = source.policy.as_ref().map(ToString::to_string);
             let copies_policy = asked.policy == Copying::Copy;
             let needs_points = asked.access_points == Copying::Copy || copies_policy;
 
-            let resources = Resources {
-                mount_targets: Some(replica.mount_targets.clone()),
-                access_points: needs_points.then(|| {
-                    AccessPoints::compare(
-                        &source.access_points,
-                        &replica.access_points,
-                        access_points_per_target(command),
-                        |arn| text.as_ref().is_some_and(|text| text.contains(arn)),
-                    )
-                }),
-                lifecycle: (asked.lifecycle == Copying::Copy).then(|| Pair {
-                    source: source.lifecycle.clone(),
-                    replica: replica.lifecycle.clone(),
-                }),
-                backup: asked.backup.map(|_| replica.backup),
-                policy: copies_policy.then(|| Pair {
-                    source: source.policy.clone(),
-                    replica: replica.policy.clone(),
-                }),
+            let side = |parts: &Parts| OneSide {
+                mount_targets: Some(parts.mount_targets.clone()),
+                access_points: needs_points.then(|| parts.access_points.clone()),
+                lifecycle: (asked.lifecycle == Copying::Copy).then(|| parts.lifecycle.clone()),
+                backup: asked.backup.map(|_| parts.backup),
+                policy: copies_policy.then(|| parts.policy.clone()),
             };
+            let (source, replica) = (side(&self.source_parts), side(&self.replica_parts));
+            let limit = access_points_per_target(command);
+
             View {
-                resources: Some(resources),
+                resources: Some(Resources::compare(source, replica, limit)),
                 ..self.view.clone()
             }
         }
@@ -1761,9 +1750,22 @@ mod tests {
     #[test]
     fn what_was_not_read_is_never_complete() {
         let (target, view) = complete();
-        let unread = view.view.clone();
-        let verdict = plan_target(&command(vec![]), &target, &unread, &policy());
-        assert_eq!(verdict, Failed(Reason::UnknownState));
+        let decide = |view: &View| plan_target(&command(vec![]), &target, view, &policy());
+        assert_eq!(decide(&view.view), Failed(Reason::UnknownState));
+
+        let observed = view.observed_for(&command(vec![]), &target);
+        assert_eq!(decide(&observed), Done(Reason::ReplicaUsable));
+        for forget in [
+            |resources: &mut Resources| resources.mount_targets = None,
+            |resources: &mut Resources| resources.access_points = None,
+            |resources: &mut Resources| resources.lifecycle = None,
+            |resources: &mut Resources| resources.backup = None,
+            |resources: &mut Resources| resources.policy = None,
+        ] {
+            let mut unread = observed.clone();
+            forget(unread.resources.as_mut().unwrap());
+            assert_eq!(decide(&unread), Failed(Reason::UnknownState));
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ use shared::{
     efs::{AccessPoint, FileSystem, LifeCycle, MountTarget, Replication, Transitions},
 };
 
+use crate::command::{Copying, Replica};
+
 /// What was observed for a request: one observation for each target, in its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
@@ -66,12 +68,27 @@ pub struct Resources {
 }
 
 /// The same of both sides.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair<T> {
     /// What the source has.
     pub source: T,
     /// What the replica has.
     pub replica: T,
+}
+
+/// What one file system has besides the data. What was not asked for is not read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OneSide {
+    /// Its mount targets.
+    pub mount_targets: Option<Vec<MountTarget>>,
+    /// Its access points.
+    pub access_points: Option<Vec<AccessPoint>>,
+    /// Its lifecycle policies.
+    pub lifecycle: Option<Transitions>,
+    /// Whether its automatic backups are on.
+    pub backup: Option<bool>,
+    /// Its file system policy, if it has one.
+    pub policy: Option<Option<Value>>,
 }
 
 /// The access points of the source, compared with those of the replica.
@@ -112,6 +129,51 @@ impl View {
             .and_then(|resources| resources.access_points.as_ref());
 
         points.map_or(0, |points| points.missing_count)
+    }
+}
+
+impl Resources {
+    /// Compares both sides, as far as both were read. At most `limit` missing access points are
+    /// kept.
+    #[must_use]
+    pub fn compare(source: OneSide, replica: OneSide, limit: usize) -> Self {
+        // Only access points that the source's policy names have to be translated.
+        let policy = source.policy.as_ref().and_then(Option::as_ref);
+        let text = policy.map(ToString::to_string).unwrap_or_default();
+        let points = source.access_points.zip(replica.access_points);
+
+        Self {
+            mount_targets: replica.mount_targets,
+            access_points: points.map(|(source, replica)| {
+                AccessPoints::compare(&source, &replica, limit, |arn| text.contains(arn))
+            }),
+            lifecycle: Pair::both(source.lifecycle, replica.lifecycle),
+            backup: replica.backup,
+            policy: Pair::both(source.policy, replica.policy),
+        }
+    }
+
+    /// Whether everything that a request asks for was read.
+    #[must_use]
+    pub fn cover(&self, asked: &Replica) -> bool {
+        let is_copied = |copying: Copying| copying == Copying::Copy;
+
+        let unread = [
+            !asked.mount_targets.is_empty() && self.mount_targets.is_none(),
+            is_copied(asked.access_points) && self.access_points.is_none(),
+            is_copied(asked.lifecycle) && self.lifecycle.is_none(),
+            asked.backup.is_some() && self.backup.is_none(),
+            is_copied(asked.policy) && (self.policy.is_none() || self.access_points.is_none()),
+        ];
+        !unread.contains(&true)
+    }
+}
+
+impl<T> Pair<T> {
+    fn both(source: Option<T>, replica: Option<T>) -> Option<Self> {
+        let (source, replica) = source.zip(replica)?;
+
+        Some(Self { source, replica })
     }
 }
 

@@ -153,6 +153,7 @@ fn may_be_disconnected(command: &Command, server: &Server, policy: &Policy) -> b
         && server.staging == Staging::Own
         && server.direction == Direction::Failover
         && server.recovery_instance_id.is_none()
+        && server.arn.is_some()
 }
 
 /// Counts the recovery points that disconnects would destroy.
@@ -194,7 +195,10 @@ mod tests {
     use shared::drs::AccountSize;
 
     use super::*;
-    use crate::fixtures::{by_id, command, disconnected, id, server};
+    use crate::{
+        fixtures::{by_id, command, disconnected, id, server},
+        plan::{Step, plan},
+    };
 
     fn policy(variables: &[(&str, &str)]) -> Policy {
         Policy::from_lookup(|name| {
@@ -253,6 +257,61 @@ mod tests {
         assert_eq!(losing(Action::Retire, &[]), nothing);
         assert_eq!(losing(Action::Retire, &[("ALLOW_DELETE", "true")]), [id(6)]);
         assert_eq!(losing(Action::Delete, &[("ALLOW_DELETE", "true")]), nothing);
+    }
+
+    /// The planner decides about each combination of what a record may say; every server that it
+    /// would disconnect is among those whose recovery points are counted, and no other.
+    #[test]
+    fn the_recovery_points_of_every_planned_disconnect_are_counted() {
+        let states = [State::Disconnected, connected(), State::Unknown];
+        let directions = [
+            Direction::Failover,
+            Direction::Failback,
+            Direction::ReversedPair,
+            Direction::Unknown,
+        ];
+        let stagings = [
+            Staging::Own,
+            Staging::Extended,
+            Staging::ExtensionError,
+            Staging::Unknown,
+        ];
+        let policy = policy(&[("ALLOW_DELETE", "true")]);
+
+        let mut planned = 0;
+        for bits in 0..3 * 4 * 4 * 2 * 2 * 2_usize {
+            let mut server = server(1);
+            server.state = states[bits % 3].clone();
+            server.direction = directions[bits / 3 % 4];
+            server.staging = stagings[bits / 12 % 4];
+            server.recovery_instance_id = (bits / 48 % 2 == 1).then(|| "i-00000001".to_owned());
+            if bits / 96 % 2 == 1 {
+                server.tags.clear();
+            }
+            if bits / 192 == 1 {
+                server.arn = None;
+            }
+            let snapshot = Snapshot {
+                initialised: true,
+                servers: vec![server],
+                usage: Some(Usage::default()),
+                ..Snapshot::uninitialised()
+            };
+
+            for action in [Action::Disconnect, Action::Retire, Action::Delete] {
+                let command = command(action, vec![by_id(1)]);
+                let planned_for = plan(&command, &snapshot, &policy);
+                let disconnects = planned_for.targets[0].steps().contains(&Step::Disconnect);
+                let counted = servers_losing_recovery_points(&command, &snapshot, &policy);
+                assert_eq!(counted.len(), usize::from(disconnects), "{bits} {action:?}");
+                planned += usize::from(disconnects);
+            }
+        }
+        assert_eq!(planned, 2, "one server, to be disconnected or retired");
+    }
+
+    fn connected() -> State {
+        State::Connected("CONTINUOUS".to_owned())
     }
 
     #[test]

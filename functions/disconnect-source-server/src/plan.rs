@@ -1,4 +1,4 @@
-//! `plan`: from what is asked, what was observed and what is allowed, to what will be done and said.
+//! `plan`: from what is asked, observed and allowed, to what will be done and said.
 //!
 //! Pure and total: no calls, no clock, no environment. Read it from the top; the rules stand in the
 //! order in which they are asked. One law holds by type: a plan either has steps or says how things
@@ -78,8 +78,8 @@ pub fn plan(command: &Command, snapshot: &Snapshot, policy: &Policy) -> Plan {
     // Two targets may turn out to be one server; it must not count, or change, twice.
     refuse_duplicates(&mut targets);
 
-    // Before the first change: over MAX_TARGETS everything is refused, over the share whatever would
-    // disconnect or delete.
+    // Before the first change: over MAX_TARGETS everything is refused, over the share whatever
+    // would disconnect or delete.
     if policy.guardrails.check_targets(targets.len()).is_err() {
         refuse(&mut targets, Reason::OverMaxTargets, |_| true);
     }

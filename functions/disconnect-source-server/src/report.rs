@@ -180,7 +180,8 @@ fn named_by_id(target: &Value, resource: &Value) -> Value {
     let mut named = target.clone();
 
     if let (Some(names), Some(id)) = (named.as_object_mut(), resource.get(ID)) {
-        // The deletion must mean the server that was disconnected, even if another has its name by then.
+        // The deletion must mean the server that was disconnected, even if another has its name by
+        // then.
         names.entry(ID).or_insert_with(|| id.clone());
     }
     named

@@ -50,7 +50,7 @@ impl Drs {
     ///
     /// The call and its fault. Only a read can tell whether it had an effect all the same.
     pub async fn delete(&self, id: &SourceServerId, record: &CallRecord) -> Result<(), FailedCall> {
-        // DRS wants it disconnected; whether the staging resources are gone is for the caller to know.
+        // Whether the staging resources are gone is for the caller to know.
         let request = self
             .client
             .delete_source_server()
