@@ -379,10 +379,10 @@ mod tests {
             ),
             (
                 world(
-                    &server(r#", "originAccountID": "1", "originRegion": "x""#),
+                    &server(r#", "originAccountID": "1", "originRegion": "us-west-2""#),
                     "",
                 ),
-                "originRegion",
+                "at 'sourceCloudProperties.originAccountID'",
             ),
             (world(&server(&long_name), ""), "hostname"),
         ]);

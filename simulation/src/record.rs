@@ -140,7 +140,7 @@ impl<'a> Reported<'a> {
 /// A broken invariant.
 #[derive(Debug, Clone)]
 pub(crate) struct Violation {
-    /// Its number in the README's list.
+    /// Its number in docs/invariants.md.
     pub(crate) invariant: u8,
     pub(crate) text: String,
 }

@@ -83,6 +83,36 @@ fn every_function_reads_as_the_five_words() {
     }
 }
 
+/// The files that every function has, so that who knows one finds the way in another.
+const FILES: [&str; 13] = [
+    "main.rs",
+    "lib.rs",
+    "request.rs",
+    "native.rs",
+    "command.rs",
+    "context.rs",
+    "policy.rs",
+    "snapshot.rs",
+    "observe.rs",
+    "plan.rs",
+    "execute.rs",
+    "reason.rs",
+    "report.rs",
+];
+
+#[test]
+fn every_function_has_the_same_files() {
+    for function in list("functions") {
+        let files = list(&format!("functions/{function}/src"));
+        for file in FILES {
+            assert!(
+                files.iter().any(|known| known == file),
+                "{function} has no {file}"
+            );
+        }
+    }
+}
+
 #[test]
 fn the_planner_is_pure() {
     let planners: Vec<String> = list("functions")
@@ -215,4 +245,9 @@ fn the_shared_crate_knows_a_service_only_behind_its_feature() {
         &sources,
         &["aws_sdk", "drs", "efs", "SourceServer", "FileSystem"],
     );
+
+    let manifest = read("shared/Cargo.toml");
+    for line in manifest.lines().filter(|line| line.starts_with("aws-sdk")) {
+        assert!(line.contains("optional = true"), "{line}");
+    }
 }
