@@ -98,7 +98,7 @@ enum AttemptResult {
 }
 
 impl Simulation {
-    /// One worker's deliveries, each until it is acknowledged.
+    /// One worker's deliveries, one after the other.
     async fn work(&self, deliveries: &[Delivery]) {
         let mut worker = self.worker();
         for delivery in deliveries {
@@ -208,12 +208,11 @@ impl Simulation {
         (attempt, payload, invocation)
     }
 
-    /// From now on no call fails; what has been started must end.
+    /// Stops faults and external events until late deliveries; what has been started must end.
     async fn stop_faults(&self) {
         tokio::time::sleep(LATE_EFFECTS).await;
 
         let mut state = self.state();
-        // From here on nothing fails and nobody interferes.
         state.scenario.fault_schedule = FaultSchedule::NONE;
         state.external_events.clear();
         state.catch_up();
@@ -265,7 +264,7 @@ impl Simulation {
         self.state().violate(8, complaint);
     }
 
-    /// Sends the next request that a report names, once.
+    /// Adds the request that a report names, once, to those that settle.
     fn follow_up(&self, body: &Value) {
         let mut state = self.state();
         // A retirement ends with a deletion that it asks for.

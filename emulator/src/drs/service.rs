@@ -50,7 +50,7 @@ fn save(world: &World, request: &Request) -> Saved {
     changed_server(world, request).unwrap_or_else(|| Saved::Drs(world.drs.clone()))
 }
 
-/// The server that a call changes, if it can change nothing else.
+/// The server that a call changes, if lists show no other change of it.
 fn changed_server(world: &World, request: &Request) -> Option<Saved> {
     let id = match request.operation.as_str() {
         // Tags of other resources than servers are saved with all of DRS.
