@@ -6,6 +6,7 @@ use aws_types::SdkConfig;
 use chrono::{DateTime, Utc};
 use emulator::Service;
 use futures_util::future::LocalBoxFuture;
+use serde_json::{Value, json};
 use shared::{Answer, Failure, Invocation, Message, Mode, Rejection, variables::BadVariable};
 
 /// The environment of a function: the value of a variable by its name.
@@ -32,6 +33,22 @@ pub struct FunctionUnderTest {
     pub policy: fn(Variables<'_>) -> Result<Policy, BadVariable>,
     /// Starts the function as its `main` does, with a retry budget of its own.
     pub start: fn(&SdkConfig, Variables<'_>) -> Result<Handler, BadVariable>,
+}
+
+/// The error type that Lambda reports, where an invocation failed, and the report.
+///
+/// The report is null where a failure carries none.
+#[must_use]
+pub fn parts(answer: Result<Answer, Failure>) -> (Option<String>, Value) {
+    match answer {
+        Ok(answer) => (None, json!(answer)),
+        Err(failure) => {
+            // A failed invocation carries the report as its message.
+            let diagnostic = lambda_runtime::Diagnostic::from(failure);
+            let report = serde_json::from_str(&diagnostic.error_message).unwrap_or_default();
+            (Some(diagnostic.error_type), report)
+        }
+    }
 }
 
 /// What the environment allows a function.

@@ -14,7 +14,7 @@ pub use crate::{
     bootstrap::BOOTSTRAP,
     connector::sdk_config,
     disconnect::DISCONNECT,
-    function::{FunctionUnderTest, Handler, Policy, Variables},
+    function::{FunctionUnderTest, Handler, Policy, Variables, parts},
 };
 
 /// Every function of drover.

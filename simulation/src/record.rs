@@ -201,6 +201,8 @@ pub(crate) struct AttemptLog {
     pub(crate) request: usize,
     pub(crate) began: DateTime<Utc>,
     pub(crate) in_flight: bool,
+    /// How often it was polled until it ended.
+    pub(crate) polls: usize,
     pub(crate) calls: Vec<Call>,
 }
 
@@ -320,7 +322,6 @@ pub(crate) struct State {
     pub(crate) violations: Vec<Violation>,
     pub(crate) narrative: Vec<String>,
     pub(crate) figures: Figures,
-    pub(crate) first_polls: usize,
     pub(crate) calls_to_acknowledge: usize,
 }
 
@@ -359,7 +360,6 @@ impl State {
                 simulations: 1,
                 ..Figures::default()
             },
-            first_polls: 0,
             calls_to_acknowledge: 0,
             scenario,
         }
@@ -470,7 +470,7 @@ impl State {
                 virtual_seconds: self.start.elapsed().as_secs(),
                 ..self.figures.clone()
             },
-            polls: self.first_polls,
+            polls: self.attempts.first().map_or(0, |log| log.polls),
             calls_to_acknowledge: self.calls_to_acknowledge,
         }
     }

@@ -19,8 +19,7 @@ pub(crate) fn check_report(
 
     let is_request = request.detail.is_some() && !request.is_stale(log.began);
     if !is_request {
-        check_rejection(state, &log, error_type, body);
-        return;
+        return check_rejection(state, &log, error_type, outcome, body);
     }
 
     // One result for each target, in order.
@@ -70,8 +69,13 @@ fn check_error_type(state: &mut State, outcome: &str, error_type: Option<&str>) 
 }
 
 /// What is no request, or has expired, is rejected without a call.
-fn check_rejection(state: &mut State, log: &AttemptLog, error_type: Option<&str>, body: &Value) {
-    let outcome = body["outcome"].as_str().unwrap_or("?");
+fn check_rejection(
+    state: &mut State,
+    log: &AttemptLog,
+    error_type: Option<&str>,
+    outcome: &str,
+    body: &Value,
+) {
     let has_no_targets = body["targets"].as_array().is_some_and(Vec::is_empty);
 
     if outcome != "rejected" || error_type.is_some() || !has_no_targets {

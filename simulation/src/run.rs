@@ -7,8 +7,9 @@ use std::{
 };
 
 use emulator::{Reply, World};
-use serde_json::{Value, json};
-use shared::{Answer, Failure, Invocation};
+use harness::parts;
+use serde_json::Value;
+use shared::Invocation;
 use tokio::time::Instant;
 
 use crate::{
@@ -145,11 +146,10 @@ impl Simulation {
 
         let mut state = self.state();
         state.catch_up();
-        if attempt == 0 {
-            state.first_polls = polls;
-        }
         if let Some(log) = state.attempts.get_mut(attempt) {
-            Arc::make_mut(log).in_flight = false;
+            let log = Arc::make_mut(log);
+            log.in_flight = false;
+            log.polls = polls;
         }
 
         let Some(Ok(answer)) = ended else {
@@ -169,7 +169,7 @@ impl Simulation {
         state.narrate(format!("attempt {attempt} answered {mark} {body}"));
         check_report(&mut state, attempt, error_type.as_deref(), &body);
 
-        // The exhaustive schedules place their faults before this call.
+        // Only the first acknowledgement counts: the exhaustive schedules place their faults before it.
         if error_type.is_none() && state.calls_to_acknowledge == 0 {
             state.calls_to_acknowledge = usize::try_from(state.figures.calls).unwrap_or_default();
         }
@@ -192,6 +192,7 @@ impl Simulation {
             request,
             began,
             in_flight: true,
+            polls: 0,
             calls: Vec::new(),
         }));
         state.narrate(format!("attempt {attempt} of request {request} begins"));
@@ -285,9 +286,11 @@ impl Simulation {
         let late = self.state().scenario.late.clone();
         for delivery in late {
             tokio::time::sleep(Duration::from_secs(delivery.at)).await;
-            let left = self.state().scenario.late_faults;
             // Late deliveries meet faults again, though fewer.
-            let schedule = FaultSchedule::Random { percent: 30, left };
+            let schedule = FaultSchedule::Random {
+                percent: 30,
+                left: self.state().scenario.late_faults,
+            };
             self.state().scenario.fault_schedule = schedule;
             self.deliver(&mut worker, &delivery).await;
         }
@@ -314,24 +317,11 @@ impl Simulation {
             return;
         };
 
-        let left = expires_at - self.state().now();
-        let left = left.to_std().unwrap_or_default();
-        tokio::time::sleep(left + Duration::from_secs(1)).await;
+        let until_expiry = expires_at - self.state().now();
+        let wait = until_expiry.to_std().unwrap_or_default();
+        tokio::time::sleep(wait + Duration::from_secs(1)).await;
 
         self.attempt(worker, 0, None).await;
-    }
-}
-
-/// The error type, if the function failed, and the report.
-fn parts(answer: Result<Answer, Failure>) -> (Option<String>, Value) {
-    match answer {
-        Ok(answer) => (None, json!(answer)),
-        Err(failure) => {
-            // A failed invocation carries the report as its message.
-            let diagnostic = lambda_runtime::Diagnostic::from(failure);
-            let report = serde_json::from_str(&diagnostic.error_message).unwrap_or_default();
-            (Some(diagnostic.error_type), report)
-        }
     }
 }
 

@@ -25,7 +25,7 @@ use aws_types::SdkConfig;
 use chrono::Utc;
 use emulator::{Emulator, Fault, FaultKind, wire};
 use harness::connector::to_response;
-use serde_json::{Value, json};
+use serde_json::Value;
 use shared::Invocation;
 
 use crate::tidy::read;
@@ -55,21 +55,9 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn new(answer: Result<shared::Answer, shared::Failure>) -> Self {
-        let failure = match answer {
-            Ok(answer) => {
-                return Self {
-                    error_type: None,
-                    body: json!(answer),
-                };
-            }
-            Err(failure) => failure,
-        };
+        let (error_type, body) = harness::parts(answer);
 
-        let diagnostic = lambda_runtime::Diagnostic::from(failure);
-        Self {
-            error_type: Some(diagnostic.error_type),
-            body: serde_json::from_str(&diagnostic.error_message).unwrap(),
-        }
+        Self { error_type, body }
     }
 
     /// The outcome and the reason of the first target, and the error type if the function failed.
