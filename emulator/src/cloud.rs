@@ -397,12 +397,20 @@ impl State {
             return Ok((status, body));
         }
 
-        let (asked, next) = (services::definition(request.service).tokens)(&request.operation);
+        let definition = services::definition(request.service);
+        let (asked, next) = (definition.tokens)(&request.operation);
+        // An empty token is that of no page.
+        let given = request.text(asked).filter(|token| !token.is_empty());
+        let token = match given {
+            Some(token) => Some(token.to_owned()),
+            None => (definition.first_token)(request, self.world.now),
+        };
+
         // A client that follows this token gets the same page again, which it has to notice.
-        let given = request.input.get(asked).cloned();
-        let token = given.unwrap_or_else(|| json!(call::page_token(request, 0)));
         let body = body.map(|mut body| {
-            call::put(&mut body, next, token);
+            if let Some(token) = token {
+                call::put(&mut body, next, json!(token));
+            }
             body
         });
         Ok((status, body))
@@ -455,11 +463,15 @@ fn describe_success(status: u16, body: Option<&Value>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{aws::call::Service, drs::model::SourceServer};
+    use crate::{aws::call::Service, drs::model::SourceServer, efs::model::FileSystem};
 
     fn call(cloud: &Cloud, operation: &str, input: Value) -> ApiResult {
+        call_service(cloud, Service::Drs, operation, input)
+    }
+
+    fn call_service(cloud: &Cloud, service: Service, operation: &str, input: Value) -> ApiResult {
         let request = Request {
-            service: Service::Drs,
+            service,
             operation: operation.to_owned(),
             region: "us-east-1".to_owned(),
             input,
@@ -507,6 +519,75 @@ mod tests {
         let connected = json!({ "sourceServerID": ids[1] });
         assert!(call(&cloud, "DeleteSourceServer", connected).is_err());
         assert_eq!(cloud.changes().len(), 4, "a refusal changes nothing");
+    }
+
+    /// The body of a list under a repeated page token, or without a fault.
+    fn list(
+        cloud: &Cloud,
+        (service, operation): (Service, &str),
+        input: Value,
+        is_faulty: bool,
+    ) -> Value {
+        if is_faulty {
+            cloud.inject(Fault::next(operation, FaultKind::RepeatedPageToken));
+        }
+        let (_, body) = call_service(cloud, service, operation, input).unwrap();
+        body.unwrap()
+    }
+
+    #[test]
+    fn repeated_page_token_leads_to_the_same_page_again() {
+        let server = SourceServer::new("s-00000000000000001").tagged("a", "b");
+        let file_system = FileSystem::new("fs-00000001").tagged("a", "b");
+        let world = World::with([server]).with_file_system("us-east-1", file_system);
+        let cloud = Cloud::new(world);
+        let items = |page: &Value| LISTS.iter().find_map(|list| page.get(list)).cloned();
+
+        for listed in [
+            (Service::Drs, "DescribeSourceServers"),
+            (Service::Efs, "DescribeFileSystems"),
+            (Service::Efs, "DescribeAccessPoints"),
+            (Service::Tagging, "GetResources"),
+        ] {
+            let (asked, next) = (services::definition(listed.0).tokens)(listed.1);
+            let first = list(&cloud, listed, json!({}), true);
+            let again = json!({ asked: first[next] });
+
+            // The token is a valid one, with the fault and without it.
+            let repeated = list(&cloud, listed, again.clone(), true);
+            assert_eq!(repeated[next], first[next], "{listed:?}");
+            for page in [repeated, list(&cloud, listed, again, false)] {
+                assert_eq!(items(&page), items(&first), "{listed:?}");
+            }
+        }
+
+        cloud.finish().unwrap();
+    }
+
+    #[test]
+    fn empty_page_token_is_repeated_as_that_of_the_first_page() {
+        let server = SourceServer::new("s-00000000000000001").tagged("a", "b");
+        let cloud = Cloud::new(World::with([server]));
+        let get_resources = (Service::Tagging, "GetResources");
+
+        let empty = json!({ "PaginationToken": "" });
+        let page = list(&cloud, get_resources, empty, true);
+        let next = json!({ "PaginationToken": page["PaginationToken"] });
+        assert_ne!(page["PaginationToken"], "");
+        let same = list(&cloud, get_resources, next, false);
+        assert_eq!(
+            same["ResourceTagMappingList"],
+            page["ResourceTagMappingList"]
+        );
+    }
+
+    #[test]
+    fn list_that_accepts_no_token_repeats_none() {
+        let cloud = Cloud::new(World::empty());
+        let arns = json!({ "ResourceARNList": ["arn:aws:s3:::bucket"] });
+
+        let page = list(&cloud, (Service::Tagging, "GetResources"), arns, true);
+        assert_eq!(page["PaginationToken"], "");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What the emulator has to know about a service, as a value.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::{
@@ -32,6 +33,8 @@ pub(crate) struct Definition {
     pub(crate) bind: fn(operation: &str, path: &str) -> PathMembers,
     /// The members that carry a page token: of the request, and of the answer.
     pub(crate) tokens: fn(operation: &str) -> (&'static str, &'static str),
+    /// A token of the first page of a list; `None` if the request accepts no token.
+    pub(crate) first_token: fn(&Request, DateTime<Utc>) -> Option<String>,
     /// The subject of a call, for people.
     pub(crate) subject: fn(input: &Value) -> String,
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::{
-        call::{Request, Service},
+        call::{self, Request, Service},
         error::ApiError,
         operation,
     },
@@ -24,6 +24,7 @@ pub(crate) static DEFINITION: Definition = Definition {
     changes: |name| Some(operation::find(&api::OPERATIONS, name)?.changes),
     bind: |name, path| operation::bind(&api::OPERATIONS, name, path),
     tokens: |_| api::TOKENS,
+    first_token: |request, _| Some(call::page_token(request, 0)),
     subject: api::subject,
 
     answer: |world, context, request| {

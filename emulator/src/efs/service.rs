@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::{
-    aws::{call::Service, error::ApiError, operation},
+    aws::{
+        call::{self, Service},
+        error::ApiError,
+        operation,
+    },
     definition::{Definition, Protocol},
     efs::{api, iam},
     saved::Saved,
@@ -19,6 +23,7 @@ pub(crate) static DEFINITION: Definition = Definition {
     changes: |name| Some(operation::find(&api::OPERATIONS, name)?.changes),
     bind: |name, path| operation::bind(&api::OPERATIONS, name, path),
     tokens: api::tokens,
+    first_token: |request, _| Some(call::page_token(request, 0)),
     subject: api::subject,
 
     answer: |world, context, request| {

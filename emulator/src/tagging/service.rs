@@ -1,17 +1,18 @@
 //! The Resource Groups Tagging API as a service among others.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::{
     aws::{
-        call::Service,
+        call::{Request, Service},
         error::ApiError,
         operation::{self, Operation},
     },
     definition::{Definition, Protocol},
     iam::{IamCall, IamRequest},
     saved::Saved,
-    tagging::get_resources::get_resources,
+    tagging::{get_resources::get_resources, pages},
     world::World,
 };
 
@@ -37,6 +38,7 @@ pub(crate) static DEFINITION: Definition = Definition {
     changes: |name| Some(operation::find(&OPERATIONS, name)?.changes),
     bind: |_, _| Vec::new(),
     tokens: |_| ("PaginationToken", "PaginationToken"),
+    first_token,
     subject,
 
     answer: |world, context, request| operation::answer(&OPERATIONS, world, context, request),
@@ -55,6 +57,12 @@ fn route(method: &str, path: &str, target: Option<&str>) -> Option<&'static str>
     let operation = operation::find(&OPERATIONS, name)?;
 
     (operation.method == method && operation.path == path).then_some(operation.name)
+}
+
+/// Tokens of this API have a time. A list of ARNs has one page, and its requests accept no token.
+fn first_token(request: &Request, now: DateTime<Utc>) -> Option<String> {
+    let has_pages = request.input.get("ResourceARNList").is_none();
+    has_pages.then(|| pages::token(request, 0, now))
 }
 
 fn error_body(error: &ApiError) -> Value {
