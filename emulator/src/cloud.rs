@@ -372,7 +372,7 @@ impl State {
     fn carry_out(&mut self, request: &Request) -> (ApiResult, bool) {
         let definition = services::definition(request.service);
         // Reads are not compared: a copy of a large account for each of them would be slow.
-        let can_change = (definition.changes)(&request.operation) == Some(true);
+        let can_change = request.service.changes(&request.operation);
         let before = can_change.then(|| Before {
             now: self.world.now,
             saved: (definition.save)(&self.world, request),
