@@ -3,6 +3,7 @@
 use crate::aws::{
     call::{ApiResult, Request, percent_decode},
     context::Context,
+    error::ApiError,
 };
 
 /// An operation of a service whose resources are an `M`.
@@ -66,10 +67,10 @@ pub(crate) fn answer<M>(
 ) -> ApiResult {
     match find(operations, &request.operation) {
         Some(operation) => (operation.handler)(model, context, request),
-        None => Err(crate::aws::error::ApiError::internal(format!(
-            "{} is not served",
-            request.operation
-        ))),
+        None => {
+            let message = format!("{} is not emulated", request.operation);
+            Err(ApiError::internal(message))
+        }
     }
 }
 
