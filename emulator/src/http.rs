@@ -28,16 +28,13 @@ use crate::{
     cloud::Cloud,
     fault::Fault,
     lambda::{
-        functions::Functions,
+        functions::{Functions, MAX_PAYLOAD_BYTES},
         responses::{Body, error, on_http, plain_json},
         runtime_api::MAX_ANSWER_BYTES,
     },
     wire::{Call, SLOW, Wire},
     world,
 };
-
-/// The largest body of a request, which is Lambda's limit for a synchronous payload.
-const MAX_BODY_BYTES: usize = 6 * 1024 * 1024;
 
 /// The pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -100,10 +97,10 @@ async fn answer(
     let path = parts.uri.path().to_owned();
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
 
-    // An answer of a function may be slightly larger than a request.
+    // The services have Lambda's limit too. An answer of a function may be slightly larger.
     let max_bytes = match segments.first() {
         Some(&"runtime") => MAX_ANSWER_BYTES,
-        _ => MAX_BODY_BYTES,
+        _ => MAX_PAYLOAD_BYTES,
     };
     let Some(body) = read_body(&parts.headers, body, max_bytes).await? else {
         return Ok(refuse_large_body(&segments, functions));
@@ -414,7 +411,7 @@ mod tests {
 
     #[tokio::test]
     async fn body_that_is_too_large_is_read_to_its_end_and_refused() {
-        let size = 3 * MAX_BODY_BYTES;
+        let size = 3 * MAX_PAYLOAD_BYTES;
         let head = format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n");
         let answer = answer_to(&(head + &"1".repeat(size))).await;
         assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");

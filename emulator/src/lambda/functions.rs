@@ -19,6 +19,9 @@ use crate::{aws::constraints, cloud::Cloud, lambda::binaries::Binaries};
 /// The memory of every function.
 pub(super) const MEMORY_MB: u32 = 128;
 
+/// The largest payload of a synchronous invocation.
+pub(crate) const MAX_PAYLOAD_BYTES: usize = 6 * 1024 * 1024;
+
 /// How long a runtime can take from an answer to its next poll. In that time no other process is
 /// started for its function.
 const BETWEEN_POLLS: Duration = Duration::from_secs(2);

@@ -12,12 +12,12 @@ use hyper::{
 use serde_json::{Value, json};
 
 use crate::lambda::{
-    functions::{Event, Functions, Invocation, InvocationResult},
+    functions::{Event, Functions, Invocation, InvocationResult, MAX_PAYLOAD_BYTES},
     responses::{Body, plain_json, response},
 };
 
-/// The largest answer of a function: 100 bytes more than the largest payload.
-pub(crate) const MAX_ANSWER_BYTES: usize = 6 * 1024 * 1024 + 100;
+/// The largest answer of a function. Lambda adds 100 bytes to the largest payload.
+pub(crate) const MAX_ANSWER_BYTES: usize = MAX_PAYLOAD_BYTES + 100;
 
 impl Functions {
     /// Answers a call to the Runtime API. The function's name is part of the path, so that one port
