@@ -9,7 +9,12 @@ use serde::{
 };
 
 use crate::{
-    aws::{behaviour::Behaviour, call::Service, constraints, ids::is_account},
+    aws::{
+        behaviour::Behaviour,
+        call::Service,
+        constraints,
+        ids::{has_function_characters, is_account},
+    },
     drs,
     efs::{
         self,
@@ -208,9 +213,7 @@ impl World {
 }
 
 fn check_function(name: &str, deployment: &Deployment) -> Result<(), String> {
-    let is_allowed =
-        |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
-    if !(1..=64).contains(&name.len()) || !name.chars().all(is_allowed) {
+    if !(1..=64).contains(&name.len()) || !has_function_characters(name) {
         return Err(format!("`{name}` is not a function name"));
     }
 

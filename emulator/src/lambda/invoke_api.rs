@@ -12,7 +12,7 @@ use hyper::{
 use serde_json::{Value, json};
 
 use crate::{
-    aws::{call::percent_decode, constraints, error::ApiError},
+    aws::{call::percent_decode, constraints, error::ApiError, ids::has_function_characters},
     lambda::{
         functions::{Event, Functions, InvocationResult, MEMORY_MB},
         responses::{Body, error, lambda_error, plain_json, response},
@@ -199,9 +199,7 @@ impl Functions {
             _ => ("", None),
         };
         // The limits are those of `FunctionName` in the service model.
-        let is_allowed =
-            |character: char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
-        if name.is_empty() || given.len() > MAX_NAME || !name.chars().all(is_allowed) {
+        if name.is_empty() || given.len() > MAX_NAME || !has_function_characters(name) {
             return Err(violation("functionName", &given));
         }
         if let Some(place) = place {
