@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     aws::constraints,
-    efs::model::{Destination, FileSystem, Model},
+    efs::model::{Destination, Model},
     iam::{self, DependentActions, IamCall, IamRequest, Tags, written_tags},
 };
 
@@ -69,7 +69,9 @@ pub(super) fn requests(call: &IamCall<'_>) -> Vec<IamRequest> {
         // On an encrypted file system it needs what the creation of the file system needed.
         "PutLifecycleConfiguration" => {
             let name = call.request.text("FileSystemId").unwrap_or_default();
-            let file_system = file_system(&call.world.efs, call.region(), name);
+            // An ARN ends with the ID.
+            let id = name.rsplit('/').next().unwrap_or(name);
+            let file_system = call.world.efs.find(call.region(), id);
             let key = file_system.and_then(|file_system| file_system.kms_key_id.as_deref());
             requests.extend(for_key(call, key, call.region()));
         }
@@ -242,15 +244,7 @@ fn tags<'a>(model: &'a Model, arn: &str) -> Option<&'a Tags> {
             .flat_map(|file_system| &file_system.access_points);
         return Some(&points.find(|point| point.access_point_id == id)?.tags);
     }
-    Some(&file_system(model, region, id)?.tags)
-}
-
-/// A file system by its ID or ARN.
-fn file_system<'a>(model: &'a Model, region: &str, name: &str) -> Option<&'a FileSystem> {
-    let id = name.rsplit('/').next()?;
-    let mut file_systems = model.file_systems(region);
-
-    file_systems.find(|file_system| file_system.file_system_id == id)
+    Some(&model.find(region, id)?.tags)
 }
 
 /// The partition of a Region, and the only Region of the partition in which IAM is.
@@ -268,7 +262,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{aws::call::Service, iam::fixtures, world::World};
+    use crate::{aws::call::Service, efs::model::FileSystem, iam::fixtures, world::World};
 
     /// The requests of a replication to a destination.
     fn replicate(destination: Value, world: &World) -> Vec<String> {

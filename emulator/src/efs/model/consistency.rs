@@ -91,9 +91,7 @@ impl Model {
     /// itself may be gone.
     fn check_replication(&self, replication: &Replication) -> Result<(), String> {
         let find = |region: &str, id: &str| {
-            let mut file_systems = self.file_systems(region);
-            file_systems
-                .find(|file_system| file_system.file_system_id == id)
+            self.find(region, id)
                 .ok_or_else(|| format!("the replicated file system {id} is not in {region}"))
         };
 

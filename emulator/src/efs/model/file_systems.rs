@@ -26,7 +26,13 @@ const FILE_SYSTEM_TAKES: TimeDelta = TimeDelta::minutes(1);
 const MAX_FILE_SYSTEMS: usize = 1000;
 
 impl Model {
-    /// The file system with this ID, of any owner.
+    /// The file system with this ID, of any owner, to read it.
+    pub(crate) fn find(&self, region: &str, id: &str) -> Option<&FileSystem> {
+        let mut file_systems = self.file_systems(region);
+        file_systems.find(|file_system| file_system.file_system_id == id)
+    }
+
+    /// The file system with this ID, of any owner, to change it.
     pub fn file_system(&mut self, region: &str, id: &str) -> Option<&mut FileSystem> {
         let efs = self.regions.get_mut(region)?;
         let mut file_systems = efs.file_systems.iter_mut();
