@@ -59,7 +59,7 @@ struct ModifySecurityGroups {
 /// `CreateMountTarget`.
 pub(super) fn create(model: &mut Model, context: &Context, request: &Request) -> ApiResult {
     let input: CreateMountTarget = request.read()?;
-    // The service model allows IPv6 and dual stack.
+    // The service model also allows IPv6 and dual stack, which no subnet of the account has.
     let is_ipv4 = input
         .ip_address_type
         .is_none_or(|address_type| address_type == "IPV4_ONLY");
@@ -67,16 +67,13 @@ pub(super) fn create(model: &mut Model, context: &Context, request: &Request) ->
         return Err(bad_request("the subnets here have IPv4 addresses only"));
     }
 
-    let target = model.create_mount_target(
+    let (file_system, target) = model.create_mount_target(
         context,
         &input.file_system_id,
         &input.subnet_id,
         input.ip_address.as_deref(),
         input.security_groups,
     )?;
-    // The description names the owner, who is known to the file system alone.
-    let file_system = model.named_file_system(context, &input.file_system_id)?;
-    let file_system = file_system.clone();
 
     let body = mount_target_json(&target, &file_system, model, context);
     Ok((200, Some(body)))

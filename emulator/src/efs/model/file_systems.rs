@@ -358,7 +358,7 @@ mod tests {
             let id = made.file_system_id.clone();
 
             let target = efs.create_mount_target(&context, &id, SUBNET, None, Vec::new());
-            let target_id = target.unwrap().mount_target_id;
+            let target_id = target.unwrap().1.mount_target_id;
             efs.delete_mount_target(&context, &target_id).unwrap();
 
             let [deleted_with, deleted_before] = [token, "deleted before"].map(|client_token| {

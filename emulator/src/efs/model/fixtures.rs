@@ -120,8 +120,10 @@ impl Account {
         subnet: &str,
     ) -> Result<MountTarget, ApiError> {
         let context = self.call(region);
-        self.efs
-            .create_mount_target(&context, id, subnet, None, Vec::new())
+        let made = self
+            .efs
+            .create_mount_target(&context, id, subnet, None, Vec::new());
+        made.map(|(_, target)| target)
     }
 }
 

@@ -19,7 +19,7 @@ const MAX_SECURITY_GROUPS: usize = 5;
 const DEFAULT_SECURITY_GROUP: &str = "sg-0123456789abcdef0";
 
 impl Model {
-    /// `CreateMountTarget`.
+    /// `CreateMountTarget`: the new mount target, and its file system as it was before.
     ///
     /// # Errors
     ///
@@ -33,7 +33,7 @@ impl Model {
         subnet_id: &str,
         ip_address: Option<&str>,
         mut security_groups: Vec<String>,
-    ) -> Result<MountTarget, ApiError> {
+    ) -> Result<(FileSystem, MountTarget), ApiError> {
         let file_system = self.named_file_system(context, name)?.clone();
         file_system.require_available()?;
         // What the file system allows comes before what the network allows.
@@ -64,9 +64,9 @@ impl Model {
             created_at: Some(context.now),
             state: "creating".to_owned(),
         };
-        let file_system = self.named_file_system(context, name)?;
-        file_system.mount_targets.push(target.clone());
-        Ok(target)
+        let stored = self.named_file_system(context, name)?;
+        stored.mount_targets.push(target.clone());
+        Ok((file_system, target))
     }
 
     /// Checks that a file system is not the destination of a replication that is being enabled, if
@@ -214,7 +214,7 @@ mod tests {
             .efs
             .create_mount_target(&context, SOURCE, subnet, address, groups);
 
-        made.map(|made| made.availability_zone_name)
+        made.map(|(_, made)| made.availability_zone_name)
             .map_err(|error| error.code)
     }
 
