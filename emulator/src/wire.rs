@@ -93,13 +93,14 @@ impl Cloud {
             let code = "MissingAuthenticationTokenException";
             return Err(Answer::error(403, code, message));
         };
-        if let Err(refused) = self.admit(&scope) {
+        // A signature of another service, such as Lambda, is refused by its route.
+        let definition = services::signed_for(&scope.service);
+        if let Err(refused) = self.admit(&scope.region, definition) {
             let answer = format!("signed for {}", scope.region);
             self.record_unexpected(method, path, &answer);
             return Err(refused);
         }
 
-        let definition = services::signed_for(&scope.service);
         // An unknown service and an unknown operation look the same to a caller.
         let routed = definition.and_then(|definition| {
             let operation = (definition.route)(method, path, call.target)?;
@@ -125,13 +126,13 @@ impl Cloud {
         Ok((definition, request))
     }
 
-    /// Admits a signature for a Region that exists, in the partition of the account.
-    fn admit(&self, scope: &Scope) -> Result<(), Answer> {
+    /// Admits a signature for a Region that exists and has the service, in the partition of the
+    /// account.
+    fn admit(&self, region: &str, definition: Option<&Definition>) -> Result<(), Answer> {
         let (_, home) = self.place();
-        let partition = constraints::partition(&scope.region);
-        // A signature of another service, such as Lambda, is refused by its route.
-        let is_available = services::signed_for(&scope.service)
-            .is_none_or(|definition| constraints::is_in(definition.service, &scope.region));
+        let partition = constraints::partition(region);
+        let is_available =
+            definition.is_none_or(|definition| constraints::is_in(definition.service, region));
 
         if partition.is_none() || !is_available {
             let message = "Credential should be scoped to a valid region.";
