@@ -21,6 +21,35 @@ pub(crate) struct Operation<M> {
     pub(crate) handler: Handler<M>,
 }
 
+/// An operation that reads.
+pub(crate) const fn reads<M>(
+    name: &'static str,
+    method: &'static str,
+    path: &'static str,
+    handler: Handler<M>,
+) -> Operation<M> {
+    Operation {
+        name,
+        method,
+        path,
+        changes: false,
+        handler,
+    }
+}
+
+/// An operation that can change something.
+pub(crate) const fn changes<M>(
+    name: &'static str,
+    method: &'static str,
+    path: &'static str,
+    handler: Handler<M>,
+) -> Operation<M> {
+    Operation {
+        changes: true,
+        ..reads(name, method, path, handler)
+    }
+}
+
 /// What answers a call, from the resources of its service.
 pub(crate) type Handler<M> = fn(&mut M, &Context, &Request) -> ApiResult;
 

@@ -20,13 +20,8 @@ use crate::{
 const TARGET_PREFIX: &str = "ResourceGroupsTaggingAPI_20170126.";
 
 /// The operations that are emulated.
-static OPERATIONS: [Operation<World>; 1] = [Operation {
-    name: "GetResources",
-    method: "POST",
-    path: "/",
-    changes: false,
-    handler: get_resources,
-}];
+static OPERATIONS: [Operation<World>; 1] =
+    [operation::reads("GetResources", "POST", "/", get_resources)];
 
 /// The Resource Groups Tagging API.
 pub(crate) static DEFINITION: Definition = Definition {

@@ -26,7 +26,7 @@ use crate::{
         call::{ApiResult, Request, Service},
         constraints,
         context::Context,
-        operation::{Handler, Operation},
+        operation::{self, Handler, Operation},
     },
     drs::{
         api::{
@@ -40,7 +40,11 @@ use crate::{
     },
 };
 
+/// The path of the operations on tags.
+const TAGS: &str = "/tags/{resourceArn+}";
+
 /// The operations of DRS that are emulated.
+#[rustfmt::skip] // A row an operation.
 pub(super) static OPERATIONS: [Operation<Model>; 23] = [
     reads("/DescribeSourceServers", source_servers::describe),
     changes("/DisconnectSourceServer", source_servers::disconnect),
@@ -49,10 +53,7 @@ pub(super) static OPERATIONS: [Operation<Model>; 23] = [
     changes("/StartReplication", source_servers::start),
     changes("/RetryDataReplication", source_servers::retry),
     reads("/DescribeRecoveryInstances", recovery_instances::describe),
-    changes(
-        "/DisconnectRecoveryInstance",
-        recovery_instances::disconnect,
-    ),
+    changes("/DisconnectRecoveryInstance", recovery_instances::disconnect),
     changes("/TerminateRecoveryInstances", recovery_instances::terminate),
     changes("/DeleteRecoveryInstance", recovery_instances::delete),
     changes("/StopFailback", recovery_instances::stop_failback),
@@ -61,62 +62,28 @@ pub(super) static OPERATIONS: [Operation<Model>; 23] = [
     reads("/DescribeJobLogItems", jobs::describe_log),
     changes("/DeleteJob", jobs::delete),
     reads("/DescribeRecoverySnapshots", recovery_points::describe),
-    reads(
-        "/ListExtensibleSourceServers",
-        extended_servers::list_extensible,
-    ),
+    reads("/ListExtensibleSourceServers", extended_servers::list_extensible),
     changes("/CreateExtendedSourceServer", extended_servers::extend),
-    reads(
-        "/GetReplicationConfiguration",
-        source_servers::get_configuration,
-    ),
+    reads("/GetReplicationConfiguration", source_servers::get_configuration),
     changes("/InitializeService", initialize),
-    Operation {
-        name: "TagResource",
-        method: "POST",
-        path: TAGS,
-        changes: true,
-        handler: tags::tag,
-    },
-    Operation {
-        name: "UntagResource",
-        method: "DELETE",
-        path: TAGS,
-        changes: true,
-        handler: tags::untag,
-    },
-    Operation {
-        name: "ListTagsForResource",
-        method: "GET",
-        path: TAGS,
-        changes: false,
-        handler: tags::list,
-    },
+    operation::changes("TagResource", "POST", TAGS, tags::tag),
+    operation::changes("UntagResource", "DELETE", TAGS, tags::untag),
+    operation::reads("ListTagsForResource", "GET", TAGS, tags::list),
 ];
 
-/// The path of the operations on tags.
-const TAGS: &str = "/tags/{resourceArn+}";
-
 const fn reads(path: &'static str, handler: Handler<Model>) -> Operation<Model> {
-    post(path, false, handler)
+    operation::reads(name_of(path), "POST", path, handler)
 }
 
 const fn changes(path: &'static str, handler: Handler<Model>) -> Operation<Model> {
-    post(path, true, handler)
+    operation::changes(name_of(path), "POST", path, handler)
 }
 
-/// An operation whose path is its name.
-const fn post(path: &'static str, changes: bool, handler: Handler<Model>) -> Operation<Model> {
-    // The API has one path an operation, such as POST /DescribeJobs.
+/// The operation that a path is for. Except for tags, DRS has one path an operation, such as
+/// `/DescribeJobs`.
+const fn name_of(path: &'static str) -> &'static str {
     let (_slash, name) = path.split_at(1);
-
-    Operation {
-        name,
-        method: "POST",
-        path,
-        changes,
-        handler,
-    }
+    name
 }
 
 /// `InitializeService`.

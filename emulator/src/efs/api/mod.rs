@@ -19,7 +19,7 @@ use crate::{
         call::Service,
         constraints,
         context::Context,
-        operation::{Handler, Operation},
+        operation::{Operation, changes, reads},
     },
     efs::{
         api::{
@@ -52,61 +52,32 @@ const TAGS: &str = "/2015-02-01/resource-tags/{ResourceId}";
 #[rustfmt::skip] // A row an operation.
 pub(super) static OPERATIONS: [Operation<Model>; 26] = [
     changes("CreateFileSystem", "POST", FILE_SYSTEMS, file_systems::create),
-    reads("DescribeFileSystems", FILE_SYSTEMS, file_systems::describe),
+    reads("DescribeFileSystems", "GET", FILE_SYSTEMS, file_systems::describe),
     changes("UpdateFileSystem", "PUT", FILE_SYSTEM, file_systems::update),
     changes("DeleteFileSystem", "DELETE", FILE_SYSTEM, file_systems::delete),
     changes("UpdateFileSystemProtection", "PUT", PROTECTION, file_systems::protect),
     changes("PutLifecycleConfiguration", "PUT", LIFECYCLE, settings::put_lifecycle),
-    reads("DescribeLifecycleConfiguration", LIFECYCLE, settings::describe_lifecycle),
+    reads("DescribeLifecycleConfiguration", "GET", LIFECYCLE, settings::describe_lifecycle),
     changes("PutBackupPolicy", "PUT", BACKUP, settings::put_backup),
-    reads("DescribeBackupPolicy", BACKUP, settings::describe_backup),
+    reads("DescribeBackupPolicy", "GET", BACKUP, settings::describe_backup),
     changes("PutFileSystemPolicy", "PUT", POLICY, settings::put_policy),
-    reads("DescribeFileSystemPolicy", POLICY, settings::describe_policy),
+    reads("DescribeFileSystemPolicy", "GET", POLICY, settings::describe_policy),
     changes("DeleteFileSystemPolicy", "DELETE", POLICY, settings::delete_policy),
     changes("CreateReplicationConfiguration", "POST", REPLICATION, replications::create),
     changes("DeleteReplicationConfiguration", "DELETE", REPLICATION, replications::delete),
-    reads("DescribeReplicationConfigurations", REPLICATIONS, replications::describe),
+    reads("DescribeReplicationConfigurations", "GET", REPLICATIONS, replications::describe),
     changes("CreateMountTarget", "POST", MOUNT_TARGETS, mount_targets::create),
-    reads("DescribeMountTargets", MOUNT_TARGETS, mount_targets::describe),
+    reads("DescribeMountTargets", "GET", MOUNT_TARGETS, mount_targets::describe),
     changes("DeleteMountTarget", "DELETE", MOUNT_TARGET, mount_targets::delete),
-    reads("DescribeMountTargetSecurityGroups", SECURITY_GROUPS, mount_targets::describe_groups),
+    reads("DescribeMountTargetSecurityGroups", "GET", SECURITY_GROUPS, mount_targets::describe_groups),
     changes("ModifyMountTargetSecurityGroups", "PUT", SECURITY_GROUPS, mount_targets::modify_groups),
     changes("CreateAccessPoint", "POST", ACCESS_POINTS, access_points::create),
-    reads("DescribeAccessPoints", ACCESS_POINTS, access_points::describe),
+    reads("DescribeAccessPoints", "GET", ACCESS_POINTS, access_points::describe),
     changes("DeleteAccessPoint", "DELETE", ACCESS_POINT, access_points::delete),
     changes("TagResource", "POST", TAGS, tags::change),
     changes("UntagResource", "DELETE", TAGS, tags::change),
-    reads("ListTagsForResource", TAGS, tags::list),
+    reads("ListTagsForResource", "GET", TAGS, tags::list),
 ];
-
-const fn reads(
-    name: &'static str,
-    path: &'static str,
-    handler: Handler<Model>,
-) -> Operation<Model> {
-    Operation {
-        name,
-        method: "GET",
-        path,
-        changes: false,
-        handler,
-    }
-}
-
-const fn changes(
-    name: &'static str,
-    method: &'static str,
-    path: &'static str,
-    handler: Handler<Model>,
-) -> Operation<Model> {
-    Operation {
-        name,
-        method,
-        path,
-        changes: true,
-        handler,
-    }
-}
 
 /// The subject of a call, for people: an ID, and the subnet of a new mount target.
 pub(super) fn subject(input: &Value) -> String {
