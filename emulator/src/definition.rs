@@ -15,7 +15,8 @@ use crate::{
     world::World,
 };
 
-/// A service: plain functions and names. Each wing defines its own, and `services.rs` lists them.
+/// A service: plain functions and names. Each service defines its own, and `services.rs` lists
+/// them.
 pub(crate) struct Definition {
     /// The service.
     pub(crate) service: Service,

@@ -30,7 +30,7 @@ pub struct Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultKind {
-    /// The service's throttling error: 429 for DRS, 400 for EFS.
+    /// The service's throttling error: 429 for DRS, 400 for the others.
     Throttle,
     /// The service's internal error, 500.
     InternalError,

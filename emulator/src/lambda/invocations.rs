@@ -19,8 +19,8 @@ impl Functions {
         self.invoke_with(name, request_id, event).await
     }
 
-    /// Returns once everything is read that the function has printed so far. It logs before it
-    /// answers.
+    /// Invokes a function with an event under a request ID, and waits for the result and for the
+    /// log: a function logs before it answers.
     pub(super) async fn invoke_with(
         &self,
         name: &str,

@@ -75,11 +75,11 @@ pub(super) fn extend(model: &mut Model, context: &Context, request: &Request) ->
     Ok((201, Some(json!({ "sourceServer": json }))))
 }
 
-/// Whether an ARN is one of DRS in the Region of the call and in another account.
+/// Whether an ARN names a DRS resource of another account, in the Region of the call.
 fn is_foreign(arn: &str, context: &Context) -> bool {
     let own = constraints::arn("drs", &context.region, &context.account, "");
 
-    // All up to the account: `arn:PARTITION:drs:REGION:`.
+    // What is before the account: `arn:PARTITION:drs:REGION`.
     let Some(place) = own.rsplitn(3, ':').nth(2) else {
         return false;
     };
