@@ -85,14 +85,15 @@ pub(super) fn read_tags(tags: Vec<Tag>) -> Result<BTreeMap<String, String>, ApiE
 
 /// Tags as EFS lists them.
 pub(super) fn tags_json(tags: &BTreeMap<String, String>) -> Vec<Value> {
-    let tags = tags.iter();
-    tags.map(|(key, value)| json!({ "Key": key, "Value": value }))
-        .collect()
+    tags.iter().map(tag_json).collect()
 }
 
 /// The tags of a file system, with the tag that AWS adds if backups are on.
 pub(super) fn file_system_tags_json(file_system: &FileSystem) -> Vec<Value> {
     let tags = file_system.listed_tags().into_iter();
-    tags.map(|(key, value)| json!({ "Key": key, "Value": value }))
-        .collect()
+    tags.map(tag_json).collect()
+}
+
+fn tag_json((key, value): (impl Serialize, impl Serialize)) -> Value {
+    json!({ "Key": key, "Value": value })
 }

@@ -47,9 +47,9 @@ impl Model {
 
     /// The file systems of a Region that the caller owns.
     pub(crate) fn own_file_systems(&self, context: &Context) -> impl Iterator<Item = &FileSystem> {
-        let account = context.account.clone();
+        let account = &context.account;
         self.file_systems(&context.region)
-            .filter(move |file_system| file_system.owner(&account) == account)
+            .filter(move |file_system| file_system.owner(account) == account)
     }
 
     /// The file systems of all Regions and owners.
