@@ -40,7 +40,6 @@ fn matches_value(matcher: &Value, value: Option<&Value>) -> bool {
     assert_eq!(operators.len(), 1, "{matcher}");
 
     match (operator.as_str(), value) {
-        // Of an absent value, EventBridge asks nothing else.
         ("exists", value) => value.is_some() == operand.as_bool().unwrap(),
         ("prefix", value) => {
             let prefix = operand.as_str().unwrap();

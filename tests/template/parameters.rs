@@ -342,7 +342,7 @@ fn stacks_with_one_function_each_have_everything_between_them() {
     }
 }
 
-/// With the README's longest name of a stack, 38 characters.
+/// With a stack's name of 38 characters in place of `drover`.
 #[test]
 fn names_fit_with_the_longest_name_of_a_stack() {
     let deployment = everything();
