@@ -19,7 +19,7 @@ const SHARE: usize = 10;
 
 pub(crate) fn answer(aws: &mut Aws, event: &[u8]) -> Result<Value> {
     let event: Value = serde_json::from_slice(event)?;
-    let (change, targets) = request(&event, "targets")?;
+    let (change, targets) = request(&event)?;
     let ids: Vec<&str> = targets
         .iter()
         .map(|target| text(target, "sourceServerID"))

@@ -13,7 +13,7 @@ pub(crate) const NAME: &str = "bootstrap-efs-replication";
 
 pub(crate) fn answer(aws: &mut Aws, event: &[u8]) -> Result<Value> {
     let event: Value = serde_json::from_slice(event)?;
-    let (change, targets) = request(&event, "targets")?;
+    let (change, targets) = request(&event)?;
     let mut reports = Vec::new();
 
     for target in targets {

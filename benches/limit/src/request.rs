@@ -9,7 +9,7 @@ use crate::aws;
 const LONGEST_VALIDITY: i64 = 24 * 3600;
 
 /// The request inside an EventBridge event, if it is one that may be worked on now.
-pub(crate) fn request<'a>(event: &'a Value, targets: &str) -> Result<(&'a str, &'a [Value])> {
+pub(crate) fn request(event: &Value) -> Result<(&str, &[Value])> {
     let detail = event.get("detail").context("no detail")?;
     if detail.get("version").and_then(Value::as_i64) != Some(1) {
         bail!("not version 1");
@@ -22,7 +22,7 @@ pub(crate) fn request<'a>(event: &'a Value, targets: &str) -> Result<(&'a str, &
     }
 
     let targets = detail
-        .get(targets)
+        .get("targets")
         .and_then(Value::as_array)
         .context("no targets")?;
     let most = std::env::var("MAX_TARGETS")
