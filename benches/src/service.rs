@@ -1,5 +1,9 @@
-//! DRS and EFS over TLS, as `local` emulates them, with an eye on calls, connections and the time
-//! that answers take.
+//! The emulator's DRS and EFS over TLS, with counts of calls and connections and the time that
+//! answers take.
+//!
+//! The emulator's HTTP server is not used: it serves one account for the life of a connection, and
+//! here the account is reset before each event while connections stay open. Its checks, timers and
+//! request IDs would also count as time of the measured functions.
 
 use std::{
     io,
