@@ -158,10 +158,10 @@ fn invocation(event: Bytes) -> Response<Full<Bytes>> {
 
     let mut response = Response::new(Full::new(event));
     for (name, value) in headers {
-        let value = HeaderValue::from_str(&value).ok();
-        response
-            .headers_mut()
-            .extend(value.map(|value| (HeaderName::from_static(name), value)));
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            let name = HeaderName::from_static(name);
+            response.headers_mut().insert(name, value);
+        }
     }
 
     response

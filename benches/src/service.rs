@@ -22,7 +22,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{
     Request, Response, StatusCode,
     body::{Bytes, Incoming},
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
     service::service_fn,
 };
 use hyper_util::rt::TokioIo;
@@ -220,7 +220,7 @@ impl Service {
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
 
         if !self.lets_pass() {
-            return Ok(throttle());
+            return Ok(on_http(throttled()));
         }
 
         let call = Call {
@@ -268,7 +268,7 @@ fn on_http(answer: Answer) -> Response<Full<Bytes>> {
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response
         .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        .insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
 
     if let Some(code) = answer.error_type.and_then(|code| code.parse().ok()) {
         response.headers_mut().insert("x-amzn-errortype", code);
@@ -277,23 +277,13 @@ fn on_http(answer: Answer) -> Response<Full<Bytes>> {
     response
 }
 
-fn throttle() -> Response<Full<Bytes>> {
-    let body = Bytes::from_static(br#"{"message":"Rate exceeded"}"#);
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-    let headers = [
-        ("content-type", "application/json"),
-        ("x-amzn-errortype", "ThrottlingException"),
-    ];
-    let header = |(name, value)| {
-        (
-            HeaderName::from_static(name),
-            HeaderValue::from_static(value),
-        )
-    };
-
-    response.headers_mut().extend(headers.map(header));
-    response
+fn throttled() -> Answer {
+    Answer {
+        status: 429,
+        error_type: Some("ThrottlingException".to_owned()),
+        content_type: "application/json",
+        body: Some(r#"{"message":"Rate exceeded"}"#.to_owned()),
+    }
 }
 
 #[cfg(test)]

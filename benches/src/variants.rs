@@ -48,12 +48,12 @@ impl Variant {
         command.env_clear();
         match self {
             Self::Drover | Self::Limit => {}
-            Self::Python => _ = command.args(["-m", "awslambdaric", &format!("{module}.handler")]),
+            Self::Python => {
+                command
+                    .args(["-m", "awslambdaric", &format!("{module}.handler")])
+                    .env("PYTHONPATH", stage.path("python-package"));
+            }
             Self::Node => _ = command.arg(stage.path(&format!("node-package/{function}.cjs"))),
-        }
-
-        if self == Self::Python {
-            command.env("PYTHONPATH", stage.path("python-package"));
         }
 
         let endpoint = service.endpoint();
