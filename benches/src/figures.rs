@@ -20,7 +20,7 @@ impl Samples {
         median(&self.0)
     }
 
-    /// The smallest and the largest.
+    /// The smallest and the largest number.
     pub(crate) fn range(&self) -> Option<(f64, f64)> {
         Some((*self.0.first()?, *self.0.last()?))
     }
@@ -38,13 +38,13 @@ pub(crate) fn median(sorted: &[f64]) -> Option<f64> {
     Some((lower + upper) / 2.0)
 }
 
-/// The smallest of sorted numbers below or at which this share of them is.
+/// A percentile of sorted numbers, by nearest rank: always one of them.
 pub(crate) fn percentile(sorted: &[f64], percent: usize) -> Option<f64> {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted.get(rank.checked_sub(1)?).copied()
 }
 
-/// What numbers are numbers of.
+/// The unit of a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unit {
     Milliseconds,
@@ -56,7 +56,7 @@ pub(crate) enum Unit {
 }
 
 impl Unit {
-    /// Whether less of it is better for the same work, so that drover's share of another's says
+    /// Whether it measures what the same work costs, so that the ratio of two variants says
     /// something.
     pub(crate) fn compares(self) -> bool {
         matches!(self, Self::Milliseconds | Self::Megabytes)
@@ -76,12 +76,12 @@ impl fmt::Display for Unit {
     }
 }
 
-/// What is asked of drover for a figure.
+/// A goal of drover for a figure.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Goal {
-    /// At most this share of what another variant has: one over the number.
+    /// At most one part in so many of another variant's figure.
     PartOf(Variant, f64),
-    /// At most this many times what another variant has.
+    /// At most so many times another variant's figure.
     TimesOf(Variant, f64),
     /// At most this.
     AtMost(f64),
@@ -137,9 +137,9 @@ impl Row {
         }
     }
 
-    /// How many times drover's median is in another's; `None` where either was not measured or is
-    /// nothing.
-    pub(crate) fn part_of(&self, variant: Variant) -> Option<f64> {
+    /// Another variant's median divided by drover's; `None` where either was not measured or is
+    /// zero.
+    pub(crate) fn ratio(&self, variant: Variant) -> Option<f64> {
         let (ours, theirs) = (
             self.of(Variant::Drover).median()?,
             self.of(variant).median()?,
@@ -150,10 +150,8 @@ impl Row {
     /// Whether a goal is met; `None` where it was not measured.
     pub(crate) fn meets(&self, goal: Goal) -> Option<bool> {
         match goal {
-            Goal::PartOf(variant, part) => self.part_of(variant).map(|there| there >= part),
-            Goal::TimesOf(variant, times) => {
-                self.part_of(variant).map(|there| 1.0 / there <= times)
-            }
+            Goal::PartOf(variant, part) => self.ratio(variant).map(|ratio| ratio >= part),
+            Goal::TimesOf(variant, times) => self.ratio(variant).map(|ratio| 1.0 / ratio <= times),
             Goal::AtMost(most) => self.of(Variant::Drover).median().map(|ours| ours <= most),
         }
     }

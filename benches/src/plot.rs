@@ -11,8 +11,9 @@ use crate::{
 const WIDTH: f64 = 880.0;
 const MARGIN: f64 = 20.0;
 const COLUMN: f64 = 430.0;
-/// Where the bars of a column begin, and how long the longest is.
+/// Where the bars of a column begin.
 const BARS: f64 = 62.0;
+/// The lengths of the longest and of the shortest bar.
 const LONGEST: f64 = 270.0;
 const SHORTEST: f64 = 3.0;
 const BAR: f64 = 13.0;
@@ -41,13 +42,13 @@ pub(crate) fn svg(sections: &[Section], keys: &[&str], notes: &[String]) -> Stri
     let height = TOP + block * keys.len() as f64 + LINE * notes.len() as f64 + 10.0;
     let mut body = String::new();
 
-    for (at, section) in sections.iter().enumerate() {
-        let x = MARGIN + COLUMN * at as f64;
+    for (column, section) in sections.iter().enumerate() {
+        let x = MARGIN + COLUMN * column as f64;
         text(&mut body, x, 58.0, "job", &section.title);
-        for (at, key) in keys.iter().enumerate() {
+        for (position, key) in keys.iter().enumerate() {
             let row = section.rows.iter().find(|row| row.key == *key);
             if let Some(row) = row {
-                bars(&mut body, x, TOP + block * at as f64, row);
+                bars(&mut body, x, TOP + block * position as f64, row);
             }
         }
     }
@@ -66,11 +67,12 @@ pub(crate) fn svg(sections: &[Section], keys: &[&str], notes: &[String]) -> Stri
     );
     svg.push_str(&body);
 
-    for (at, note) in notes.iter().rev().enumerate() {
+    // The last note is the lowest line of the picture.
+    for (line, note) in notes.iter().rev().enumerate() {
         text(
             &mut svg,
             MARGIN,
-            height - 12.0 - LINE * at as f64,
+            height - 12.0 - LINE * line as f64,
             "note",
             note,
         );
@@ -107,8 +109,8 @@ fn bars(svg: &mut String, x: f64, y: f64, row: &Row) {
         measured().fold(f64::INFINITY, f64::min),
         measured().fold(0.0, f64::max),
     );
-    for (at, (variant, median)) in Variant::ALL.iter().zip(medians).enumerate() {
-        let y = y + HEADING + STEP * at as f64;
+    for (position, (variant, median)) in Variant::ALL.iter().zip(medians).enumerate() {
+        let y = y + HEADING + STEP * position as f64;
         text(svg, x, y + 10.5, "", variant.name());
         let Some(median) = median else {
             text(svg, x + BARS, y + 10.5, "note", "not measured");
@@ -131,8 +133,8 @@ fn bars(svg: &mut String, x: f64, y: f64, row: &Row) {
     }
 }
 
-/// How long a bar is: decades are as long as each other, and the scale begins at the power of ten
-/// below the smallest.
+/// The length of a bar. The scale is logarithmic, and begins at the power of ten at or below the
+/// smallest number.
 fn length(number: f64, least: f64, most: f64) -> f64 {
     let from = least.log10().floor();
     let decades = (most.log10() - from).max(1.0);

@@ -35,7 +35,7 @@ pub(crate) struct Process {
     log: PathBuf,
 }
 
-/// One event as a process worked on it.
+/// The result of one event.
 pub(crate) struct Worked {
     pub(crate) wall: Duration,
     pub(crate) answer: Bytes,
@@ -73,7 +73,7 @@ impl Process {
         })
     }
 
-    /// Waits until it waits for an event.
+    /// Waits until the process asks for an event.
     pub(crate) async fn ready(&mut self) -> Result<Ready> {
         match self.sign().await? {
             Sign::Ready(ready) => Ok(ready),
@@ -109,7 +109,7 @@ impl Process {
         Ok(Duration::from(time))
     }
 
-    /// The most memory that was ever resident, in bytes.
+    /// The peak of its resident memory, in bytes.
     pub(crate) fn peak_memory(&self) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
         let line = status
@@ -120,7 +120,7 @@ impl Process {
         Ok(kib * 1024)
     }
 
-    /// Ends it.
+    /// Kills the process.
     pub(crate) async fn end(mut self) -> Result<()> {
         self.child.kill().await?;
         Ok(())

@@ -7,9 +7,9 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// How long a period is, and how much of each may be used: a fourteenth, what Lambda gives to 128
-/// MB.
+/// The period of the quota.
 const PERIOD_US: u32 = 20_000;
+/// The processor time in each period: a fourteenth, as Lambda gives to 128 MB.
 const QUOTA_US: u32 = PERIOD_US / 14;
 const ROOT: &str = "/sys/fs/cgroup";
 

@@ -37,7 +37,7 @@ use tokio_rustls::{
     },
 };
 
-/// How many calls a second a service allows that throttles, and how many it saves up.
+/// The rate limit of a service that throttles: calls a second, and the size of its token bucket.
 pub(crate) const CALLS_A_SECOND: f64 = 10.0;
 const CALLS_SAVED: f64 = 10.0;
 
@@ -54,12 +54,12 @@ struct State {
     cloud: Cloud,
     connections: usize,
     busy: Duration,
-    /// Where calls are throttled.
+    /// The rate limit, if calls are throttled.
     bucket: Option<Bucket>,
     throttled: usize,
 }
 
-/// A bucket of calls that may be made, filled by time.
+/// A token bucket: the calls that may be made now.
 struct Bucket {
     saved: f64,
     at: Instant,
@@ -73,7 +73,7 @@ impl Bucket {
         }
     }
 
-    /// Takes a call out; `false` if there is none.
+    /// Takes a call out of it; `false` if it is empty.
     fn lets_pass(&mut self, now: Instant) -> bool {
         let filled = now.saturating_duration_since(self.at).as_secs_f64() * CALLS_A_SECOND;
         (self.saved, self.at) = ((self.saved + filled).min(CALLS_SAVED), now);
@@ -118,8 +118,8 @@ impl Service {
         Self::serve(TlsAcceptor::from(Arc::new(config)), authority_file, None).await
     }
 
-    /// The same services at another port, with an account of their own, over all of which calls are
-    /// throttled.
+    /// The same services at another port, with an account of their own and one rate limit for all
+    /// calls.
     pub(crate) async fn throttling(&self) -> Result<Self> {
         Self::serve(
             self.acceptor.clone(),
@@ -166,8 +166,8 @@ impl Service {
         &self.authority
     }
 
-    /// Begins anew with an account: no call was made, none took time, none was throttled.
-    /// Connections stay and are counted on, and what a bucket has saved stays too.
+    /// Replaces the account, and sets the counts of its calls to zero. Connections stay open, and
+    /// their count and the rate limit go on.
     pub(crate) fn reset(&self, world: &World) {
         let cloud = Cloud::new(world.clone());
         let mut state = self.state();

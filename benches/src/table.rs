@@ -44,7 +44,7 @@ fn line(row: &Row) -> Vec<String> {
     cells.extend(Variant::ALL.map(|variant| cell(row, variant)));
     let compared = [Variant::Python, Variant::Node, Variant::Limit];
     cells.extend(compared.map(|variant| {
-        row.part_of(variant)
+        row.ratio(variant)
             .filter(|_| row.unit.compares())
             .map_or_else(none, share)
     }));
@@ -86,13 +86,12 @@ pub(crate) fn number(number: f64, unit: Unit) -> String {
     }
 }
 
-/// A share of something larger, as one over how often it goes into it, or how many times it is
-/// something smaller.
-fn share(there: f64) -> String {
-    match there {
-        10.0.. => format!("1/{there:.0}"),
-        1.0.. => format!("1/{there:.1}"),
-        _ => format!("{:.1} times", 1.0 / there),
+/// What drover's figure is of another variant's: a fraction, or a multiple where it is larger.
+fn share(ratio: f64) -> String {
+    match ratio {
+        10.0.. => format!("1/{ratio:.0}"),
+        1.0.. => format!("1/{ratio:.1}"),
+        _ => format!("{:.1} times", 1.0 / ratio),
     }
 }
 
