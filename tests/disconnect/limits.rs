@@ -45,6 +45,24 @@ async fn a_request_over_a_limit_is_refused_before_the_first_change() {
     assert_eq!(stage.changes(), [""; 0]);
 }
 
+/// Of four servers three are within the share. Which one is in use is known only after the recovery
+/// points were counted.
+#[tokio::test]
+async fn the_loss_is_known_where_a_server_in_use_brings_the_request_within_its_share() {
+    let mut world = thirty();
+    world
+        .here()
+        .recovery_instances
+        .push(recovery_instance(true));
+    let stage = Stage::with(world).await;
+    let answer = stage.deliver(&first(4)).await;
+
+    assert_eq!(answer.body["summary"], "1 refused, 3 done of 4 targets");
+    for target in &answer.body["targets"].as_array().unwrap()[1..] {
+        assert_eq!(target["evidence"]["recoveryPointsLost"], 37);
+    }
+}
+
 // Invariant 2.
 #[tokio::test]
 async fn one_bad_target_does_not_stop_the_others() {
