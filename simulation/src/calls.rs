@@ -85,6 +85,7 @@ impl State {
         // Only a late effect makes an entry in the journal without a call.
         for entry in self.cloud.journal_after(self.known_entries) {
             self.known_entries += 1;
+            self.disturbances += 1;
             // The journal does not know which attempt the effect belongs to.
             let late = self.late_effects.iter().position(|late| {
                 late.operation == entry.operation && late.subject == entry.subject
@@ -103,6 +104,7 @@ impl State {
     pub(crate) fn apply_change(&mut self, change: &Change) {
         self.narrate(format!("  meanwhile: {change:?}"));
         self.figures.external_events += 1;
+        self.disturbances += 1;
 
         // Whether something is under way is asked before the change.
         (self.subject.on_event)(self, change);
@@ -145,6 +147,7 @@ impl State {
 
         // The world applies the fault, as the emulator does for people.
         if let Some(kind) = fault {
+            self.disturbances += 1;
             let name = json!(kind).as_str().unwrap_or_default().to_owned();
             *self.figures.faults.entry(name).or_default() += 1;
             self.cloud.inject(Fault::next(operation, kind));

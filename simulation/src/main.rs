@@ -17,6 +17,7 @@ mod dice;
 mod drs;
 mod efs;
 mod exhaustive;
+mod judge;
 mod record;
 mod report_checks;
 mod run;
@@ -128,6 +129,7 @@ fn print_figures(figures: &Figures) {
         effects,
         external_events,
         targets,
+        judged,
         ..
     } = figures;
     let faults: u64 = figures.faults.values().sum();
@@ -136,11 +138,12 @@ fn print_figures(figures: &Figures) {
     let years = figures.virtual_seconds as f64 / (365.25 * 86_400.0);
 
     println!("  simulations     {simulations}");
-    println!("  attempts        {deliveries} (killed: {kills})");
+    println!("  attempts        {deliveries} (killed: {kills}, judged: {judged})");
     println!("  calls           {calls} (with an effect: {effects})");
     println!("  faults          {faults} ({kinds})");
     println!("  external events {external_events}");
     println!("  results         {targets} ({outcomes})");
+    println!("  reasons         {}", counts(&figures.reasons));
     println!("  virtual time    {years:.1} years");
 }
 

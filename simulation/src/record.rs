@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use crate::{
     constants::epoch,
+    judge::{Calm, Case, Judgement},
     scenario::{Change, ExternalEvent, Request, Scenario},
 };
 
@@ -46,6 +47,8 @@ pub(crate) struct Subject {
     pub(crate) on_world: fn(&World) -> Option<String>,
     /// Checks what an attempt reports of one target.
     pub(crate) on_report: fn(&mut State, usize, Reported<'_>),
+    /// What must be answered while nothing disturbs the function.
+    pub(crate) judge: Option<fn(&Case<'_>) -> Judgement>,
     /// Checks the world once everything has ended.
     pub(crate) at_the_end: fn(&mut State),
 }
@@ -201,6 +204,8 @@ pub(crate) struct AttemptLog {
     pub(crate) request: usize,
     pub(crate) began: DateTime<Utc>,
     pub(crate) in_flight: bool,
+    /// The world in which it began, if nothing else was under way.
+    pub(crate) calm: Option<Calm>,
     /// How often it was polled until it ended.
     pub(crate) polls: usize,
     pub(crate) calls: Vec<Call>,
@@ -246,6 +251,10 @@ pub(crate) struct Figures {
     pub(crate) external_events: u64,
     pub(crate) targets: u64,
     pub(crate) outcomes: BTreeMap<String, u64>,
+    /// Each outcome with its reason.
+    pub(crate) reasons: BTreeMap<String, u64>,
+    /// The attempts that nothing disturbed, so that there was one right answer.
+    pub(crate) judged: u64,
     pub(crate) virtual_seconds: u64,
 }
 
@@ -258,6 +267,7 @@ impl Figures {
         self.effects += other.effects;
         self.external_events += other.external_events;
         self.targets += other.targets;
+        self.judged += other.judged;
         self.virtual_seconds += other.virtual_seconds;
 
         // The counts by name.
@@ -266,6 +276,9 @@ impl Figures {
         }
         for (outcome, count) in &other.outcomes {
             *self.outcomes.entry(outcome.clone()).or_default() += count;
+        }
+        for (reason, count) in &other.reasons {
+            *self.reasons.entry(reason.clone()).or_default() += count;
         }
     }
 }
@@ -313,6 +326,8 @@ pub(crate) struct State {
     pub(crate) history: Vec<(DateTime<Utc>, World)>,
     /// How many entries of the world's journal are recorded.
     pub(crate) known_entries: usize,
+    /// How often something disturbed the function: a fault, a change by others, a late effect.
+    pub(crate) disturbances: u64,
 
     // What was done, and what was wrong with it.
     pub(crate) attempts: Vec<Arc<AttemptLog>>,
@@ -351,6 +366,7 @@ impl State {
             last_change: epoch() - TimeDelta::days(1),
             history: vec![(epoch(), world)],
             known_entries: 0,
+            disturbances: 0,
             attempts: Vec::new(),
             effects: Vec::new(),
             grants: BTreeMap::new(),

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::record::{AttemptLog, Reported, State, text};
+use crate::{
+    judge::check_whole,
+    record::{AttemptLog, Reported, State, text},
+};
 
 /// Checks a report: its error type, its targets, and each result by the function's own rules.
 pub(crate) fn check_report(
@@ -40,12 +43,11 @@ pub(crate) fn check_report(
         state.violate(3, "a dry run made a call that changes something");
     }
 
+    check_whole(state, body);
+
     // What each result claims is for the function's own checks.
     for (target, result) in targets.iter().zip(results) {
-        state.figures.targets += 1;
-        let outcome = text(result, "outcome").to_owned();
-        *state.figures.outcomes.entry(outcome).or_default() += 1;
-
+        state.figures.count_result(result);
         let reported = Reported {
             target,
             result,

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use crate::{
     bugs,
     connector::Worker,
+    judge::judge,
     record::{AttemptLog, Bug, Ending, Simulation, State, Subject, Violation, text},
     report_checks::{check_report, is_settled},
     scenario::{Delivery, FaultSchedule, Request, Scenario},
@@ -168,6 +169,7 @@ impl Simulation {
         let mark = error_type.as_deref().unwrap_or("Ok");
         state.narrate(format!("attempt {attempt} answered {mark} {body}"));
         check_report(&mut state, attempt, error_type.as_deref(), &body);
+        judge(&mut state, attempt, &body);
 
         // Only the first acknowledgement counts: the exhaustive schedules place their faults before it.
         if error_type.is_none() && state.calls_to_acknowledge == 0 {
@@ -188,10 +190,12 @@ impl Simulation {
         state.figures.deliveries += 1;
         let attempt = state.attempts.len();
         let began = state.now();
+        let calm = state.calm();
         state.attempts.push(Arc::new(AttemptLog {
             request,
             began,
             in_flight: true,
+            calm,
             polls: 0,
             calls: Vec::new(),
         }));

@@ -5,6 +5,7 @@ mod by_hand;
 pub(crate) mod changes;
 mod checks;
 mod generate;
+mod judge;
 mod observed;
 mod reports;
 
@@ -22,5 +23,6 @@ pub(crate) static SUBJECT: Subject = Subject {
     on_effect: checks::on_effect,
     on_world: |_| None,
     on_report: reports::on_report,
+    judge: Some(judge::judge),
     at_the_end: |_| {},
 };

@@ -29,5 +29,6 @@ pub(crate) static SUBJECT: Subject = Subject {
     on_effect: checks::on_effect,
     on_world: truth::source_with_two_destinations,
     on_report: reports::on_report,
+    judge: None,
     at_the_end: checks::at_the_end,
 };

@@ -1,0 +1,438 @@
+//! What a correct `disconnect-source-server` answers, by its README.
+
+use emulator::{SourceServer, World};
+use serde_json::{Value, json};
+
+use crate::{
+    constants::{APPROVED, HERE, PROTECTED},
+    drs::generate::UNHEARD_OF,
+    judge::{Case, Expected, Judgement},
+    record::text,
+};
+
+/// How long AWS takes at the most to remove the staging resources, in seconds.
+const STAGING_REMOVED: u64 = 90 * 60;
+/// The least timeout with which the function starts everything it may, in seconds (README).
+const ENOUGH_TIME: u64 = 300;
+
+/// A step of a plan.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Disconnect,
+    Untag,
+    Delete,
+}
+
+/// One target of a request: the server that it means, and what is to be said or done about it.
+struct Finding<'a> {
+    server: Option<&'a SourceServer>,
+    verdict: Verdict,
+}
+
+enum Verdict {
+    /// Nothing is left to do; by this reason.
+    Done(&'static str),
+    /// The record is to be deleted later.
+    Awaits,
+    /// Every reason against it.
+    Refused(Vec<&'static str>),
+    Act(Vec<Step>),
+}
+
+/// What must be answered to a request.
+pub(crate) fn judge(case: &Case<'_>) -> Judgement {
+    let mut findings: Vec<Finding<'_>> = case
+        .request
+        .targets()
+        .iter()
+        .map(|target| find(case, target))
+        .collect();
+
+    refuse_duplicates(&mut findings);
+    refuse_over_limits(case, &mut findings);
+
+    let targets: Vec<Expected> = findings
+        .iter()
+        .map(|finding| expected(case, finding))
+        .collect();
+    Judgement {
+        next_request: next_request(case, &findings, &targets),
+        targets,
+    }
+}
+
+fn servers(world: &World) -> &[SourceServer] {
+    let drs = world.drs.regions.get(HERE);
+
+    drs.map_or(&[], |drs| drs.source_servers.as_slice())
+}
+
+/// The server that a target means, by its most exact name, and among several by all of them.
+fn find<'a>(case: &Case<'a>, target: &Value) -> Finding<'a> {
+    let named: Vec<&SourceServer> = servers(case.world)
+        .iter()
+        .filter(|server| is_named(server, target))
+        .collect();
+    let mut fitting = named.clone();
+    fitting.retain(|server| mismatches(case, server, target).is_empty());
+
+    let (server, verdict) = match (named.as_slice(), fitting.as_slice()) {
+        ([], _) => (None, absent(case, target)),
+        ([server], _) | (_, [server]) => (Some(*server), about(case, server, target)),
+        _ => (None, Verdict::Refused(vec!["ambiguous"])),
+    };
+    Finding { server, verdict }
+}
+
+fn absent(case: &Case<'_>, target: &Value) -> Verdict {
+    let is_initialised = case.world.drs.regions.contains_key(HERE);
+    // A record that is named by its own ID, and is not there, is what a deletion wants.
+    let is_by_id = text(target, "sourceServerID").starts_with("s-");
+
+    match is_initialised {
+        false => Verdict::Refused(vec!["not_initialised"]),
+        true if is_by_id && action(case) == "delete" => Verdict::Done("record_deleted"),
+        true => Verdict::Refused(vec!["not_found"]),
+    }
+}
+
+fn action<'a>(case: &Case<'a>) -> &'a str {
+    let detail = case.request.detail.as_ref();
+    let action = detail.map(|detail| text(detail, "action"));
+
+    action.unwrap_or("disconnect")
+}
+
+fn is_named(server: &SourceServer, target: &Value) -> bool {
+    let has = |name: &str| !target[name].is_null();
+
+    if has("sourceServerID") {
+        let id = text(target, "sourceServerID").rsplit('/').next();
+        id == Some(server.id.as_str())
+    } else if has("awsInstanceID") {
+        target["awsInstanceID"].as_str() == server.aws_instance_id.as_deref()
+    } else if has("fqdn") {
+        target["fqdn"].as_str() == server.fqdn.as_deref()
+    } else {
+        target["hostname"].as_str() == server.hostname.as_deref()
+    }
+}
+
+/// Every name in a target that the server does not have.
+fn mismatches(case: &Case<'_>, server: &SourceServer, target: &Value) -> Vec<&'static str> {
+    let arn = format!(
+        "arn:aws:drs:{HERE}:{}:source-server/{}",
+        case.world.account, server.id
+    );
+    let named = text(target, "sourceServerID");
+    let differs = |name: &str, real: &Option<String>| {
+        !target[name].is_null() && target[name].as_str() != real.as_deref()
+    };
+
+    let reasons = [
+        (named.starts_with("arn:") && named != arn, "arn_mismatch"),
+        (
+            differs("awsInstanceID", &server.aws_instance_id),
+            "aws_instance_id_mismatch",
+        ),
+        (differs("hostname", &server.hostname), "hostname_mismatch"),
+        (differs("fqdn", &server.fqdn), "fqdn_mismatch"),
+        (
+            differs("originAccountID", &server.origin_account_id)
+                || differs("originRegion", &server.origin_region),
+            "origin_mismatch",
+        ),
+    ];
+    holding(&reasons)
+}
+
+fn holding(reasons: &[(bool, &'static str)]) -> Vec<&'static str> {
+    let holding = reasons.iter().filter(|(holds, _)| *holds);
+
+    holding.map(|(_, reason)| *reason).collect()
+}
+
+/// What is to be done about a server.
+fn about(case: &Case<'_>, server: &SourceServer, target: &Value) -> Verdict {
+    let action = action(case);
+    let deletes = action == "retire" || action == "delete";
+    let is_approved = server.tags.get(APPROVED) == Some(&case.request.id);
+    let is_protected = server.tags.contains_key(PROTECTED);
+    let mut reasons = mismatches(case, server, target);
+
+    // It is disconnected already: all that may be left is the approval.
+    if action == "disconnect" && server.is_disconnected() {
+        if is_approved && is_protected {
+            reasons.push("protected");
+        }
+        return match (reasons.is_empty(), is_approved) {
+            (false, _) => Verdict::Refused(reasons),
+            (true, true) => Verdict::Act(vec![Step::Untag]),
+            (true, false) => Verdict::Done("disconnected"),
+        };
+    }
+
+    reasons.extend(holding(&[
+        (
+            deletes && case.scenario.variable("ALLOW_DELETE") != Some("true"),
+            "delete_not_allowed",
+        ),
+        (is_protected, "protected"),
+        (!server.tags.contains_key(APPROVED), "not_approved"),
+        (
+            server.tags.contains_key(APPROVED) && !is_approved,
+            "approved_for_another_request",
+        ),
+        (
+            action == "delete" && !server.is_disconnected(),
+            "not_disconnected",
+        ),
+    ]));
+    reasons.extend(in_use(case.world, server));
+
+    match action {
+        _ if !reasons.is_empty() => Verdict::Refused(reasons),
+        "delete" => Verdict::Act(vec![Step::Delete]),
+        "retire" if server.is_disconnected() => Verdict::Awaits,
+        "retire" => Verdict::Act(vec![Step::Disconnect]),
+        _ => Verdict::Act(vec![Step::Disconnect, Step::Untag]),
+    }
+}
+
+/// Everything that somebody does with a server, or that nobody understands.
+fn in_use(world: &World, server: &SourceServer) -> Vec<&'static str> {
+    let drs = world.drs.regions.get(HERE);
+    let jobs = drs.map_or(&[][..], |drs| drs.jobs.as_slice());
+    let instances = drs.map_or(&[][..], |drs| drs.recovery_instances.as_slice());
+
+    // A job may not name its servers; then it may work on any.
+    let has_job = jobs.iter().any(|job| {
+        let mut servers = job.source_server_ids.iter();
+        job.status(world.now) != "COMPLETED" && servers.any(|id| *id == server.id || id.is_empty())
+    });
+    let of_server = || {
+        instances
+            .iter()
+            .filter(|instance| instance.source_server_id == server.id)
+    };
+    let (listed, drills) = (
+        of_server().count(),
+        of_server().filter(|it| it.is_drill).count(),
+    );
+    let is_named = listed == 0 && server.recovery_instance_id.is_some();
+    let is_reversed = server.reversed_direction_source_server_arn.is_some();
+    let is_unheard_of = [
+        &server.data_replication_state,
+        &server.staging_status,
+        &server.replication_direction,
+    ]
+    .iter()
+    .any(|word| *word == UNHEARD_OF);
+
+    holding(&[
+        (listed > drills || is_named, "recovery_instance_present"),
+        (listed > 0 && listed == drills, "drill_instance_present"),
+        (has_job, "job_running"),
+        (
+            server.replication_direction == "FAILBACK",
+            "failback_direction",
+        ),
+        (is_reversed, "reversed_pair"),
+        (server.staging_status == "EXTENDED", "extended"),
+        (
+            server.staging_status == "EXTENSION_ERROR",
+            "extension_error",
+        ),
+        (is_unheard_of, "unknown_state"),
+    ])
+}
+
+/// A server that two targets mean is refused for the second.
+fn refuse_duplicates(findings: &mut [Finding<'_>]) {
+    let mut known = Vec::new();
+
+    for finding in findings {
+        let Some(server) = finding.server else {
+            continue;
+        };
+        if known.contains(&&server.id) {
+            finding.verdict = Verdict::Refused(vec!["named_twice"]);
+        } else {
+            known.push(&server.id);
+        }
+    }
+}
+
+fn refuse_over_limits(case: &Case<'_>, findings: &mut [Finding<'_>]) {
+    if case.is_over_max_targets() {
+        for finding in findings {
+            finding.verdict = Verdict::Refused(vec!["over_max_targets"]);
+        }
+        return;
+    }
+
+    let changes = |finding: &&mut Finding<'_>| match &finding.verdict {
+        Verdict::Act(steps) => steps.iter().any(|step| *step != Step::Untag),
+        _ => false,
+    };
+    // A share of the connected servers, or of all records; one server is always allowed.
+    let of = servers(case.world)
+        .iter()
+        .filter(|server| action(case) == "delete" || !server.is_disconnected())
+        .count();
+    let allowed = of * case.scenario.number("MAX_SHARE_PERCENT", 10) / 100;
+
+    let changing: Vec<&mut Finding<'_>> = findings.iter_mut().filter(changes).collect();
+    if changing.len() > allowed.max(1) {
+        for finding in changing {
+            finding.verdict = Verdict::Refused(vec!["over_max_share"]);
+        }
+    }
+}
+
+/// What is reported of a finding.
+fn expected(case: &Case<'_>, finding: &Finding<'_>) -> Expected {
+    let evidence = finding.server.map(|server| evidence(case, server));
+    let mut expected = match &finding.verdict {
+        Verdict::Done(reason) => Expected::said("already_done", vec![reason]),
+        Verdict::Awaits => Expected::said("pending", vec!["record_awaits_deletion"]),
+        Verdict::Refused(reasons) => Expected::said("refused", reasons.clone()),
+        Verdict::Act(_) => Expected::said("planned", vec!["plan_mode"]),
+    };
+    expected.evidence = evidence.unwrap_or_default();
+
+    if let (Verdict::Act(steps), Some(server)) = (&finding.verdict, finding.server) {
+        expected.plan = steps
+            .iter()
+            .map(|step| sentence(*step, &server.id))
+            .collect();
+        if steps.contains(&Step::Disconnect) && case.scenario.timeout_seconds >= ENOUGH_TIME {
+            let points = server.points(case.world.now).len();
+            expected.evidence["recoveryPoints"] = json!(points);
+        }
+        if !case.is_plan() {
+            act(case, server, steps, &mut expected);
+        }
+    }
+
+    let awaits = expected.reasons == ["record_awaits_deletion"];
+    expected.look_again = awaits.then_some(STAGING_REMOVED);
+    expected
+}
+
+fn sentence(step: Step, id: &str) -> String {
+    match step {
+        Step::Disconnect => format!("disconnect {id}"),
+        Step::Untag => format!("remove the tag {APPROVED} from {id}"),
+        Step::Delete => format!("delete the record of {id}"),
+    }
+}
+
+/// What a server was before.
+fn evidence(case: &Case<'_>, server: &SourceServer) -> Value {
+    let state = match server.data_replication_state.as_str() {
+        UNHEARD_OF => "unknown",
+        state => state,
+    };
+    let bytes = match server.is_disconnected() {
+        true => 0,
+        false => server.disk_bytes,
+    };
+
+    json!({
+        "approvedFor": server.tags.get(APPROVED),
+        "stateBefore": state,
+        "stateAfter": null,
+        "replicatedBytes": bytes,
+        "replicationHours": hours(case.world, server),
+        "replicationHoursEnded": null,
+    })
+}
+
+/// How long a server has replicated. One without a date has done so for half a year (emulator).
+fn hours(world: &World, server: &SourceServer) -> i64 {
+    let began = world.began.unwrap_or(world.now);
+    let since = server
+        .replicating_since
+        .unwrap_or(began - chrono::TimeDelta::days(180));
+
+    (world.now - since).num_hours()
+}
+
+/// What is reported of steps that were taken.
+fn act(case: &Case<'_>, server: &SourceServer, steps: &[Step], expected: &mut Expected) {
+    // AWS may keep the record until its staging resources are gone.
+    let is_too_early = case.world.behaviour.delete_before_cleanup == emulator::Reply::Conflict
+        && server
+            .staging_gone_at
+            .is_some_and(|gone| gone > case.world.now);
+    if steps == [Step::Delete] && is_too_early {
+        (expected.outcome, expected.reasons) = ("retryable", vec!["conflict"]);
+        expected.evidence["stateAfter"] = json!("DISCONNECTED");
+        return;
+    }
+
+    let disconnects = steps.contains(&Step::Disconnect);
+    (expected.outcome, expected.reasons) = match steps {
+        [Step::Delete] => ("done", vec!["record_deleted"]),
+        [Step::Disconnect] => ("pending", vec!["record_awaits_deletion"]),
+        _ => ("done", vec!["disconnected"]),
+    };
+    let id = || server.id.clone();
+    expected.effects = steps
+        .iter()
+        .map(|step| match step {
+            Step::Disconnect => ("DisconnectSourceServer", id()),
+            Step::Untag => ("UntagResource", id()),
+            Step::Delete => ("DeleteSourceServer", id()),
+        })
+        .collect();
+
+    let after = match steps {
+        [Step::Delete] => "no record",
+        _ => "DISCONNECTED",
+    };
+    expected.evidence["stateAfter"] = json!(after);
+    if disconnects {
+        let members = &mut expected.evidence;
+        if members["recoveryPoints"].is_number() {
+            members["recoveryPointsLost"] = members["recoveryPoints"].clone();
+        }
+        members["replicationHoursEnded"] = members["replicationHours"].clone();
+    }
+}
+
+/// The deletion of all servers that await it, where nothing else is pending.
+fn next_request(case: &Case<'_>, findings: &[Finding<'_>], targets: &[Expected]) -> Value {
+    let awaits = |expected: &Expected| expected.reasons == ["record_awaits_deletion"];
+    let awaiting: Vec<Value> = case
+        .request
+        .targets()
+        .into_iter()
+        .zip(findings)
+        .zip(targets)
+        .filter(|(_, expected)| awaits(expected))
+        .filter_map(|((mut target, finding), _)| {
+            // The target in its own words, and by the ID that it turned out to have.
+            if target["sourceServerID"].is_null() {
+                target["sourceServerID"] = json!(finding.server?.id);
+            }
+            Some(target)
+        })
+        .collect();
+    let Some(detail) = &case.request.detail else {
+        return Value::Null;
+    };
+    if awaiting.is_empty() {
+        return Value::Null;
+    }
+
+    json!({
+        "version": 1,
+        "requestID": case.request.id,
+        "expiresAt": detail["expiresAt"],
+        "action": "delete",
+        "targets": awaiting,
+        "dryRun": case.is_plan(),
+    })
+}

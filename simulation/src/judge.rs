@@ -1,0 +1,281 @@
+//! The judge: what a correct function must answer while nothing disturbs it.
+//!
+//! The invariants say what must not happen; a function that refuses everything keeps them all. The
+//! judge says what must happen. It has a small model of the rules for each service, written from
+//! the documents over the world's own truth, and shares nothing with the planners.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use emulator::{Cloud, World};
+use serde_json::Value;
+
+use crate::{
+    record::{Figures, State, text},
+    scenario::{Request, Scenario},
+};
+
+/// The outcomes from the one that needs somebody soonest to the one that needs nobody
+/// (docs/reference.md).
+const OUTCOMES: [&str; 10] = [
+    "indeterminate",
+    "retryable",
+    "permanent",
+    "pending",
+    "failed",
+    "refused",
+    "rejected",
+    "planned",
+    "done",
+    "already_done",
+];
+
+/// A request in a world that stands still but for the function itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Case<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) request: &'a Request,
+}
+
+/// What must be answered to a request.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Judgement {
+    /// One for each target, in the order of the request.
+    pub(crate) targets: Vec<Expected>,
+    /// The request that the report hands on; null for none.
+    pub(crate) next_request: Value,
+}
+
+/// What must be answered about one target, and done to it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Expected {
+    pub(crate) outcome: &'static str,
+    /// Every reason that holds; the report has one of them.
+    pub(crate) reasons: Vec<&'static str>,
+    /// The calls that change something, each with its subject.
+    pub(crate) effects: Vec<(&'static str, String)>,
+    /// The sentences of the plan.
+    pub(crate) plan: Vec<String>,
+    /// Members of the evidence and their values; null for no evidence.
+    pub(crate) evidence: Value,
+    /// When to look again, in seconds.
+    pub(crate) look_again: Option<u64>,
+}
+
+impl Case<'_> {
+    /// Whether the request may only be planned.
+    pub(crate) fn is_plan(&self) -> bool {
+        self.request.is_dry_run() || !self.scenario.enforces()
+    }
+
+    /// Whether the request names more targets than the deployment allows.
+    pub(crate) fn is_over_max_targets(&self) -> bool {
+        self.request.targets().len() > self.scenario.number("MAX_TARGETS", 10)
+    }
+}
+
+impl Expected {
+    /// What is answered where nothing is done.
+    pub(crate) fn said(outcome: &'static str, reasons: Vec<&'static str>) -> Self {
+        Self {
+            outcome,
+            reasons,
+            effects: Vec::new(),
+            plan: Vec::new(),
+            evidence: Value::Null,
+            look_again: None,
+        }
+    }
+}
+
+/// The world in which an attempt began, while nothing but the attempt has changed it since.
+#[derive(Debug, Clone)]
+pub(crate) struct Calm {
+    world: World,
+    /// How much had disturbed the simulation by then.
+    disturbances: u64,
+}
+
+impl State {
+    /// The world of an attempt that begins while nothing else is under way.
+    pub(crate) fn calm(&self) -> Option<Calm> {
+        (!self.is_anything_under_way()).then(|| Calm {
+            world: self.cloud.world(),
+            disturbances: self.disturbances,
+        })
+    }
+}
+
+/// Judges an attempt, unless something disturbed it.
+pub(crate) fn judge(state: &mut State, attempt: usize, body: &Value) {
+    let Some((log, request)) = state.attempt(attempt) else {
+        return;
+    };
+    let Some(calm) = &log.calm else { return };
+    // A fault, a change by others, or another attempt: then more than one answer is right.
+    let is_last = attempt + 1 == state.attempts.len();
+    if calm.disturbances != state.disturbances || !is_last {
+        return;
+    }
+    if request.detail.is_none() || request.is_stale(log.began) {
+        return;
+    }
+
+    let Some(judge) = state.subject.judge else {
+        return;
+    };
+    // How much there is time for is not what is judged.
+    let lacked_time = |result: &Value| result["reason"] == "out_of_time";
+    if body["targets"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .any(lacked_time)
+    {
+        return;
+    }
+
+    let made: Vec<(&str, &str)> = log
+        .calls
+        .iter()
+        .filter(|call| call.changed)
+        .map(|call| (call.operation.as_str(), call.subject.as_str()))
+        .collect();
+    let complaint_in = |world: &World| {
+        let case = Case {
+            world,
+            scenario: &state.scenario,
+            request: &request,
+        };
+        complaint(&judge(&case), body, &made)
+    };
+
+    // A job may end during the attempt by itself, so the world of its end is right as well.
+    let first = complaint_in(&calm.world);
+    let complaint =
+        first.and_then(|first| complaint_in(&at(&calm.world, state.now())).map(|_| first));
+    state.figures.judged += 1;
+    if let Some(complaint) = complaint {
+        state.violate(3, complaint);
+    }
+}
+
+/// The world as it would be at a time if nobody called it.
+fn at(world: &World, now: DateTime<Utc>) -> World {
+    let cloud = Cloud::new(world.clone());
+    cloud.advance(now - world.now);
+
+    cloud.world()
+}
+
+/// What is wrong with a report, and with the calls that changed something.
+fn complaint(judgement: &Judgement, body: &Value, made: &[(&str, &str)]) -> Option<String> {
+    let results = body["targets"].as_array().map_or(&[][..], Vec::as_slice);
+
+    for (expected, result) in judgement.targets.iter().zip(results) {
+        if let Some(complaint) = of_target(expected, result) {
+            let target = &result["target"];
+            return Some(format!("of {target}: {complaint}"));
+        }
+    }
+
+    // No change too few, none too many.
+    let effects = judgement.targets.iter().flat_map(|target| &target.effects);
+    let must: BTreeSet<(&str, &str)> = effects
+        .map(|(operation, subject)| (*operation, subject.as_str()))
+        .collect();
+    let did: BTreeSet<(&str, &str)> = made.iter().copied().collect();
+    if must != did {
+        return Some(format!("changed {did:?} where {must:?} was to be changed"));
+    }
+
+    let next = &body["nextRequest"];
+    if *next != judgement.next_request {
+        let must = &judgement.next_request;
+        return Some(format!("hands on {next} where {must} was to be handed on"));
+    }
+    None
+}
+
+fn of_target(expected: &Expected, result: &Value) -> Option<String> {
+    let (outcome, reason) = (text(result, "outcome"), text(result, "reason"));
+    if outcome != expected.outcome || !expected.reasons.contains(&reason) {
+        let (must, reasons) = (expected.outcome, expected.reasons.join(" or "));
+        return Some(format!(
+            "`{outcome} {reason}` where `{must} {reasons}` is right"
+        ));
+    }
+
+    let look_again = result["lookAgainAfterSeconds"].as_u64();
+    if look_again != expected.look_again {
+        let must = expected.look_again;
+        return Some(format!(
+            "look again after {look_again:?} s, where {must:?} is right"
+        ));
+    }
+    let plan = &result["plan"];
+    if *plan != Value::from(expected.plan.clone()) {
+        let must = &expected.plan;
+        return Some(format!("the plan is {plan} where {must:?} is right"));
+    }
+
+    // Members that the judge does not name may be anything.
+    let members = expected.evidence.as_object();
+    if members.is_none() && !result["evidence"].is_null() {
+        return Some("there is evidence of a resource that was not found".to_owned());
+    }
+    let wrong = members
+        .into_iter()
+        .flatten()
+        .find(|(name, value)| result["evidence"][*name] != **value);
+    let (name, must) = wrong?;
+    let said = &result["evidence"][name];
+    Some(format!("{name} is {said} where {must} is right"))
+}
+
+/// Checks what the whole of a report says of its targets: the first outcome and the soonest look.
+pub(crate) fn check_whole(state: &mut State, body: &Value) {
+    let results = body["targets"].as_array().into_iter().flatten();
+    let results: Vec<&Value> = results.collect();
+    let rank = |result: &&&Value| {
+        let outcome = text(result, "outcome");
+        OUTCOMES.iter().position(|known| *known == outcome)
+    };
+
+    let first = results.iter().min_by_key(rank);
+    if first.is_some_and(|first| first["outcome"] != body["outcome"]) {
+        let outcome = &body["outcome"];
+        state.violate(2, format!("{outcome} is not the first of its outcomes"));
+    }
+
+    let looks = results
+        .iter()
+        .filter_map(|result| result["lookAgainAfterSeconds"].as_u64());
+    if looks.min() != body["lookAgainAfterSeconds"].as_u64() {
+        state.violate(
+            2,
+            "the time to look again is not the soonest of its targets",
+        );
+    }
+    let is_without_look = |result: &&&Value| {
+        let is_pending = result["outcome"] == "pending";
+        is_pending != result["lookAgainAfterSeconds"].is_u64()
+    };
+    if let Some(result) = results.iter().find(is_without_look) {
+        let complaint = format!("{result} is pending without a time to look again, or has one");
+        state.violate(2, complaint);
+    }
+}
+
+impl Figures {
+    /// Counts what a report says of a target.
+    pub(crate) fn count_result(&mut self, result: &Value) {
+        self.targets += 1;
+        let outcome = text(result, "outcome");
+        *self.outcomes.entry(outcome.to_owned()).or_default() += 1;
+
+        let reason = format!("{outcome} {}", text(result, "reason"));
+        *self.reasons.entry(reason).or_default() += 1;
+    }
+}
