@@ -4,8 +4,6 @@
 //! judge says what must happen. It has a small model of the rules for each service, written from
 //! the documents over the world's own truth, and shares nothing with the planners.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
 use emulator::{Cloud, World};
 use serde_json::Value;
@@ -122,9 +120,6 @@ pub(crate) fn judge(state: &mut State, attempt: usize, body: &Value) {
         return;
     }
 
-    let Some(judge) = state.subject.judge else {
-        return;
-    };
     // How much there is time for is not what is judged.
     let lacked_time = |result: &Value| result["reason"] == "out_of_time";
     if body["targets"]
@@ -140,7 +135,11 @@ pub(crate) fn judge(state: &mut State, attempt: usize, body: &Value) {
         .calls
         .iter()
         .filter(|call| call.changed)
-        .map(|call| (call.operation.as_str(), call.subject.as_str()))
+        .map(|call| {
+            // EFS names a mount target by its file system and its subnet.
+            let subject = call.subject.split(' ').next().unwrap_or_default();
+            (call.operation.as_str(), subject)
+        })
         .collect();
     let complaint_in = |world: &World| {
         let case = Case {
@@ -148,7 +147,7 @@ pub(crate) fn judge(state: &mut State, attempt: usize, body: &Value) {
             scenario: &state.scenario,
             request: &request,
         };
-        complaint(&judge(&case), body, &made)
+        complaint(&(state.subject.judge)(&case), body, &made)
     };
 
     // A job may end during the attempt by itself, so the world of its end is right as well.
@@ -182,10 +181,12 @@ fn complaint(judgement: &Judgement, body: &Value, made: &[(&str, &str)]) -> Opti
 
     // No change too few, none too many.
     let effects = judgement.targets.iter().flat_map(|target| &target.effects);
-    let must: BTreeSet<(&str, &str)> = effects
+    let mut must: Vec<(&str, &str)> = effects
         .map(|(operation, subject)| (*operation, subject.as_str()))
         .collect();
-    let did: BTreeSet<(&str, &str)> = made.iter().copied().collect();
+    must.sort_unstable();
+    let mut did = made.to_vec();
+    did.sort_unstable();
     if must != did {
         return Some(format!("changed {did:?} where {must:?} was to be changed"));
     }

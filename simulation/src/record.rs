@@ -48,7 +48,7 @@ pub(crate) struct Subject {
     /// Checks what an attempt reports of one target.
     pub(crate) on_report: fn(&mut State, usize, Reported<'_>),
     /// What must be answered while nothing disturbs the function.
-    pub(crate) judge: Option<fn(&Case<'_>) -> Judgement>,
+    pub(crate) judge: fn(&Case<'_>) -> Judgement,
     /// Checks the world once everything has ended.
     pub(crate) at_the_end: fn(&mut State),
 }

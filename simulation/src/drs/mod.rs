@@ -23,6 +23,6 @@ pub(crate) static SUBJECT: Subject = Subject {
     on_effect: checks::on_effect,
     on_world: |_| None,
     on_report: reports::on_report,
-    judge: Some(judge::judge),
+    judge: judge::judge,
     at_the_end: |_| {},
 };

@@ -127,7 +127,8 @@ fn refusal(rng: &mut fastrand::Rng) -> Refusal {
 /// A few of the file systems are part of a replication from the start.
 fn with_replications(rng: &mut fastrand::Rng, mut world: World, number: usize) -> World {
     // The source may have a replica already.
-    if chance(rng, 8) {
+    let is_replicated = chance(rng, 8);
+    if is_replicated {
         let replica = format!("fs-000000f{number}");
         world = world.with_file_system(THERE, FileSystem::new(&replica));
         world
@@ -135,8 +136,8 @@ fn with_replications(rng: &mut fastrand::Rng, mut world: World, number: usize) -
             .bind((HERE, &source(number)), (THERE, &replica), world.now);
     }
 
-    // The source may be a replica itself.
-    if chance(rng, 6) {
+    // Or be a replica itself: EFS does not chain replications.
+    if chance(rng, 6) && !is_replicated {
         let original = format!("fs-000000c{number}");
         world = world.with_file_system(THERE, FileSystem::new(&original));
         world

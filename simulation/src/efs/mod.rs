@@ -6,7 +6,9 @@ mod by_hand;
 pub(crate) mod changes;
 mod checks;
 mod generate;
+mod judge;
 mod observed;
+mod parts;
 mod reports;
 mod truth;
 
@@ -29,6 +31,6 @@ pub(crate) static SUBJECT: Subject = Subject {
     on_effect: checks::on_effect,
     on_world: truth::source_with_two_destinations,
     on_report: reports::on_report,
-    judge: None,
+    judge: judge::judge,
     at_the_end: checks::at_the_end,
 };

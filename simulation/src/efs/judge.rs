@@ -1,0 +1,433 @@
+//! What a correct `bootstrap-efs-replication` answers, by its README.
+
+use emulator::{FileSystem, Replication, Reply};
+use serde_json::{Value, json};
+
+use crate::{
+    constants::{APPROVED, HERE, PROTECTED},
+    efs::{
+        MARK, REPLICATE_TO,
+        parts::{self, Ends, Part, Parts},
+        truth::find,
+    },
+    judge::{Case, Expected, Judgement},
+    record::text,
+};
+
+/// What must be answered to a request.
+pub(crate) fn judge(case: &Case<'_>) -> Judgement {
+    let targets = case.request.targets();
+    let expected = targets.iter().enumerate().map(|(index, target)| {
+        let earlier = targets.get(..index).unwrap_or_default();
+        let mut expected = if case.is_over_max_targets() {
+            refused(vec!["over_max_targets"])
+        } else if earlier.iter().any(|earlier| is_same(earlier, target)) {
+            refused(vec!["named_twice"])
+        } else {
+            of_target(case, target)
+        };
+        // Whatever is said, there is evidence of what was read.
+        if !expected.evidence.is_object() {
+            expected.evidence = json!({});
+        }
+        expected
+    });
+
+    Judgement {
+        targets: expected.collect(),
+        next_request: Value::Null,
+    }
+}
+
+fn refused(reasons: Vec<&'static str>) -> Expected {
+    Expected::said("refused", reasons)
+}
+
+fn pending(reason: &'static str, look_again: u64) -> Expected {
+    Expected {
+        look_again: Some(look_again),
+        ..Expected::said("pending", vec![reason])
+    }
+}
+
+fn failed(reasons: Vec<&'static str>) -> Expected {
+    Expected::said("failed", reasons)
+}
+
+/// Whether two targets have one source, or overwrite one file system.
+fn is_same(earlier: &Value, target: &Value) -> bool {
+    let existing = |target: &Value| target["destination"]["fileSystemId"].clone();
+
+    earlier["sourceFileSystemId"] == target["sourceFileSystemId"]
+        || (!existing(target).is_null() && existing(earlier) == existing(target))
+}
+
+/// A target whose source exists, and where its replica is to be.
+struct Wish<'a> {
+    case: &'a Case<'a>,
+    target: &'a Value,
+    source: &'a FileSystem,
+    region: String,
+}
+
+fn of_target(case: &Case<'_>, target: &Value) -> Expected {
+    let id = text(target, "sourceFileSystemId");
+    let Some(source) = find(case.world, HERE, id) else {
+        return refused(vec!["not_found"]);
+    };
+
+    // An event of AWS names no destination; the tag of the source does.
+    let destination = &target["destination"];
+    let region = match (destination.is_null(), source.tags.get(REPLICATE_TO)) {
+        (true, None) => return refused(vec!["no_replicate_to_tag"]),
+        (true, Some(tag)) if !is_region(tag) => return refused(vec!["bad_replicate_to_tag"]),
+        (true, Some(tag)) => tag.clone(),
+        (false, _) => region(destination),
+    };
+    let wish = Wish {
+        case,
+        target,
+        source,
+        region,
+    };
+
+    let impossible = wish.impossible();
+    if !impossible.is_empty() {
+        return refused(impossible);
+    }
+    match case.world.efs.replication_of(HERE, id) {
+        Some(replication) => wish.replicated(replication),
+        None => wish.new(),
+    }
+}
+
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_number = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
+
+    parts.len() == 3 && parts.last().is_some_and(is_number)
+}
+
+fn region(destination: &Value) -> String {
+    let zone = text(destination, "availabilityZoneName");
+    let of_zone = zone.trim_end_matches(|letter: char| letter.is_ascii_lowercase());
+
+    match text(destination, "region") {
+        "" if zone.is_empty() => HERE.to_owned(),
+        "" => of_zone.to_owned(),
+        region => region.to_owned(),
+    }
+}
+
+impl Wish<'_> {
+    /// Every reason against the request itself, whatever exists.
+    fn impossible(&self) -> Vec<&'static str> {
+        let mut reasons = Vec::new();
+        let zone = text(&self.target["destination"], "availabilityZoneName");
+        let allowed = self.case.scenario.variable("REPLICA_REGIONS");
+        let allowed = allowed.unwrap_or("*");
+
+        if !zone.is_empty() && !zone.starts_with(&self.region) {
+            reasons.push("region_mismatch");
+        }
+        if allowed != "*" && !allowed.split(',').any(|region| region == self.region) {
+            reasons.push("region_not_allowed");
+        }
+        reasons
+    }
+
+    /// The existing file system that the request names; empty for a new one.
+    fn existing_id(&self) -> &str {
+        text(&self.target["destination"], "fileSystemId")
+    }
+
+    /// A source without a replication.
+    fn new(&self) -> Expected {
+        let source = self.source;
+        if source.protection == "REPLICATING" {
+            return refused(vec!["source_is_a_destination"]);
+        }
+        match source.life_cycle_state.as_str() {
+            "available" => {}
+            "creating" | "updating" => return pending("source_not_available", 60),
+            _ => return refused(vec!["source_unusable"]),
+        }
+
+        let existing = self.existing_id();
+        let reasons = match existing {
+            "" => self.against_new(),
+            _ => self.against_overwrite(),
+        };
+        if !reasons.is_empty() {
+            return refused(reasons);
+        }
+
+        let region = &self.region;
+        let sentence = match existing {
+            "" => format!("replicate to a new file system in {region}"),
+            id => format!("replicate to {id} in {region}, whose contents are overwritten"),
+        };
+        let mut expected = self.planned(vec![sentence]);
+        if !self.case.is_plan() {
+            let id = source.file_system_id.clone();
+            expected.effects = vec![("CreateReplicationConfiguration", id)];
+            expected.outcome = "pending";
+            expected.reasons = vec!["replication_enabling"];
+            expected.look_again = Some(120);
+            expected.evidence = json!({ "statusBefore": null, "status": "ENABLING" });
+        }
+        expected
+    }
+
+    fn planned(&self, plan: Vec<String>) -> Expected {
+        Expected {
+            plan,
+            ..Expected::said("planned", vec!["plan_mode"])
+        }
+    }
+
+    fn against_new(&self) -> Vec<&'static str> {
+        // A new file system is always encrypted.
+        match self.source.encrypted || self.target["acceptNoFailback"] == true {
+            true => Vec::new(),
+            false => vec!["failback_impossible"],
+        }
+    }
+
+    /// Every reason against overwriting the existing file system.
+    fn against_overwrite(&self) -> Vec<&'static str> {
+        let world = self.case.world;
+        let Some(existing) = find(world, &self.region, self.existing_id()) else {
+            return vec!["destination_not_found"];
+        };
+        let approval = existing.tags.get(APPROVED);
+        let is_in_use = existing.protection == "REPLICATING"
+            || world
+                .efs
+                .replication_of(&self.region, self.existing_id())
+                .is_some();
+        let accepts_no_failback = self.target["acceptNoFailback"] == true;
+
+        let reasons = [
+            (
+                self.target["overwrite"] != self.target["destination"]["fileSystemId"],
+                "overwrite_not_confirmed",
+            ),
+            (existing.tags.contains_key(PROTECTED), "protected"),
+            (approval.is_none(), "not_approved"),
+            (
+                approval.is_some_and(|approval| *approval != self.case.request.id),
+                "approved_for_another_request",
+            ),
+            (is_in_use, "destination_in_use"),
+            (
+                existing.protection == "ENABLED",
+                "overwrite_protection_enabled",
+            ),
+            (
+                existing.life_cycle_state != "available",
+                "destination_not_available",
+            ),
+            (
+                self.source.encrypted && !existing.encrypted,
+                "destination_not_encrypted",
+            ),
+            (
+                !self.source.encrypted && existing.encrypted && !accepts_no_failback,
+                "failback_impossible",
+            ),
+        ];
+        let holding = reasons.iter().filter(|(holds, _)| *holds);
+        holding.map(|(_, reason)| *reason).collect()
+    }
+
+    /// A source that is part of a replication.
+    fn replicated(&self, replication: &Replication) -> Expected {
+        let world = self.case.world;
+        let is_source = replication.source_file_system_id == self.source.file_system_id
+            && replication.source_region == HERE;
+        if !is_source {
+            return refused(vec!["source_is_a_destination"]);
+        }
+
+        let id = &replication.destination_file_system_id;
+        let replica = find(world, &replication.destination_region, id);
+        if !self.is_wanted(replication, replica) {
+            return refused(vec!["replicates_elsewhere"]);
+        }
+
+        let status = replication.status(world.now, world.behaviour);
+        let mut expected = match status {
+            "ENABLING" => pending("replication_enabling", 120),
+            "ENABLED" => self.enabled(replication, replica),
+            "PAUSING" => failed(vec!["replication_pausing"]),
+            "PAUSED" => failed(vec!["replication_paused"]),
+            "ERROR" => failed(vec!["replication_in_error"]),
+            "DELETING" => refused(vec!["replication_deleting"]),
+            _ => failed(vec!["unknown_state"]),
+        };
+        if !expected.evidence.is_object() {
+            let known = matches!(
+                status,
+                "ENABLING" | "ENABLED" | "PAUSING" | "PAUSED" | "ERROR" | "DELETING"
+            );
+            let status = if known { status } else { "unknown" };
+            expected.evidence = json!({ "statusBefore": status, "status": status });
+        }
+        expected
+    }
+
+    /// Whether a replication leads where the request asks for.
+    fn is_wanted(&self, replication: &Replication, replica: Option<&FileSystem>) -> bool {
+        let destination = &self.target["destination"];
+        let zone = replica.and_then(|replica| replica.availability_zone_name.as_deref());
+
+        replication.destination_region == self.region
+            && match self.existing_id() {
+                "" => replica.is_none() || zone == destination["availabilityZoneName"].as_str(),
+                id => id == replication.destination_file_system_id,
+            }
+    }
+
+    /// A source whose replication is set up: the parts of its replica, the first sync, the mark.
+    fn enabled(&self, replication: &Replication, replica: Option<&FileSystem>) -> Expected {
+        let asked = &self.target["replica"];
+        let asks = asked.as_object().is_some_and(|asked| {
+            let mut parts = asked.values();
+            parts.any(|part| *part != "leave" && part.as_array().is_none_or(|it| !it.is_empty()))
+        });
+        let Some(replica) = replica else {
+            return match asks {
+                true => failed(vec!["replica_unusable"]),
+                false => self.synced(replication, None),
+            };
+        };
+        match replica.life_cycle_state.as_str() {
+            "available" => {}
+            "creating" | "updating" => return pending("replica_not_available", 60),
+            _ => return failed(vec!["replica_unusable"]),
+        }
+
+        let mut after = replica.clone();
+        let first = self.compare(replication, replica).missing;
+        let is_plan = self.case.is_plan();
+        if is_plan && !first.is_empty() {
+            return self.planned(parts::sentences(&first));
+        }
+
+        // One round after the other, until a read shows nothing that was not tried.
+        let mut tried: Vec<Part> = Vec::new();
+        let mut effects = Vec::new();
+        let last = loop {
+            let now = self.compare(replication, &after);
+            let new: Vec<Part> = now
+                .missing
+                .iter()
+                .filter(|part| !tried.contains(part))
+                .cloned()
+                .collect();
+            if new.is_empty() {
+                break now;
+            }
+            for part in &new {
+                if !self.is_refused(part) && !self.is_in_another_zone(part, replica) {
+                    effects.push((part.operation(), replica.file_system_id.clone()));
+                    part.provide(&mut after);
+                }
+            }
+            tried.extend(new);
+        };
+
+        let mut expected = self.after_parts(replication, &last, &mut effects, &after);
+        if !tried.is_empty() && expected.outcome == "already_done" {
+            expected.outcome = "done";
+        }
+        if !first.is_empty() {
+            expected.plan = parts::sentences(&first);
+        }
+        expected.effects = effects;
+        expected
+    }
+
+    fn compare(&self, replication: &Replication, replica: &FileSystem) -> Parts {
+        let ends = Ends {
+            account: &self.case.world.account,
+            source: (HERE, self.source),
+            replica: (&replication.destination_region, replica),
+        };
+
+        parts::compare(ends, &self.target["replica"])
+    }
+
+    fn is_refused(&self, part: &Part) -> bool {
+        part.may_be_refused()
+            && self.case.world.behaviour.writes_while_replicating == Reply::Conflict
+    }
+
+    /// Whether a mount target is asked for in another zone than that of a One Zone file system.
+    fn is_in_another_zone(&self, part: &Part, replica: &FileSystem) -> bool {
+        let (Part::MountTarget(requested), Some(zone)) = (part, &replica.availability_zone_name)
+        else {
+            return false;
+        };
+        let subnet = text(requested, "subnetId");
+        let subnet = self.case.world.efs.subnet(&self.region, subnet);
+
+        subnet.is_ok_and(|subnet| subnet.availability_zone_name != *zone)
+    }
+
+    /// What is left once every part was tried.
+    fn after_parts(
+        &self,
+        replication: &Replication,
+        last: &Parts,
+        effects: &mut Vec<(&'static str, String)>,
+        replica: &FileSystem,
+    ) -> Expected {
+        // What AWS rejects for good comes before what it accepts later.
+        let mut missing = last.missing.iter();
+        if missing.any(|part| self.is_in_another_zone(part, replica)) {
+            return failed(vec!["rejected_by_aws"]);
+        }
+        if last.missing.iter().any(|part| self.is_refused(part)) {
+            return pending("not_ready_yet", 60);
+        }
+        if !last.broken.is_empty() {
+            return failed(last.broken.clone());
+        }
+        if last.is_creating {
+            return pending("parts_not_available", 60);
+        }
+
+        let mut expected = self.synced(replication, Some(replica));
+        effects.append(&mut expected.effects);
+        expected
+    }
+
+    /// What is left once the replica has every part: the first sync, and the mark.
+    fn synced(&self, replication: &Replication, replica: Option<&FileSystem>) -> Expected {
+        let world = self.case.world;
+        if replication.last_replicated_at(world.now).is_none() {
+            return pending("first_sync_running", 300);
+        }
+        let Some(replica) = replica else {
+            return Expected::said("already_done", vec!["replica_usable"]);
+        };
+
+        let is_marked = replica.tags.contains_key(MARK);
+        let Some(mark) = parts::mark(replica, &self.case.request.id) else {
+            let reason = match is_marked {
+                true => "replica_usable",
+                false => "replica_usable_unmarked",
+            };
+            return Expected::said("already_done", vec![reason]);
+        };
+        let mut expected = self.planned(parts::sentences(std::slice::from_ref(&mark)));
+        if !self.case.is_plan() {
+            expected.outcome = "done";
+            expected.reasons = vec!["replica_usable"];
+            expected.effects = vec![(mark.operation(), replica.file_system_id.clone())];
+        }
+        expected
+    }
+}
