@@ -144,7 +144,7 @@ impl World {
             return Err(format!("it began in the future, after {}", self.now));
         }
         // Every list would be endless.
-        if self.behaviour.page_size == 0 {
+        if self.behaviour.page_size == 0 || self.behaviour.longest_page == 0 {
             return Err("a page size of 0 has no pages".to_owned());
         }
 
@@ -421,6 +421,10 @@ mod tests {
             ),
             (world("", late), "Value null at 'jobID'"),
             (world("", r#", "behaviour": {"pageSize": 0}"#), "page size"),
+            (
+                world("", r#", "behaviour": {"longestPage": 0}"#),
+                "page size",
+            ),
             (
                 world("", r#", "functions": {"f": {"timeoutSeconds": 0}}"#),
                 "a timeout of 0 seconds",

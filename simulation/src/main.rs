@@ -18,6 +18,7 @@ mod drs;
 mod efs;
 mod exhaustive;
 mod judge;
+mod judgement;
 mod record;
 mod report_checks;
 mod run;

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use crate::{
     constants::epoch,
-    judge::{Calm, Case, Judgement},
+    judgement::{Calm, Case, Judgement},
     scenario::{Change, ExternalEvent, Request, Scenario},
 };
 
@@ -259,6 +259,16 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
+    /// Counts what a report says of a target.
+    pub(crate) fn count_result(&mut self, result: &Value) {
+        self.targets += 1;
+        let outcome = text(result, "outcome");
+        *self.outcomes.entry(outcome.to_owned()).or_default() += 1;
+
+        let reason = format!("{outcome} {}", text(result, "reason"));
+        *self.reasons.entry(reason).or_default() += 1;
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
         self.simulations += other.simulations;
         self.deliveries += other.deliveries;
@@ -328,6 +338,9 @@ pub(crate) struct State {
     pub(crate) known_entries: usize,
     /// How often something disturbed the function: a fault, a change by others, a late effect.
     pub(crate) disturbances: u64,
+    /// Whether a list has been read in part. AWS does not document what a page token refers to, so
+    /// nothing is removed between two pages: the next page might leave out what moved up.
+    pub(crate) is_within_list: bool,
 
     // What was done, and what was wrong with it.
     pub(crate) attempts: Vec<Arc<AttemptLog>>,
@@ -367,6 +380,7 @@ impl State {
             history: vec![(epoch(), world)],
             known_entries: 0,
             disturbances: 0,
+            is_within_list: false,
             attempts: Vec::new(),
             effects: Vec::new(),
             grants: BTreeMap::new(),

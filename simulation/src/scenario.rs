@@ -192,6 +192,14 @@ impl Delivery {
 }
 
 impl Change {
+    /// Whether it takes a resource out of the lists of AWS.
+    pub(crate) fn removes(&self) -> bool {
+        match self {
+            Self::Drs(change) => change.removes(),
+            Self::Efs(change) => change.removes(),
+        }
+    }
+
     /// Makes the change, where it can be made.
     pub(crate) fn apply(&self, world: &mut World) {
         match self {

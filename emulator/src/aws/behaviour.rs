@@ -22,6 +22,8 @@ pub struct Behaviour {
     pub delete_before_cleanup: Reply,
     /// The page size of requests that set none.
     pub page_size: usize,
+    /// The most items of a page of DRS and EFS, however many a request asks for.
+    pub longest_page: usize,
     /// `CreateReplicationConfiguration` for a file system that is already replicated.
     pub second_replication: Refusal,
     /// `CreateReplicationConfiguration` onto a file system whose overwrite protection is ENABLED.
@@ -69,6 +71,7 @@ impl Default for Behaviour {
             disconnect_answers_as_before: false,
             delete_before_cleanup: Reply::Ok,
             page_size: 50,
+            longest_page: 1000,
 
             second_replication: Refusal::BadRequest,
             protected_destination: Refusal::BadRequest,

@@ -53,9 +53,19 @@ async fn read(
 
     // Only servers that a target may mean are kept in memory.
     let filter = server_filter(command, needs_size);
-    let Some(listed) = drs.source_servers(&filter, is_named, calls).await? else {
+    let Some(mut listed) = drs.source_servers(&filter, is_named, calls).await? else {
         return Ok(Snapshot::uninitialised());
     };
+    // A record may move between two pages of a list while it is read. One that is asked for alone
+    // cannot, and only that proves that it is deleted.
+    for id in missing_records(command, &filter, &listed.servers) {
+        let alone = ServerFilter::Ids(vec![id]);
+        let found = drs.source_servers(&alone, is_named, calls).await?;
+        listed
+            .servers
+            .extend(found.into_iter().flat_map(|found| found.servers));
+    }
+
     let mut snapshot = Snapshot {
         initialised: true,
         servers: listed.servers,
@@ -85,6 +95,30 @@ async fn read(
     });
 
     Ok(snapshot)
+}
+
+/// The records that a deletion names by ID, and that were not listed.
+fn missing_records(
+    command: &Command,
+    filter: &ServerFilter,
+    listed: &[Server],
+) -> Vec<SourceServerId> {
+    let was_alone = matches!(filter, ServerFilter::Ids(ids) if ids.len() == 1);
+    if command.action != Action::Delete || was_alone {
+        return Vec::new();
+    }
+
+    let is_listed = |id: &SourceServerId| listed.iter().any(|server| server.id == *id);
+    let named = command.targets.iter();
+    let mut missing: Vec<SourceServerId> = named
+        .filter_map(|target| Some(target.source_server.as_ref()?.id.clone()))
+        .filter(|id| !is_listed(id))
+        .collect();
+    // A record that two targets name is one record.
+    missing.sort();
+    missing.dedup();
+
+    missing
 }
 
 /// The narrowest filter that serves: by ID, by instance, or none where a name has no filter or the
@@ -228,6 +262,20 @@ mod tests {
         assert_eq!(filter(vec![by_id(1)], true), ServerFilter::All);
         let mixed = vec![by_id(1), by_instance()];
         assert_eq!(filter(mixed, false), ServerFilter::All);
+    }
+
+    #[test]
+    fn a_record_to_delete_that_a_list_left_out_is_asked_for_alone_and_once() {
+        let targets = vec![by_id(1), by_id(2), by_id(2), by_instance()];
+        let missing = |action, filter: &ServerFilter| {
+            missing_records(&command(action, targets.clone()), filter, &[server(1)])
+        };
+
+        let nothing: [SourceServerId; 0] = [];
+        assert_eq!(missing(Action::Delete, &ServerFilter::All), [id(2)]);
+        assert_eq!(missing(Action::Disconnect, &ServerFilter::All), nothing);
+        let alone = ServerFilter::Ids(vec![id(2)]);
+        assert_eq!(missing(Action::Delete, &alone), nothing);
     }
 
     #[test]

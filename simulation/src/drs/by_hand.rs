@@ -133,7 +133,7 @@ fn add_completed_jobs(world: &mut World) {
     let ended_at = created_at + TimeDelta::hours(1);
 
     for number in 0..3 {
-        let job = job(number, &id(3), created_at, ended_at);
+        let job = job(number, vec![id(3)], created_at, ended_at);
         world.here().jobs.push(job);
     }
 }

@@ -23,6 +23,12 @@ pub(crate) enum Change {
         keeps_approval: bool,
     },
     Retag(String),
+    /// Somebody else deletes the record.
+    Delete(String),
+    /// The machine gets another host name.
+    Rename(String),
+    /// The agent is installed anew: the same machine under another ID.
+    Reregister(String),
 }
 
 impl Change {
@@ -32,17 +38,28 @@ impl Change {
             Self::DrillEnds(id) => end_drill(world, id),
             Self::JobStarts(id) => start_job(world, id),
             Self::JobsEnd(id) => end_jobs(world, id),
+            Self::Delete(id) => delete(world, id),
+            Self::Reregister(id) => reregister(world, id),
             Self::Protect(id)
             | Self::Approve(id, _)
             | Self::Unapprove(id)
             | Self::Restore { id, .. }
-            | Self::Retag(id) => {
+            | Self::Retag(id)
+            | Self::Rename(id) => {
                 let now = world.now;
                 if let Some(server) = world.server(id) {
                     self.apply_to_server(server, now);
                 }
             }
         }
+    }
+
+    pub(crate) fn removes(&self) -> bool {
+        // An instance leaves its list when a drill ends.
+        matches!(
+            self,
+            Self::Delete(_) | Self::Reregister(_) | Self::DrillEnds(_)
+        )
     }
 
     fn apply_to_server(&self, server: &mut SourceServer, now: DateTime<Utc>) {
@@ -59,6 +76,7 @@ impl Change {
                     server.tags.remove(APPROVED);
                 }
             }
+            Self::Rename(_) => server.hostname = Some("renamed".to_owned()),
             Self::Retag(_) => _ = server.tags.insert("team".to_owned(), now.to_string()),
             _ => {}
         }
@@ -93,12 +111,40 @@ fn end_drill(world: &mut World, id: &str) {
     }
 }
 
+fn delete(world: &mut World, id: &str) {
+    let drs = world.here();
+
+    drs.source_servers.retain(|server| server.id != id);
+    // DRS never assigns the ID again.
+    drs.gone.insert(id.to_owned());
+}
+
+fn reregister(world: &mut World, id: &str) {
+    if let Some(server) = world.server(id) {
+        // The tags are those of the record, so a new one has none.
+        let anew = SourceServer {
+            id: id.replacen("s-0", "s-9", 1),
+            tags: BTreeMap::new(),
+            recovery_instance_id: None,
+            data_replication_state: "CONTINUOUS".to_owned(),
+            ..server.clone()
+        };
+        delete(world, id);
+        world.here().source_servers.push(anew);
+    }
+}
+
 fn start_job(world: &mut World, id: &str) {
+    // A job is started for a server that exists.
+    if world.server(id).is_none() {
+        return;
+    }
     let now = world.now;
     let jobs = &mut world.here().jobs;
 
     // A drill launches its instance within a quarter of an hour.
-    let job = job(jobs.len(), id, now, now + TimeDelta::minutes(15));
+    let ids = vec![id.to_owned()];
+    let job = job(jobs.len(), ids, now, now + TimeDelta::minutes(15));
     jobs.push(job);
 }
 
@@ -112,7 +158,7 @@ fn end_jobs(world: &mut World, id: &str) {
     }
 }
 
-/// The running instance of a drill.
+/// The running instance of a drill, or of a recovery with `is_drill` set to false.
 pub(crate) fn recovery_instance(id: &str, server: &str) -> RecoveryInstance {
     RecoveryInstance {
         id: id.to_owned(),
@@ -125,10 +171,10 @@ pub(crate) fn recovery_instance(id: &str, server: &str) -> RecoveryInstance {
     }
 }
 
-/// A drill's job for one server.
+/// A drill's job for these servers.
 pub(crate) fn job(
     number: usize,
-    server: &str,
+    source_server_ids: Vec<String>,
     created_at: DateTime<Utc>,
     ends_at: DateTime<Utc>,
 ) -> Job {
@@ -138,7 +184,8 @@ pub(crate) fn job(
         initiated_by: "START_DRILL".to_owned(),
         created_at,
         ends_at,
-        source_server_ids: vec![server.to_owned()],
+        ordered_status: None,
+        source_server_ids,
         recovery_instance_ids: Vec::new(),
         tags: BTreeMap::new(),
     }

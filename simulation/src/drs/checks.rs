@@ -9,7 +9,7 @@ use crate::{
     constants::{APPROVED, HERE, PROTECTED},
     drs::{
         changes,
-        observed::{is_ambiguous, is_free, matches, observed_server},
+        observed::{is_ambiguous, is_free, matches, observed_servers},
     },
     record::{AttemptLog, Call, State, text},
     scenario::{Change, Request},
@@ -26,11 +26,11 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
     };
     let id = call.subject.as_str();
     let what = format!("{} of {id}", call.operation);
-    let Some(server) = observed_server(&log, id) else {
+    let Some(server) = observed_servers(&log, id).first().copied() else {
         return state.violate(1, format!("{what} without reading it first"));
     };
 
-    for (invariant, holds, complaint) in rules(state, &log, &request, &server, call) {
+    for (invariant, holds, complaint) in rules(state, &log, &request, server, call) {
         if !holds {
             state.violate(invariant, format!("{what}, which {complaint}"));
         }
@@ -50,9 +50,13 @@ fn rules(
     let is_requested = is_requested(state, request, call);
     let is_fresh = !request.is_stale(log.began);
 
-    // The targets that mean this server, by what was read of it.
+    // The targets that mean this server, by what was read of it. Once it was changed, it stays the
+    // one that was meant, even if somebody renames it.
+    let untags = call.operation == "UntagResource";
+    let reads = observed_servers(log, id);
+    let first = reads.last().filter(|_| untags).copied().unwrap_or(server);
     let mut targets = request.targets();
-    targets.retain(|target| matches(target, server));
+    targets.retain(|target| matches(target, first));
     let is_matched = !targets.is_empty();
     let is_unambiguous = targets.iter().any(|target| !is_ambiguous(log, target, id));
 
@@ -63,7 +67,6 @@ fn rules(
     // What the operation needs: an approval may be removed from a server in use, since that changes
     // nothing of it.
     let is_disconnected = server["dataReplicationInfo"]["dataReplicationState"] == "DISCONNECTED";
-    let untags = call.operation == "UntagResource";
     let consumes_in_time = !untags || is_disconnected;
     let may_change = untags || is_free(log, server, id);
     let may_delete = call.operation != "DeleteSourceServer" || is_disconnected;

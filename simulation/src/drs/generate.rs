@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use disconnect_source_server::command::DETAIL_TYPE;
-use emulator::{Behaviour, SourceServer, World};
+use emulator::{Behaviour, Job, RecoveryInstance, SourceServer, World};
 use serde_json::{Value, json};
 
 use crate::{
@@ -21,6 +21,15 @@ const ORIGIN: (&str, &str) = ("444455556666", "eu-central-1");
 pub(crate) fn id(number: usize) -> String {
     format!("s-{number:017}")
 }
+
+/// The types of jobs, each with what may start it.
+const JOBS: [(&str, &str); 5] = [
+    ("LAUNCH", "START_DRILL"),
+    ("LAUNCH", "START_RECOVERY"),
+    ("LAUNCH", "FAILBACK"),
+    ("TERMINATE", "TERMINATE_RECOVERY_INSTANCES"),
+    ("CREATE_CONVERTED_SNAPSHOT", "START_DRILL"),
+];
 
 pub(crate) fn instance(number: usize) -> String {
     format!("i-{number:017x}")
@@ -62,14 +71,15 @@ pub(crate) fn generate(seed: u64) -> Scenario {
         afterwards: |rng, number| restore(rng, id(number)).into(),
         variables,
         faults: 16,
-        timeouts: [120, 300, 900],
+        // The shortest has just enough time for one server, if no call is slow.
+        timeouts: [95, 300, 900],
     };
     scenario(rng, seed, world, requests, &draws)
 }
 
 fn change(rng: &mut fastrand::Rng, count: usize) -> scenario::Change {
     let server = id(rng.usize(1..=count));
-    let change = match rng.u8(0..10) {
+    let change = match rng.u8(0..12) {
         // A drill makes a server unavailable for a disconnect, so it comes more often.
         0 | 1 => Change::DrillStarts(server),
         2 => Change::DrillEnds(server),
@@ -82,6 +92,10 @@ fn change(rng: &mut fastrand::Rng, count: usize) -> scenario::Change {
         }
         7 => Change::Unapprove(server),
         8 => restore(rng, server),
+        9 => Change::Rename(server),
+        // What is gone for good happens less often.
+        10 if rng.bool() => Change::Delete(server),
+        10 => Change::Reregister(server),
         _ => Change::Retag(server),
     };
 
@@ -127,10 +141,14 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
         world.here().source_servers.push(server);
 
         if chance(rng, 25) {
-            add_job(rng, &mut world, number);
+            add_job(rng, &mut world, number, count);
         }
     }
 
+    // DRS may never have been initialised here.
+    if chance(rng, 1) {
+        world.drs.regions.remove(HERE);
+    }
     world
 }
 
@@ -144,6 +162,7 @@ fn behaviour(rng: &mut fastrand::Rng) -> Behaviour {
         delete_before_cleanup: reply(rng),
         // Small pages make lists of several calls, each of which can fail.
         page_size: *rng.choice(&[1, 2, 50]).unwrap_or(&50),
+        longest_page: *rng.choice(&[1, 2, 1000]).unwrap_or(&1000),
         ..Behaviour::default()
     }
 }
@@ -168,7 +187,8 @@ fn add_state(rng: &mut fastrand::Rng, server: &mut SourceServer) {
     match rng.u8(0..100) {
         0..14 => "DISCONNECTED".clone_into(&mut server.data_replication_state),
         14..18 => "STALLED".clone_into(&mut server.data_replication_state),
-        18..21 => "EXTENDED".clone_into(&mut server.staging_status),
+        18..20 => "EXTENDED".clone_into(&mut server.staging_status),
+        20 => "EXTENSION_ERROR".clone_into(&mut server.staging_status),
         21..24 => "FAILBACK".clone_into(&mut server.replication_direction),
         24..26 => {
             let reversed = "arn:aws:drs:reversed".to_owned();
@@ -194,27 +214,54 @@ fn add_recovery_instance(
     // DRS may list the instance before the server names it.
     server.recovery_instance_id = chance(rng, 70).then(|| instance.clone());
 
-    // The instance itself, which DRS lists by itself.
-    let instance = recovery_instance(&instance, &server.id);
-    world.here().recovery_instances.push(instance);
+    // The instance itself, which DRS lists by itself; a record may name one that no list has.
+    let is_listed = server.recovery_instance_id.is_none() || chance(rng, 85);
+    let is_drill = chance(rng, 60);
+    if is_listed {
+        world.here().recovery_instances.push(RecoveryInstance {
+            is_drill,
+            ..recovery_instance(&instance, &server.id)
+        });
+    }
+
+    // A real recovery beside a drill.
+    if chance(rng, 20) {
+        world.here().recovery_instances.push(RecoveryInstance {
+            is_drill: false,
+            ..recovery_instance(&format!("i-{number:016x}e"), &server.id)
+        });
+    }
 }
 
-fn add_job(rng: &mut fastrand::Rng, world: &mut World, number: usize) {
+/// A job of any type for one server or several.
+fn add_job(rng: &mut fastrand::Rng, world: &mut World, number: usize, count: usize) {
     // A third of the jobs ends while the request is worked on.
     let is_running = chance(rng, 35);
     let minutes_left = if is_running { rng.i64(1..40) } else { -5 };
     // One job in ten does not name its servers.
-    let server = if chance(rng, 10) {
+    let mut servers = vec![if chance(rng, 10) {
         String::new()
     } else {
         id(number)
-    };
+    }];
+    // DRS launches many servers by one job; the one that matters may be anywhere in it.
+    for _ in 0..rng.usize(0..3) {
+        servers.push(id(rng.usize(1..=count)));
+    }
+    rng.shuffle(&mut servers);
+    let (kind, initiated_by) = *rng.choice(&JOBS).unwrap_or(&JOBS[0]);
 
     // DRS lists completed jobs too.
     let created_at = epoch() - TimeDelta::hours(1);
     let ends_at = epoch() + TimeDelta::minutes(minutes_left);
     let jobs = &mut world.here().jobs;
-    jobs.push(job(jobs.len(), &server, created_at, ends_at));
+    jobs.push(Job {
+        kind: kind.to_owned(),
+        initiated_by: initiated_by.to_owned(),
+        // A status that AWS adds one day says nothing of an end.
+        ordered_status: chance(rng, 6).then(|| UNHEARD_OF.to_owned()),
+        ..job(jobs.len(), servers, created_at, ends_at)
+    });
 }
 
 fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {

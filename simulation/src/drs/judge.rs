@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     constants::{APPROVED, HERE, PROTECTED},
     drs::generate::UNHEARD_OF,
-    judge::{Case, Expected, Judgement},
+    judgement::{Case, Expected, Judgement},
     record::text,
 };
 
@@ -48,6 +48,7 @@ pub(crate) fn judge(case: &Case<'_>) -> Judgement {
         .map(|target| find(case, target))
         .collect();
 
+    // Duplicates first: a server that counts twice would distort its share.
     refuse_duplicates(&mut findings);
     refuse_over_limits(case, &mut findings);
 
@@ -58,6 +59,14 @@ pub(crate) fn judge(case: &Case<'_>) -> Judgement {
     Judgement {
         next_request: next_request(case, &findings, &targets),
         targets,
+    }
+}
+
+/// Every reason against a target by itself.
+pub(crate) fn reasons_against(case: &Case<'_>, target: &Value) -> Vec<&'static str> {
+    match find(case, target).verdict {
+        Verdict::Refused(reasons) => reasons,
+        Verdict::Done(_) | Verdict::Awaits | Verdict::Act(_) => Vec::new(),
     }
 }
 
@@ -104,6 +113,7 @@ fn action<'a>(case: &Case<'a>) -> &'a str {
 }
 
 fn is_named(server: &SourceServer, target: &Value) -> bool {
+    // Only the most exact name finds a server; the others can but contradict it.
     let has = |name: &str| !target[name].is_null();
 
     if has("sourceServerID") {
@@ -190,6 +200,7 @@ fn about(case: &Case<'_>, server: &SourceServer, target: &Value) -> Verdict {
     ]));
     reasons.extend(in_use(case.world, server));
 
+    // Without a reason against it, the action has its steps.
     match action {
         _ if !reasons.is_empty() => Verdict::Refused(reasons),
         "delete" => Verdict::Act(vec![Step::Delete]),
@@ -210,6 +221,7 @@ fn in_use(world: &World, server: &SourceServer) -> Vec<&'static str> {
         let mut servers = job.source_server_ids.iter();
         job.status(world.now) != "COMPLETED" && servers.any(|id| *id == server.id || id.is_empty())
     });
+    // The list of instances counts before the name in the record.
     let of_server = || {
         instances
             .iter()
@@ -276,11 +288,11 @@ fn refuse_over_limits(case: &Case<'_>, findings: &mut [Finding<'_>]) {
         _ => false,
     };
     // A share of the connected servers, or of all records; one server is always allowed.
-    let of = servers(case.world)
+    let base = servers(case.world)
         .iter()
         .filter(|server| action(case) == "delete" || !server.is_disconnected())
         .count();
-    let allowed = of * case.scenario.number("MAX_SHARE_PERCENT", 10) / 100;
+    let allowed = base * case.scenario.number("MAX_SHARE_PERCENT", 10) / 100;
 
     let changing: Vec<&mut Finding<'_>> = findings.iter_mut().filter(changes).collect();
     if changing.len() > allowed.max(1) {
@@ -372,6 +384,7 @@ fn act(case: &Case<'_>, server: &SourceServer, steps: &[Step], expected: &mut Ex
         return;
     }
 
+    // A retirement ends with a disconnect and waits for its deletion.
     let disconnects = steps.contains(&Step::Disconnect);
     (expected.outcome, expected.reasons) = match steps {
         [Step::Delete] => ("done", vec!["record_deleted"]),
@@ -388,6 +401,7 @@ fn act(case: &Case<'_>, server: &SourceServer, steps: &[Step], expected: &mut Ex
         })
         .collect();
 
+    // The state that the last read shows.
     let after = match steps {
         [Step::Delete] => "no record",
         _ => "DISCONNECTED",

@@ -8,8 +8,8 @@ use crate::{
     record::{AttemptLog, State, without_resource_tags},
 };
 
-/// A server as the attempt read it last.
-pub(crate) fn observed_server(log: &AttemptLog, id: &str) -> Option<Value> {
+/// A server as the attempt has read it, the last read first.
+pub(crate) fn observed_servers<'a>(log: &'a AttemptLog, id: &str) -> Vec<&'a Value> {
     let servers = log
         .calls
         .iter()
@@ -23,9 +23,8 @@ pub(crate) fn observed_server(log: &AttemptLog, id: &str) -> Option<Value> {
         });
 
     servers
-        .into_iter()
-        .find(|server| server["sourceServerID"] == id)
-        .cloned()
+        .filter(|server| server["sourceServerID"] == id)
+        .collect()
 }
 
 /// A list as the attempt read it last; `None` if it never read the list to its end.
@@ -66,8 +65,8 @@ pub(crate) fn as_observed(state: &State, attempt: usize, ask: &IamRequest) -> Ia
     let server = state
         .attempts
         .get(attempt)
-        .and_then(|log| observed_server(log, id))
-        .unwrap_or_default();
+        .and_then(|log| observed_servers(log, id).first().copied())
+        .unwrap_or(&Value::Null);
 
     let mut observed = without_resource_tags(ask);
     for (key, value) in server["tags"].as_object().into_iter().flatten() {

@@ -4,9 +4,10 @@ use emulator::{SourceServer, World};
 use serde_json::Value;
 
 use crate::{
-    constants::{APPROVED, HERE, PROTECTED},
-    drs::generate::UNHEARD_OF,
-    record::{Call, Reported, State, hides_an_effect, text},
+    constants::{APPROVED, HERE},
+    drs::judge::reasons_against,
+    judgement::Case,
+    record::{AttemptLog, Call, Reported, State, hides_an_effect, text},
     scenario::Request,
 };
 
@@ -14,6 +15,7 @@ use crate::{
 struct Claim<'a> {
     worlds: Vec<&'a World>,
     state: &'a State,
+    log: &'a AttemptLog,
     request: &'a Request,
     target: &'a Value,
     id: &'a str,
@@ -42,6 +44,7 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
     let claim = Claim {
         worlds: state.worlds_of(attempt),
         state,
+        log: &log,
         request: &request,
         target,
         id,
@@ -119,100 +122,41 @@ impl Claim<'_> {
 
     /// Whether the reason of a refusal is true. `all_ids` are the servers of the whole report.
     fn is_reason(&self, all_ids: &[&str]) -> bool {
-        let Self { request, id, .. } = self;
         let scenario = &self.state.scenario;
-        let targets = request.targets().len();
-        let source_server = text(self.target, "sourceServerID");
+        let targets = self.request.targets().len();
 
         match self.reason {
-            // The approval and the protection.
-            "protected" => self.server_ever(|server| server.tags.contains_key(PROTECTED)),
-            "not_approved" => self.server_ever(|server| !server.tags.contains_key(APPROVED)),
-            "approved_for_another_request" => self.server_ever(|server| {
-                let approval = server.tags.get(APPROVED);
-                approval.is_some_and(|approval| *approval != request.id)
-            }),
-
-            // The state of the server.
-            "recovery_instance_present" | "drill_instance_present" => self.ever_has_instance(),
-            "job_running" => self.ever_has_job(),
-            "unknown_state" => self.server_ever(has_unheard_of_state),
-            "failback_direction" => {
-                self.server_ever(|server| server.replication_direction == "FAILBACK")
-            }
-            "reversed_pair" => {
-                self.server_ever(|server| server.reversed_direction_source_server_arn.is_some())
-            }
-            "extended" => self.server_ever(|server| server.staging_status == "EXTENDED"),
-            "not_disconnected" => self.server_ever(|server| !server.is_disconnected()),
-
-            // The limits of the deployment.
-            "delete_not_allowed" => scenario.variable("ALLOW_DELETE") == Some("false"),
             "over_max_targets" => targets > scenario.number("MAX_TARGETS", 10),
             "over_max_share" => targets > 1 && scenario.number("MAX_SHARE_PERCENT", 10) < 100,
-
-            // The names in the request.
-            "not_found" => self.ever(|world| named(world, self.target).is_empty()),
-            "ambiguous" => self.ever(|world| named(world, self.target).len() > 1),
-            "named_twice" => all_ids.iter().filter(|other| *other == id).count() > 1,
-            "arn_mismatch" => {
-                source_server.starts_with("arn:") && source_server.contains("999999999999")
+            "named_twice" => all_ids.iter().filter(|other| *other == &self.id).count() > 1,
+            // A list of several pages may miss what moved between two of them, or show it twice.
+            "not_found" | "ambiguous" if self.was_read_in_pages() => true,
+            // Which of both it is depends on the record and on the list, read one after the other.
+            "recovery_instance_present" | "drill_instance_present" => {
+                self.holds_ever("recovery_instance_present")
+                    || self.holds_ever("drill_instance_present")
             }
-            _ => self.is_mismatch(),
+            reason => self.holds_ever(reason),
         }
     }
 
-    fn ever_has_instance(&self) -> bool {
+    /// Whether a reason holds by the judge, in some world that the attempt may have read.
+    fn holds_ever(&self, reason: &str) -> bool {
         self.ever(|world| {
-            let drs = world.drs.regions.get(HERE).into_iter();
-            let mut instances = drs.flat_map(|drs| &drs.recovery_instances);
-
-            instances.any(|instance| instance.source_server_id == self.id)
-                || find(world, self.id).is_some_and(|server| server.recovery_instance_id.is_some())
+            let case = Case {
+                world,
+                scenario: &self.state.scenario,
+                request: self.request,
+            };
+            reasons_against(&case, self.target).contains(&reason)
         })
     }
 
-    fn ever_has_job(&self) -> bool {
-        // A job that does not name its servers may work on any.
-        let works_on = |server: &String| server == self.id || server.is_empty();
-
-        self.ever(|world| {
-            let drs = world.drs.regions.get(HERE).into_iter();
-            let mut jobs = drs.flat_map(|drs| &drs.jobs);
-
-            jobs.any(|job| {
-                job.source_server_ids.iter().any(works_on) && job.status(world.now) != "COMPLETED"
-            })
+    fn was_read_in_pages(&self) -> bool {
+        self.log.calls.iter().any(|call| {
+            call.operation == "DescribeSourceServers" && !call.input["nextToken"].is_null()
         })
     }
-
-    /// Whether the reason is a name in the target that is not the server's.
-    fn is_mismatch(&self) -> bool {
-        let differs = |name: &str, found: &Option<String>| {
-            !self.target[name].is_null() && self.target[name].as_str() != found.as_deref()
-        };
-
-        self.server_ever(|server| match self.reason {
-            "aws_instance_id_mismatch" => differs("awsInstanceID", &server.aws_instance_id),
-            "hostname_mismatch" => differs("hostname", &server.hostname),
-            "fqdn_mismatch" => differs("fqdn", &server.fqdn),
-            "origin_mismatch" => {
-                differs("originAccountID", &server.origin_account_id)
-                    || differs("originRegion", &server.origin_region)
-            }
-            _ => false,
-        })
-    }
-}
-
-fn has_unheard_of_state(server: &SourceServer) -> bool {
-    [
-        &server.data_replication_state,
-        &server.staging_status,
-        &server.replication_direction,
-    ]
-    .iter()
-    .any(|word| *word == UNHEARD_OF)
 }
 
 fn find<'a>(world: &'a World, id: &str) -> Option<&'a SourceServer> {

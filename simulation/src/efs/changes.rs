@@ -44,6 +44,14 @@ impl Change {
         }
     }
 
+    #[expect(
+        clippy::unused_self,
+        reason = "the same question as for source servers"
+    )]
+    pub(crate) fn removes(&self) -> bool {
+        false
+    }
+
     fn apply_to_file_system(&self, file_system: &mut FileSystem, now: DateTime<Utc>) {
         // EFS does not let anybody change the protection of a replica.
         let is_replica = file_system.protection == "REPLICATING";

@@ -10,7 +10,7 @@ use crate::{
         parts::{self, Ends, Part, Parts},
         truth::find,
     },
-    judge::{Case, Expected, Judgement},
+    judgement::{Case, Expected, Judgement},
     record::text,
 };
 
@@ -97,7 +97,7 @@ fn of_target(case: &Case<'_>, target: &Value) -> Expected {
     }
     match case.world.efs.replication_of(HERE, id) {
         Some(replication) => wish.replicated(replication),
-        None => wish.new(),
+        None => wish.unreplicated(),
     }
 }
 
@@ -142,7 +142,7 @@ impl Wish<'_> {
     }
 
     /// A source without a replication.
-    fn new(&self) -> Expected {
+    fn unreplicated(&self) -> Expected {
         let source = self.source;
         if source.protection == "REPLICATING" {
             return refused(vec!["source_is_a_destination"]);
@@ -153,6 +153,7 @@ impl Wish<'_> {
             _ => return refused(vec!["source_unusable"]),
         }
 
+        // Consent and keys are asked for only where something would be created.
         let existing = self.existing_id();
         let reasons = match existing {
             "" => self.against_new(),
@@ -250,6 +251,7 @@ impl Wish<'_> {
             return refused(vec!["source_is_a_destination"]);
         }
 
+        // A replication that leads where the request asks for is adopted.
         let id = &replication.destination_file_system_id;
         let replica = find(world, &replication.destination_region, id);
         if !self.is_wanted(replication, replica) {
@@ -308,6 +310,7 @@ impl Wish<'_> {
             _ => return failed(vec!["replica_unusable"]),
         }
 
+        // A plan names the parts that are missing at first; what comes then is not known yet.
         let mut after = replica.clone();
         let first = self.compare(replication, replica).missing;
         let is_plan = self.case.is_plan();
@@ -414,6 +417,7 @@ impl Wish<'_> {
             return Expected::said("already_done", vec!["replica_usable"]);
         };
 
+        // The mark makes the difference between `done` and `already_done`.
         let is_marked = replica.tags.contains_key(MARK);
         let Some(mark) = parts::mark(replica, &self.case.request.id) else {
             let reason = match is_marked {

@@ -63,6 +63,7 @@ pub(crate) fn compare(ends: Ends<'_>, asked: &Value) -> Parts {
         }
     }
 
+    // Lifecycle policies have no order.
     let as_set = |policies: &[Value]| -> BTreeSet<String> {
         policies.iter().map(ToString::to_string).collect()
     };
@@ -71,6 +72,7 @@ pub(crate) fn compare(ends: Ends<'_>, asked: &Value) -> Parts {
         parts.missing.push(Part::Lifecycle(wanted.clone()));
     }
 
+    // A file system without a backup policy has no backups.
     let is_enabled = replica.backup.as_deref() == Some("ENABLED");
     if let Some(backup) = asked["backup"].as_str()
         && is_enabled != (backup == "enabled")
@@ -211,6 +213,7 @@ pub(crate) fn lacking_statements(ends: Ends<'_>) -> Option<Vec<Value>> {
     let existing: Vec<Value> = statements(ends.replica.1).iter().map(meaning).collect();
     let names = names(ends);
 
+    // Statements are only ever added: what the replica's own say stays.
     let mut lacking = Vec::new();
     for statement in of_source {
         let text = translated(&statement, &names, ends.source.0)?;
@@ -245,6 +248,7 @@ fn names(ends: Ends<'_>) -> BTreeMap<String, String> {
     let of_file_system =
         |(region, it): (&str, &FileSystem)| arn(region, "file-system", &it.file_system_id);
 
+    // Only an access point with a counterpart has a name on the other side.
     let points = source.1.access_points.iter().filter_map(|point| {
         let counterpart = counterpart(replica.1, point)?;
         let to = arn(replica.0, "access-point", &counterpart.access_point_id);

@@ -62,7 +62,8 @@ impl<F: Default> List<F> {
         request: &Request,
     ) -> ApiResult {
         // AWS documents no default, so that it is a switch of the account.
-        let size = self.max_results.unwrap_or(context.behaviour.page_size);
+        let asked = self.max_results.unwrap_or(context.behaviour.page_size);
+        let size = asked.min(context.behaviour.longest_page);
         let token = self.next_token.as_deref();
         let (items, next_token) = call::page(items, size, token, request)
             .ok_or_else(|| ApiError::validation("nextToken is not one of this list"))?;

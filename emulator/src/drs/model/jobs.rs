@@ -15,7 +15,11 @@ pub(super) const JOB_TAKES: TimeDelta = TimeDelta::minutes(15);
 impl Job {
     /// The status at a time.
     #[must_use]
-    pub fn status(&self, now: DateTime<Utc>) -> &'static str {
+    pub fn status(&self, now: DateTime<Utc>) -> &str {
+        if let Some(status) = &self.ordered_status {
+            return status;
+        }
+
         match now {
             now if now >= self.ends_at => "COMPLETED",
             now if now >= self.created_at + JOB_STARTS => "STARTED",
@@ -24,7 +28,7 @@ impl Job {
     }
 
     pub(super) fn is_running(&self, now: DateTime<Utc>) -> bool {
-        now < self.ends_at
+        self.status(now) != "COMPLETED"
     }
 }
 

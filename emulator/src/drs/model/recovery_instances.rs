@@ -72,6 +72,7 @@ impl Drs {
             initiated_by: "TERMINATE_RECOVERY_INSTANCES".to_owned(),
             created_at: now,
             ends_at: now + JOB_TAKES,
+            ordered_status: None,
             source_server_ids,
             recovery_instance_ids: ids.to_vec(),
             tags: BTreeMap::new(),

@@ -149,6 +149,9 @@ pub struct Job {
     pub created_at: DateTime<Utc>,
     /// When it ends.
     pub ends_at: DateTime<Utc>,
+    /// A status set from outside, such as one that the API does not have yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordered_status: Option<String>,
     /// The servers that it works on.
     #[serde(rename = "sourceServerIDs")]
     pub source_server_ids: Vec<String>,

@@ -127,7 +127,7 @@ pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) 
 
     let size = list.max_results.unwrap_or(PAGE);
     let token = list.next_token.as_deref();
-    page(request, "AccessPoints", items, size, token)
+    page(context, request, "AccessPoints", items, size, token)
 }
 
 /// `DeleteAccessPoint`.

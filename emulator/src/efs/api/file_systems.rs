@@ -116,7 +116,14 @@ pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) 
     let items = matching
         .map(|file_system| file_system_json(file_system, context))
         .collect();
-    page(request, "FileSystems", items, PAGE, list.marker.as_deref())
+    page(
+        context,
+        request,
+        "FileSystems",
+        items,
+        PAGE,
+        list.marker.as_deref(),
+    )
 }
 
 /// `UpdateFileSystem`.

@@ -43,6 +43,7 @@ pub(in crate::efs) fn tokens(operation: &str) -> (&'static str, &'static str) {
 
 /// A page of a list whose items are in the member `list`.
 pub(super) fn page(
+    context: &Context,
     request: &Request,
     list: &str,
     items: Vec<Value>,
@@ -51,6 +52,7 @@ pub(super) fn page(
 ) -> ApiResult {
     // Older lists of EFS have markers, younger ones tokens.
     let (token_member, next_member) = tokens(&request.operation);
+    let size = size.min(context.behaviour.longest_page);
     let (items, next) = call::page(items, size, token, request)
         .ok_or_else(|| bad_request(format!("{token_member} is not one of this list")))?;
     let mut page = json!({ list: items });

@@ -108,7 +108,14 @@ pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) 
         .filter(|target| only.is_none_or(|id| target.mount_target_id == *id))
         .map(|target| mount_target_json(target, &file_system, model, context))
         .collect();
-    page(request, "MountTargets", items, PAGE, list.marker.as_deref())
+    page(
+        context,
+        request,
+        "MountTargets",
+        items,
+        PAGE,
+        list.marker.as_deref(),
+    )
 }
 
 /// `DeleteMountTarget`.

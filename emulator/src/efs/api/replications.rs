@@ -86,7 +86,7 @@ pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) 
         _ => {
             let size = list.max_results.unwrap_or(PAGE);
             let token = list.next_token.as_deref();
-            page(request, "Replications", items, size, token)
+            page(context, request, "Replications", items, size, token)
         }
     }
 }

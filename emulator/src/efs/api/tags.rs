@@ -67,7 +67,14 @@ pub(super) fn list(model: &mut Model, context: &Context, request: &Request) -> A
     };
 
     let size = input.max_results.unwrap_or(PAGE);
-    page(request, "Tags", items, size, input.next_token.as_deref())
+    page(
+        context,
+        request,
+        "Tags",
+        items,
+        size,
+        input.next_token.as_deref(),
+    )
 }
 
 /// The tags of a call, if none appears twice and all can be written.

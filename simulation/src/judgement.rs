@@ -1,0 +1,73 @@
+//! What the judge is asked, and what it says.
+
+use emulator::World;
+use serde_json::Value;
+
+use crate::scenario::{Request, Scenario};
+
+/// A request in a world that stands still but for the function itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Case<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) scenario: &'a Scenario,
+    pub(crate) request: &'a Request,
+}
+
+/// What must be answered to a request.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Judgement {
+    /// One for each target, in the order of the request.
+    pub(crate) targets: Vec<Expected>,
+    /// The request that the report hands on; null for none.
+    pub(crate) next_request: Value,
+}
+
+/// What must be answered about one target, and done to it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Expected {
+    pub(crate) outcome: &'static str,
+    /// Every reason that holds; the report has one of them.
+    pub(crate) reasons: Vec<&'static str>,
+    /// The calls that change something, each with its subject.
+    pub(crate) effects: Vec<(&'static str, String)>,
+    /// The sentences of the plan.
+    pub(crate) plan: Vec<String>,
+    /// Members of the evidence and their values; null for no evidence.
+    pub(crate) evidence: Value,
+    /// When to look again, in seconds.
+    pub(crate) look_again: Option<u64>,
+}
+
+impl Case<'_> {
+    /// Whether the request may only be planned.
+    pub(crate) fn is_plan(&self) -> bool {
+        self.request.is_dry_run() || !self.scenario.enforces()
+    }
+
+    /// Whether the request names more targets than the deployment allows.
+    pub(crate) fn is_over_max_targets(&self) -> bool {
+        self.request.targets().len() > self.scenario.number("MAX_TARGETS", 10)
+    }
+}
+
+impl Expected {
+    /// What is answered where nothing is done.
+    pub(crate) fn said(outcome: &'static str, reasons: Vec<&'static str>) -> Self {
+        Self {
+            outcome,
+            reasons,
+            effects: Vec::new(),
+            plan: Vec::new(),
+            evidence: Value::Null,
+            look_again: None,
+        }
+    }
+}
+
+/// The world in which an attempt began, while nothing but the attempt has changed it since.
+#[derive(Debug, Clone)]
+pub(crate) struct Calm {
+    pub(crate) world: World,
+    /// How much had disturbed the simulation by then.
+    pub(crate) disturbances: u64,
+}
