@@ -320,7 +320,18 @@ fn every_room_has_air() {
             && figures.long_percent() <= demand.long
             && figures.vague.len() <= demand.vague;
         if !is_met {
-            complaints.push(format!("{}: {figures}", demand.room));
+            let Demand {
+                room,
+                paragraphs,
+                reasons,
+                long,
+                vague,
+            } = demand;
+            complaints.push(format!(
+                "{room}: {figures}\ndemanded: {paragraphs} % of long functions with a blank line, \
+                 {reasons} % of lines are // comments, at most {long} % longer than {COLUMNS} \
+                 columns, at most {vague} vague names"
+            ));
         }
     }
 

@@ -301,7 +301,11 @@ fn an_action_behind_a_parameter_is_denied_without_it() {
 
         let mut gated = flows(function).to_vec();
         gated.retain(|ask| ask.action == action);
-        assert!(!gated.is_empty(), "{action}");
+        assert!(
+            !gated.is_empty(),
+            "{}: no scenario of `flows` asks for {action}, which `gate` names",
+            function.name()
+        );
         let with_all = Role::of(function.name(), &everything());
         for ask in gated.iter().chain(&(function.gate.more)()) {
             assert!(!role.allows(ask), "{ask:?} is allowed without {parameter}");

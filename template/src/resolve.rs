@@ -64,7 +64,7 @@ impl Deployment {
                 let parts = self.resolve(&argument[1])?;
                 Some(json!(texts_of(&parts).join(separator)))
             }
-            other => panic!("{other} is not known here"),
+            other => panic!("{other} is not known: add it to template/src/resolve.rs"),
         }
     }
 
@@ -98,7 +98,7 @@ impl Deployment {
                 let mut conditions = argument.as_array().unwrap().iter();
                 conditions.all(|condition| self.is_true(condition))
             }
-            other => panic!("{other} is not known here"),
+            other => panic!("{other} is not known: add it to template/src/resolve.rs"),
         }
     }
 

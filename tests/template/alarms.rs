@@ -116,7 +116,10 @@ fn alarms_watch_metrics_that_aws_documents() {
                 assert!(is_documented(metric), "{name}: {}", metric.0);
             }
         }
-        assert_eq!(checked, 29);
+        assert_eq!(
+            checked, 29,
+            "the alarms have so many metrics of AWS: change the number here if all are meant"
+        );
     }
 }
 
@@ -396,7 +399,10 @@ fn the_guide_states_the_cost_of_the_alarms() {
 
     let (dollars, tenths) = (metrics / 10, metrics % 10);
     let cost = format!("{dollars}.{tenths}0 for the metrics of the alarms");
-    assert!(read("docs/operations.md").contains(&cost), "{cost}");
+    assert!(
+        read("docs/operations.md").contains(&cost),
+        "docs/operations.md must say `{cost}`; correct the sum beside it too"
+    );
 }
 
 #[test]

@@ -60,8 +60,11 @@ fn the_guide_deploys_each_function_alone_and_changes_the_mode() {
     let functions = FUNCTIONS.map(|function| ("Functions", function.name()));
     let modes = [("Mode", "enforce"), ("Mode", "plan")];
 
-    for parameter in functions.into_iter().chain(modes) {
-        assert!(given.contains(&parameter), "{parameter:?} in {given:?}");
+    for (name, value) in functions.into_iter().chain(modes) {
+        assert!(
+            given.contains(&(name, value)),
+            "{GUIDE} needs a `sam deploy` with {name}={value}; it sets {given:?}"
+        );
     }
     // A small account has no concurrency to reserve.
     assert!(guide.contains("`ReservedConcurrency=-1`"));

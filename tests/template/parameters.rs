@@ -39,7 +39,11 @@ fn every_function_is_in_the_template_and_built_from_its_binary() {
     }
     binaries.sort();
 
-    assert_eq!(binaries, list("functions"));
+    assert_eq!(
+        binaries,
+        list("functions"),
+        "template.yaml needs an AWS::Serverless::Function for each folder of functions/"
+    );
 }
 
 #[test]
@@ -47,7 +51,11 @@ fn the_tests_know_every_function() {
     let mut names = FUNCTIONS.map(Function::name).to_vec();
     names.sort_unstable();
 
-    assert_eq!(names, list("functions"));
+    assert_eq!(
+        names,
+        list("functions"),
+        "list each folder of functions/ in FUNCTIONS of tests/functions/mod.rs"
+    );
 }
 
 #[test]
@@ -172,7 +180,11 @@ fn a_reserved_concurrency_of_minus_one_reserves_nothing() {
 fn every_parameter_beside_the_functions_reaches_its_resource() {
     let deployment = distinct_values();
     let groups = deployment.of_type("AWS::Logs::LogGroup");
-    assert_eq!(groups.len(), 3);
+    assert_eq!(
+        groups.len(),
+        3,
+        "one log group for each function and one for the machines: change the number here"
+    );
     for (name, group) in groups {
         assert_eq!(group["RetentionInDays"], "30", "{name}");
     }
@@ -263,7 +275,10 @@ fn a_trigger_switches_on_what_it_names_and_nothing_else() {
     for (trigger, expected) in triggers {
         let on = switched_on(&[(trigger, "ENABLED")]);
         let more: Vec<&String> = on.difference(&always).collect();
-        assert_eq!(more, expected, "{trigger}");
+        assert_eq!(
+            more, expected,
+            "{trigger} switches on the parts on the left: list those of a new function here"
+        );
     }
 }
 

@@ -168,7 +168,7 @@ fn the_first_page_names_every_function() {
 
     for function in list("functions") {
         let link = format!("[{function}](functions/{function}/README.md)");
-        assert!(page.contains(&link), "{link}");
+        assert!(page.contains(&link), "README.md needs a row with {link}");
     }
 }
 
@@ -237,7 +237,8 @@ fn the_table_of_planted_bugs_names_every_bug() {
 
     assert_eq!(
         first_cells("simulation/README.md", "## Planted bugs"),
-        planted
+        planted,
+        "simulation/README.md lists the bugs of each `bugs.rs`, in their order"
     );
 }
 

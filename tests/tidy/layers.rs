@@ -163,7 +163,8 @@ fn nothing_points_back() {
 
     for path in function_sources(&["lib.rs", "main.rs", "fixtures.rs"]) {
         let file = path.rsplit('/').next().unwrap().trim_end_matches(".rs");
-        let own = floor(file).unwrap_or_else(|| panic!("{path} is on no floor"));
+        let own =
+            floor(file).unwrap_or_else(|| panic!("give {path} its place in FLOORS of this file"));
 
         let code = code_of(&path);
         let imports: Vec<&str> = code
