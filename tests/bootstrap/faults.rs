@@ -324,7 +324,10 @@ async fn lasting_faults_at_the_replication_are_reported_truthfully() {
 
 #[tokio::test]
 async fn lasting_faults_at_a_part_are_reported_truthfully() {
-    let reports = expect![[r#"
+    let reports = with_faults("CreateAccessPoint").await;
+    assert_eq!(with_faults("CreateMountTarget").await, reports);
+
+    expect![[r#"
         Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 8 changes
         InternalError: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
         Unavailable: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
@@ -336,11 +339,8 @@ async fn lasting_faults_at_a_part_are_reported_truthfully() {
         HangAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 8 changes
         LateEffect: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 8 changes
         Truncated: pending parts_not_available; then already_done replica_usable, 1 in all, 8 changes
-    "#]];
-
-    for operation in ["CreateAccessPoint", "CreateMountTarget"] {
-        reports.assert_eq(&with_faults(operation).await);
-    }
+    "#]]
+    .assert_eq(&reports);
 }
 
 #[tokio::test]
