@@ -105,6 +105,22 @@ async fn a_destination_in_another_account_needs_a_role_and_is_read_by_its_arn() 
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
 }
 
+/// What another account's replica has of its own cannot be read from here, and need not be.
+#[tokio::test]
+async fn parts_of_a_replica_in_another_account_are_refused_also_once_it_is_replicated_to() {
+    let stage = beside_theirs().await;
+    stage.deliver(&over_theirs(json!(ROLE))).await;
+    stage.wait(30);
+
+    let mut with_parts = over_theirs(json!(ROLE));
+    with_parts["targets"][0]["replica"] = json!({ "accessPoints": "copy", "policy": "copy" });
+    assert_eq!(
+        stage.conclusion(&with_parts).await,
+        "refused parts_in_another_account"
+    );
+    assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
+}
+
 #[tokio::test]
 async fn a_tag_alone_starts_a_replication_and_the_replica_is_not_replicated_again() {
     let tagged = FileSystem::new(SOURCE).tagged("drover:replicate-to", THERE);

@@ -128,8 +128,8 @@ pub fn matches_destination(
 
 /// Whether the replica is encrypted with another key than requested.
 ///
-/// EFS reports the ARN of the key. What an alias stands for only KMS could tell, so a request by
-/// alias is not compared.
+/// EFS reports the key by its ARN, or by its ID: its model allows both. What an alias stands for
+/// only KMS could tell, so a request by alias is not compared.
 #[must_use]
 pub fn has_another_key(view: &View, destination: &Destination) -> bool {
     let Some(requested) = destination.kms_key_id.as_deref() else {
@@ -141,8 +141,17 @@ pub fn has_another_key(view: &View, destination: &Destination) -> bool {
     };
 
     let is_alias = requested.starts_with("alias/") || requested.contains(":alias/");
-    let id = key.rsplit_once(":key/").map(|(_, id)| id);
-    !is_alias && requested != key && Some(requested) != id
+    // Both may be an ARN or an ID; what only one of them names cannot differ.
+    let id = |key: &str| {
+        let of_arn = key.rsplit_once(":key/").map(|(_, id)| id.to_owned());
+        of_arn.unwrap_or_else(|| key.to_owned())
+    };
+    let are_arns = requested.starts_with("arn:") && key.starts_with("arn:");
+    let is_same = match are_arns {
+        true => requested == key,
+        false => id(requested) == id(key),
+    };
+    !is_alias && !is_same
 }
 
 /// How the destination of a replication is named in a call: by the ARN of the request where there
@@ -165,7 +174,37 @@ pub fn reference(target: &Target, replication: &Replication) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixtures::{replication, target};
+    use crate::fixtures::{file_system, replication, target};
+
+    #[test]
+    fn a_key_is_the_same_by_its_arn_and_by_its_id() {
+        let arn = |account: &str, id: &str| format!("arn:aws:kms:eu-west-1:{account}:key/{id}");
+        let own = arn("111122223333", "1");
+        let differs = |requested: &str, reported: &str| {
+            let view = View {
+                destination: Some(FileSystem {
+                    kms_key_arn: Some(reported.to_owned()),
+                    ..file_system("fs-00000002", "eu-west-1")
+                }),
+                ..View::default()
+            };
+            let destination = Destination {
+                kms_key_id: Some(requested.to_owned()),
+                ..Destination::default()
+            };
+            has_another_key(&view, &destination)
+        };
+
+        for same in [&own, "1"] {
+            assert!(!differs(same, &own), "{same}");
+            assert!(!differs(same, "1"), "{same}");
+        }
+        let others = arn("999999999999", "1");
+        for other in ["2", &arn("111122223333", "2"), &others] {
+            assert!(differs(other, &own), "{other}");
+        }
+        assert!(!differs("alias/dr", &own));
+    }
 
     #[test]
     fn a_destination_is_named_by_the_arn_of_the_request_and_any_other_by_its_id() {

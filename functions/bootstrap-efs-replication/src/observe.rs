@@ -130,12 +130,14 @@ fn other_side(target: &Target, view: &View) -> Option<(Region, String)> {
     Some((destination.region()?, existing.text().to_owned()))
 }
 
-/// The replica, once EFS has set up the replication.
+/// The replica, once EFS has set up the replication, unless it is in another account: what that has
+/// of its own cannot be read from here.
 fn provisionable(view: &View) -> Option<&FileSystemId> {
     let is_enabled = view.replication.as_ref()?.status == ReplicationStatus::Enabled;
 
     let replica = view.destination.as_ref()?;
-    is_enabled.then_some(&replica.id)
+    let is_own = replica.owner_id == view.source.as_ref()?.owner_id;
+    (is_enabled && is_own).then_some(&replica.id)
 }
 
 /// What both file systems have of what the request asks for: first the replica, then the source.
