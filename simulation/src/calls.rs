@@ -117,6 +117,7 @@ impl State {
     pub(crate) fn apply_change(&mut self, change: &Change) {
         self.narrate(format!("  meanwhile: {change:?}"));
         self.figures.external_events += 1;
+        *self.figures.events.entry(change.kind()).or_default() += 1;
         self.disturbances += 1;
 
         // Whether something is under way is asked before the change.
@@ -285,6 +286,8 @@ impl State {
 
     fn record_effect(&mut self, attempt: usize, operation: &str, subject: &str) {
         self.figures.effects += 1;
+        let steps = &mut self.figures.steps;
+        *steps.entry(operation.to_owned()).or_default() += 1;
         let Some(request) = self.attempts.get(attempt).map(|log| log.request) else {
             return;
         };

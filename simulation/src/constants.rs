@@ -12,6 +12,16 @@ pub(crate) const HERE: &str = "us-east-1";
 /// The Region of the replicas.
 pub(crate) const THERE: &str = "eu-west-1";
 
+/// Another Region that replicas may be in.
+pub(crate) const ELSEWHERE: &str = "eu-north-1";
+/// Another account, whose file systems may be overwritten.
+pub(crate) const OTHERS: &str = "999999999999";
+/// The role by which EFS replicates into it.
+pub(crate) const REPLICATION_ROLE: &str = "arn:aws:iam::111122223333:role/replicate";
+
+/// A value that AWS may add to its enumerations one day.
+pub(crate) const UNHEARD_OF: &str = "UNHEARD_OF";
+
 /// The request that a scenario is about.
 pub(crate) const CHANGE: &str = "CHG1";
 /// A second request for the same resources.

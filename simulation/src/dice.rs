@@ -85,14 +85,14 @@ pub(crate) fn hours_to_expiry(rng: &mut fastrand::Rng) -> i64 {
     if chance(rng, 85) { 24 } else { rng.i64(1..4) }
 }
 
-/// One request, and in a quarter of the simulations a second one for the same resources.
+/// One request, and in one of six simulations a second one for the same resources.
 pub(crate) fn requests(
     rng: &mut fastrand::Rng,
     request: impl Fn(&mut fastrand::Rng, &str) -> Request,
 ) -> Vec<Request> {
     // Most resources are approved for the first change, a few for its rival.
     let mut requests = vec![request(rng, CHANGE)];
-    if chance(rng, 25) {
+    if chance(rng, 16) {
         requests.push(request(rng, RIVAL));
     }
 

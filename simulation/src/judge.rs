@@ -54,13 +54,7 @@ pub(crate) fn judge(state: &mut State, attempt: usize, body: &Value) {
     }
 
     // How much there is time for is not what is judged.
-    let lacked_time = |result: &Value| result["reason"] == "out_of_time";
-    if body["targets"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .any(lacked_time)
-    {
+    if is_out_of_time(body) && state.lacks_time() {
         return;
     }
 
@@ -200,4 +194,11 @@ pub(crate) fn check_whole(state: &mut State, body: &Value) {
         let complaint = format!("{result} is pending without a time to look again, or has one");
         state.violate(2, complaint);
     }
+}
+
+/// Whether there was no time for some target.
+pub(crate) fn is_out_of_time(body: &Value) -> bool {
+    let mut results = body["targets"].as_array().into_iter().flatten();
+
+    results.any(|result| result["reason"] == "out_of_time")
 }

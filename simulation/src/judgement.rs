@@ -71,3 +71,10 @@ pub(crate) struct Calm {
     /// How much had disturbed the simulation by then.
     pub(crate) disturbances: u64,
 }
+
+/// The reasons that hold.
+pub(crate) fn holding(reasons: &[(bool, &'static str)]) -> Vec<&'static str> {
+    let holding = reasons.iter().filter(|(holds, _)| *holds);
+
+    holding.map(|(_, reason)| *reason).collect()
+}

@@ -13,6 +13,7 @@ mod bugs;
 mod calls;
 mod connector;
 mod constants;
+mod coverage;
 mod dice;
 mod drs;
 mod efs;
@@ -112,7 +113,13 @@ fn simulate(subject: &'static Subject, arguments: &Arguments) -> bool {
     println!("  {stopwatch}");
     println!("  violations      {}", results.violations.len());
 
-    results.violations.is_empty()
+    // In a short run much is left to chance.
+    let is_long = arguments.seeds >= coverage::ENOUGH_SEEDS;
+    let missing = coverage::never_happened(subject, &results.figures);
+    for missing in &missing {
+        println!("  never happened  {missing}");
+    }
+    results.violations.is_empty() && (missing.is_empty() || !is_long)
 }
 
 fn print_lines<'a>(lines: impl IntoIterator<Item = &'a String>) {
@@ -131,6 +138,8 @@ fn print_figures(figures: &Figures) {
         external_events,
         targets,
         judged,
+        requested,
+        changed,
         ..
     } = figures;
     let faults: u64 = figures.faults.values().sum();
@@ -145,6 +154,10 @@ fn print_figures(figures: &Figures) {
     println!("  external events {external_events}");
     println!("  results         {targets} ({outcomes})");
     println!("  reasons         {}", counts(&figures.reasons));
+    println!("  targets         {requested} (changed: {changed})");
+    println!("  steps           {}", counts(&figures.steps));
+    println!("  switches        {}", counts(&figures.switches));
+    println!("  events          {}", counts(&figures.events));
     println!("  virtual time    {years:.1} years");
 }
 

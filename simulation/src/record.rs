@@ -2,7 +2,7 @@
 //! invariant. Everything else stands on it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt,
     hash::{DefaultHasher, Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -19,7 +19,7 @@ use template::{Deployment, Role};
 use tokio::time::Instant;
 
 use crate::{
-    constants::epoch,
+    constants::{REPLICATION_ROLE, epoch},
     judgement::{Calm, Case, Judgement},
     scenario::{Change, ExternalEvent, Request, Scenario},
 };
@@ -35,6 +35,14 @@ pub(crate) struct Subject {
     /// A scenario written by hand, by its number.
     pub(crate) by_hand: fn(u64) -> Scenario,
     pub(crate) bugs: &'static [Bug],
+    /// The timeout that its README asks for, in seconds.
+    pub(crate) needs_seconds: u64,
+    /// The operations that it may change something with.
+    pub(crate) steps: &'static [&'static str],
+    /// Those of them by which a target counts as changed.
+    pub(crate) main_steps: &'static [&'static str],
+    /// The switches of the emulator that concern it.
+    pub(crate) switches: &'static [&'static str],
     /// A question to IAM with the tags that the attempt has read.
     pub(crate) as_observed: fn(&State, usize, &IamRequest) -> IamRequest,
     /// Notes what an external event allows to happen again.
@@ -253,6 +261,15 @@ pub(crate) struct Figures {
     pub(crate) outcomes: BTreeMap<String, u64>,
     /// Each outcome with its reason.
     pub(crate) reasons: BTreeMap<String, u64>,
+    /// Each operation that changed something.
+    pub(crate) steps: BTreeMap<String, u64>,
+    /// Each switch of the emulator with its value, as `name value`.
+    pub(crate) switches: BTreeMap<String, u64>,
+    /// Each kind of external event.
+    pub(crate) events: BTreeMap<String, u64>,
+    /// The targets of all requests, and those of them on which something was changed.
+    pub(crate) requested: u64,
+    pub(crate) changed: u64,
     /// The attempts that nothing disturbed, so that there was one right answer.
     pub(crate) judged: u64,
     pub(crate) virtual_seconds: u64,
@@ -278,17 +295,23 @@ impl Figures {
         self.external_events += other.external_events;
         self.targets += other.targets;
         self.judged += other.judged;
+        self.requested += other.requested;
+        self.changed += other.changed;
         self.virtual_seconds += other.virtual_seconds;
 
         // The counts by name.
-        for (kind, count) in &other.faults {
-            *self.faults.entry(kind.clone()).or_default() += count;
-        }
-        for (outcome, count) in &other.outcomes {
-            *self.outcomes.entry(outcome.clone()).or_default() += count;
-        }
-        for (reason, count) in &other.reasons {
-            *self.reasons.entry(reason.clone()).or_default() += count;
+        let counts = [
+            (&mut self.faults, &other.faults),
+            (&mut self.outcomes, &other.outcomes),
+            (&mut self.reasons, &other.reasons),
+            (&mut self.steps, &other.steps),
+            (&mut self.switches, &other.switches),
+            (&mut self.events, &other.events),
+        ];
+        for (all, more) in counts {
+            for (name, count) in more {
+                *all.entry(name.clone()).or_default() += count;
+            }
         }
     }
 }
@@ -412,6 +435,11 @@ impl State {
         Some((Arc::clone(log), Arc::clone(request)))
     }
 
+    /// Whether the function has less time than its README asks for.
+    pub(crate) fn lacks_time(&self) -> bool {
+        self.scenario.timeout_seconds < self.subject.needs_seconds
+    }
+
     /// Whether a request may only be planned.
     pub(crate) fn is_plan(&self, request: &Request) -> bool {
         request.is_dry_run() || !self.scenario.enforces()
@@ -493,17 +521,40 @@ impl State {
     }
 
     pub(crate) fn ending(&self) -> Ending {
+        let targets = self.requests.iter().map(|request| request.targets().len());
+        // A resource that a request changes several times is one target of it.
+        let is_main = |effect: &&Effect| self.subject.main_steps.contains(&&*effect.operation);
+        let changed: BTreeSet<(usize, &str)> = self
+            .effects
+            .iter()
+            .filter(is_main)
+            .map(|effect| (effect.request, effect.subject.as_str()))
+            .collect();
+
         Ending {
             violations: self.violations.clone(),
             narrative: self.narrative.clone(),
             figures: Figures {
                 virtual_seconds: self.start.elapsed().as_secs(),
+                requested: targets.sum::<usize>() as u64,
+                changed: changed.len() as u64,
+                switches: switches(&self.scenario.world),
                 ..self.figures.clone()
             },
             polls: self.attempts.first().map_or(0, |log| log.polls),
             calls_to_acknowledge: self.calls_to_acknowledge,
         }
     }
+}
+
+/// The switches of a world, each with its value.
+fn switches(world: &World) -> BTreeMap<String, u64> {
+    let behaviour = serde_json::to_value(world.behaviour).unwrap_or_default();
+    let switches = behaviour.as_object().into_iter().flatten();
+
+    switches
+        .map(|(name, value)| (format!("{name} {value}"), 1))
+        .collect()
 }
 
 /// The role of the template for the settings of a scenario. Each is read once a process.
@@ -516,6 +567,7 @@ fn role(subject: &Subject, scenario: &Scenario) -> Arc<Role> {
         ("Mode", variable("MODE", "plan")),
         ("AllowDelete", variable("ALLOW_DELETE", "false")),
         ("ReplicaRegions", variable("REPLICA_REGIONS", "*")),
+        ("ReplicationRoleArn", REPLICATION_ROLE),
     ];
     let name = subject.name();
 

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::{
     bugs,
     connector::Worker,
-    judge::judge,
+    judge::{is_out_of_time, judge},
     record::{AttemptLog, Bug, Ending, Simulation, State, Subject, Violation, text},
     report_checks::{check_report, is_settled},
     scenario::{Delivery, FaultSchedule, Request, Scenario},
@@ -256,6 +256,11 @@ impl Simulation {
             };
             if error_type.is_none() && is_settled(&body) {
                 return self.follow_up(&body);
+            }
+
+            // A deployment with less time than the README asks for may never have enough.
+            if self.state().lacks_time() && is_out_of_time(&body) {
+                return;
             }
 
             // What is pending says when to look again.

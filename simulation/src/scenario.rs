@@ -192,6 +192,17 @@ impl Delivery {
 }
 
 impl Change {
+    /// The name of its kind.
+    pub(crate) fn kind(&self) -> String {
+        let text = match self {
+            Self::Drs(change) => format!("{change:?}"),
+            Self::Efs(change) => format!("{change:?}"),
+        };
+        let is_of_name = |letter: &char| letter.is_alphanumeric();
+
+        text.chars().take_while(is_of_name).collect()
+    }
+
     /// Whether it takes a resource out of the lists of AWS.
     pub(crate) fn removes(&self) -> bool {
         match self {

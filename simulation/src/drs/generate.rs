@@ -6,14 +6,11 @@ use emulator::{Behaviour, Job, RecoveryInstance, SourceServer, World};
 use serde_json::{Value, json};
 
 use crate::{
-    constants::{APPROVED, CHANGE, HERE, PROTECTED, RIVAL, epoch},
+    constants::{APPROVED, CHANGE, HERE, PROTECTED, RIVAL, UNHEARD_OF, epoch},
     dice::{Draws, chance, expiry, hours_to_expiry, numbers, reply, requests, scenario, wrapped},
     drs::changes::{Change, job, recovery_instance},
     scenario::{self, Request, Scenario, Variables},
 };
-
-/// A value that AWS may add to its enumerations one day.
-pub(crate) const UNHEARD_OF: &str = "UNHEARD_OF";
 
 /// The account and the Region of the machines that are replicated.
 const ORIGIN: (&str, &str) = ("444455556666", "eu-central-1");
@@ -112,9 +109,11 @@ fn restore(rng: &mut fastrand::Rng, id: String) -> Change {
 fn variables(rng: &mut fastrand::Rng) -> Variables {
     // Plan mode finds little, so most deployments enforce.
     let mode = if chance(rng, 94) { "enforce" } else { "plan" };
-    let allow_delete = chance(rng, 80);
-    let max_targets = rng.choice(["2", "3", "10", "10"]).unwrap_or("10");
-    let max_share = rng.choice(["10", "50", "100", "100"]).unwrap_or("10");
+    let allow_delete = chance(rng, 88);
+    let max_targets = if chance(rng, 8) { "2" } else { "10" };
+    let max_share = rng
+        .choice(["10", "50", "100", "100", "100", "100"])
+        .unwrap_or("10");
 
     vec![
         ("MODE", mode.to_owned()),
@@ -140,7 +139,7 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
         }
         world.here().source_servers.push(server);
 
-        if chance(rng, 25) {
+        if chance(rng, 18) {
             add_job(rng, &mut world, number, count);
         }
     }
@@ -169,15 +168,15 @@ fn behaviour(rng: &mut fastrand::Rng) -> Behaviour {
 
 fn add_tags(rng: &mut fastrand::Rng, server: &mut SourceServer) {
     let approval = match rng.u8(0..100) {
-        0..72 => Some(CHANGE),
-        72..86 => Some(RIVAL),
+        0..84 => Some(CHANGE),
+        84..93 => Some(RIVAL),
         _ => None,
     };
     if let Some(request) = approval {
         server.tags.insert(APPROVED.to_owned(), request.to_owned());
     }
 
-    if chance(rng, 7) {
+    if chance(rng, 4) {
         server.tags.insert(PROTECTED.to_owned(), String::new());
     }
 }
@@ -271,8 +270,8 @@ fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
         .collect();
     let action = match rng.u8(0..100) {
         // A retirement hands on a deletion; a deletion needs a disconnected server.
-        0..60 => "disconnect",
-        60..82 => "retire",
+        0..66 => "disconnect",
+        66..88 => "retire",
         _ => "delete",
     };
     let hours = hours_to_expiry(rng);
@@ -282,7 +281,7 @@ fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
         "expiresAt": expiry(hours),
         "action": action,
         "targets": targets,
-        "dryRun": chance(rng, 8),
+        "dryRun": chance(rng, 5),
     });
 
     wrapped(rng, detail, DETAIL_TYPE)

@@ -4,9 +4,8 @@ use emulator::{SourceServer, World};
 use serde_json::{Value, json};
 
 use crate::{
-    constants::{APPROVED, HERE, PROTECTED},
-    drs::generate::UNHEARD_OF,
-    judgement::{Case, Expected, Judgement},
+    constants::{APPROVED, HERE, PROTECTED, UNHEARD_OF},
+    judgement::{Case, Expected, Judgement, holding},
     record::text,
 };
 
@@ -154,12 +153,6 @@ fn mismatches(case: &Case<'_>, server: &SourceServer, target: &Value) -> Vec<&'s
         ),
     ];
     holding(&reasons)
-}
-
-fn holding(reasons: &[(bool, &'static str)]) -> Vec<&'static str> {
-    let holding = reasons.iter().filter(|(holds, _)| *holds);
-
-    holding.map(|(_, reason)| *reason).collect()
 }
 
 /// What is to be done about a server.

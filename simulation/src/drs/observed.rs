@@ -4,7 +4,7 @@ use emulator::IamRequest;
 use serde_json::Value;
 
 use crate::{
-    drs::generate::UNHEARD_OF,
+    constants::UNHEARD_OF,
     record::{AttemptLog, State, without_resource_tags},
 };
 

@@ -9,7 +9,7 @@ use crate::{
     dice::expiry,
     efs::{
         changes::Change,
-        generate::{existing, from_json, source},
+        estate::{existing, from_json, source},
     },
     scenario::{Delivery, FaultSchedule, Request, Scenario},
 };

@@ -10,6 +10,8 @@ use crate::constants::{APPROVED, HERE, PROTECTED};
 pub(crate) enum Change {
     Updates(String),
     BecomesAvailable(String),
+    /// It falls into error.
+    Breaks(String),
     Lock(String),
     Unlock(String),
     Unapprove(String),
@@ -18,6 +20,12 @@ pub(crate) enum Change {
     EndReplication(String),
     Pause(String),
     Resume(String),
+    /// AWS reports the replication in another status.
+    Status(String, &'static str),
+    /// Somebody deletes an access point and a mount target.
+    LosePart(String),
+    /// Somebody deletes the file system, unless it is part of a replication.
+    Vanish(String),
 }
 
 impl Change {
@@ -29,13 +37,17 @@ impl Change {
             // AWS pauses a replication by itself, such as when the KMS key is gone.
             Self::Pause(id) => order(world, id, Some("PAUSED")),
             Self::Resume(id) => order(world, id, None),
+            Self::Status(id, status) => order(world, id, Some(status)),
+            Self::Vanish(id) => delete(world, id),
             Self::Updates(id)
             | Self::BecomesAvailable(id)
+            | Self::Breaks(id)
             | Self::Lock(id)
             | Self::Unlock(id)
             | Self::Unapprove(id)
             | Self::Protect(id)
-            | Self::Retag(id) => {
+            | Self::Retag(id)
+            | Self::LosePart(id) => {
                 let now = world.now;
                 if let Some(file_system) = find(world, id) {
                     self.apply_to_file_system(file_system, now);
@@ -44,12 +56,8 @@ impl Change {
         }
     }
 
-    #[expect(
-        clippy::unused_self,
-        reason = "the same question as for source servers"
-    )]
     pub(crate) fn removes(&self) -> bool {
-        false
+        matches!(self, Self::LosePart(_) | Self::Vanish(_))
     }
 
     fn apply_to_file_system(&self, file_system: &mut FileSystem, now: DateTime<Utc>) {
@@ -59,6 +67,7 @@ impl Change {
 
         match self {
             Self::Updates(_) => "updating".clone_into(&mut file_system.life_cycle_state),
+            Self::Breaks(_) => "error".clone_into(&mut file_system.life_cycle_state),
             Self::BecomesAvailable(_) => {
                 "available".clone_into(&mut file_system.life_cycle_state);
             }
@@ -66,6 +75,10 @@ impl Change {
             Self::Unlock(_) if !is_replica => "DISABLED".clone_into(&mut file_system.protection),
             Self::Unapprove(_) => _ = tags.remove(APPROVED),
             Self::Protect(_) => _ = tags.insert(PROTECTED.to_owned(), "yes".to_owned()),
+            Self::LosePart(_) => {
+                file_system.access_points.pop();
+                file_system.mount_targets.pop();
+            }
             Self::Retag(_) => _ = tags.insert("team".to_owned(), now.to_string()),
             _ => {}
         }
@@ -79,6 +92,20 @@ fn find<'a>(world: &'a mut World, id: &str) -> Option<&'a mut FileSystem> {
         .values_mut()
         .flat_map(|efs| &mut efs.file_systems)
         .find(|file_system| file_system.file_system_id == id)
+}
+
+fn delete(world: &mut World, id: &str) {
+    let replications = &world.efs.replications;
+    let is_replicated = replications.iter().any(|replication| {
+        replication.source_file_system_id == id || replication.destination_file_system_id == id
+    });
+
+    // EFS refuses to delete either end of a replication.
+    if !is_replicated {
+        for efs in world.efs.regions.values_mut() {
+            efs.file_systems.retain(|found| found.file_system_id != id);
+        }
+    }
 }
 
 /// Gives the replications of a source a status of their own, or lets them follow the time again.

@@ -7,6 +7,8 @@ use crate::{
     efs::{
         MARK, changes,
         observed::{observed_file_system, observed_replication, protection, tag},
+        parts::behind,
+        wanted::{Wanted, id_in, source_id},
     },
     record::{AttemptLog, Call, State, text},
     scenario::{Change, Request},
@@ -67,9 +69,7 @@ fn check_replication(state: &mut State, log: &AttemptLog, request: &Request, cal
     let id = call.subject.as_str();
     let what = format!("a replication of {id}");
     let targets = request.targets();
-    let target = targets
-        .iter()
-        .find(|target| target["sourceFileSystemId"] == id);
+    let target = targets.iter().find(|target| source_id(target) == id);
     let Some(target) = target else {
         return state.violate(5, format!("{what}, which was not requested"));
     };
@@ -90,7 +90,7 @@ fn check_replication(state: &mut State, log: &AttemptLog, request: &Request, cal
                 request,
                 target,
                 source,
-                over,
+                over: id_in(over),
             };
             check_overwrite(state, log, &overwrite);
         }
@@ -119,7 +119,8 @@ fn check_source(state: &mut State, log: &AttemptLog, source: &Value, id: &str) {
 
 fn check_region(state: &mut State, target: &Value, call: &Call, what: &str) {
     let destination = &call.input["Destinations"][0];
-    let region = target["destination"]["region"].as_str().unwrap_or(THERE);
+    let region = region_of(target);
+    let region = region.as_str();
 
     // The Region is given, or follows from the zone.
     let is_elsewhere = destination["Region"]
@@ -137,6 +138,14 @@ fn check_region(state: &mut State, target: &Value, call: &Call, what: &str) {
             5,
             format!("{what} in a zone of another Region: {destination}"),
         );
+    }
+}
+
+/// The Region that a target asks for; that of the tag is always the same one.
+fn region_of(target: &Value) -> String {
+    match target["destination"].is_null() {
+        true => THERE.to_owned(),
+        false => Wanted::of(&target["destination"]).region,
     }
 }
 
@@ -169,9 +178,10 @@ fn check_overwrite(state: &mut State, log: &AttemptLog, overwrite: &Overwrite<'_
         source,
         over,
     } = overwrite;
-    let id = text(target, "sourceFileSystemId");
+    let id = source_id(target);
     let what = format!("a replication of {id} over {over}");
-    let region = target["destination"]["region"].as_str().unwrap_or(THERE);
+    let region = region_of(target);
+    let region = region.as_str();
     let Some(existing) = observed_file_system(log, region, over) else {
         return state.violate(5, format!("{what} without reading it first"));
     };
@@ -207,9 +217,7 @@ pub(crate) fn is_allowed(state: &State, region: &str) -> bool {
 /// the other, and either excuses a call.
 fn is_named_twice(request: &Request, id: &str) -> bool {
     let mentions = request.targets();
-    let mentions = mentions
-        .iter()
-        .filter(|target| target["sourceFileSystemId"] == id);
+    let mentions = mentions.iter().filter(|target| source_id(target) == id);
 
     mentions.count() > 1
 }
@@ -219,7 +227,7 @@ fn check_part(state: &mut State, log: &AttemptLog, request: &Request, call: &Cal
     // A subject names the file system first, and its part after it.
     let id = call.subject.split(' ').next().unwrap_or_default();
     let is_replica = request.targets().iter().any(|target| {
-        let source = text(target, "sourceFileSystemId");
+        let source = source_id(target);
         is_named_twice(request, source) || is_replica_of(log, source, id, &call.region)
     });
 
@@ -258,13 +266,12 @@ pub(crate) fn on_event(state: &mut State, change: &Change) {
 
     for (number, request) in state.requests.clone().iter().enumerate() {
         for target in request.targets() {
-            let over = &target["destination"]["fileSystemId"];
-            let source = text(&target, "sourceFileSystemId");
+            let over = Wanted::of(&target["destination"]).existing;
+            let source = source_id(&target);
             // Each target that the change concerns may be replicated again.
-            let may_happen_again = if over.is_null() {
-                source == id
-            } else {
-                *over == id.as_str()
+            let may_happen_again = match over {
+                None => source == id,
+                Some(over) => over == id,
             };
             if may_happen_again {
                 state.grant(source, number);
@@ -288,22 +295,43 @@ pub(crate) fn on_effect(state: &mut State, request: usize, operation: &str, subj
     state.check_effects(subject, request, effects, "replicated");
 }
 
-/// No replica has the same access point twice.
+/// No replica has the same access point more often than its source.
 pub(crate) fn at_the_end(state: &mut State) {
     let world = state.cloud.world();
-    for replica in world.efs.file_systems(THERE) {
-        let mut points: Vec<String> = replica
-            .access_points
-            .iter()
-            .map(|point| format!("{:?}{:?}", point.posix_user, point.root_directory))
-            .collect();
-        let count = points.len();
-        points.sort();
-        points.dedup();
+    let points = |region: &str, id: &str| -> Vec<Value> {
+        let mut file_systems = world.efs.file_systems(region);
+        let found = file_systems.find(|found| found.file_system_id == id);
+        let points = found.into_iter().flat_map(|found| &found.access_points);
+        points.map(behind).collect()
+    };
 
-        if points.len() != count {
-            let id = &replica.file_system_id;
-            state.violate(4, format!("{id} has the same access point twice"));
+    let is_ours = |id: &str| {
+        let mut effects = state.effects.iter();
+        effects.any(|effect| effect.is("CreateAccessPoint", id))
+    };
+    let replications = world.efs.replications.iter();
+    let mut doubled = Vec::new();
+    for replication in replications.filter(|it| is_ours(&it.destination_file_system_id)) {
+        let (region, id) = (
+            &replication.destination_region,
+            &replication.destination_file_system_id,
+        );
+        let of_source = points(
+            &replication.source_region,
+            &replication.source_file_system_id,
+        );
+        let of_replica = points(region, id);
+
+        let count = |list: &[Value], point: &Value| list.iter().filter(|it| *it == point).count();
+        let is_doubled = of_replica
+            .iter()
+            .any(|point| count(&of_replica, point) > count(&of_source, point).max(1));
+        if is_doubled {
+            doubled.push(id.clone());
         }
+    }
+
+    for id in doubled {
+        state.violate(4, format!("{id} has the same access point twice"));
     }
 }

@@ -1,26 +1,20 @@
 //! Accounts with file systems, and requests for them, generated from a seed.
 
 use bootstrap_efs_replication::command::DETAIL_TYPE;
-use emulator::{AccessPoint, Behaviour, FileSystem, MountTarget, Refusal, World};
-use serde::de::DeserializeOwned;
+use emulator::{Behaviour, FileSystem, Refusal, World};
 use serde_json::{Value, json};
 
 use crate::{
-    constants::{APPROVED, CHANGE, HERE, PROTECTED, RIVAL, THERE, epoch},
+    constants::{ELSEWHERE, HERE, OTHERS, REPLICATION_ROLE, THERE, UNHEARD_OF, epoch},
     dice::{Draws, chance, expiry, hours_to_expiry, numbers, reply, requests, scenario, wrapped},
-    efs::{REPLICATE_TO, changes::Change},
+    efs::{
+        changes::Change,
+        estate::{KEYS, existing, existing_file_system, source, source_file_system},
+        wanted::id_in,
+    },
+    record::text,
     scenario::{self, Request, Scenario, Variables},
 };
-
-/// The ID of a source.
-pub(crate) fn source(number: usize) -> String {
-    format!("fs-0000000{number}")
-}
-
-/// The ID of a file system that a replication may overwrite.
-pub(crate) fn existing(number: usize) -> String {
-    format!("fs-000000e{number}")
-}
 
 /// A scenario from a seed.
 pub(crate) fn generate(seed: u64) -> Scenario {
@@ -28,7 +22,7 @@ pub(crate) fn generate(seed: u64) -> Scenario {
     let count = rng.usize(1..=4);
     let world = world(rng, count);
     // The requests, of which one in ten is an event of CloudTrail.
-    let mut requests = requests(rng, |rng, change| request(rng, change, count));
+    let mut requests = requests(rng, |rng, change| request(rng, &world, change, count));
 
     if chance(rng, 10) {
         let number = rng.usize(1..=count);
@@ -38,23 +32,32 @@ pub(crate) fn generate(seed: u64) -> Scenario {
     let draws = Draws {
         count,
         change,
-        afterwards: |_, number| Change::EndReplication(source(number)).into(),
+        afterwards: |rng, number| afterwards(rng, number).into(),
         variables,
         faults: 20,
-        timeouts: [600, 600, 900],
+        // The shortest has not enough time for parts.
+        timeouts: [300, 600, 900],
     };
     scenario(rng, seed, world, requests, &draws)
 }
 
+/// What happens to a replica once it is usable.
+fn afterwards(rng: &mut fastrand::Rng, number: usize) -> Change {
+    match rng.u8(0..10) {
+        0 | 1 => Change::Updates(existing(number)),
+        2 => Change::Breaks(existing(number)),
+        _ => Change::EndReplication(source(number)),
+    }
+}
+
 fn variables(rng: &mut fastrand::Rng) -> Variables {
-    let allows_all = chance(rng, 85);
-    let mode = if chance(rng, 94) { "enforce" } else { "plan" };
-    let max_targets = rng.choice(["2", "10", "10", "10"]).unwrap_or("10");
-    let regions = if allows_all {
-        "*"
-    } else {
-        "eu-north-1,us-east-1"
+    let regions = match rng.u8(0..100) {
+        0..88 => "*",
+        88..95 => "eu-west-1,us-east-1",
+        _ => "eu-north-1,us-east-1",
     };
+    let mode = if chance(rng, 94) { "enforce" } else { "plan" };
+    let max_targets = if chance(rng, 8) { "2" } else { "10" };
 
     vec![
         ("MODE", mode.to_owned()),
@@ -65,7 +68,7 @@ fn variables(rng: &mut fastrand::Rng) -> Variables {
 
 fn change(rng: &mut fastrand::Rng, count: usize) -> scenario::Change {
     let number = rng.usize(1..=count);
-    let change = match rng.u8(0..11) {
+    let change = match rng.u8(0..16) {
         0 => Change::Updates(source(number)),
         1 => Change::BecomesAvailable(source(number)),
         // Locking is the operators' way to stop an overwrite.
@@ -76,6 +79,17 @@ fn change(rng: &mut fastrand::Rng, count: usize) -> scenario::Change {
         7 => Change::EndReplication(source(number)),
         8 => Change::Pause(source(number)),
         9 => Change::Resume(source(number)),
+        10 => {
+            let statuses = ["ERROR", "PAUSING", "DELETING", UNHEARD_OF];
+            let status = *rng.choice(&statuses).unwrap_or(&"ERROR");
+            Change::Status(source(number), status)
+        }
+        11 => Change::LosePart(existing(number)),
+        14 => Change::Updates(existing(number)),
+        15 if rng.bool() => Change::Breaks(existing(number)),
+        15 => Change::BecomesAvailable(existing(number)),
+        // What is gone for good happens less often.
+        12 if chance(rng, 30) => Change::Vanish(existing(number)),
         _ => Change::Retag(source(number)),
     };
 
@@ -92,7 +106,7 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
     for number in 1..=count {
         // Each source has a counterpart that may be overwritten.
         let source = source_file_system(rng, number);
-        let existing = existing_file_system(rng, number);
+        let existing = existing_file_system(rng, number, &source);
         world = world
             .with_file_system(HERE, source)
             .with_file_system(THERE, existing);
@@ -105,6 +119,7 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
 fn behaviour(rng: &mut fastrand::Rng) -> Behaviour {
     Behaviour {
         page_size: *rng.choice(&[1, 2, 50]).unwrap_or(&50),
+        longest_page: *rng.choice(&[1, 2, 1000]).unwrap_or(&1000),
         // AWS documents more than one answer for these.
         second_replication: refusal(rng),
         protected_destination: refusal(rng),
@@ -157,127 +172,10 @@ fn with_replications(rng: &mut fastrand::Rng, mut world: World, number: usize) -
     world
 }
 
-fn source_file_system(rng: &mut fastrand::Rng, number: usize) -> FileSystem {
-    let mut source = FileSystem::new(&source(number))
-        .tagged("Name", "data")
-        .tagged("aws:cloudformation:stack-name", "app");
-    add_source_tags(rng, &mut source);
-
-    // The larger the source, the longer its first sync.
-    source.size_bytes = rng.u64(1..100_000_000_000);
-    source.encrypted = chance(rng, 85);
-    if chance(rng, 60) {
-        source.access_points = access_points(number);
-    }
-    if chance(rng, 50) {
-        source.lifecycle_policies = vec![json!({ "TransitionToIA": "AFTER_30_DAYS" })];
-    }
-    if chance(rng, 40) {
-        source.policy = Some(policy(&source.file_system_id));
-    }
-    if chance(rng, 5) {
-        "updating".clone_into(&mut source.life_cycle_state);
-    }
-
-    source
-}
-
-fn add_source_tags(rng: &mut fastrand::Rng, source: &mut FileSystem) {
-    // The tags of operators are not copied, and say nothing of a source.
-    for tag in [APPROVED, PROTECTED] {
-        if chance(rng, 10) {
-            source.tags.insert(tag.to_owned(), CHANGE.to_owned());
-        }
-    }
-
-    let replicate_to = match rng.u8(0..100) {
-        0..50 => Some(THERE),
-        // People write the name of a Region as they say it.
-        50..55 => Some("Ireland"),
-        _ => None,
-    };
-    if let Some(region) = replicate_to {
-        source
-            .tags
-            .insert(REPLICATE_TO.to_owned(), region.to_owned());
-    }
-}
-
-fn access_points(number: usize) -> Vec<AccessPoint> {
-    from_json(json!([{
-        "accessPointId": format!("fsap-0000000{number}"),
-        "clientToken": "app",
-        "tags": { "Name": "app", APPROVED: CHANGE },
-        "posixUser": { "Uid": 1000, "Gid": 1000 },
-        "rootDirectory": { "Path": "/app" },
-    }]))
-}
-
-fn policy(file_system: &str) -> String {
-    let arn = format!("arn:aws:elasticfilesystem:{HERE}:111122223333:file-system/{file_system}");
-    let statement = json!({
-        "Sid": "app",
-        "Effect": "Allow",
-        "Principal": { "AWS": "*" },
-        "Action": ["elasticfilesystem:ClientMount"],
-        "Resource": arn,
-    });
-
-    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
-}
-
-fn existing_file_system(rng: &mut fastrand::Rng, number: usize) -> FileSystem {
-    let mut existing = FileSystem::new(&existing(number));
-    existing.encrypted = chance(rng, 90);
-
-    let approval = match rng.u8(0..100) {
-        0..70 => Some(CHANGE),
-        70..85 => Some(RIVAL),
-        _ => None,
-    };
-    if let Some(request) = approval {
-        existing
-            .tags
-            .insert(APPROVED.to_owned(), request.to_owned());
-    }
-    if chance(rng, 8) {
-        existing.tags.insert(PROTECTED.to_owned(), String::new());
-    }
-    if chance(rng, 75) {
-        "DISABLED".clone_into(&mut existing.protection);
-    }
-    if chance(rng, 30) {
-        // A mount target in the requested subnet, with the requested group or another one.
-        let group = if rng.bool() {
-            "sg-00000001"
-        } else {
-            "sg-00000002"
-        };
-        existing.mount_targets = mount_targets(number, group);
-    }
-
-    existing
-}
-
-fn mount_targets(number: usize, security_group: &str) -> Vec<MountTarget> {
-    from_json(json!([{
-        "mountTargetId": format!("fsmt-0000000{number}"),
-        "subnetId": "subnet-00000001",
-        "ipAddress": "192.0.2.1",
-        "availabilityZoneName": "eu-west-1a",
-        "securityGroups": [security_group],
-    }]))
-}
-
-/// What a world file would have in this place.
-pub(crate) fn from_json<T: DeserializeOwned>(value: Value) -> Vec<T> {
-    serde_json::from_value(value).expect("a list as in a world file")
-}
-
-fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
+fn request(rng: &mut fastrand::Rng, world: &World, change: &str, count: usize) -> Request {
     let targets: Vec<Value> = numbers(rng, count, 3)
         .into_iter()
-        .map(|number| target(rng, number))
+        .map(|number| target(rng, world, number))
         .collect();
     let hours = hours_to_expiry(rng);
     let detail = json!({
@@ -291,36 +189,85 @@ fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
     wrapped(rng, detail, DETAIL_TYPE)
 }
 
-fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
-    let id = if chance(rng, 3) {
-        "fs-00000099".to_owned()
-    } else {
-        source(number)
-    };
-    let existing = existing(number);
+fn target(rng: &mut fastrand::Rng, world: &World, number: usize) -> Value {
+    let mut target = json!({ "destination": destination(rng, world, number) });
 
-    let mut target = match rng.u8(0..100) {
-        // To a new file system: in the Region, in one zone, or in a zone of another Region.
-        0..50 => json!({ "destination": { "region": THERE } }),
-        50..60 => json!({ "destination": { "availabilityZoneName": "eu-west-1a" } }),
-        60..62 => json!({
-            "destination": { "region": THERE, "availabilityZoneName": "eu-central-1a" },
-        }),
-        // Over an existing one.
-        62..93 => json!({
-            "destination": { "region": THERE, "fileSystemId": existing },
-            "overwrite": existing,
-        }),
-        // The overwrite is not confirmed.
-        _ => json!({ "destination": { "region": THERE, "fileSystemId": existing } }),
-    };
-    target["sourceFileSystemId"] = json!(id);
+    // An existing destination is confirmed by its ID; now and then that is forgotten.
+    let existing = target["destination"]["fileSystemId"].as_str();
+    if let Some(existing) = existing.map(id_in).map(str::to_owned)
+        && chance(rng, 92)
+    {
+        target["overwrite"] = json!(existing);
+    }
+    target["sourceFileSystemId"] = json!(named_source(rng, number));
     target["acceptNoFailback"] = json!(chance(rng, 50));
-    if chance(rng, 50) {
+    if chance(rng, 60) {
         target["replica"] = replica(rng);
     }
 
     target
+}
+
+/// A source by its ID or its ARN; a few do not exist, or not in this account.
+fn named_source(rng: &mut fastrand::Rng, number: usize) -> String {
+    let id = source(number);
+    let arn =
+        |account: &str| format!("arn:aws:elasticfilesystem:{HERE}:{account}:file-system/{id}");
+
+    match rng.u8(0..100) {
+        0..3 => "fs-00000099".to_owned(),
+        3..8 => arn("111122223333"),
+        8 => arn(OTHERS),
+        _ => id,
+    }
+}
+
+/// A new file system in a Region or a zone, or an existing one.
+fn destination(rng: &mut fastrand::Rng, world: &World, number: usize) -> Value {
+    // Who owns the existing one decides how it is named.
+    let id = existing(number);
+    let existing = world.efs.file_systems(THERE);
+    let owner = existing
+        .filter(|found| found.file_system_id == id)
+        .find_map(|found| found.owner_id.clone());
+    let arn = |region: &str, account: &str| {
+        format!("arn:aws:elasticfilesystem:{region}:{account}:file-system/{id}")
+    };
+
+    let mut destination = match rng.u8(0..100) {
+        0..42 => json!({ "region": THERE }),
+        42..47 => json!({ "region": ELSEWHERE }),
+        47..57 => json!({ "availabilityZoneName": "eu-west-1a" }),
+        // In a zone of another Region, or over the source itself.
+        57 => json!({ "region": THERE, "availabilityZoneName": "eu-central-1a" }),
+        58 => json!({ "region": HERE, "fileSystemId": source(number) }),
+        // What is another account's is named by ARN, and has a role to replicate with.
+        _ if owner.is_some() => json!({ "fileSystemId": arn(THERE, OTHERS) }),
+        59 => json!({ "region": THERE, "fileSystemId": arn(ELSEWHERE, "111122223333") }),
+        60..66 => json!({ "fileSystemId": arn(THERE, "111122223333") }),
+        _ => json!({ "region": THERE, "fileSystemId": id }),
+    };
+
+    let is_foreign = text(&destination, "fileSystemId").contains(OTHERS);
+    // A role is forgotten where it is needed, or given where it is not.
+    if is_foreign != chance(rng, 3) {
+        destination["roleArn"] = json!(REPLICATION_ROLE);
+    }
+    if destination["fileSystemId"].is_null() && chance(rng, 15) {
+        destination["kmsKeyId"] = json!(key(rng));
+    }
+    destination
+}
+
+/// A key of the replica by ARN, by ID or by alias; now and then one of another Region.
+fn key(rng: &mut fastrand::Rng) -> &'static str {
+    match rng.u8(0..10) {
+        0..4 => KEYS[0],
+        4 | 5 => KEYS[1],
+        6 => "11111111-1111-1111-1111-111111111111",
+        7 | 8 => "alias/dr",
+        _ => "arn:aws:kms:us-east-1:111122223333:key/11111111-1111-1111-1111-111111111111",
+    }
 }
 
 /// The parts that a replica is to have.
@@ -335,9 +282,9 @@ fn replica(rng: &mut fastrand::Rng) -> Value {
     });
 
     if rng.bool() {
-        let mount_target =
-            json!({ "subnetId": "subnet-00000001", "securityGroups": ["sg-00000001"] });
-        replica["mountTargets"] = json!([mount_target]);
+        let subnets = 1..=rng.usize(1..=3);
+        let mount_targets = subnets.map(|subnet| mount_target(rng, subnet));
+        replica["mountTargets"] = mount_targets.collect();
     }
     if rng.bool() {
         let backup = if rng.bool() { "enabled" } else { "disabled" };
@@ -345,6 +292,17 @@ fn replica(rng: &mut fastrand::Rng) -> Value {
     }
 
     replica
+}
+
+/// A mount target with one security group, with several in any order, or with EFS's default.
+fn mount_target(rng: &mut fastrand::Rng, subnet: usize) -> Value {
+    let subnet = format!("subnet-0000000{subnet}");
+
+    match rng.u8(0..4) {
+        0 => json!({ "subnetId": subnet }),
+        1 => json!({ "subnetId": subnet, "securityGroups": ["sg-00000002", "sg-00000001"] }),
+        _ => json!({ "subnetId": subnet, "securityGroups": ["sg-00000001"] }),
+    }
 }
 
 /// The event of a file system that was tagged or created, which asks for what its tag says.

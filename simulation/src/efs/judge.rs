@@ -9,8 +9,9 @@ use crate::{
         MARK, REPLICATE_TO,
         parts::{self, Ends, Part, Parts},
         truth::find,
+        wanted::{Wanted, id_in, source_id},
     },
-    judgement::{Case, Expected, Judgement},
+    judgement::{Case, Expected, Judgement, holding},
     record::text,
 };
 
@@ -54,12 +55,38 @@ fn failed(reasons: Vec<&'static str>) -> Expected {
     Expected::said("failed", reasons)
 }
 
-/// Whether two targets have one source, or overwrite one file system.
-fn is_same(earlier: &Value, target: &Value) -> bool {
-    let existing = |target: &Value| target["destination"]["fileSystemId"].clone();
+/// Every reason against a target by itself. What speaks against its destination counts whatever
+/// state the source is in: it is read after the source, which may have changed by then.
+pub(crate) fn reasons_against(case: &Case<'_>, target: &Value) -> Vec<&'static str> {
+    let expected = of_target(case, target);
+    let mut reasons = match expected.outcome {
+        "refused" => expected.reasons,
+        _ => Vec::new(),
+    };
 
-    earlier["sourceFileSystemId"] == target["sourceFileSystemId"]
-        || (!existing(target).is_null() && existing(earlier) == existing(target))
+    if let Some(source) = find(case.world, HERE, source_id(target)) {
+        let wish = Wish {
+            case,
+            target,
+            source,
+            wanted: Wanted::of(&target["destination"]),
+        };
+        if let Some(id) = wish.wanted.existing {
+            reasons.extend(wish.against_overwrite(id));
+        }
+    }
+    reasons
+}
+
+/// Whether two targets have one source, or overwrite one file system.
+pub(crate) fn is_same(earlier: &Value, target: &Value) -> bool {
+    let existing = |target: &Value| {
+        let wanted = Wanted::of(&target["destination"]);
+        Some((wanted.existing?.to_owned(), wanted.region))
+    };
+
+    source_id(earlier) == source_id(target)
+        || existing(target).is_some_and(|it| existing(earlier) == Some(it))
 }
 
 /// A target whose source exists, and where its replica is to be.
@@ -67,28 +94,34 @@ struct Wish<'a> {
     case: &'a Case<'a>,
     target: &'a Value,
     source: &'a FileSystem,
-    region: String,
+    wanted: Wanted<'a>,
 }
 
 fn of_target(case: &Case<'_>, target: &Value) -> Expected {
-    let id = text(target, "sourceFileSystemId");
+    let (id, name) = (source_id(target), text(target, "sourceFileSystemId"));
     let Some(source) = find(case.world, HERE, id) else {
         return refused(vec!["not_found"]);
     };
+    let account = &case.world.account;
+    let arn = format!("arn:aws:elasticfilesystem:{HERE}:{account}:file-system/{id}");
+    if name.starts_with("arn:") && name != arn {
+        return refused(vec!["arn_mismatch"]);
+    }
 
     // An event of AWS names no destination; the tag of the source does.
     let destination = &target["destination"];
-    let region = match (destination.is_null(), source.tags.get(REPLICATE_TO)) {
+    let mut wanted = Wanted::of(destination);
+    match (destination.is_null(), source.tags.get(REPLICATE_TO)) {
         (true, None) => return refused(vec!["no_replicate_to_tag"]),
         (true, Some(tag)) if !is_region(tag) => return refused(vec!["bad_replicate_to_tag"]),
-        (true, Some(tag)) => tag.clone(),
-        (false, _) => region(destination),
-    };
+        (true, Some(tag)) => wanted.region.clone_from(tag),
+        (false, _) => {}
+    }
     let wish = Wish {
         case,
         target,
         source,
-        region,
+        wanted,
     };
 
     let impossible = wish.impossible();
@@ -108,37 +141,55 @@ fn is_region(text: &str) -> bool {
     parts.len() == 3 && parts.last().is_some_and(is_number)
 }
 
-fn region(destination: &Value) -> String {
-    let zone = text(destination, "availabilityZoneName");
-    let of_zone = zone.trim_end_matches(|letter: char| letter.is_ascii_lowercase());
-
-    match text(destination, "region") {
-        "" if zone.is_empty() => HERE.to_owned(),
-        "" => of_zone.to_owned(),
-        region => region.to_owned(),
-    }
-}
-
 impl Wish<'_> {
     /// Every reason against the request itself, whatever exists.
     fn impossible(&self) -> Vec<&'static str> {
-        let mut reasons = Vec::new();
-        let zone = text(&self.target["destination"], "availabilityZoneName");
+        let wanted = &self.wanted;
+        let region = wanted.region.as_str();
         let allowed = self.case.scenario.variable("REPLICA_REGIONS");
         let allowed = allowed.unwrap_or("*");
+        let is_allowed = allowed == "*" || allowed.split(',').any(|allowed| allowed == region);
 
-        if !zone.is_empty() && !zone.starts_with(&self.region) {
-            reasons.push("region_mismatch");
-        }
-        if allowed != "*" && !allowed.split(',').any(|region| region == self.region) {
-            reasons.push("region_not_allowed");
-        }
-        reasons
+        // Another account is replicated into by a role, and has its parts from its own deployment.
+        let is_foreign = self.is_foreign();
+        let has_role = wanted.role.is_some();
+        holding(&[
+            (
+                wanted.contradicts_itself(&self.target["destination"]),
+                "region_mismatch",
+            ),
+            (
+                wanted
+                    .region_of_key()
+                    .is_some_and(|of_key| of_key != region),
+                "kms_key_region_mismatch",
+            ),
+            (
+                wanted.existing == Some(source_id(self.target)),
+                "same_file_system",
+            ),
+            (is_foreign && !has_role, "role_missing"),
+            (!is_foreign && has_role, "role_not_needed"),
+            (
+                is_foreign && has_role && self.asks_for_parts(),
+                "parts_in_another_account",
+            ),
+            (!is_allowed, "region_not_allowed"),
+        ])
     }
 
-    /// The existing file system that the request names; empty for a new one.
-    fn existing_id(&self) -> &str {
-        text(&self.target["destination"], "fileSystemId")
+    fn is_foreign(&self) -> bool {
+        let account = self.wanted.account;
+
+        account.is_some_and(|account| account != self.case.world.account)
+    }
+
+    /// Whether the request asks for anything besides the data.
+    fn asks_for_parts(&self) -> bool {
+        let asked = self.target["replica"].as_object();
+        let mut parts = asked.into_iter().flat_map(serde_json::Map::values);
+
+        parts.any(|part| *part != "leave" && part.as_array().is_none_or(|it| !it.is_empty()))
     }
 
     /// A source without a replication.
@@ -154,19 +205,19 @@ impl Wish<'_> {
         }
 
         // Consent and keys are asked for only where something would be created.
-        let existing = self.existing_id();
+        let existing = self.wanted.existing;
         let reasons = match existing {
-            "" => self.against_new(),
-            _ => self.against_overwrite(),
+            None => self.against_new(),
+            Some(id) => self.against_overwrite(id),
         };
         if !reasons.is_empty() {
             return refused(reasons);
         }
 
-        let region = &self.region;
+        let region = &self.wanted.region;
         let sentence = match existing {
-            "" => format!("replicate to a new file system in {region}"),
-            id => format!("replicate to {id} in {region}, whose contents are overwritten"),
+            None => format!("replicate to a new file system in {region}"),
+            Some(id) => format!("replicate to {id} in {region}, whose contents are overwritten"),
         };
         let mut expected = self.planned(vec![sentence]);
         if !self.case.is_plan() {
@@ -196,24 +247,19 @@ impl Wish<'_> {
     }
 
     /// Every reason against overwriting the existing file system.
-    fn against_overwrite(&self) -> Vec<&'static str> {
+    fn against_overwrite(&self, id: &str) -> Vec<&'static str> {
         let world = self.case.world;
-        let Some(existing) = find(world, &self.region, self.existing_id()) else {
+        let region = self.wanted.region.as_str();
+        let Some(existing) = find(world, region, id) else {
             return vec!["destination_not_found"];
         };
         let approval = existing.tags.get(APPROVED);
-        let is_in_use = existing.protection == "REPLICATING"
-            || world
-                .efs
-                .replication_of(&self.region, self.existing_id())
-                .is_some();
+        let is_in_use =
+            existing.protection == "REPLICATING" || world.efs.replication_of(region, id).is_some();
         let accepts_no_failback = self.target["acceptNoFailback"] == true;
 
-        let reasons = [
-            (
-                self.target["overwrite"] != self.target["destination"]["fileSystemId"],
-                "overwrite_not_confirmed",
-            ),
+        holding(&[
+            (self.target["overwrite"] != id, "overwrite_not_confirmed"),
             (existing.tags.contains_key(PROTECTED), "protected"),
             (approval.is_none(), "not_approved"),
             (
@@ -237,9 +283,7 @@ impl Wish<'_> {
                 !self.source.encrypted && existing.encrypted && !accepts_no_failback,
                 "failback_impossible",
             ),
-        ];
-        let holding = reasons.iter().filter(|(holds, _)| *holds);
-        holding.map(|(_, reason)| *reason).collect()
+        ])
     }
 
     /// A source that is part of a replication.
@@ -256,6 +300,9 @@ impl Wish<'_> {
         let replica = find(world, &replication.destination_region, id);
         if !self.is_wanted(replication, replica) {
             return refused(vec!["replicates_elsewhere"]);
+        }
+        if self.has_another_key(replica) {
+            return refused(vec!["kms_key_differs"]);
         }
 
         let status = replication.status(world.now, world.behaviour);
@@ -281,25 +328,36 @@ impl Wish<'_> {
 
     /// Whether a replication leads where the request asks for.
     fn is_wanted(&self, replication: &Replication, replica: Option<&FileSystem>) -> bool {
-        let destination = &self.target["destination"];
         let zone = replica.and_then(|replica| replica.availability_zone_name.as_deref());
+        let own = self.case.world.account.as_str();
+        let account = replication.destination_owner_id.as_deref().unwrap_or(own);
 
-        replication.destination_region == self.region
-            && match self.existing_id() {
-                "" => replica.is_none() || zone == destination["availabilityZoneName"].as_str(),
-                id => id == replication.destination_file_system_id,
+        replication.destination_region == self.wanted.region
+            && account == self.wanted.account.unwrap_or(own)
+            && match self.wanted.existing {
+                None => replica.is_none() || zone == self.wanted.zone,
+                Some(id) => id == replication.destination_file_system_id,
             }
+    }
+
+    /// Whether the replica is encrypted with another key than the request names; an alias cannot be
+    /// compared.
+    fn has_another_key(&self, replica: Option<&FileSystem>) -> bool {
+        let asked = self.wanted.key.filter(|key| !key.contains("alias/"));
+        // Without a key of its own, EFS encrypts with the one that AWS manages.
+        let encrypted = replica.filter(|replica| replica.encrypted);
+        let key = encrypted.map(|replica| replica.kms_key_id.as_deref().unwrap_or("aws/efs"));
+
+        match (asked, key) {
+            (Some(asked), Some(key)) => id_in(asked) != id_in(key),
+            _ => false,
+        }
     }
 
     /// A source whose replication is set up: the parts of its replica, the first sync, the mark.
     fn enabled(&self, replication: &Replication, replica: Option<&FileSystem>) -> Expected {
-        let asked = &self.target["replica"];
-        let asks = asked.as_object().is_some_and(|asked| {
-            let mut parts = asked.values();
-            parts.any(|part| *part != "leave" && part.as_array().is_none_or(|it| !it.is_empty()))
-        });
         let Some(replica) = replica else {
-            return match asks {
+            return match self.asks_for_parts() {
                 true => failed(vec!["replica_unusable"]),
                 false => self.synced(replication, None),
             };
@@ -374,7 +432,7 @@ impl Wish<'_> {
             return false;
         };
         let subnet = text(requested, "subnetId");
-        let subnet = self.case.world.efs.subnet(&self.region, subnet);
+        let subnet = self.case.world.efs.subnet(&self.wanted.region, subnet);
 
         subnet.is_ok_and(|subnet| subnet.availability_zone_name != *zone)
     }
@@ -413,7 +471,9 @@ impl Wish<'_> {
         if replication.last_replicated_at(world.now).is_none() {
             return pending("first_sync_running", 300);
         }
-        let Some(replica) = replica else {
+        // A replica in another account is not ours to mark.
+        let own = replica.filter(|replica| replica.owner(&world.account) == world.account);
+        let Some(replica) = own else {
             return Expected::said("already_done", vec!["replica_usable"]);
         };
 

@@ -5,12 +5,14 @@ mod bugs;
 mod by_hand;
 pub(crate) mod changes;
 mod checks;
+mod estate;
 mod generate;
 mod judge;
 mod observed;
 mod parts;
 mod reports;
 mod truth;
+mod wanted;
 
 use crate::record::{Subject, without_resource_tags};
 
@@ -25,6 +27,27 @@ pub(crate) static SUBJECT: Subject = Subject {
     generate: generate::generate,
     by_hand: by_hand::by_hand,
     bugs: &bugs::BUGS,
+    needs_seconds: 600,
+    steps: &[
+        "CreateReplicationConfiguration",
+        "CreateMountTarget",
+        "CreateAccessPoint",
+        "PutLifecycleConfiguration",
+        "PutBackupPolicy",
+        "PutFileSystemPolicy",
+        "TagResource",
+    ],
+    main_steps: &["CreateReplicationConfiguration"],
+    switches: &[
+        "secondReplication",
+        "protectedDestination",
+        "writesWhileReplicating",
+        "mountTargetsWhileEnabling",
+        "backupOnRegionalReplica",
+        "enabledAfterFirstSync",
+        "pageSize",
+        "longestPage",
+    ],
     as_observed: |_, _, ask| without_resource_tags(ask),
     on_event: checks::on_event,
     on_change: checks::on_change,

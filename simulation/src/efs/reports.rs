@@ -4,13 +4,14 @@ use emulator::{FileSystem, World};
 use serde_json::Value;
 
 use crate::{
-    constants::{APPROVED, HERE, PROTECTED, THERE},
+    constants::HERE,
     efs::{
-        REPLICATE_TO,
-        checks::is_allowed,
+        judge::{is_same, reasons_against},
         observed::is_replicated,
         truth::{find, is_usable, replication},
+        wanted::source_id,
     },
+    judgement::Case,
     record::{AttemptLog, Call, Effect, Reported, State, hides_an_effect, text},
     scenario::Request,
 };
@@ -24,8 +25,6 @@ struct Claim<'a> {
     target: &'a Value,
     /// The source.
     id: &'a str,
-    /// The file system that may be overwritten; empty for a new one.
-    over: &'a str,
     reason: &'a str,
     message: &'a str,
     /// The calls that changed the source or its replica.
@@ -38,7 +37,7 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
         return;
     };
     let Reported { target, result, .. } = reported;
-    let id = text(target, "sourceFileSystemId");
+    let id = source_id(target);
     let (outcome, reason) = (text(result, "outcome"), text(result, "reason"));
     let worlds = state.worlds_of(attempt);
     let claim = Claim {
@@ -49,7 +48,6 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
         request: &request,
         target,
         id,
-        over: text(&target["destination"], "fileSystemId"),
         reason,
         message: text(result, "message"),
     };
@@ -114,11 +112,6 @@ impl Claim<'_> {
         self.ever(|world| find(world, HERE, self.id).is_some_and(&holds))
     }
 
-    /// Whether the file system to overwrite was so in some world that the attempt may have read.
-    fn existing_ever(&self, holds: impl Fn(&FileSystem) -> bool) -> bool {
-        self.ever(|world| find(world, THERE, self.over).is_some_and(&holds))
-    }
-
     fn status_was(&self, status: &str) -> bool {
         self.ever(|world| {
             let replication = replication(world, self.id);
@@ -164,65 +157,35 @@ impl Claim<'_> {
         let is_ours =
             |effect: &Effect| effect.subject == self.id && effect.request == self.log.request;
 
-        is_replicated(self.log, self.id) && self.state.effects.iter().any(is_ours)
+        // One that somebody is deleting is none that the request still has.
+        is_replicated(self.log, self.id)
+            && self.state.effects.iter().any(is_ours)
+            && !self.status_was("DELETING")
     }
 
     /// Whether the reason of a refusal is true.
     fn is_reason(&self) -> bool {
-        let Self { target, over, .. } = self;
         let scenario = &self.state.scenario;
 
         match self.reason {
-            // The request and the deployment.
             "named_twice" => self.is_named_twice(),
             "over_max_targets" => self.request.targets().len() > scenario.number("MAX_TARGETS", 10),
-            "region_not_allowed" => !is_allowed(self.state, THERE),
-            "region_mismatch" => target["destination"]["availabilityZoneName"] == "eu-central-1a",
-
-            // The source.
-            "not_found" => self.ever(|world| find(world, HERE, self.id).is_none()),
-            "failback_impossible" => self.source_ever(|source| !source.encrypted),
-            "no_replicate_to_tag" => {
-                self.source_ever(|source| !source.tags.contains_key(REPLICATE_TO))
-            }
-            "bad_replicate_to_tag" => self.source_ever(|source| {
-                let region = source.tags.get(REPLICATE_TO);
-                region.is_some_and(|region| region != THERE)
+            // By the judge, in some world that the attempt may have read.
+            reason => self.ever(|world| {
+                let case = Case {
+                    world,
+                    scenario,
+                    request: self.request,
+                };
+                reasons_against(&case, self.target).contains(&reason)
             }),
-            "replicates_elsewhere" => self.ever(|world| replication(world, self.id).is_some()),
-            "source_is_a_destination" => self.ever(|world| {
-                let mut replications = world.efs.replications.iter();
-                replications.any(|found| found.destination_file_system_id == self.id)
-            }),
-
-            // The file system to overwrite: its three keys, and its state.
-            "not_approved" => self.existing_ever(|it| !it.tags.contains_key(APPROVED)),
-            "approved_for_another_request" => self.existing_ever(|it| {
-                let approval = it.tags.get(APPROVED);
-                approval.is_some_and(|approval| *approval != self.request.id)
-            }),
-            "protected" => self.existing_ever(|it| it.tags.contains_key(PROTECTED)),
-            "overwrite_protection_enabled" => self.existing_ever(|it| it.protection == "ENABLED"),
-            "overwrite_not_confirmed" => target["overwrite"] != **over,
-            "destination_not_found" => self.ever(|world| find(world, THERE, over).is_none()),
-            "destination_in_use" => {
-                self.existing_ever(|it| it.protection == "REPLICATING")
-                    || self.ever(|world| replication(world, over).is_some())
-            }
-            "destination_not_encrypted" => {
-                self.source_ever(|source| source.encrypted)
-                    && self.existing_ever(|it| !it.encrypted)
-            }
-            _ => false,
         }
     }
 
     fn is_named_twice(&self) -> bool {
-        let is_same = |target: &&Value| {
-            target["sourceFileSystemId"] == self.id
-                || (!self.over.is_empty() && target["destination"]["fileSystemId"] == self.over)
-        };
+        let targets = self.request.targets();
+        let same = targets.iter().filter(|other| is_same(other, self.target));
 
-        self.request.targets().iter().filter(is_same).count() > 1
+        same.count() > 1
     }
 }

@@ -6,10 +6,9 @@ use serde_json::Value;
 use crate::{
     constants::{HERE, THERE},
     efs::{
-        MARK,
         parts::{self, Ends},
+        wanted::{Wanted, source_id},
     },
-    record::text,
 };
 
 /// The complaint about a source with more than one destination, if there is one.
@@ -46,7 +45,7 @@ pub(crate) fn find<'a>(world: &'a World, region: &str, id: &str) -> Option<&'a F
 /// Whether the replica of a target is usable: replicated, where it was requested, and with every
 /// part that was requested.
 pub(crate) fn is_usable(world: &World, target: &Value) -> bool {
-    let id = text(target, "sourceFileSystemId");
+    let id = source_id(target);
     let Some(source) = find(world, HERE, id) else {
         return false;
     };
@@ -61,7 +60,9 @@ pub(crate) fn is_usable(world: &World, target: &Value) -> bool {
     // EFS replicates continuously; the first complete sync makes a replica usable.
     let is_synced = replication.status(world.now, world.behaviour) == "ENABLED"
         && replication.last_replicated_at(world.now).is_some();
-    let is_marked = replica.tags.contains_key(MARK);
+    // A replica in another account is not ours to mark.
+    let is_foreign = replica.owner(&world.account) != world.account;
+    let is_marked = is_foreign || parts::mark(replica, "").is_none();
     let ends = Ends {
         account: &world.account,
         source: (HERE, source),
@@ -80,13 +81,15 @@ fn is_where_requested(
     replica: &FileSystem,
     destination: &Value,
 ) -> bool {
-    match destination["fileSystemId"].as_str() {
+    let wanted = Wanted::of(destination);
+
+    match wanted.existing {
         // Over an existing file system, or a new one in the Region or in one zone.
         Some(id) => replica.file_system_id == id,
+        None if destination.is_null() => replication.destination_region == THERE,
         None => {
             let zone = replica.availability_zone_name.as_deref();
-            replication.destination_region == THERE
-                && zone == destination["availabilityZoneName"].as_str()
+            replication.destination_region == wanted.region && zone == wanted.zone
         }
     }
 }
