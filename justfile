@@ -25,6 +25,10 @@ demo:
 simulate seeds="10000":
     cargo run --profile simulation --package simulation -- --seeds {{ seeds }}
 
+# Plant each bug of bugs/README.md in a copy, and say which tests notice it; hours, and resumable
+bugs *arguments:
+    cargo run --package bugs -- {{ arguments }}
+
 # Instructions, calls and bytes of an event, against what was recorded; --record writes them anew
 counts *arguments:
     benches/counts/run {{ arguments }}

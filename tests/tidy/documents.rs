@@ -7,7 +7,14 @@ use super::{list, read, root, sources};
 /// Every document of the repository.
 pub(super) fn documents() -> Vec<String> {
     let mut folders = vec![String::new(), ".github".to_owned()];
-    let rooms = ["benches", "benches/counts", "docs", "events", "simulation"];
+    let rooms = [
+        "benches",
+        "benches/counts",
+        "bugs",
+        "docs",
+        "events",
+        "simulation",
+    ];
     folders.extend(rooms.map(str::to_owned));
     for function in list("functions") {
         folders.push(format!("functions/{function}"));
@@ -108,8 +115,12 @@ const HELD_BY_HAND: [(&str, &str, &str); 12] = [
     ),
 ];
 
-/// The tables that are written by a program: `benches/run` and `benches/counts/run`.
-const WRITTEN_BY_PROGRAMS: [&str; 2] = ["benches/README.md", "benches/counts/README.md"];
+/// The tables that are written by a program: `benches/run`, `benches/counts/run` and `just bugs`.
+const WRITTEN_BY_PROGRAMS: [&str; 3] = [
+    "benches/README.md",
+    "benches/counts/README.md",
+    "bugs/README.md",
+];
 
 #[test]
 fn every_table_is_generated_or_held_by_a_test() {
@@ -277,6 +288,7 @@ fn every_test_that_a_document_names_exists() {
     let rooms = [
         "functions",
         "shared",
+        "bugs",
         "cli",
         "emulator",
         "harness",

@@ -1,0 +1,359 @@
+//! What `bootstrap-efs-replication` may create, and when a replica is usable.
+
+use crate::bug::Bug;
+
+const BOOTSTRAP_CONTEXT: &str = "functions/bootstrap-efs-replication/src/context.rs";
+const BOOTSTRAP_EXECUTE: &str = "functions/bootstrap-efs-replication/src/execute.rs";
+const BOOTSTRAP_PLAN: &str = "functions/bootstrap-efs-replication/src/plan.rs";
+const BOOTSTRAP_POLICY: &str = "functions/bootstrap-efs-replication/src/policy.rs";
+const BOOTSTRAP_SNAPSHOT: &str = "functions/bootstrap-efs-replication/src/snapshot.rs";
+
+pub(super) const BUGS: &[Bug] = &[
+    // A source and its destination are fit for a replication, or are refused.
+    Bug {
+        name: "two targets overwrite one file system",
+        file: BOOTSTRAP_PLAN,
+        from: "earlier.source.id == target.source.id
+        || overwritten.is_some() && overwritten == existing(earlier)",
+        to: "earlier.source.id == target.source.id",
+    },
+    Bug {
+        name: "an ARN of another account fits a file system",
+        file: BOOTSTRAP_PLAN,
+        from: "if target.source.arn.is_some() && target.source.arn != source.arn {",
+        to: "if target.source.arn.is_some() && source.arn.is_none() {",
+    },
+    Bug {
+        name: "a replica in a forbidden Region is adopted",
+        file: BOOTSTRAP_PLAN,
+        from: "if !policy.allows_region(&region) {",
+        to: "if !policy.allows_region(&region) && view.replication.is_none() {",
+    },
+    Bug {
+        name: "a replica is replicated",
+        file: BOOTSTRAP_PLAN,
+        from: "if source.protection == Protection::Replicating {",
+        to: "if source.protection == Protection::Replicating && source.state != LifeCycle::Available {",
+    },
+    Bug {
+        name: "an encrypted source gets a replica in the clear",
+        file: BOOTSTRAP_PLAN,
+        from: "(true, false) => Some(Reason::DestinationNotEncrypted),",
+        to: "(true, false) => None,",
+    },
+    Bug {
+        name: "a new replica gives up failback without being asked",
+        file: BOOTSTRAP_PLAN,
+        from: "(false, true) if !target.accept_no_failback =>",
+        to: "(false, true) if !target.accept_no_failback && existing.is_some() =>",
+    },
+    Bug {
+        name: "a replication of another Region is taken for the source's",
+        file: BOOTSTRAP_PLAN,
+        from: "replication.source_id == source.id && replication.source_region == source.region;",
+        to: "replication.source_id == source.id;",
+    },
+    Bug {
+        name: "a replica with another key is adopted",
+        file: BOOTSTRAP_PLAN,
+        from: "        if has_another_key(view, destination) {
+            return Refused(Reason::KmsKeyDiffers);
+        }
+",
+        to: "",
+    },
+    Bug {
+        name: "a paused replication is waited for",
+        file: BOOTSTRAP_PLAN,
+        from: "ReplicationStatus::Paused => Failed(Reason::ReplicationPaused),",
+        to: "ReplicationStatus::Paused => Pending(Reason::ReplicationPaused),",
+    },
+    // Three keys open an overwrite.
+    Bug {
+        name: "any ID confirms an overwrite",
+        file: BOOTSTRAP_PLAN,
+        from: "if target.overwrite.as_ref() != Some(&existing.id) {",
+        to: "if target.overwrite.is_none() {",
+    },
+    Bug {
+        name: "an overwrite needs no approval",
+        file: BOOTSTRAP_PLAN,
+        from: "policy.guardrails.check(&command.request_id, &existing.tags)",
+        to: "policy.guardrails.check_protection(&existing.tags)",
+    },
+    Bug {
+        name: "the destination of another replication is overwritten",
+        file: BOOTSTRAP_PLAN,
+        from: "    if view.replication_of_destination.is_some() {
+        return Some(Reason::DestinationInUse);
+    }
+",
+        to: "",
+    },
+    Bug {
+        name: "overwrite protection is ignored",
+        file: BOOTSTRAP_PLAN,
+        from: "Protection::Enabled => return Some(Reason::OverwriteProtectionEnabled),",
+        to: "Protection::Enabled => {}",
+    },
+    Bug {
+        name: "unknown overwrite protection counts as disabled",
+        file: BOOTSTRAP_PLAN,
+        from: "Protection::Unknown => return Some(Reason::UnknownState),",
+        to: "Protection::Unknown => {}",
+    },
+    Bug {
+        name: "a destination that is not available is overwritten",
+        file: BOOTSTRAP_PLAN,
+        from: "(existing.state != LifeCycle::Available).then_some(Reason::DestinationNotAvailable)",
+        to: "None",
+    },
+    Bug {
+        name: "an overwrite is not read again right before it",
+        file: BOOTSTRAP_EXECUTE,
+        from: "    if run.overwrites() {
+        run = recheck(command, target, context, calls).await;
+    }
+",
+        to: "",
+    },
+    Bug {
+        name: "an overwrite may do without approvals",
+        file: BOOTSTRAP_POLICY,
+        from: "ApprovalRule::Mandatory",
+        to: "ApprovalRule::Optional",
+    },
+    Bug {
+        name: "a misspelt Region is left out of REPLICA_REGIONS",
+        file: BOOTSTRAP_POLICY,
+        from: ".split(',')",
+        to: ".split(',')
+        .filter(|region| Region::try_from((*region).to_owned()).is_ok())",
+    },
+    // A replica is usable once all of it is there.
+    Bug {
+        name: "a replica is usable before its first sync",
+        file: BOOTSTRAP_PLAN,
+        from: "if self.replication.last_replicated.is_none() {",
+        to: "if self.replication.last_replicated.is_none() && requests_resources(self.target) {",
+    },
+    Bug {
+        name: "resources that were not read are complete",
+        file: BOOTSTRAP_PLAN,
+        from: "_ => return Some(Failed(Reason::UnknownState)),",
+        to: "_ => return None,",
+    },
+    Bug {
+        name: "a replica is provisioned while it is created",
+        file: BOOTSTRAP_PLAN,
+        from: "LifeCycle::Creating | LifeCycle::Updating => {
+                return Some(Pending(Reason::ReplicaNotAvailable));
+            }",
+        to: "LifeCycle::Creating | LifeCycle::Updating => {}",
+    },
+    Bug {
+        name: "resources that are being created are not waited for",
+        file: BOOTSTRAP_PLAN,
+        from: "            None if self.is_creating => Some(Pending(Reason::PartsNotAvailable)),
+",
+        to: "",
+    },
+    Bug {
+        name: "access points that are being created are not waited for",
+        file: BOOTSTRAP_PLAN,
+        from: "        self.is_creating |= points.is_creating;
+",
+        to: "",
+    },
+    Bug {
+        name: "a broken resource keeps the missing ones from being created",
+        file: BOOTSTRAP_PLAN,
+        from: "if !self.resources.is_empty() {",
+        to: "if !self.resources.is_empty() && self.broken.is_none() {",
+    },
+    // Tags speak of one file system.
+    Bug {
+        name: "the mark is set on a replica in another account",
+        file: BOOTSTRAP_PLAN,
+        from: "Some(replica) if replica.owner_id == self.source.owner_id => replica,",
+        to: "Some(replica) => replica,",
+    },
+    Bug {
+        name: "each request marks the replica anew",
+        file: BOOTSTRAP_PLAN,
+        from: "if replica.tags.contains_key(BOOTSTRAPPED_BY_TAG) {",
+        to: "if replica.tags.get(BOOTSTRAPPED_BY_TAG) == Some(&self.command.request_id.to_string()) {",
+    },
+    Bug {
+        name: "the mark is set as the fifty-first tag",
+        file: BOOTSTRAP_PLAN,
+        from: "count_user_tags(&replica.tags) >= MAX_TAGS",
+        to: "count_user_tags(&replica.tags) > MAX_TAGS",
+    },
+    Bug {
+        name: "drover's own tags are copied to the replica",
+        file: BOOTSTRAP_PLAN,
+        from: r#"is_of_aws(key) || key.starts_with("drover:") || policy.guardrails.is_control_tag(key)"#,
+        to: "is_of_aws(key) || policy.guardrails.is_control_tag(key)",
+    },
+    Bug {
+        name: "the approval is copied to the replica",
+        file: BOOTSTRAP_PLAN,
+        from: r#"is_of_aws(key) || key.starts_with("drover:") || policy.guardrails.is_control_tag(key)"#,
+        to: r#"is_of_aws(key) || key.starts_with("drover:") || key == policy.guardrails.protection_tag"#,
+    },
+    Bug {
+        name: "a tag with another value is left",
+        file: BOOTSTRAP_PLAN,
+        from: "missing.retain(|key, value| replica.tags.get(key) != Some(value));",
+        to: "missing.retain(|key, _| !replica.tags.contains_key(key));",
+    },
+    Bug {
+        name: "copied access points lose their tags",
+        file: BOOTSTRAP_PLAN,
+        from: "tags: copied_tags(&point.tags, policy),",
+        to: "tags: Tags::new(),",
+    },
+    // What the replica has is compared with what it should have.
+    Bug {
+        name: "requested security groups are compared in the order of the request",
+        file: BOOTSTRAP_PLAN,
+        from: "            groups.sort();
+",
+        to: "",
+    },
+    Bug {
+        name: "a mount target with other security groups is left",
+        file: BOOTSTRAP_PLAN,
+        from: "found.security_groups != groups {",
+        to: "found.security_groups.is_empty() {",
+    },
+    Bug {
+        name: "a mount target that is being created has the wrong groups",
+        file: BOOTSTRAP_PLAN,
+        from: "if is_available && !groups.is_empty()",
+        to: "if !groups.is_empty()",
+    },
+    Bug {
+        name: "access points are created without being asked for",
+        file: BOOTSTRAP_PLAN,
+        from: "        if target.replica.access_points == Copying::Leave {
+            return;
+        }
+",
+        to: "",
+    },
+    Bug {
+        name: "other lifecycle policies of the replica are left",
+        file: BOOTSTRAP_PLAN,
+        from: "&& lifecycle.source != lifecycle.replica",
+        to: "&& lifecycle.source != lifecycle.replica
+            && lifecycle.replica.is_empty()",
+    },
+    Bug {
+        name: "backups are never switched off",
+        file: BOOTSTRAP_PLAN,
+        from: "&& is_on != (requested == Backup::Enabled)",
+        to: "&& !is_on
+            && requested == Backup::Enabled",
+    },
+    Bug {
+        name: "access points are compared by their path alone",
+        file: BOOTSTRAP_SNAPSHOT,
+        from: "existing.root == point.root",
+        to: "existing.root.path == point.root.path",
+    },
+    Bug {
+        name: "access points are compared without their user",
+        file: BOOTSTRAP_SNAPSHOT,
+        from: "existing.root == point.root",
+        to: "existing.root.path == point.root.path
+            && existing.root.creation_info == point.root.creation_info",
+    },
+    Bug {
+        name: "access points are compared without their owner and permissions",
+        file: BOOTSTRAP_SNAPSHOT,
+        from: "existing.root == point.root",
+        to: "existing.root.path == point.root.path
+            && existing.root.posix_user == point.root.posix_user",
+    },
+    Bug {
+        name: "a policy is compared without the access points that it names",
+        file: BOOTSTRAP_SNAPSHOT,
+        from: "(self.policy.is_none() || self.access_points.is_none())",
+        to: "self.policy.is_none()",
+    },
+    Bug {
+        name: "missing access points beyond the limit are forgotten",
+        file: BOOTSTRAP_SNAPSHOT,
+        from: "// The observation after those that come first shows which come next.
+            self.is_creating = true;",
+        to: "// They are counted.",
+    },
+    Bug {
+        name: "a broken access point is not reported",
+        file: BOOTSTRAP_SNAPSHOT,
+        from: "                self.broken.get_or_insert_with(|| existing.id.clone());
+",
+        to: "",
+    },
+    Bug {
+        name: "an access point that is being deleted is copied",
+        file: BOOTSTRAP_SNAPSHOT,
+        from: "LifeCycle::Deleting | LifeCycle::Error => return,",
+        to: "LifeCycle::Deleting | LifeCycle::Error => {}",
+    },
+    // Each step is taken once, in its Region, and with time to read it back.
+    Bug {
+        name: "a step without time for its read is taken",
+        file: BOOTSTRAP_EXECUTE,
+        from: "context.invocation.calls_left() > calls_per_observation(target);",
+        to: "context.invocation.calls_left() > 0;",
+    },
+    Bug {
+        name: "a replication that only a later plan asks for is created",
+        file: BOOTSTRAP_EXECUTE,
+        from: "Step::Replicate(_) => self.first.steps().contains(step),",
+        to: "Step::Replicate(_) => true,",
+    },
+    Bug {
+        name: "steps follow on a replica that could not be read",
+        file: BOOTSTRAP_EXECUTE,
+        from: "        if self.unread.is_some() {
+            return Vec::new();
+        }
+",
+        to: "",
+    },
+    Bug {
+        name: "the replica is provisioned in the source's Region",
+        file: BOOTSTRAP_EXECUTE,
+        from: "let efs = context.efs.in_region(&replica.region);",
+        to: "let efs = context.efs.home();",
+    },
+    Bug {
+        name: "a step that failed is hidden by a later one",
+        file: BOOTSTRAP_EXECUTE,
+        from: "failed.find(is_open).or_else(|| self.attempts.last())",
+        to: "self.attempts.last()",
+    },
+    Bug {
+        name: "a failed step that no longer matters is what is reported",
+        file: BOOTSTRAP_EXECUTE,
+        from: "failed.find(is_open).or_else(|| self.attempts.last())",
+        to: "failed.next().or_else(|| self.attempts.last())",
+    },
+    Bug {
+        name: "backups are switched the wrong way",
+        file: BOOTSTRAP_EXECUTE,
+        from: "let is_on = *backup == Backup::Enabled;",
+        to: "let is_on = *backup != Backup::Enabled;",
+    },
+    Bug {
+        name: "reports have the order in which Regions finish",
+        file: BOOTSTRAP_CONTEXT,
+        from: "    finished.sort_by_key(|(position, ..)| *position);
+",
+        to: "",
+    },
+];
