@@ -21,7 +21,7 @@ pub(super) const BUGS: &[Bug] = &[
         name: "a repeated page token is followed",
         file: API,
         from: "token.is_some_and(|token| !tokens.insert(token));",
-        to: "token.is_some_and(|token| tokens.contains(&token));",
+        to: "token.is_some_and(|token| tokens.get(&token) == Some::<&String>(&token));",
     },
     Bug {
         name: "any error is taken for absence",
