@@ -222,6 +222,37 @@ mod tests {
     }
 
     #[test]
+    fn a_list_in_another_order_says_the_same() {
+        let with = |actions: [&str; 2], resource: &str| {
+            let mut statement = statement("mount", resource);
+            statement["Action"] = json!(actions);
+            policy(&[statement])
+        };
+        let (mount, write) = (
+            "elasticfilesystem:ClientMount",
+            "elasticfilesystem:ClientWrite",
+        );
+
+        let source = with([mount, write], SOURCE);
+        let existing = with([write, mount], REPLICA);
+        assert_eq!(merged(&source, Some(&existing), &names()), Ok(None));
+    }
+
+    /// Within a Region only the service tells that a name needs a counterpart.
+    #[test]
+    fn an_access_point_without_a_counterpart_is_refused_within_a_region_too() {
+        let replica = SOURCE.replace("fs-00000001", "fs-00000002");
+        let names = [(SOURCE.to_owned(), replica)].into();
+        let point = "arn:aws:elasticfilesystem:us-east-1:111122223333:access-point/fsap-00000001";
+        let mut statement = statement("app", SOURCE);
+        statement["Condition"] =
+            json!({ "StringEquals": { "elasticfilesystem:AccessPointArn": point } });
+
+        let merged = merged(&policy(&[statement]), None, &names);
+        assert_eq!(merged, Err(point.to_owned()));
+    }
+
+    #[test]
     fn a_deny_is_taken_over_as_it_is() {
         let deny = |resource: &str| {
             json!({
