@@ -186,14 +186,14 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a key named by its ID counts as another key",
         file: BOOTSTRAP_DESTINATION,
-        from: "!is_alias && requested != key && Some(requested) != id",
-        to: "!is_alias && requested != key",
+        from: "false => id(requested) == id(key),",
+        to: "false => requested == key,",
     },
     Bug {
         name: "a key named by its alias counts as another key",
         file: BOOTSTRAP_DESTINATION,
-        from: "!is_alias && requested != key && Some(requested) != id",
-        to: "requested != key && Some(requested) != id",
+        from: "    !is_alias && !is_same",
+        to: "    !is_same",
     },
     Bug {
         name: "a destination in another account is read by its ID",

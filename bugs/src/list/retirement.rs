@@ -5,9 +5,26 @@ use crate::bug::Bug;
 const DISCONNECT_EXECUTE: &str = "functions/disconnect-source-server/src/execute.rs";
 const DISCONNECT_PLAN: &str = "functions/disconnect-source-server/src/plan.rs";
 const DISCONNECT_POLICY: &str = "functions/disconnect-source-server/src/policy.rs";
+const DISCONNECT_REPORT: &str = "functions/disconnect-source-server/src/report.rs";
 const DISCONNECT_SNAPSHOT: &str = "functions/disconnect-source-server/src/snapshot.rs";
 
 pub(super) const BUGS: &[Bug] = &[
+    // Nothing is done, or said to be.
+    Bug {
+        name: "every request of several targets is refused",
+        file: DISCONNECT_PLAN,
+        from: "    if policy.guardrails.check_targets(targets.len()).is_err() {",
+        to: "    if targets.len() > 1 {",
+    },
+    Bug {
+        name: "what was disconnected is never done",
+        file: DISCONNECT_REPORT,
+        from: "        Verdict::Done(reason) => Some(Conclusion::new(done, *reason)),",
+        to: "        Verdict::Done(reason) => {
+            _ = done;
+            Some(Conclusion::new(Outcome::AlreadyDone, *reason))
+        }",
+    },
     // Each rule forbids by itself.
     Bug {
         name: "the approval of a change is not asked for",
