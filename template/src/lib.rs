@@ -1,5 +1,6 @@
 //! The deployment as AWS would see it: `template.yaml`, resolved for given parameters as
-//! CloudFormation does, its roles, read as IAM does, and its rules, read as EventBridge does.
+//! CloudFormation does, its roles, read as IAM does, its rules, read as EventBridge does, and its
+//! state machines, run as Step Functions does.
 //!
 //! For tests and the simulator: what they do not know of the template fails them.
 
@@ -13,7 +14,9 @@
 
 pub mod delivery;
 mod deployment;
+pub mod execution;
 pub mod facts;
+mod jsonata;
 pub mod machine;
 pub mod pattern;
 mod resolve;
