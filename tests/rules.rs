@@ -22,7 +22,7 @@ const FAILED: [&str; 2] = ["NotifyFailure", "RequestFailed"];
 const MACHINE_FAILURE: &str = "NotifyMachineFailure";
 
 /// The rules that an event matches.
-fn rules_of(deployment: &Deployment, event: &Value) -> Vec<String> {
+pub(crate) fn rules_of(deployment: &Deployment, event: &Value) -> Vec<String> {
     deployment
         .of_type("AWS::Events::Rule")
         .into_iter()

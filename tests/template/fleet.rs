@@ -8,8 +8,10 @@ use crate::{
     rules::rules_of,
     template::{
         follow_up::TRANSIENT,
-        on_another_bus,
-        services::{Simulated, arn, asked_function, error, pending, planned, report, request, run},
+        services::{
+            DEPLOYMENT, Simulated, arn, asked_function, error, pending, planned, report, request,
+            run,
+        },
     },
 };
 
@@ -74,6 +76,7 @@ fn assert_failed(ended: &Execution, services: &Simulated, name: &str) {
     assert_eq!(error, name);
 
     let event = services.event();
+    assert_eq!(event["source"], "drover");
     assert_eq!(event["detail-type"], "Fleet Result - Failure");
     assert_eq!(event["detail"]["responsePayload"]["errorType"], name);
     assert_eq!(event["detail"]["requestPayload"]["requestID"], "CHG1");
@@ -82,9 +85,10 @@ fn assert_failed(ended: &Execution, services: &Simulated, name: &str) {
     assert_eq!(context["functionArn"], asked_function());
     assert_eq!(context["executionArn"], "execution");
     let kept_and_notified = ["NotifyFailure", "RequestFailed"];
-    assert_eq!(rules_of(&on_another_bus(), event), kept_and_notified);
+    assert_eq!(rules_of(&DEPLOYMENT, event), kept_and_notified);
 }
 
+// Invariant 2.
 #[test]
 fn a_fleet_sends_one_request_for_each_item() {
     for way in WAYS {
@@ -98,13 +102,15 @@ fn a_fleet_sends_one_request_for_each_item() {
             assert_eq!(ended.items, vec![Ok(report("done")); items.len()]);
 
             let event = services.event();
+            assert_eq!(event["source"], "drover");
             assert_eq!(event["detail-type"], "Fleet Result - Success");
+            assert_eq!(event["detail"]["requestPayload"]["requestID"], "CHG1");
             let answer = &event["detail"]["responsePayload"];
             assert_eq!(answer["outcome"], "ended");
             assert_eq!(answer["requestID"], "CHG1");
             let summary = answer["summary"].as_str().unwrap();
             assert!(summary.ends_with("s3://Fleets/results/run/manifest.json"));
-            assert_eq!(rules_of(&on_another_bus(), event), ["NotifyResult"]);
+            assert_eq!(rules_of(&DEPLOYMENT, event), ["NotifyResult"]);
         }
     }
 }
@@ -210,6 +216,7 @@ fn an_item_that_is_done_or_planned_does_not_fail() {
     }
 }
 
+// Invariant 2.
 #[test]
 fn a_pending_item_gets_a_follow_up_of_its_own() {
     for way in WAYS {

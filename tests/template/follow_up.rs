@@ -9,12 +9,9 @@ use template::{
 use crate::{
     functions::FUNCTIONS,
     rules::rules_of,
-    template::{
-        on_another_bus,
-        services::{
-            FunctionAnswer, Simulated, arn, asked_function, error, pending, planned, report,
-            request, run,
-        },
+    template::services::{
+        DEPLOYMENT, FunctionAnswer, Simulated, arn, asked_function, error, pending, planned,
+        report, request, run,
     },
 };
 
@@ -49,12 +46,14 @@ fn assert_failed(ended: &Execution, services: &Simulated, name: &str) {
 
     let event = services.event();
     assert_eq!(event["detail-type"], "Follow-up Result - Failure");
+    assert_eq!(event["source"], "drover");
+    assert_eq!(event["detail"]["requestPayload"], request());
     assert_eq!(event["detail"]["responsePayload"]["errorType"], name);
     let context = &event["detail"]["requestContext"];
     assert_eq!(context["condition"], "RetriesExhausted");
     assert_eq!(context["functionArn"], asked_function());
     let kept_and_notified = ["NotifyFailure", "RequestFailed"];
-    assert_eq!(rules_of(&on_another_bus(), event), kept_and_notified);
+    assert_eq!(rules_of(&DEPLOYMENT, event), kept_and_notified);
 }
 
 #[test]
@@ -71,11 +70,12 @@ fn a_follow_up_waits_as_the_report_says_and_repeats_the_request() {
     );
 
     let event = services.event();
+    assert_eq!(event["source"], "drover", "Lambda would start another one");
     assert_eq!(event["detail-type"], "Follow-up Result - Success");
     assert_eq!(event["detail"]["requestContext"]["condition"], "Success");
     assert_eq!(event["detail"]["requestPayload"], request());
     assert_eq!(event["detail"]["responsePayload"], report("done"));
-    assert_eq!(rules_of(&on_another_bus(), event), ["NotifyResult"]);
+    assert_eq!(rules_of(&DEPLOYMENT, event), ["NotifyResult"]);
 }
 
 /// A retryable failure has no time to look again.
@@ -139,6 +139,7 @@ fn a_follow_up_ends_with_a_result_that_is_neither_pending_nor_retryable() {
 }
 
 /// A request that expires while it is pending comes back rejected. Nobody would learn of it.
+// Invariant 2.
 #[test]
 fn a_request_that_is_rejected_later_fails_with_its_report() {
     let mut expired = report("rejected");
@@ -247,6 +248,7 @@ fn a_transient_failure_of_lambda_is_retried() {
 }
 
 /// Whatever else an invocation ends in is reported, and not retried.
+// Invariant 2.
 #[test]
 fn an_unknown_error_is_reported() {
     let mut services = Simulated::always(error("Function.SomethingNew"));
@@ -273,6 +275,7 @@ fn a_function_may_take_its_time_and_no_more() {
     assert_eq!(ended.seconds, waited, "five tries of 660 seconds each");
 }
 
+// Invariant 2.
 #[test]
 fn a_request_that_stays_pending_fails_before_time_and_history_run_out() {
     for seconds in [60, 300, 3600] {
@@ -350,4 +353,38 @@ fn an_execution_that_fails_names_its_error_and_its_cause() {
     let ended = follow_up(&pending(60), &mut services);
     let expected = Failure::new("Permanent").because("");
     assert_eq!(ended.end, End::Failed(expected));
+}
+
+/// A request and a report of about the most bytes that a function takes and gives.
+fn largest() -> (Value, Value) {
+    let name = "a".repeat(600);
+    let targets: Vec<Value> = (0..100)
+        .map(|number| json!({ "hostname": format!("{name}{number}") }))
+        .collect();
+    let mut request = request();
+    request["targets"] = json!(targets);
+
+    // Counted as a text inside of JSON.
+    let mut report = report("done");
+    let call = json!({ "operation": "DescribeSourceServers", "requests": 1, "answer": "ok" });
+    let size = |value: &Value| json!(value.to_string()).to_string().len();
+    let calls = (160_000 - size(&report)) / (size(&call) + 1);
+    report["calls"] = json!(vec![call; calls - 1]);
+
+    (request, report)
+}
+
+// Invariant 10.
+#[test]
+fn the_largest_result_fits_every_state() {
+    let (request, report) = largest();
+    let detail = json!({
+        "requestContext": { "functionArn": asked_function() },
+        "requestPayload": request,
+        "responsePayload": pending(60),
+    });
+
+    let mut services = Simulated::always(Ok(report.clone()));
+    let ended = run("FollowUp", json!({ "detail": detail }), &mut services);
+    assert_eq!(ended.end, End::Succeeded(report));
 }

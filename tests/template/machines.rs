@@ -201,3 +201,34 @@ fn a_machine_waits_longer_than_any_function_may_take() {
         }
     }
 }
+
+/// What fails together must not come back together.
+#[test]
+fn every_retry_has_jitter() {
+    let deployment = everything();
+
+    for (name, machine) in deployment.of_type("AWS::Serverless::StateMachine") {
+        let definition = definition(name, machine);
+        let objects = objects(&definition);
+        let lists = objects.iter().filter_map(|state| state.get("Retry"));
+        let retriers: Vec<&Value> = lists.flat_map(|list| list.as_array().unwrap()).collect();
+
+        assert!(retriers.len() >= 5, "{name}");
+        for retrier in retriers {
+            assert_eq!(retrier["JitterStrategy"], "FULL", "{name}: {retrier}");
+        }
+    }
+}
+
+/// An execution that fails leaves its history; one that succeeds leaves its result event.
+#[test]
+fn a_machine_logs_what_fails_and_is_traced() {
+    for (name, machine) in everything().of_type("AWS::Serverless::StateMachine") {
+        let logging = &machine["Logging"];
+        assert_eq!(logging["Level"], "ERROR", "{name}");
+        assert_eq!(logging["IncludeExecutionData"], true, "{name}");
+        let group = &logging["Destinations"][0]["CloudWatchLogsLogGroup"]["LogGroupArn"];
+        assert_eq!(*group, everything().arn("MachineLogs"), "{name}");
+        assert_eq!(machine["Tracing"]["Enabled"], true, "{name}");
+    }
+}

@@ -3,9 +3,12 @@
 mod alarms;
 mod delivery;
 mod documents;
+mod fleet;
+mod follow_up;
 mod machines;
 mod parameters;
 mod policies;
+mod services;
 
 use template::{Deployment, TRIGGERS};
 

@@ -1,7 +1,10 @@
 //! The services that the state machines call, simulated: functions with the answers that a test
 //! gives them, a bus, a bucket and the start of follow-ups. Every call is recorded.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::LazyLock,
+};
 
 use serde_json::{Value, json};
 use template::{
@@ -11,6 +14,9 @@ use template::{
 };
 
 use crate::{functions::DISCONNECT, template::on_another_bus};
+
+/// The deployment whose machines run here, with requests on a bus of their own.
+pub(super) static DEPLOYMENT: LazyLock<Deployment> = LazyLock::new(on_another_bus);
 
 /// What a function answers.
 pub(super) type FunctionAnswer = Result<Value, Failure>;
@@ -59,10 +65,12 @@ impl Simulated {
 
     /// With a function that gives these answers in order, and the last one ever after.
     pub(super) fn answering(answers: &[FunctionAnswer]) -> Self {
-        let (last, first) = answers.split_last().unwrap();
-        let (last, mut first) = (last.clone(), first.to_vec().into_iter());
+        let mut left: VecDeque<FunctionAnswer> = answers.iter().cloned().collect();
 
-        Self::by(move |_| first.next().unwrap_or_else(|| last.clone()))
+        Self::by(move |_| match left.len() {
+            1 => left[0].clone(),
+            _ => left.pop_front().unwrap(),
+        })
     }
 
     /// With a function that always answers this.
@@ -139,7 +147,7 @@ impl Simulated {
 
     fn start(&mut self, arguments: &Value) -> FunctionAnswer {
         refuse(&mut self.refused_starts, "Sfn.SfnException")?;
-        let follow_up = on_another_bus().arn("FollowUp");
+        let follow_up = DEPLOYMENT.arn("FollowUp");
         assert_eq!(arguments["StateMachineArn"], follow_up);
 
         self.started.push(arguments["Input"].clone());
@@ -203,10 +211,9 @@ impl Services for Simulated {
     }
 }
 
-/// Runs a machine of the template, with requests on a bus of their own.
+/// Runs a machine of the template.
 pub(super) fn run(machine: &str, input: Value, services: &mut Simulated) -> Execution {
-    let deployment = on_another_bus();
-    let definition = definition(machine, deployment.properties(machine));
+    let definition = definition(machine, DEPLOYMENT.properties(machine));
 
     Machine::read(definition).run(input, services)
 }
@@ -242,9 +249,7 @@ pub(super) fn request() -> Value {
 
 /// The ARN of a function in a deployment.
 pub(super) fn arn(function: &str) -> String {
-    let deployment: Deployment = on_another_bus();
-
-    deployment.arn(deployment.function(function))
+    DEPLOYMENT.arn(DEPLOYMENT.function(function))
 }
 
 /// The function that most tests ask.
