@@ -12,6 +12,7 @@
     reason = "a part of the template that is unknown here must fail loudly"
 )]
 
+pub mod alarm;
 pub mod delivery;
 mod deployment;
 pub mod execution;

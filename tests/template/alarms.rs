@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use expect_test::{Expect, expect};
 use serde_json::{Value, json};
 use shared::{Outcome, code};
 use template::{
-    Deployment, Role, arn_of_role, ask,
+    Deployment, Role,
+    alarm::{self, Alarm, LETTERS, Points},
+    arn_of_role, ask,
     facts::{FACTS, is_within},
     text_of, texts_of,
 };
@@ -222,57 +223,6 @@ fn alarms_watch_every_function_and_state_machine() {
     }
 }
 
-/// A metric on a line of its own: its name, and the resource that it is about.
-fn line_of(metric: &Metric<'_>) -> String {
-    let resources: Vec<String> = metric
-        .dimensions()
-        .map(|(_, value)| value.rsplit(':').next().unwrap().to_owned())
-        .collect();
-
-    format!("\n    {} of {}", metric.name(), resources.join(", "))
-}
-
-/// An alarm in a few lines.
-fn lines_of(alarm: &Value) -> String {
-    let name = text_of(&alarm["AlarmName"]);
-    let expression = expression_of(alarm);
-    check_expression(&name, &expression, metrics_of(alarm).len());
-
-    let queries = alarm["Metrics"].as_array().unwrap().iter();
-    let stats = queries.filter_map(|query| query.get("MetricStat"));
-    let mut stats: Vec<String> = stats
-        .map(|it| format!("{} of {} s", text_of(&it["Stat"]), text_of(&it["Period"])))
-        .collect();
-    stats.dedup();
-    let stats = stats.join(", ");
-    let comparison = text_of(&alarm["ComparisonOperator"]);
-    let threshold = text_of(&alarm["Threshold"]);
-    let periods = text_of(&alarm["EvaluationPeriods"]);
-    let recovery = match alarm.get("OKActions") {
-        Some(_) => ", and notifies when it is over",
-        None => "",
-    };
-    let metrics: String = metrics_of(alarm).iter().map(line_of).collect();
-
-    format!(
-        "{name}: {expression} {comparison} {threshold}, {periods} times, {stats}{recovery}{metrics}"
-    )
-}
-
-/// The expression or the metric that an alarm compares with its threshold.
-fn expression_of(alarm: &Value) -> String {
-    let queries = alarm["Metrics"].as_array().unwrap().iter();
-    let results: Vec<&Value> = queries
-        .filter(|query| query.get("ReturnData") != Some(&json!(false)))
-        .collect();
-    let [result] = results[..] else {
-        panic!("{} has one result", alarm["AlarmName"])
-    };
-
-    let expression = result.get("Expression");
-    text_of(expression.unwrap_or(&result["Id"]))
-}
-
 fn check_expression(name: &str, expression: &str, metrics: usize) {
     // The sum of one series is a number, and CloudWatch has no alarm on a number.
     let is_of_several = expression.contains("METRICS()");
@@ -290,69 +240,383 @@ fn check_expression(name: &str, expression: &str, metrics: usize) {
     }
 }
 
+/// An alarm as it is meant, and why.
+struct Expected {
+    name: &'static str,
+    expression: &'static str,
+    comparison: &'static str,
+    threshold: &'static str,
+    /// So many periods in a row, each of so many seconds.
+    periods: (u64, u64),
+    statistic: &'static str,
+    /// Each with its namespace and what it is about.
+    metrics: &'static [&'static str],
+    why: &'static str,
+}
+
+const SUM: &str = "SUM(METRICS())";
+const AT_LEAST: &str = "GreaterThanOrEqualToThreshold";
+
+/// One is enough to go off, within five minutes.
+const fn one(name: &'static str, metrics: &'static [&'static str], why: &'static str) -> Expected {
+    Expected {
+        name,
+        expression: SUM,
+        comparison: AT_LEAST,
+        threshold: "1",
+        periods: (1, 300),
+        statistic: "Sum",
+        metrics,
+        why,
+    }
+}
+
+/// The same for a single metric, which needs no expression.
+const fn single(
+    name: &'static str,
+    metrics: &'static [&'static str],
+    why: &'static str,
+) -> Expected {
+    Expected {
+        expression: "m1",
+        ..one(name, metrics, why)
+    }
+}
+
+/// A dead-letter queue, looked at each minute.
+const fn letters(
+    name: &'static str,
+    metrics: &'static [&'static str],
+    why: &'static str,
+) -> Expected {
+    Expected {
+        expression: LETTERS,
+        periods: (1, 60),
+        statistic: "Maximum",
+        ..one(name, metrics, why)
+    }
+}
+
 /// Every alarm of the template.
-static ALARMS: Expect = expect![[r#"
-    drover-errors: SUM(METRICS()) GreaterThanOrEqualToThreshold 3, 1 times, Sum of 900 s
-        Errors of drover-disconnect-source-server
-        Errors of drover-bootstrap-efs-replication
-    drover-expiring-dead-letters: MAX(METRICS()) GreaterThanOrEqualToThreshold 864000, 1 times, Maximum of 300 s
-        ApproximateAgeOfOldestMessage of drover-FailedRequests-1A2B3C
-        ApproximateAgeOfOldestMessage of drover-UndeliveredEvents-1A2B3C
-        ApproximateAgeOfOldestMessage of drover-UnfinishedMessages-1A2B3C
-    drover-failed-notifications: m1 GreaterThanOrEqualToThreshold 1, 1 times, Sum of 300 s
-        NumberOfNotificationsFailed of Notifications
-    drover-failed-requests: IF(DIFF(m1) > 0 OR (HOUR(m1) == 6 AND MINUTE(m1) == 0), 0, m1) GreaterThanOrEqualToThreshold 1, 1 times, Maximum of 60 s
-        ApproximateNumberOfMessagesVisible of drover-FailedRequests-1A2B3C
-    drover-failed: SUM(METRICS()) GreaterThanOrEqualToThreshold 1, 1 times, Sum of 300 s
-        Decommissions of failed
-        Replications of failed
-        Decommissions of permanent
-        Replications of permanent
-    drover-indeterminate: SUM(METRICS()) GreaterThanOrEqualToThreshold 1, 1 times, Sum of 300 s
-        Decommissions of indeterminate
-        Replications of indeterminate
-    drover-lost-events: SUM(METRICS()) GreaterThanOrEqualToThreshold 1, 1 times, Sum of 300 s
-        InvocationsFailedToBeSentToDlq of drover-DecommissionRequested
-        InvocationsFailedToBeSentToDlq of drover-ReplicationRequested
-        InvocationsFailedToBeSentToDlq of drover-InstanceTerminated
-        InvocationsFailedToBeSentToDlq of drover-FileSystemTagged
-        NumberOfNotificationsFailedToRedriveToDlq of Requests
-    drover-lost-results: SUM(METRICS()) GreaterThanOrEqualToThreshold 1, 1 times, Sum of 300 s
-        DestinationDeliveryFailures of drover-disconnect-source-server
-        DestinationDeliveryFailures of drover-bootstrap-efs-replication
-        InvocationsFailedToBeSentToDlq of drover-RequestFailed
-        InvocationsFailedToBeSentToDlq of drover-MachineTimedOut
-        InvocationsFailedToBeSentToDlq of drover-PendingResult
-        InvocationsFailedToBeSentToDlq of drover-NotifyResult
-        InvocationsFailedToBeSentToDlq of drover-NotifyFailure
-        InvocationsFailedToBeSentToDlq of drover-NotifyMachineFailure
-    drover-rejected: SUM(METRICS()) GreaterThanOrEqualToThreshold 1, 1 times, Sum of 300 s
-        Decommissions of rejected
-        Replications of rejected
-    drover-replication-lag: SELECT MAX(TimeSinceLastSync) FROM SCHEMA("AWS/EFS", DestinationFileSystemId, FileSystemId) GreaterThanThreshold 900, 3 times, , and notifies when it is over
-    drover-state-machines: SUM(METRICS()) GreaterThanOrEqualToThreshold 1, 1 times, Sum of 300 s
-        ExecutionsFailed of drover-follow-up
-        ExecutionsFailed of drover-fleet
-        ExecutionsTimedOut of drover-follow-up
-        ExecutionsTimedOut of drover-fleet
-    drover-throttles: SUM(METRICS()) GreaterThanOrEqualToThreshold 1, 3 times, Sum of 300 s
-        Throttles of drover-disconnect-source-server
-        Throttles of drover-bootstrap-efs-replication
-    drover-undelivered-events: IF(DIFF(m1) > 0 OR (HOUR(m1) == 6 AND MINUTE(m1) == 0), 0, m1) GreaterThanOrEqualToThreshold 1, 1 times, Maximum of 60 s
-        ApproximateNumberOfMessagesVisible of drover-UndeliveredEvents-1A2B3C
-    drover-unfinished-messages: IF(DIFF(m1) > 0 OR (HOUR(m1) == 6 AND MINUTE(m1) == 0), 0, m1) GreaterThanOrEqualToThreshold 1, 1 times, Maximum of 60 s
-        ApproximateNumberOfMessagesVisible of drover-UnfinishedMessages-1A2B3C
-    drover-unreadable-messages: m1 GreaterThanOrEqualToThreshold 1, 1 times, Sum of 300 s
-        NumberOfNotificationsFilteredOut-InvalidMessageBody of Requests"#]];
+const ALARMS: [Expected; 15] = [
+    Expected {
+        threshold: "3",
+        periods: (1, 900),
+        ..one(
+            "errors",
+            &[
+                "AWS/Lambda Errors drover-bootstrap-efs-replication",
+                "AWS/Lambda Errors drover-disconnect-source-server",
+            ],
+            "Lambda tries an event three times within minutes; what a retry heals needs nobody.",
+        )
+    },
+    Expected {
+        expression: "MAX(METRICS())",
+        threshold: "864000",
+        statistic: "Maximum",
+        ..one(
+            "expiring-dead-letters",
+            &[
+                "AWS/SQS ApproximateAgeOfOldestMessage drover-FailedRequests-1A2B3C",
+                "AWS/SQS ApproximateAgeOfOldestMessage drover-UndeliveredEvents-1A2B3C",
+                "AWS/SQS ApproximateAgeOfOldestMessage drover-UnfinishedMessages-1A2B3C",
+            ],
+            "SQS deletes a letter after 14 days; after ten, four are left to replay it.",
+        )
+    },
+    one(
+        "failed",
+        &[
+            "drover/drover Decommissions failed",
+            "drover/drover Decommissions permanent",
+            "drover/drover Replications failed",
+            "drover/drover Replications permanent",
+        ],
+        "Only a human can repair what AWS or the deployment rejects for good.",
+    ),
+    single(
+        "failed-notifications",
+        &["AWS/SNS NumberOfNotificationsFailed Notifications"],
+        "Who is not notified of one thing is not notified of the next either.",
+    ),
+    letters(
+        "failed-requests",
+        &["AWS/SQS ApproximateNumberOfMessagesVisible drover-FailedRequests-1A2B3C"],
+        "Each letter is a request that is not fulfilled.",
+    ),
+    one(
+        "indeterminate",
+        &[
+            "drover/drover Decommissions indeterminate",
+            "drover/drover Replications indeterminate",
+        ],
+        "A change may have been made, and only a look at the resource can tell.",
+    ),
+    one(
+        "lost-events",
+        &[
+            "AWS/Events InvocationsFailedToBeSentToDlq drover-DecommissionRequested",
+            "AWS/Events InvocationsFailedToBeSentToDlq drover-FileSystemTagged",
+            "AWS/Events InvocationsFailedToBeSentToDlq drover-InstanceTerminated",
+            "AWS/Events InvocationsFailedToBeSentToDlq drover-ReplicationRequested",
+            "AWS/SNS NumberOfNotificationsFailedToRedriveToDlq Requests",
+        ],
+        "Nothing keeps such an event.",
+    ),
+    one(
+        "lost-results",
+        &[
+            "AWS/Events InvocationsFailedToBeSentToDlq drover-MachineTimedOut",
+            "AWS/Events InvocationsFailedToBeSentToDlq drover-NotifyFailure",
+            "AWS/Events InvocationsFailedToBeSentToDlq drover-NotifyMachineFailure",
+            "AWS/Events InvocationsFailedToBeSentToDlq drover-NotifyResult",
+            "AWS/Events InvocationsFailedToBeSentToDlq drover-PendingResult",
+            "AWS/Events InvocationsFailedToBeSentToDlq drover-RequestFailed",
+            "AWS/Lambda DestinationDeliveryFailures drover-bootstrap-efs-replication",
+            "AWS/Lambda DestinationDeliveryFailures drover-disconnect-source-server",
+        ],
+        "Nothing but the log keeps such a result.",
+    ),
+    one(
+        "rejected",
+        &[
+            "drover/drover Decommissions rejected",
+            "drover/drover Replications rejected",
+        ],
+        "Who asks by queue learns of a mistake in no other way.",
+    ),
+    Expected {
+        expression: "SELECT MAX(TimeSinceLastSync) FROM SCHEMA(\"AWS/EFS\", DestinationFileSystemId, FileSystemId)",
+        comparison: "GreaterThanThreshold",
+        threshold: "900",
+        periods: (3, 300),
+        ..one(
+            "replication-lag",
+            &[],
+            "EFS's objective is 15 minutes; three periods, since a sync may be late once.",
+        )
+    },
+    one(
+        "state-machines",
+        &[
+            "AWS/States ExecutionsFailed drover-fleet",
+            "AWS/States ExecutionsFailed drover-follow-up",
+            "AWS/States ExecutionsTimedOut drover-fleet",
+            "AWS/States ExecutionsTimedOut drover-follow-up",
+        ],
+        "Its work may be unfinished, and an execution that timed out could not report it.",
+    ),
+    Expected {
+        periods: (3, 300),
+        ..one(
+            "throttles",
+            &[
+                "AWS/Lambda Throttles drover-bootstrap-efs-replication",
+                "AWS/Lambda Throttles drover-disconnect-source-server",
+            ],
+            "A burst is throttled and retried; 15 minutes of it are no burst.",
+        )
+    },
+    letters(
+        "undelivered-events",
+        &["AWS/SQS ApproximateNumberOfMessagesVisible drover-UndeliveredEvents-1A2B3C"],
+        "Each letter is an event that reached nobody.",
+    ),
+    letters(
+        "unfinished-messages",
+        &["AWS/SQS ApproximateNumberOfMessagesVisible drover-UnfinishedMessages-1A2B3C"],
+        "Each letter is a request that failed five times.",
+    ),
+    single(
+        "unreadable-messages",
+        &["AWS/SNS NumberOfNotificationsFilteredOut-InvalidMessageBody Requests"],
+        "SNS drops such a message, and nothing keeps it.",
+    ),
+];
+
+/// A metric in a line: its namespace, its name, and what it is about.
+fn line_of(metric: &alarm::Metric) -> String {
+    let about = metric.dimensions.iter().map(|(_, value)| value);
+    let about: Vec<&str> = about.map(|it| it.rsplit(':').next().unwrap()).collect();
+
+    format!("{} {} {}", metric.namespace, metric.name, about.join(","))
+}
 
 #[test]
-fn every_alarm_rings_when_it_should() {
+fn every_alarm_is_as_it_is_meant() {
+    let deployment = everything();
+    let alarms = deployment.of_type("AWS::CloudWatch::Alarm");
+    assert_eq!(
+        alarms.len(),
+        ALARMS.len(),
+        "list each alarm with its reason"
+    );
+
+    for expected in &ALARMS {
+        let Expected { name, why, .. } = expected;
+        let found = alarms
+            .iter()
+            .find(|(_, alarm)| alarm["AlarmName"] == format!("drover-{name}"));
+        let (_, definition) = found.unwrap_or_else(|| panic!("there is no alarm {name}"));
+        let alarm = Alarm::read(definition);
+        check_expression(name, &alarm.expression, alarm.stats.len());
+
+        assert_eq!(alarm.expression, expected.expression, "{name}: {why}");
+        assert_eq!(alarm.comparison, expected.comparison, "{name}: {why}");
+        let threshold = text_of(&definition["Threshold"]);
+        assert_eq!(threshold, expected.threshold, "{name}: {why}");
+        let periods = (alarm.periods, alarm.period * 60);
+        assert_eq!(periods, expected.periods, "{name}: {why}");
+        let mut metrics: Vec<String> = alarm.stats.iter().map(|it| line_of(&it.metric)).collect();
+        metrics.sort();
+        assert_eq!(metrics, expected.metrics, "{name}: {why}");
+        for stat in &alarm.stats {
+            assert_eq!(stat.statistic, expected.statistic, "{name}: {why}");
+        }
+    }
+}
+
+/// A member such as `ActionsEnabled` or `DatapointsToAlarm` would change what an alarm does.
+#[test]
+fn an_alarm_has_no_member_that_is_not_checked_here() {
+    for (name, alarm) in everything().of_type("AWS::CloudWatch::Alarm") {
+        let mut members: Vec<&String> = alarm.as_object().unwrap().keys().collect();
+        // The lag ends by itself, and then nobody need act.
+        members.retain(|member| *member != "OKActions" || name != "ReplicationLagAlarm");
+        members.sort();
+
+        let expected = [
+            "AlarmActions",
+            "AlarmDescription",
+            "AlarmName",
+            "ComparisonOperator",
+            "EvaluationPeriods",
+            "Metrics",
+            "Threshold",
+            "TreatMissingData",
+        ];
+        assert_eq!(members, expected, "{name}");
+    }
+}
+
+/// The alarms of the template, each with the metrics that it watches.
+fn alarms_with_metrics() -> Vec<(String, Alarm, Vec<alarm::Metric>)> {
     let deployment = everything();
     let alarms = deployment.of_type("AWS::CloudWatch::Alarm").into_iter();
-    let mut lines: Vec<String> = alarms.map(|(_, alarm)| lines_of(alarm)).collect();
-    lines.sort();
 
-    ALARMS.assert_eq(&lines.join("\n"));
+    alarms
+        .map(|(name, definition)| {
+            let alarm = Alarm::read(definition);
+            let mut metrics: Vec<alarm::Metric> =
+                alarm.stats.iter().map(|it| it.metric.clone()).collect();
+            if metrics.is_empty() {
+                metrics.push(lag_of("fs-1", "fs-2"));
+            }
+            (name.to_owned(), alarm, metrics)
+        })
+        .collect()
+}
+
+/// The lag of one replication.
+fn lag_of(source: &str, replica: &str) -> alarm::Metric {
+    alarm::Metric::read(&json!({
+        "Namespace": "AWS/EFS",
+        "MetricName": "TimeSinceLastSync",
+        "Dimensions": [
+            { "Name": "FileSystemId", "Value": source },
+            { "Name": "DestinationFileSystemId", "Value": replica },
+        ],
+    }))
+}
+
+/// The minutes in which an alarm goes off, if one metric has these values.
+fn rings(alarm: &Alarm, metric: &alarm::Metric, points: Points) -> Vec<u64> {
+    let until = points.keys().max().unwrap_or(&0) + 3 * alarm.period;
+
+    alarm.rings(&[(metric.clone(), points)].into(), until)
+}
+
+#[test]
+fn an_alarm_goes_off_at_its_threshold_and_not_below_it() {
+    for (name, alarm, metrics) in alarms_with_metrics() {
+        if alarm.expression == LETTERS {
+            continue;
+        }
+        // What is above the threshold is a breach even where the threshold itself is none.
+        let is_exclusive = alarm.comparison == "GreaterThanThreshold";
+        let breach = alarm.threshold + f64::from(u8::from(is_exclusive));
+        let start = 10 * alarm.period;
+        let course = |value: f64, periods: u64| -> Points {
+            let starts = (0..periods).map(|number| start + number * alarm.period);
+            starts.map(|minute| (minute, value)).collect()
+        };
+
+        for metric in &metrics {
+            let rung = rings(&alarm, metric, course(breach, alarm.periods));
+            assert_eq!(rung.len(), 1, "{name}: {metric:?}");
+            assert!(rung[0] > start, "{name}");
+            let rung = rings(&alarm, metric, course(breach - 1.0, alarm.periods));
+            assert_eq!(rung, [0; 0], "{name} goes off too early: {metric:?}");
+            let rung = rings(&alarm, metric, course(breach, alarm.periods - 1));
+            assert_eq!(rung, [0; 0], "{name} goes off too soon: {metric:?}");
+        }
+        // A metric that only starts alike is another one.
+        let mut other = metrics[0].clone();
+        other
+            .dimensions
+            .push(("Other".to_owned(), "any".to_owned()));
+        let rung = rings(&alarm, &other, course(breach, alarm.periods));
+        assert_eq!(rung, [0; 0], "{name}");
+    }
+}
+
+/// CloudWatch reports changes alone, and an alarm that stays on would be forgotten.
+#[test]
+fn an_alarm_on_letters_goes_off_for_each_letter_and_every_day() {
+    const DAY: u64 = 1440;
+    let mut checked = 0;
+
+    for (name, alarm, metrics) in alarms_with_metrics() {
+        if alarm.expression != LETTERS {
+            continue;
+        }
+        checked += 1;
+        let letters = |count: fn(u64) -> u8, days: u64| -> Vec<u64> {
+            let minutes = 0..days * DAY;
+            let points = minutes.map(|minute| (minute, f64::from(count(minute))));
+            rings(&alarm, &metrics[0], points.collect())
+        };
+
+        // Shortly after six o'clock on each day that it stays.
+        let stays = letters(|minute| u8::from(minute >= 100), 3);
+        assert_eq!(stays, [102, 362, 362 + DAY, 362 + 2 * DAY], "{name}");
+        let second = letters(
+            |minute| u8::from(minute >= 100) + u8::from(minute >= 200),
+            1,
+        );
+        assert_eq!(second, [102, 202, 362], "{name}");
+        let removed = letters(|minute| u8::from((100..150).contains(&minute)), 1);
+        assert_eq!(removed, [102], "{name}");
+        assert_eq!(letters(|_| 0, 2), [0; 0], "{name}");
+    }
+    assert_eq!(checked, 3);
+}
+
+#[test]
+fn the_lag_of_any_replica_counts() {
+    let alarms = alarms_with_metrics();
+    let (_, alarm, _) = alarms
+        .iter()
+        .find(|(name, ..)| name == "ReplicationLagAlarm")
+        .unwrap();
+    let course = |value: f64| -> Points { (50..70).map(|minute| (minute, value)).collect() };
+
+    let series = [
+        (lag_of("fs-1", "fs-2"), course(1.0)),
+        (lag_of("fs-3", "fs-4"), course(901.0)),
+    ];
+    assert_eq!(alarm.rings(&series.into(), 80).len(), 1);
 }
 
 #[test]
@@ -363,6 +627,9 @@ fn every_alarm_notifies_operators() {
         let notifications = [deployment.arn("Notifications")];
         assert_eq!(texts_of(&alarm["AlarmActions"]), notifications, "{name}");
         assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}");
+        if let Some(over) = alarm.get("OKActions") {
+            assert_eq!(texts_of(over), notifications, "{name}");
+        }
         // The topic admits no alarm with another name.
         let own = text_of(&alarm["AlarmName"]);
         assert!(own.starts_with("drover-"), "{own}");
