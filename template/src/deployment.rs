@@ -90,6 +90,21 @@ impl Deployment {
         text_of(&self.attribute(name, "Arn"))
     }
 
+    /// The outputs of the deployment, each with its value.
+    #[must_use]
+    pub fn outputs(&self) -> BTreeMap<&'static str, String> {
+        let outputs = WRITTEN.whole["Outputs"].as_object().unwrap().iter();
+
+        // An output may have a condition, as a resource may.
+        outputs
+            .filter(|(_, output)| self.has(output))
+            .map(|(name, output)| {
+                let value = self.resolve(&output["Value"]).unwrap();
+                (name.as_str(), text_of(&value))
+            })
+            .collect()
+    }
+
     /// The parameters of the template in their order, each with its declaration.
     pub fn declared() -> impl Iterator<Item = (&'static str, &'static Value)> {
         let names = WRITTEN.parameters.iter();

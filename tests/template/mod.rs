@@ -7,6 +7,7 @@ mod fleet;
 mod follow_up;
 mod machines;
 mod parameters;
+mod places;
 mod policies;
 mod services;
 

@@ -382,3 +382,110 @@ fn names_fit_with_the_longest_name_of_a_stack() {
         }
     }
 }
+
+#[test]
+fn every_output_names_what_it_says() {
+    let deployment = everything();
+    let url = |queue: &str| {
+        let arn = deployment.arn(queue);
+        let name = arn.rsplit(':').next().unwrap();
+        format!("https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{name}")
+    };
+
+    let expected = [
+        (
+            "BootstrapEfsReplicationName",
+            "drover-bootstrap-efs-replication".to_owned(),
+        ),
+        ("BootstrapLogGroup", "BootstrapLogs".to_owned()),
+        (
+            "DashboardUrl",
+            format!(
+                "https://console.aws.amazon.com/cloudwatch/home?region={REGION}#dashboards/dashboard/drover-{REGION}"
+            ),
+        ),
+        ("DecommissionQueueUrl", url("DecommissionQueue")),
+        ("DisconnectLogGroup", "DisconnectLogs".to_owned()),
+        (
+            "DisconnectSourceServerName",
+            "drover-disconnect-source-server".to_owned(),
+        ),
+        ("FailedRequestsUrl", url("FailedRequests")),
+        ("FleetArn", deployment.arn("Fleet")),
+        ("FleetsBucketName", "Fleets".to_owned()),
+        ("FollowUpArn", deployment.arn("FollowUp")),
+        ("Mode", "enforce".to_owned()),
+        ("NotificationsTopicArn", deployment.arn("Notifications")),
+        ("ReplicationQueueUrl", url("ReplicationQueue")),
+        ("RequestsTopicArn", deployment.arn("Requests")),
+        ("UndeliveredEventsUrl", url("UndeliveredEvents")),
+        ("UnfinishedMessagesUrl", url("UnfinishedMessages")),
+    ];
+    assert_eq!(deployment.outputs(), expected.into());
+}
+
+/// Each parameter with a pattern: what it takes, and what it refuses.
+const FORMS: [(&str, &[&str], &[&str]); 4] = [
+    (
+        "ReplicaRegions",
+        &["*", "eu-west-1", "us-gov-west-1", "ap-southeast-2"],
+        &[
+            "",
+            "eu-west",
+            "EU-WEST-1",
+            "eu-west-1,eu-north-1",
+            "eu-west-1a",
+            "x eu-west-1",
+        ],
+    ),
+    (
+        "ReplicationRoleArn",
+        &[
+            "",
+            "arn:aws:iam::111122223333:role/path/replication",
+            "arn:aws-us-gov:iam::111122223333:role/r",
+            "arn:aws-cn:iam::111122223333:role/r",
+        ],
+        &[
+            "*",
+            "replication",
+            "arn:aws:iam::1111:role/r",
+            "arn:aws:iam::111122223333:user/u",
+            "arn:aws:iam::111122223333:role/",
+        ],
+    ),
+    (
+        "EventBusName",
+        &["default", "requests", "my.bus_1-x"],
+        &[
+            "",
+            "a bus",
+            "arn:aws:events:us-east-1:111122223333:event-bus/x",
+        ],
+    ),
+    (
+        "NotificationEmail",
+        &["", "ops@example.com"],
+        &["ops", "ops@", "@example.com", "a b@example.com", "a@b@c"],
+    ),
+];
+
+#[test]
+fn a_parameter_takes_what_it_is_for_and_refuses_the_rest() {
+    let mut patterns = 0;
+    for (name, declaration) in Deployment::declared() {
+        let Some(pattern) = declaration.get("AllowedPattern") else {
+            continue;
+        };
+        patterns += 1;
+        let pattern = regex::bytes::Regex::new(&format!("(?-u){}", text_of(pattern))).unwrap();
+        let (_, taken, refused) = FORMS.iter().find(|(it, ..)| *it == name).unwrap();
+        for value in *taken {
+            assert!(pattern.is_match(value.as_bytes()), "{name} refuses {value}");
+        }
+        for value in *refused {
+            assert!(!pattern.is_match(value.as_bytes()), "{name} takes {value}");
+        }
+    }
+    assert_eq!(patterns, FORMS.len());
+}

@@ -1,0 +1,355 @@
+//! Where in a deployment each parameter arrives, and that it arrives nowhere else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+use template::{Deployment, machine::definition, text_of};
+
+use crate::stage::efs::ROLE;
+
+/// A parameter, a value that it has nowhere else in these tests, and every place that follows it.
+struct Parameter {
+    name: &'static str,
+    value: &'static str,
+    places: &'static [&'static str],
+}
+
+/// A value for each parameter. No two are the same, and none is a default where it need not be.
+const VALUES: [(&str, &str); 20] = [
+    ("Functions", "all"),
+    ("Mode", "enforce"),
+    ("AllowDelete", "true"),
+    ("MaxTargets", "51"),
+    ("MaxSharePercent", "52"),
+    ("ReplicaRegions", "eu-west-1"),
+    ("ReplicationRoleArn", ROLE),
+    ("EventBusName", "requests"),
+    ("EventTrigger", "ENABLED"),
+    ("TopicTrigger", "ENABLED"),
+    ("QueueTrigger", "ENABLED"),
+    ("InstanceTerminatedTrigger", "ENABLED"),
+    ("FileSystemTaggedTrigger", "ENABLED"),
+    ("NotificationEmail", "ops@example.com"),
+    ("ReplicationObjectiveSeconds", "1234"),
+    ("LogRetentionDays", "30"),
+    ("Architecture", "x86_64"),
+    ("ReservedConcurrency", "55"),
+    ("FleetConcurrency", "56"),
+    ("FleetToleratedFailurePercentage", "57"),
+];
+
+/// Another value for each parameter but `Functions`, whose stacks are compared elsewhere, and what
+/// it changes.
+const PARAMETERS: [Parameter; 19] = [
+    Parameter {
+        name: "Mode",
+        value: "plan",
+        places: &[
+            "BootstrapEfsReplication Environment Variables MODE",
+            "BootstrapRole Policies change",
+            "BootstrapRole Policies cross-accounts PassReplicationRole",
+            "DisconnectRole Policies change",
+            "DisconnectSourceServer Environment Variables MODE",
+            "Outputs Mode",
+        ],
+    },
+    Parameter {
+        name: "AllowDelete",
+        value: "false",
+        places: &[
+            "DisconnectRole Policies change DeleteApproved",
+            "DisconnectSourceServer Environment Variables ALLOW_DELETE",
+        ],
+    },
+    Parameter {
+        name: "MaxTargets",
+        value: "71",
+        places: &[
+            "BootstrapEfsReplication Environment Variables MAX_TARGETS",
+            "DisconnectSourceServer Environment Variables MAX_TARGETS",
+        ],
+    },
+    Parameter {
+        name: "MaxSharePercent",
+        value: "72",
+        places: &["DisconnectSourceServer Environment Variables MAX_SHARE_PERCENT"],
+    },
+    Parameter {
+        name: "ReplicaRegions",
+        value: "eu-north-1",
+        places: &[
+            "BootstrapEfsReplication Environment Variables REPLICA_REGIONS",
+            "BootstrapRole Policies change ConnectMountTargets StringLike aws:RequestedRegion 0",
+            "BootstrapRole Policies change CreateReplicas StringLike aws:RequestedRegion 0",
+            "BootstrapRole Policies change ProvisionReplicas StringLike aws:RequestedRegion 0",
+            "BootstrapRole Policies change TagAccessPoints StringLike aws:RequestedRegion 0",
+        ],
+    },
+    Parameter {
+        name: "ReplicationRoleArn",
+        value: "arn:aws:iam::999999999999:role/other",
+        places: &["BootstrapRole Policies cross-accounts PassReplicationRole Resource"],
+    },
+    Parameter {
+        name: "EventBusName",
+        value: "other-bus",
+        places: &[
+            "BootstrapEfsReplication EventInvokeConfig DestinationConfig OnFailure Destination",
+            "BootstrapEfsReplication EventInvokeConfig DestinationConfig OnSuccess Destination",
+            "BootstrapRole Policies run SendResults Resource",
+            "DecommissionRequested EventBusName",
+            "DecommissionRequestedMayInvoke SourceArn",
+            "DisconnectRole Policies run SendResults Resource",
+            "DisconnectSourceServer EventInvokeConfig DestinationConfig OnFailure Destination",
+            "DisconnectSourceServer EventInvokeConfig DestinationConfig OnSuccess Destination",
+            "FailedRequestsPolicy AllowEventBridge ArnEquals aws:SourceArn 0",
+            "Fleet Definition States Publish the failure Arguments Entries 0 EventBusName",
+            "Fleet Definition States Publish the result Arguments Entries 0 EventBusName",
+            "Fleet DefinitionSubstitutions EventBusName",
+            "FleetRole Policies fleet SendResults Resource",
+            "FollowUp Definition States Publish the failure Arguments Entries 0 EventBusName",
+            "FollowUp Definition States Publish the result Arguments Entries 0 EventBusName",
+            "FollowUp DefinitionSubstitutions EventBusName",
+            "FollowUpRole Policies follow-up SendResults Resource",
+            "LostEventsAlarm Metrics m1 MetricStat Metric Dimensions EventBusName Value",
+            "LostEventsAlarm Metrics m2 MetricStat Metric Dimensions EventBusName Value",
+            "LostResultsAlarm Metrics m3 MetricStat Metric Dimensions EventBusName Value",
+            "LostResultsAlarm Metrics m5 MetricStat Metric Dimensions EventBusName Value",
+            "LostResultsAlarm Metrics m6 MetricStat Metric Dimensions EventBusName Value",
+            "LostResultsAlarm Metrics m7 MetricStat Metric Dimensions EventBusName Value",
+            "NotifyFailure EventBusName",
+            "NotifyResult EventBusName",
+            "PendingResult EventBusName",
+            "ReplicationRequested EventBusName",
+            "ReplicationRequestedMayInvoke SourceArn",
+            "RequestFailed EventBusName",
+            "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 0",
+            "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 1",
+            "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 4",
+            "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 5",
+            "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 7",
+            "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 8",
+        ],
+    },
+    Parameter {
+        name: "EventTrigger",
+        value: "DISABLED",
+        places: &["DecommissionRequested State", "ReplicationRequested State"],
+    },
+    Parameter {
+        name: "TopicTrigger",
+        value: "DISABLED",
+        places: &[
+            "DecommissionSubscription",
+            "DecommissionSubscriptionMayInvoke",
+            "LostEventsAlarm Metrics m5",
+            "Outputs RequestsTopicArn",
+            "ReplicationSubscription",
+            "ReplicationSubscriptionMayInvoke",
+            "Requests",
+            "RequestsPolicy",
+            "UndeliveredEventsPolicy AllowRequestsTopic",
+            "UnknownSubscription",
+            "UnreadableMessagesAlarm",
+        ],
+    },
+    Parameter {
+        name: "QueueTrigger",
+        value: "DISABLED",
+        places: &[
+            "DecommissionQueue",
+            "DecommissionQueueMapping",
+            "ExpiringDeadLettersAlarm Metrics m3",
+            "Outputs DecommissionQueueUrl",
+            "Outputs ReplicationQueueUrl",
+            "Outputs UnfinishedMessagesUrl",
+            "QueuesPolicy",
+            "ReplicationQueue",
+            "ReplicationQueueMapping",
+            "UnfinishedMessages",
+            "UnfinishedMessagesAlarm",
+        ],
+    },
+    Parameter {
+        name: "InstanceTerminatedTrigger",
+        value: "DISABLED",
+        places: &["InstanceTerminated State"],
+    },
+    Parameter {
+        name: "FileSystemTaggedTrigger",
+        value: "DISABLED",
+        places: &["FileSystemTagged State"],
+    },
+    Parameter {
+        name: "NotificationEmail",
+        value: "others@example.com",
+        places: &["NotificationsByEmail Endpoint"],
+    },
+    Parameter {
+        name: "ReplicationObjectiveSeconds",
+        value: "74",
+        places: &["Dashboard DashboardBody", "ReplicationLagAlarm Threshold"],
+    },
+    Parameter {
+        name: "LogRetentionDays",
+        value: "60",
+        places: &[
+            "BootstrapLogs RetentionInDays",
+            "DisconnectLogs RetentionInDays",
+            "MachineLogs RetentionInDays",
+        ],
+    },
+    Parameter {
+        name: "Architecture",
+        value: "arm64",
+        places: &[
+            "BootstrapEfsReplication Architectures 0",
+            "DisconnectSourceServer Architectures 0",
+        ],
+    },
+    Parameter {
+        name: "ReservedConcurrency",
+        value: "75",
+        places: &[
+            "BootstrapEfsReplication ReservedConcurrentExecutions",
+            "DisconnectSourceServer ReservedConcurrentExecutions",
+        ],
+    },
+    Parameter {
+        name: "FleetConcurrency",
+        value: "76",
+        places: &[
+            "Fleet Definition States For each item MaxConcurrency",
+            "Fleet DefinitionSubstitutions Concurrency",
+        ],
+    },
+    Parameter {
+        name: "FleetToleratedFailurePercentage",
+        value: "77",
+        places: &[
+            "Fleet Definition States For each item ToleratedFailurePercentage",
+            "Fleet DefinitionSubstitutions ToleratedFailurePercentage",
+        ],
+    },
+];
+
+/// A deployment in which one parameter has another value.
+fn deployment(changed: Option<&Parameter>) -> Value {
+    let mut values = VALUES;
+    if let Some(parameter) = changed {
+        let value = values.iter_mut().find(|(name, _)| *name == parameter.name);
+        value.unwrap().1 = parameter.value;
+    }
+
+    whole(&Deployment::with(&values))
+}
+
+/// Everything of a deployment: resources, the definitions of its machines, and outputs.
+fn whole(deployment: &Deployment) -> Value {
+    let mut whole = Map::new();
+    for (name, resource) in &deployment.resources {
+        let mut resource = resource.clone();
+        if resource["Type"] == "AWS::Serverless::StateMachine" {
+            resource["Definition"] = definition(name, &resource["Properties"]);
+        }
+        whole.insert(name.clone(), resource);
+    }
+
+    whole.insert("Outputs".to_owned(), json!(deployment.outputs()));
+    Value::Object(whole)
+}
+
+/// The members of an object, or the items of a list by their names, so that others may come before.
+fn parts(value: &Value) -> Option<BTreeMap<String, &Value>> {
+    match value {
+        Value::Object(members) => {
+            let members = members.iter();
+            Some(
+                members
+                    .map(|(name, member)| (name.clone(), member))
+                    .collect(),
+            )
+        }
+        Value::Array(items) => {
+            let names = ["PolicyName", "Sid", "Id", "Name"];
+            let name_of = |(index, item): (usize, &Value)| {
+                let name = names.iter().find_map(|name| item.get(*name));
+                name.map_or_else(|| index.to_string(), text_of)
+            };
+            let items = items.iter().enumerate();
+            Some(
+                items
+                    .map(|(index, item)| (name_of((index, item)), item))
+                    .collect(),
+            )
+        }
+        _ => None,
+    }
+}
+
+/// The places that differ, each with what is there; a part that only one side has is one place.
+fn compare<'a>(
+    path: &str,
+    one: Option<&Value>,
+    other: Option<&'a Value>,
+    places: &mut BTreeMap<String, Option<&'a Value>>,
+) {
+    if one == other {
+        return;
+    }
+    let (Some(left), Some(right)) = (one.and_then(parts), other.and_then(parts)) else {
+        places.insert(path.trim_start().to_owned(), other);
+        return;
+    };
+
+    let names: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+    for name in names {
+        // These say nothing of the place.
+        let is_frame = ["Properties", "PolicyDocument", "Statement", "Condition"];
+        let path = match is_frame.contains(&name.as_str()) {
+            true => path.to_owned(),
+            false => format!("{path} {name}"),
+        };
+        let part = |parts: &BTreeMap<String, &'a Value>| parts.get(name).copied();
+        compare(&path, left.get(name).copied(), part(&right), places);
+    }
+}
+
+#[test]
+fn every_parameter_is_changed_here() {
+    let declared: Vec<&str> = Deployment::declared().map(|(name, _)| name).collect();
+    let given: BTreeSet<&str> = VALUES.iter().map(|(name, _)| *name).collect();
+    assert_eq!(given, declared.iter().copied().collect());
+
+    let mut changed = PARAMETERS.iter().map(|parameter| parameter.name);
+    assert!(
+        declared[1..]
+            .iter()
+            .all(|name| changed.any(|it| it == *name))
+    );
+}
+
+/// A parameter that is ignored, or that is taken for another one with the same default, is noticed
+/// here.
+#[test]
+fn a_parameter_changes_what_it_is_for_and_nothing_else() {
+    let before = deployment(None);
+
+    for parameter in &PARAMETERS {
+        let name = parameter.name;
+        let after = deployment(Some(parameter));
+        let mut places = BTreeMap::new();
+        compare("", Some(&before), Some(&after), &mut places);
+        let found: Vec<&str> = places.keys().map(String::as_str).collect();
+        assert_eq!(found, parameter.places, "{name}");
+
+        // A parameter with free values is passed on as it is.
+        let (_, declaration) = Deployment::declared().find(|(it, _)| *it == name).unwrap();
+        if declaration.get("AllowedValues").is_none() {
+            for (place, value) in places {
+                let text = value.map(text_of).unwrap_or_default();
+                assert!(text.contains(parameter.value), "{name}: {place} is {text}");
+            }
+        }
+    }
+}
