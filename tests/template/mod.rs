@@ -10,6 +10,7 @@ mod parameters;
 mod places;
 mod policies;
 mod services;
+mod settings;
 
 use template::{Deployment, TRIGGERS};
 
