@@ -5,6 +5,7 @@ mod delivery;
 mod documents;
 mod fleet;
 mod follow_up;
+mod logs;
 mod machines;
 mod parameters;
 mod places;
