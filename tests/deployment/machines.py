@@ -264,7 +264,7 @@ class World:
                 return 0, Failed("EventBridge.FailedEntry")
             [entry] = arguments["Entries"]
             assert (entry["EventBusName"], entry["Source"]) == ("bus", "drover"), entry
-            self.published.append({"type": entry["DetailType"], **json.loads(entry["Detail"])})
+            self.published.append({"type": entry["DetailType"], **entry["Detail"]})
             return 0, {"FailedEntryCount": 0}
         if resource == PUT_OBJECT:
             if self.refuse_objects:

@@ -672,8 +672,12 @@ def call_lambda(func_ref, event):
 
 
 def put_events(resource: str, input_data: dict) -> dict:
-    """events:putEvents fails the task when the bus refused an entry; with MiniStack it succeeds."""
-    result = original_put_events(resource, input_data)
+    """events:putEvents takes a detail that is an object, and fails the task when the bus refused an entry.
+
+    MiniStack takes the text of a detail, and succeeds.
+    """
+    entries = [{**entry, "Detail": json.dumps(entry["Detail"])} for entry in input_data["Entries"]]
+    result = original_put_events(resource, {**input_data, "Entries": entries})
     if result.get("FailedEntryCount"):
         raise sfn._ExecutionError("EventBridge.FailedEntry", json.dumps(result))
     return result

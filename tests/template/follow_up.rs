@@ -377,14 +377,25 @@ fn largest() -> (Value, Value) {
 // Invariant 10.
 #[test]
 fn the_largest_result_fits_every_state() {
-    let (request, report) = largest();
+    let (request, mut report) = largest();
+    // One such wait is as long as a follow-up waits at all.
     let detail = json!({
         "requestContext": { "functionArn": asked_function() },
         "requestPayload": request,
-        "responsePayload": pending(60),
+        "responsePayload": pending(518_400),
     });
 
     let mut services = Simulated::always(Ok(report.clone()));
     let ended = run("FollowUp", json!({ "detail": detail }), &mut services);
-    assert_eq!(ended.end, End::Succeeded(report));
+    assert_eq!(ended.end, End::Succeeded(report.clone()));
+    assert_eq!(services.event()["detail"]["responsePayload"], report);
+
+    // The report of a failure is a text.
+    report["outcome"] = json!("pending");
+    let mut services = Simulated::always(Ok(report.clone()));
+    let ended = run("FollowUp", json!({ "detail": detail }), &mut services);
+    let expected = Failure::new("StillPending").because(report.to_string());
+    assert_eq!(ended.end, End::Failed(expected));
+    let published = &services.event()["detail"]["responsePayload"];
+    assert_eq!(published["errorMessage"], report.to_string());
 }
