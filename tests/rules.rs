@@ -116,10 +116,17 @@ fn no_other_state_of_an_instance_reaches_a_function() {
 
 #[test]
 fn no_request_under_the_name_of_aws_reaches_a_function() {
-    let mut request = DISCONNECT.event("decommission-requested.json");
-    request["source"] = json!("aws.ec2");
+    for (function, file) in [
+        (&DISCONNECT, "decommission-requested.json"),
+        (&BOOTSTRAP, "replication-requested.json"),
+    ] {
+        let mut request = function.event(file);
+        let name = function.name();
+        assert_eq!(rules_of(&everything(), &request).len(), 1, "{name}");
 
-    assert_eq!(rules_of(&everything(), &request), [""; 0]);
+        request["source"] = json!("aws.ec2");
+        assert_eq!(rules_of(&everything(), &request), [""; 0], "{name}");
+    }
 }
 
 /// The endpoints of the subscriptions that a message on the topic matches.

@@ -237,3 +237,161 @@ fn a_bucket_is_private() {
         assert!(bucket.get("AccessControl").is_none(), "{name}");
     }
 }
+
+/// The statements of every role, policy and key: the resource, the `Sid`, and the statement.
+fn all_statements() -> Vec<(String, String, Value)> {
+    let deployment = everything();
+    let mut all = Vec::new();
+    for ResourceStatement {
+        name, statement, ..
+    } in ResourceStatement::all(&deployment)
+    {
+        let sid = statement.get("Sid").map(text_of).unwrap_or_default();
+        all.push((name, sid, statement));
+    }
+
+    for (name, role) in deployment.of_type("AWS::IAM::Role") {
+        for policy in role["Policies"].as_array().unwrap() {
+            for statement in policy["PolicyDocument"]["Statement"].as_array().unwrap() {
+                all.push((
+                    name.to_owned(),
+                    text_of(&statement["Sid"]),
+                    statement.clone(),
+                ));
+            }
+        }
+    }
+
+    all
+}
+
+/// What a statement allows with a wildcard: its roles or policies, its `Sid`, every pattern in
+/// resources, actions and conditions, and why no narrower one is possible or needed.
+#[rustfmt::skip] // A row a statement.
+const WILDCARDS: [(&str, &str, &[&str], &str); 31] = [
+    ("NotificationsPolicy", "AllowCloudWatch", &["arn:aws:cloudwatch:us-east-1:111122223333:alarm:drover-*"], "the alarms of this stack"),
+    ("NotificationsKey", "AllowAccount", &["*", "kms:*"], "the policy is the key's own, and IAM decides"),
+    ("NotificationsKey", "AllowEventBridge", &["*", "kms:GenerateDataKey*"], "the policy is the key's own"),
+    ("NotificationsKey", "AllowCloudWatch", &["*", "kms:GenerateDataKey*"], "the policy is the key's own"),
+    ("FleetRole FollowUpRole", "", &["arn:aws:states:us-east-1:111122223333:stateMachine:*"], "a name would make a circle of role and machine"),
+    ("BootstrapRole", "WriteLogs", &["arn:aws:logs:us-east-1:111122223333:log-group:BootstrapLogs:*"], "the streams of one group"),
+    ("DisconnectRole", "WriteLogs", &["arn:aws:logs:us-east-1:111122223333:log-group:DisconnectLogs:*"], "the streams of one group"),
+    ("BootstrapRole DisconnectRole FleetRole FollowUpRole", "SendTraces", &["*"], "the actions support no resource"),
+    ("BootstrapRole", "ReadQueue", &["arn:aws:sqs:us-east-1:111122223333:drover-ReplicationQueue-*"], "the queue may not be there yet"),
+    ("DisconnectRole", "ReadQueue", &["arn:aws:sqs:us-east-1:111122223333:drover-DecommissionQueue-*"], "the queue may not be there yet"),
+    ("BootstrapRole", "ReadFileSystems", &["arn:aws:elasticfilesystem:*:111122223333:file-system/*"], "both ends of any replication"),
+    ("BootstrapRole", "ReadNetworks", &["*"], "the actions support no resource"),
+    ("BootstrapRole", "Replicate", &["arn:aws:elasticfilesystem:*:111122223333:file-system/*"], "the action supports no tag condition"),
+    ("BootstrapRole", "CreateReplicas", &["*"], "a file system that is created has no ARN yet"),
+    ("BootstrapRole", "CreateReplicasFromSourceRegion", &["*"], "a file system that is created has no ARN yet"),
+    ("BootstrapRole", "ProvisionReplicas", &["arn:aws:elasticfilesystem:*:111122223333:file-system/*"], "any replica, in the Regions of the condition"),
+    ("BootstrapRole", "TagAccessPoints", &["arn:aws:elasticfilesystem:*:111122223333:access-point/*"], "only while one is created"),
+    ("BootstrapRole", "ConnectMountTargets", &["arn:aws:ec2:*:*:security-group/*", "arn:aws:ec2:*:*:subnet/*", "arn:aws:ec2:*:111122223333:network-interface/*"], "another account may share a subnet"),
+    ("BootstrapRole", "CreateServiceLinkedRole", &["arn:aws:iam::111122223333:role/aws-service-role/elasticfilesystem.amazonaws.com/*"], "the one role of EFS"),
+    ("BootstrapRole", "EncryptReplicas", &["arn:aws:kms:*:111122223333:key/*", "elasticfilesystem.*.amazonaws.com"], "the request names the key; through EFS alone"),
+    ("BootstrapRole", "ReadReplicasInOtherAccounts", &["arn:aws:elasticfilesystem:*:*:file-system/*"], "the request names the account"),
+    ("DisconnectRole", "ListServersAndUsage", &["*"], "the actions support no resource"),
+    ("DisconnectRole", "CountRecoveryPoints", &["arn:aws:drs:us-east-1:111122223333:source-server/*"], "any server may be named"),
+    ("DisconnectRole", "DisconnectApproved", &["arn:aws:drs:us-east-1:111122223333:source-server/*"], "any server with an approval"),
+    ("DisconnectRole", "DeleteApproved", &["arn:aws:drs:us-east-1:111122223333:source-server/*"], "any server with an approval"),
+    ("DisconnectRole", "ConsumeApproval", &["arn:aws:drs:us-east-1:111122223333:source-server/*"], "the approval of any server"),
+    ("FleetRole", "WatchItems", &["arn:aws:states:us-east-1:111122223333:execution:drover-fleet/*:*", "arn:aws:states:us-east-1:111122223333:execution:drover-fleet:*"], "the executions of this fleet"),
+    ("FleetRole", "ReadLists", &["arn:aws:s3:::Fleets/*"], "an operator chooses the key of a list"),
+    ("FleetRole", "StoreLists", &["arn:aws:s3:::Fleets/items/*"], "one list for each execution"),
+    ("FleetRole", "WriteResults", &["arn:aws:s3:::Fleets/results/*"], "several objects for each execution"),
+    ("FleetRole FollowUpRole", "DeliverLogs", &["*"], "the actions support no resource"),
+];
+
+/// The patterns with a wildcard in a statement.
+fn wildcards(statement: &Value) -> Vec<String> {
+    let mut texts = texts_of(statement.get("Resource").unwrap_or(&Value::Null));
+    texts.extend(texts_of(&statement["Action"]));
+    let conditions = statement.get("Condition").and_then(Value::as_object);
+    for (_, keys) in conditions.into_iter().flatten() {
+        texts.extend(keys.as_object().unwrap().values().flat_map(texts_of));
+    }
+
+    texts.retain(|text| text.contains('*'));
+    texts.sort();
+    texts
+}
+
+#[test]
+fn every_wildcard_has_a_reason() {
+    let mut used = [false; WILDCARDS.len()];
+
+    for (name, sid, statement) in all_statements() {
+        let found = wildcards(&statement);
+        // What is denied may be as wide as can be.
+        if found.is_empty() || statement["Effect"] == "Deny" {
+            continue;
+        }
+        let index = WILDCARDS.iter().position(|(names, id, patterns, _)| {
+            names.split(' ').any(|it| it == name) && *id == sid && found == *patterns
+        });
+        let index = index.unwrap_or_else(|| panic!("{name} {sid} allows {found:?}"));
+        used[index] = true;
+    }
+
+    assert!(used.iter().all(|it| *it), "a reason for nothing: {used:?}");
+}
+
+/// What a role may do that no scenario of a function shows: to run, to be started, to write logs.
+#[rustfmt::skip] // A row a statement.
+const ACTIONS: [(&str, &str, &str); 13] = [
+    ("WriteLogs", "logs:CreateLogStream logs:PutLogEvents", "Lambda writes the log with the function's role"),
+    ("SendTraces", "xray:PutTraceSegments xray:PutTelemetryRecords", "Lambda sends traces with the function's role"),
+    ("SendTraces", "xray:PutTraceSegments xray:PutTelemetryRecords xray:GetSamplingRules xray:GetSamplingTargets", "Step Functions samples too"),
+    ("SendResults", "events:PutEvents", "a result is an event on the bus"),
+    ("ReadQueue", "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes", "Lambda reads the queue with the function's role"),
+    ("InvokeFunctions", "lambda:InvokeFunction", "a machine sends requests"),
+    ("DeliverLogs", "logs:CreateLogDelivery logs:GetLogDelivery logs:UpdateLogDelivery logs:DeleteLogDelivery logs:ListLogDeliveries logs:PutResourcePolicy logs:DescribeResourcePolicies logs:DescribeLogGroups", "what Step Functions documents for its log"),
+    ("StartItems", "states:StartExecution", "a distributed map starts executions, and a pending item a follow-up"),
+    ("WatchItems", "states:DescribeExecution states:StopExecution", "a distributed map stops what it started"),
+    ("ReadLists", "s3:GetObject", "the list of a fleet"),
+    ("StoreLists", "s3:PutObject", "a list that came in the input"),
+    ("WriteResults", "s3:PutObject s3:ListMultipartUploadParts s3:AbortMultipartUpload", "what a result writer needs"),
+    ("StartFollowUps", "states:StartExecution", "the rule starts follow-ups"),
+];
+
+#[test]
+fn a_role_that_no_scenario_uses_has_no_action_without_a_reason() {
+    let deployment = everything();
+    let mut used = [false; ACTIONS.len()];
+
+    for (name, role) in deployment.of_type("AWS::IAM::Role") {
+        for policy in role["Policies"].as_array().unwrap() {
+            // The scenarios show what these are for.
+            if ["read", "change", "cross-accounts"]
+                .iter()
+                .any(|it| policy["PolicyName"] == *it)
+            {
+                continue;
+            }
+            for statement in policy["PolicyDocument"]["Statement"].as_array().unwrap() {
+                let actions = texts_of(&statement["Action"]).join(" ");
+                let sid = text_of(&statement["Sid"]);
+                let index = ACTIONS
+                    .iter()
+                    .position(|(id, known, _)| *id == sid && *known == actions);
+                let index = index.unwrap_or_else(|| panic!("{name} {sid} allows {actions}"));
+                used[index] = true;
+            }
+        }
+    }
+
+    assert!(used.iter().all(|it| *it), "a reason for nothing: {used:?}");
+}
+
+/// A policy that leaves out a key that its service passes on lets in others of that service.
+#[test]
+fn a_statement_for_a_service_uses_each_key_that_it_passes_on() {
+    for statement in ResourceStatement::all(&everything()) {
+        for service in statement.services() {
+            let mut given = condition_keys(&statement.statement);
+            given.sort();
+            let known = keys_of_service(&service, statement.receiver);
+            assert_eq!(given, known, "{}: {service}", statement.name);
+        }
+    }
+}
