@@ -129,6 +129,63 @@ fn no_request_under_the_name_of_aws_reaches_a_function() {
     }
 }
 
+/// The same event from another source, or of another type, is another event.
+#[test]
+fn a_rule_takes_its_own_events_alone() {
+    let deployment = everything();
+    let of_a_machine = json!({
+        "source": "aws.states",
+        "detail-type": "Step Functions Execution Status Change",
+        "detail": { "status": "ABORTED", "stateMachineArn": deployment.arn("Fleet") },
+    });
+    let result = record(&DISCONNECT, "Success", &any_request(), &report("pending"));
+    let failure = record(
+        &DISCONNECT,
+        "EventAgeExceeded",
+        &any_request(),
+        &Value::Null,
+    );
+
+    let with_type = [
+        DISCONNECT.event("instance-terminated.json"),
+        BOOTSTRAP.event("file-system-tagged.json"),
+        DISCONNECT.event("decommission-requested.json"),
+        of_a_machine,
+    ];
+    for event in &with_type {
+        assert!(!rules_of(&deployment, event).is_empty(), "{event}");
+        let mut other = event.clone();
+        other["detail-type"] = json!("Another Type");
+        assert_eq!(rules_of(&deployment, &other), [""; 0], "{event}");
+    }
+    for mut event in with_type.into_iter().chain([result, failure]) {
+        event["source"] = json!("aws.other");
+        assert_eq!(rules_of(&deployment, &event), [""; 0], "{event}");
+    }
+}
+
+#[test]
+fn a_notification_knows_what_it_names() {
+    let mut checked = 0;
+
+    for (name, rule) in everything().of_type("AWS::Events::Rule") {
+        let Some(transformer) = rule["Targets"][0].get("InputTransformer") else {
+            continue;
+        };
+        checked += 1;
+        let paths = transformer["InputPathsMap"].as_object().unwrap();
+        let template = text_of(&transformer["InputTemplate"]);
+        let mut named: Vec<&str> = template
+            .split('<')
+            .skip(1)
+            .map(|part| part.split('>').next().unwrap())
+            .collect();
+        named.sort_unstable();
+        assert!(paths.keys().eq(named), "{name}: {template}");
+    }
+    assert_eq!(checked, 3);
+}
+
 /// The endpoints of the subscriptions that a message on the topic matches.
 fn endpoints_of(deployment: &Deployment, message: &Value) -> Vec<String> {
     deployment

@@ -395,3 +395,57 @@ fn a_statement_for_a_service_uses_each_key_that_it_passes_on() {
         }
     }
 }
+
+#[test]
+fn every_statement_and_every_policy_is_complete() {
+    for (name, sid, statement) in all_statements() {
+        let mut members = vec!["Action", "Effect"];
+        // The trust of a role is about the role itself.
+        members.push(if sid.is_empty() {
+            "Principal"
+        } else {
+            "Resource"
+        });
+        for member in members {
+            assert!(statement.get(member).is_some(), "{name} {sid}: {member}");
+        }
+    }
+
+    // An older version reads variables as text.
+    let deployment = everything();
+    for (name, resource) in &deployment.resources {
+        assert!(resource["Type"].is_string(), "{name}");
+        let objects = template::machine::objects(resource);
+        for policy in objects.iter().filter(|it| it.get("Statement").is_some()) {
+            assert_eq!(policy["Version"], "2012-10-17", "{name}");
+        }
+    }
+}
+
+#[test]
+fn everything_that_is_sent_to_refuses_plain_http() {
+    let deployment = everything();
+    let policies = [
+        ("AWS::SQS::Queue", "AWS::SQS::QueuePolicy", "Queues"),
+        ("AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "Topics"),
+        ("AWS::S3::Bucket", "AWS::S3::BucketPolicy", "Bucket"),
+    ];
+
+    for (kind, policy_kind, member) in policies {
+        let mut covered = Vec::new();
+        for (name, policy) in deployment.of_type(policy_kind) {
+            let statements = policy["PolicyDocument"]["Statement"].as_array().unwrap();
+            let denies = statements
+                .iter()
+                .any(|it| it["Sid"] == "DenyInsecureTransport");
+            assert!(denies, "{name}");
+            covered.extend(texts_of(&policy[member]));
+        }
+        // A queue goes by its URL, a topic by its ARN, a bucket by its name.
+        let resources = deployment.of_type(kind);
+        assert_eq!(covered.len(), resources.len(), "{kind}");
+        for (name, _) in resources {
+            assert!(covered.iter().any(|it| it.contains(name)), "{name}");
+        }
+    }
+}
