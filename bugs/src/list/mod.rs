@@ -4,17 +4,19 @@ mod changes;
 mod documents;
 mod faults;
 mod guardrails;
+mod machines;
 mod matching;
 mod observation;
 mod replication;
 mod reports;
 mod requests;
 mod retirement;
+mod template;
 
 use crate::bug::Bug;
 
 /// Every theme. What would destroy most comes first, so that a run which is cut has tried that.
-const THEMES: [&[Bug]; 10] = [
+const THEMES: [&[Bug]; 12] = [
     retirement::BUGS,
     documents::BUGS,
     changes::BUGS,
@@ -25,6 +27,8 @@ const THEMES: [&[Bug]; 10] = [
     reports::BUGS,
     faults::BUGS,
     requests::BUGS,
+    template::BUGS,
+    machines::BUGS,
 ];
 
 /// Every bug, in the order in which they are planted.
