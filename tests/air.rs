@@ -20,8 +20,7 @@ struct Demand {
 }
 
 const DEMANDS: [Demand; 8] = [
-    // Most of it is a list.
-    demand("bugs", 85.0, 1.7, 1.0, 0),
+    demand("bugs", 85.0, 2.5, 1.0, 0),
     demand("cli", 80.0, 3.0, 1.0, 0),
     demand("emulator", 90.0, 3.0, 1.0, 0),
     demand("functions", 90.0, 3.0, 1.0, 0),
@@ -70,7 +69,9 @@ impl Figures {
     fn of_room(room: &str) -> Self {
         let mut figures = Self::default();
         for path in sources(room) {
-            if !path.contains("/tests/") {
+            // The lists of planted bugs quote the code that they change.
+            let is_quoted = path.starts_with("bugs/src/list/");
+            if !path.contains("/tests/") && !is_quoted {
                 figures.add(&code_without_tests(&path));
             }
         }

@@ -112,6 +112,7 @@ impl Tree {
         };
 
         for program in programs.iter().filter(|program| which(program)) {
+            // Where cargo would run them, and with what it would tell them.
             let mut tests = Command::new(&program.path);
             tests
                 .current_dir(&program.package)
@@ -134,6 +135,7 @@ impl Tree {
 
     /// Runs seeds in batches that grow: most bugs that are caught at all are caught early.
     fn simulate(&self, file: &str, seeds: u64) -> Result<Outcome> {
+        // Unoptimised, the seeds would take minutes.
         let mut command = self.cargo("build");
         command.args(["--profile", "simulation", "--package", "simulation"]);
         let programs = match build(command)? {
@@ -146,6 +148,7 @@ impl Tree {
 
         let mut from = 0;
         for end in [seeds / 50, seeds / 5, seeds] {
+            // Each batch goes on where the last one ended.
             for function in functions(file) {
                 let mut command = Command::new(&simulator.path);
                 let range = [from, end - from].map(|number| number.to_string());
@@ -185,6 +188,7 @@ fn build(mut command: Command) -> Result<Result<Vec<Program>, String>> {
     let mut programs = Vec::new();
     let mut error = None;
 
+    // The first error is the one to read; the others often follow from it.
     let ending = run(&mut command, BUILD, |line| {
         let message: Value = serde_json::from_str(line).unwrap_or_default();
         programs.extend(read_program(&message));

@@ -63,6 +63,7 @@ fn main() -> Result<ExitCode> {
         None => true,
     };
     let bugs: Vec<&Bug> = list::all().filter(is_chosen).collect();
+    // The table is of what is known, so nothing is planted for it.
     if arguments.table {
         let known = bugs.iter().map(|bug| (*bug, results.of_bug(bug)));
         print!("{}", verdict::table(known));
@@ -75,6 +76,7 @@ fn main() -> Result<ExitCode> {
         let start = Instant::now();
         try_bug(bug, &tree, &results, &arguments)?;
 
+        // A line for each as it ends: a run that is cut has said what it found.
         let words = verdict::in_words(&results.of_bug(bug));
         let (total, seconds) = (bugs.len(), start.elapsed().as_secs());
         println!("{number}/{total} {}: {words} [{seconds} s]", bug.name);
@@ -82,6 +84,7 @@ fn main() -> Result<ExitCode> {
 
     let found: Vec<(&Bug, Levels)> = bugs.iter().map(|bug| (*bug, results.of_bug(bug))).collect();
     println!("\n{}", verdict::summary(&found));
+    // One level alone says nothing of the others.
     let is_missed = |(_, levels): &(&Bug, Levels)| match arguments.level {
         Some(_) => !verdict::is_noticed(levels),
         None => verdict::survives(levels),
