@@ -247,14 +247,21 @@ fn texts(ids: &[SourceServerId]) -> Vec<String> {
 }
 
 /// The servers that a job works on: none once it has ended, whatever its type; all of them in every
-/// other state.
+/// other state. `None` is one that AWS did not name.
 fn servers_in_job(job: &types::Job) -> Vec<Option<SourceServerId>> {
     // A status of the future is not COMPLETED, and so counts as unfinished.
     if job.status() == Some(&JobStatus::Completed) {
         return Vec::new();
     }
 
-    job.participating_servers()
+    // One that names nothing at all may work on any server; one that names other resources, such as
+    // networks, works on those.
+    let servers = job.participating_servers();
+    if servers.is_empty() && job.participating_resources().is_empty() {
+        return vec![None];
+    }
+
+    servers
         .iter()
         .map(|server| read_id(server.source_server_id()))
         .collect()
@@ -448,6 +455,22 @@ pub(crate) mod tests {
             }
             assert_eq!(job(kind, Some("COMPLETED")), [""; 0], "{kind}");
         }
+    }
+
+    #[test]
+    fn a_job_that_names_nothing_may_work_on_any_server_and_one_of_networks_on_none() {
+        let job = || {
+            types::Job::builder()
+                .job_id("drsjob-00000000000000001")
+                .status(JobStatus::Started)
+        };
+        let network = types::ParticipatingResource::builder().build();
+
+        assert_eq!(servers_in_job(&job().build().unwrap()), [None]);
+        let of_network = job().participating_resources(network).build().unwrap();
+        assert_eq!(servers_in_job(&of_network), []);
+        let ended = job().status(JobStatus::Completed).build().unwrap();
+        assert_eq!(servers_in_job(&ended), []);
     }
 
     #[test]

@@ -248,6 +248,10 @@ fn add_job(rng: &mut fastrand::Rng, world: &mut World, number: usize, count: usi
         servers.push(id(rng.usize(1..=count)));
     }
     rng.shuffle(&mut servers);
+    // And now and then a job that names none.
+    if chance(rng, 4) {
+        servers.clear();
+    }
     let (kind, initiated_by) = *rng.choice(&JOBS).unwrap_or(&JOBS[0]);
 
     // DRS lists completed jobs too.

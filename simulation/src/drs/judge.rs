@@ -212,7 +212,9 @@ fn in_use(world: &World, server: &SourceServer) -> Vec<&'static str> {
     // A job may not name its servers; then it may work on any.
     let has_job = jobs.iter().any(|job| {
         let mut servers = job.source_server_ids.iter();
-        job.status(world.now) != "COMPLETED" && servers.any(|id| *id == server.id || id.is_empty())
+        let is_meant =
+            job.source_server_ids.is_empty() || servers.any(|id| *id == server.id || id.is_empty());
+        job.status(world.now) != "COMPLETED" && is_meant
     });
     // The list of instances counts before the name in the record.
     let of_server = || {

@@ -134,9 +134,12 @@ pub(crate) fn is_free(log: &AttemptLog, server: &Value, id: &str) -> bool {
 
 /// Whether a job works on a server. A job that does not name its servers may work on any.
 fn works_on(job: &Value, id: &str) -> bool {
-    let servers = job["participatingServers"].as_array().into_iter().flatten();
+    let servers = job["participatingServers"].as_array();
+    let servers = servers.map_or(&[][..], Vec::as_slice);
 
-    servers
-        .into_iter()
-        .any(|server| server["sourceServerID"] == id || server["sourceServerID"] == "")
+    let is_meant = |server: &Value| {
+        let named = &server["sourceServerID"];
+        named == id || named == ""
+    };
+    servers.is_empty() || servers.iter().any(is_meant)
 }
