@@ -9,7 +9,7 @@ use emulator::{
     wire::{self, Wire},
 };
 use harness::connector::to_call;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     bugs,
@@ -44,15 +44,6 @@ impl Call {
     }
 }
 
-/// Whether a call asks for another page than the first.
-fn is_next_page(call: wire::Call<'_>) -> bool {
-    let body: Value = serde_json::from_slice(call.body).unwrap_or_default();
-
-    !body["nextToken"].is_null()
-        || call.path.contains("NextToken=")
-        || call.path.contains("Marker=")
-}
-
 impl State {
     /// Brings the world to the time of the simulation, with every external event due by then.
     pub(crate) fn catch_up(&mut self) {
@@ -76,15 +67,13 @@ impl State {
             When::Call(_) => None,
         };
 
+        let is_within_list = self.is_within_list();
         self.external_events
             .iter()
             .enumerate()
+            .filter(|(_, event)| !(is_within_list && event.change.removes()))
             .filter_map(|(index, event)| Some((due(event)?, index)))
             .filter(|(time, _)| *time <= now)
-            .filter(|(_, index)| {
-                let change = self.external_events.get(*index).map(|event| &event.change);
-                !(self.is_within_list && change.is_some_and(Change::removes))
-            })
             .min()
     }
 
@@ -139,7 +128,6 @@ impl State {
     /// Answers one call of the function.
     pub(crate) fn answer(&mut self, attempt: usize, request: &HttpRequest) -> Wire {
         let call = to_call(request);
-        self.is_within_list = is_next_page(call);
         self.catch_up();
         let number = usize::try_from(self.figures.calls).unwrap_or_default();
         self.figures.calls += 1;
@@ -174,7 +162,7 @@ impl State {
     }
 
     fn apply_changes_before_call(&mut self, number: usize) {
-        let is_within_list = self.is_within_list;
+        let is_within_list = self.is_within_list();
         let is_next = |event: &ExternalEvent| match event.when {
             When::Call(due) => due <= number && !(is_within_list && event.change.removes()),
             When::At(_) => false,

@@ -182,6 +182,13 @@ impl Call {
             .is_some_and(|status| (200..300).contains(&status))
     }
 
+    /// Whether the answer is a page of a list that is not its last.
+    pub(crate) fn has_more(&self) -> bool {
+        let tokens = ["nextToken", "NextToken", "NextMarker"];
+
+        tokens.iter().any(|name| !self.body[*name].is_null())
+    }
+
     /// Calls in a few words each.
     pub(crate) fn summaries(calls: &[&Self]) -> Vec<String> {
         calls
@@ -361,9 +368,6 @@ pub(crate) struct State {
     pub(crate) known_entries: usize,
     /// How often something disturbed the function: a fault, a change by others, a late effect.
     pub(crate) disturbances: u64,
-    /// Whether a list has been read in part. AWS does not document what a page token refers to, so
-    /// nothing is removed between two pages: the next page might leave out what moved up.
-    pub(crate) is_within_list: bool,
 
     // What was done, and what was wrong with it.
     pub(crate) attempts: Vec<Arc<AttemptLog>>,
@@ -403,7 +407,6 @@ impl State {
             history: vec![(epoch(), world)],
             known_entries: 0,
             disturbances: 0,
-            is_within_list: false,
             attempts: Vec::new(),
             effects: Vec::new(),
             grants: BTreeMap::new(),
@@ -480,6 +483,18 @@ impl State {
             );
             self.violate(4, complaint);
         }
+    }
+
+    /// Whether an attempt has read a list in part. AWS does not document what a page token refers
+    /// to, so nothing is removed between two pages: the next page might leave out what moved up.
+    pub(crate) fn is_within_list(&self) -> bool {
+        let mut in_flight = self.attempts.iter().filter(|log| log.in_flight);
+
+        // A page that failed is asked for again.
+        in_flight.any(|log| {
+            let mut calls = log.calls.iter().rev();
+            calls.find(|call| call.is_ok()).is_some_and(Call::has_more)
+        })
     }
 
     /// Whether something may still act on what it read before: a run, or a late effect.

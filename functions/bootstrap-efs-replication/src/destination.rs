@@ -141,7 +141,7 @@ pub fn has_another_key(view: &View, destination: &Destination) -> bool {
     };
 
     let is_alias = requested.starts_with("alias/") || requested.contains(":alias/");
-    // Both may be an ARN or an ID; what only one of them names cannot differ.
+    // Both may be an ARN or an ID. Where only one is an ARN, the IDs are compared.
     let id = |key: &str| {
         let of_arn = key.rsplit_once(":key/").map(|(_, id)| id.to_owned());
         of_arn.unwrap_or_else(|| key.to_owned())

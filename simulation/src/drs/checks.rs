@@ -9,7 +9,7 @@ use crate::{
     constants::{APPROVED, HERE, PROTECTED},
     drs::{
         changes,
-        observed::{is_ambiguous, is_free, matches, observed_servers},
+        observed::{is_ambiguous, is_free, matches, observed_servers, was_counted, was_searched},
     },
     record::{AttemptLog, Call, State, text},
     scenario::{Change, Request},
@@ -45,7 +45,7 @@ fn rules(
     request: &Request,
     server: &Value,
     call: &Call,
-) -> [(u8, bool, &'static str); 9] {
+) -> [(u8, bool, &'static str); 11] {
     let id = call.subject.as_str();
     let is_requested = is_requested(state, request, call);
     let is_fresh = !request.is_stale(log.began);
@@ -59,6 +59,7 @@ fn rules(
     targets.retain(|target| matches(target, first));
     let is_matched = !targets.is_empty();
     let is_unambiguous = targets.iter().any(|target| !is_ambiguous(log, target, id));
+    let is_searched = targets.iter().any(|target| was_searched(log, target, id));
 
     // The guardrails.
     let is_approved = server["tags"][APPROVED] == request.id.as_str();
@@ -71,10 +72,20 @@ fn rules(
     let may_change = untags || is_free(log, server, id);
     let may_delete = call.operation != "DeleteSourceServer" || is_disconnected;
 
+    // One server is always within the share, and everything is within all of it.
+    let has_share = state.scenario.number("MAX_SHARE_PERCENT", 10) < 100;
+    let needs_count = !untags && has_share && request.targets().len() > 1;
+    let is_counted = !needs_count || was_counted(log);
+
     [
         (1, is_requested, "was not requested, or is not allowed"),
         (1, is_matched, "does not match the names in the request"),
         (1, is_unambiguous, "is one of several with these names"),
+        (
+            1,
+            is_searched,
+            "others may share its names with: not all that may was read",
+        ),
         (1, is_approved, "is not approved for this request"),
         (1, is_unprotected, "is protected"),
         (7, is_fresh, "was requested by a request that has expired"),
@@ -89,6 +100,7 @@ fn rules(
             "is in use, or whether it is was not read to the end",
         ),
         (1, may_delete, "is not DISCONNECTED"),
+        (6, is_counted, "was changed before the servers were counted"),
     ]
 }
 

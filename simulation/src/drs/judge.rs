@@ -111,7 +111,7 @@ fn action<'a>(case: &Case<'a>) -> &'a str {
     action.unwrap_or("disconnect")
 }
 
-fn is_named(server: &SourceServer, target: &Value) -> bool {
+pub(crate) fn is_named(server: &SourceServer, target: &Value) -> bool {
     // Only the most exact name finds a server; the others can but contradict it.
     let has = |name: &str| !target[name].is_null();
 

@@ -27,12 +27,18 @@ pub(crate) fn observed_servers<'a>(log: &'a AttemptLog, id: &str) -> Vec<&'a Val
         .collect()
 }
 
-/// A list as the attempt read it last; `None` if it never read the list to its end.
-fn observed_list(log: &AttemptLog, operation: &str) -> Option<Vec<Value>> {
+/// A list as the attempt read it last, by a filter that lets through what matters; `None` if it
+/// never read such a list to its end.
+fn observed_list(
+    log: &AttemptLog,
+    operation: &str,
+    lets_through: impl Fn(&Value) -> bool,
+) -> Option<Vec<Value>> {
     let pages = log
         .calls
         .iter()
-        .filter(|call| call.operation == operation && call.is_ok());
+        .filter(|call| call.operation == operation && call.is_ok())
+        .filter(|call| lets_through(&call.input["filters"]));
 
     let mut current = Vec::new();
     let mut complete = None;
@@ -50,6 +56,54 @@ fn observed_list(log: &AttemptLog, operation: &str) -> Option<Vec<Value>> {
     }
 
     complete
+}
+
+/// The filter of a list with its one condition, where it has one: a name and what it asks for.
+fn condition(filters: &Value) -> Option<(&str, &Value)> {
+    let is_condition = |(_, value): &(&String, &Value)| {
+        !value.is_null() && value.as_array().is_none_or(|it| !it.is_empty())
+    };
+    let mut conditions = filters
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(is_condition);
+
+    conditions
+        .next()
+        .map(|(name, value)| (name.as_str(), value))
+}
+
+/// Whether a filter lets this server through, whatever else it holds back.
+fn lets_server_through(filters: &Value, id: &str) -> bool {
+    match condition(filters) {
+        None => true,
+        Some(("sourceServerIDs", ids)) => ids.as_array().into_iter().flatten().any(|it| it == id),
+        Some(_) => false,
+    }
+}
+
+/// Whether the attempt has read to its end a list with every server that a target may mean.
+pub(crate) fn was_searched(log: &AttemptLog, target: &Value, id: &str) -> bool {
+    let searches = |filters: &Value| match condition(filters) {
+        None => true,
+        // An ID means one server; by any other name there may be several.
+        Some(("sourceServerIDs", _)) => {
+            !target["sourceServerID"].is_null() && lets_server_through(filters, id)
+        }
+        Some(("hardwareId", instance)) => *instance == target["awsInstanceID"],
+        Some(_) => false,
+    };
+
+    observed_list(log, "DescribeSourceServers", searches).is_some()
+}
+
+/// Whether the attempt has read every server of the account.
+pub(crate) fn was_counted(log: &AttemptLog) -> bool {
+    observed_list(log, "DescribeSourceServers", |filters| {
+        condition(filters).is_none()
+    })
+    .is_some()
 }
 
 fn items(body: &Value) -> &[Value] {
@@ -106,11 +160,13 @@ pub(crate) fn is_ambiguous(log: &AttemptLog, target: &Value, id: &str) -> bool {
 
 /// Whether nothing that the attempt has read uses the server.
 pub(crate) fn is_free(log: &AttemptLog, server: &Value, id: &str) -> bool {
-    // A list that was not read to its end says nothing.
-    let Some(jobs) = observed_list(log, "DescribeJobs") else {
+    // A list that was not read to its end, or not for this server, says nothing.
+    let any_job = |filters: &Value| condition(filters).is_none();
+    let of_server = |filters: &Value| lets_server_through(filters, id);
+    let Some(jobs) = observed_list(log, "DescribeJobs", any_job) else {
         return false;
     };
-    let Some(instances) = observed_list(log, "DescribeRecoveryInstances") else {
+    let Some(instances) = observed_list(log, "DescribeRecoveryInstances", of_server) else {
         return false;
     };
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::{
     constants::{APPROVED, HERE},
-    drs::judge::reasons_against,
+    drs::judge::{is_named, reasons_against},
     judgement::Case,
     record::{AttemptLog, Call, Reported, State, hides_an_effect, text},
     scenario::Request,
@@ -167,26 +167,9 @@ fn find<'a>(world: &'a World, id: &str) -> Option<&'a SourceServer> {
 
 /// The servers that have the most exact name of a target.
 fn named<'a>(world: &'a World, target: &Value) -> Vec<&'a SourceServer> {
-    let has_name = |server: &&SourceServer| {
-        // An ID or an ARN names one server.
-        if let Some(id) = target["sourceServerID"].as_str() {
-            return id.rsplit('/').next() == Some(&server.id);
-        }
-
-        // Otherwise the most exact name decides.
-        let names = [
-            ("awsInstanceID", &server.aws_instance_id),
-            ("fqdn", &server.fqdn),
-            ("hostname", &server.hostname),
-        ];
-        names
-            .iter()
-            .find(|(name, _)| !target[*name].is_null())
-            .is_some_and(|(name, found)| target[*name].as_str() == found.as_deref())
-    };
-
     let drs = world.drs.regions.get(HERE).into_iter();
+
     drs.flat_map(|drs| &drs.source_servers)
-        .filter(has_name)
+        .filter(|server| is_named(server, target))
         .collect()
 }
