@@ -281,6 +281,7 @@ fn throttled() -> Answer {
     Answer {
         status: 429,
         error_type: Some("ThrottlingException".to_owned()),
+        retry_after: None,
         content_type: "application/json",
         body: Some(r#"{"message":"Rate exceeded"}"#.to_owned()),
     }

@@ -24,6 +24,9 @@ use crate::{
 /// How long after its call a late effect takes place.
 const LATE: TimeDelta = TimeDelta::seconds(30);
 
+/// How AWS words that there were too many calls.
+pub(crate) const RATE_EXCEEDED: &str = "Rate exceeded";
+
 /// How a call is answered on the wire.
 #[derive(Debug)]
 pub(crate) enum Action {
@@ -31,6 +34,10 @@ pub(crate) enum Action {
     Answer(ApiResult),
     /// Answers with a status and no body.
     Status(u16),
+    /// Answers that there were too many calls, and not by the name of the error.
+    TooMany,
+    /// Answers that there were too many calls, and when to call again.
+    TooManyUntil(ApiError),
     /// Closes the connection.
     Reset,
     /// Never answers.
@@ -307,20 +314,23 @@ impl State {
             let error = ApiError::new(status, code, "injected fault");
             (Action::Answer(Err(error)), false)
         };
+        let throttled = || {
+            let (code, status) = definition.throttled;
+            ApiError::new(status, code, RATE_EXCEEDED)
+        };
         let Some(fault) = fault else {
             let (answer, changed) = self.carry_out(request);
             return (Action::Answer(answer), changed);
         };
 
         match fault {
-            FaultKind::Throttle => {
-                let (code, status) = definition.throttled;
-                let error = ApiError::new(status, code, "Rate exceeded");
-                (Action::Answer(Err(error)), false)
-            }
+            FaultKind::Throttle => (Action::Answer(Err(throttled())), false),
+            FaultKind::ThrottleRetryAfter => (Action::TooManyUntil(throttled()), false),
+            FaultKind::ThrottleWithoutCode => (Action::TooMany, false),
             FaultKind::InternalError => fail(500, definition.internal),
             FaultKind::AccessDenied => fail(403, "AccessDeniedException"),
             FaultKind::ExpiredToken => fail(403, "ExpiredTokenException"),
+            FaultKind::ExpiredSignature => fail(403, "InvalidSignatureException"),
             FaultKind::UnknownError => fail(400, "UnheardOfException"),
 
             // Calls without an effect, or without one yet.
@@ -427,6 +437,8 @@ fn describe(action: &Action, fault: Option<FaultKind>) -> String {
             format!("{} {}", error.status, error.code)
         }
         Action::Status(status) => status.to_string(),
+        Action::TooMany => format!("400 {RATE_EXCEEDED}"),
+        Action::TooManyUntil(error) => format!("{} {}", error.status, error.code),
         Action::Reset => "connection reset".to_owned(),
         Action::Hang => "no answer".to_owned(),
         Action::Truncate(_) => "answer cut off".to_owned(),

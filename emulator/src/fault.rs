@@ -32,6 +32,10 @@ pub struct Fault {
 pub enum FaultKind {
     /// The service's throttling error: 429 for DRS, 400 for the others.
     Throttle,
+    /// The same error with a Retry-After of two seconds, as the model of DRS has it.
+    ThrottleRetryAfter,
+    /// 400 with the message "Rate exceeded" and no code, as from the front door of a service.
+    ThrottleWithoutCode,
     /// The service's internal error, 500.
     InternalError,
     /// 503 without a body, as from a load balancer.
@@ -40,6 +44,8 @@ pub enum FaultKind {
     AccessDenied,
     /// ExpiredTokenException, 403.
     ExpiredToken,
+    /// InvalidSignatureException, 403: the signature is older than five minutes.
+    ExpiredSignature,
     /// The connection breaks before the call takes effect.
     ResetBefore,
     /// The connection breaks after the call has taken effect.
@@ -66,12 +72,15 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::Throttle,
+        Self::ThrottleRetryAfter,
+        Self::ThrottleWithoutCode,
         Self::InternalError,
         Self::Unavailable,
         Self::AccessDenied,
         Self::ExpiredToken,
+        Self::ExpiredSignature,
         Self::ResetBefore,
         Self::ResetAfter,
         Self::HangBefore,

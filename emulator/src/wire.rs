@@ -10,13 +10,16 @@ use crate::{
         constraints,
         error::ApiError,
     },
-    cloud::{Action, Cloud},
+    cloud::{Action, Cloud, RATE_EXCEEDED},
     definition::{Definition, Protocol},
     services,
 };
 
 /// The delay of a slow answer, which is within the time that a client should give a call.
 pub const SLOW: Duration = Duration::from_secs(4);
+
+/// How many seconds a throttled caller is told to wait.
+const RETRY_AFTER: &str = "2";
 
 /// A call as it arrives.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +45,8 @@ pub struct Answer {
     pub status: u16,
     /// The header `x-amzn-errortype`.
     pub error_type: Option<String>,
+    /// The header `retry-after`, in seconds.
+    pub retry_after: Option<&'static str>,
     /// The content type of the body.
     pub content_type: &'static str,
     /// The body in JSON, if there is one.
@@ -78,6 +83,14 @@ impl Cloud {
             Action::Slow(result) => Wire::Slow(answer(result)),
             Action::Truncate(result) => Wire::Truncate(answer(result)),
             Action::Status(status) => Wire::Answer(Answer::empty(status)),
+            Action::TooMany => Wire::Answer(Answer {
+                body: Some(json!({ "message": RATE_EXCEEDED }).to_string()),
+                ..Answer::empty(400)
+            }),
+            Action::TooManyUntil(error) => Wire::Answer(Answer {
+                retry_after: Some(RETRY_AFTER),
+                ..answer(Err(error))
+            }),
             Action::Reset => Wire::Reset,
             Action::Hang => Wire::Hang,
         }
@@ -164,6 +177,7 @@ impl Answer {
         Self {
             status,
             error_type: None,
+            retry_after: None,
             content_type: Protocol::RestJson.content_type(),
             body: None,
         }

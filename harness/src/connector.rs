@@ -82,6 +82,9 @@ pub fn to_response_with(answer: &Answer, body: SdkBody) -> Result<HttpResponse, 
     let headers = response.headers_mut();
     headers.insert("content-type", "application/json");
     headers.insert("x-amzn-requestid", "00000000-0000-0000-0000-000000000000");
+    if let Some(seconds) = answer.retry_after {
+        headers.insert("retry-after", seconds);
+    }
     if let Some(code) = &answer.error_type {
         headers.insert("x-amzn-errortype", code.clone());
     }

@@ -308,10 +308,13 @@ async fn a_throttled_replication_is_retried_at_once() {
 async fn lasting_faults_at_the_replication_are_reported_truthfully() {
     expect![[r#"
         Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ThrottleRetryAfter: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ThrottleWithoutCode: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 8 changes
         InternalError: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
         Unavailable: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
         AccessDenied: permanent access_denied -> Permanent; then already_done replica_usable, 1 in all, 8 changes
         ExpiredToken: retryable credentials_expired -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ExpiredSignature: retryable signature_refused -> Retryable; then already_done replica_usable, 1 in all, 8 changes
         ResetBefore: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 8 changes
         ResetAfter: pending replication_enabling; then already_done replica_usable, 1 in all, 8 changes
         HangBefore: indeterminate timeout -> Retryable; then already_done replica_usable, 1 in all, 8 changes
@@ -329,10 +332,13 @@ async fn lasting_faults_at_a_part_are_reported_truthfully() {
 
     expect![[r#"
         Throttle: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ThrottleRetryAfter: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ThrottleWithoutCode: retryable throttled -> Retryable; then already_done replica_usable, 1 in all, 8 changes
         InternalError: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
         Unavailable: indeterminate service_error -> Retryable; then already_done replica_usable, 1 in all, 8 changes
         AccessDenied: permanent access_denied -> Permanent; then already_done replica_usable, 1 in all, 8 changes
         ExpiredToken: retryable credentials_expired -> Retryable; then already_done replica_usable, 1 in all, 8 changes
+        ExpiredSignature: retryable signature_refused -> Retryable; then already_done replica_usable, 1 in all, 8 changes
         ResetBefore: indeterminate no_answer -> Retryable; then already_done replica_usable, 1 in all, 8 changes
         ResetAfter: pending parts_not_available; then already_done replica_usable, 1 in all, 8 changes
         HangBefore: indeterminate timeout -> Retryable; then already_done replica_usable, 1 in all, 8 changes

@@ -119,10 +119,13 @@ async fn with_faults(operation: &str, times: u32) -> String {
 async fn one_fault_at_the_disconnect_is_retried_or_reported() {
     expect![[r#"
         Throttle: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
+        ThrottleRetryAfter: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
+        ThrottleWithoutCode: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
         InternalError: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
         Unavailable: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
         AccessDenied: permanent access_denied -> Permanent; then done disconnected; DisconnectSourceServer, UntagResource
         ExpiredToken: retryable credentials_expired -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        ExpiredSignature: retryable signature_refused -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
         ResetBefore: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
         ResetAfter: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
         HangBefore: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
@@ -137,10 +140,13 @@ async fn one_fault_at_the_disconnect_is_retried_or_reported() {
 async fn lasting_faults_at_the_disconnect_are_reported_truthfully() {
     expect![[r#"
         Throttle: retryable throttled -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        ThrottleRetryAfter: retryable throttled -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        ThrottleWithoutCode: retryable throttled -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
         InternalError: indeterminate service_error -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
         Unavailable: indeterminate service_error -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
         AccessDenied: permanent access_denied -> Permanent; then done disconnected; DisconnectSourceServer, UntagResource
         ExpiredToken: retryable credentials_expired -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        ExpiredSignature: retryable signature_refused -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
         ResetBefore: indeterminate no_answer -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
         ResetAfter: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
         HangBefore: indeterminate timeout -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
@@ -154,10 +160,13 @@ async fn lasting_faults_at_the_disconnect_are_reported_truthfully() {
 async fn lasting_faults_at_the_untagging_are_reported_truthfully() {
     expect![[r#"
         Throttle: retryable throttled -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        ThrottleRetryAfter: retryable throttled -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        ThrottleWithoutCode: retryable throttled -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
         InternalError: indeterminate service_error -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
         Unavailable: indeterminate service_error -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
         AccessDenied: permanent access_denied -> Permanent; then done disconnected; DisconnectSourceServer, UntagResource
         ExpiredToken: retryable credentials_expired -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
+        ExpiredSignature: retryable signature_refused -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
         ResetBefore: indeterminate no_answer -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource
         ResetAfter: done disconnected; then already_done disconnected; DisconnectSourceServer, UntagResource
         HangBefore: indeterminate timeout -> Retryable; then done disconnected; DisconnectSourceServer, UntagResource

@@ -31,12 +31,15 @@ use shared::Invocation;
 use crate::tidy::read;
 
 /// Every kind of fault that a call can meet which changes something.
-pub(crate) const FAULTS_OF_A_CHANGE: [FaultKind; 11] = [
+pub(crate) const FAULTS_OF_A_CHANGE: [FaultKind; 14] = [
     FaultKind::Throttle,
+    FaultKind::ThrottleRetryAfter,
+    FaultKind::ThrottleWithoutCode,
     FaultKind::InternalError,
     FaultKind::Unavailable,
     FaultKind::AccessDenied,
     FaultKind::ExpiredToken,
+    FaultKind::ExpiredSignature,
     FaultKind::ResetBefore,
     FaultKind::ResetAfter,
     FaultKind::HangBefore,
@@ -187,6 +190,7 @@ impl HttpConnector for CannedService {
         let answer = wire::Answer {
             status,
             error_type: (!code.is_empty()).then(|| code.to_owned()),
+            retry_after: None,
             content_type: "application/json",
             body: Some(body.to_owned()),
         };

@@ -6,7 +6,7 @@ use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
 use hyper::{
     Response, StatusCode,
     body::{Body as _, Bytes},
-    header::{CONTENT_TYPE, HeaderValue},
+    header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER},
 };
 use serde_json::{Value, json};
 
@@ -24,6 +24,10 @@ pub(crate) fn on_http(answer: Answer) -> Response<Body> {
     if !response.body().is_end_stream() {
         let content_type = HeaderValue::from_static(answer.content_type);
         response.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
+    if let Some(seconds) = answer.retry_after {
+        let seconds = HeaderValue::from_static(seconds);
+        response.headers_mut().insert(RETRY_AFTER, seconds);
     }
     // Codes are ASCII, so that parsing them does not fail.
     if let Some(code) = answer.error_type.and_then(|code| code.parse().ok()) {
