@@ -15,6 +15,10 @@ use crate::{
 /// How far ahead `expiresAt` may be: a request that waits longer than a day is to be made again.
 pub const MAX_HOURS_TO_EXPIRY: i64 = 24;
 
+/// How far the clocks of a sender and of a function may disagree about that. AWS accepts the
+/// signature of a call under the same condition.
+const CLOCKS: TimeDelta = TimeDelta::minutes(5);
+
 /// Reads the version alone, so that a request of a later version is rejected as such, not because its
 /// fields are unknown.
 ///
@@ -84,8 +88,8 @@ pub fn check_expiry(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(),
         return Err(Rejection::new(RejectionCode::Expired, message));
     }
 
-    // A request that waits longer than a day is to be made again.
-    if expires_at > now + TimeDelta::hours(MAX_HOURS_TO_EXPIRY) {
+    // A sender whose clock is ahead asks for a day, and not for more.
+    if expires_at > now + TimeDelta::hours(MAX_HOURS_TO_EXPIRY) + CLOCKS {
         let message = format!(
             "expiresAt {expires_at} is more than {MAX_HOURS_TO_EXPIRY} hours ahead; it is {now}"
         );
@@ -205,9 +209,10 @@ mod tests {
             Some(RejectionCode::Expired),
         );
         check(expires("2026-11-21T12:00:01Z"), None);
-        check(expires("2026-11-22T12:00:00Z"), None);
+        // A day, and five minutes between two clocks.
+        check(expires("2026-11-22T12:05:00Z"), None);
         check(
-            expires("2026-11-22T12:00:01Z"),
+            expires("2026-11-22T12:05:01Z"),
             Some(RejectionCode::ExpiresTooLate),
         );
     }

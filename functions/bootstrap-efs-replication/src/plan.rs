@@ -1168,6 +1168,17 @@ mod tests {
         };
         let turned = changed(alone(), |view| view.replication = Some(turned));
         check(target(), &turned, Refused(Reason::SourceIsADestination));
+        // An ID is one of a Region: its namesake elsewhere is another source.
+        let of_namesake = Replication {
+            source_region: region("eu-north-1"),
+            ..replication()
+        };
+        let of_namesake = changed(alone(), |view| view.replication = Some(of_namesake));
+        check(
+            target(),
+            &of_namesake,
+            Refused(Reason::SourceIsADestination),
+        );
     }
 
     #[test]
