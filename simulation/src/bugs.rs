@@ -125,6 +125,7 @@ pub(crate) fn empty_answer(status: u16) -> Wire {
     Wire::Answer(Answer {
         status,
         error_type: None,
+        retry_after: None,
         content_type: "application/json",
         body: None,
     })

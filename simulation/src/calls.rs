@@ -16,6 +16,7 @@ use crate::{
     constants::epoch,
     record::{Call, Effect, Intercepted, LateEffect, STALE, State},
     scenario::{Change, ExternalEvent, FaultSchedule, When},
+    trouble::{DENIED, Process},
 };
 
 impl Call {
@@ -126,7 +127,12 @@ impl State {
     }
 
     /// Answers one call of the function.
-    pub(crate) fn answer(&mut self, attempt: usize, request: &HttpRequest) -> Wire {
+    pub(crate) fn answer(
+        &mut self,
+        attempt: usize,
+        request: &HttpRequest,
+        process: &mut Process,
+    ) -> Wire {
         let call = to_call(request);
         self.catch_up();
         let number = usize::try_from(self.figures.calls).unwrap_or_default();
@@ -136,7 +142,9 @@ impl State {
         // The fault is drawn for every call, so that a planted bug does not shift the others.
         let service = self.subject.function.service;
         let operation = service.route(call.method, call.path).unwrap_or("?");
-        let fault = self.pick_fault(number, operation);
+        let picked = self.pick_fault(number, operation);
+        let lasting = self.lasting_fault(operation, call, process);
+        let fault = lasting.map(|(kind, _)| kind).or(picked);
 
         let intercepted = Intercepted {
             attempt,
@@ -150,12 +158,17 @@ impl State {
 
         // The world applies the fault, as the emulator does for people.
         if let Some(kind) = fault {
-            self.disturbances += 1;
-            let name = json!(kind).as_str().unwrap_or_default().to_owned();
-            *self.figures.faults.entry(name).or_default() += 1;
+            let name = json!(kind);
+            let name = lasting.map_or(name.as_str().unwrap_or_default(), |(_, trouble)| trouble);
+            // What is denied for good is part of the world.
+            self.disturbances += u64::from(name != DENIED);
+            self.count_trouble(name);
             self.cloud.inject(Fault::next(operation, kind));
         }
-        let wire = self.cloud.call(call);
+        let mut wire = self.cloud.call(call);
+        if fault.is_none() && self.may_lag(operation) {
+            wire = self.with_lagging_item(call, wire);
+        }
         self.record_call(attempt, call, &wire, fault);
 
         bugs::tamper(self, attempt, operation, wire)
@@ -173,6 +186,16 @@ impl State {
             let event = self.external_events.remove(index);
             self.apply_change(&event.change);
         }
+    }
+
+    /// Whether one item of an answer may be as it was a moment ago.
+    fn may_lag(&mut self, operation: &str) -> bool {
+        let may_fail = matches!(
+            self.scenario.fault_schedule,
+            FaultSchedule::Random { left, .. } if left > 0
+        );
+
+        may_fail && !self.changes(operation) && self.rng.u8(0..100) < 10
     }
 
     fn pick_fault(&mut self, number: usize, operation: &str) -> Option<FaultKind> {

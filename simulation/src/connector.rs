@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, SystemTime},
@@ -18,6 +18,7 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::{body::SdkBody, retry::RetryConfig, timeout::TimeoutConfig};
+use chrono::TimeDelta;
 use emulator::wire::{SLOW, Wire};
 use harness::{
     Handler,
@@ -27,11 +28,12 @@ use harness::{
 use shared::invocation::{ATTEMPT_TIMEOUT, OPERATION_TIMEOUT};
 use tokio::time::Instant;
 
-use crate::{bugs, constants::epoch, record::Simulation};
+use crate::{bugs, constants::epoch, dice, record::Simulation, trouble::Process};
 
 /// A warm Lambda sandbox: the started function, and the attempt that it works on.
 pub(crate) struct Worker {
     attempt: Arc<AtomicUsize>,
+    process: Arc<Mutex<Process>>,
     pub(crate) handler: Handler,
 }
 
@@ -40,19 +42,39 @@ impl Worker {
     pub(crate) fn starts(&self, attempt: usize) {
         self.attempt.store(attempt, Ordering::Relaxed);
     }
+
+    /// What is wrong with the process.
+    pub(crate) fn process(&self) -> MutexGuard<'_, Process> {
+        lock(&self.process)
+    }
+}
+
+fn lock(process: &Mutex<Process>) -> MutexGuard<'_, Process> {
+    process.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Simulation {
     /// A new sandbox, with clients and a retry budget of its own.
     pub(crate) fn worker(&self) -> Worker {
+        let mut state = self.state();
+        let process = match state.scenario.trouble.processes {
+            true => dice::process(&mut state.rng),
+            false => Process::default(),
+        };
+        let clock = Clock {
+            start: state.start,
+            ahead: process.ahead,
+        };
+
         let attempt = Arc::new(AtomicUsize::new(0));
+        let process = Arc::new(Mutex::new(process));
         let connector = Connector {
             simulation: self.clone(),
             attempt: Arc::clone(&attempt),
+            process: Arc::clone(&process),
         };
 
         // A sandbox starts in the scenario's own environment.
-        let state = self.state();
         // The limits of production; only the network and the clock are not real.
         let timeouts = TimeoutConfig::builder()
             .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -62,7 +84,7 @@ impl Simulation {
             .timeout_config(timeouts)
             .retry_config(RetryConfig::standard())
             .sleep_impl(TokioSleep::new())
-            .time_source(Clock(state.start))
+            .time_source(clock)
             .http_client(connector)
             .build();
 
@@ -75,7 +97,11 @@ impl Simulation {
         let start = state.subject.function.start;
         let handler = start(&config, &lookup).expect("the variables of a scenario are valid");
 
-        Worker { attempt, handler }
+        Worker {
+            attempt,
+            process,
+            handler,
+        }
     }
 
     /// How long a call takes on its way to the world, and back.
@@ -88,13 +114,18 @@ impl Simulation {
     }
 }
 
-/// The SDK's clock.
+/// The SDK's clock, which is that of its process.
 #[derive(Debug)]
-struct Clock(Instant);
+struct Clock {
+    start: Instant,
+    ahead: TimeDelta,
+}
 
 impl TimeSource for Clock {
     fn now(&self) -> SystemTime {
-        SystemTime::from(epoch()) + self.0.elapsed()
+        let elapsed = TimeDelta::from_std(self.start.elapsed()).unwrap_or_default();
+
+        SystemTime::from(epoch() + elapsed + self.ahead)
     }
 }
 
@@ -103,18 +134,30 @@ impl TimeSource for Clock {
 struct Connector {
     simulation: Simulation,
     attempt: Arc<AtomicUsize>,
+    process: Arc<Mutex<Process>>,
 }
 
 impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let simulation = self.simulation.clone();
         let attempt = self.attempt.load(Ordering::Relaxed);
+        let process = Arc::clone(&self.process);
 
         HttpConnectorFuture::new(async move {
+            // What is sent into a dead connection reaches nobody.
+            if lock(&process).dead_connections > 0 {
+                lock(&process).dead_connections -= 1;
+                simulation.state().meet_dead_connection(attempt);
+                return respond(Wire::Reset).await;
+            }
+
             // A call takes time in both directions, so that a run can be killed in either.
             let (to, back) = simulation.latency();
             tokio::time::sleep(to).await;
-            let wire = simulation.state().answer(attempt, &request);
+            let wire = {
+                let mut process = lock(&process);
+                simulation.state().answer(attempt, &request, &mut process)
+            };
             tokio::time::sleep(back).await;
 
             respond(wire).await

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use emulator::FaultKind;
 use serde_json::json;
 
-use crate::record::{Figures, Subject};
+use crate::{
+    record::{Figures, Subject},
+    trouble::TROUBLES,
+};
 
 /// After how many seeds everything must have happened.
 pub(crate) const ENOUGH_SEEDS: u64 = 10_000;
@@ -32,15 +35,14 @@ pub(crate) fn never_happened(subject: &Subject, figures: &Figures) -> Vec<String
         let mut pairs = figures.reasons.keys();
         pairs.any(|pair| pair.split(' ').next_back() == Some(reason))
     };
-    let faults = FaultKind::ALL.map(|kind| json!(kind).as_str().unwrap_or_default().to_owned());
+    let kinds = FaultKind::ALL.map(|kind| json!(kind).as_str().unwrap_or_default().to_owned());
+    let faults = kinds.into_iter().chain(TROUBLES.map(str::to_owned));
     let outcomes = OUTCOMES.map(str::to_owned);
     let steps = subject.steps.iter().map(|step| (*step).to_owned());
 
     // What is counted by name is looked up by it.
     let happened = |counts: &BTreeMap<String, u64>, name: &str| counts.contains_key(name);
-    let missing_faults = faults
-        .into_iter()
-        .filter(|it| !happened(&figures.faults, it));
+    let missing_faults = faults.filter(|it| !happened(&figures.faults, it));
     let missing_outcomes = outcomes
         .into_iter()
         .filter(|it| !happened(&figures.outcomes, it));

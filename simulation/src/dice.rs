@@ -2,15 +2,18 @@
 //!
 //! A seed reproduces a simulation only as long as the draws keep their order.
 
+use std::collections::BTreeMap;
+
 use chrono::{SecondsFormat, TimeDelta};
-use emulator::{Reply, World};
+use emulator::{FaultKind, Reply, World};
 use serde_json::{Value, json};
 
 use crate::{
     constants::{CHANGE, RIVAL, epoch},
     scenario::{
-        Change, Delivery, ExternalEvent, FaultSchedule, Request, Scenario, Variables, When,
+        Change, Delivery, ExternalEvent, FaultSchedule, Request, Scenario, Stop, Variables, When,
     },
+    trouble::{Outage, Process, RateLimit, Trouble},
 };
 
 /// What differs between functions in everything that follows the requests.
@@ -22,6 +25,10 @@ pub(crate) struct Draws {
     /// What an operator does afterwards to the resource with this number.
     pub(crate) afterwards: fn(&mut fastrand::Rng, usize) -> Change,
     pub(crate) variables: fn(&mut fastrand::Rng) -> Variables,
+    /// The operations that a policy may deny.
+    pub(crate) operations: &'static [&'static str],
+    /// The Regions that may be down.
+    pub(crate) regions: &'static [&'static str],
     /// Fewer faults than this happen while calls can fail.
     pub(crate) faults: usize,
     pub(crate) timeouts: [u64; 3],
@@ -36,7 +43,8 @@ pub(crate) fn scenario(
     draws: &Draws,
 ) -> Scenario {
     // The deliveries and what happens between them.
-    let early = deliveries(rng, requests.len());
+    let timeout_seconds = rng.choice(draws.timeouts).unwrap_or_default();
+    let early = deliveries(rng, requests.len(), timeout_seconds);
     let external_events = external_events(rng, |rng| (draws.change)(rng, draws.count));
     let afterwards = afterwards(rng, draws.count, draws.afterwards);
     let late = late_deliveries(rng);
@@ -46,7 +54,7 @@ pub(crate) fn scenario(
     let variables = (draws.variables)(rng);
     let late_faults = rng.usize(0..4);
     let left = rng.usize(4..draws.faults);
-    let timeout_seconds = rng.choice(draws.timeouts).unwrap_or_default();
+    let trouble = trouble(rng, draws.operations, draws.regions);
 
     Scenario {
         seed,
@@ -57,6 +65,7 @@ pub(crate) fn scenario(
         early,
         external_events,
         fault_schedule: FaultSchedule::Random { percent, left },
+        trouble,
         afterwards,
         late,
         late_faults,
@@ -153,14 +162,14 @@ fn afterwards(
 }
 
 /// One to three deliveries of the first request, and one or two of another, for two workers.
-fn deliveries(rng: &mut fastrand::Rng, requests: usize) -> [Vec<Delivery>; 2] {
+fn deliveries(rng: &mut fastrand::Rng, requests: usize, timeout: u64) -> [Vec<Delivery>; 2] {
     let mut workers = [Vec::new(), Vec::new()];
     for request in 0..requests {
         for number in 0..rng.usize(1..=3) {
             // The first delivery starts with the simulation, so that something always happens.
             let is_very_first = number == 0 && request == 0;
             let seconds = delivery_time(rng, is_very_first);
-            let kills = kills(rng);
+            let stops = stops(rng, timeout);
 
             // Two workers at once are two sandboxes of Lambda: they share nothing but AWS.
             let worker = usize::from(chance(rng, 50));
@@ -168,7 +177,7 @@ fn deliveries(rng: &mut fastrand::Rng, requests: usize) -> [Vec<Delivery>; 2] {
                 deliveries.push(Delivery {
                     at: seconds,
                     request,
-                    kills,
+                    stops,
                 });
             }
         }
@@ -190,13 +199,23 @@ fn delivery_time(rng: &mut fastrand::Rng, is_very_first: bool) -> u64 {
     }
 }
 
-fn kills(rng: &mut fastrand::Rng) -> Vec<usize> {
-    let mut kills = Vec::new();
-    while kills.len() < 2 && chance(rng, 40) {
-        kills.push(rng.usize(1..60));
+/// What stops the first attempts of a delivery: at any await of a run, of which a short one has a
+/// few dozen and a long one hundreds.
+fn stops(rng: &mut fastrand::Rng, timeout: u64) -> Vec<Stop> {
+    let mut stops = Vec::new();
+    while stops.len() < 2 && chance(rng, 40) {
+        let polls = match rng.u8(0..10) {
+            0..8 => rng.usize(1..60),
+            8 => rng.usize(60..400),
+            _ => rng.usize(400..2000),
+        };
+        stops.push(match chance(rng, 85) {
+            true => Stop::Kill(polls),
+            false => Stop::Freeze(polls, rng.u64(1..=timeout)),
+        });
     }
 
-    kills
+    stops
 }
 
 /// One or two late deliveries of the first request.
@@ -268,4 +287,60 @@ fn without_member(detail: &Value, name: &str) -> String {
     }
 
     changed.to_string()
+}
+
+/// Draws the trouble of a scenario: for each kind none, mostly.
+fn trouble(
+    rng: &mut fastrand::Rng,
+    operations: &[&'static str],
+    regions: &[&'static str],
+) -> Trouble {
+    let denied = rng.choice(operations).copied().filter(|_| chance(rng, 6));
+    // Most deliveries are early, and so are outages.
+    let from = rng.i64(0..600);
+    let outage = Outage {
+        region: rng.choice(regions).copied().unwrap_or_default(),
+        kind: rng
+            .choice([
+                FaultKind::ResetBefore,
+                FaultKind::HangBefore,
+                FaultKind::Unavailable,
+            ])
+            .unwrap_or(FaultKind::ResetBefore),
+        seconds: (from, from + rng.i64(30..4000)),
+    };
+    let rate_limit = RateLimit {
+        kind: rng
+            .choice([
+                FaultKind::Throttle,
+                FaultKind::ThrottleRetryAfter,
+                FaultKind::ThrottleWithoutCode,
+            ])
+            .unwrap_or(FaultKind::Throttle),
+        burst: f64::from(rng.u8(1..8)),
+        per_second: f64::from(rng.u8(1..20)) / 10.0,
+        buckets: BTreeMap::new(),
+    };
+
+    Trouble {
+        denied,
+        outage: chance(rng, 6).then_some(outage),
+        rate_limit: chance(rng, 8).then_some(rate_limit),
+        processes: chance(rng, 12),
+    }
+}
+
+/// A new process, in which something may be wrong.
+pub(crate) fn process(rng: &mut fastrand::Rng) -> Process {
+    let mut process = Process::default();
+    // Most processes are good, and few are bad in two ways.
+    if chance(rng, 25) {
+        process.calls_until_expiry = Some(rng.u32(0..20));
+    }
+    if chance(rng, 25) {
+        // AWS accepts what is less than five minutes wrong, so that only the expiry is.
+        process.ahead = TimeDelta::seconds(rng.i64(-900..900));
+    }
+
+    process
 }

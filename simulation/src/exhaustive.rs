@@ -6,7 +6,7 @@ use emulator::FaultKind;
 use crate::{
     record::{Ending, Figures, Subject},
     run::run,
-    scenario::{FaultSchedule, Scenario},
+    scenario::{FaultSchedule, Scenario, Stop},
 };
 
 /// How many scenarios are written by hand for each function.
@@ -96,7 +96,7 @@ pub(crate) fn kills(subject: &'static Subject, number: u64) -> Tally {
         let mut scenario = (subject.by_hand)(number);
         // The first delivery of the first worker is the only one.
         if let Some(delivery) = scenario.early[0].first_mut() {
-            delivery.kills = vec![polls];
+            delivery.stops = vec![Stop::Kill(polls)];
         }
 
         let ending = run(subject, scenario, None);

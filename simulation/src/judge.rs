@@ -6,7 +6,7 @@
 
 use chrono::{DateTime, Utc};
 use emulator::{Cloud, World};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     judgement::{Calm, Case, Expected, Judgement},
@@ -49,7 +49,7 @@ pub(crate) fn judge(state: &mut State, attempt: usize, body: &Value) {
     if calm.disturbances != state.disturbances || !is_last {
         return;
     }
-    if request.detail.is_none() || request.is_stale(log.began) {
+    if request.detail.is_none() || request.is_refused_at(log.clock) {
         return;
     }
 
@@ -68,13 +68,21 @@ pub(crate) fn judge(state: &mut State, attempt: usize, body: &Value) {
             (call.operation.as_str(), subject)
         })
         .collect();
+    let denied = state.scenario.trouble.denied.filter(|operation| {
+        let mut calls = log.calls.iter();
+        calls.any(|call| call.operation == *operation && !call.is_ok())
+    });
     let complaint_in = |world: &World| {
         let case = Case {
             world,
             scenario: &state.scenario,
             request: &request,
         };
-        complaint(&(state.subject.judge)(&case), body, &made)
+        let judgement = (state.subject.judge)(&case);
+        match denied {
+            None => complaint(&judgement, body, &made),
+            Some(operation) => complaint_where_denied(&judgement, body, &made, operation),
+        }
     };
 
     // A job may end during the attempt by itself, so the world of its end is right as well.
@@ -124,6 +132,55 @@ fn complaint(judgement: &Judgement, body: &Value, made: &[(&str, &str)]) -> Opti
         return Some(format!("hands on {next} where {must} was to be handed on"));
     }
     None
+}
+
+/// What is wrong with a report where an operation is denied: a target whose call was denied says so,
+/// and everything else is as if it were allowed.
+fn complaint_where_denied(
+    judgement: &Judgement,
+    body: &Value,
+    made: &[(&str, &str)],
+    operation: &str,
+) -> Option<String> {
+    let results = body["targets"].as_array().map_or(&[][..], Vec::as_slice);
+    // What is only evidence stops nothing, and is not known.
+    let is_evidence = operation == "DescribeRecoverySnapshots";
+    let says_so = |result: &&Value| {
+        let is_denied = result["outcome"] == "permanent" && result["reason"] == "access_denied";
+        is_denied && text(result, "message").contains(operation)
+    };
+
+    for (expected, result) in judgement.targets.iter().zip(results) {
+        let mut expected = expected.clone();
+        if is_evidence {
+            expected.plan.clear();
+            expected.evidence = json!({});
+        }
+        let mut answered = result.clone();
+        if is_evidence {
+            answered["plan"] = json!([]);
+        }
+        // A target of which nothing was denied is judged as ever.
+        if (is_evidence || !says_so(&result))
+            && let Some(complaint) = of_target(&expected, &answered)
+        {
+            let target = &result["target"];
+            return Some(format!(
+                "of {target}, where {operation} is denied: {complaint}"
+            ));
+        }
+    }
+    if !is_evidence && !results.iter().any(|result| says_so(&result)) {
+        return Some(format!("{operation} was denied, and no target says so"));
+    }
+
+    // No change that would not have been made.
+    let effects = judgement.targets.iter().flat_map(|target| &target.effects);
+    let may: Vec<(&str, &str)> = effects
+        .map(|(operation, subject)| (*operation, subject.as_str()))
+        .collect();
+    let other = made.iter().find(|effect| !may.contains(effect))?;
+    Some(format!("changed {other:?}, which was not to be changed"))
 }
 
 fn of_target(expected: &Expected, result: &Value) -> Option<String> {

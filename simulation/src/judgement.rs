@@ -23,7 +23,7 @@ pub(crate) struct Judgement {
 }
 
 /// What must be answered about one target, and done to it.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Expected {
     pub(crate) outcome: &'static str,
     /// Every reason that holds; the report has one of them.

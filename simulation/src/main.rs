@@ -20,6 +20,7 @@ mod efs;
 mod exhaustive;
 mod judge;
 mod judgement;
+mod lasting;
 mod record;
 mod report_checks;
 mod run;
@@ -28,6 +29,7 @@ mod seeds;
 mod stopwatch;
 #[cfg(test)]
 mod tests;
+mod trouble;
 
 use std::{collections::BTreeMap, process::ExitCode};
 

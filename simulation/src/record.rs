@@ -218,6 +218,8 @@ pub(crate) fn hides_an_effect(calls: &[&Call], message: &str) -> bool {
 pub(crate) struct AttemptLog {
     pub(crate) request: usize,
     pub(crate) began: DateTime<Utc>,
+    /// The time by the clock of its process, which decides what has expired.
+    pub(crate) clock: DateTime<Utc>,
     pub(crate) in_flight: bool,
     /// The world in which it began, if nothing else was under way.
     pub(crate) calm: Option<Calm>,

@@ -20,7 +20,7 @@ pub(crate) fn check_report(
     let outcome = body["outcome"].as_str().unwrap_or("?");
     check_error_type(state, outcome, error_type);
 
-    let is_request = request.detail.is_some() && !request.is_stale(log.began);
+    let is_request = request.detail.is_some() && !request.is_refused_at(log.clock);
     if !is_request {
         return check_rejection(state, &log, error_type, outcome, body);
     }

@@ -2,8 +2,13 @@
 //! that fails and changes.
 
 use std::{
-    collections::BTreeSet, future::Future, panic::AssertUnwindSafe, pin::pin, sync::Arc,
-    task::Poll, time::Duration,
+    collections::BTreeSet,
+    future::Future,
+    panic::AssertUnwindSafe,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
 };
 
 use emulator::{Reply, World};
@@ -18,7 +23,8 @@ use crate::{
     judge::{is_out_of_time, judge},
     record::{AttemptLog, Bug, Ending, Simulation, State, Subject, Violation, text},
     report_checks::{check_report, is_settled},
-    scenario::{Delivery, FaultSchedule, Request, Scenario},
+    scenario::{Delivery, FaultSchedule, Request, Scenario, Stop},
+    trouble::{FROZEN, Trouble},
 };
 
 /// How often a delivery is repeated while calls can fail.
@@ -113,8 +119,8 @@ impl Simulation {
     /// One delivery, until it is acknowledged or given up.
     async fn deliver(&self, worker: &mut Worker, delivery: &Delivery) {
         for number in 0..ATTEMPTS {
-            let kill = delivery.kills.get(number).copied();
-            let result = self.attempt(worker, delivery.request, kill).await;
+            let stop = delivery.stops.get(number).copied();
+            let result = self.attempt(worker, delivery.request, stop).await;
             if matches!(
                 result,
                 AttemptResult::Completed {
@@ -131,19 +137,33 @@ impl Simulation {
         }
     }
 
-    /// One attempt of a delivery, killed after so many polls or at Lambda's timeout.
+    /// One attempt of a delivery, until it answers, is stopped, or runs into Lambda's timeout.
     async fn attempt(
         &self,
         worker: &mut Worker,
         request: usize,
-        kill: Option<usize>,
+        stop: Option<Stop>,
     ) -> AttemptResult {
-        let (attempt, payload, invocation) = self.begin(request);
+        let (attempt, payload, invocation) = self.begin(request, worker);
         worker.starts(attempt);
-        // The function, until it answers, is killed, or Lambda times out.
         let handled = (worker.handler)(payload, invocation);
-        let in_time = tokio::time::timeout_at(invocation.deadline, handled);
-        let (ended, polls) = poll_at_most(kill.unwrap_or(usize::MAX), in_time).await;
+        let mut in_time = pin!(tokio::time::timeout_at(invocation.deadline, handled));
+        // A kill and a freeze come at an await.
+        let most = match stop {
+            Some(Stop::Kill(polls) | Stop::Freeze(polls, _)) => polls,
+            None => usize::MAX,
+        };
+        let (mut ended, polls) = poll_at_most(most, in_time.as_mut()).await;
+
+        let mut is_stopped = ended.is_none();
+        if let Some(Stop::Freeze(_, seconds)) = stop.filter(|_| is_stopped) {
+            self.freeze(attempt, seconds).await;
+            // What was frozen until Lambda's timeout is not thawed again.
+            is_stopped = Instant::now() >= invocation.deadline;
+            if !is_stopped {
+                ended = Some(in_time.await);
+            }
+        }
 
         let mut state = self.state();
         state.catch_up();
@@ -155,6 +175,10 @@ impl Simulation {
 
         let Some(Ok(answer)) = ended else {
             state.figures.kills += 1;
+            // A frozen process cannot know how much of its time has gone.
+            if !is_stopped && !matches!(stop, Some(Stop::Freeze(..))) {
+                state.violate(8, "the function works on until Lambda's timeout ends it");
+            }
             state.narrate(format!("attempt {attempt} KILLED after {polls} polls"));
             drop(state);
 
@@ -163,6 +187,11 @@ impl Simulation {
             return AttemptResult::Killed;
         };
 
+        // As `serve` does in Lambda, once the answer is sent.
+        let ends_process = match &answer {
+            Ok(answer) => answer.met_expired_credentials(),
+            Err(failure) => failure.met_expired_credentials(),
+        };
         // What it says is checked, and a planted bug may change it before.
         let (mut error_type, mut body) = parts(answer);
         bugs::reword(&state, attempt, &mut error_type, &mut body);
@@ -176,12 +205,28 @@ impl Simulation {
             state.calls_to_acknowledge = usize::try_from(state.figures.calls).unwrap_or_default();
         }
 
+        drop(state);
+        if ends_process {
+            *worker = self.worker();
+        }
         AttemptResult::Completed { error_type, body }
     }
 
-    /// Records a new attempt: its number, its payload and its invocation.
-    fn begin(&self, request: usize) -> (usize, String, Invocation) {
+    /// Lets a process stand still in the middle of what it does.
+    async fn freeze(&self, attempt: usize, seconds: u64) {
         let mut state = self.state();
+        state.disturbances += 1;
+        state.count_trouble(FROZEN);
+        state.narrate(format!("attempt {attempt} FROZEN for {seconds} s"));
+        drop(state);
+
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+
+    /// Records a new attempt: its number, its payload and its invocation.
+    fn begin(&self, request: usize, worker: &Worker) -> (usize, String, Invocation) {
+        let mut state = self.state();
+        let mut process = worker.process();
         state.catch_up();
         // A history of every world would fill the memory.
         state.forget();
@@ -190,10 +235,16 @@ impl Simulation {
         state.figures.deliveries += 1;
         let attempt = state.attempts.len();
         let began = state.now();
+        let clock = began + process.ahead;
         let calm = state.calm();
+        // What a frozen process keeps open, the other side may have closed.
+        if state.scenario.trouble.processes && attempt > 0 {
+            process.dead_connections = state.rng.u32(0..3);
+        }
         state.attempts.push(Arc::new(AttemptLog {
             request,
             began,
+            clock,
             in_flight: true,
             calm,
             polls: 0,
@@ -206,7 +257,7 @@ impl Simulation {
         let payload = bugs::payload(&state, payload.unwrap_or_default());
         let timeout = Duration::from_secs(state.scenario.timeout_seconds);
         let invocation = Invocation {
-            now: bugs::now(&state, began),
+            now: bugs::now(&state, clock),
             deadline: Instant::now() + timeout,
         };
 
@@ -219,6 +270,11 @@ impl Simulation {
 
         let mut state = self.state();
         state.scenario.fault_schedule = FaultSchedule::NONE;
+        // What is denied stays denied.
+        state.scenario.trouble = Trouble {
+            denied: state.scenario.trouble.denied,
+            ..Trouble::default()
+        };
         state.external_events.clear();
         state.catch_up();
         state.cloud.change(make_available);
@@ -256,6 +312,11 @@ impl Simulation {
             };
             if error_type.is_none() && is_settled(&body) {
                 return self.follow_up(&body);
+            }
+            // Somebody has to allow it first, and is told so.
+            let is_denied = self.state().scenario.trouble.denied.is_some();
+            if is_denied && error_type.as_deref() == Some("Permanent") {
+                return;
             }
 
             // A deployment with less time than the README asks for may never have enough.
@@ -354,8 +415,10 @@ fn make_available(world: &mut World) {
 }
 
 /// Polls a future so many times at the most; `None` if it has not ended by then.
-async fn poll_at_most<T>(most: usize, future: impl Future<Output = T>) -> (Option<T>, usize) {
-    let mut future = pin!(future);
+async fn poll_at_most<T>(
+    most: usize,
+    mut future: impl Future<Output = T> + Unpin,
+) -> (Option<T>, usize) {
     let mut polls = 0;
 
     let ended = std::future::poll_fn(|context| {
@@ -364,7 +427,7 @@ async fn poll_at_most<T>(most: usize, future: impl Future<Output = T>) -> (Optio
         }
         polls += 1;
 
-        match future.as_mut().poll(context) {
+        match Pin::new(&mut future).poll(context) {
             Poll::Ready(ended) => Poll::Ready(Some(ended)),
             // The kill comes at the await itself, not when the future is woken again.
             Poll::Pending if polls >= most => Poll::Ready(None),

@@ -1,11 +1,14 @@
 //! A scenario: plain data, generated from a seed or written by hand, that decides everything before
 //! a simulation starts.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use emulator::{FaultKind, World};
 use serde_json::{Value, json};
 
-use crate::{drs, efs};
+use crate::{
+    drs, efs,
+    trouble::{SIGNATURE, Trouble},
+};
 
 /// The environment of a function, by the names of its variables.
 pub(crate) type Variables = Vec<(&'static str, String)>;
@@ -24,6 +27,7 @@ pub(crate) struct Scenario {
     pub(crate) early: [Vec<Delivery>; 2],
     pub(crate) external_events: Vec<ExternalEvent>,
     pub(crate) fault_schedule: FaultSchedule,
+    pub(crate) trouble: Trouble,
 
     /// What operators do once every request has ended.
     pub(crate) afterwards: Vec<Change>,
@@ -51,8 +55,17 @@ pub(crate) struct Delivery {
     /// Seconds after the start.
     pub(crate) at: u64,
     pub(crate) request: usize,
-    /// After how many polls each of its first attempts is killed.
-    pub(crate) kills: Vec<usize>,
+    /// What stops its first attempts, each of them once.
+    pub(crate) stops: Vec<Stop>,
+}
+
+/// What happens to a process in the middle of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It is killed after so many polls.
+    Kill(usize),
+    /// After so many polls it stands still for so many seconds.
+    Freeze(usize, u64),
 }
 
 /// A change made by an operator or by AWS, and when.
@@ -142,6 +155,16 @@ impl Request {
         self.expires_at.is_some_and(|expires_at| now >= expires_at)
     }
 
+    /// Whether it has expired by a clock, or by a clock that is behind is good for too long.
+    pub(crate) fn is_refused_at(&self, clock: DateTime<Utc>) -> bool {
+        let latest = clock + TimeDelta::hours(24) + SIGNATURE;
+
+        self.is_stale(clock)
+            || self
+                .expires_at
+                .is_some_and(|expires_at| expires_at > latest)
+    }
+
     pub(crate) fn is_dry_run(&self) -> bool {
         // Only the literal true is a dry run; a text is malformed.
         let dry_run = self.detail.as_ref().and_then(|detail| detail.get("dryRun"));
@@ -181,12 +204,12 @@ fn in_event(detail: &Value, detail_type: &str) -> Value {
 }
 
 impl Delivery {
-    /// A delivery of the first request that nothing kills.
+    /// A delivery of the first request that nothing stops.
     pub(crate) fn of_first_request(seconds: u64) -> Self {
         Self {
             at: seconds,
             request: 0,
-            kills: Vec::new(),
+            stops: Vec::new(),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What every build runs; the binary runs more of it.
 
-use crate::{SUBJECTS, drs, exhaustive, record::Figures, seeds, seeds::run_seed};
+use crate::{
+    SUBJECTS, drs, exhaustive, record::Figures, seeds, seeds::run_seed, trouble::TROUBLES,
+};
 
 const SEEDS: u64 = 200;
 /// Each planted bug must be caught within so many seeds.
@@ -81,5 +83,6 @@ fn the_seeds_meet_every_kind_of_fault() {
     }
 
     let met = &figures.faults;
-    assert_eq!(met.len(), emulator::FaultKind::ALL.len(), "{met:?}");
+    let kinds = emulator::FaultKind::ALL.len() + TROUBLES.len();
+    assert_eq!(met.len(), kinds, "{met:?}");
 }

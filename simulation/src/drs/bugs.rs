@@ -162,6 +162,7 @@ fn error_is_an_empty_list(operation: &str, wire: Wire) -> Wire {
     Wire::Answer(Answer {
         status: 200,
         error_type: None,
+        retry_after: None,
         content_type: "application/json",
         body: Some(json!({ "items": [] }).to_string()),
     })

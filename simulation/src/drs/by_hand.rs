@@ -12,6 +12,7 @@ use crate::{
         generate::{id, instance, server},
     },
     scenario::{Delivery, FaultSchedule, Request, Scenario},
+    trouble::Trouble,
 };
 
 /// The scenario with a number.
@@ -45,6 +46,7 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
         early: [vec![Delivery::of_first_request(0)], Vec::new()],
         external_events: Vec::new(),
         fault_schedule: FaultSchedule::Planned(Vec::new()),
+        trouble: Trouble::default(),
         afterwards: vec![restored.into()],
         late: vec![Delivery::of_first_request(60)],
         late_faults: 0,

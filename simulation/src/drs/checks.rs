@@ -48,7 +48,7 @@ fn rules(
 ) -> [(u8, bool, &'static str); 11] {
     let id = call.subject.as_str();
     let is_requested = is_requested(state, request, call);
-    let is_fresh = !request.is_stale(log.began);
+    let is_fresh = !request.is_stale(log.clock);
 
     // The targets that mean this server, by what was read of it. Once it was changed, it stays the
     // one that was meant, even if somebody renames it.

@@ -67,6 +67,16 @@ pub(crate) fn generate(seed: u64) -> Scenario {
         change,
         afterwards: |rng, number| restore(rng, id(number)).into(),
         variables,
+        operations: &[
+            "DescribeSourceServers",
+            "DescribeRecoveryInstances",
+            "DescribeJobs",
+            "DescribeRecoverySnapshots",
+            "DisconnectSourceServer",
+            "DeleteSourceServer",
+            "UntagResource",
+        ],
+        regions: &[HERE],
         faults: 16,
         // The shortest has just enough time for one server, if no call is slow.
         timeouts: [95, 300, 900],

@@ -60,6 +60,7 @@ fn observed_list(
 
 /// The filter of a list with its one condition, where it has one: a name and what it asks for.
 fn condition(filters: &Value) -> Option<(&str, &Value)> {
+    // A member that is null or empty holds nothing back.
     let is_condition = |(_, value): &(&String, &Value)| {
         !value.is_null() && value.as_array().is_none_or(|it| !it.is_empty())
     };

@@ -12,6 +12,7 @@ use crate::{
         estate::{existing, from_json, source},
     },
     scenario::{Delivery, FaultSchedule, Request, Scenario},
+    trouble::Trouble,
 };
 
 /// The scenario with a number.
@@ -34,6 +35,7 @@ pub(crate) fn by_hand(number: u64) -> Scenario {
         early: [vec![Delivery::of_first_request(0)], Vec::new()],
         external_events: Vec::new(),
         fault_schedule: FaultSchedule::Planned(Vec::new()),
+        trouble: Trouble::default(),
         afterwards: Vec::new(),
         late: vec![Delivery::of_first_request(60)],
         late_faults: 0,

@@ -6,7 +6,9 @@ use crate::{
     constants::{APPROVED, HERE, PROTECTED, THERE},
     efs::{
         MARK, changes,
-        observed::{observed_file_system, observed_replication, protection, tag},
+        observed::{
+            observed_file_system, observed_replication, protection, tag, was_read_to_the_end,
+        },
         parts::behind,
         wanted::{Wanted, id_in, source_id},
     },
@@ -27,7 +29,7 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
     } = call;
 
     // What holds for every operation.
-    if request.is_stale(log.began) {
+    if request.is_refused_at(log.clock) {
         state.violate(7, format!("{operation} for a request that has expired"));
     }
     let targets = request.targets().len();
@@ -238,6 +240,28 @@ fn check_part(state: &mut State, log: &AttemptLog, request: &Request, call: &Cal
         );
         state.violate(5, complaint);
     }
+    if !was_looked_at(log, &call.operation, &call.region, id) {
+        let complaint = format!(
+            "{} of {id}, of which it was not read what it has already",
+            call.operation
+        );
+        state.violate(5, complaint);
+    }
+}
+
+/// Whether the attempt has read what the replica has of the part that a call gives it.
+fn was_looked_at(log: &AttemptLog, operation: &str, region: &str, id: &str) -> bool {
+    let question = match operation {
+        "CreateMountTarget" => "DescribeMountTargets",
+        "CreateAccessPoint" => "DescribeAccessPoints",
+        "PutLifecycleConfiguration" => "DescribeLifecycleConfiguration",
+        "PutBackupPolicy" => "DescribeBackupPolicy",
+        "PutFileSystemPolicy" => "DescribeFileSystemPolicy",
+        // The mark is a tag, and tags come with the file system.
+        _ => "DescribeFileSystems",
+    };
+
+    was_read_to_the_end(log, question, region, id)
 }
 
 fn is_replica_of(log: &AttemptLog, source: &str, id: &str, region: &str) -> bool {

@@ -14,17 +14,18 @@ pub(crate) fn observed<'a>(
     region: &str,
     id: &str,
 ) -> Option<&'a Call> {
-    // An error says nothing, unless it says that something does not exist.
-    let is_not_found = |call: &Call| {
-        let code = call.code.as_deref();
-        code.is_some_and(|code| code.ends_with("NotFound"))
-    };
-
     log.calls
         .iter()
         .rev()
         .filter(|call| call.is_ok() || is_not_found(call))
         .find(|call| call.operation == operation && call.region == region && call.subject == id)
+}
+
+/// Whether an answer says that something does not exist; any other error says nothing.
+fn is_not_found(call: &Call) -> bool {
+    let code = call.code.as_deref();
+
+    code.is_some_and(|code| code.ends_with("NotFound"))
 }
 
 /// The replication of a file system, as the attempt read it last.
@@ -45,6 +46,21 @@ pub(crate) fn observed_file_system<'a>(
     let call = observed(log, "DescribeFileSystems", region, id)?;
 
     call.body["FileSystems"].get(0).filter(|_| call.is_ok())
+}
+
+/// Whether the attempt has read something of a file system, a list to its end, or that there is
+/// none.
+pub(crate) fn was_read_to_the_end(
+    log: &AttemptLog,
+    operation: &str,
+    region: &str,
+    id: &str,
+) -> bool {
+    let is_about =
+        |call: &&Call| call.operation == operation && call.region == region && call.subject == id;
+    // Pages are read in order, so that the last one stands for all.
+    let mut calls = log.calls.iter().filter(is_about);
+    calls.any(|call| is_not_found(call) || (call.is_ok() && !call.has_more()))
 }
 
 /// The value of a tag of a file system that was read.
