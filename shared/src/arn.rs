@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{Id, InvalidValue, Kind, matches_pattern};
 
-/// An AWS Region, such as `eu-west-1`: lower-case words, three or more, of which the last ends with
-/// a digit.
+/// An AWS Region, such as `eu-west-1`: two lower-case words or more, and a number.
 pub type Region = Id<RegionKind>;
 
 /// The ID of an AWS account: twelve digits.
@@ -25,13 +24,15 @@ impl Kind for RegionKind {
     const EXPECTED: &'static str = "a Region such as eu-west-1";
 
     fn matches(text: &str) -> bool {
-        let allowed =
-            |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-';
+        let Some((words, number)) = text.rsplit_once('-') else {
+            return false;
+        };
+        let is_word = |word: &str| matches_pattern(word, "", u8::is_ascii_lowercase, 1..=16);
 
         // Names alone: whether AWS has the Region is for the call to find out.
-        matches_pattern(text, "", allowed, 5..=32)
-            && text.ends_with(|last: char| last.is_ascii_digit())
-            && text.split('-').count() >= 3
+        matches_pattern(number, "", u8::is_ascii_digit, 1..=2)
+            && words.split('-').all(is_word)
+            && words.contains('-')
     }
 }
 
@@ -252,7 +253,18 @@ mod tests {
         for region in ["eu-west-1", "us-gov-east-1", "us-iso-east-1"] {
             assert!(is_region(region), "{region}");
         }
-        for wrong in ["", "eu", "eu-west", "eu-west-1a", "EU-WEST-1", "eu_west_1"] {
+        for wrong in [
+            "",
+            "eu",
+            "eu-1",
+            "eu-west",
+            "eu--1",
+            "eu-we5t-1",
+            "eu-west-1a",
+            "eu-west-001",
+            "EU-WEST-1",
+            "eu_west_1",
+        ] {
             assert!(!is_region(wrong), "{wrong}");
         }
     }

@@ -209,10 +209,10 @@ pub(super) const BUGS: &[Bug] = &[
         to: r#"matches_pattern(text, "", u8::is_ascii_digit, 1..=12)"#,
     },
     Bug {
-        name: "a word with a digit is a Region",
+        name: "a word with a number is a Region",
         file: ARN,
-        from: "            && text.split('-').count() >= 3
-",
+        from: "
+            && words.contains('-')",
         to: "",
     },
     Bug {
