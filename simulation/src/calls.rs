@@ -9,7 +9,7 @@ use emulator::{
     wire::{self, Wire},
 };
 use harness::connector::to_call;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     bugs,
@@ -275,6 +275,19 @@ impl State {
         self.remember_world();
         if let Some(log) = self.attempts.get_mut(attempt) {
             Arc::make_mut(log).calls.push(call);
+        }
+    }
+
+    /// Forgets the answer to a call, which nobody has read.
+    pub(crate) fn lose_answer(&mut self, attempt: usize, calls: usize) {
+        let Some(log) = self.attempts.get_mut(attempt) else {
+            return;
+        };
+        let index = calls.checked_sub(1);
+        if let Some(call) = index.and_then(|index| Arc::make_mut(log).calls.get_mut(index)) {
+            call.status = None;
+            call.code = None;
+            call.body = Value::Null;
         }
     }
 

@@ -104,6 +104,19 @@ impl Simulation {
         }
     }
 
+    /// The answer to the last call of an attempt.
+    fn last_answer(&self, attempt: usize) -> OnItsWay {
+        let state = self.state();
+        let log = state.attempts.get(attempt);
+
+        OnItsWay {
+            simulation: self.clone(),
+            attempt,
+            calls: log.map_or(0, |log| log.calls.len()),
+            is_received: false,
+        }
+    }
+
     /// How long a call takes on its way to the world, and back.
     fn latency(&self) -> (Duration, Duration) {
         let rng = &mut self.state().rng;
@@ -111,6 +124,31 @@ impl Simulation {
         let back = Duration::from_millis(rng.u64(1..40));
 
         (to, back)
+    }
+}
+
+/// An answer on its way. One that is dropped there, since nobody waits any longer, was never read.
+struct OnItsWay {
+    simulation: Simulation,
+    attempt: usize,
+    /// How many calls the attempt had made, this one included.
+    calls: usize,
+    is_received: bool,
+}
+
+impl OnItsWay {
+    fn arrives(mut self) {
+        self.is_received = true;
+    }
+}
+
+impl Drop for OnItsWay {
+    fn drop(&mut self) {
+        if !self.is_received {
+            self.simulation
+                .state()
+                .lose_answer(self.attempt, self.calls);
+        }
     }
 }
 
@@ -158,9 +196,12 @@ impl HttpConnector for Connector {
                 let mut process = lock(&process);
                 simulation.state().answer(attempt, &request, &mut process)
             };
+            let answer = simulation.last_answer(attempt);
             tokio::time::sleep(back).await;
 
-            respond(wire).await
+            let response = respond(wire).await;
+            answer.arrives();
+            response
         })
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     constants::{CHANGE, RIVAL, epoch},
+    mistakes::{self, Mistake},
     scenario::{
         Change, Delivery, ExternalEvent, FaultSchedule, Request, Scenario, Stop, Variables, When,
     },
@@ -89,9 +90,15 @@ pub(crate) fn expiry(hours: i64) -> String {
     (epoch() + TimeDelta::hours(hours)).to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// Most requests are good for a day, the others for a few hours.
+/// Most requests are good for a day, most others for a few hours.
 pub(crate) fn hours_to_expiry(rng: &mut fastrand::Rng) -> i64 {
-    if chance(rng, 85) { 24 } else { rng.i64(1..4) }
+    match rng.u8(0..100) {
+        0..82 => 24,
+        // It expires in the moment of its first delivery, or is good for too long.
+        82 => 0,
+        83 => 25,
+        _ => rng.i64(1..4),
+    }
 }
 
 /// One request, and in one of six simulations a second one for the same resources.
@@ -235,25 +242,42 @@ fn lateness(rng: &mut fastrand::Rng) -> u64 {
     }
 }
 
-/// A request, bare or in an event; in six of a hundred cases it is malformed.
-pub(crate) fn wrapped(rng: &mut fastrand::Rng, detail: Value, detail_type: &str) -> Request {
+/// The variables without some of them, three in a hundred, which have their defaults.
+pub(crate) fn some_left_out(rng: &mut fastrand::Rng, all: Variables) -> Variables {
+    let set = all.into_iter().filter(|_| !chance(rng, 3));
+
+    set.collect()
+}
+
+/// A request, bare or in an event; in seven of a hundred cases it is malformed.
+pub(crate) fn wrapped(
+    rng: &mut fastrand::Rng,
+    detail: Value,
+    detail_type: &str,
+    mistakes: &[Mistake],
+) -> Request {
     let detail_type = rng.bool().then_some(detail_type);
 
-    if chance(rng, 6) {
-        malformed(rng, &detail)
+    if chance(rng, 7) {
+        malformed(rng, &detail, mistakes)
     } else {
         Request::new(detail, detail_type)
     }
 }
 
 /// The same request with one mistake in it, which the function must reject.
-fn malformed(rng: &mut fastrand::Rng, detail: &Value) -> Request {
+fn malformed(rng: &mut fastrand::Rng, detail: &Value, mistakes: &[Mistake]) -> Request {
+    // Half of the mistakes belong to the function.
+    let own = rng.choice(mistakes).copied();
+    let common = rng.choice(&mistakes::REQUESTS).copied();
+    let mistake = if rng.bool() { own } else { common };
+
     let intact = Request::new(detail.clone(), None);
     let payload = &intact.payload;
     // A truncated message is what a full disk or a broken proxy makes of it.
     let half = payload.get(..payload.len() / 2).unwrap_or_default();
 
-    let malformed = match rng.u8(0..9) {
+    let malformed = match rng.u8(0..30) {
         0 => payload.replacen("\"version\":1", "\"version\":2", 1),
         1 => payload.replacen("\"version\"", "\"requestID\":\"twice\",\"version\"", 1),
         2 => half.to_owned(),
@@ -263,7 +287,14 @@ fn malformed(rng: &mut fastrand::Rng, detail: &Value) -> Request {
         5 => with_member(detail, "force", json!(true)),
         6 => with_member(detail, "dryRun", json!("no")),
         7 => without_member(detail, "expiresAt"),
-        _ => payload.replacen(":[{", ":[{\"forceful\":1,", 1),
+        8 => payload.replacen(":[{", ":[{\"forceful\":1,", 1),
+        _ => {
+            let mut changed = detail.clone();
+            if let Some(mistake) = mistake {
+                mistake(&mut changed);
+            }
+            changed.to_string()
+        }
     };
 
     Request {

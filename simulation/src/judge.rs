@@ -145,10 +145,7 @@ fn complaint_where_denied(
     let results = body["targets"].as_array().map_or(&[][..], Vec::as_slice);
     // What is only evidence stops nothing, and is not known.
     let is_evidence = operation == "DescribeRecoverySnapshots";
-    let says_so = |result: &&Value| {
-        let is_denied = result["outcome"] == "permanent" && result["reason"] == "access_denied";
-        is_denied && text(result, "message").contains(operation)
-    };
+    let says_so = |result: &Value| says_denied(result, operation);
 
     for (expected, result) in judgement.targets.iter().zip(results) {
         let mut expected = expected.clone();
@@ -161,7 +158,7 @@ fn complaint_where_denied(
             answered["plan"] = json!([]);
         }
         // A target of which nothing was denied is judged as ever.
-        if (is_evidence || !says_so(&result))
+        if (is_evidence || !says_so(result))
             && let Some(complaint) = of_target(&expected, &answered)
         {
             let target = &result["target"];
@@ -170,7 +167,7 @@ fn complaint_where_denied(
             ));
         }
     }
-    if !is_evidence && !results.iter().any(|result| says_so(&result)) {
+    if !is_evidence && !results.iter().any(says_so) {
         return Some(format!("{operation} was denied, and no target says so"));
     }
 
@@ -181,6 +178,23 @@ fn complaint_where_denied(
         .collect();
     let other = made.iter().find(|effect| !may.contains(effect))?;
     Some(format!("changed {other:?}, which was not to be changed"))
+}
+
+/// Whether a result says that an operation was denied, as its reason or among its calls.
+fn says_denied(result: &Value, operation: &str) -> bool {
+    let outcome = text(result, "outcome");
+    // Where something was changed before, what cannot be read back is in doubt.
+    if matches!(outcome, "permanent" | "indeterminate") {
+        let is_named = text(result, "message").contains(operation);
+        return is_named && result["reason"] == "access_denied";
+    }
+
+    // Another step may matter more, or be awaited; the calls show this one.
+    let mut calls = result["calls"].as_array().into_iter().flatten();
+    let is_shown = calls.any(|call| {
+        call["operation"] == operation && text(call, "answer").contains("AccessDenied")
+    });
+    is_shown && matches!(outcome, "failed" | "pending")
 }
 
 fn of_target(expected: &Expected, result: &Value) -> Option<String> {

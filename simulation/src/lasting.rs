@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     constants::epoch,
     record::{STALE, State},
-    trouble::{DEAD_CONNECTION, DENIED, LAGGING_ITEM, Outage, Process},
+    trouble::{DEAD_CONNECTION, DENIED, FROZEN, LAGGING_ITEM, Outage, Process},
 };
 
 impl State {
@@ -95,6 +95,13 @@ impl State {
         self.disturbances += 1;
         self.count_trouble(DEAD_CONNECTION);
         self.narrate(format!("  attempt {attempt} calls over a dead connection"));
+    }
+
+    /// A process that stands still in the middle of an attempt.
+    pub(crate) fn meet_freeze(&mut self, attempt: usize, seconds: u64) {
+        self.disturbances += 1;
+        self.count_trouble(FROZEN);
+        self.narrate(format!("attempt {attempt} FROZEN for {seconds} s"));
     }
 
     pub(crate) fn count_trouble(&mut self, name: &str) {

@@ -21,6 +21,7 @@ mod exhaustive;
 mod judge;
 mod judgement;
 mod lasting;
+mod mistakes;
 mod record;
 mod report_checks;
 mod run;

@@ -41,6 +41,8 @@ pub(crate) struct Subject {
     pub(crate) steps: &'static [&'static str],
     /// Those of them by which a target counts as changed.
     pub(crate) main_steps: &'static [&'static str],
+    /// Settings of its own with which it may not start.
+    pub(crate) bad_settings: &'static [(&'static str, &'static str)],
     /// The switches of the emulator that concern it.
     pub(crate) switches: &'static [&'static str],
     /// A question to IAM with the tags that the attempt has read.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use emulator::{Reply, World};
-use harness::parts;
+use harness::{parts, sdk_config};
 use serde_json::Value;
 use shared::Invocation;
 use tokio::time::Instant;
@@ -21,10 +21,11 @@ use crate::{
     bugs,
     connector::Worker,
     judge::{is_out_of_time, judge},
+    mistakes,
     record::{AttemptLog, Bug, Ending, Simulation, State, Subject, Violation, text},
     report_checks::{check_report, is_settled},
     scenario::{Delivery, FaultSchedule, Request, Scenario, Stop},
-    trouble::{FROZEN, Trouble},
+    trouble::Trouble,
 };
 
 /// How often a delivery is repeated while calls can fail.
@@ -69,6 +70,10 @@ fn run_to_end(subject: &'static Subject, scenario: Scenario, bug: Option<&'stati
         .expect("a runtime");
 
     runtime.block_on(async {
+        if let Some(started) = starts_with_bad_setting(subject, scenario.seed) {
+            return started;
+        }
+
         let [first, second] = &scenario.early.clone();
         let simulation = Simulation::new(State::new(subject, scenario, bug));
 
@@ -82,6 +87,28 @@ fn run_to_end(subject: &'static Subject, scenario: Scenario, bug: Option<&'stati
         state.catch_up();
         check_end(&mut state);
         state.ending()
+    })
+}
+
+/// Starts the function with a setting that no deployment may have; what is wrong if that succeeds.
+fn starts_with_bad_setting(subject: &'static Subject, seed: u64) -> Option<Ending> {
+    let settings = mistakes::SETTINGS.iter().chain(subject.bad_settings);
+    let settings: Vec<_> = settings.collect();
+    // Each seed tries one of them, beside everything else that it does.
+    let index = usize::try_from(seed).unwrap_or_default() % settings.len();
+    let (name, value) = settings.get(index)?;
+    let lookup = |asked: &str| (asked == *name).then(|| (*value).to_owned());
+    let handler = (subject.function.start)(&sdk_config().build(), &lookup);
+    handler.ok().map(drop)?;
+
+    let violation = Violation {
+        invariant: 7,
+        text: format!("the function starts with {name}=`{value}`"),
+    };
+    Some(Ending {
+        narrative: vec![violation.text.clone()],
+        violations: vec![violation],
+        ..Ending::default()
     })
 }
 
@@ -214,12 +241,7 @@ impl Simulation {
 
     /// Lets a process stand still in the middle of what it does.
     async fn freeze(&self, attempt: usize, seconds: u64) {
-        let mut state = self.state();
-        state.disturbances += 1;
-        state.count_trouble(FROZEN);
-        state.narrate(format!("attempt {attempt} FROZEN for {seconds} s"));
-        drop(state);
-
+        self.state().meet_freeze(attempt, seconds);
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 

@@ -86,3 +86,12 @@ fn the_seeds_meet_every_kind_of_fault() {
     let kinds = emulator::FaultKind::ALL.len() + TROUBLES.len();
     assert_eq!(met.len(), kinds, "{met:?}");
 }
+
+#[test]
+fn the_readme_names_every_trouble() {
+    let readme = include_str!("../README.md");
+
+    for trouble in TROUBLES {
+        assert!(readme.contains(&format!("- `{trouble}`")), "{trouble}");
+    }
+}

@@ -7,8 +7,14 @@ use serde_json::{Value, json};
 
 use crate::{
     constants::{APPROVED, CHANGE, HERE, PROTECTED, RIVAL, UNHEARD_OF, epoch},
-    dice::{Draws, chance, expiry, hours_to_expiry, numbers, reply, requests, scenario, wrapped},
-    drs::changes::{Change, job, recovery_instance},
+    dice::{
+        Draws, chance, expiry, hours_to_expiry, numbers, reply, requests, scenario, some_left_out,
+        wrapped,
+    },
+    drs::{
+        changes::{Change, job, recovery_instance},
+        mistakes::REQUESTS,
+    },
     scenario::{self, Request, Scenario, Variables},
 };
 
@@ -125,12 +131,13 @@ fn variables(rng: &mut fastrand::Rng) -> Variables {
         .choice(["10", "50", "100", "100", "100", "100"])
         .unwrap_or("10");
 
-    vec![
+    let all = vec![
         ("MODE", mode.to_owned()),
         ("ALLOW_DELETE", allow_delete.to_string()),
         ("MAX_TARGETS", max_targets.to_owned()),
         ("MAX_SHARE_PERCENT", max_share.to_owned()),
-    ]
+    ];
+    some_left_out(rng, all)
 }
 
 fn world(rng: &mut fastrand::Rng, count: usize) -> World {
@@ -179,7 +186,8 @@ fn behaviour(rng: &mut fastrand::Rng) -> Behaviour {
 fn add_tags(rng: &mut fastrand::Rng, server: &mut SourceServer) {
     let approval = match rng.u8(0..100) {
         0..84 => Some(CHANGE),
-        84..93 => Some(RIVAL),
+        84..92 => Some(RIVAL),
+        92..94 => Some("chg1"),
         _ => None,
     };
     if let Some(request) = approval {
@@ -187,7 +195,9 @@ fn add_tags(rng: &mut fastrand::Rng, server: &mut SourceServer) {
     }
 
     if chance(rng, 4) {
-        server.tags.insert(PROTECTED.to_owned(), String::new());
+        // Whatever its value says.
+        let value = *rng.choice(&["", "true", "false"]).unwrap_or(&"");
+        server.tags.insert(PROTECTED.to_owned(), value.to_owned());
     }
 }
 
@@ -298,7 +308,7 @@ fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
         "dryRun": chance(rng, 5),
     });
 
-    wrapped(rng, detail, DETAIL_TYPE)
+    wrapped(rng, detail, DETAIL_TYPE, &REQUESTS)
 }
 
 /// A server by one of its names or by several, of which one in ten is another server's or is

@@ -6,6 +6,7 @@ pub(crate) mod changes;
 mod checks;
 mod generate;
 mod judge;
+mod mistakes;
 mod observed;
 mod reports;
 
@@ -24,6 +25,7 @@ pub(crate) static SUBJECT: Subject = Subject {
         "DeleteSourceServer",
     ],
     main_steps: &["DisconnectSourceServer", "DeleteSourceServer"],
+    bad_settings: &mistakes::SETTINGS,
     switches: &[
         "secondDisconnect",
         "disconnectExtended",

@@ -171,12 +171,13 @@ fn policy(rng: &mut fastrand::Rng, source: &FileSystem) -> String {
     let arn =
         |kind: &str, id: &str| format!("arn:aws:elasticfilesystem:{HERE}:111122223333:{kind}/{id}");
     let file_system = arn("file-system", &source.file_system_id);
+    let actions = actions(rng);
     let statement = |sid: &str, effect: &str, condition: Value| {
         let mut statement = json!({
             "Sid": sid,
             "Effect": effect,
             "Principal": { "AWS": "*" },
-            "Action": ["elasticfilesystem:ClientMount"],
+            "Action": actions,
             "Resource": file_system,
         });
         if condition.is_object() {
@@ -201,17 +202,61 @@ fn policy(rng: &mut fastrand::Rng, source: &FileSystem) -> String {
         let condition = json!({ "StringEquals": { "elasticfilesystem:AccessPointArn": name } });
         statements.push(statement("point", "Allow", condition));
     }
-    if chance(rng, 8) {
-        let condition = json!({ "StringEquals": { "aws:SourceVpce": "vpce-0123456789abcdef0" } });
-        statements.push(statement("network", "Deny", condition));
+    if chance(rng, 12) {
+        // What means nothing on the other side: a network, and resources of the source's Region.
+        let longer = format!("{file_system}0");
+        let bound = [
+            ("aws:SourceVpce", "vpce-0123456789abcdef0"),
+            ("aws:SourceVpc", "vpc-0123456789abcdef0"),
+            ("aws:SourceArn", "arn:aws:sns:us-east-1:111122223333:topic"),
+            ("elasticfilesystem:AccessPointArn", &longer),
+        ];
+        let (key, value) = rng.choice(bound).unwrap_or(("aws:SourceVpc", "vpc-1"));
+        let condition = json!({ "StringEquals": { key: value } });
+        statements.push(statement("bound", "Deny", condition));
     }
 
-    // A single statement may stand by itself.
+    // A single statement may stand by itself, and a version may be left out.
     let statement = match statements.len() {
         1 if rng.bool() => statements.remove(0),
         _ => json!(statements),
     };
-    json!({ "Version": "2012-10-17", "Statement": statement }).to_string()
+    let mut policy = json!({ "Version": "2012-10-17", "Statement": statement });
+    if chance(rng, 5) {
+        policy = json!({ "Statement": policy["Statement"] });
+    }
+    policy.to_string()
+}
+
+/// The actions of a statement in one of the ways in which people write the same.
+fn actions(rng: &mut fastrand::Rng) -> Value {
+    let [mount, write] = [
+        "elasticfilesystem:ClientMount",
+        "elasticfilesystem:ClientWrite",
+    ];
+
+    match rng.u8(0..4) {
+        0 => json!(mount),
+        1 => json!([mount]),
+        2 => json!([mount, write]),
+        _ => json!([write, mount]),
+    }
+}
+
+/// A policy that the replica has already: what the source's says, or something else by its name.
+fn own_policy(rng: &mut fastrand::Rng, existing: &FileSystem) -> String {
+    let id = &existing.file_system_id;
+    let effect = if chance(rng, 70) { "Allow" } else { "Deny" };
+    let sid = if rng.bool() { "app" } else { "own" };
+
+    let statement = json!({
+        "Sid": sid,
+        "Effect": effect,
+        "Principal": { "AWS": "*" },
+        "Action": actions(rng),
+        "Resource": format!("arn:aws:elasticfilesystem:{THERE}:111122223333:file-system/{id}"),
+    });
+    json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string()
 }
 
 /// A file system that a replication may overwrite.
@@ -252,7 +297,8 @@ pub(crate) fn existing_file_system(
 fn add_keys(rng: &mut fastrand::Rng, existing: &mut FileSystem) {
     let approval = match rng.u8(0..100) {
         0..75 => Some(CHANGE),
-        75..88 => Some(RIVAL),
+        75..86 => Some(RIVAL),
+        86..88 => Some("chg1"),
         _ => None,
     };
     if let Some(request) = approval {
@@ -261,7 +307,9 @@ fn add_keys(rng: &mut fastrand::Rng, existing: &mut FileSystem) {
             .insert(APPROVED.to_owned(), request.to_owned());
     }
     if chance(rng, 8) {
-        existing.tags.insert(PROTECTED.to_owned(), String::new());
+        // Whatever its value says.
+        let value = *rng.choice(&["", "true", "false"]).unwrap_or(&"");
+        existing.tags.insert(PROTECTED.to_owned(), value.to_owned());
     }
     if chance(rng, 80) {
         "DISABLED".clone_into(&mut existing.protection);
@@ -297,6 +345,9 @@ fn add_parts(
     // Settings that the source's replace, add to, or leave.
     if chance(rng, 20) {
         existing.lifecycle_policies = lifecycle(rng);
+    }
+    if chance(rng, 25) {
+        existing.policy = Some(own_policy(rng, existing));
     }
     if chance(rng, 30) {
         existing.backup = Some(if rng.bool() { "ENABLED" } else { "DISABLED" }.to_owned());

@@ -6,10 +6,14 @@ use serde_json::{Value, json};
 
 use crate::{
     constants::{ELSEWHERE, HERE, OTHERS, REPLICATION_ROLE, THERE, UNHEARD_OF, epoch},
-    dice::{Draws, chance, expiry, hours_to_expiry, numbers, reply, requests, scenario, wrapped},
+    dice::{
+        Draws, chance, expiry, hours_to_expiry, numbers, reply, requests, scenario, some_left_out,
+        wrapped,
+    },
     efs::{
         changes::Change,
         estate::{KEYS, existing, existing_file_system, source, source_file_system},
+        mistakes::REQUESTS,
         wanted::id_in,
     },
     record::text,
@@ -77,11 +81,12 @@ fn variables(rng: &mut fastrand::Rng) -> Variables {
     let mode = if chance(rng, 94) { "enforce" } else { "plan" };
     let max_targets = if chance(rng, 8) { "2" } else { "10" };
 
-    vec![
+    let all = vec![
         ("MODE", mode.to_owned()),
         ("MAX_TARGETS", max_targets.to_owned()),
         ("REPLICA_REGIONS", regions.to_owned()),
-    ]
+    ];
+    some_left_out(rng, all)
 }
 
 fn change(rng: &mut fastrand::Rng, count: usize) -> scenario::Change {
@@ -204,7 +209,7 @@ fn request(rng: &mut fastrand::Rng, world: &World, change: &str, count: usize) -
         "dryRun": chance(rng, 8),
     });
 
-    wrapped(rng, detail, DETAIL_TYPE)
+    wrapped(rng, detail, DETAIL_TYPE, &REQUESTS)
 }
 
 fn target(rng: &mut fastrand::Rng, world: &World, number: usize) -> Value {

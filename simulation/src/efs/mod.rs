@@ -8,6 +8,7 @@ mod checks;
 mod estate;
 mod generate;
 mod judge;
+mod mistakes;
 mod observed;
 mod parts;
 mod reports;
@@ -38,6 +39,7 @@ pub(crate) static SUBJECT: Subject = Subject {
         "TagResource",
     ],
     main_steps: &["CreateReplicationConfiguration"],
+    bad_settings: &mistakes::SETTINGS,
     switches: &[
         "secondReplication",
         "protectedDestination",

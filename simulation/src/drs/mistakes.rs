@@ -1,0 +1,82 @@
+//! Mistakes that people make in requests and settings for source servers.
+
+use serde_json::{Value, json};
+
+use crate::mistakes::Mistake;
+
+fn name(request: &mut Value, member: &str, value: Value) {
+    request["targets"][0] = json!({ "sourceServerID": "s-00000000000000001" });
+    request["targets"][0][member] = value;
+}
+
+/// What is wrong in a request.
+pub(crate) const REQUESTS: [Mistake; 21] = [
+    |request| request["action"] = json!("Disconnect"),
+    |request| request["action"] = json!("terminate"),
+    |request| request["action"] = Value::Null,
+    |request| request["targets"][0] = json!({}),
+    |request| name(request, "sourceServerId", json!("s-00000000000000001")),
+    // IDs and ARNs of another shape, or of something else.
+    |request| name(request, "sourceServerID", json!("s-1")),
+    |request| name(request, "sourceServerID", json!("s-0000000000000000!")),
+    |request| name(request, "sourceServerID", json!("i-00000000000000001")),
+    |request| {
+        name(
+            request,
+            "sourceServerID",
+            arn("ec2", "us-east-1", "111122223333", "source-server"),
+        )
+    },
+    |request| {
+        name(
+            request,
+            "sourceServerID",
+            arn("drs", "us-east-1", "111122223333", "recovery-instance"),
+        )
+    },
+    |request| {
+        name(
+            request,
+            "sourceServerID",
+            arn("drs", "", "111122223333", "source-server"),
+        )
+    },
+    |request| {
+        name(
+            request,
+            "sourceServerID",
+            arn("drs", "us-east-1", "", "source-server"),
+        )
+    },
+    |request| {
+        name(
+            request,
+            "sourceServerID",
+            arn("drs", "us-east-1", "11112222333", "source-server"),
+        )
+    },
+    |request| name(request, "awsInstanceID", json!("i-1")),
+    |request| name(request, "awsInstanceID", json!("i-0000000000000000g")),
+    // A template that filled in nothing.
+    |request| name(request, "awsInstanceID", Value::Null),
+    |request| name(request, "hostname", Value::Null),
+    |request| name(request, "hostname", json!("")),
+    |request| name(request, "hostname", json!("host 1")),
+    |request| name(request, "fqdn", json!("host1\u{202e}.example.com")),
+    |request| name(request, "fqdn", json!("h".repeat(256))),
+];
+
+fn arn(service: &str, region: &str, account: &str, resource: &str) -> Value {
+    json!(format!(
+        "arn:aws:{service}:{region}:{account}:{resource}/s-00000000000000001"
+    ))
+}
+
+/// Settings with which the function may not start.
+pub(crate) const SETTINGS: [(&str, &str); 5] = [
+    ("ALLOW_DELETE", "1"),
+    ("ALLOW_DELETE", "TRUE"),
+    ("MAX_SHARE_PERCENT", "0"),
+    ("MAX_SHARE_PERCENT", "101"),
+    ("MAX_SHARE_PERCENT", "10%"),
+];
