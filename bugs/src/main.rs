@@ -40,7 +40,7 @@ struct Arguments {
     /// Forget what earlier runs found.
     #[arg(long)]
     again: bool,
-    /// Print what is known as a table of Markdown, and plant nothing.
+    /// Print what each level came to last as a table of Markdown, and plant nothing.
     #[arg(long)]
     table: bool,
 }
@@ -65,7 +65,7 @@ fn main() -> Result<ExitCode> {
     let bugs: Vec<&Bug> = list::all().filter(is_chosen).collect();
     // The table is of what is known, so nothing is planted for it.
     if arguments.table {
-        let known = bugs.iter().map(|bug| (*bug, results.of_bug(bug)));
+        let known = bugs.iter().map(|bug| (*bug, results.last_of_bug(bug)));
         print!("{}", verdict::table(known));
         return Ok(ExitCode::SUCCESS);
     }

@@ -38,7 +38,7 @@ struct Line {
 /// What the levels came to for one bug: for each that was run, what noticed it, if anything did.
 pub(crate) type Levels = BTreeMap<Level, Option<String>>;
 
-/// All that is known of bugs in the code as it is.
+/// What is known of bugs: in the code as it is, and in any code.
 #[derive(Debug)]
 pub(crate) struct Results {
     path: PathBuf,
@@ -47,6 +47,8 @@ pub(crate) struct Results {
     /// How many seeds the simulator is to run.
     pub(crate) seeds: u64,
     known: Mutex<BTreeMap<String, Levels>>,
+    /// What each level came to last, whatever the code was.
+    latest: BTreeMap<String, Levels>,
 }
 
 impl Results {
@@ -68,13 +70,18 @@ impl Results {
             .lines()
             .filter_map(|line| serde_json::from_str::<Line>(line).ok());
         let mut known: BTreeMap<String, Levels> = BTreeMap::new();
+        let mut latest: BTreeMap<String, Levels> = BTreeMap::new();
         // What few seeds did not notice, more of them may.
         let is_enough = |line: &Line| {
             line.level != Level::Simulator || line.noticed.is_some() || line.seeds >= seeds
         };
-        for line in lines.filter(|line| line.content == tree.content && is_enough(line)) {
-            let levels = known.entry(line.bug).or_default();
-            levels.insert(line.level, line.noticed);
+        for line in lines.filter(is_enough) {
+            let levels = latest.entry(line.bug.clone()).or_default();
+            levels.insert(line.level, line.noticed.clone());
+            if line.content == tree.content {
+                let levels = known.entry(line.bug).or_default();
+                levels.insert(line.level, line.noticed);
+            }
         }
 
         Ok(Self {
@@ -83,10 +90,16 @@ impl Results {
             commit: tree.commit.clone(),
             seeds,
             known: Mutex::new(known),
+            latest,
         })
     }
 
-    /// What is known of a bug.
+    /// What each level came to last for a bug, in the code as it is or in other code.
+    pub(crate) fn last_of_bug(&self, bug: &Bug) -> Levels {
+        self.latest.get(&key(bug)).cloned().unwrap_or_default()
+    }
+
+    /// What is known of a bug in the code as it is.
     pub(crate) fn of_bug(&self, bug: &Bug) -> Levels {
         self.known().get(&key(bug)).cloned().unwrap_or_default()
     }

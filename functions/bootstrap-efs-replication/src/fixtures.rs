@@ -4,8 +4,8 @@ use chrono::DateTime;
 use shared::{
     AccountId, Arn, Mode, Region,
     efs::{
-        Destination, FileSystem, FileSystemId, FileSystemRef, LifeCycle, Protection, Replication,
-        ReplicationStatus,
+        AccessPoint, AccessPointRoot, Destination, FileSystem, FileSystemId, FileSystemRef,
+        LifeCycle, Protection, Replication, ReplicationStatus,
     },
     guardrails::Tags,
 };
@@ -70,6 +70,22 @@ pub(crate) fn file_system(id: &str, region: &str) -> FileSystem {
         availability_zone_name: None,
         protection: Protection::Enabled,
         size_in_bytes: 6144,
+        tags: Tags::new(),
+    }
+}
+
+/// An access point of the source's Region that is available.
+pub(crate) fn access_point(id: &str, path: &str) -> AccessPoint {
+    let text = format!("arn:aws:elasticfilesystem:us-east-1:111122223333:access-point/{id}");
+
+    AccessPoint {
+        id: id.to_owned(),
+        arn: Some(arn(&text)),
+        state: LifeCycle::Available,
+        root: AccessPointRoot {
+            path: path.to_owned(),
+            ..AccessPointRoot::default()
+        },
         tags: Tags::new(),
     }
 }

@@ -688,8 +688,8 @@ mod tests {
         command::{Replica as Requested, RequestedMountTarget},
         destination::REPLICATE_TO_TAG,
         fixtures::{
-            REPLICA, SOURCE, account, arn, command, file_system, id, policy, provision, reference,
-            region, replication, target,
+            REPLICA, SOURCE, access_point, account, arn, command, file_system, id, policy,
+            provision, reference, region, replication, target,
         },
         observe::access_points_per_target,
         snapshot::{Incomplete, OneSide},
@@ -878,7 +878,7 @@ mod tests {
         };
         let point = |id: &str, root: &AccessPointRoot| AccessPoint {
             root: root.clone(),
-            ..point(id, "/")
+            ..access_point(id, "/")
         };
         let mut target = target();
         target.replica.access_points = Copying::Copy;
@@ -943,7 +943,7 @@ mod tests {
         wanting.replica.access_points = Copying::Copy;
         let mut view = replicating();
         view.source_parts.access_points = (0..600)
-            .map(|number| point("fsap-1", &format!("/{number}")))
+            .map(|number| access_point("fsap-1", &format!("/{number}")))
             .collect();
         let made = |targets: usize| {
             plan_sides(
@@ -1459,21 +1459,6 @@ mod tests {
         check(zone("eu-west-1a"), &in_zone, Done(Reason::ReplicaUsable));
     }
 
-    fn point(id: &str, path: &str) -> AccessPoint {
-        let text = format!("arn:aws:elasticfilesystem:us-east-1:111122223333:access-point/{id}");
-        let root = AccessPointRoot {
-            path: path.to_owned(),
-            ..AccessPointRoot::default()
-        };
-        AccessPoint {
-            id: id.to_owned(),
-            arn: Some(arn(&text)),
-            state: LifeCycle::Available,
-            root,
-            tags: Tags::new(),
-        }
-    }
-
     /// Everything is asked for; the source has one of each.
     fn requested() -> (Target, Sides) {
         let mount_target = RequestedMountTarget {
@@ -1496,7 +1481,7 @@ mod tests {
         ]
         .into();
         view.source_parts = Parts {
-            access_points: vec![point("fsap-00000001", "/app")],
+            access_points: vec![access_point("fsap-00000001", "/app")],
             lifecycle: [("TransitionToIA".to_owned(), "AFTER_30_DAYS".to_owned())].into(),
             policy: Some(
                 json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Resource": source().arn }] }),
@@ -1526,7 +1511,7 @@ mod tests {
                 state: LifeCycle::Available,
                 security_groups: vec!["sg-00000001".to_owned()],
             }],
-            access_points: vec![point("fsap-00000002", "/app")],
+            access_points: vec![access_point("fsap-00000002", "/app")],
             lifecycle: view.source_parts.lifecycle.clone(),
             backup: true,
             policy: Some(
@@ -1548,7 +1533,7 @@ mod tests {
                 "subnet-00000001".to_owned(),
                 vec!["sg-00000001".to_owned()],
             )),
-            provision(Resource::AccessPoint(point("fsap-00000001", "/app"))),
+            provision(Resource::AccessPoint(access_point("fsap-00000001", "/app"))),
             provision(Resource::Lifecycle(view.source_parts.lifecycle.clone())),
             provision(Resource::Backup(Backup::Enabled)),
             provision(Resource::Policy(
@@ -1701,7 +1686,7 @@ mod tests {
         tags.extend(
             ["Name", "aws:x", "drover:approved"].map(|key| (key.to_owned(), "x".to_owned())),
         );
-        let mut copied = point("fsap-00000001", "/app");
+        let mut copied = access_point("fsap-00000001", "/app");
         copied.tags.insert("Name".to_owned(), "x".to_owned());
         check(
             target,
@@ -1746,7 +1731,7 @@ mod tests {
             )),
             "{verdict:?}"
         );
-        view.replica_parts.access_points = vec![point("fsap-00000002", "/app")];
+        view.replica_parts.access_points = vec![access_point("fsap-00000002", "/app")];
         let verdict = plan_sides(&command(vec![]), &target, &view, &policy());
         let replica_arn =
             "arn:aws:elasticfilesystem:us-east-1:111122223333:access-point/fsap-00000002";

@@ -255,3 +255,49 @@ pub fn is_missing(point: &AccessPoint, replica: &[AccessPoint]) -> bool {
 fn counterpart<'a>(point: &AccessPoint, replica: &'a [AccessPoint]) -> Option<&'a AccessPoint> {
     replica.iter().find(|existing| existing.root == point.root)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::access_point;
+
+    #[test]
+    fn a_policy_is_covered_only_with_the_access_points_that_it_may_name() {
+        let asked = Replica {
+            policy: Copying::Copy,
+            ..Replica::default()
+        };
+        let without_points = Resources {
+            policy: Some(Pair {
+                source: None,
+                replica: None,
+            }),
+            ..Resources::default()
+        };
+        let with_points = Resources {
+            access_points: Some(AccessPoints::default()),
+            ..without_points.clone()
+        };
+
+        assert!(!without_points.cover(&asked));
+        assert!(with_points.cover(&asked));
+    }
+
+    #[test]
+    fn access_points_beyond_the_limit_are_counted_and_awaited() {
+        let source = [
+            access_point("fsap-00000001", "/app"),
+            access_point("fsap-00000002", "/data"),
+        ];
+        let compare = |limit| {
+            let compared = AccessPoints::compare(&source, &[], limit, |_| false);
+            let kept = compared.missing.len();
+            (kept, compared.missing_count, compared.is_creating)
+        };
+
+        assert_eq!(compare(2), (2, 2, false));
+        assert_eq!(compare(1), (1, 2, true));
+        // Where none may be created, nothing is complete.
+        assert_eq!(compare(0), (0, 2, true));
+    }
+}
