@@ -105,7 +105,7 @@ impl State {
 
     /// Makes a change of an operator or of AWS.
     pub(crate) fn apply_change(&mut self, change: &Change) {
-        self.narrate(format!("  meanwhile: {change:?}"));
+        self.narrate(format!("  meanwhile, by others: {}", change.in_words()));
         self.figures.external_events += 1;
         *self.figures.events.entry(change.kind()).or_default() += 1;
         self.disturbances += 1;

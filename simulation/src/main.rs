@@ -28,6 +28,7 @@ mod run;
 mod scenario;
 mod seeds;
 mod stopwatch;
+mod story;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -47,6 +48,9 @@ static SUBJECTS: [&Subject; 2] = [&drs::SUBJECT, &efs::SUBJECT];
 
 /// How many violations of one kind of schedule are printed.
 const MOST_PRINTED: usize = 20;
+
+/// How a narrative is read.
+const HOW_TO_READ: &str = "seconds, then what happened: a call shows its Region, operation, resource and answer, and CHANGED if it had an effect";
 
 /// Simulates the functions of drover and checks their invariants after every call and every report.
 #[derive(Debug, Parser)]
@@ -108,13 +112,19 @@ fn simulate(subject: &'static Subject, arguments: &Arguments) -> bool {
     let end = arguments.from + arguments.seeds;
     let results = seeds::run_all(subject, arguments.from..end);
 
-    // One narrative is enough to start with; each violation comes with the command for its own.
-    print_lines(results.first_narrative.iter().flatten());
+    // One story is enough to start with; each violation comes with the command for its own.
+    if let Some((seed, narrative)) = &results.first_narrative {
+        println!("{} seed {seed}\n", subject.name());
+        print_lines(&story::scenario(&(subject.generate)(*seed)));
+        println!("\n{HOW_TO_READ}\n");
+        print_lines(&story::until_violation(narrative));
+        println!();
+    }
     print_lines(&results.violations);
     println!("{}", subject.name());
     print_figures(&results.figures);
     println!("  {stopwatch}");
-    println!("  violations      {}", results.violations.len());
+    println!("  failing seeds   {}", results.violations.len());
 
     // In a short run much is left to chance.
     let is_long = arguments.seeds >= coverage::ENOUGH_SEEDS;
@@ -178,22 +188,23 @@ fn counts(counts: &BTreeMap<String, u64>) -> String {
 fn show(subject: &'static Subject, seed: u64) -> bool {
     let scenario = (subject.generate)(seed);
     let world = serde_json::to_string_pretty(&scenario.world).unwrap_or_default();
-
-    println!("{} seed {seed}", subject.name());
-    println!("\nenvironment: {:?}", scenario.variables);
-    println!("timeout: {} s", scenario.timeout_seconds);
-    println!("\nworld: {world}");
-    for (number, request) in scenario.requests.iter().enumerate() {
-        println!("\nrequest {number}: {:.2000}", request.payload);
-    }
-    println!("\ndeliveries: {:#?}", scenario.early);
-    println!("late: {:?}", scenario.late);
-    println!("\nexternal events: {:#?}", scenario.external_events);
-    println!("afterwards: {:?}\n", scenario.afterwards);
-
+    let told = story::scenario(&scenario);
     let ending = run::run(subject, scenario, None);
+
+    println!("{} seed {seed}\n\nworld: {world}\n", subject.name());
+    print_lines(&told);
+    println!("\n{HOW_TO_READ}\n");
     print_lines(&ending.narrative);
+
+    // What is wrong stands at the end, where the eye is.
     println!("\nviolations: {}", ending.violations.len());
+    print_lines(
+        &ending
+            .violations
+            .iter()
+            .map(Violation::in_words)
+            .collect::<Vec<_>>(),
+    );
     println!("hash of the narrative: {:016x}", ending.hash());
     println!("again: {}", seeds::command(subject, seed));
 

@@ -454,8 +454,9 @@ impl State {
 
     pub(crate) fn violate(&mut self, invariant: u8, text: impl Into<String>) {
         let text = text.into();
-        self.narrate(format!("VIOLATION of invariant {invariant}: {text}"));
-        self.violations.push(Violation { invariant, text });
+        let violation = Violation { invariant, text };
+        self.narrate(format!("VIOLATION of {}", violation.in_words()));
+        self.violations.push(violation);
     }
 
     pub(crate) fn narrate(&mut self, line: String) {

@@ -222,10 +222,13 @@ impl Simulation {
         // What it says is checked, and a planted bug may change it before.
         let (mut error_type, mut body) = parts(answer);
         bugs::reword(&state, attempt, &mut error_type, &mut body);
-        let mark = error_type.as_deref().unwrap_or("Ok");
-        state.narrate(format!("attempt {attempt} answered {mark} {body}"));
+        state.narrate_report(attempt, error_type.as_deref(), &body);
+        let known = state.violations.len();
         check_report(&mut state, attempt, error_type.as_deref(), &body);
         judge(&mut state, attempt, &body);
+        if state.violations.len() > known {
+            state.narrate(format!("    the whole report: {body}"));
+        }
 
         // Only the first acknowledgement counts: the exhaustive schedules place their faults before it.
         if error_type.is_none() && state.calls_to_acknowledge == 0 {

@@ -215,12 +215,17 @@ impl Delivery {
 }
 
 impl Change {
-    /// The name of its kind.
-    pub(crate) fn kind(&self) -> String {
-        let text = match self {
+    /// Its kind, and what it is about.
+    pub(crate) fn in_words(&self) -> String {
+        match self {
             Self::Drs(change) => format!("{change:?}"),
             Self::Efs(change) => format!("{change:?}"),
-        };
+        }
+    }
+
+    /// The name of its kind.
+    pub(crate) fn kind(&self) -> String {
+        let text = self.in_words();
         let is_of_name = |letter: &char| letter.is_alphanumeric();
 
         text.chars().take_while(is_of_name).collect()

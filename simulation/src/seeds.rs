@@ -14,10 +14,10 @@ const PROGRESS: u64 = 50_000;
 #[derive(Default)]
 pub(crate) struct Results {
     pub(crate) figures: Figures,
-    /// Each violation, with the command that reproduces it.
+    /// The first violation of each seed that has one, with the command that shows all.
     pub(crate) violations: Vec<String>,
-    /// The narrative of the first seed with a violation.
-    pub(crate) first_narrative: Option<Vec<String>>,
+    /// The first seed with a violation, and its narrative.
+    pub(crate) first_narrative: Option<(u64, Vec<String>)>,
 }
 
 /// Runs the scenario of a seed.
@@ -71,14 +71,15 @@ fn run_some(subject: &'static Subject, seeds: Range<u64>) -> Results {
         let ending = run_seed(subject, seed, None);
         results.figures.add(&ending.figures);
 
-        for Violation { invariant, text } in &ending.violations {
-            let command = command(subject, seed);
+        // The others of a seed mostly follow from its first.
+        if let Some(Violation { invariant, text }) = ending.violations.first() {
+            let (more, command) = (ending.violations.len() - 1, command(subject, seed));
             results.violations.push(format!(
-                "{name} seed {seed}: invariant {invariant}: {text}\n  {command}"
+                "{name} seed {seed}: invariant {invariant}: {text}\n  and {more} more: {command}"
             ));
-        }
-        if !ending.violations.is_empty() && results.first_narrative.is_none() {
-            results.first_narrative = Some(ending.narrative);
+            results
+                .first_narrative
+                .get_or_insert((seed, ending.narrative));
         }
 
         if count.is_multiple_of(PROGRESS) {

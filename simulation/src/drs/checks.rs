@@ -30,12 +30,29 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
         return state.violate(1, format!("{what} without reading it first"));
     };
 
-    for (invariant, holds, complaint) in rules(state, &log, &request, server, call) {
-        if !holds {
-            state.violate(invariant, format!("{what}, which {complaint}"));
-        }
+    let broken = rules(state, &log, &request, server, call);
+    let broken = broken.iter().filter(|(_, holds, _)| !holds);
+    let as_read = in_words(server);
+    for (invariant, _, complaint) in broken {
+        let text = format!("{what}, which {complaint}; as read: {as_read}");
+        state.violate(*invariant, text);
     }
     check_limits(state, attempt, &log, &request, call);
+}
+
+/// What decides about a server, as an attempt read it.
+fn in_words(server: &Value) -> String {
+    let hints = &server["sourceProperties"]["identificationHints"];
+    let state = &server["dataReplicationInfo"]["dataReplicationState"];
+    let (direction, staging) = (
+        &server["replicationDirection"],
+        &server["stagingArea"]["status"],
+    );
+    let (instance, tags) = (&server["recoveryInstanceId"], &server["tags"]);
+
+    format!(
+        "names {hints}, {state} {direction} {staging}, recovery instance {instance}, tags {tags}"
+    )
 }
 
 /// Every rule about a call: its invariant, whether it holds, and the complaint if it does not.
@@ -58,8 +75,10 @@ fn rules(
     let mut targets = request.targets();
     targets.retain(|target| matches(target, first));
     let is_matched = !targets.is_empty();
-    let is_unambiguous = targets.iter().any(|target| !is_ambiguous(log, target, id));
-    let is_searched = targets.iter().any(|target| was_searched(log, target, id));
+    // What matches nothing need not match nothing else.
+    let of_targets = |holds: &dyn Fn(&Value) -> bool| !is_matched || targets.iter().any(holds);
+    let is_unambiguous = of_targets(&|target| !is_ambiguous(log, target, id));
+    let is_searched = of_targets(&|target| was_searched(log, target, id));
 
     // The guardrails.
     let is_approved = server["tags"][APPROVED] == request.id.as_str();

@@ -1,0 +1,184 @@
+//! What a run decided before it began, and what became of it, for whoever reads a failing seed.
+
+use emulator::FaultKind;
+use serde_json::{Value, json};
+
+use crate::{
+    record::{State, Violation, text},
+    scenario::{Change, Delivery, FaultSchedule, Scenario, Stop, When},
+    trouble::{Outage, RateLimit, Trouble},
+};
+
+/// The invariants in a few words each, in the order of docs/invariants.md.
+const INVARIANTS: [&str; 11] = [
+    "only what was named, matched, approved, unprotected and free is changed",
+    "each target has one outcome, each rejection one refusal",
+    "reports are true",
+    "one effect for each target and request",
+    "an overwrite needs its three keys, and a source has one destination",
+    "limits hold before the first change",
+    "what is no request, or has expired, is rejected without a call",
+    "every request ends",
+    "the role allows what is called",
+    "what is carried fits",
+    "what only looks changes nothing",
+];
+
+impl Violation {
+    /// The violation in one line.
+    pub(crate) fn in_words(&self) -> String {
+        let Self { invariant, text } = self;
+        let index = usize::from(*invariant).checked_sub(1);
+        let words = index.and_then(|index| INVARIANTS.get(index));
+
+        format!("invariant {invariant}, {}: {text}", words.unwrap_or(&"?"))
+    }
+}
+
+impl State {
+    /// Narrates what an attempt answered: the outcome, and a line for each target.
+    pub(crate) fn narrate_report(
+        &mut self,
+        attempt: usize,
+        error_type: Option<&str>,
+        body: &Value,
+    ) {
+        let (mark, summary) = (error_type.unwrap_or("Ok"), text(body, "summary"));
+        self.narrate(format!("attempt {attempt} answered {mark}: {summary}"));
+
+        let results = body["targets"].as_array().into_iter().flatten();
+        for result in results {
+            let (outcome, reason) = (text(result, "outcome"), text(result, "reason"));
+            let (target, message) = (&result["target"], text(result, "message"));
+            self.narrate(format!("    {outcome} {reason}: {target}: {message}"));
+        }
+    }
+}
+
+/// What is decided before a scenario begins, but for the world.
+pub(crate) fn scenario(scenario: &Scenario) -> Vec<String> {
+    let variables = scenario.variables.iter();
+    let variables: Vec<String> = variables
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let timeout = scenario.timeout_seconds;
+    let mut lines = vec![format!(
+        "settings: {}; Lambda's timeout is {timeout} s",
+        variables.join(" ")
+    )];
+    for (number, request) in scenario.requests.iter().enumerate() {
+        lines.push(format!("request {number}: {:.2000}", request.payload));
+    }
+
+    // Who works on what, and what happens meanwhile.
+    for (worker, deliveries) in (1..).zip(&scenario.early) {
+        let deliveries = deliveries.iter().map(delivery);
+        lines.extend(deliveries.map(|delivery| format!("worker {worker} gets {delivery}")));
+    }
+    lines.extend(scenario.external_events.iter().map(|event| {
+        let when = match event.when {
+            When::At(seconds) => format!("after {seconds} s"),
+            When::Call(number) => format!("before call {number}"),
+        };
+        format!("{when}, by others: {}", event.change.in_words())
+    }));
+    lines.extend(faults(&scenario.fault_schedule));
+    lines.extend(trouble(&scenario.trouble));
+
+    // What comes once everything has ended.
+    let afterwards = scenario.afterwards.iter().map(Change::in_words);
+    lines.extend(afterwards.map(|change| format!("afterwards, by others: {change}")));
+    lines.extend(scenario.late.iter().map(|late| {
+        let (request, seconds) = (late.request, late.at);
+        format!("late: request {request} once more, {seconds} s after that")
+    }));
+    lines
+}
+
+fn delivery(delivery: &Delivery) -> String {
+    let stops = delivery.stops.iter().map(|stop| match stop {
+        Stop::Kill(polls) => format!(", killed at await {polls}"),
+        Stop::Freeze(polls, seconds) => format!(", frozen for {seconds} s at await {polls}"),
+    });
+    let stops: String = stops.collect();
+
+    format!(
+        "request {} after {} s{stops}",
+        delivery.request, delivery.at
+    )
+}
+
+fn faults(schedule: &FaultSchedule) -> Option<String> {
+    match schedule {
+        FaultSchedule::Random { percent: 0, .. } => None,
+        FaultSchedule::Random { percent, left } => {
+            Some(format!("{percent} of 100 calls fail, at most {left}"))
+        }
+        FaultSchedule::Planned(planned) => Some(format!("calls that fail: {planned:?}")),
+    }
+}
+
+/// The trouble of a scenario, a line for each kind.
+fn trouble(trouble: &Trouble) -> Vec<String> {
+    let Trouble {
+        denied,
+        outage,
+        rate_limit,
+        processes: has_bad_processes,
+    } = trouble;
+    let denied = denied.map(|operation| format!("{operation} is denied for good"));
+    let outage = outage.map(
+        |Outage {
+             region,
+             kind,
+             seconds: (from, until),
+         }| {
+            format!(
+                "every call into {region} meets {} from {from} s to {until} s",
+                name(kind)
+            )
+        },
+    );
+    let rate_limit = rate_limit.as_ref().map(|limit| {
+        let RateLimit {
+            kind,
+            burst,
+            per_second,
+            ..
+        } = limit;
+        format!(
+            "of each operation {burst} calls at once and {per_second} a second, the others meet {}",
+            name(*kind)
+        )
+    });
+    let processes = "processes may have a wrong clock, old credentials or dead connections";
+    let processes = processes.to_owned();
+
+    let all = [
+        denied,
+        outage,
+        rate_limit,
+        Some(processes).filter(|_| *has_bad_processes),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+fn name(kind: FaultKind) -> String {
+    json!(kind).as_str().unwrap_or_default().to_owned()
+}
+
+/// A narrative up to its first violation, and how much comes after it.
+pub(crate) fn until_violation(narrative: &[String]) -> Vec<String> {
+    let is_violation = |line: &String| line.contains("VIOLATION");
+    let Some(first) = narrative.iter().position(is_violation) else {
+        return narrative.to_vec();
+    };
+
+    // Others that were noticed at once belong to it.
+    let rest = narrative.get(first..).unwrap_or_default();
+    let noticed = rest.iter().take_while(|line| is_violation(line)).count();
+    let mut lines = narrative[..first + noticed].to_vec();
+    let more = narrative.len() - lines.len();
+    lines.push(format!("{:>12} and {more} lines more", ""));
+    lines
+}
