@@ -162,6 +162,19 @@ fn a_permanent_failure_is_not_retried() {
     assert_failed(&ended, &services, "Permanent");
 }
 
+/// Step Functions cuts a cause, and what is left of a report is a text like any other.
+// Invariant 10.
+#[test]
+fn a_failure_with_the_longest_report_is_published_with_its_start() {
+    let report = "é".repeat(150_000);
+    let mut services = Simulated::always(Err(Failure::new("Permanent").because(&report)));
+    let ended = follow_up(&pending(60), &mut services);
+
+    assert_failed(&ended, &services, "Permanent");
+    let published = &services.event()["detail"]["responsePayload"]["errorMessage"];
+    assert_eq!(*published, "é".repeat(32_768));
+}
+
 /// An error may come without a cause.
 #[test]
 fn a_failure_without_a_cause_is_published_too() {
@@ -394,7 +407,7 @@ fn the_largest_result_fits_every_state() {
     report["outcome"] = json!("pending");
     let mut services = Simulated::always(Ok(report.clone()));
     let ended = run("FollowUp", json!({ "detail": detail }), &mut services);
-    let expected = Failure::new("StillPending").because(report.to_string());
+    let expected = Failure::new("StillPending").because(&report.to_string());
     assert_eq!(ended.end, End::Failed(expected));
     let published = &services.event()["detail"]["responsePayload"];
     assert_eq!(published["errorMessage"], report.to_string());

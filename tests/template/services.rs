@@ -2,16 +2,20 @@
 //! gives them, a bus, a bucket and the start of follow-ups. Every call is recorded.
 
 use std::{
+    cell::RefCell,
     collections::{BTreeMap, VecDeque},
     sync::LazyLock,
+    time::Duration,
 };
 
+use futures_util::future::LocalBoxFuture;
 use serde_json::{Value, json};
 use template::{
     Deployment,
-    execution::{Call, Execution, Failure, Machine, Reply, Services},
+    execution::{Call, Execution, Failure, Machine, Services},
     machine::definition,
 };
+use tokio::time::{Instant, sleep};
 
 use crate::{functions::DISCONNECT, template::on_another_bus};
 
@@ -184,8 +188,9 @@ fn refuse(left: &mut u32, error: &str) -> Result<(), Failure> {
     }
 }
 
-impl Services for Simulated {
-    fn call(&mut self, call: &Call<'_>) -> Reply {
+impl Simulated {
+    /// How long a call takes, in seconds, and its result.
+    fn answer(&mut self, time: u64, call: Call<'_>) -> (u64, FunctionAnswer) {
         let arguments = call.arguments;
         if call.resource.contains("s3:") {
             assert_eq!(
@@ -194,8 +199,8 @@ impl Services for Simulated {
             );
         }
 
-        let (took, result) = match call.resource {
-            "arn:aws:states:::lambda:invoke" => (self.took, self.invoke(call.time, arguments)),
+        match call.resource {
+            "arn:aws:states:::lambda:invoke" => (self.took, self.invoke(time, arguments)),
             "arn:aws:states:::events:putEvents" => (0, self.publish(arguments)),
             "arn:aws:states:::states:startExecution" => (0, self.start(arguments)),
             "arn:aws:states:::aws-sdk:s3:putObject" => (0, self.put(arguments)),
@@ -206,16 +211,45 @@ impl Services for Simulated {
                 (0, Ok(json!({ "Bucket": "Fleets", "Key": key })))
             }
             other => panic!("{other} is not known here"),
-        };
-        Reply { took, result }
+        }
     }
 }
 
-/// Runs a machine of the template.
+/// The services of one execution, since when they are called.
+struct Called<'a> {
+    services: RefCell<&'a mut Simulated>,
+    start: Instant,
+}
+
+impl Services for Called<'_> {
+    fn call<'a>(&'a self, call: Call<'a>) -> LocalBoxFuture<'a, FunctionAnswer> {
+        let time = self.start.elapsed().as_secs();
+        let (took, result) = self.services.borrow_mut().answer(time, call);
+
+        Box::pin(async move {
+            sleep(Duration::from_secs(took)).await;
+            result
+        })
+    }
+}
+
+/// Runs a machine of the template in virtual time.
 pub(super) fn run(machine: &str, input: Value, services: &mut Simulated) -> Execution {
     let definition = definition(machine, DEPLOYMENT.properties(machine));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
 
-    Machine::read(definition).run(input, services)
+    runtime.block_on(async {
+        let called = Called {
+            services: RefCell::new(services),
+            start: Instant::now(),
+        };
+        let arn = "arn:aws:states:us-east-1:111122223333:execution:any:run";
+        Machine::read(definition).run(arn, input, &called).await
+    })
 }
 
 /// A report of a function.

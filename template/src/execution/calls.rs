@@ -1,70 +1,70 @@
 //! States that call services, with their retries.
 
-use serde_json::{Value, json};
+use std::time::Duration;
 
-use super::{BEYOND_LIMIT, Call, Failure, Left, Run, Scope, Stop, within_limit};
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use super::{BEYOND_LIMIT, Call, Failure, Left, Run, Scope, within_limit};
 
 impl Run<'_> {
-    pub(super) fn task(&mut self, state: &Value, scope: &Scope) -> Result<Left, Stop> {
-        self.with_retries(state, scope, |run| {
-            let arguments = within_limit(run.evaluated(&state["Arguments"], scope)?)?;
-            let most = state["TimeoutSeconds"].as_u64();
-            let result = run.call(state["Resource"].as_str().unwrap(), &arguments, most)?;
+    pub(super) async fn task(&mut self, state: &Value, scope: &Scope) -> Result<Left, Failure> {
+        let resource = state["Resource"].as_str().unwrap();
+        let most = state["TimeoutSeconds"].as_u64();
 
-            Ok(within_limit(result)?)
+        self.with_retries(state, scope, async |run| {
+            let arguments = within_limit(run.evaluated(&state["Arguments"], scope)?)?;
+            within_limit(run.call(resource, &arguments, most).await?)
         })
+        .await
     }
 
     /// Calls a service, for so many seconds at most.
-    pub(super) fn call(
+    pub(super) async fn call(
         &mut self,
         resource: &str,
         arguments: &Value,
         most: Option<u64>,
-    ) -> Result<Value, Stop> {
+    ) -> Result<Value, Failure> {
         // A call is scheduled, started, and has succeeded or failed.
         self.events += 3;
-        let reply = self.services.call(&Call {
+        let call = Call {
             resource,
             arguments,
-            time: self.clock,
-        });
+        };
+        let reply = self.services.call(call);
 
-        // A call that takes too long has its effect all the same.
-        if let Some(most) = most.filter(|most| reply.took > *most) {
-            self.pass(most)?;
-            return Err(Failure::new("States.Timeout").into());
-        }
-        self.pass(reply.took)?;
-        Ok(reply.result?)
+        let Some(most) = most else {
+            return reply.await;
+        };
+        let in_time = timeout(Duration::from_secs(most), reply).await;
+        in_time.unwrap_or_else(|_| Err(Failure::new("States.Timeout")))
     }
 
     /// Does what a state does, again where `Retry` says so, and goes where `Catch` says.
-    pub(super) fn with_retries(
+    pub(super) async fn with_retries(
         &mut self,
         state: &Value,
         scope: &Scope,
-        mut attempt: impl FnMut(&mut Self) -> Result<Value, Stop>,
-    ) -> Result<Left, Stop> {
+        mut attempt: impl AsyncFnMut(&mut Self) -> Result<Value, Failure>,
+    ) -> Result<Left, Failure> {
         let retriers = handlers(state, "Retry");
         let mut tries = vec![0; retriers.len()];
         loop {
-            let left = attempt(self).and_then(|result| {
+            let left = attempt(self).await.and_then(|result| {
                 let mut scope = scope.clone();
                 scope.insert("result".to_owned(), result.clone());
-                Ok(self.leave(state, &scope, result)?)
+                self.leave(state, &scope, result)
             });
-            let failure = match left {
-                Err(Stop::Failed(failure)) => failure,
-                other => return other,
-            };
+            let Err(failure) = left else { return left };
 
             // Each retrier counts for itself.
             let index = retriers.iter().position(|it| handles(it, &failure));
             if let Some(index) = index
                 && tries[index] < retriers[index]["MaxAttempts"].as_u64().unwrap_or(3)
             {
-                self.pass(interval(&retriers[index], tries[index]))?;
+                let seconds = interval(&retriers[index], tries[index]);
+                sleep(Duration::from_secs(seconds)).await;
                 tries[index] += 1;
                 continue;
             }
@@ -72,10 +72,10 @@ impl Run<'_> {
         }
     }
 
-    fn catch(&mut self, state: &Value, scope: &Scope, failure: Failure) -> Result<Left, Stop> {
+    fn catch(&mut self, state: &Value, scope: &Scope, failure: Failure) -> Result<Left, Failure> {
         let catchers = handlers(state, "Catch");
         let Some(catcher) = catchers.iter().find(|it| handles(it, &failure)) else {
-            return Err(failure.into());
+            return Err(failure);
         };
 
         // A cause that is not known is left out.
@@ -85,7 +85,7 @@ impl Run<'_> {
         }
         let mut scope = scope.clone();
         scope.insert("errorOutput".to_owned(), output.clone());
-        Ok(self.leave(catcher, &scope, output)?)
+        self.leave(catcher, &scope, output)
     }
 }
 

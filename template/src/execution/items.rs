@@ -1,33 +1,43 @@
 //! A distributed map: a child execution for each item of a list, several at a time.
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use serde_json::{Value, json};
 
-use super::{Failure, Left, Run, Scope, Stop, no_value};
+use super::{Failure, Left, Run, Scope, no_value};
 
 impl Run<'_> {
-    pub(super) fn map(&mut self, state: &Value, scope: &Scope) -> Result<Left, Stop> {
-        self.with_retries(state, scope, |run| run.each_item(state, scope))
+    pub(super) async fn map(&mut self, state: &Value, scope: &Scope) -> Result<Left, Failure> {
+        let each = async |run: &mut Self| run.each_item(state, scope).await;
+
+        self.with_retries(state, scope, each).await
     }
 
-    fn each_item(&mut self, state: &Value, scope: &Scope) -> Result<Value, Stop> {
+    async fn each_item(&mut self, state: &Value, scope: &Scope) -> Result<Value, Failure> {
         let reader = &state["ItemReader"];
         let arguments = self.evaluated(&reader["Arguments"], scope)?;
-        let list = self.call(reader["Resource"].as_str().unwrap(), &arguments, None)?;
+        let resource = reader["Resource"].as_str().unwrap();
+        let list = self.call(resource, &arguments, None).await?;
         let Value::Array(items) = list else {
-            return Err(Failure::new("States.ItemReaderFailed").into());
+            return Err(Failure::new("States.ItemReaderFailed"));
         };
 
-        self.run_items(state, scope, &items)?;
+        self.run_items(state, scope, &items).await?;
 
         // The results of all items are written at the end.
         let writer = &state["ResultWriter"];
         let arguments = self.evaluated(&writer["Arguments"], scope)?;
-        let result = self.call(writer["Resource"].as_str().unwrap(), &arguments, None)?;
+        let resource = writer["Resource"].as_str().unwrap();
+        let result = self.call(resource, &arguments, None).await?;
         Ok(json!({ "ResultWriterDetails": result }))
     }
 
     /// Begins items while one is left, a place is free, and the failures are tolerated.
-    fn run_items(&mut self, state: &Value, scope: &Scope, items: &[Value]) -> Result<(), Stop> {
+    async fn run_items(
+        &mut self,
+        state: &Value,
+        scope: &Scope,
+        items: &[Value],
+    ) -> Result<(), Failure> {
         let tolerated = self.whole_number(state, "ToleratedFailurePercentage", scope)?;
         let is_too_many = |failures: usize| failures as u64 * 100 > tolerated * items.len() as u64;
         // Without a limit, Step Functions begins ten thousand.
@@ -35,66 +45,47 @@ impl Run<'_> {
             0 => 10_000,
             places => places,
         };
+        let places = usize::try_from(places).unwrap();
 
-        // When each place is free again.
-        let begun = self.clock;
-        let mut free = vec![begun; places.try_into().unwrap()];
-        let mut ends = Vec::new();
-        let mut failed: Vec<u64> = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            let place = (0..free.len()).min_by_key(|place| free[*place]).unwrap();
-            let start = free[place];
-            // Only what has ended by now is known to have failed.
-            let known = failed.iter().filter(|end| **end <= start).count();
-            if is_too_many(known) {
-                break;
+        self.items = vec![None; items.len()];
+        let mut left = items.iter().enumerate();
+        let mut running = FuturesUnordered::new();
+        let mut failures = 0;
+        loop {
+            while running.len() < places
+                && let Some((index, item)) = left.next()
+            {
+                let input = self.input_of(state, scope, (index, item))?;
+                let mut child = Run::new(self.services, self.arn);
+                running.push(async move {
+                    let result = child.states(&state["ItemProcessor"], input).await;
+                    (index, result)
+                });
             }
 
-            let (end, result) = self.run_item(state, scope, start, (index, item))?;
-            free[place] = end;
-            ends.push(end);
-            failed.extend(result.is_err().then_some(end));
-            self.items.push(result);
-        }
-
-        // The map ends with its last item, or with the failure that is one too many.
-        failed.sort_unstable();
-        let last = (1..=failed.len()).find(|failures| is_too_many(*failures));
-        let end = match last {
-            Some(failures) => failed[failures - 1],
-            None => ends.into_iter().max().unwrap_or(begun),
-        };
-        self.pass(end - begun)?;
-        match last {
-            Some(_) => Err(Failure::new("States.ExceedToleratedFailureThreshold").into()),
-            None => Ok(()),
+            let Some((index, result)) = running.next().await else {
+                return Ok(());
+            };
+            failures += usize::from(result.is_err());
+            self.items[index] = Some(result);
+            // The map ends with the failure that is one too many, and stops what still runs.
+            if is_too_many(failures) {
+                return Err(Failure::new("States.ExceedToleratedFailureThreshold"));
+            }
         }
     }
 
-    /// When a child execution ends, and how. A child sees no variables of its parent.
-    fn run_item(
-        &mut self,
+    /// The input of the child execution of an item. A child sees no variables of its parent.
+    fn input_of(
+        &self,
         state: &Value,
         scope: &Scope,
-        start: u64,
         (index, item): (usize, &Value),
-    ) -> Result<(u64, Result<Value, Failure>), Stop> {
+    ) -> Result<Value, Failure> {
         let mut own = scope.clone();
         own["context"]["Map"] = json!({ "Item": { "Index": index, "Value": item } });
-        let input = self.evaluated(&state["ItemSelector"], &own)?;
 
-        let mut child = Run::new(self.services, start, self.deadline);
-        let result = child.states(&state["ItemProcessor"], input);
-        let end = child.clock;
-        match result {
-            Ok(output) => Ok((end, Ok(output))),
-            Err(Stop::Failed(failure)) => Ok((end, Err(failure))),
-            // The time of a child is its parent's.
-            Err(Stop::TimedOut) => {
-                self.clock = self.deadline;
-                Err(Stop::TimedOut)
-            }
-        }
+        self.evaluated(&state["ItemSelector"], &own)
     }
 
     /// A number of a state; zero, if the state has none.

@@ -2,14 +2,18 @@
 //! <https://docs.aws.amazon.com/step-functions/latest/dg/concepts-amazon-states-language.html>.
 //!
 //! A machine is checked as a whole when it is read: a state, a field, a resource or an expression
-//! that is not known here fails the test, and is never skipped. Waits, intervals and calls take no
-//! real time. Of an interval with jitter, the longest counts.
+//! that is not known here fails the test, and is never skipped. Waits and intervals are tokio's, so
+//! they take no real time where that is paused. Of an interval with jitter, the longest counts.
 
 mod calls;
 mod check;
 mod items;
 
+use std::time::Duration;
+
+use futures_util::future::LocalBoxFuture;
 use serde_json::{Map, Value, json};
+use tokio::time::{Instant, sleep, timeout};
 
 use self::check::expression;
 use crate::{
@@ -19,8 +23,12 @@ use crate::{
 
 /// What answers the calls of an execution.
 pub trait Services {
-    /// Answers one call.
-    fn call(&mut self, call: &Call<'_>) -> Reply;
+    /// Answers one call, which takes as long as the future does. A state that stops waiting for the
+    /// answer drops it; what a service has begun by then has its effect all the same.
+    fn call<'a>(&'a self, call: Call<'a>) -> LocalBoxFuture<'a, Result<Value, Failure>>;
+
+    /// Notes that the execution enters a state.
+    fn enters(&self, _state: &str) {}
 }
 
 /// A call of a service by a state.
@@ -30,17 +38,6 @@ pub struct Call<'a> {
     pub resource: &'a str,
     /// The arguments of the state.
     pub arguments: &'a Value,
-    /// When it is made, in seconds after the start of the execution.
-    pub time: u64,
-}
-
-/// The answer to a call.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reply {
-    /// How long the call takes, in seconds.
-    pub took: u64,
-    /// The result, as the state sees it.
-    pub result: Result<Value, Failure>,
 }
 
 /// An error of a state.
@@ -62,11 +59,11 @@ impl Failure {
         }
     }
 
-    /// The same error with a cause.
+    /// The same error with a cause, of which Step Functions keeps the start.
     #[must_use]
-    pub fn because(self, cause: impl Into<String>) -> Self {
+    pub fn because(self, cause: &str) -> Self {
         Self {
-            cause: Some(cause.into()),
+            cause: Some(cause.chars().take(LONGEST_CAUSE).collect()),
             ..self
         }
     }
@@ -111,52 +108,43 @@ impl Machine {
         Self(definition)
     }
 
-    /// Runs it with an input.
-    pub fn run(&self, input: Value, services: &mut dyn Services) -> Execution {
-        let mut run = Run::new(services, 0, self.deadline());
-        // An error that no state handles ends the execution.
-        let result = run.states(&self.0, input);
+    /// Runs it as the execution with this ARN, with an input.
+    pub async fn run(&self, arn: &str, input: Value, services: &dyn Services) -> Execution {
+        let mut run = Run::new(services, arn);
+        // An error that no state handles ends the execution, and so does its time.
+        let states = run.states(&self.0, input);
+        let end = match timeout(self.most(), states).await {
+            Ok(Ok(output)) => End::Succeeded(output),
+            Ok(Err(failure)) => End::Failed(failure),
+            Err(_) => End::TimedOut,
+        };
 
         Execution {
-            end: match result {
-                Ok(output) => End::Succeeded(output),
-                Err(Stop::Failed(failure)) => End::Failed(failure),
-                Err(Stop::TimedOut) => End::TimedOut,
-            },
-            seconds: run.clock,
+            end,
+            seconds: run.start.elapsed().as_secs(),
             events: run.events,
             waits: run.waits,
-            items: run.items,
+            items: run.items.into_iter().flatten().collect(),
         }
     }
 
-    fn deadline(&self) -> u64 {
+    fn most(&self) -> Duration {
         // Step Functions ends a standard execution after a year.
-        self.0["TimeoutSeconds"].as_u64().unwrap_or(31_536_000)
-    }
-}
+        let seconds = self.0["TimeoutSeconds"].as_u64();
 
-/// Why a state is not left as usual.
-#[derive(Debug)]
-enum Stop {
-    Failed(Failure),
-    TimedOut,
-}
-
-impl From<Failure> for Stop {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
+        Duration::from_secs(seconds.unwrap_or(31_536_000))
     }
 }
 
 /// An execution under way.
 struct Run<'a> {
-    services: &'a mut dyn Services,
-    clock: u64,
-    deadline: u64,
+    services: &'a dyn Services,
+    arn: &'a str,
+    start: Instant,
     events: u64,
     waits: Vec<u64>,
-    items: Vec<Result<Value, Failure>>,
+    /// How each item of a map ended, if it has.
+    items: Vec<Option<Result<Value, Failure>>>,
     variables: Variables,
 }
 
@@ -167,11 +155,11 @@ type Scope = Map<String, Value>;
 type Left = (Value, Option<String>);
 
 impl<'a> Run<'a> {
-    fn new(services: &'a mut dyn Services, clock: u64, deadline: u64) -> Self {
+    fn new(services: &'a dyn Services, arn: &'a str) -> Self {
         Self {
             services,
-            clock,
-            deadline,
+            arn,
+            start: Instant::now(),
             events: 0,
             waits: Vec::new(),
             items: Vec::new(),
@@ -179,38 +167,29 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Lets time pass, up to the end of the execution.
-    fn pass(&mut self, seconds: u64) -> Result<(), Stop> {
-        self.clock += seconds;
-        if self.clock <= self.deadline {
-            return Ok(());
-        }
-
-        self.clock = self.deadline;
-        Err(Stop::TimedOut)
-    }
-
     /// Runs from the first state to the last.
-    fn states(&mut self, machine: &Value, input: Value) -> Result<Value, Stop> {
+    async fn states(&mut self, machine: &Value, input: Value) -> Result<Value, Failure> {
         let mut name = machine["StartAt"].as_str().unwrap().to_owned();
         let mut input = input;
         loop {
             let state = &machine["States"][&name];
+            self.services.enters(&name);
             // A state is entered and exited.
             self.events += 2;
 
-            let scope = scope(input);
+            let scope = self.scope(input);
             let (output, next) = match state["Type"].as_str().unwrap() {
                 "Pass" => {
                     let output = scope["input"].clone();
                     self.leave(state, &scope, output)?
                 }
                 "Choice" => self.choice(state, &scope)?,
-                "Wait" => self.wait(state, &scope)?,
-                "Task" => self.task(state, &scope)?,
-                "Map" => self.map(state, &scope)?,
+                "Wait" => self.wait(state, &scope).await?,
+                "Task" => self.task(state, &scope).await?,
+                // The items of a map run states themselves.
+                "Map" => Box::pin(self.map(state, &scope)).await?,
                 "Succeed" => return Ok(scope["input"].clone()),
-                "Fail" => return Err(self.failure(state, &scope)?.into()),
+                "Fail" => return Err(self.failure(state, &scope)?),
                 other => panic!("{other} is not known here"),
             };
             match next {
@@ -218,6 +197,13 @@ impl<'a> Run<'a> {
                 None => return Ok(output),
             }
         }
+    }
+
+    fn scope(&self, input: Value) -> Scope {
+        let name = self.arn.rsplit(':').next().unwrap_or_default();
+        let context = json!({ "Execution": { "Id": self.arn, "Name": name } });
+
+        Scope::from_iter([("input".to_owned(), input), ("context".to_owned(), context)])
     }
 
     /// Evaluates `Output` and `Assign`. Both see the variables as they were before.
@@ -254,7 +240,7 @@ impl<'a> Run<'a> {
         Ok((input, Some(default.to_owned())))
     }
 
-    fn wait(&mut self, state: &Value, scope: &Scope) -> Result<Left, Stop> {
+    async fn wait(&mut self, state: &Value, scope: &Scope) -> Result<Left, Failure> {
         // A fraction or a negative number is an error of the machine.
         let seconds = self.evaluated(&state["Seconds"], scope)?;
         let seconds = seconds
@@ -262,8 +248,8 @@ impl<'a> Run<'a> {
             .ok_or_else(|| no_value(&format!("{seconds} is no number of seconds")))?;
 
         self.waits.push(seconds);
-        self.pass(seconds)?;
-        Ok(self.leave(state, scope, scope["input"].clone())?)
+        sleep(Duration::from_secs(seconds)).await;
+        self.leave(state, scope, scope["input"].clone())
     }
 
     fn failure(&self, state: &Value, scope: &Scope) -> Result<Failure, Failure> {
@@ -272,7 +258,7 @@ impl<'a> Run<'a> {
             other => Err(no_value(&format!("{other} is no {name}"))),
         };
 
-        Ok(Failure::new(&text("Error")?).because(text("Cause")?))
+        Ok(Failure::new(&text("Error")?).because(&text("Cause")?))
     }
 
     /// A value with its expressions evaluated.
@@ -310,12 +296,6 @@ impl<'a> Run<'a> {
     }
 }
 
-fn scope(input: Value) -> Scope {
-    let context = json!({ "Execution": { "Id": "execution", "Name": "run" } });
-
-    Scope::from_iter([("input".to_owned(), input), ("context".to_owned(), context)])
-}
-
 fn no_value(reason: &str) -> Failure {
     Failure::new("States.QueryEvaluationError").because(reason)
 }
@@ -327,7 +307,11 @@ fn within_limit(value: Value) -> Result<Value, Failure> {
         return Ok(value);
     }
 
-    Err(Failure::new(BEYOND_LIMIT).because(format!("{bytes} bytes")))
+    Err(Failure::new(BEYOND_LIMIT).because(&format!("{bytes} bytes")))
 }
+
+/// How many characters of a cause are kept, by
+/// <https://docs.aws.amazon.com/step-functions/latest/apireference/API_TaskFailedEventDetails.html>.
+const LONGEST_CAUSE: usize = 32_768;
 
 const BEYOND_LIMIT: &str = "States.DataLimitExceeded";
