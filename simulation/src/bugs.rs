@@ -14,7 +14,8 @@ use crate::{
 
 /// The environment of the function.
 pub(crate) fn variables(state: &State) -> Variables {
-    let mut variables = state.scenario.variables.clone();
+    let deployed = state.deployed.as_ref();
+    let mut variables = deployed.unwrap_or(&state.scenario.variables).clone();
     let Some(bug) = state.bug else {
         return variables;
     };

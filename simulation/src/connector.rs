@@ -32,8 +32,9 @@ use crate::{bugs, constants::epoch, dice, record::Simulation, trouble::Process};
 
 /// A warm Lambda sandbox: the started function, and the attempt that it works on.
 pub(crate) struct Worker {
-    attempt: Arc<AtomicUsize>,
-    process: Arc<Mutex<Process>>,
+    pub(crate) attempt: Arc<AtomicUsize>,
+    /// What is wrong with the process.
+    pub(crate) process: Arc<Mutex<Process>>,
     pub(crate) handler: Handler,
 }
 
@@ -42,14 +43,10 @@ impl Worker {
     pub(crate) fn starts(&self, attempt: usize) {
         self.attempt.store(attempt, Ordering::Relaxed);
     }
-
-    /// What is wrong with the process.
-    pub(crate) fn process(&self) -> MutexGuard<'_, Process> {
-        lock(&self.process)
-    }
 }
 
-fn lock(process: &Mutex<Process>) -> MutexGuard<'_, Process> {
+/// What is wrong with a process, as it is now.
+pub(crate) fn lock(process: &Mutex<Process>) -> MutexGuard<'_, Process> {
     process.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -5,6 +5,7 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a simulator that meets the unexpected must fail loudly, and it prints to a terminal"
 )]
@@ -32,6 +33,7 @@ mod story;
 #[cfg(test)]
 mod tests;
 mod trouble;
+mod way;
 
 use std::{collections::BTreeMap, process::ExitCode};
 
@@ -40,7 +42,9 @@ use clap::Parser;
 use crate::{
     exhaustive::Tally,
     record::{Figures, Subject, Violation},
+    seeds::{FUNCTION, Kind},
     stopwatch::Stopwatch,
+    way::WAY,
 };
 
 /// Every function in the simulator.
@@ -61,6 +65,10 @@ struct Arguments {
     /// The first seed.
     #[arg(long, default_value_t = 0)]
     from: u64,
+    /// Run the whole way, from the event that is put to the result that is told: the template with
+    /// its rules, queues, topics and machines.
+    #[arg(long, conflicts_with_all = ["bugs", "exhaustive"])]
+    way: bool,
     /// Run one function only.
     #[arg(long, value_parser = subject)]
     function: Option<&'static Subject>,
@@ -74,6 +82,12 @@ struct Arguments {
     /// every pair of faults of so many of them.
     #[arg(long, value_name = "SCENARIOS")]
     exhaustive: Option<u64>,
+}
+
+impl Arguments {
+    fn kind(&self) -> Kind {
+        if self.way { WAY } else { FUNCTION }
+    }
 }
 
 fn subject(name: &str) -> Result<&'static Subject, String> {
@@ -91,7 +105,9 @@ fn main() -> ExitCode {
 
     // One seed in full, all schedules, planted bugs, or many seeds.
     let holds = if let Some(seed) = arguments.seed {
-        subjects.iter().all(|subject| show(subject, seed))
+        subjects
+            .iter()
+            .all(|subject| show(arguments.kind(), subject, seed))
     } else if let Some(pairs) = arguments.exhaustive {
         subjects.iter().all(|subject| exhaust(subject, pairs))
     } else if arguments.bugs {
@@ -110,7 +126,7 @@ fn main() -> ExitCode {
 fn simulate(subject: &'static Subject, arguments: &Arguments) -> bool {
     let stopwatch = Stopwatch::start();
     let end = arguments.from + arguments.seeds;
-    let results = seeds::run_all(subject, arguments.from..end);
+    let results = seeds::run_all(arguments.kind(), subject, arguments.from..end);
 
     // One story is enough to start with; each violation comes with the command for its own.
     if let Some((seed, narrative)) = &results.first_narrative {
@@ -127,8 +143,17 @@ fn simulate(subject: &'static Subject, arguments: &Arguments) -> bool {
     println!("  failing seeds   {}", results.violations.len());
 
     // In a short run much is left to chance.
-    let is_long = arguments.seeds >= coverage::ENOUGH_SEEDS;
-    let missing = coverage::never_happened(subject, &results.figures);
+    let (missing, enough) = match arguments.way {
+        true => (
+            way::coverage::never_happened(subject, &results.figures.hops),
+            way::coverage::ENOUGH_SEEDS,
+        ),
+        false => (
+            coverage::never_happened(subject, &results.figures),
+            coverage::ENOUGH_SEEDS,
+        ),
+    };
+    let is_long = arguments.seeds >= enough;
     for missing in &missing {
         println!("  never happened  {missing}");
     }
@@ -171,6 +196,9 @@ fn print_figures(figures: &Figures) {
     println!("  steps           {}", counts(&figures.steps));
     println!("  switches        {}", counts(&figures.switches));
     println!("  events          {}", counts(&figures.events));
+    if !figures.hops.is_empty() {
+        println!("  hops            {}", counts(&figures.hops));
+    }
     println!("  virtual time    {years:.1} years");
 }
 
@@ -185,11 +213,11 @@ fn counts(counts: &BTreeMap<String, u64>) -> String {
 
 /// Shows the run of one seed: its world and deliveries, every call, fault, kill and report, and the
 /// verdict.
-fn show(subject: &'static Subject, seed: u64) -> bool {
+fn show(kind: Kind, subject: &'static Subject, seed: u64) -> bool {
     let scenario = (subject.generate)(seed);
     let world = serde_json::to_string_pretty(&scenario.world).unwrap_or_default();
     let told = story::scenario(&scenario);
-    let ending = run::run(subject, scenario, None);
+    let ending = (kind.run)(subject, seed);
 
     println!("{} seed {seed}\n\nworld: {world}\n", subject.name());
     print_lines(&told);
@@ -206,7 +234,7 @@ fn show(subject: &'static Subject, seed: u64) -> bool {
             .collect::<Vec<_>>(),
     );
     println!("hash of the narrative: {:016x}", ending.hash());
-    println!("again: {}", seeds::command(subject, seed));
+    println!("again: {}", seeds::command(kind, subject, seed));
 
     ending.violations.is_empty()
 }

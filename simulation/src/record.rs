@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use crate::{
     constants::{REPLICATION_ROLE, epoch},
     judgement::{Calm, Case, Judgement},
-    scenario::{Change, ExternalEvent, Request, Scenario},
+    scenario::{Change, ExternalEvent, Request, Scenario, Variables},
 };
 
 /// How far a read may lag: it shows the world of at most so long ago.
@@ -30,6 +30,10 @@ pub(crate) const STALE: TimeDelta = TimeDelta::seconds(10);
 /// A function in the simulator: how its scenarios are made, and what must hold of it.
 pub(crate) struct Subject {
     pub(crate) function: &'static FunctionUnderTest,
+    /// The detail-type of a request for it.
+    pub(crate) detail_type: &'static str,
+    /// The logical ID of its queue in the template.
+    pub(crate) queue: &'static str,
     /// A scenario from a seed.
     pub(crate) generate: fn(u64) -> Scenario,
     /// A scenario written by hand, by its number.
@@ -278,6 +282,8 @@ pub(crate) struct Figures {
     pub(crate) switches: BTreeMap<String, u64>,
     /// Each kind of external event.
     pub(crate) events: BTreeMap<String, u64>,
+    /// Each hop between two services, where the template is simulated.
+    pub(crate) hops: BTreeMap<String, u64>,
     /// The targets of all requests, and those of them on which something was changed.
     pub(crate) requested: u64,
     pub(crate) changed: u64,
@@ -318,6 +324,7 @@ impl Figures {
             (&mut self.steps, &other.steps),
             (&mut self.switches, &other.switches),
             (&mut self.events, &other.events),
+            (&mut self.hops, &other.hops),
         ];
         for (all, more) in counts {
             for (name, count) in more {
@@ -352,6 +359,8 @@ impl Ending {
 pub(crate) struct State {
     pub(crate) subject: &'static Subject,
     pub(crate) scenario: Scenario,
+    /// The environment that the template makes of the scenario's, where the template is simulated.
+    pub(crate) deployed: Option<Variables>,
     pub(crate) bug: Option<&'static Bug>,
     pub(crate) cloud: Cloud,
     pub(crate) role: Arc<Role>,
@@ -398,6 +407,7 @@ impl State {
 
         Self {
             subject,
+            deployed: None,
             bug,
             cloud: Cloud::new(world.clone()),
             role: role(subject, &scenario),

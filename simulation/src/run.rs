@@ -6,7 +6,7 @@ use std::{
     future::Future,
     panic::AssertUnwindSafe,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{Arc, Mutex},
     task::Poll,
     time::Duration,
 };
@@ -14,18 +14,18 @@ use std::{
 use emulator::{Reply, World};
 use harness::{parts, sdk_config};
 use serde_json::Value;
-use shared::Invocation;
+use shared::{Answer, Failure, Invocation};
 use tokio::time::Instant;
 
 use crate::{
     bugs,
-    connector::Worker,
+    connector::{Worker, lock},
     judge::{is_out_of_time, judge},
     mistakes,
     record::{AttemptLog, Bug, Ending, Simulation, State, Subject, Violation, text},
     report_checks::{check_report, is_settled},
     scenario::{Delivery, FaultSchedule, Request, Scenario, Stop},
-    trouble::Trouble,
+    trouble::{Process, Trouble},
 };
 
 /// How often a delivery is repeated while calls can fail.
@@ -112,7 +112,7 @@ fn starts_with_bad_setting(subject: &'static Subject, seed: u64) -> Option<Endin
     })
 }
 
-fn check_end(state: &mut State) {
+pub(crate) fn check_end(state: &mut State) {
     if let Err(complaints) = state.cloud.finish() {
         let complaints: BTreeSet<String> = complaints.into_iter().collect();
         for complaint in complaints {
@@ -124,7 +124,7 @@ fn check_end(state: &mut State) {
 }
 
 /// The result of one attempt.
-enum AttemptResult {
+pub(crate) enum AttemptResult {
     Killed,
     Completed {
         error_type: Option<String>,
@@ -171,7 +171,19 @@ impl Simulation {
         request: usize,
         stop: Option<Stop>,
     ) -> AttemptResult {
-        let (attempt, payload, invocation) = self.begin(request, worker);
+        self.attempt_with(worker, request, None, stop).await
+    }
+
+    /// One attempt of a delivery in an envelope of its own, if there is one.
+    pub(crate) async fn attempt_with(
+        &self,
+        worker: &mut Worker,
+        request: usize,
+        payload: Option<String>,
+        stop: Option<Stop>,
+    ) -> AttemptResult {
+        let (attempt, own, invocation) = self.begin(request, &worker.process);
+        let payload = payload.unwrap_or(own);
         worker.starts(attempt);
         let handled = (worker.handler)(payload, invocation);
         let mut in_time = pin!(tokio::time::timeout_at(invocation.deadline, handled));
@@ -214,11 +226,7 @@ impl Simulation {
             return AttemptResult::Killed;
         };
 
-        // As `serve` does in Lambda, once the answer is sent.
-        let ends_process = match &answer {
-            Ok(answer) => answer.met_expired_credentials(),
-            Err(failure) => failure.met_expired_credentials(),
-        };
+        let ends_process = ends_process(&answer);
         // What it says is checked, and a planted bug may change it before.
         let (mut error_type, mut body) = parts(answer);
         bugs::reword(&state, attempt, &mut error_type, &mut body);
@@ -249,9 +257,13 @@ impl Simulation {
     }
 
     /// Records a new attempt: its number, its payload and its invocation.
-    fn begin(&self, request: usize, worker: &Worker) -> (usize, String, Invocation) {
+    pub(crate) fn begin(
+        &self,
+        request: usize,
+        process: &Mutex<Process>,
+    ) -> (usize, String, Invocation) {
         let mut state = self.state();
-        let mut process = worker.process();
+        let mut process = lock(process);
         state.catch_up();
         // A history of every world would fill the memory.
         state.forget();
@@ -290,7 +302,7 @@ impl Simulation {
     }
 
     /// Stops faults and external events until late deliveries; what has been started must end.
-    async fn stop_faults(&self) {
+    pub(crate) async fn stop_faults(&self) {
         tokio::time::sleep(LATE_EFFECTS).await;
 
         let mut state = self.state();
@@ -439,8 +451,16 @@ fn make_available(world: &mut World) {
     }
 }
 
+/// Whether the process ends once an answer is sent, as `serve` does in Lambda.
+pub(crate) fn ends_process(answer: &Result<Answer, Failure>) -> bool {
+    match answer {
+        Ok(answer) => answer.met_expired_credentials(),
+        Err(failure) => failure.met_expired_credentials(),
+    }
+}
+
 /// Polls a future so many times at the most; `None` if it has not ended by then.
-async fn poll_at_most<T>(
+pub(crate) async fn poll_at_most<T>(
     most: usize,
     mut future: impl Future<Output = T> + Unpin,
 ) -> (Option<T>, usize) {

@@ -151,6 +151,17 @@ impl Request {
         }
     }
 
+    /// The forms in which it may reach the function.
+    pub(crate) fn forms(&self) -> Vec<Value> {
+        let payload = serde_json::from_str(&self.payload);
+        let payload: Value = payload.unwrap_or_else(|_| json!(self.payload));
+
+        // An event of AWS is not the request that it amounts to.
+        let is_native = text_of(&payload, "source").starts_with("aws.");
+        let detail = self.detail.clone().filter(|_| !is_native);
+        std::iter::once(payload).chain(detail).collect()
+    }
+
     pub(crate) fn is_stale(&self, now: DateTime<Utc>) -> bool {
         self.expires_at.is_some_and(|expires_at| now >= expires_at)
     }

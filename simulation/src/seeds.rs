@@ -10,6 +10,20 @@ use crate::{
 /// After how many seeds a thread of a long run shows its progress.
 const PROGRESS: u64 = 50_000;
 
+/// A kind of simulation.
+#[derive(Clone, Copy)]
+pub(crate) struct Kind {
+    /// What the command has for it.
+    pub(crate) flag: &'static str,
+    pub(crate) run: fn(&'static Subject, u64) -> Ending,
+}
+
+/// The function alone, with deliveries played by hand.
+pub(crate) const FUNCTION: Kind = Kind {
+    flag: "",
+    run: |subject, seed| run_seed(subject, seed, None),
+};
+
 /// The results of many seeds.
 #[derive(Default)]
 pub(crate) struct Results {
@@ -26,16 +40,15 @@ pub(crate) fn run_seed(subject: &'static Subject, seed: u64, bug: Option<&'stati
 }
 
 /// The command that shows the narrative of a seed.
-pub(crate) fn command(subject: &Subject, seed: u64) -> String {
-    let name = subject.name();
+pub(crate) fn command(kind: Kind, subject: &Subject, seed: u64) -> String {
+    let (flag, name) = (kind.flag, subject.name());
+    let cargo = "cargo run --profile simulation --package simulation --";
 
-    format!(
-        "cargo run --profile simulation --package simulation -- --function {name} --seed {seed}"
-    )
+    format!("{cargo} {flag}--function {name} --seed {seed}")
 }
 
 /// Runs a range of seeds, an equal share on each processor.
-pub(crate) fn run_all(subject: &'static Subject, seeds: Range<u64>) -> Results {
+pub(crate) fn run_all(kind: Kind, subject: &'static Subject, seeds: Range<u64>) -> Results {
     // Simulations share nothing, so each processor takes a part of the seeds.
     let threads = std::thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
     let share = (seeds.end - seeds.start).div_ceil(threads).max(1);
@@ -44,7 +57,7 @@ pub(crate) fn run_all(subject: &'static Subject, seeds: Range<u64>) -> Results {
         let running: Vec<_> = (seeds.start..seeds.end)
             .step_by(usize::try_from(share).unwrap_or(usize::MAX))
             .map(|first| first..seeds.end.min(first + share))
-            .map(|part| scope.spawn(move || run_some(subject, part)))
+            .map(|part| scope.spawn(move || run_some(kind, subject, part)))
             .collect();
 
         running
@@ -64,16 +77,16 @@ pub(crate) fn run_all(subject: &'static Subject, seeds: Range<u64>) -> Results {
     all
 }
 
-fn run_some(subject: &'static Subject, seeds: Range<u64>) -> Results {
+fn run_some(kind: Kind, subject: &'static Subject, seeds: Range<u64>) -> Results {
     let name = subject.name();
     let mut results = Results::default();
     for (count, seed) in (1_u64..).zip(seeds) {
-        let ending = run_seed(subject, seed, None);
+        let ending = (kind.run)(subject, seed);
         results.figures.add(&ending.figures);
 
         // The others of a seed mostly follow from its first.
         if let Some(Violation { invariant, text }) = ending.violations.first() {
-            let (more, command) = (ending.violations.len() - 1, command(subject, seed));
+            let (more, command) = (ending.violations.len() - 1, command(kind, subject, seed));
             results.violations.push(format!(
                 "{name} seed {seed}: invariant {invariant}: {text}\n  and {more} more: {command}"
             ));

@@ -1,10 +1,12 @@
 //! What every build runs; the binary runs more of it.
 
 use crate::{
-    SUBJECTS, drs, exhaustive, record::Figures, seeds, seeds::run_seed, trouble::TROUBLES,
+    SUBJECTS, drs, exhaustive, record::Figures, seeds, seeds::run_seed, trouble::TROUBLES, way::WAY,
 };
 
 const SEEDS: u64 = 200;
+/// Seeds of the whole way, of which each takes as long as ten others.
+const WAYS: u64 = 40;
 /// Each planted bug must be caught within so many seeds.
 const MOST_SEEDS_FOR_A_BUG: u64 = 5_000;
 
@@ -16,6 +18,28 @@ fn the_invariants_hold_for_hundreds_of_seeds() {
             let violations = run_seed(subject, seed, None).violations;
             let name = subject.name();
             assert!(violations.is_empty(), "{name} seed {seed}: {violations:#?}");
+        }
+    }
+}
+
+// Invariants 2, 8, 9, 10.
+#[test]
+fn nothing_is_lost_on_the_whole_way() {
+    for subject in SUBJECTS {
+        for seed in 0..WAYS {
+            let violations = (WAY.run)(subject, seed).violations;
+            let name = subject.name();
+            assert!(violations.is_empty(), "{name} seed {seed}: {violations:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_seed_always_gives_the_same_way() {
+    for subject in SUBJECTS {
+        for seed in 0..10 {
+            let [first, second] = [(); 2].map(|()| (WAY.run)(subject, seed).hash());
+            assert_eq!(first, second, "{} seed {seed}", subject.name());
         }
     }
 }

@@ -338,6 +338,7 @@ fn a_fleet_without_a_list_a_request_or_a_function_is_refused() {
         json!({ "function": name, "request": {}, "key": KEY }),
         json!({ "function": name, "request": request, "items": [], "key": KEY }),
         json!({ "function": name, "request": request, "items": "s-1" }),
+        json!({ "function": name, "request": request, "items": null, "key": null }),
         json!({ "function": name, "request": request, "key": [KEY] }),
         json!({ "request": request, "items": [] }),
         json!({ "function": "", "request": request, "items": [] }),

@@ -15,6 +15,8 @@ use crate::record::Subject;
 /// The function in the simulator.
 pub(crate) static SUBJECT: Subject = Subject {
     function: &harness::DISCONNECT,
+    detail_type: disconnect_source_server::command::DETAIL_TYPE,
+    queue: "DecommissionQueue",
     generate: generate::generate,
     by_hand: by_hand::by_hand,
     bugs: &bugs::BUGS,

@@ -25,6 +25,8 @@ const REPLICATE_TO: &str = "drover:replicate-to";
 /// The function in the simulator.
 pub(crate) static SUBJECT: Subject = Subject {
     function: &harness::BOOTSTRAP,
+    detail_type: bootstrap_efs_replication::command::DETAIL_TYPE,
+    queue: "ReplicationQueue",
     generate: generate::generate,
     by_hand: by_hand::by_hand,
     bugs: &bugs::BUGS,

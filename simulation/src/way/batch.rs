@@ -1,0 +1,213 @@
+//! One invocation of the function with messages of a queue. The answer names only what failed: the
+//! reports are in the log, so each ends the attempt of its message and begins that of the next.
+
+use std::{
+    pin::pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use harness::parts;
+use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
+use tracing::{
+    Dispatch, Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    instrument::WithSubscriber,
+    level_filters::LevelFilter,
+    span::{Attributes, Id, Record},
+};
+
+use crate::{
+    connector::Worker,
+    judge::judge,
+    record::Simulation,
+    report_checks::check_report,
+    run::{ends_process, poll_at_most},
+    trouble::Process,
+    way::{
+        account::Account,
+        hop::{Ran, Tag},
+        lambda::{begins, killed, know_next},
+    },
+};
+
+/// The reports of a batch, and how the invocation ended.
+pub(super) struct BatchRan {
+    pub(super) ran: Ran,
+    /// The reports of the first messages, in their order.
+    pub(super) reports: Vec<Value>,
+}
+
+/// Runs the function once with messages for these requests.
+pub(super) async fn run(
+    account: &Account,
+    payload: String,
+    requests: Vec<usize>,
+    tag: Tag,
+) -> BatchRan {
+    if !begins(account, tag) {
+        let (ran, reports) = (Ran::Throttled, Vec::new());
+        return BatchRan { ran, reports };
+    }
+    let warm = account.warm.borrow_mut().pop();
+    let worker = warm.unwrap_or_else(|| account.simulation.worker());
+    let kill = account.is_disturbed(8);
+    let kill = kill.then(|| account.rng.borrow_mut().usize(1..60));
+
+    // The first attempt begins with the invocation, and each other one with a report.
+    let (attempt, _, invocation) = account.simulation.begin(requests[0], &worker.process);
+    worker.starts(attempt);
+    let log = Log::new(account, requests, &worker, attempt);
+    // With one subscriber alone, a place that another thread comes to first would count as one that
+    // nobody listens to.
+    let _second = Dispatch::new(log.clone());
+    let begun = Instant::now();
+    let handled = (worker.handler)(payload, invocation).with_subscriber(log.clone());
+    let in_time = pin!(timeout_at(invocation.deadline, handled));
+    let (ended, _) = poll_at_most(kill.unwrap_or(usize::MAX), in_time).await;
+
+    // However it ended, its place is free again.
+    account.running.update(|running| running - 1);
+    let reports = log.end();
+    for report in &reports {
+        know_next(account, report);
+    }
+    let Some(Ok(answer)) = ended else {
+        account.narrate(tag, "the invocation is KILLED");
+        account.simulation.state().figures.kills += 1;
+        let ran = Ran::Failed(killed(account, begun));
+        return BatchRan { ran, reports };
+    };
+
+    // A sandbox that answered stays warm, unless its credentials are old.
+    if !ends_process(&answer) {
+        account.warm.borrow_mut().push(worker);
+    }
+    let ran = match parts(answer) {
+        (None, body) => Ran::Answered(body),
+        (Some(error), payload) => Ran::Failed(crate::way::hop::Failed { error, payload }),
+    };
+    BatchRan { ran, reports }
+}
+
+/// What the function logs in one invocation.
+#[derive(Clone)]
+struct Log(Arc<Mutex<Progress>>);
+
+struct Progress {
+    simulation: Simulation,
+    /// The attempt that the calls of the worker belong to.
+    current: Arc<AtomicUsize>,
+    process: Arc<Mutex<Process>>,
+    requests: Vec<usize>,
+    attempt: usize,
+    reports: Vec<Value>,
+}
+
+impl Log {
+    fn new(account: &Account, requests: Vec<usize>, worker: &Worker, attempt: usize) -> Self {
+        Self(Arc::new(Mutex::new(Progress {
+            simulation: account.simulation.clone(),
+            current: Arc::clone(&worker.attempt),
+            process: Arc::clone(&worker.process),
+            requests,
+            attempt,
+            reports: Vec::new(),
+        })))
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the last attempt, and gives every report.
+    fn end(&self) -> Vec<Value> {
+        // A message without a report was not begun, or was cut off.
+        let progress = self.progress();
+        progress.end_attempt();
+
+        progress.reports.clone()
+    }
+}
+
+impl Progress {
+    fn end_attempt(&self) {
+        // As at the end of every other attempt.
+        let mut state = self.simulation.state();
+        state.catch_up();
+
+        if let Some(log) = state.attempts.get_mut(self.attempt) {
+            Arc::make_mut(log).in_flight = false;
+        }
+    }
+
+    /// Checks a report as it is logged, and begins the attempt of the next message.
+    fn report(&mut self, report: Value) {
+        self.end_attempt();
+        let mut state = self.simulation.state();
+        let attempt = self.attempt;
+        state.narrate(format!("attempt {attempt} logged {report}"));
+        // Lambda learns of no error by the log.
+        let error = match report["outcome"].as_str() {
+            Some("indeterminate" | "retryable") => Some("Retryable"),
+            Some("permanent") => Some("Permanent"),
+            _ => None,
+        };
+        check_report(&mut state, attempt, error, &report);
+        judge(&mut state, attempt, &report);
+        drop(state);
+
+        // The next message is processed at once.
+        self.reports.push(report);
+        if let Some(request) = self.requests.get(self.reports.len()) {
+            (self.attempt, _, _) = self.simulation.begin(*request, &self.process);
+            self.current.store(self.attempt, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Finds the report in a line of the log.
+struct Finder(Option<Value>);
+
+impl Visit for Finder {
+    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "report" {
+            self.0 = serde_json::from_str(value).ok();
+        }
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("shared")
+    }
+
+    /// Finer than what the function logs, nothing is listened to in any thread.
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::INFO)
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        // One line of each request has its report.
+        let mut finder = Finder(None);
+        event.record(&mut finder);
+
+        if let Some(report) = finder.0 {
+            self.progress().report(report);
+        }
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}

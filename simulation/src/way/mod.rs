@@ -1,0 +1,185 @@
+//! The whole way: what people and AWS put, through the rules, queues, topics, destinations and
+//! machines of the template, to the results that people read. The template and the machines decide
+//! every hop; the function behind them is the real one, over the simulated account.
+
+mod account;
+mod alarms;
+mod batch;
+mod bus;
+mod caller;
+mod carrier;
+mod checks;
+pub(crate) mod coverage;
+mod deployed;
+mod fleet;
+mod follow_up;
+mod hop;
+mod lambda;
+mod machine;
+mod nobody;
+mod permission;
+mod promises;
+mod put;
+mod queue;
+mod topic;
+mod trace;
+
+use std::{cell::RefCell, panic::AssertUnwindSafe, time::Duration};
+
+use futures_util::{StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, unbounded_channel},
+    time::{sleep, timeout},
+};
+
+use crate::{
+    record::{Ending, Simulation, State, Subject, Violation},
+    run::check_end,
+    seeds::Kind,
+    way::{account::Account, deployed::Stack, hop::Hop, put::Puts},
+};
+
+/// The whole way, as a kind of simulation.
+pub(crate) const WAY: Kind = Kind {
+    flag: "--way ",
+    run,
+};
+
+/// When faults stop and nobody changes anything any more, in seconds.
+const CALM: u64 = 3600;
+/// When everything must have ended: a day for a rule, six hours for Lambda, a week for a follow-up,
+/// and a day for each of the rules that tell its end; in seconds.
+const MOST: u64 = 11 * 86_400;
+
+/// Simulates the whole way of one seed. A panic is a broken invariant like any other.
+fn run(subject: &'static Subject, seed: u64) -> Ending {
+    let begun = RefCell::new(None);
+    let run = AssertUnwindSafe(|| run_to_end(subject, seed, &begun));
+
+    std::panic::catch_unwind(run).unwrap_or_else(|_| {
+        let simulation: Option<Simulation> = begun.take();
+        // What came before the panic says how it came to it.
+        let state = simulation.as_ref().map(Simulation::state);
+        let narrative = state.map(|state| state.narrative.clone());
+        Ending {
+            violations: vec![Violation {
+                invariant: 7,
+                text: "a panic".to_owned(),
+            }],
+            narrative: narrative.unwrap_or_default(),
+            ..Ending::default()
+        }
+    })
+}
+
+fn run_to_end(subject: &'static Subject, seed: u64, begun: &RefCell<Option<Simulation>>) -> Ending {
+    fastrand::seed(seed);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+
+    runtime.block_on(async {
+        let mut scenario = (subject.generate)(seed);
+        let mut rng = fastrand::Rng::with_seed(seed ^ 0xd07e);
+        let stack = Stack::draw(&mut rng, subject, &scenario);
+        scenario.timeout_seconds = stack.number("Timeout").unwrap_or(3) as u64;
+        let requests = scenario.requests.clone();
+
+        let mut state = State::new(subject, scenario, None);
+        state.deployed = Some(stack.variables(subject));
+        state.narrate(format!("parameters: {:?}", stack.given));
+        if state.lacks_time() {
+            state.violate(8, "the function has less time than its README asks for");
+        }
+        let (outbox, hops) = unbounded_channel();
+        let simulation = Simulation::new(state);
+        begun.replace(Some(simulation.clone()));
+        let account = Account::new(simulation, stack, rng, outbox);
+
+        account.send(Hop::Calm.after(CALM));
+        let puts = Puts {
+            account: &account,
+            subject,
+            detail_type: subject.detail_type,
+        };
+        puts.put_all(&requests);
+        let is_ended = timeout(Duration::from_secs(MOST), drive(&account, hops)).await;
+
+        conclude(&account, is_ended.is_ok())
+    })
+}
+
+fn conclude(account: &Account, is_ended: bool) -> Ending {
+    // The world as it is in the end.
+    let mut state = account.simulation.state();
+    state.catch_up();
+    if !is_ended {
+        state.violate(8, "something is still under way");
+    }
+    check_end(&mut state);
+    drop(state);
+    checks::check(account);
+
+    let mut state = account.simulation.state();
+    state.figures.hops = account.trace.borrow().hops.clone();
+    state.ending()
+}
+
+/// Takes hops until nothing is under way any more.
+async fn drive(account: &Account, mut hops: UnboundedReceiver<Hop>) {
+    // Whatever takes time goes on while others begin.
+    let mut running = FuturesUnordered::new();
+    loop {
+        while let Ok(hop) = hops.try_recv() {
+            running.push(take(account, hop));
+        }
+        if running.is_empty() {
+            return;
+        }
+
+        tokio::select! {
+            biased;
+            Some(hop) = hops.recv() => running.push(take(account, hop)),
+            _ = running.next() => {}
+        }
+    }
+}
+
+/// Takes one hop to its end.
+fn take(account: &Account, hop: Hop) -> LocalBoxFuture<'_, ()> {
+    Box::pin(async move {
+        match hop {
+            Hop::Later { seconds, hop } => {
+                sleep(Duration::from_secs(seconds)).await;
+                account.send(*hop);
+            }
+            Hop::Calm => account.simulation.stop_faults().await,
+            Hop::Event { bus, event, tag } => bus::put(account, &bus, &event, tag),
+            Hop::Deliver(delivery) => bus::deliver(account, *delivery).await,
+            Hop::Publish {
+                topic,
+                message,
+                tag,
+            } => topic::publish(account, &topic, &message, tag),
+            Hop::Invoke { payload, tag } => lambda::invoke(account, &payload, tag).await,
+            Hop::Call {
+                payload,
+                tag,
+                reply,
+            } => {
+                // A state that timed out takes no answer any more.
+                _ = reply.send(lambda::run(account, &payload, tag).await);
+            }
+            Hop::Send { queue, message } => queue::send(account, &queue, message),
+            Hop::Poll { queue } => queue::read(account, &queue).await,
+            Hop::Show { queue, id } => queue::show(account, &queue, id),
+            Hop::Execute {
+                machine,
+                input,
+                tag,
+            } => machine::execute(account, &machine, input, tag).await,
+        }
+    })
+}
