@@ -314,6 +314,8 @@ impl Simulation {
         };
         state.external_events.clear();
         state.catch_up();
+        // On the whole way an attempt may be under way.
+        state.disturbances += 1;
         state.cloud.change(make_available);
         state.narrate("the faults have stopped".to_owned());
     }

@@ -53,10 +53,10 @@ pub(super) fn check(account: &Account, trace: &Trace) -> Vec<Complaint> {
     }
 
     let silent = watched.into_iter().filter(|((metric, is_age), _)| {
-        let points = if *is_age {
-            ages(account, metric)
-        } else {
-            ones()
+        let points = match metric.namespace.as_str() {
+            "AWS/SQS" if *is_age => ages(account, metric),
+            "AWS/SQS" => stays(),
+            _ => once(),
         };
         !rings(account, metric, points)
     });
@@ -117,9 +117,16 @@ fn outcome_metric(account: &Account, outcome: &str) -> Option<Metric> {
     ))
 }
 
-/// A metric that is one for half an hour.
-fn ones() -> Points {
+/// Something that lies in a queue for half an hour.
+fn stays() -> Points {
     (10..40).map(|minute| (minute, 1.0)).collect()
+}
+
+/// Something that happens once, of which people have to know.
+fn once() -> Points {
+    (0..40)
+        .map(|minute| (minute, f64::from(minute == 10)))
+        .collect()
 }
 
 /// The age of a letter until its queue deletes it, every five minutes.

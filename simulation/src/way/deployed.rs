@@ -62,7 +62,7 @@ impl Stack {
         };
         pick("EventBusName", &["default", "requests"]);
         pick("Functions", &["all", "all", subject.name()]);
-        pick("NotificationEmail", &["", "ops@example.com"]);
+        pick("NotificationEmail", &["", "people@example.org"]);
         pick("FleetConcurrency", &["1", "2", "4", "10"]);
         pick("FleetToleratedFailurePercentage", &["0", "10", "50", "100"]);
         // Now and then operators have stopped the function.

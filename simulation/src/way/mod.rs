@@ -4,7 +4,7 @@
 
 mod account;
 mod alarms;
-mod batch;
+pub(crate) mod batch;
 mod bus;
 mod caller;
 mod carrier;
@@ -73,6 +73,7 @@ fn run(subject: &'static Subject, seed: u64) -> Ending {
 }
 
 fn run_to_end(subject: &'static Subject, seed: u64, begun: &RefCell<Option<Simulation>>) -> Ending {
+    batch::have_subscriber();
     fastrand::seed(seed);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
