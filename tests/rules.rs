@@ -423,6 +423,26 @@ async fn every_result_notifies_unless_drover_was_not_asked() {
     assert_eq!(notified, expected);
 }
 
+/// What is followed up was told to be pending, and somebody waits for its end.
+// Invariant 2.
+#[test]
+fn the_end_of_a_follow_up_notifies_whoever_asked() {
+    for (function, source) in [
+        (&DISCONNECT, "aws.ec2"),
+        (&BOOTSTRAP, "aws.elasticfilesystem"),
+    ] {
+        for reason in ["not_found", "no_replicate_to_tag"] {
+            let mut refused = report("refused");
+            refused["targets"][0]["reason"] = json!(reason);
+            let record = record(function, "Success", &json!({ "source": source }), &refused);
+
+            assert_eq!(rules_of(&everything(), &record), [""; 0], "{reason}");
+            let rules = rules_of(&everything(), &of_a_machine(record));
+            assert_eq!(rules, [RESULT], "{reason}");
+        }
+    }
+}
+
 type ResultOf = (&'static Function, Value, Answer);
 
 /// An instance that DRS does not know, one with another approval, and one that is approved.
