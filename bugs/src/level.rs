@@ -150,19 +150,15 @@ impl Tree {
         for end in [seeds / 50, seeds / 5, seeds] {
             // Each batch goes on where the last one ended.
             for function in functions(file) {
-                let mut command = Command::new(&simulator.path);
-                let range = [from, end - from].map(|number| number.to_string());
-                let [from, count] = &range;
-                command.args(["--function", function, "--from", from, "--seeds", count]);
-
-                let is_violation = |line: &str| line.contains(": invariant ");
-                match run(&mut command, SEEDS, is_violation)? {
-                    Ending::Exited { success: true } => {}
-                    Ending::Exited { success: false } => {
-                        return Ok(Outcome::Noticed("the simulator crashes".to_owned()));
+                for kind in kinds(file) {
+                    let mut command = Command::new(&simulator.path);
+                    let range = [from, end - from].map(|number| number.to_string());
+                    let [from, count] = &range;
+                    command.args(["--function", function, "--from", from, "--seeds", count]);
+                    command.args(*kind);
+                    if let Some(noticed) = simulated(&mut command)? {
+                        return Ok(Outcome::Noticed(noticed));
                     }
-                    Ending::Stopped(line) => return Ok(Outcome::Noticed(violation(&line))),
-                    Ending::TimedOut => return Ok(Outcome::Noticed("a seed hangs".to_owned())),
                 }
             }
             from = end;
@@ -181,6 +177,18 @@ impl Tree {
             .args([subcommand, "--locked", "--message-format", "json"]);
         command
     }
+}
+
+/// What a batch of seeds notices.
+fn simulated(command: &mut Command) -> Result<Option<String>> {
+    let is_violation = |line: &str| line.contains(": invariant ");
+
+    Ok(match run(command, SEEDS, is_violation)? {
+        Ending::Exited { success: true } => None,
+        Ending::Exited { success: false } => Some("the simulator crashes".to_owned()),
+        Ending::Stopped(line) => Some(violation(&line)),
+        Ending::TimedOut => Some("a seed hangs".to_owned()),
+    })
 }
 
 /// The programs that a command of cargo's built, or the first error of the compiler.
@@ -235,6 +243,18 @@ fn functions(file: &str) -> Vec<&'static str> {
         _ if file.contains(disconnect) || file.contains("/drs/") => vec![disconnect],
         _ if file.contains(bootstrap) || file.contains("/efs/") => vec![bootstrap],
         _ => vec![disconnect, bootstrap],
+    }
+}
+
+/// The kinds of simulation that a file may matter to, each by its arguments.
+fn kinds(file: &str) -> &'static [&'static [&'static str]] {
+    // Of the template, a function alone meets its role and no more.
+    let is_wiring = file == "template.yaml" || file.starts_with("statemachines/");
+
+    if is_wiring {
+        &[&["--way"], &[]]
+    } else {
+        &[&[]]
     }
 }
 
