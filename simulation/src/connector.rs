@@ -39,6 +39,13 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
+    /// Whether its clock is right and its credentials do not run out.
+    pub(crate) fn is_good(&self) -> bool {
+        let process = lock(&self.process);
+
+        process.ahead.is_zero() && process.calls_until_expiry.is_none()
+    }
+
     /// The calls from now on belong to this attempt.
     pub(crate) fn starts(&self, attempt: usize) {
         self.attempt.store(attempt, Ordering::Relaxed);

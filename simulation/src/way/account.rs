@@ -73,6 +73,18 @@ impl Account {
         }
     }
 
+    /// A sandbox: a warm one, or a new one. Sooner or later Lambda replaces one in which something is
+    /// wrong: here once the faults have stopped.
+    pub(super) fn sandbox(&self) -> Worker {
+        let is_calm = !self.simulation.state().scenario.trouble.processes;
+        let mut warm = self.warm.borrow_mut();
+        if is_calm {
+            warm.retain(Worker::is_good);
+        }
+
+        warm.pop().unwrap_or_else(|| self.simulation.worker())
+    }
+
     /// Hands a hop on.
     pub(super) fn send(&self, hop: Hop) {
         // The receiver lives as long as the account.

@@ -53,8 +53,7 @@ pub(super) async fn run(
         let (ran, reports) = (Ran::Throttled, Vec::new());
         return BatchRan { ran, reports };
     }
-    let warm = account.warm.borrow_mut().pop();
-    let worker = warm.unwrap_or_else(|| account.simulation.worker());
+    let worker = account.sandbox();
     let kill = account.is_disturbed(8);
     let kill = kill.then(|| account.rng.borrow_mut().usize(1..60));
 

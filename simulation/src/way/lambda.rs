@@ -36,8 +36,7 @@ pub(super) async fn run(account: &Account, payload: &str, tag: Tag) -> Ran {
         return Ran::Failed(failed("Unknown", "nobody asked for this"));
     };
     // Warm sandboxes first, as Lambda does.
-    let warm = account.warm.borrow_mut().pop();
-    let mut worker = warm.unwrap_or_else(|| account.simulation.worker());
+    let mut worker = account.sandbox();
     // A sandbox that ends in the middle is what the next attempt has to finish.
     let kill = account.is_disturbed(8);
     let kill = kill.then(|| Stop::Kill(account.rng.borrow_mut().usize(1..60)));
