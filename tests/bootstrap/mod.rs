@@ -1,5 +1,6 @@
 //! Scenarios of `bootstrap-efs-replication`: an event, the changes on both sides, and the report.
 
+mod answers;
 mod destinations;
 mod faults;
 mod large;

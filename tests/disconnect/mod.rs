@@ -1,5 +1,6 @@
 //! Scenarios of `disconnect-source-server`: an event, the changes in the account, and the report.
 
+mod answers;
 mod approvals;
 mod batches;
 mod faults;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     functions::DISCONNECT,
     iam,
-    stage::{Answer, invocation, sdk_config},
+    stage::{Answer, Canned, answers::Answers, invocation, sdk_config},
 };
 
 /// The server that a scenario is about by default.
@@ -20,6 +20,8 @@ pub(crate) struct Stage {
     pub(crate) local: Emulator,
     pub(crate) policy: Policy,
     pub(crate) seconds_left: u64,
+    /// What AWS answers instead of what the emulator does.
+    answers: Option<Answers>,
     /// Why the role of the template would not allow the scenario, where it would not.
     pub(crate) beyond_the_role: Option<&'static str>,
 }
@@ -48,12 +50,17 @@ impl Stage {
             local: Emulator::without_functions(world).await.unwrap(),
             policy: policy.unwrap(),
             seconds_left: 900,
+            answers: None,
             beyond_the_role: None,
         }
     }
 
     pub(crate) async fn deliver(&self, event: &Value) -> Answer {
-        let drs = Drs::new(&sdk_config(&self.local));
+        let config = match &self.answers {
+            Some(answers) => answers.sdk_config(&self.local),
+            None => sdk_config(&self.local),
+        };
+        let drs = Drs::new(&config);
         let invocation = invocation(self.seconds_left);
 
         Answer::new(handle(&event.to_string(), invocation, &drs, &self.policy).await)
@@ -70,6 +77,31 @@ impl Stage {
             times,
             ..Fault::next(operation, kind)
         });
+
+        self
+    }
+
+    /// Lets the next calls of an operation be answered with this error, without an effect.
+    pub(crate) fn next_error(mut self, operation: &str, error: Canned, times: u32) -> Self {
+        self.answers = Some(Answers::with_error(error));
+
+        self.next(operation, FaultKind::UnknownError, times)
+    }
+
+    /// Changes what DRS says of its servers.
+    pub(crate) fn described(mut self, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
+        self.answers = Some(Answers::with_body(move |body| {
+            // A list has its servers under `items`; the answer to a disconnect is the server.
+            if body["sourceServerID"].is_string() {
+                change(body);
+                return;
+            }
+            for item in body["items"].as_array_mut().into_iter().flatten() {
+                if item["sourceProperties"].is_object() {
+                    change(item);
+                }
+            }
+        }));
 
         self
     }

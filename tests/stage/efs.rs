@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     functions::BOOTSTRAP,
     iam,
-    stage::{Answer, invocation, sdk_config},
+    stage::{Answer, Canned, answers::Answers, invocation, sdk_config},
 };
 
 /// The source that a scenario is about by default.
@@ -28,6 +28,8 @@ pub(crate) struct Stage {
     pub(crate) local: Emulator,
     pub(crate) policy: Policy,
     pub(crate) seconds_left: u64,
+    /// What AWS answers instead of what the emulator does.
+    answers: Option<Answers>,
     /// The parameter of the template; empty unless a scenario replicates to another account.
     pub(crate) replication_role: &'static str,
 }
@@ -52,12 +54,17 @@ impl Stage {
             local: Emulator::without_functions(world).await.unwrap(),
             policy: Policy::from_lookup(mode).unwrap(),
             seconds_left: 900,
+            answers: None,
             replication_role: "",
         }
     }
 
     pub(crate) async fn deliver(&self, event: &Value) -> Answer {
-        let efs = Efs::new(&sdk_config(&self.local));
+        let config = match &self.answers {
+            Some(answers) => answers.sdk_config(&self.local),
+            None => sdk_config(&self.local),
+        };
+        let efs = Efs::new(&config);
         let invocation = invocation(self.seconds_left);
 
         Answer::new(handle(&event.to_string(), invocation, &efs, &self.policy).await)
@@ -99,6 +106,26 @@ impl Stage {
             times,
             ..Fault::next(operation, kind)
         });
+    }
+
+    /// Lets the next call that meets this fault be answered with this error, without an effect.
+    pub(crate) fn next_error(mut self, fault: Fault, error: Canned) -> Self {
+        assert_eq!(fault.kind, FaultKind::UnknownError);
+        self.answers = Some(Answers::with_error(error));
+        self.local.inject(fault);
+
+        self
+    }
+
+    /// Changes what EFS says of the replication.
+    pub(crate) fn described(mut self, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
+        self.answers = Some(Answers::with_body(move |body| {
+            for replication in body["Replications"].as_array_mut().into_iter().flatten() {
+                change(replication);
+            }
+        }));
+
+        self
     }
 
     /// How often an operation was called.

@@ -1,6 +1,7 @@
 //! Stages for scenarios: an emulated account, the real SDK client, and the function's own `handle`
 //! between them.
 
+pub(crate) mod answers;
 pub(crate) mod drs;
 pub(crate) mod efs;
 
