@@ -1,5 +1,8 @@
 //! Source servers as DRS describes them.
 
+use std::cmp::Ordering;
+
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::{
@@ -9,7 +12,7 @@ use crate::{
             launches::{Launch, View},
             lists::{arn, time},
         },
-        model::SourceServer,
+        model::{STEPS, SourceServer},
     },
 };
 
@@ -77,13 +80,45 @@ fn replication_json(server: &SourceServer, context: &Context) -> Value {
     match server.data_replication_state.as_str() {
         "CONTINUOUS" => put(&mut json, "lagDuration", json!("PT0S")),
         "STALLED" => {
-            // Any error of the API would do.
-            let error = json!({ "error": "AGENT_NOT_SEEN", "rawError": "agent not seen" });
+            // Any other error of the API would do for a server whose agent is seen.
+            let error = match server.agent_unreachable_since {
+                Some(_) => "AGENT_NOT_SEEN",
+                None => "NOT_CONVERGING",
+            };
+            let error = json!({ "error": error, "rawError": "the replication is stalled" });
             put(&mut json, "dataReplicationError", error);
         }
         _ => {}
     }
+
+    // A replication that has ended, or that started before the world began, shows no start.
+    let is_ended = matches!(
+        server.data_replication_state.as_str(),
+        "STOPPED" | "DISCONNECTED"
+    );
+    if let Some(since) = server.replicating_since.filter(|_| !is_ended) {
+        let initiation = initiation_json(since, context.now);
+        put(&mut json, "dataReplicationInitiation", initiation);
+    }
+    if let Some(synced_at) = server.synced_at() {
+        put(&mut json, "etaDateTime", json!(time(synced_at)));
+    }
     json
+}
+
+/// The steps by which a replication started.
+fn initiation_json(since: DateTime<Utc>, now: DateTime<Utc>) -> Value {
+    let done = SourceServer::steps_done(since, now);
+    let steps = STEPS.iter().enumerate().map(|(index, name)| {
+        let status = match index.cmp(&done) {
+            Ordering::Less => "SUCCEEDED",
+            Ordering::Equal => "IN_PROGRESS",
+            Ordering::Greater => "NOT_STARTED",
+        };
+        json!({ "name": name, "status": status })
+    });
+
+    json!({ "startDateTime": time(since), "steps": steps.collect::<Vec<_>>() })
 }
 
 fn life_cycle_json(server: &SourceServer, view: &View<'_>) -> Value {
@@ -91,8 +126,9 @@ fn life_cycle_json(server: &SourceServer, view: &View<'_>) -> Value {
     let since = server.replicating_since.unwrap_or(view.context.long_ago);
     // ISO 8601 with days and hours, as DRS writes it.
     let hours = (now - since).num_hours();
-    // The agent talks to DRS until a disconnect has uninstalled it.
-    let last_seen = server.agent_gone_at.map_or(now, |gone| gone.min(now));
+    // The agent talks to DRS until a disconnect has uninstalled it, unless it cannot.
+    let silent_since = server.agent_unreachable_since.or(server.agent_gone_at);
+    let last_seen = silent_since.map_or(now, |since| since.min(now));
 
     let mut json = json!({
         "addedToServiceDateTime": time(since),
@@ -154,6 +190,11 @@ fn staging_json(server: &SourceServer, context: &Context) -> Value {
     });
     if let Some(arn) = &server.staging_source_server_arn {
         put(&mut json, "stagingSourceServerArn", json!(arn));
+    }
+    if server.staging_status == "EXTENSION_ERROR" {
+        // The text of AWS is not documented.
+        let message = "The staging source server cannot be accessed.";
+        put(&mut json, "errorMessage", json!(message));
     }
     json
 }

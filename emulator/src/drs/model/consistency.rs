@@ -32,6 +32,12 @@ impl SourceServer {
         if self.replicating_since.is_some_and(|since| since > now) {
             return Err(format!("{id} replicates since a time in the future"));
         }
+        if self
+            .agent_unreachable_since
+            .is_some_and(|since| since > now)
+        {
+            return Err(format!("{id} was last seen at a time in the future"));
+        }
 
         // DRS replicates within a partition.
         let partition = constraints::partition(region);

@@ -14,4 +14,5 @@ mod types;
 #[cfg(test)]
 pub(crate) mod fixtures;
 
+pub(crate) use self::source_servers::STEPS;
 pub use self::types::{Drs, Job, Model, RecoveryInstance, SourceServer};

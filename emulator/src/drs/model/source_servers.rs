@@ -12,7 +12,24 @@ const STAGING_GONE: TimeDelta = TimeDelta::minutes(90);
 /// The agent uninstalls itself within about 10 minutes of a disconnect
 /// (`DisconnectSourceServer`).
 const AGENT_GONE: TimeDelta = TimeDelta::minutes(10);
-/// How long a started replication is INITIATING. AWS documents no pace; this one is plausible.
+/// The steps by which a replication starts, in their order.
+pub(crate) const STEPS: [&str; 11] = [
+    "WAIT",
+    "CREATE_SECURITY_GROUP",
+    "LAUNCH_REPLICATION_SERVER",
+    "BOOT_REPLICATION_SERVER",
+    "AUTHENTICATE_WITH_SERVICE",
+    "DOWNLOAD_REPLICATION_SOFTWARE",
+    "CREATE_STAGING_DISKS",
+    "ATTACH_STAGING_DISKS",
+    "PAIR_REPLICATION_SERVER_WITH_AGENT",
+    "CONNECT_AGENT_TO_REPLICATION_SERVER",
+    "START_DATA_TRANSFER",
+];
+/// How long a step takes. AWS documents no pace; this one is plausible.
+const STEP_TAKES: TimeDelta = TimeDelta::minutes(1);
+/// How long a started replication is INITIATING: as long as its steps take, the first of which only
+/// waits.
 const INITIATING: TimeDelta = TimeDelta::minutes(10);
 /// How long the initial sync takes. AWS documents no pace; this one is plausible.
 const INITIAL_SYNC: TimeDelta = TimeDelta::hours(2);
@@ -51,6 +68,25 @@ impl SourceServer {
         let taken = kept.filter(|time| first.is_none_or(|first| *time >= first));
 
         taken.take(self.recovery_points as usize).collect()
+    }
+
+    /// How many of the steps are done by which its replication started at this time.
+    #[must_use]
+    pub fn steps_done(since: DateTime<Utc>, now: DateTime<Utc>) -> usize {
+        let begun = (now - since).num_seconds() / STEP_TAKES.num_seconds();
+
+        // The first step only waits, and is done as soon as the second begins.
+        usize::try_from(begun + 1).map_or(0, |done| done.min(STEPS.len()))
+    }
+
+    /// When its initial sync will be complete, while it runs.
+    #[must_use]
+    pub fn synced_at(&self) -> Option<DateTime<Utc>> {
+        let state = self.data_replication_state.as_str();
+        let is_starting = matches!(state, "INITIATING" | "INITIAL_SYNC");
+
+        let since = self.replicating_since.filter(|_| is_starting)?;
+        Some(since + INITIATING + INITIAL_SYNC)
     }
 
     /// Starts replication from the beginning, as an operator does who restores a server.
@@ -161,7 +197,9 @@ impl Drs {
             server.data_replication_state = "DISCONNECTED".to_owned();
             server.recovery_points = 0;
             server.staging_gone_at = Some(now + STAGING_GONE);
-            server.agent_gone_at = Some(now + AGENT_GONE);
+            // The command to uninstall itself reaches only an agent that can reach DRS.
+            let is_reached = server.agent_unreachable_since.is_none();
+            server.agent_gone_at = is_reached.then(|| now + AGENT_GONE);
         }
 
         Ok(server)
@@ -278,6 +316,26 @@ mod tests {
             Some(noon() + TimeDelta::minutes(90))
         );
         assert_eq!(server.agent_gone_at, Some(noon() + TimeDelta::minutes(10)));
+    }
+
+    #[test]
+    fn unreachable_agent_is_not_uninstalled() {
+        let mut drs = drs();
+        drs.source_servers[0].agent_unreachable_since = Some(noon() - TimeDelta::days(3));
+
+        let server = drs.disconnect(ID, &call_at(noon())).unwrap();
+        assert_eq!(server.agent_gone_at, None);
+        assert_eq!(
+            server.staging_gone_at,
+            Some(noon() + TimeDelta::minutes(90))
+        );
+    }
+
+    #[test]
+    fn replication_starts_step_by_step() {
+        let done = [0, 1, 9, 10, 10_000]
+            .map(|minutes| SourceServer::steps_done(noon(), noon() + TimeDelta::minutes(minutes)));
+        assert_eq!(done, [1, 2, 10, 11, 11]);
     }
 
     #[test]

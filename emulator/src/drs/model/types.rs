@@ -101,7 +101,10 @@ pub struct SourceServer {
     /// When the staging resources are gone. A disconnect sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staging_gone_at: Option<DateTime<Utc>>,
-    /// When the agent is uninstalled. A disconnect sets it.
+    /// When the agent was last seen, where something keeps it from reaching DRS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_unreachable_since: Option<DateTime<Utc>>,
+    /// When the agent is uninstalled. A disconnect sets it, if it can reach DRS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_gone_at: Option<DateTime<Utc>>,
 }
@@ -187,6 +190,7 @@ impl SourceServer {
             recovery_points: a_week_of_points(),
             replicating_since: None,
             staging_gone_at: None,
+            agent_unreachable_since: None,
             agent_gone_at: None,
         }
     }
