@@ -2,6 +2,7 @@
 
 mod calls;
 mod controls;
+mod disconnect;
 mod efs;
 mod lambda;
 
