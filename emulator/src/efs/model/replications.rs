@@ -223,13 +223,14 @@ impl Model {
             }
         }
 
-        // Each copies the present size, however many syncs the time would have had.
-        let synced: Vec<Replication> = self
-            .replications
-            .iter()
-            .filter(|replication| replication.is_running() && replication.first_sync_ends_at <= now)
-            .cloned()
-            .collect();
+        // What changed after the last sync waits for the next. Each copies the present size,
+        // however many syncs the time had.
+        let has_synced = |replication: &&Replication| {
+            let last = replication.last_replicated_at(now);
+            replication.is_running() && last != replication.last_replicated_at(before)
+        };
+        let replications = self.replications.iter();
+        let synced: Vec<Replication> = replications.filter(has_synced).cloned().collect();
         for replication in synced {
             self.copy_size(&replication);
         }
@@ -391,7 +392,7 @@ mod tests {
         account.source().size_bytes = MAX_BYTES;
         let now = account.now;
         let replication = account.efs.bind((HERE, SOURCE), (THERE, REPLICA), now);
-        replication.unwrap().first_sync_ends_at = now;
+        replication.unwrap().first_sync_ends_at = now + TimeDelta::seconds(30);
 
         account.advance(TimeDelta::minutes(1));
         assert_eq!(account.replica().size_bytes, MAX_BYTES);
