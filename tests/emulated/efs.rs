@@ -140,6 +140,43 @@ async fn a_call_that_efs_does_not_know_is_rejected_and_noted() {
     }
 }
 
+/// The SDK has no member for these, and requires the others.
+// Pages: EFS-15, EFS-18, EFS-25, EFS-26.
+#[tokio::test]
+async fn what_cannot_be_changed_has_no_member_and_what_is_required_has_to_be_there() {
+    let update = format!("PUT {FILE_SYSTEMS}/{ONE}");
+    let replicate = format!("POST {FILE_SYSTEMS}/{ONE}/replication-configuration");
+    let nameless = format!("POST {FILE_SYSTEMS}//replication-configuration");
+
+    for (line, body, code) in [
+        (
+            &update,
+            r#"{"PerformanceMode": "maxIO"}"#,
+            "ValidationException",
+        ),
+        (
+            &update,
+            r#"{"KmsKeyId": "alias/dr"}"#,
+            "ValidationException",
+        ),
+        (&replicate, "{}", "ValidationException"),
+        (
+            &nameless,
+            r#"{"Destinations": [{}]}"#,
+            "UnknownOperationException",
+        ),
+    ] {
+        let local = account().await;
+        let before = local.world();
+        assert_eq!(
+            send(&local, "us-east-1", line, body).await.1,
+            code,
+            "{line}"
+        );
+        assert_eq!(local.world(), before, "{line}");
+    }
+}
+
 #[tokio::test]
 async fn a_file_system_belongs_to_its_region_and_owner() {
     let local = account().await;
@@ -222,6 +259,7 @@ async fn an_account_is_in_one_partition_with_its_arns() {
     );
 }
 
+// Pages: EFS-35, EFS-42.
 #[tokio::test]
 async fn a_replication_is_visible_in_both_regions_and_noted_as_a_change() {
     let local = account().await;

@@ -5,6 +5,7 @@ mod controls;
 mod disconnect;
 mod efs;
 mod lambda;
+mod replicate;
 
 use emulator::{Emulator, SourceServer, World};
 use tokio::{
