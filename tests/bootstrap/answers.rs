@@ -33,6 +33,7 @@ const ERRORS: [Canned; 11] = [
     (400, "ValidationException", "{}"),
 ];
 
+// Pages: EFS-57 to EFS-67.
 #[tokio::test]
 async fn each_error_of_a_replication_is_reported_by_what_it_means_and_ends_with_it() {
     let mut reports = String::new();
@@ -83,6 +84,7 @@ async fn each_error_of_a_replication_is_reported_by_what_it_means_and_ends_with_
 }
 
 /// A look that lags behind shows what is no longer so, and the call meets the truth.
+// Pages: EFS-61.
 #[tokio::test]
 async fn a_source_that_is_deleted_before_the_call_is_not_found_at_the_next_look() {
     let stage = Stage::new().await;
@@ -104,6 +106,7 @@ async fn a_source_that_is_deleted_before_the_call_is_not_found_at_the_next_look(
     assert_eq!(stage.changes(), [""; 0]);
 }
 
+// Pages: EFS-29, EFS-62.
 #[tokio::test]
 async fn a_zone_without_one_zone_storage_is_refused_by_aws_and_named() {
     let stage = Stage::new().await;
@@ -119,6 +122,7 @@ async fn a_zone_without_one_zone_storage_is_refused_by_aws_and_named() {
 }
 
 /// What a Region answers that the account did not opt in to.
+// Pages: EFS-06.
 #[tokio::test]
 async fn a_region_that_is_not_enabled_is_reported_by_name() {
     let error = (403, "UnrecognizedClientException", "{}");
@@ -158,6 +162,7 @@ fn order(stage: &Stage, status: Option<&str>) {
     });
 }
 
+// Pages: EFS-41, EFS-47 to EFS-52.
 #[tokio::test]
 async fn each_status_of_a_replication_is_waited_for_or_reported_and_none_is_replicated_again() {
     let mut conclusions = String::new();
@@ -194,6 +199,7 @@ async fn each_status_of_a_replication_is_waited_for_or_reported_and_none_is_repl
 }
 
 /// EFS pauses a replication whose Region is opted out of, and resumes it once it is opted in again.
+// Pages: EFS-51, EFS-53, EFS-54.
 #[tokio::test]
 async fn a_paused_replication_goes_on_once_efs_resumes_it() {
     let stage = in_status("PAUSED").await;
@@ -211,6 +217,7 @@ async fn a_paused_replication_goes_on_once_efs_resumes_it() {
 }
 
 /// The configuration has to be deleted by hand; only then is there another.
+// Pages: EFS-50, EFS-55, EFS-56.
 #[tokio::test]
 async fn a_replication_in_error_is_replaced_only_after_it_was_deleted() {
     let stage = in_status("ERROR").await;
@@ -235,6 +242,7 @@ async fn a_replication_in_error_is_replaced_only_after_it_was_deleted() {
 }
 
 /// Everything before that time is on the replica; of what came later nothing is promised.
+// Pages: EFS-44 to EFS-46.
 #[tokio::test]
 async fn the_last_sync_is_evidence_and_its_age_is_held_against_the_objective() {
     let stage = Stage::new().await;
@@ -275,6 +283,7 @@ async fn the_last_sync_is_evidence_and_its_age_is_held_against_the_objective() {
 }
 
 /// A replication that cannot be read cannot be compared with the one that is asked for.
+// Pages: EFS-35, EFS-36, EFS-40 to EFS-43.
 #[tokio::test]
 async fn a_description_that_does_not_say_what_replicates_where_is_unreadable() {
     let destination = |change: Value| json!({ "Destinations": [change] });
@@ -324,6 +333,7 @@ async fn a_description_that_does_not_say_what_replicates_where_is_unreadable() {
 }
 
 /// These say nothing that a request could depend on.
+// Pages: EFS-37 to EFS-39.
 #[tokio::test]
 async fn a_member_of_a_replication_that_no_rule_reads_decides_nothing() {
     for change in [
@@ -346,6 +356,7 @@ async fn a_member_of_a_replication_that_no_rule_reads_decides_nothing() {
 }
 
 /// The four forms in which the API takes a key.
+// Pages: EFS-13, EFS-30 to EFS-33.
 #[tokio::test]
 async fn a_key_is_given_in_each_of_its_four_forms() {
     const ID: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
@@ -369,6 +380,7 @@ async fn a_key_is_given_in_each_of_its_four_forms() {
     }
 }
 
+// Pages: EFS-14, EFS-15.
 #[tokio::test]
 async fn a_replica_keeps_its_key_and_a_request_for_another_one_is_refused() {
     let stage = Stage::new().await;
@@ -390,6 +402,7 @@ async fn a_replica_keeps_its_key_and_a_request_for_another_one_is_refused() {
 }
 
 /// What the API requires, and the one destination that it takes.
+// Pages: EFS-25 to EFS-27.
 #[tokio::test]
 async fn a_request_without_its_source_or_its_one_destination_is_rejected() {
     let without = |member: &str| {

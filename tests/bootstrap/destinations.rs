@@ -12,6 +12,7 @@ use crate::{
     },
 };
 
+// Pages: EFS-01, EFS-04, EFS-08, EFS-28, EFS-44.
 #[tokio::test]
 async fn a_replica_is_created_and_followed_to_its_first_sync() {
     let stage = Stage::new().await;
@@ -51,6 +52,7 @@ async fn a_replica_is_created_and_followed_to_its_first_sync() {
     );
 }
 
+// Pages: EFS-09, EFS-11, EFS-29, EFS-34.
 #[tokio::test]
 async fn each_kind_of_destination_works() {
     let one_zone = Stage::new().await;
@@ -121,6 +123,7 @@ async fn parts_of_a_replica_in_another_account_are_refused_also_once_it_is_repli
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
 }
 
+// Pages: EFS-02.
 #[tokio::test]
 async fn a_tag_alone_starts_a_replication_and_the_replica_is_not_replicated_again() {
     let tagged = FileSystem::new(SOURCE).tagged("drover:replicate-to", THERE);
@@ -179,6 +182,7 @@ async fn a_tag_alone_starts_a_replication_and_the_replica_is_not_replicated_agai
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
 }
 
+// Pages: EFS-10, EFS-66.
 #[tokio::test]
 async fn a_replication_that_must_not_be_is_refused_with_its_reason() {
     let existing = |change: fn(&mut FileSystem)| {
@@ -245,6 +249,7 @@ async fn a_replication_that_must_not_be_is_refused_with_its_reason() {
     .await;
 }
 
+// Pages: EFS-58.
 #[tokio::test]
 async fn a_source_that_is_being_created_is_pending() {
     let mut world = world();
@@ -267,6 +272,7 @@ async fn a_source_that_is_being_created_is_pending() {
 }
 
 // Invariant 5.
+// Pages: EFS-03, EFS-07.
 #[tokio::test]
 async fn no_second_destination_is_created_for_a_source() {
     let stage = Stage::new().await;

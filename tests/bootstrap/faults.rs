@@ -92,6 +92,7 @@ async fn a_target_that_cannot_be_read_does_not_stop_another() {
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
 }
 
+// Pages: EFS-63.
 #[tokio::test]
 async fn a_quota_of_the_other_region_is_reported_by_its_name() {
     let full = (0..1000).fold(world(), |world, number| {
@@ -304,6 +305,7 @@ async fn a_throttled_replication_is_retried_at_once() {
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
 }
 
+// Pages: EFS-67.
 #[tokio::test]
 async fn lasting_faults_at_the_replication_are_reported_truthfully() {
     expect![[r#"

@@ -48,6 +48,7 @@ async fn plan_mode_shows_the_plan_and_changes_nothing() {
 }
 
 // Invariants 4, 5.
+// Pages: EFS-10.
 #[tokio::test]
 async fn a_late_duplicate_finds_the_destination_locked_after_a_failback() {
     let stage = Stage::with(beside_existing()).await;

@@ -9,6 +9,7 @@ use crate::{
 };
 
 // Invariant 3.
+// Pages: EFS-21, EFS-22, EFS-24.
 #[tokio::test]
 async fn every_requested_part_is_created_once() {
     let stage = Stage::with(source_with_parts()).await;

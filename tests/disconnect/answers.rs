@@ -29,6 +29,7 @@ const ERRORS: [(Canned, u32); 5] = [
     ((400, "UninitializedAccountException", "{}"), 1),
 ];
 
+// Pages: DRS-68 to DRS-72.
 #[tokio::test]
 async fn each_error_of_a_disconnect_is_reported_by_what_it_means_and_ends_with_it() {
     let mut reports = String::new();
@@ -63,6 +64,7 @@ async fn each_error_of_a_disconnect_is_reported_by_what_it_means_and_ends_with_i
 }
 
 /// The first look lags behind, and shows the server that is no longer on record.
+// Pages: DRS-68.
 #[tokio::test]
 async fn a_record_that_disappears_before_the_disconnect_is_not_called_disconnected() {
     let mut stage = Stage::new().await;
@@ -83,6 +85,7 @@ async fn a_record_that_disappears_before_the_disconnect_is_not_called_disconnect
 }
 
 /// The look lags behind, so that the disconnect meets a server that is DISCONNECTED already.
+// Pages: DRS-70, DRS-82.
 #[tokio::test]
 async fn a_conflict_of_a_server_that_is_disconnected_meanwhile_is_done() {
     let stage = Stage::new().await;
@@ -99,6 +102,7 @@ async fn a_conflict_of_a_server_that_is_disconnected_meanwhile_is_done() {
     assert_eq!(stage.changes(), ["UntagResource s-00000000000000001"]);
 }
 
+// Pages: DRS-20, DRS-73 to DRS-82.
 #[tokio::test]
 async fn a_server_in_any_state_but_disconnected_is_disconnected_and_its_state_reported() {
     for state in DataReplicationState::values() {
@@ -139,6 +143,7 @@ async fn makes_no_difference(description: Value) {
     assert_eq!(stage.changes(), DISCONNECTED_ONCE, "{description}");
 }
 
+// Pages: DRS-14, DRS-15, DRS-83 to DRS-96.
 #[tokio::test]
 async fn no_error_of_the_replication_keeps_a_server() {
     for error in DataReplicationErrorString::values() {
@@ -148,6 +153,7 @@ async fn no_error_of_the_replication_keeps_a_server() {
     }
 }
 
+// Pages: DRS-16 to DRS-19, DRS-97 to DRS-112.
 #[tokio::test]
 async fn no_step_of_an_initiation_keeps_a_server_whatever_became_of_it() {
     for status in DataReplicationInitiationStepStatus::values() {
@@ -168,6 +174,7 @@ async fn no_step_of_an_initiation_keeps_a_server_whatever_became_of_it() {
     }
 }
 
+// Pages: DRS-28, DRS-113 to DRS-116.
 #[tokio::test]
 async fn no_status_of_a_volume_keeps_a_server() {
     for status in VolumeStatus::values() {
@@ -185,6 +192,7 @@ async fn no_status_of_a_volume_keeps_a_server() {
 
 /// Only a recovery instance or a running job keeps a server, whatever its record says of the last
 /// launch.
+// Pages: DRS-30, DRS-34 to DRS-37, DRS-117 to DRS-127.
 #[tokio::test]
 async fn no_result_of_a_launch_keeps_a_server() {
     for result in LastLaunchResult::values() {
@@ -217,6 +225,7 @@ async fn conclusion_on(description: Value) -> String {
     conclusion
 }
 
+// Pages: DRS-40, DRS-66, DRS-128 to DRS-132.
 #[tokio::test]
 async fn a_server_is_disconnected_only_where_it_replicates_from_its_source() {
     let mut conclusions = String::new();
@@ -316,6 +325,7 @@ fn remove(description: &mut Value, path: &str) {
     assert!(parent.as_object_mut().unwrap().remove(name).is_some());
 }
 
+// Pages: DRS-12, DRS-14 to DRS-19, DRS-21 to DRS-24, DRS-26 to DRS-31, DRS-33 to DRS-38, DRS-43, DRS-45 to DRS-49, DRS-53 to DRS-61, DRS-63, DRS-64.
 #[tokio::test]
 async fn a_member_that_no_rule_reads_decides_nothing_whether_it_is_there_or_not() {
     let everything = what_no_rule_reads();
@@ -340,6 +350,7 @@ async fn a_member_that_no_rule_reads_decides_nothing_whether_it_is_there_or_not(
 }
 
 /// What is not said is never taken for the answer that would let the server go.
+// Pages: DRS-13, DRS-20, DRS-39 to DRS-41, DRS-62, DRS-65 to DRS-67.
 #[tokio::test]
 async fn a_member_that_a_rule_reads_refuses_the_server_where_it_is_missing_or_forbids_it() {
     let mut conclusions = String::new();
@@ -378,6 +389,7 @@ async fn a_member_that_a_rule_reads_refuses_the_server_where_it_is_missing_or_fo
 }
 
 /// A name in the request is compared with what DRS says, and with nothing else.
+// Pages: DRS-50 to DRS-52.
 #[tokio::test]
 async fn a_name_that_the_record_lacks_matches_no_request_for_it() {
     let mut conclusions = String::new();
@@ -416,6 +428,7 @@ async fn a_name_that_the_record_lacks_matches_no_request_for_it() {
 }
 
 /// EC2's own event names the account and the Region of the machine.
+// Pages: DRS-42, DRS-44.
 #[tokio::test]
 async fn a_server_of_unknown_or_other_origin_is_not_that_of_a_terminated_instance() {
     let event = json!({
@@ -456,6 +469,7 @@ async fn a_server_of_unknown_or_other_origin_is_not_that_of_a_terminated_instanc
 }
 
 /// What a report says of the replication is what DRS said, and `null` where it said nothing.
+// Pages: DRS-25, DRS-32.
 #[tokio::test]
 async fn the_evidence_is_what_drs_says_and_null_where_it_says_nothing() {
     let evidence = async |description: Value| {

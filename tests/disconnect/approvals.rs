@@ -17,6 +17,7 @@ use crate::{
     },
 };
 
+// Pages: DRS-01, DRS-20, DRS-25, DRS-32.
 #[tokio::test]
 async fn a_server_is_disconnected_and_its_approval_consumed() {
     let stage = Stage::new().await;
@@ -47,6 +48,7 @@ async fn a_server_is_disconnected_and_its_approval_consumed() {
 }
 
 // Invariant 4.
+// Pages: DRS-70.
 #[tokio::test]
 async fn a_second_delivery_changes_nothing() {
     for stage in under_both_answers().await {
@@ -148,6 +150,7 @@ async fn a_protected_server_is_not_even_untagged() {
 }
 
 // Invariant 1.
+// Pages: DRS-40, DRS-41, DRS-66, DRS-67, DRS-72, DRS-129 to DRS-131.
 #[tokio::test]
 async fn a_server_that_must_not_go_is_refused_with_its_reason() {
     let with = |change: fn(&mut SourceServer)| {
@@ -199,6 +202,7 @@ async fn a_server_that_must_not_go_is_refused_with_its_reason() {
 }
 
 // Invariant 1.
+// Pages: DRS-04.
 #[tokio::test]
 async fn a_server_with_a_recovery_instance_or_a_job_is_refused() {
     for (is_drill, reason) in [
@@ -309,6 +313,7 @@ async fn without_an_approval_tag_no_tag_is_removed() {
     );
 }
 
+// Pages: DRS-07, DRS-11.
 #[tokio::test]
 async fn an_approval_is_consumed_only_once_the_server_is_confirmed_disconnected() {
     let orders = [

@@ -136,6 +136,7 @@ async fn one_fault_at_the_disconnect_is_retried_or_reported() {
 }
 
 // Invariant 3.
+// Pages: DRS-69, DRS-71.
 #[tokio::test]
 async fn lasting_faults_at_the_disconnect_are_reported_truthfully() {
     expect![[r#"
@@ -318,6 +319,7 @@ async fn jobs_are_read_before_the_instances_that_they_launch() {
     assert!(first("DescribeRecoveryInstances") < first("DisconnectSourceServer"));
 }
 
+// Pages: DRS-04, DRS-70.
 #[tokio::test]
 async fn a_recovery_instance_launched_after_the_read_stops_the_disconnect() {
     let stage = Stage::new().await;

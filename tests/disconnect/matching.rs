@@ -11,6 +11,7 @@ use crate::{
     },
 };
 
+// Pages: DRS-13, DRS-50 to DRS-52, DRS-62.
 #[tokio::test]
 async fn every_way_to_name_a_server_finds_it_with_the_narrowest_filter() {
     let cases = [
@@ -50,6 +51,7 @@ async fn every_way_to_name_a_server_finds_it_with_the_narrowest_filter() {
     }
 }
 
+// Pages: DRS-42, DRS-44.
 #[tokio::test]
 async fn a_terminated_instance_retires_its_server_under_its_own_id() {
     let event = |account: &str, region: &str, state: &str| {
@@ -101,6 +103,7 @@ async fn the_absence_of_a_foreign_arn_is_not_a_deletion() {
     assert_eq!(stage.changes(), [""; 0]);
 }
 
+// Pages: DRS-72.
 #[tokio::test]
 async fn another_region_is_another_account_to_drs() {
     let mut world = World::with([approved(ONE)]);

@@ -54,6 +54,7 @@ async fn a_retirement_names_the_request_that_deletes_the_records() {
     assert_eq!(report.get("nextRequest"), None);
 }
 
+// Pages: DRS-03.
 #[tokio::test]
 async fn a_server_is_retired_in_two_steps_ninety_minutes_apart() {
     let stage = Stage::new().await;
@@ -136,6 +137,7 @@ async fn a_record_named_by_its_arn_is_verified_to_be_gone() {
     assert_eq!(stage.changes(), ["DeleteSourceServer s-00000000000000001"]);
 }
 
+// Pages: DRS-03.
 #[tokio::test]
 async fn a_deletion_that_aws_does_not_allow_yet_is_retried() {
     let mut world = World::with([approved(ONE)]);

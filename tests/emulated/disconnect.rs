@@ -59,6 +59,7 @@ fn minutes(minutes: i64) -> TimeDelta {
     TimeDelta::minutes(minutes)
 }
 
+// Pages: DRS-07 to DRS-09, DRS-11, DRS-13, DRS-20 to DRS-22, DRS-27, DRS-62.
 #[tokio::test]
 async fn a_disconnect_answers_with_the_server_as_it_is_from_then_on() {
     let (_local, client) = one().await;
@@ -91,6 +92,7 @@ async fn a_disconnect_answers_with_the_server_as_it_is_from_then_on() {
     assert_eq!(after.source_properties(), before.source_properties());
 }
 
+// Pages: DRS-01, DRS-02.
 #[tokio::test]
 async fn a_disconnect_ends_the_replication_at_once_and_its_recovery_points_with_it() {
     let (local, client) = one().await;
@@ -113,6 +115,7 @@ async fn a_disconnect_ends_the_replication_at_once_and_its_recovery_points_with_
 
 /// The emulator has no EC2: until when staging resources exist is a date, and what a deletion of
 /// the record is refused for where the account says so.
+// Pages: DRS-03.
 #[tokio::test]
 async fn the_staging_resources_are_gone_ninety_minutes_after_the_disconnect() {
     let mut world = World::with([SourceServer::new(ONE)]);
@@ -130,6 +133,7 @@ async fn the_staging_resources_are_gone_ninety_minutes_after_the_disconnect() {
     assert!(delete().await);
 }
 
+// Pages: DRS-05, DRS-38.
 #[tokio::test]
 async fn an_agent_that_reaches_drs_is_gone_ten_minutes_after_the_disconnect() {
     let (local, client) = one().await;
@@ -150,6 +154,7 @@ async fn an_agent_that_reaches_drs_is_gone_ten_minutes_after_the_disconnect() {
     }
 }
 
+// Pages: DRS-06, DRS-38, DRS-83.
 #[tokio::test]
 async fn an_agent_that_cannot_reach_drs_is_never_told_to_uninstall_itself() {
     let mut world = World::with([SourceServer::new(ONE)]);
@@ -174,6 +179,7 @@ async fn an_agent_that_cannot_reach_drs_is_never_told_to_uninstall_itself() {
 }
 
 /// The reference forbids it, and leaves the others to the switches of an account.
+// Pages: DRS-04, DRS-39, DRS-70.
 #[tokio::test]
 async fn a_server_in_use_is_not_disconnected() {
     let instance = json!({ "recoveryInstanceID": "i-00000000000000009", "sourceServerID": ONE });
@@ -205,6 +211,7 @@ async fn a_server_in_use_is_not_disconnected() {
     }
 }
 
+// Pages: DRS-70, DRS-82.
 #[tokio::test]
 async fn a_second_disconnect_is_a_conflict_or_changes_nothing() {
     for reply in [Reply::Conflict, Reply::Ok] {
@@ -225,6 +232,7 @@ async fn a_second_disconnect_is_a_conflict_or_changes_nothing() {
     }
 }
 
+// Pages: DRS-68, DRS-69, DRS-71, DRS-72.
 #[tokio::test]
 async fn every_error_of_a_disconnect_is_one_that_the_sdk_knows() {
     let (_local, client) = account(World::with([])).await;
@@ -255,6 +263,7 @@ async fn every_error_of_a_disconnect_is_one_that_the_sdk_knows() {
     }
 }
 
+// Pages: DRS-10.
 #[tokio::test]
 async fn a_disconnect_names_one_server_by_its_id() {
     for body in [
@@ -275,6 +284,7 @@ async fn a_disconnect_names_one_server_by_its_id() {
     }
 }
 
+// Pages: DRS-17 to DRS-19, DRS-21, DRS-74, DRS-75, DRS-78, DRS-97 to DRS-110.
 #[tokio::test]
 async fn a_replication_that_starts_shows_its_steps_and_when_it_will_be_complete() {
     let (local, client) = one().await;
@@ -322,6 +332,7 @@ async fn a_replication_that_starts_shows_its_steps_and_when_it_will_be_complete(
 }
 
 /// As its job shows it, and the instance that the job launched.
+// Pages: DRS-30, DRS-35 to DRS-37, DRS-117 to DRS-119, DRS-122 to DRS-125.
 #[tokio::test]
 async fn the_last_launch_of_a_server_follows_its_job() {
     let mut world = World::with([SourceServer::new(ONE), SourceServer::new(&number(2))]);
@@ -354,6 +365,7 @@ async fn the_last_launch_of_a_server_follows_its_job() {
     assert_eq!(listed.items()[1].last_launch_result(), never);
 }
 
+// Pages: DRS-63 to DRS-66, DRS-130 to DRS-132.
 #[tokio::test]
 async fn an_extended_server_names_its_origin_and_what_is_wrong_with_it() {
     let arn = "arn:aws:drs:us-east-1:999999999999:source-server/s-00000000000000009";

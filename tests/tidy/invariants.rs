@@ -3,11 +3,11 @@
 //! A test that holds an invariant has a comment with its number: `// Invariant 3.`, or
 //! `// Invariants 1, 3.`
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::fmt::Write as _;
 
 use expect_test::expect_file;
 
-use super::{read, root, sources};
+use super::{marks::marked_tests, root};
 
 /// What drover promises, by number from 1.
 const INVARIANTS: [(&str, &str); 12] = [
@@ -72,39 +72,6 @@ const INVARIANTS: [(&str, &str); 12] = [
     ),
 ];
 
-/// Where tests are.
-const ROOMS: [&str; 8] = [
-    "cli",
-    "emulator",
-    "functions",
-    "harness",
-    "shared",
-    "simulation",
-    "template",
-    "tests",
-];
-
-/// The tests that hold each invariant, each with the file that it is in.
-fn holders() -> BTreeMap<usize, Vec<(String, String)>> {
-    let mut holders: BTreeMap<usize, Vec<(String, String)>> = BTreeMap::new();
-
-    for path in ROOMS.into_iter().flat_map(sources) {
-        let source = read(&path);
-        let mut lines = source.lines();
-        while let Some(line) = lines.next() {
-            let Some(numbers) = mark(line) else { continue };
-            // The attribute of the test may stand between its mark and its name.
-            let name = lines.by_ref().take(3).find_map(function_name);
-            let name = name.unwrap_or_else(|| panic!("{path}: `{line}` marks no test"));
-            for number in numbers {
-                let test = (name.to_owned(), path.clone());
-                holders.entry(number).or_default().push(test);
-            }
-        }
-    }
-    holders
-}
-
 /// The numbers of a mark.
 fn mark(line: &str) -> Option<Vec<usize>> {
     let comment = line.trim().strip_prefix("// Invariant")?;
@@ -116,17 +83,9 @@ fn mark(line: &str) -> Option<Vec<usize>> {
         .collect()
 }
 
-/// The name of the function that a line starts.
-fn function_name(line: &str) -> Option<&str> {
-    let (_, name) = line.split_once("fn ")?;
-    let (name, _) = name.split_once('(')?;
-
-    Some(name)
-}
-
 #[test]
 fn the_document_of_invariants_lists_the_tests_that_are_marked() {
-    let holders = holders();
+    let holders = marked_tests(mark);
     let known = 1..=INVARIANTS.len();
     for number in holders.keys() {
         assert!(known.contains(number), "there is no invariant {number}");

@@ -3,6 +3,8 @@
 mod documents;
 mod invariants;
 mod layers;
+mod marks;
+mod pages;
 mod sections;
 mod tables;
 

@@ -267,6 +267,7 @@ mod tests {
         parse(&with("targets", json!(vec![json!({"hostname": "a"}); 100]))).unwrap();
     }
 
+    // Pages: DRS-10.
     #[test]
     fn every_name_of_a_server_is_checked() {
         use RejectionCode::*;
