@@ -216,6 +216,23 @@ async fn a_paused_replication_goes_on_once_efs_resumes_it() {
     assert_eq!(stage.changes(), [CREATE, "TagResource"]);
 }
 
+/// Nothing of the replica can be read while its Region is off, and that is what has to be mended.
+// Pages: EFS-06, EFS-53.
+#[tokio::test]
+async fn a_replication_into_a_region_that_was_opted_out_of_is_reported_by_the_region() {
+    let error = (403, "UnrecognizedClientException", "{}");
+    let fault = Fault::next("DescribeFileSystems", FaultKind::UnknownError).in_region(THERE);
+    let stage = in_status("PAUSED").await.next_error(fault, error);
+    let answer = stage.deliver(&new_replica()).await;
+
+    assert_eq!(
+        answer.conclusion(),
+        "permanent region_not_enabled -> Permanent"
+    );
+    assert_eq!(answer.body["targets"][0]["evidence"]["status"], "PAUSED");
+    assert_eq!(stage.changes(), [CREATE]);
+}
+
 /// The configuration has to be deleted by hand; only then is there another.
 // Pages: EFS-50, EFS-55, EFS-56.
 #[tokio::test]
