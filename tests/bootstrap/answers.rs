@@ -2,7 +2,7 @@
 
 use aws_sdk_efs::types::ReplicationStatus;
 use chrono::{DateTime, TimeDelta, Utc};
-use emulator::{Fault, FaultKind, OrderedStatus};
+use emulator::{Fault, FaultKind, FileSystem, OrderedStatus, Refusal};
 use expect_test::expect;
 use serde_json::{Value, json};
 
@@ -11,7 +11,10 @@ use crate::{
     stage::{
         Canned,
         answers::patch,
-        efs::{HERE, SOURCE, Stage, THERE, beside_existing, new_replica, over_existing, to, world},
+        efs::{
+            EXISTING, HERE, SOURCE, Stage, THERE, beside_existing, new_replica, over_existing, to,
+            world,
+        },
         text,
     },
 };
@@ -104,6 +107,60 @@ async fn a_source_that_is_deleted_before_the_call_is_not_found_at_the_next_look(
     assert_eq!(conclusion, "retryable not_found -> Retryable");
     assert_eq!(stage.conclusion(&new_replica()).await, "refused not_found");
     assert_eq!(stage.changes(), [""; 0]);
+}
+
+/// Both looks before an overwrite lag behind, so that the call meets the protection. AWS does not
+/// document which of two errors it answers then.
+// Pages: EFS-10, EFS-57, EFS-66.
+#[tokio::test]
+async fn a_destination_that_is_locked_before_the_call_keeps_its_contents() {
+    for (refusal, conclusion) in [
+        (Refusal::BadRequest, "failed rejected_by_aws"),
+        (Refusal::Conflict, "retryable conflict -> Retryable"),
+    ] {
+        let mut world = beside_existing();
+        world.behaviour.protected_destination = refusal;
+        let stage = Stage::with(world).await;
+        stage.local.change(|world| {
+            let existing = world.efs.file_system(THERE, EXISTING).unwrap();
+            existing.protection = "ENABLED".to_owned();
+        });
+        let stale = Fault::next("DescribeFileSystems", FaultKind::StaleRead).in_region(THERE);
+        stage.local.inject(Fault { times: 2, ..stale });
+
+        assert_eq!(stage.conclusion(&over_existing()).await, conclusion);
+        assert_eq!(
+            stage.conclusion(&over_existing()).await,
+            "refused overwrite_protection_enabled"
+        );
+        assert_eq!(stage.changes(), [""; 0]);
+    }
+}
+
+/// The look lags behind, so that the call meets a replication which somebody else created.
+// Pages: EFS-03, EFS-57, EFS-66.
+#[tokio::test]
+async fn a_source_that_is_replicated_before_the_call_gets_no_second_destination() {
+    for (refusal, conclusion) in [
+        (Refusal::BadRequest, "failed rejected_by_aws"),
+        (Refusal::Conflict, "retryable conflict -> Retryable"),
+    ] {
+        let mut world = world().with_file_system("us-west-2", FileSystem::new("fs-0000000f"));
+        world.behaviour.second_replication = refusal;
+        let stage = Stage::with(world).await;
+        stage.local.change(|world| {
+            let (from, to) = ((HERE, SOURCE), ("us-west-2", "fs-0000000f"));
+            world.efs.bind(from, to, world.now).unwrap();
+        });
+        stage.fault("DescribeReplicationConfigurations", FaultKind::StaleRead, 1);
+
+        assert_eq!(stage.conclusion(&new_replica()).await, conclusion);
+        assert_eq!(
+            stage.conclusion(&new_replica()).await,
+            "refused replicates_elsewhere"
+        );
+        assert_eq!(stage.changes(), [""; 0]);
+    }
 }
 
 // Pages: EFS-29, EFS-62.

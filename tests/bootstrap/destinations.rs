@@ -314,6 +314,7 @@ async fn concurrent_deliveries_create_one_replication() {
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
 }
 
+// Pages: EFS-50, EFS-51.
 #[tokio::test]
 async fn a_paused_or_broken_replication_is_reported_with_the_message_of_efs() {
     for (status, reason) in [
