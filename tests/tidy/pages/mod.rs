@@ -17,22 +17,30 @@ const PAGES: [(&str, &[&str]); 2] = [("DRS", drs::SENTENCES), ("EFS", efs::SENTE
 /// The number of a sentence: that of its page, and its own.
 type Number = (String, usize);
 
-/// The numbers of a mark.
+/// The numbers of a mark, if a line is one.
 fn mark(line: &str) -> Option<Vec<Number>> {
-    let comment = line.trim().strip_prefix("// Pages: ")?;
-    let numbers = comment.strip_suffix('.')?;
+    let rest = line.trim().strip_prefix("// Pages")?;
 
-    let mut marked = Vec::new();
-    for part in numbers.split(", ") {
+    // One that nobody can read would be a scenario that is not counted.
+    let numbers = numbers(rest).unwrap_or_else(|| panic!("`{line}` is no mark"));
+    Some(numbers)
+}
+
+/// The numbers after the word of a mark.
+fn numbers(rest: &str) -> Option<Vec<Number>> {
+    let list = rest.strip_prefix(": ")?.strip_suffix('.')?;
+
+    let mut numbers = Vec::new();
+    for part in list.split(", ") {
         let (first, last) = part.split_once(" to ").unwrap_or((part, part));
         let (page, first) = number(first)?;
         let (page_of_last, last) = number(last)?;
         if page != page_of_last || first > last {
             return None;
         }
-        marked.extend((first..=last).map(|number| (page.to_owned(), number)));
+        numbers.extend((first..=last).map(|number| (page.to_owned(), number)));
     }
-    Some(marked)
+    Some(numbers)
 }
 
 fn number(text: &str) -> Option<(&str, usize)> {
@@ -74,25 +82,27 @@ fn links(scenarios: &[Test]) -> String {
 
 #[test]
 fn a_mark_of_the_pages_is_a_comment_with_numbers_and_ranges() {
-    let numbers = |of_page: &[(&str, usize)]| {
+    let some = |of_page: &[(&str, usize)]| {
         let owned = of_page
             .iter()
             .map(|(page, number)| ((*page).to_owned(), *number));
         Some(owned.collect::<Vec<Number>>())
     };
-    assert_eq!(mark("    // Pages: DRS-04."), numbers(&[("DRS", 4)]));
+    assert_eq!(mark("    // Pages: DRS-04."), some(&[("DRS", 4)]));
     assert_eq!(
         mark("// Pages: DRS-09 to DRS-11, EFS-02."),
-        numbers(&[("DRS", 9), ("DRS", 10), ("DRS", 11), ("EFS", 2)])
+        some(&[("DRS", 9), ("DRS", 10), ("DRS", 11), ("EFS", 2)])
     );
 
-    for other in [
-        "/// Pages: DRS-04.",
-        "// Pages: DRS-4 and DRS-5.",
-        "// Pages: DRS-04 to EFS-05.",
-        "// Pages: DRS-05 to DRS-04.",
-        "// Pages: DRS-04",
+    assert_eq!(mark("/// Pages: DRS-04."), None);
+
+    for rest in [
+        ": DRS-4 and DRS-5.",
+        ": DRS-04 to EFS-05.",
+        ": DRS-05 to DRS-04.",
+        ": DRS-04",
+        " DRS-04.",
     ] {
-        assert_eq!(mark(other), None, "{other}");
+        assert_eq!(numbers(rest), None, "{rest}");
     }
 }
