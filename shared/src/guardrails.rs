@@ -355,4 +355,27 @@ mod tests {
         assert_eq!(guardrails().check_targets(10), Ok(()));
         assert_eq!(guardrails().check_targets(11), Err(Refusal::TooManyTargets));
     }
+
+    #[test]
+    fn the_approved_request_is_what_the_approval_tag_says() {
+        let approved = tags(&[("drover:approved", "CHG1"), ("Name", "CHG2")]);
+        let expected = "CHG1".to_owned();
+        assert_eq!(guardrails().approved_request(&approved), Some(&expected));
+        assert_eq!(guardrails().approved_request(&tags(&[])), None);
+
+        // Without an approval tag nothing is an approval.
+        let none = read(ApprovalRule::Optional, &[("APPROVAL_TAG", "none")]).unwrap();
+        assert_eq!(none.approved_request(&approved), None);
+    }
+
+    #[test]
+    fn the_control_tags_are_those_of_approval_and_protection() {
+        let variables = [("APPROVAL_TAG", "approved"), ("PROTECTION_TAG", "keep")];
+        let guardrails = read(ApprovalRule::Optional, &variables).unwrap();
+
+        assert!(guardrails.is_control_tag("approved"));
+        assert!(guardrails.is_control_tag("keep"));
+        assert!(!guardrails.is_control_tag("drover:approved"));
+        assert!(!guardrails.is_control_tag("Name"));
+    }
 }

@@ -483,6 +483,13 @@ mod tests {
     }
 
     #[test]
+    fn each_step_is_named_after_its_call() {
+        assert_eq!(Step::Disconnect.operation(), "DisconnectSourceServer");
+        assert_eq!(consume(1).operation(), "UntagResource");
+        assert_eq!(Step::Delete.operation(), "DeleteSourceServer");
+    }
+
+    #[test]
     fn every_replicating_state_can_be_disconnected_and_an_unknown_one_cannot() {
         for state in ["STOPPED", "INITIATING", "INITIAL_SYNC", "STALLED", "PAUSED"] {
             let snapshot = with(|server| server.state = State::Connected(state.to_owned()));
