@@ -196,6 +196,9 @@ mod tests {
             (request.as_ref(), request.to_string().as_str()),
             ("i-0abc1234", "i-0abc1234")
         );
+
+        let id = instance("i-0abc1234").unwrap();
+        assert_eq!(String::from(id), "i-0abc1234");
     }
 
     #[test]

@@ -362,7 +362,7 @@ fn summary(targets: &[TargetReport]) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::fault::FaultKind;
+    use crate::fault::{Fault, FaultKind};
 
     fn target(outcome: Outcome) -> TargetReport {
         TargetReport {
@@ -460,6 +460,50 @@ pub(crate) mod tests {
         let report = report(&[Outcome::Done; 100]);
         let json = serde_json::to_string(&report).unwrap();
         assert_eq!(report.bounded().1, json);
+    }
+
+    #[test]
+    fn a_report_is_cut_from_the_first_byte_that_is_too_much() {
+        let room = MAX_REPORT_BYTES - size(&report(&[Outcome::Done]).json());
+        for (more, cut) in [(0, Vec::<&str>::new()), (1, vec!["calls", "plan"])] {
+            let mut report = report(&[Outcome::Done]);
+            // A text in a list costs its four quotation marks, as text inside of JSON.
+            report.targets[0].plan = vec!["x".repeat(room + more - 4)];
+            assert_eq!(report.bounded().0.cut, cut);
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_between_letters_and_marked() {
+        assert_eq!(cut_off("äöü", 3), "äöü");
+        assert_eq!(cut_off("äöü", 2), "äö…");
+
+        // Wherever it stands in a value.
+        let long = "x".repeat(LONGEST_CUT_NAME + 1);
+        let cut = format!("{}…", "x".repeat(LONGEST_CUT_NAME));
+        let mut value = serde_json::json!({ "a": [&long], "b": 1, "c": "short" });
+        shorten(&mut value);
+        assert_eq!(
+            value,
+            serde_json::json!({ "a": [cut], "b": 1, "c": "short" })
+        );
+    }
+
+    #[test]
+    fn credentials_that_expired_are_met_by_a_call_of_any_target_or_of_all() {
+        let call = |kind: FaultKind| Call {
+            operation: "DescribeJobs",
+            requests: 1,
+            answer: Fault::of(kind).to_string(),
+        };
+        let mut report = report(&[Outcome::Done]);
+        report.calls = vec![call(FaultKind::Throttled)];
+        assert!(!report.met_expired_credentials());
+
+        report.targets[0].calls = vec![call(FaultKind::CredentialsExpired)];
+        assert!(report.met_expired_credentials());
+        report.calls.append(&mut report.targets[0].calls);
+        assert!(report.met_expired_credentials());
     }
 
     #[test]
