@@ -58,7 +58,7 @@ pub(crate) fn was_read_to_the_end(
 ) -> bool {
     let is_about =
         |call: &&Call| call.operation == operation && call.region == region && call.subject == id;
-    // Pages are read in order, so that the last one stands for all.
+    // A list is read in order, so that its last page stands for all.
     let mut calls = log.calls.iter().filter(is_about);
     // Of one file system there is one page, whatever the answer says.
     let is_one = operation == "DescribeFileSystems";
