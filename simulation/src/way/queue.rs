@@ -24,7 +24,7 @@ const READING: [&str; 3] = [
 
 /// A message arrives in a queue: one that the function reads, or one that keeps dead letters.
 pub(super) fn send(account: &Account, queue: &str, message: Message) {
-    let (name, properties) = of(account, queue);
+    let (name, properties) = named(account, queue);
     assert!(
         properties.get("FifoQueue").is_none(),
         "a queue that keeps an order is not known here"
@@ -99,7 +99,7 @@ fn poll(queue: &str) -> Hop {
 }
 
 /// The logical ID and the properties of a queue.
-fn of<'a>(account: &'a Account, arn: &str) -> (&'a str, &'a Value) {
+fn named<'a>(account: &'a Account, arn: &str) -> (&'a str, &'a Value) {
     let name = account.stack.by_arn("AWS::SQS::Queue", arn);
     let name = name.unwrap_or_else(|| panic!("there is no queue {arn}"));
 
@@ -177,7 +177,7 @@ pub(super) async fn read(account: &Account, queue: &str) {
 
 /// Takes messages that a queue shows, and hides them for a while.
 fn receive(account: &Account, queue: &str, most: usize) -> Vec<Message> {
-    let (_, properties) = of(account, queue);
+    let (_, properties) = named(account, queue);
     let hidden = properties["VisibilityTimeout"].as_u64().unwrap_or(30);
     let kept = Duration::from_secs(
         properties["MessageRetentionPeriod"]
