@@ -3,7 +3,10 @@
 use std::cell::{Cell, RefCell};
 
 use serde_json::Value;
-use template::{execution::Failure, text_of};
+use template::{
+    execution::{End, Failure},
+    text_of,
+};
 use tokio::time::Instant;
 
 use crate::way::{
@@ -25,7 +28,8 @@ pub(super) struct Caller<'a> {
     pub(super) begun: Instant,
     /// The request that was sent last, with how it ended and when.
     pub(super) last: RefCell<Last>,
-    pub(super) has_told: Cell<bool>,
+    /// Whether what it put on the bus is a success, if it put anything.
+    pub(super) told_success: Cell<Option<bool>>,
     pub(super) running: Cell<usize>,
     /// How many pending items need a follow-up, and how many got one.
     pub(super) pending: Cell<usize>,
@@ -71,7 +75,7 @@ impl<'a> Caller<'a> {
                 ran,
                 ended: Instant::now(),
             }),
-            has_told: Cell::new(false),
+            told_success: Cell::new(None),
             running: Cell::new(0),
             pending: Cell::new(0),
             followed: Cell::new(0),
@@ -91,6 +95,24 @@ impl<'a> Caller<'a> {
 
         let denied = || Failure::new("States.TaskFailed").because("AccessDenied");
         is_allowed.then_some(()).ok_or_else(denied)
+    }
+
+    /// Checks that an execution has told its end, and ends as it told. Of an input that is none,
+    /// there is nothing to tell but the status.
+    pub(super) fn check_told(&self, end: &End) {
+        let is_right = match (end, self.told_success.get()) {
+            (End::Succeeded(_), told) => told == Some(true),
+            (End::Failed(failure), None) => failure.error == "InvalidInput",
+            (End::Failed(_), told) => told == Some(false),
+            // A rule keeps the input of one that timed out.
+            (End::TimedOut, _) => true,
+        };
+
+        if !is_right {
+            let told = self.told_success.get();
+            let complaint = format!("{} ends with {end:?}, and told {told:?}", self.machine);
+            self.account.violate(self.tag, 2, &complaint);
+        }
     }
 
     /// A service answers with an error of its own now and then.

@@ -69,6 +69,7 @@ pub(super) async fn execute(account: &Account, machine_arn: &str, input: Value, 
     );
     if let Some(ended) = &ended {
         caller.check_end(ended);
+        caller.check_told(&ended.end);
     }
     tell_status(&caller, status, &input);
 }
@@ -79,7 +80,7 @@ fn tell_status(caller: &Caller<'_>, status: &str, input: &Value) {
     let origin = Origin::Status {
         machine: caller.machine.to_owned(),
         status: status.to_owned(),
-        has_told: caller.has_told.get(),
+        has_told: caller.told_success.get().is_some(),
     };
     let truth = Truth::Failure(status.to_owned());
     let tag = account.trace.borrow_mut().fact(caller.tag, origin, truth);
@@ -172,12 +173,13 @@ impl Caller<'_> {
             false => ended(&detail),
         };
         let origin = Origin::Machine(self.machine.to_owned());
+        self.told_success
+            .set(Some(matches!(truth, Truth::Success(_))));
         let tag = self
             .account
             .trace
             .borrow_mut()
             .fact(self.tag, origin, truth);
-        self.has_told.set(true);
 
         let event = json!({
             "version": "0",
