@@ -110,7 +110,7 @@ fn complaint(judgement: &Judgement, body: &Value, made: &[(&str, &str)]) -> Opti
     for (expected, result) in judgement.targets.iter().zip(results) {
         if let Some(complaint) = of_target(expected, result) {
             let target = &result["target"];
-            return Some(format!("of {target}: {complaint}"));
+            return Some(format!("the result for {target}: {complaint}"));
         }
     }
 
@@ -163,7 +163,7 @@ fn complaint_where_denied(
         {
             let target = &result["target"];
             return Some(format!(
-                "of {target}, where {operation} is denied: {complaint}"
+                "the result for {target}, where {operation} is denied: {complaint}"
             ));
         }
     }

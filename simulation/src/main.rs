@@ -128,19 +128,18 @@ fn simulate(subject: &'static Subject, arguments: &Arguments) -> bool {
     let end = arguments.from + arguments.seeds;
     let results = seeds::run_all(arguments.kind(), subject, arguments.from..end);
 
-    // One story is enough to start with; each violation comes with the command for its own.
+    // A run that fails is about what fails, and its figures would only be in the way.
     if let Some((seed, narrative)) = &results.first_narrative {
-        println!("{} seed {seed}\n", subject.name());
-        print_lines(&story::scenario(&(subject.generate)(*seed)));
-        println!("\n{HOW_TO_READ}\n");
-        print_lines(&story::until_violation(narrative));
-        println!();
+        tell_failure(arguments.kind(), subject, *seed, narrative);
+        print_lines(&results.violations);
+        let (failing, all) = (results.violations.len(), arguments.seeds);
+        println!("\n{}: {failing} failing seeds of {all}", subject.name());
+        return false;
     }
-    print_lines(&results.violations);
     println!("{}", subject.name());
     print_figures(&results.figures);
     println!("  {stopwatch}");
-    println!("  failing seeds   {}", results.violations.len());
+    println!("  failing seeds   0");
 
     // In a short run much is left to chance.
     let (missing, enough) = match arguments.way {
@@ -157,7 +156,18 @@ fn simulate(subject: &'static Subject, arguments: &Arguments) -> bool {
     for missing in &missing {
         println!("  never happened  {missing}");
     }
-    results.violations.is_empty() && (missing.is_empty() || !is_long)
+    missing.is_empty() || !is_long
+}
+
+/// Tells the first failing seed up to what is wrong.
+fn tell_failure(kind: Kind, subject: &'static Subject, seed: u64, narrative: &[String]) {
+    let command = seeds::command(kind, subject, seed);
+
+    println!("{} seed {seed} fails\n", subject.name());
+    print_lines(&story::scenario(&(subject.generate)(seed)));
+    println!("\n{HOW_TO_READ}\n");
+    print_lines(&story::until_violation(narrative, &command));
+    println!("\nThe first violation of each failing seed:");
 }
 
 fn print_lines<'a>(lines: impl IntoIterator<Item = &'a String>) {

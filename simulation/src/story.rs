@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     record::{State, Violation, text},
-    scenario::{Change, Delivery, FaultSchedule, Scenario, Stop, When},
+    scenario::{Change, Delivery, ExternalEvent, FaultSchedule, Scenario, Stop, When},
     trouble::{Outage, RateLimit, Trouble},
 };
 
@@ -73,37 +73,45 @@ pub(crate) fn scenario(scenario: &Scenario) -> Vec<String> {
     // Who works on what, and what happens meanwhile.
     for (worker, deliveries) in (1..).zip(&scenario.early) {
         let deliveries = deliveries.iter().map(delivery);
-        lines.extend(deliveries.map(|delivery| format!("worker {worker} gets {delivery}")));
+        lines.extend(deliveries.map(|delivery| format!("to worker {worker}: {delivery}")));
     }
-    lines.extend(scenario.external_events.iter().map(|event| {
+    let mut events: Vec<&ExternalEvent> = scenario.external_events.iter().collect();
+    events.sort_by_key(|event| match event.when {
+        When::Call(number) => (0, number as u64),
+        When::At(seconds) => (1, seconds),
+    });
+    lines.extend(events.into_iter().map(|event| {
         let when = match event.when {
-            When::At(seconds) => format!("after {seconds} s"),
-            When::Call(number) => format!("before call {number}"),
+            When::At(seconds) => format!("{seconds} s after the start"),
+            When::Call(number) => format!("before call {number} of all"),
         };
-        format!("{when}, by others: {}", event.change.in_words())
+        format!("by others, {when}: {}", event.change.in_words())
     }));
     lines.extend(faults(&scenario.fault_schedule));
     lines.extend(trouble(&scenario.trouble));
 
     // What comes once everything has ended.
     let afterwards = scenario.afterwards.iter().map(Change::in_words);
-    lines.extend(afterwards.map(|change| format!("afterwards, by others: {change}")));
+    lines
+        .extend(afterwards.map(|change| format!("by others, once everything has ended: {change}")));
     lines.extend(scenario.late.iter().map(|late| {
         let (request, seconds) = (late.request, late.at);
-        format!("late: request {request} once more, {seconds} s after that")
+        format!("late: request {request} is delivered again {seconds} s later")
     }));
     lines
 }
 
 fn delivery(delivery: &Delivery) -> String {
     let stops = delivery.stops.iter().map(|stop| match stop {
-        Stop::Kill(polls) => format!(", killed at await {polls}"),
-        Stop::Freeze(polls, seconds) => format!(", frozen for {seconds} s at await {polls}"),
+        Stop::Kill(polls) => format!(", its process killed at await {polls}"),
+        Stop::Freeze(polls, seconds) => {
+            format!(", its process frozen for {seconds} s at await {polls}")
+        }
     });
     let stops: String = stops.collect();
 
     format!(
-        "request {} after {} s{stops}",
+        "a delivery of request {} after {} s{stops}",
         delivery.request, delivery.at
     )
 }
@@ -111,9 +119,9 @@ fn delivery(delivery: &Delivery) -> String {
 fn faults(schedule: &FaultSchedule) -> Option<String> {
     match schedule {
         FaultSchedule::Random { percent: 0, .. } => None,
-        FaultSchedule::Random { percent, left } => {
-            Some(format!("{percent} of 100 calls fail, at most {left}"))
-        }
+        FaultSchedule::Random { percent, left } => Some(format!(
+            "{percent} of 100 calls fail, but no more than {left} in all"
+        )),
         FaultSchedule::Planned(planned) => Some(format!("calls that fail: {planned:?}")),
     }
 }
@@ -167,8 +175,8 @@ fn name(kind: FaultKind) -> String {
     json!(kind).as_str().unwrap_or_default().to_owned()
 }
 
-/// A narrative up to its first violation, and how much comes after it.
-pub(crate) fn until_violation(narrative: &[String]) -> Vec<String> {
+/// A narrative up to its first violation, and the command that shows what comes after it.
+pub(crate) fn until_violation(narrative: &[String], command: &str) -> Vec<String> {
     let is_violation = |line: &String| line.contains("VIOLATION");
     let Some(first) = narrative.iter().position(is_violation) else {
         return narrative.to_vec();
@@ -179,6 +187,6 @@ pub(crate) fn until_violation(narrative: &[String]) -> Vec<String> {
     let noticed = rest.iter().take_while(|line| is_violation(line)).count();
     let mut lines = narrative[..first + noticed].to_vec();
     let more = narrative.len() - lines.len();
-    lines.push(format!("{:>12} and {more} lines more", ""));
+    lines.push(format!("\n{more} lines come after it: {command}"));
     lines
 }

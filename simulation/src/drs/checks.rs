@@ -103,7 +103,7 @@ fn rules(
         (
             1,
             is_searched,
-            "others may share its names with: not all that may was read",
+            "was changed before every server that may have its names was read",
         ),
         (1, is_approved, "is not approved for this request"),
         (1, is_unprotected, "is protected"),
