@@ -78,6 +78,17 @@ impl State {
             .min()
     }
 
+    /// Ends an attempt, which was polled so often.
+    pub(crate) fn end_attempt(&mut self, attempt: usize, polls: usize) {
+        self.catch_up();
+
+        if let Some(log) = self.attempts.get_mut(attempt) {
+            let log = Arc::make_mut(log);
+            log.in_flight = false;
+            log.polls = polls;
+        }
+    }
+
     fn advance(&mut self, to: DateTime<Utc>) {
         // The world moves on in steps, from one event to the next.
         if to > self.world_now {

@@ -26,8 +26,9 @@ pub(crate) struct Draws {
     /// What an operator does afterwards to the resource with this number.
     pub(crate) afterwards: fn(&mut fastrand::Rng, usize) -> Change,
     pub(crate) variables: fn(&mut fastrand::Rng) -> Variables,
-    /// The operations that a policy may deny.
-    pub(crate) operations: &'static [&'static str],
+    /// The operations, those that change something and the others. A policy may deny any of them.
+    pub(crate) steps: &'static [&'static str],
+    pub(crate) reads: &'static [&'static str],
     /// The Regions that may be down.
     pub(crate) regions: &'static [&'static str],
     /// Fewer faults than this happen while calls can fail.
@@ -55,7 +56,7 @@ pub(crate) fn scenario(
     let variables = (draws.variables)(rng);
     let late_faults = rng.usize(0..4);
     let left = rng.usize(4..draws.faults);
-    let trouble = trouble(rng, draws.operations, draws.regions);
+    let trouble = trouble(rng, draws);
 
     Scenario {
         seed,
@@ -321,16 +322,13 @@ fn without_member(detail: &Value, name: &str) -> String {
 }
 
 /// Draws the trouble of a scenario: for each kind none, mostly.
-fn trouble(
-    rng: &mut fastrand::Rng,
-    operations: &[&'static str],
-    regions: &[&'static str],
-) -> Trouble {
-    let denied = rng.choice(operations).copied().filter(|_| chance(rng, 6));
+fn trouble(rng: &mut fastrand::Rng, draws: &Draws) -> Trouble {
+    let operations: Vec<&str> = draws.reads.iter().chain(draws.steps).copied().collect();
+    let denied = rng.choice(operations).filter(|_| chance(rng, 6));
     // Most deliveries are early, and so are outages.
     let from = rng.i64(0..600);
     let outage = Outage {
-        region: rng.choice(regions).copied().unwrap_or_default(),
+        region: rng.choice(draws.regions).copied().unwrap_or_default(),
         kind: rng
             .choice([
                 FaultKind::ResetBefore,

@@ -33,6 +33,7 @@ mod story;
 #[cfg(test)]
 mod tests;
 mod trouble;
+mod virtual_time;
 mod way;
 
 use std::{collections::BTreeMap, process::ExitCode};
@@ -164,7 +165,7 @@ fn tell_failure(kind: Kind, subject: &'static Subject, seed: u64, narrative: &[S
     let command = seeds::command(kind, subject, seed);
 
     println!("{} seed {seed} fails\n", subject.name());
-    print_lines(&story::scenario(&(subject.generate)(seed)));
+    print_lines(&(kind.tell)(&(subject.generate)(seed)));
     println!("\n{HOW_TO_READ}\n");
     print_lines(&story::until_violation(narrative, &command));
     println!("\nThe first violation of each failing seed:");
@@ -226,7 +227,7 @@ fn counts(counts: &BTreeMap<String, u64>) -> String {
 fn show(kind: Kind, subject: &'static Subject, seed: u64) -> bool {
     let scenario = (subject.generate)(seed);
     let world = serde_json::to_string_pretty(&scenario.world).unwrap_or_default();
-    let told = story::scenario(&scenario);
+    let told = (kind.tell)(&scenario);
     let ending = (kind.run)(subject, seed);
 
     println!("{} seed {seed}\n\nworld: {world}\n", subject.name());

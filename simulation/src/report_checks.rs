@@ -3,17 +3,30 @@
 use serde_json::Value;
 
 use crate::{
-    judge::check_whole,
+    judge::{check_whole, judge},
     record::{AttemptLog, Reported, State, text},
 };
 
-/// Checks a report: its error type, its targets, and each result by the function's own rules.
-pub(crate) fn check_report(
+/// Takes what an attempt reports: narrates, checks and judges it.
+pub(crate) fn take_report(
     state: &mut State,
     attempt: usize,
     error_type: Option<&str>,
     body: &Value,
 ) {
+    state.narrate_report(attempt, error_type, body);
+    let known = state.violations.len();
+    check_report(state, attempt, error_type, body);
+    judge(state, attempt, body);
+
+    // A report that is right says enough in a line a target.
+    if state.violations.len() > known {
+        state.narrate(format!("    the whole report: {body}"));
+    }
+}
+
+/// Checks a report: its error type, its targets, and each result by the function's own rules.
+fn check_report(state: &mut State, attempt: usize, error_type: Option<&str>, body: &Value) {
     let Some((log, request)) = state.attempt(attempt) else {
         return;
     };
@@ -57,15 +70,17 @@ pub(crate) fn check_report(
     }
 }
 
-/// Lambda retries by the error type.
-fn check_error_type(state: &mut State, outcome: &str, error_type: Option<&str>) {
-    let expected = match outcome {
+/// The error type that belongs to an outcome, by which Lambda retries.
+pub(crate) fn error_type_of(outcome: &str) -> Option<&'static str> {
+    match outcome {
         "indeterminate" | "retryable" => Some("Retryable"),
         "permanent" => Some("Permanent"),
         _ => None,
-    };
+    }
+}
 
-    if error_type != expected {
+fn check_error_type(state: &mut State, outcome: &str, error_type: Option<&str>) {
+    if error_type != error_type_of(outcome) {
         state.violate(2, format!("{outcome} was answered with {error_type:?}"));
     }
 }

@@ -4,7 +4,6 @@
 use std::{
     collections::BTreeSet,
     future::Future,
-    panic::AssertUnwindSafe,
     pin::{Pin, pin},
     sync::{Arc, Mutex},
     task::Poll,
@@ -20,12 +19,13 @@ use tokio::time::Instant;
 use crate::{
     bugs,
     connector::{Worker, lock},
-    judge::{is_out_of_time, judge},
+    judge::is_out_of_time,
     mistakes,
     record::{AttemptLog, Bug, Ending, Simulation, State, Subject, Violation, text},
-    report_checks::{check_report, is_settled},
+    report_checks::{is_settled, take_report},
     scenario::{Delivery, FaultSchedule, Request, Scenario, Stop},
     trouble::{Process, Trouble},
+    virtual_time::in_virtual_time,
 };
 
 /// How often a delivery is repeated while calls can fail.
@@ -40,42 +40,20 @@ const LATE_EFFECTS: Duration = Duration::from_secs(60);
 /// The most requests of a simulation, follow-ups included.
 const MOST_REQUESTS: usize = 6;
 
-/// Runs a scenario to its end. A panic of the function is a broken invariant like any other.
+/// Runs a scenario to its end.
 pub(crate) fn run(
     subject: &'static Subject,
     scenario: Scenario,
     bug: Option<&'static Bug>,
 ) -> Ending {
-    let run = AssertUnwindSafe(|| run_to_end(subject, scenario, bug));
-
-    std::panic::catch_unwind(run).unwrap_or_else(|_| {
-        let panic = Violation {
-            invariant: 7,
-            text: "a panic".to_owned(),
-        };
-        Ending {
-            violations: vec![panic],
-            ..Ending::default()
-        }
-    })
-}
-
-fn run_to_end(subject: &'static Subject, scenario: Scenario, bug: Option<&'static Bug>) -> Ending {
-    // The SDK draws its identifiers and its jitter from the same generator.
-    fastrand::seed(scenario.seed);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime");
-
-    runtime.block_on(async {
+    in_virtual_time(scenario.seed, async |begun| {
         if let Some(started) = starts_with_bad_setting(subject, scenario.seed) {
             return started;
         }
 
         let [first, second] = &scenario.early.clone();
         let simulation = Simulation::new(State::new(subject, scenario, bug));
+        begun.replace(Some(simulation.clone()));
 
         // First with faults, then without, then everything that may come late.
         futures_util::future::join(simulation.work(first), simulation.work(second)).await;
@@ -186,41 +164,14 @@ impl Simulation {
         let payload = payload.unwrap_or(own);
         worker.starts(attempt);
         let handled = (worker.handler)(payload, invocation);
-        let mut in_time = pin!(tokio::time::timeout_at(invocation.deadline, handled));
-        // A kill and a freeze come at an await.
-        let most = match stop {
-            Some(Stop::Kill(polls) | Stop::Freeze(polls, _)) => polls,
-            None => usize::MAX,
-        };
-        let (mut ended, polls) = poll_at_most(most, in_time.as_mut()).await;
-
-        let mut is_stopped = ended.is_none();
-        if let Some(Stop::Freeze(_, seconds)) = stop.filter(|_| is_stopped) {
-            self.freeze(attempt, seconds).await;
-            // What was frozen until Lambda's timeout is not thawed again.
-            is_stopped = Instant::now() >= invocation.deadline;
-            if !is_stopped {
-                ended = Some(in_time.await);
-            }
-        }
+        let (answer, polls) = self
+            .until_answer(attempt, handled, invocation.deadline, stop)
+            .await;
 
         let mut state = self.state();
-        state.catch_up();
-        if let Some(log) = state.attempts.get_mut(attempt) {
-            let log = Arc::make_mut(log);
-            log.in_flight = false;
-            log.polls = polls;
-        }
-
-        let Some(Ok(answer)) = ended else {
-            state.figures.kills += 1;
-            // A frozen process cannot know how much of its time has gone.
-            if !is_stopped && !matches!(stop, Some(Stop::Freeze(..))) {
-                state.violate(8, "the function works on until Lambda's timeout ends it");
-            }
-            state.narrate(format!("attempt {attempt} KILLED after {polls} polls"));
+        state.end_attempt(attempt, polls);
+        let Some(answer) = answer else {
             drop(state);
-
             // Lambda starts the next attempt in a new sandbox.
             *worker = self.worker();
             return AttemptResult::Killed;
@@ -230,13 +181,7 @@ impl Simulation {
         // What it says is checked, and a planted bug may change it before.
         let (mut error_type, mut body) = parts(answer);
         bugs::reword(&state, attempt, &mut error_type, &mut body);
-        state.narrate_report(attempt, error_type.as_deref(), &body);
-        let known = state.violations.len();
-        check_report(&mut state, attempt, error_type.as_deref(), &body);
-        judge(&mut state, attempt, &body);
-        if state.violations.len() > known {
-            state.narrate(format!("    the whole report: {body}"));
-        }
+        take_report(&mut state, attempt, error_type.as_deref(), &body);
 
         // Only the first acknowledgement counts: the exhaustive schedules place their faults before it.
         if error_type.is_none() && state.calls_to_acknowledge == 0 {
@@ -250,10 +195,46 @@ impl Simulation {
         AttemptResult::Completed { error_type, body }
     }
 
-    /// Lets a process stand still in the middle of what it does.
-    async fn freeze(&self, attempt: usize, seconds: u64) {
-        self.state().meet_freeze(attempt, seconds);
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    /// Lets the function work until it answers, is stopped, or runs into Lambda's timeout: its answer,
+    /// if there is one, and how often it was polled.
+    pub(crate) async fn until_answer(
+        &self,
+        attempt: usize,
+        handled: impl Future<Output = Result<Answer, Failure>>,
+        deadline: Instant,
+        stop: Option<Stop>,
+    ) -> (Option<Result<Answer, Failure>>, usize) {
+        let mut in_time = pin!(tokio::time::timeout_at(deadline, handled));
+        // A kill and a freeze come at an await.
+        let most = match stop {
+            Some(Stop::Kill(polls) | Stop::Freeze(polls, _)) => polls,
+            None => usize::MAX,
+        };
+        let (mut ended, polls) = poll_at_most(most, in_time.as_mut()).await;
+
+        let mut is_stopped = ended.is_none();
+        if let Some(Stop::Freeze(_, seconds)) = stop.filter(|_| is_stopped) {
+            self.state().meet_freeze(attempt, seconds);
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            // What was frozen until Lambda's timeout is not thawed again.
+            is_stopped = Instant::now() >= deadline;
+            if !is_stopped {
+                ended = Some(in_time.await);
+            }
+        }
+        if let Some(Ok(answer)) = ended {
+            return (Some(answer), polls);
+        }
+
+        let mut state = self.state();
+        state.catch_up();
+        state.figures.kills += 1;
+        // A frozen process cannot know how much of its time has gone.
+        if !is_stopped && !matches!(stop, Some(Stop::Freeze(..))) {
+            state.violate(8, "the function works on until Lambda's timeout ends it");
+        }
+        state.narrate(format!("attempt {attempt} KILLED after {polls} polls"));
+        (None, polls)
     }
 
     /// Records a new attempt: its number, its payload and its invocation.
@@ -462,7 +443,7 @@ pub(crate) fn ends_process(answer: &Result<Answer, Failure>) -> bool {
 }
 
 /// Polls a future so many times at the most; `None` if it has not ended by then.
-pub(crate) async fn poll_at_most<T>(
+async fn poll_at_most<T>(
     most: usize,
     mut future: impl Future<Output = T> + Unpin,
 ) -> (Option<T>, usize) {

@@ -5,6 +5,8 @@ use std::ops::Range;
 use crate::{
     record::{Bug, Ending, Figures, Subject, Violation},
     run::run,
+    scenario::Scenario,
+    story,
 };
 
 /// After how many seeds a thread of a long run shows its progress.
@@ -15,12 +17,15 @@ const PROGRESS: u64 = 50_000;
 pub(crate) struct Kind {
     /// What the command has for it.
     pub(crate) flag: &'static str,
+    /// What is decided before it begins, for whoever reads it.
+    pub(crate) tell: fn(&Scenario) -> Vec<String>,
     pub(crate) run: fn(&'static Subject, u64) -> Ending,
 }
 
 /// The function alone, with deliveries played by hand.
 pub(crate) const FUNCTION: Kind = Kind {
     flag: "",
+    tell: story::scenario,
     run: |subject, seed| run_seed(subject, seed, None),
 };
 

@@ -9,34 +9,24 @@ use crate::{
     trouble::{Outage, RateLimit, Trouble},
 };
 
-/// The invariants in a few words each, in the order of docs/invariants.md.
-const INVARIANTS: [&str; 11] = [
-    "only what was named, matched, approved, unprotected and free is changed",
-    "each target has one outcome, each rejection one refusal",
-    "reports are true",
-    "one effect for each target and request",
-    "an overwrite needs its three keys, and a source has one destination",
-    "limits hold before the first change",
-    "what is no request, or has expired, is rejected without a call",
-    "every request ends",
-    "the role allows what is called",
-    "what is carried fits",
-    "what only looks changes nothing",
-];
+/// The promises, each under a heading with its number.
+const INVARIANTS: &str = include_str!("../../docs/invariants.md");
 
 impl Violation {
     /// The violation in one line.
     pub(crate) fn in_words(&self) -> String {
         let Self { invariant, text } = self;
-        let index = usize::from(*invariant).checked_sub(1);
-        let words = index.and_then(|index| INVARIANTS.get(index));
+        let heading = format!("## {invariant}. ");
+        let words = INVARIANTS
+            .lines()
+            .find_map(|line| line.strip_prefix(&heading));
 
-        format!("invariant {invariant}, {}: {text}", words.unwrap_or(&"?"))
+        format!("invariant {invariant}, {}: {text}", words.unwrap_or("?"))
     }
 }
 
 impl State {
-    /// Narrates what an attempt answered: the outcome, and a line for each target.
+    /// Narrates what an attempt reports: the outcome, and a line for each target.
     pub(crate) fn narrate_report(
         &mut self,
         attempt: usize,
@@ -44,7 +34,7 @@ impl State {
         body: &Value,
     ) {
         let (mark, summary) = (error_type.unwrap_or("Ok"), text(body, "summary"));
-        self.narrate(format!("attempt {attempt} answered {mark}: {summary}"));
+        self.narrate(format!("attempt {attempt} reports {mark}: {summary}"));
 
         let results = body["targets"].as_array().into_iter().flatten();
         for result in results {
@@ -66,9 +56,7 @@ pub(crate) fn scenario(scenario: &Scenario) -> Vec<String> {
         "settings: {}; Lambda's timeout is {timeout} s",
         variables.join(" ")
     )];
-    for (number, request) in scenario.requests.iter().enumerate() {
-        lines.push(format!("request {number}: {:.2000}", request.payload));
-    }
+    lines.extend(requests(scenario));
 
     // Who works on what, and what happens meanwhile.
     for (worker, deliveries) in (1..).zip(&scenario.early) {
@@ -99,6 +87,15 @@ pub(crate) fn scenario(scenario: &Scenario) -> Vec<String> {
         format!("late: request {request} is delivered again {seconds} s later")
     }));
     lines
+}
+
+/// The requests of a scenario, as they are delivered.
+pub(crate) fn requests(scenario: &Scenario) -> Vec<String> {
+    let requests = scenario.requests.iter().enumerate();
+
+    requests
+        .map(|(number, request)| format!("request {number}: {:.2000}", request.payload))
+        .collect()
 }
 
 fn delivery(delivery: &Delivery) -> String {

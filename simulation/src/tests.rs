@@ -1,12 +1,7 @@
 //! What every build runs; the binary runs more of it.
 
 use crate::{
-    SUBJECTS, drs, exhaustive,
-    record::Figures,
-    seeds,
-    seeds::run_seed,
-    trouble::TROUBLES,
-    way::{WAY, batch::have_subscriber},
+    SUBJECTS, drs, exhaustive, record::Figures, seeds, seeds::run_seed, trouble::TROUBLES, way::WAY,
 };
 
 const SEEDS: u64 = 200;
@@ -51,8 +46,6 @@ fn a_seed_always_gives_the_same_way() {
 
 #[test]
 fn a_seed_always_gives_the_same_run() {
-    // Another test may set the first one in the middle of a run.
-    have_subscriber();
     for subject in SUBJECTS {
         for seed in 0..100 {
             let [first, second] = [(); 2].map(|()| run_seed(subject, seed, None).hash());

@@ -36,6 +36,13 @@ const ERRORS: [Canned; 11] = [
     (400, "ValidationException", "{}"),
 ];
 
+/// The two errors by which EFS may refuse a second replication or a locked destination, each with
+/// what is said of it.
+const REFUSALS: [(Refusal, &str); 2] = [
+    (Refusal::BadRequest, "failed rejected_by_aws"),
+    (Refusal::Conflict, "retryable conflict -> Retryable"),
+];
+
 // Pages: EFS-57 to EFS-67.
 #[tokio::test]
 async fn each_error_of_a_replication_is_reported_by_what_it_means_and_ends_with_it() {
@@ -114,10 +121,7 @@ async fn a_source_that_is_deleted_before_the_call_is_not_found_at_the_next_look(
 // Pages: EFS-10, EFS-57, EFS-66.
 #[tokio::test]
 async fn a_destination_that_is_locked_before_the_call_keeps_its_contents() {
-    for (refusal, conclusion) in [
-        (Refusal::BadRequest, "failed rejected_by_aws"),
-        (Refusal::Conflict, "retryable conflict -> Retryable"),
-    ] {
+    for (refusal, conclusion) in REFUSALS {
         let mut world = beside_existing();
         world.behaviour.protected_destination = refusal;
         let stage = Stage::with(world).await;
@@ -141,10 +145,7 @@ async fn a_destination_that_is_locked_before_the_call_keeps_its_contents() {
 // Pages: EFS-03, EFS-57, EFS-66.
 #[tokio::test]
 async fn a_source_that_is_replicated_before_the_call_gets_no_second_destination() {
-    for (refusal, conclusion) in [
-        (Refusal::BadRequest, "failed rejected_by_aws"),
-        (Refusal::Conflict, "retryable conflict -> Retryable"),
-    ] {
+    for (refusal, conclusion) in REFUSALS {
         let mut world = world().with_file_system("us-west-2", FileSystem::new("fs-0000000f"));
         world.behaviour.second_replication = refusal;
         let stage = Stage::with(world).await;

@@ -89,13 +89,7 @@ async fn a_record_that_disappears_before_the_disconnect_is_not_called_disconnect
 #[tokio::test]
 async fn a_conflict_of_a_server_that_is_disconnected_meanwhile_is_done() {
     let stage = Stage::new().await;
-    stage
-        .local
-        .change(|world| {
-            let context = world.context("us-east-1");
-            world.here().disconnect(ONE, &context).map(drop)
-        })
-        .unwrap();
+    stage.disconnect_by_others();
     let stage = stage.next("DescribeSourceServers", FaultKind::StaleRead, 1);
 
     assert_eq!(stage.disconnect().await.conclusion(), "done disconnected");

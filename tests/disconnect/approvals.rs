@@ -104,13 +104,7 @@ async fn a_late_duplicate_finds_no_approval_after_an_operator_restored_the_serve
 #[tokio::test]
 async fn a_run_killed_after_the_disconnect_is_finished_by_the_next() {
     let stage = Stage::new().await;
-    stage
-        .local
-        .change(|world| {
-            let context = world.context("us-east-1");
-            world.here().disconnect(ONE, &context).map(drop)
-        })
-        .unwrap();
+    stage.disconnect_by_others();
     assert_eq!(stage.disconnect().await.conclusion(), "done disconnected");
     assert_eq!(stage.changes(), ["UntagResource s-00000000000000001"]);
 }

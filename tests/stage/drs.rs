@@ -39,6 +39,16 @@ impl Stage {
         Self::with(World::with([approved(ONE)])).await
     }
 
+    /// The server is disconnected by somebody else, or by a run that was killed after it.
+    pub(crate) fn disconnect_by_others(&self) {
+        let disconnected = self.local.change(|world| {
+            let context = world.context("us-east-1");
+            world.here().disconnect(ONE, &context).map(drop)
+        });
+
+        disconnected.unwrap();
+    }
+
     pub(crate) async fn with(world: World) -> Self {
         let policy = Policy::from_lookup(|name| match name {
             "MODE" => Some("enforce".to_owned()),

@@ -12,6 +12,7 @@ use crate::{
         wrapped,
     },
     drs::{
+        STEPS,
         changes::{Change, job, recovery_instance},
         mistakes::REQUESTS,
     },
@@ -73,14 +74,12 @@ pub(crate) fn generate(seed: u64) -> Scenario {
         change,
         afterwards: |rng, number| restore(rng, id(number)).into(),
         variables,
-        operations: &[
+        steps: &STEPS,
+        reads: &[
             "DescribeSourceServers",
             "DescribeRecoveryInstances",
             "DescribeJobs",
             "DescribeRecoverySnapshots",
-            "DisconnectSourceServer",
-            "DeleteSourceServer",
-            "UntagResource",
         ],
         regions: &[HERE],
         faults: 16,

@@ -9,6 +9,13 @@ fn name(request: &mut Value, member: &str, value: Value) {
     request["targets"][0][member] = value;
 }
 
+/// Names a server by an ARN with these parts between the partition and the ID.
+fn by_arn(request: &mut Value, parts: &str) {
+    let arn = format!("arn:aws:{parts}/s-00000000000000001");
+
+    name(request, "sourceServerID", json!(arn));
+}
+
 /// What is wrong in a request.
 pub(crate) const REQUESTS: [Mistake; 21] = [
     |request| request["action"] = json!("Disconnect"),
@@ -20,41 +27,11 @@ pub(crate) const REQUESTS: [Mistake; 21] = [
     |request| name(request, "sourceServerID", json!("s-1")),
     |request| name(request, "sourceServerID", json!("s-0000000000000000!")),
     |request| name(request, "sourceServerID", json!("i-00000000000000001")),
-    |request| {
-        name(
-            request,
-            "sourceServerID",
-            arn("ec2", "us-east-1", "111122223333", "source-server"),
-        )
-    },
-    |request| {
-        name(
-            request,
-            "sourceServerID",
-            arn("drs", "us-east-1", "111122223333", "recovery-instance"),
-        )
-    },
-    |request| {
-        name(
-            request,
-            "sourceServerID",
-            arn("drs", "", "111122223333", "source-server"),
-        )
-    },
-    |request| {
-        name(
-            request,
-            "sourceServerID",
-            arn("drs", "us-east-1", "", "source-server"),
-        )
-    },
-    |request| {
-        name(
-            request,
-            "sourceServerID",
-            arn("drs", "us-east-1", "11112222333", "source-server"),
-        )
-    },
+    |request| by_arn(request, "ec2:us-east-1:111122223333:source-server"),
+    |request| by_arn(request, "drs:us-east-1:111122223333:recovery-instance"),
+    |request| by_arn(request, "drs::111122223333:source-server"),
+    |request| by_arn(request, "drs:us-east-1::source-server"),
+    |request| by_arn(request, "drs:us-east-1:11112222333:source-server"),
     |request| name(request, "awsInstanceID", json!("i-1")),
     |request| name(request, "awsInstanceID", json!("i-0000000000000000g")),
     // A template that filled in nothing.
@@ -65,12 +42,6 @@ pub(crate) const REQUESTS: [Mistake; 21] = [
     |request| name(request, "fqdn", json!("host1\u{202e}.example.com")),
     |request| name(request, "fqdn", json!("h".repeat(256))),
 ];
-
-fn arn(service: &str, region: &str, account: &str, resource: &str) -> Value {
-    json!(format!(
-        "arn:aws:{service}:{region}:{account}:{resource}/s-00000000000000001"
-    ))
-}
 
 /// Settings with which the function may not start.
 pub(crate) const SETTINGS: [(&str, &str); 5] = [

@@ -12,6 +12,13 @@ mod reports;
 
 use crate::record::Subject;
 
+/// The operations that change something.
+pub(crate) const STEPS: [&str; 3] = [
+    "DisconnectSourceServer",
+    "UntagResource",
+    "DeleteSourceServer",
+];
+
 /// The function in the simulator.
 pub(crate) static SUBJECT: Subject = Subject {
     function: &harness::DISCONNECT,
@@ -21,11 +28,7 @@ pub(crate) static SUBJECT: Subject = Subject {
     by_hand: by_hand::by_hand,
     bugs: &bugs::BUGS,
     needs_seconds: 300,
-    steps: &[
-        "DisconnectSourceServer",
-        "UntagResource",
-        "DeleteSourceServer",
-    ],
+    steps: &STEPS,
     main_steps: &["DisconnectSourceServer", "DeleteSourceServer"],
     bad_settings: &mistakes::SETTINGS,
     switches: &[

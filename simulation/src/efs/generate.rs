@@ -11,6 +11,7 @@ use crate::{
         wrapped,
     },
     efs::{
+        STEPS,
         changes::Change,
         estate::{KEYS, existing, existing_file_system, source, source_file_system},
         mistakes::REQUESTS,
@@ -38,7 +39,8 @@ pub(crate) fn generate(seed: u64) -> Scenario {
         change,
         afterwards: |rng, number| afterwards(rng, number).into(),
         variables,
-        operations: &[
+        steps: &STEPS,
+        reads: &[
             "DescribeFileSystems",
             "DescribeReplicationConfigurations",
             "DescribeMountTargets",
@@ -47,13 +49,6 @@ pub(crate) fn generate(seed: u64) -> Scenario {
             "DescribeLifecycleConfiguration",
             "DescribeBackupPolicy",
             "DescribeFileSystemPolicy",
-            "CreateReplicationConfiguration",
-            "CreateMountTarget",
-            "CreateAccessPoint",
-            "PutLifecycleConfiguration",
-            "PutBackupPolicy",
-            "PutFileSystemPolicy",
-            "TagResource",
         ],
         regions: &[HERE, THERE],
         faults: 20,

@@ -4,62 +4,64 @@ use serde_json::{Value, json};
 
 use crate::mistakes::Mistake;
 
-fn source(request: &mut Value, value: Value) {
-    request["targets"][0]["sourceFileSystemId"] = value;
+fn source(request: &mut Value, name: &str) {
+    request["targets"][0]["sourceFileSystemId"] = json!(name);
+}
+
+/// Names the source by an ARN with these parts between the partition and the ID.
+fn by_arn(request: &mut Value, parts: &str) {
+    source(request, &format!("arn:aws:{parts}/fs-00000001"));
 }
 
 fn destination(request: &mut Value, value: Value) {
     request["targets"][0]["destination"] = value;
 }
 
+/// A new file system in a Region, with one thing more.
+fn in_region(request: &mut Value, member: &str, value: &str) {
+    destination(request, json!({ "region": "eu-west-1", member: value }));
+}
+
+/// An existing file system, with one thing more.
+fn over_existing(request: &mut Value, member: &str, value: &str) {
+    let id = "fs-000000e1";
+
+    destination(
+        request,
+        json!({ "region": "eu-west-1", "fileSystemId": id, member: value }),
+    );
+}
+
 fn replica(request: &mut Value, member: &str, value: Value) {
-    request["targets"][0]["replica"] = json!({});
-    request["targets"][0]["replica"][member] = value;
+    request["targets"][0]["replica"] = json!({ member: value });
+}
+
+/// Mount targets in these subnets, each with these security groups.
+fn mount_targets(request: &mut Value, subnets: &[&str], groups: &[&str]) {
+    let targets = subnets.iter();
+    let targets = targets.map(|subnet| json!({ "subnetId": subnet, "securityGroups": groups }));
+
+    replica(request, "mountTargets", targets.collect());
 }
 
 /// What is wrong in a request.
 pub(crate) const REQUESTS: [Mistake; 32] = [
-    |request| source(request, json!("fs-1")),
-    |request| source(request, json!("fs-0000000g")),
-    |request| source(request, json!("fs-0000000!")),
+    |request| source(request, "fs-1"),
+    |request| source(request, "fs-0000000g"),
+    |request| source(request, "fs-0000000!"),
+    |request| by_arn(request, "s3:us-east-1:111122223333:file-system"),
     |request| {
-        source(
+        by_arn(
             request,
-            arn("s3", "us-east-1", "111122223333", "file-system"),
+            "elasticfilesystem:us-east-1:111122223333:access-point",
         )
     },
+    |request| by_arn(request, "elasticfilesystem::111122223333:file-system"),
+    |request| by_arn(request, "elasticfilesystem:us-east-1::file-system"),
     |request| {
-        source(
+        by_arn(
             request,
-            arn(
-                "elasticfilesystem",
-                "us-east-1",
-                "111122223333",
-                "access-point",
-            ),
-        )
-    },
-    |request| {
-        source(
-            request,
-            arn("elasticfilesystem", "", "111122223333", "file-system"),
-        )
-    },
-    |request| {
-        source(
-            request,
-            arn("elasticfilesystem", "us-east-1", "", "file-system"),
-        )
-    },
-    |request| {
-        source(
-            request,
-            arn(
-                "elasticfilesystem",
-                "us-east-1",
-                "11112222333",
-                "file-system",
-            ),
+            "elasticfilesystem:us-east-1:11112222333:file-system",
         )
     },
     |request| request["targets"][0]["overwrite"] = json!("fs-1"),
@@ -72,84 +74,36 @@ pub(crate) const REQUESTS: [Mistake; 32] = [
     |request| destination(request, json!({ "region": "eu-we5t-1" })),
     |request| destination(request, json!({ "availabilityZoneName": "eu-west-1" })),
     |request| destination(request, json!({ "fileSystemId": "fs-00000001" })),
-    |request| destination(request, json!({ "region": "eu-west-1", "kmsKeyId": "" })),
+    |request| in_region(request, "kmsKeyId", ""),
+    |request| in_region(request, "kmsKeyId", "arn:aws:kms"),
     |request| {
-        destination(
+        in_region(
             request,
-            json!({ "region": "eu-west-1", "kmsKeyId": "arn:aws:kms" }),
+            "roleArn",
+            "arn:aws:iam::111122223333:user/replicate",
         )
     },
+    |request| {
+        in_region(
+            request,
+            "roleArn",
+            "arn:aws:s3::111122223333:role/replicate",
+        )
+    },
+    |request| in_region(request, "roleArn", "replicate"),
     // An existing file system keeps its key and its zone.
-    |request| {
-        destination(
-            request,
-            json!({ "region": "eu-west-1", "fileSystemId": "fs-000000e1", "kmsKeyId": "alias/dr" }),
-        )
-    },
-    |request| {
-        destination(
-            request,
-            json!({ "region": "eu-west-1", "fileSystemId": "fs-000000e1", "availabilityZoneName": "eu-west-1a" }),
-        )
-    },
-    |request| {
-        destination(
-            request,
-            json!({ "region": "eu-west-1", "roleArn": "arn:aws:iam::111122223333:user/replicate" }),
-        )
-    },
-    |request| {
-        destination(
-            request,
-            json!({ "region": "eu-west-1", "roleArn": "arn:aws:s3::111122223333:role/replicate" }),
-        )
-    },
-    |request| {
-        destination(
-            request,
-            json!({ "region": "eu-west-1", "roleArn": "replicate" }),
-        )
-    },
+    |request| over_existing(request, "kmsKeyId", "alias/dr"),
+    |request| over_existing(request, "availabilityZoneName", "eu-west-1a"),
     // What it is to have.
     |request| replica(request, "accessPoints", json!("Copy")),
     |request| replica(request, "backup", json!("on")),
     |request| replica(request, "tags", json!(true)),
-    |request| replica(request, "mountTargets", json!([{ "subnetId": "subnet-1" }])),
-    |request| {
-        replica(
-            request,
-            "mountTargets",
-            json!([{ "subnetId": "vpc-00000001" }]),
-        )
-    },
-    |request| {
-        replica(
-            request,
-            "mountTargets",
-            json!([{ "subnetId": "subnet-00000001" }, { "subnetId": "subnet-00000001" }]),
-        )
-    },
-    |request| {
-        replica(
-            request,
-            "mountTargets",
-            json!([{ "subnetId": "subnet-00000001", "securityGroups": ["default"] }]),
-        )
-    },
-    |request| {
-        replica(
-            request,
-            "mountTargets",
-            json!([{ "subnetId": "subnet-00000001", "securityGroups": vec!["sg-00000001"; 6] }]),
-        )
-    },
+    |request| mount_targets(request, &["subnet-1"], &["sg-00000001"]),
+    |request| mount_targets(request, &["vpc-00000001"], &["sg-00000001"]),
+    |request| mount_targets(request, &["subnet-00000001"; 2], &["sg-00000001"]),
+    |request| mount_targets(request, &["subnet-00000001"], &["default"]),
+    |request| mount_targets(request, &["subnet-00000001"], &["sg-00000001"; 6]),
 ];
-
-fn arn(service: &str, region: &str, account: &str, resource: &str) -> Value {
-    json!(format!(
-        "arn:aws:{service}:{region}:{account}:{resource}/fs-00000001"
-    ))
-}
 
 /// Settings with which the function may not start.
 pub(crate) const SETTINGS: [(&str, &str); 4] = [

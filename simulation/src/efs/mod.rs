@@ -22,6 +22,17 @@ const MARK: &str = "drover:bootstrapped-by";
 /// The tag by which a file system asks for a replica.
 const REPLICATE_TO: &str = "drover:replicate-to";
 
+/// The operations that change something.
+pub(crate) const STEPS: [&str; 7] = [
+    "CreateReplicationConfiguration",
+    "CreateMountTarget",
+    "CreateAccessPoint",
+    "PutLifecycleConfiguration",
+    "PutBackupPolicy",
+    "PutFileSystemPolicy",
+    "TagResource",
+];
+
 /// The function in the simulator.
 pub(crate) static SUBJECT: Subject = Subject {
     function: &harness::BOOTSTRAP,
@@ -31,15 +42,7 @@ pub(crate) static SUBJECT: Subject = Subject {
     by_hand: by_hand::by_hand,
     bugs: &bugs::BUGS,
     needs_seconds: 600,
-    steps: &[
-        "CreateReplicationConfiguration",
-        "CreateMountTarget",
-        "CreateAccessPoint",
-        "PutLifecycleConfiguration",
-        "PutBackupPolicy",
-        "PutFileSystemPolicy",
-        "TagResource",
-    ],
+    steps: &STEPS,
     main_steps: &["CreateReplicationConfiguration"],
     bad_settings: &mistakes::SETTINGS,
     switches: &[

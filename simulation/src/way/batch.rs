@@ -1,32 +1,28 @@
 //! One invocation of the function with messages of a queue. The answer names only what failed: the
 //! reports are in the log, so each ends the attempt of its message and begins that of the next.
 
-use std::{
-    pin::pin,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use harness::parts;
 use serde_json::Value;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tracing::{
     Dispatch, Event, Metadata, Subscriber,
     field::{Field, Visit},
     instrument::WithSubscriber,
     level_filters::LevelFilter,
     span::{Attributes, Id, Record},
-    subscriber::NoSubscriber,
 };
 
 use crate::{
     connector::Worker,
-    judge::judge,
-    record::Simulation,
-    report_checks::check_report,
-    run::{ends_process, poll_at_most},
+    record::{Simulation, text},
+    report_checks::{error_type_of, take_report},
+    run::ends_process,
+    scenario::Stop,
     trouble::Process,
     way::{
         account::Account,
@@ -55,7 +51,7 @@ pub(super) async fn run(
     }
     let worker = account.sandbox();
     let kill = account.is_disturbed(8);
-    let kill = kill.then(|| account.rng.borrow_mut().usize(1..60));
+    let kill = kill.then(|| Stop::Kill(account.rng.borrow_mut().usize(1..60)));
 
     // The first attempt begins with the invocation, and each other one with a report.
     let (attempt, _, invocation) = account.simulation.begin(requests[0], &worker.process);
@@ -66,8 +62,10 @@ pub(super) async fn run(
     let _second = Dispatch::new(log.clone());
     let begun = Instant::now();
     let handled = (worker.handler)(payload, invocation).with_subscriber(log.clone());
-    let in_time = pin!(timeout_at(invocation.deadline, handled));
-    let (ended, _) = poll_at_most(kill.unwrap_or(usize::MAX), in_time).await;
+    let simulation = &account.simulation;
+    let (answer, _) = simulation
+        .until_answer(attempt, handled, invocation.deadline, kill)
+        .await;
 
     // However it ended, its place is free again.
     account.running.update(|running| running - 1);
@@ -75,9 +73,8 @@ pub(super) async fn run(
     for report in &reports {
         know_next(account, report);
     }
-    let Some(Ok(answer)) = ended else {
+    let Some(answer) = answer else {
         account.narrate(tag, "the invocation is KILLED");
-        account.simulation.state().figures.kills += 1;
         let ran = Ran::Failed(killed(account, begun));
         return BatchRan { ran, reports };
     };
@@ -91,12 +88,6 @@ pub(super) async fn run(
         (Some(error), payload) => Ran::Failed(crate::way::hop::Failed { error, payload }),
     };
     BatchRan { ran, reports }
-}
-
-/// Until a subscriber was set once, the SDK draws an ID for the log from the generator that its
-/// jitter comes from. So one is set before anything is drawn.
-pub(crate) fn have_subscriber() {
-    tracing::subscriber::with_default(NoSubscriber::default(), || ());
 }
 
 /// What the function logs in one invocation.
@@ -141,29 +132,17 @@ impl Log {
 
 impl Progress {
     fn end_attempt(&self) {
-        // As at the end of every other attempt.
-        let mut state = self.simulation.state();
-        state.catch_up();
-
-        if let Some(log) = state.attempts.get_mut(self.attempt) {
-            Arc::make_mut(log).in_flight = false;
-        }
+        // Nobody counts the polls of one message.
+        self.simulation.state().end_attempt(self.attempt, 0);
     }
 
     /// Checks a report as it is logged, and begins the attempt of the next message.
     fn report(&mut self, report: Value) {
         self.end_attempt();
         let mut state = self.simulation.state();
-        let attempt = self.attempt;
-        state.narrate(format!("attempt {attempt} logged {report}"));
         // Lambda learns of no error by the log.
-        let error = match report["outcome"].as_str() {
-            Some("indeterminate" | "retryable") => Some("Retryable"),
-            Some("permanent") => Some("Permanent"),
-            _ => None,
-        };
-        check_report(&mut state, attempt, error, &report);
-        judge(&mut state, attempt, &report);
+        let error_type = error_type_of(text(&report, "outcome"));
+        take_report(&mut state, self.attempt, error_type, &report);
         drop(state);
 
         // The next message is processed at once.

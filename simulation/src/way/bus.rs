@@ -255,8 +255,7 @@ fn input(target: &Value, event: &Value) -> Value {
 }
 
 fn at_path<'a>(event: &'a Value, path: &str) -> Option<&'a Value> {
-    let names = path.trim_start_matches('$').split('.').skip(1);
+    let mut names = path.trim_start_matches('$').split('.').skip(1);
 
-    let mut names = names;
     names.try_fold(event, |value, name| value.get(name))
 }

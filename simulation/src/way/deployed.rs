@@ -1,7 +1,7 @@
 //! The template as a seed deploys it.
 
 use serde_json::Value;
-use template::{Deployment, text_of};
+use template::{Deployment, TRIGGERS, text_of};
 
 use crate::{
     constants::REPLICATION_ROLE,
@@ -17,15 +17,6 @@ const PARAMETERS: [(&str, &str); 5] = [
     ("MAX_TARGETS", "MaxTargets"),
     ("MAX_SHARE_PERCENT", "MaxSharePercent"),
     ("REPLICA_REGIONS", "ReplicaRegions"),
-];
-
-/// Every trigger, by its parameter.
-const TRIGGERS: [&str; 5] = [
-    "EventTrigger",
-    "TopicTrigger",
-    "QueueTrigger",
-    "InstanceTerminatedTrigger",
-    "FileSystemTaggedTrigger",
 ];
 
 /// A stack, and the function in it that is simulated.
@@ -48,7 +39,7 @@ impl Stack {
         }
 
         // Most triggers are on: what is off is tried by what must not start anything.
-        for trigger in TRIGGERS {
+        for (trigger, _) in TRIGGERS {
             let state = if chance(rng, 85) {
                 "ENABLED"
             } else {

@@ -4,7 +4,7 @@
 
 mod account;
 mod alarms;
-pub(crate) mod batch;
+mod batch;
 mod bus;
 mod caller;
 mod carrier;
@@ -24,7 +24,7 @@ mod queue;
 mod topic;
 mod trace;
 
-use std::{cell::RefCell, panic::AssertUnwindSafe, time::Duration};
+use std::time::Duration;
 
 use futures_util::{StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
 use tokio::{
@@ -33,15 +33,18 @@ use tokio::{
 };
 
 use crate::{
-    record::{Ending, Simulation, State, Subject, Violation},
+    record::{Ending, Simulation, State, Subject},
     run::check_end,
     seeds::Kind,
+    story,
+    virtual_time::in_virtual_time,
     way::{account::Account, deployed::Stack, hop::Hop, put::Puts},
 };
 
 /// The whole way, as a kind of simulation.
 pub(crate) const WAY: Kind = Kind {
     flag: "--way ",
+    tell: story::requests,
     run,
 };
 
@@ -51,37 +54,9 @@ const CALM: u64 = 3600;
 /// and a day for each of the rules that tell its end; in seconds.
 const MOST: u64 = 11 * 86_400;
 
-/// Simulates the whole way of one seed. A panic is a broken invariant like any other.
+/// Simulates the whole way of one seed.
 fn run(subject: &'static Subject, seed: u64) -> Ending {
-    let begun = RefCell::new(None);
-    let run = AssertUnwindSafe(|| run_to_end(subject, seed, &begun));
-
-    std::panic::catch_unwind(run).unwrap_or_else(|_| {
-        let simulation: Option<Simulation> = begun.take();
-        // What came before the panic says how it came to it.
-        let state = simulation.as_ref().map(Simulation::state);
-        let narrative = state.map(|state| state.narrative.clone());
-        Ending {
-            violations: vec![Violation {
-                invariant: 7,
-                text: "a panic".to_owned(),
-            }],
-            narrative: narrative.unwrap_or_default(),
-            ..Ending::default()
-        }
-    })
-}
-
-fn run_to_end(subject: &'static Subject, seed: u64, begun: &RefCell<Option<Simulation>>) -> Ending {
-    batch::have_subscriber();
-    fastrand::seed(seed);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .start_paused(true)
-        .build()
-        .expect("a runtime");
-
-    runtime.block_on(async {
+    in_virtual_time(seed, async |begun| {
         let mut scenario = (subject.generate)(seed);
         let mut rng = fastrand::Rng::with_seed(seed ^ 0xd07e);
         let stack = Stack::draw(&mut rng, subject, &scenario);
