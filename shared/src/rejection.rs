@@ -79,3 +79,15 @@ impl Rejection {
         Self::new(RejectionCode::UnsupportedEvent, what)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_ends_no_string_of_json() {
+        let rejection = Rejection::new(RejectionCode::InvalidValue, "`a\"b\\c\nd` is wrong");
+
+        assert_eq!(rejection.message, "`a'b/c d` is wrong");
+    }
+}

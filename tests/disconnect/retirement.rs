@@ -6,9 +6,11 @@ use serde_json::json;
 use shared::Mode;
 
 use crate::stage::{
-    drs::{ONE, Stage, approved, by_id, number, request},
+    drs::{ONE, Stage, approved, approved_servers, by_id, number, request},
     text,
 };
+
+const TWO: &str = "s-00000000000000002";
 
 #[tokio::test]
 async fn a_retirement_names_the_request_that_deletes_the_records() {
@@ -135,6 +137,36 @@ async fn a_record_named_by_its_arn_is_verified_to_be_gone() {
         "done record_deleted"
     );
     assert_eq!(stage.changes(), ["DeleteSourceServer s-00000000000000001"]);
+}
+
+#[tokio::test]
+async fn a_record_that_a_list_leaves_out_is_not_called_deleted() {
+    let mut world = approved_servers(2);
+    for id in [ONE, TWO] {
+        "DISCONNECTED".clone_into(&mut world.server(id).unwrap().data_replication_state);
+    }
+    // As the pages of a list do when another record goes between them: the next one moves up.
+    let mut stage = Stage::with(world).await.answered(|body| {
+        if let Some(items) = body["items"].as_array_mut()
+            && items.len() > 1
+        {
+            items.remove(0);
+        }
+    });
+
+    stage.policy.max_share_percent = 100;
+    let delete = request("delete", &[by_id(ONE), by_id(TWO)]);
+    let report = stage.deliver(&delete).await.body;
+    for target in report["targets"].as_array().unwrap() {
+        assert_eq!(text(&target["outcome"]), "done");
+    }
+    assert_eq!(
+        stage.changes(),
+        [
+            format!("DeleteSourceServer {ONE}"),
+            format!("DeleteSourceServer {TWO}"),
+        ]
+    );
 }
 
 // Pages: DRS-03.

@@ -98,9 +98,16 @@ impl Stage {
         self.next(operation, FaultKind::UnknownError, times)
     }
 
+    /// Changes every answer.
+    pub(crate) fn answered(mut self, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
+        self.answers = Some(Answers::with_body(change));
+
+        self
+    }
+
     /// Changes what DRS says of its servers.
-    pub(crate) fn described(mut self, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
-        self.answers = Some(Answers::with_body(move |body| {
+    pub(crate) fn described(self, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
+        self.answered(move |body| {
             // A list has its servers under `items`; the answer to a disconnect is the server.
             if body["sourceServerID"].is_string() {
                 change(body);
@@ -111,9 +118,7 @@ impl Stage {
                     change(item);
                 }
             }
-        }));
-
-        self
+        })
     }
 
     /// The changes so far, after a check that every fault was met and no call was unexpected.

@@ -207,6 +207,24 @@ mod tests {
     }
 
     #[test]
+    fn a_file_system_is_the_same_by_its_id_and_by_its_arn() {
+        let source = file_system("fs-00000001", "us-east-1");
+        let onto = |named: &str| {
+            let destination = Destination {
+                region: Some(Region::try_from("us-east-1".to_owned()).unwrap()),
+                file_system: Some(FileSystemRef::try_from(named.to_owned()).unwrap()),
+                ..Destination::default()
+            };
+            destination_conflict(&target(), &source, &destination)
+        };
+
+        let arn = "arn:aws:elasticfilesystem:us-east-1:111122223333:file-system/fs-00000001";
+        assert_eq!(onto("fs-00000001"), Some(Reason::SameFileSystem));
+        assert_eq!(onto(arn), Some(Reason::SameFileSystem));
+        assert_eq!(onto("fs-00000002"), None);
+    }
+
+    #[test]
     fn a_destination_is_named_by_the_arn_of_the_request_and_any_other_by_its_id() {
         let arn =
             |id: &str| format!("arn:aws:elasticfilesystem:eu-west-1:999999999999:file-system/{id}");

@@ -61,3 +61,77 @@ fn text_in(object: &Option<Value>, name: &str) -> Option<String> {
 
     Some(value.as_str()?.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn call(detail: &Value) -> Event {
+        Event {
+            source: "aws.elasticfilesystem".to_owned(),
+            detail_type: "AWS API Call via CloudTrail".to_owned(),
+            account: None,
+            region: None,
+            detail: detail.to_string(),
+        }
+    }
+
+    fn tagged(id: &str) -> Value {
+        json!({
+            "eventSource": "elasticfilesystem.amazonaws.com",
+            "eventName": "TagResource",
+            "requestParameters": { "resourceId": id },
+        })
+    }
+
+    #[test]
+    fn a_file_system_that_was_tagged_or_created_asks_for_a_replica() {
+        let created = json!({
+            "eventSource": "elasticfilesystem.amazonaws.com",
+            "eventName": "CreateFileSystem",
+            "responseElements": { "fileSystemId": "fs-00000001" },
+        });
+
+        for detail in [tagged("fs-00000001"), created] {
+            let read = read_efs_call(&call(&detail)).unwrap();
+            assert_eq!(read.id.to_string(), "fs-00000001");
+        }
+    }
+
+    #[test]
+    fn no_other_call_asks_for_a_replica() {
+        let changed = |member: &str, value: &str| {
+            let mut detail = tagged("fs-00000001");
+            detail[member] = json!(value);
+            detail
+        };
+
+        for detail in [
+            changed("errorCode", "AccessDenied"),
+            changed("eventName", "UntagResource"),
+            changed("eventSource", "ec2.amazonaws.com"),
+            tagged("fsap-00000001"),
+        ] {
+            let rejected = read_efs_call(&call(&detail)).unwrap_err();
+            assert_eq!(rejected.code, RejectionCode::UnsupportedEvent, "{detail}");
+        }
+    }
+
+    #[test]
+    fn an_event_is_one_of_efs_by_its_source_and_its_type() {
+        let is_one = |source: &str, detail_type: &str| {
+            is_efs_call(&Event {
+                source: source.to_owned(),
+                detail_type: detail_type.to_owned(),
+                ..call(&json!({}))
+            })
+        };
+        let [source, detail_type] = ["aws.elasticfilesystem", "AWS API Call via CloudTrail"];
+
+        assert!(is_one(source, detail_type));
+        assert!(!is_one("change.management", detail_type));
+        assert!(!is_one(source, "AWS Service Event via CloudTrail"));
+    }
+}

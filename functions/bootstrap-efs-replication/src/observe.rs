@@ -208,7 +208,10 @@ fn first_missing(replica: &[AccessPoint], limit: usize) -> impl FnMut(&AccessPoi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{command::RequestedMountTarget, fixtures::target};
+    use crate::{
+        command::RequestedMountTarget,
+        fixtures::{access_point, target},
+    };
 
     #[test]
     fn an_observation_of_resources_makes_more_calls_and_one_more_for_each_mount_target() {
@@ -227,5 +230,15 @@ mod tests {
         assert_eq!(calls_per_observation(&with(vec![])), 4);
         let two = with(vec![mount_target.clone(), mount_target]);
         assert_eq!(calls_per_observation(&two), 4 + 10 + 2);
+    }
+
+    #[test]
+    fn the_tags_of_as_many_access_points_are_kept_as_are_to_be_created() {
+        let points = ["/a", "/b", "/c", "/d"].map(|path| access_point("fsap-1", path));
+        let replica = &points[..1];
+        let mut keeps = first_missing(replica, 2);
+
+        let kept = points.each_ref().map(&mut keeps);
+        assert_eq!(kept, [false, true, true, false]);
     }
 }

@@ -493,6 +493,24 @@ mod tests {
     }
 
     #[test]
+    fn after_a_read_that_failed_nothing_follows_and_nothing_is_done() {
+        let unread = Some(incomplete(
+            "DescribeFileSystems",
+            FaultKind::AccessDenied,
+            View::default(),
+        ));
+        let with = |last: Verdict| TargetRun {
+            unread: unread.clone(),
+            ..run(vec![tried(Ok(()))], last)
+        };
+
+        let unfinished = with(Verdict::Act(vec![tags(1)]));
+        assert!(unfinished.next_steps().is_empty());
+        let conclusion = conclude(&with(Verdict::Done(Reason::ReplicaUsable)));
+        assert_ne!(conclusion.outcome, Outcome::Done);
+    }
+
+    #[test]
     fn a_resource_that_failed_is_reported_though_another_was_created_after_it() {
         let other = attempt(&tags(1), Ok(()));
         let attempts = vec![failed(FaultKind::AccessDenied), other];

@@ -242,12 +242,14 @@ fn sentences(run: &TargetRun) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use shared::FaultKind;
+    use std::collections::BTreeMap;
+
+    use shared::{Call, FaultKind};
 
     use super::*;
     use crate::{
         execute::Attempt,
-        fixtures::{attempt, consume, id, server, tried, unread},
+        fixtures::{attempt, by_id, command, consume, id, policy, server, tried, unread},
         plan::TargetPlan,
     };
 
@@ -362,6 +364,53 @@ mod tests {
         let denied = tried(Err(FaultKind::AccessDenied));
         check(unread(denied), &last, Outcome::Permanent, "access_denied");
         check(unread(untried()), &last, Outcome::Pending, "out_of_time");
+    }
+
+    #[test]
+    fn a_deletion_follows_once_nothing_else_is_pending() {
+        let done = TargetRun::new(target(LATER));
+        let doubtful = TargetRun {
+            first: unfinished(),
+            attempts: vec![untried()],
+            last: unfinished(),
+        };
+        let next = |runs: Vec<TargetRun>| {
+            let command = command(Action::Retire, (1..=runs.len()).map(by_id).collect());
+            let execution = Execution {
+                runs,
+                recovery_points: BTreeMap::new(),
+            };
+            let calls = CallRecord::default();
+            report(&command, Mode::Enforce, &execution, &policy(), calls).next_request
+        };
+
+        let targets = json!([{ "sourceServerID": id(1) }]);
+        assert_eq!(next(vec![done.clone()]).unwrap()["targets"], targets);
+        assert_eq!(next(vec![done, doubtful]), None);
+    }
+
+    #[test]
+    fn the_calls_of_each_target_are_reported() {
+        let mut made = tried(Ok(()));
+        let call = Call {
+            operation: "DisconnectSourceServer",
+            requests: 2,
+            answer: "ok".to_owned(),
+        };
+        made.made.as_mut().unwrap().calls.push(call);
+        let execution = Execution {
+            runs: vec![TargetRun {
+                first: unfinished(),
+                attempts: vec![made],
+                last: target(DONE),
+            }],
+            recovery_points: BTreeMap::new(),
+        };
+
+        let command = command(Action::Disconnect, vec![by_id(1)]);
+        let calls = CallRecord::default();
+        let report = report(&command, Mode::Enforce, &execution, &policy(), calls);
+        assert_eq!(report.targets[0].calls[0].requests, 2);
     }
 
     #[test]
