@@ -65,14 +65,12 @@ impl State {
                 let seconds = i64::try_from(seconds).unwrap_or_default();
                 Some(epoch() + TimeDelta::seconds(seconds))
             }
-            When::Call(_) => None,
+            When::Call(_) | When::BetweenPages(_) => None,
         };
 
-        let is_within_list = self.is_within_list();
         self.external_events
             .iter()
             .enumerate()
-            .filter(|(_, event)| !(is_within_list && event.change.removes()))
             .filter_map(|(index, event)| Some((due(event)?, index)))
             .filter(|(time, _)| *time <= now)
             .min()
@@ -188,7 +186,8 @@ impl State {
     fn apply_changes_before_call(&mut self, number: usize) {
         let is_within_list = self.is_within_list();
         let is_next = |event: &ExternalEvent| match event.when {
-            When::Call(due) => due <= number && !(is_within_list && event.change.removes()),
+            When::Call(due) => due <= number,
+            When::BetweenPages(from) => from <= number && is_within_list,
             When::At(_) => false,
         };
 

@@ -55,12 +55,17 @@ pub(crate) fn never_happened(subject: &Subject, figures: &Figures) -> Vec<String
         values.nth(1).is_none()
     });
 
+    // A world in which hardly anything may be changed tests refusals.
+    let has_too_few = figures.changed * 3 < figures.requested;
+    let too_few = has_too_few.then(|| "change of a third of the targets".to_owned());
+
     missing_reasons
         .map(|it| format!("reason {it}"))
         .chain(missing_outcomes.map(|it| format!("outcome {it}")))
         .chain(missing_faults.map(|it| format!("fault {it}")))
         .chain(missing_steps.map(|it| format!("step {it}")))
         .chain(missing_switches.map(|it| format!("other value of the switch {it}")))
+        .chain(too_few)
         .collect()
 }
 

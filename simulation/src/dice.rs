@@ -102,28 +102,28 @@ pub(crate) fn hours_to_expiry(rng: &mut fastrand::Rng) -> i64 {
     }
 }
 
-/// One request, and in one of six simulations a second one for the same resources.
+/// One request, and in one of ten simulations a second one for the same resources.
 pub(crate) fn requests(
     rng: &mut fastrand::Rng,
     request: impl Fn(&mut fastrand::Rng, &str) -> Request,
 ) -> Vec<Request> {
     // Most resources are approved for the first change, a few for its rival.
     let mut requests = vec![request(rng, CHANGE)];
-    if chance(rng, 16) {
+    if chance(rng, 10) {
         requests.push(request(rng, RIVAL));
     }
 
     requests
 }
 
-/// At most so many of the resources, by their numbers; in four of a hundred cases one is named
+/// At most so many of the resources, by their numbers; in two of a hundred cases one is named
 /// twice.
 pub(crate) fn numbers(rng: &mut fastrand::Rng, count: usize, most: usize) -> Vec<usize> {
     let mut numbers: Vec<usize> = (1..=count).collect();
     rng.shuffle(&mut numbers);
     numbers.truncate(rng.usize(1..=most));
 
-    if chance(rng, 4) {
+    if chance(rng, 2) {
         // A resource that is named twice must be refused, not changed twice.
         numbers.extend(numbers.first().copied());
     }
@@ -146,10 +146,10 @@ fn external_events(
 
 fn when(rng: &mut fastrand::Rng) -> When {
     // Between two calls of a run is where a change hurts.
-    if chance(rng, 65) {
-        When::Call(rng.usize(0..24))
-    } else {
-        When::At(rng.u64(0..4000))
+    match rng.u8(0..100) {
+        0..50 => When::Call(rng.usize(0..24)),
+        50..65 => When::BetweenPages(rng.usize(0..24)),
+        _ => When::At(rng.u64(0..4000)),
     }
 }
 
@@ -250,7 +250,7 @@ pub(crate) fn some_left_out(rng: &mut fastrand::Rng, all: Variables) -> Variable
     set.collect()
 }
 
-/// A request, bare or in an event; in seven of a hundred cases it is malformed.
+/// A request, bare or in an event; in five of a hundred cases it is malformed.
 pub(crate) fn wrapped(
     rng: &mut fastrand::Rng,
     detail: Value,
@@ -259,10 +259,33 @@ pub(crate) fn wrapped(
 ) -> Request {
     let detail_type = rng.bool().then_some(detail_type);
 
-    if chance(rng, 7) {
+    if chance(rng, 5) {
         malformed(rng, &detail, mistakes)
     } else {
         Request::new(detail, detail_type)
+    }
+}
+
+/// An event of AWS, and the request that it amounts to; one in ten is about something else, so that
+/// it asks for nothing.
+pub(crate) fn native(
+    rng: &mut fastrand::Rng,
+    id: &str,
+    event: &Value,
+    detail: Value,
+    mistakes: &[Mistake],
+) -> Request {
+    let request = Request::native(id, event, detail);
+    let Some(mistake) = rng.choice(mistakes).filter(|_| chance(rng, 10)) else {
+        return request;
+    };
+
+    let mut other = event.clone();
+    mistake(&mut other);
+    Request {
+        payload: other.to_string(),
+        detail: None,
+        ..request
     }
 }
 
@@ -324,7 +347,7 @@ fn without_member(detail: &Value, name: &str) -> String {
 /// Draws the trouble of a scenario: for each kind none, mostly.
 fn trouble(rng: &mut fastrand::Rng, draws: &Draws) -> Trouble {
     let operations: Vec<&str> = draws.reads.iter().chain(draws.steps).copied().collect();
-    let denied = rng.choice(operations).filter(|_| chance(rng, 6));
+    let denied = rng.choice(operations).filter(|_| chance(rng, 3));
     // Most deliveries are early, and so are outages.
     let from = rng.i64(0..600);
     let outage = Outage {

@@ -501,7 +501,7 @@ impl State {
     }
 
     /// Whether an attempt has read a list in part. AWS does not document what a page token refers
-    /// to, so nothing is removed between two pages: the next page might leave out what moved up.
+    /// to: the next page may leave out what has moved up.
     pub(crate) fn is_within_list(&self) -> bool {
         let mut in_flight = self.attempts.iter().filter(|log| log.in_flight);
 

@@ -1,5 +1,7 @@
 //! What must hold of every report of every function.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::{
@@ -57,6 +59,8 @@ fn check_report(state: &mut State, attempt: usize, error_type: Option<&str>, bod
     }
 
     check_whole(state, body);
+    check_calls(state, &log, body);
+    check_next_request(state, body);
 
     // What each result claims is for the function's own checks.
     for (target, result) in targets.iter().zip(results) {
@@ -67,6 +71,39 @@ fn check_report(state: &mut State, attempt: usize, error_type: Option<&str>, bod
             body,
         };
         (state.subject.on_report)(state, attempt, reported);
+    }
+}
+
+/// A report names every operation that was called and may have changed something. A read that was
+/// cut off is not named, and a call over a dead connection is, though it never came to AWS.
+fn check_calls(state: &mut State, log: &AttemptLog, body: &Value) {
+    let results = body["targets"].as_array().into_iter().flatten();
+    let reported: BTreeSet<&str> = results
+        .chain([body])
+        .filter_map(|part| part["calls"].as_array())
+        .flatten()
+        .map(|call| text(call, "operation"))
+        .collect();
+    let mut changes = log.calls.iter().filter(|call| call.mutating);
+
+    if let Some(call) = changes.find(|call| !reported.contains(&*call.operation)) {
+        let operation = &call.operation;
+        state.violate(
+            3,
+            format!("the report does not name the call of {operation}"),
+        );
+    }
+}
+
+/// What a request hands on must not overtake what it has to be sent again for.
+fn check_next_request(state: &mut State, body: &Value) {
+    let mut results = body["targets"].as_array().into_iter().flatten();
+    let is_open = |result: &Value| {
+        result["outcome"] == "pending" && result["reason"] != "record_awaits_deletion"
+    };
+
+    if !body["nextRequest"].is_null() && results.any(is_open) {
+        state.violate(3, "a next request is handed on while a target is pending");
     }
 }
 

@@ -82,6 +82,8 @@ pub(crate) enum When {
     At(u64),
     /// Right before the call with this number.
     Call(usize),
+    /// Between two pages of a list, the first that is read so from the call with this number on.
+    BetweenPages(usize),
 }
 
 /// A change made by an operator or by AWS, in the terms of the service that it concerns.
@@ -240,14 +242,6 @@ impl Change {
         let is_of_name = |letter: &char| letter.is_alphanumeric();
 
         text.chars().take_while(is_of_name).collect()
-    }
-
-    /// Whether it takes a resource out of the lists of AWS.
-    pub(crate) fn removes(&self) -> bool {
-        match self {
-            Self::Drs(change) => change.removes(),
-            Self::Efs(change) => change.removes(),
-        }
     }
 
     /// Makes the change, where it can be made.

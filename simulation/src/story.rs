@@ -65,13 +65,16 @@ pub(crate) fn scenario(scenario: &Scenario) -> Vec<String> {
     }
     let mut events: Vec<&ExternalEvent> = scenario.external_events.iter().collect();
     events.sort_by_key(|event| match event.when {
-        When::Call(number) => (0, number as u64),
+        When::Call(number) | When::BetweenPages(number) => (0, number as u64),
         When::At(seconds) => (1, seconds),
     });
     lines.extend(events.into_iter().map(|event| {
         let when = match event.when {
             When::At(seconds) => format!("{seconds} s after the start"),
             When::Call(number) => format!("before call {number} of all"),
+            When::BetweenPages(number) => {
+                format!("between two pages of a list, from call {number} on")
+            }
         };
         format!("by others, {when}: {}", event.change.in_words())
     }));

@@ -54,14 +54,6 @@ impl Change {
         }
     }
 
-    pub(crate) fn removes(&self) -> bool {
-        // An instance leaves its list when a drill ends.
-        matches!(
-            self,
-            Self::Delete(_) | Self::Reregister(_) | Self::DrillEnds(_)
-        )
-    }
-
     fn apply_to_server(&self, server: &mut SourceServer, now: DateTime<Utc>) {
         match self {
             Self::Protect(_) => _ = server.tags.insert(PROTECTED.to_owned(), "yes".to_owned()),

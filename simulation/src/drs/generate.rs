@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use crate::{
     constants::{APPROVED, CHANGE, HERE, PROTECTED, RIVAL, UNHEARD_OF, epoch},
     dice::{
-        Draws, chance, expiry, hours_to_expiry, numbers, reply, requests, scenario, some_left_out,
-        wrapped,
+        Draws, chance, expiry, hours_to_expiry, native, numbers, reply, requests, scenario,
+        some_left_out, wrapped,
     },
     drs::{
         STEPS,
         changes::{Change, job, recovery_instance},
-        mistakes::REQUESTS,
+        mistakes::{EVENTS, REQUESTS},
     },
     scenario::{self, Request, Scenario, Variables},
 };
@@ -123,12 +123,14 @@ fn restore(rng: &mut fastrand::Rng, id: String) -> Change {
 
 fn variables(rng: &mut fastrand::Rng) -> Variables {
     // Plan mode finds little, so most deployments enforce.
-    let mode = if chance(rng, 94) { "enforce" } else { "plan" };
-    let allow_delete = chance(rng, 88);
-    let max_targets = if chance(rng, 8) { "2" } else { "10" };
-    let max_share = rng
-        .choice(["10", "50", "100", "100", "100", "100"])
-        .unwrap_or("10");
+    let mode = if chance(rng, 96) { "enforce" } else { "plan" };
+    let allow_delete = chance(rng, 94);
+    let max_targets = if chance(rng, 5) { "2" } else { "10" };
+    let max_share = match rng.u8(0..100) {
+        0..6 => "10",
+        6..18 => "50",
+        _ => "100",
+    };
 
     let all = vec![
         ("MODE", mode.to_owned()),
@@ -184,9 +186,9 @@ fn behaviour(rng: &mut fastrand::Rng) -> Behaviour {
 
 fn add_tags(rng: &mut fastrand::Rng, server: &mut SourceServer) {
     let approval = match rng.u8(0..100) {
-        0..84 => Some(CHANGE),
-        84..92 => Some(RIVAL),
-        92..94 => Some("chg1"),
+        0..90 => Some(CHANGE),
+        90..95 => Some(RIVAL),
+        95..97 => Some("chg1"),
         _ => None,
     };
     if let Some(request) = approval {
@@ -203,8 +205,8 @@ fn add_tags(rng: &mut fastrand::Rng, server: &mut SourceServer) {
 /// A third of the servers has something that stands out.
 fn add_state(rng: &mut fastrand::Rng, server: &mut SourceServer) {
     match rng.u8(0..100) {
-        0..14 => "DISCONNECTED".clone_into(&mut server.data_replication_state),
-        14..18 => "STALLED".clone_into(&mut server.data_replication_state),
+        0..10 => "DISCONNECTED".clone_into(&mut server.data_replication_state),
+        10..18 => "STALLED".clone_into(&mut server.data_replication_state),
         18..20 => "EXTENDED".clone_into(&mut server.staging_status),
         20 => "EXTENSION_ERROR".clone_into(&mut server.staging_status),
         21..24 => "FAILBACK".clone_into(&mut server.replication_direction),
@@ -293,8 +295,8 @@ fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
         .collect();
     let action = match rng.u8(0..100) {
         // A retirement hands on a deletion; a deletion needs a disconnected server.
-        0..66 => "disconnect",
-        66..88 => "retire",
+        0..68 => "disconnect",
+        68..93 => "retire",
         _ => "delete",
     };
     let hours = hours_to_expiry(rng);
@@ -304,14 +306,14 @@ fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
         "expiresAt": expiry(hours),
         "action": action,
         "targets": targets,
-        "dryRun": chance(rng, 5),
+        "dryRun": chance(rng, 3),
     });
 
     wrapped(rng, detail, DETAIL_TYPE, &REQUESTS)
 }
 
-/// A server by one of its names or by several, of which one in ten is another server's or is
-/// misspelt.
+/// A server by one of its names or by several, of which one in fifteen is another server's or
+/// is misspelt.
 fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
     let hostname = slip(rng, number, |number| format!("host{number}"));
     let fqdn = slip(rng, number, |number| format!("host{number}.example.com"));
@@ -342,7 +344,7 @@ fn target(rng: &mut fastrand::Rng, number: usize) -> Value {
 
 /// A name, or what people write by mistake.
 fn slip(rng: &mut fastrand::Rng, number: usize, name: impl Fn(usize) -> String) -> String {
-    match rng.u8(0..20) {
+    match rng.u8(0..30) {
         0 => name(number + 1),
         1 => name(number).to_uppercase().replace("I-", "i-"),
         _ => name(number),
@@ -382,5 +384,5 @@ fn terminated(rng: &mut fastrand::Rng, number: usize) -> Request {
     });
     let detail = json!({ "action": "disconnect", "targets": [target] });
 
-    Request::native(&instance, &event, detail)
+    native(rng, &instance, &event, detail, &EVENTS)
 }

@@ -43,6 +43,16 @@ pub(crate) const REQUESTS: [Mistake; 21] = [
     |request| name(request, "fqdn", json!("h".repeat(256))),
 ];
 
+/// What an event of EC2 may be instead of a termination.
+pub(crate) const EVENTS: [Mistake; 5] = [
+    // Anybody may put an event that looks like one of EC2, under a source of their own.
+    |event| event["source"] = json!("change.management"),
+    |event| event["detail-type"] = json!("EC2 Spot Instance Interruption Warning"),
+    |event| event["detail"]["state"] = json!("stopped"),
+    |event| event["detail"]["state"] = json!("shutting-down"),
+    |event| event["detail"]["instance-id"] = json!("i-1"),
+];
+
 /// Settings with which the function may not start.
 pub(crate) const SETTINGS: [(&str, &str); 5] = [
     ("ALLOW_DELETE", "1"),

@@ -56,10 +56,6 @@ impl Change {
         }
     }
 
-    pub(crate) fn removes(&self) -> bool {
-        matches!(self, Self::LosePart(_) | Self::Vanish(_))
-    }
-
     fn apply_to_file_system(&self, file_system: &mut FileSystem, now: DateTime<Utc>) {
         // EFS does not let anybody change the protection of a replica.
         let is_replica = file_system.protection == "REPLICATING";

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use crate::{
     constants::{ELSEWHERE, HERE, OTHERS, REPLICATION_ROLE, THERE, UNHEARD_OF, epoch},
     dice::{
-        Draws, chance, expiry, hours_to_expiry, numbers, reply, requests, scenario, some_left_out,
-        wrapped,
+        Draws, chance, expiry, hours_to_expiry, native, numbers, reply, requests, scenario,
+        some_left_out, wrapped,
     },
     efs::{
         STEPS,
         changes::Change,
         estate::{KEYS, existing, existing_file_system, source, source_file_system},
-        mistakes::REQUESTS,
+        mistakes::{EVENTS, REQUESTS},
         wanted::id_in,
     },
     record::text,
@@ -69,12 +69,12 @@ fn afterwards(rng: &mut fastrand::Rng, number: usize) -> Change {
 
 fn variables(rng: &mut fastrand::Rng) -> Variables {
     let regions = match rng.u8(0..100) {
-        0..88 => "*",
-        88..95 => "eu-west-1,us-east-1",
+        0..93 => "*",
+        93..97 => "eu-west-1,us-east-1",
         _ => "eu-north-1,us-east-1",
     };
-    let mode = if chance(rng, 94) { "enforce" } else { "plan" };
-    let max_targets = if chance(rng, 8) { "2" } else { "10" };
+    let mode = if chance(rng, 96) { "enforce" } else { "plan" };
+    let max_targets = if chance(rng, 5) { "2" } else { "10" };
 
     let all = vec![
         ("MODE", mode.to_owned()),
@@ -160,7 +160,7 @@ fn refusal(rng: &mut fastrand::Rng) -> Refusal {
 /// A few of the file systems are part of a replication from the start.
 fn with_replications(rng: &mut fastrand::Rng, mut world: World, number: usize) -> World {
     // The source may have a replica already.
-    let is_replicated = chance(rng, 8);
+    let is_replicated = chance(rng, 5);
     if is_replicated {
         let replica = format!("fs-000000f{number}");
         world = world.with_file_system(THERE, FileSystem::new(&replica));
@@ -170,7 +170,7 @@ fn with_replications(rng: &mut fastrand::Rng, mut world: World, number: usize) -
     }
 
     // Or be a replica itself: EFS does not chain replications.
-    if chance(rng, 6) && !is_replicated {
+    if chance(rng, 3) && !is_replicated {
         let original = format!("fs-000000c{number}");
         world = world.with_file_system(THERE, FileSystem::new(&original));
         world
@@ -179,7 +179,7 @@ fn with_replications(rng: &mut fastrand::Rng, mut world: World, number: usize) -
     }
 
     // The file system that may be overwritten may have a replica of its own.
-    if chance(rng, 6) {
+    if chance(rng, 4) {
         let replica = format!("fs-000000d{number}");
         world = world.with_file_system(HERE, FileSystem::new(&replica));
         world
@@ -201,7 +201,7 @@ fn request(rng: &mut fastrand::Rng, world: &World, change: &str, count: usize) -
         "requestID": change,
         "expiresAt": expiry(hours),
         "targets": targets,
-        "dryRun": chance(rng, 8),
+        "dryRun": chance(rng, 4),
     });
 
     wrapped(rng, detail, DETAIL_TYPE, &REQUESTS)
@@ -213,12 +213,12 @@ fn target(rng: &mut fastrand::Rng, world: &World, number: usize) -> Value {
     // An existing destination is confirmed by its ID; now and then that is forgotten.
     let existing = target["destination"]["fileSystemId"].as_str();
     if let Some(existing) = existing.map(id_in).map(str::to_owned)
-        && chance(rng, 92)
+        && chance(rng, 96)
     {
         target["overwrite"] = json!(existing);
     }
     target["sourceFileSystemId"] = json!(named_source(rng, number));
-    target["acceptNoFailback"] = json!(chance(rng, 50));
+    target["acceptNoFailback"] = json!(chance(rng, 65));
     if chance(rng, 60) {
         target["replica"] = replica(rng);
     }
@@ -233,9 +233,9 @@ fn named_source(rng: &mut fastrand::Rng, number: usize) -> String {
         |account: &str| format!("arn:aws:elasticfilesystem:{HERE}:{account}:file-system/{id}");
 
     match rng.u8(0..100) {
-        0..3 => "fs-00000099".to_owned(),
-        3..8 => arn("111122223333"),
-        8 => arn(OTHERS),
+        0..2 => "fs-00000099".to_owned(),
+        2..9 => arn("111122223333"),
+        9 => arn(OTHERS),
         _ => id,
     }
 }
@@ -258,7 +258,7 @@ fn destination(rng: &mut fastrand::Rng, world: &World, number: usize) -> Value {
         47..57 => json!({ "availabilityZoneName": "eu-west-1a" }),
         // In a zone of another Region, or over the source itself.
         57 => json!({ "region": THERE, "availabilityZoneName": "eu-central-1a" }),
-        58 => json!({ "region": HERE, "fileSystemId": source(number) }),
+        58 => json!({ "region": HERE, "fileSystemId": itself(rng, number) }),
         // What is another account's is named by ARN, and has a role to replicate with.
         _ if owner.is_some() => json!({ "fileSystemId": arn(THERE, OTHERS) }),
         59 => json!({ "region": THERE, "fileSystemId": arn(ELSEWHERE, "111122223333") }),
@@ -275,6 +275,16 @@ fn destination(rng: &mut fastrand::Rng, world: &World, number: usize) -> Value {
         destination["kmsKeyId"] = json!(key(rng));
     }
     destination
+}
+
+/// The source as its own destination, under either of its names.
+fn itself(rng: &mut fastrand::Rng, number: usize) -> String {
+    let id = source(number);
+
+    match rng.bool() {
+        true => format!("arn:aws:elasticfilesystem:{HERE}:111122223333:file-system/{id}"),
+        false => id,
+    }
 }
 
 /// A key of the replica by ARN, by ID or by alias; now and then one of another Region.
@@ -346,9 +356,7 @@ fn tagged_or_created(rng: &mut fastrand::Rng, number: usize) -> Request {
         "detail": detail,
     });
 
-    Request::native(
-        &id,
-        &event,
-        json!({ "targets": [{ "sourceFileSystemId": id }] }),
-    )
+    let detail = json!({ "targets": [{ "sourceFileSystemId": id }] });
+
+    native(rng, &id, &event, detail, &EVENTS)
 }

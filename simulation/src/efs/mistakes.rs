@@ -105,6 +105,23 @@ pub(crate) const REQUESTS: [Mistake; 32] = [
     |request| mount_targets(request, &["subnet-00000001"], &["sg-00000001"; 6]),
 ];
 
+/// What an event of CloudTrail may be instead of a call that made or tagged a file system.
+pub(crate) const EVENTS: [Mistake; 7] = [
+    |event| event["source"] = json!("change.management"),
+    |event| event["detail-type"] = json!("AWS Service Event via CloudTrail"),
+    |event| event["detail"]["errorCode"] = json!("AccessDenied"),
+    |event| event["detail"]["eventSource"] = json!("ec2.amazonaws.com"),
+    |event| event["detail"]["eventName"] = json!("UntagResource"),
+    |event| tags(event, "fsap-0123456789abcdef0"),
+    |event| tags(event, "fs-1"),
+];
+
+/// Makes it the tagging of this resource.
+fn tags(event: &mut Value, id: &str) {
+    event["detail"]["eventName"] = json!("TagResource");
+    event["detail"]["requestParameters"] = json!({ "resourceId": id });
+}
+
 /// Settings with which the function may not start.
 pub(crate) const SETTINGS: [(&str, &str); 4] = [
     // What overwrites data never goes without an approval.

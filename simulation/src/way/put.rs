@@ -80,7 +80,13 @@ impl Puts<'_> {
         let is_json = payload.is_object()
             && payload.to_string().len() == request.payload.len()
             && request.payload.matches("\"requestID\"").count() <= 1;
-        if text(&payload, "source").starts_with("aws.") {
+        // An event that no rule lets through still comes by hand.
+        let is_event = payload.get("detail-type").is_some();
+        let is_of_aws = text(&payload, "source").starts_with("aws.");
+        if is_event && request.detail.is_none() {
+            return self.invoke(request, is_of_aws, seconds);
+        }
+        if is_of_aws {
             return self.put_native(&payload, seconds);
         }
 
@@ -95,7 +101,7 @@ impl Puts<'_> {
             Way::Fleet if request.detail.is_some() => {
                 self.start_fleet(request.detail.as_ref(), seconds);
             }
-            _ if is_json => self.invoke(request, seconds),
+            _ if is_json => self.invoke(request, false, seconds),
             // What is no JSON is accepted by a topic and a queue alone.
             _ if self.account.stack.has("QueueTrigger") => self.enqueue(request, seconds),
             _ => {}
@@ -103,11 +109,16 @@ impl Puts<'_> {
     }
 
     fn tag(&self, way: &str, what: &str, expected: Expected) -> Tag {
+        self.tag_of(way, what, expected, way == "native event")
+    }
+
+    /// Whether it is of AWS decides who is told of its result.
+    fn tag_of(&self, way: &str, what: &str, expected: Expected, is_of_aws: bool) -> Tag {
         let account = self.account;
         let mut trace = account.trace.borrow_mut();
         trace.count(&format!("in by {way}"));
 
-        trace.put(&format!("{what} by {way}"), expected, way == "native event")
+        trace.put(&format!("{what} by {way}"), expected, is_of_aws)
     }
 
     /// What is expected of an event, as its trigger is on or off.
@@ -234,8 +245,8 @@ impl Puts<'_> {
         account.send(Hop::Send { queue, message }.after(seconds));
     }
 
-    fn invoke(&self, request: &Request, seconds: u64) {
-        let tag = self.tag("invocation", "request", Expected::Result);
+    fn invoke(&self, request: &Request, is_of_aws: bool, seconds: u64) {
+        let tag = self.tag_of("invocation", "request", Expected::Result, is_of_aws);
         let tag = self.account.trace.borrow_mut().delivery(tag);
 
         let hop = Hop::Invoke {
