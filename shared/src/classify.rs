@@ -202,6 +202,41 @@ mod tests {
 
     // Invariant 3.
     #[test]
+    fn what_a_new_token_or_a_while_mends_is_known_under_each_of_its_codes() {
+        // As "Common Errors" of AWS, botocore and the SDK spell them.
+        let expired = [
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "InvalidToken",
+            "TokenRefreshRequired",
+        ];
+        let throttled = [
+            "BandwidthLimitExceeded",
+            "EC2ThrottledException",
+            "LimitExceededException",
+            "PriorRequestNotComplete",
+            "ProvisionedThroughputExceededException",
+            "RequestLimitExceeded",
+            "RequestThrottled",
+            "RequestThrottledException",
+            "SlowDown",
+            "ThrottledException",
+            "Throttling",
+            "ThrottlingException",
+            "TooManyRequestsException",
+            "TransactionInProgressException",
+        ];
+
+        for code in expired {
+            check(403, code, FaultKind::CredentialsExpired);
+        }
+        for code in throttled {
+            check(400, code, FaultKind::Throttled);
+        }
+    }
+
+    // Invariant 3.
+    #[test]
     fn a_quota_is_no_missing_permission() {
         for code in [
             "FileSystemLimitExceeded",

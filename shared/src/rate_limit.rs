@@ -388,6 +388,26 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_passed_in_a_burst_is_not_taken_for_the_allowed_rate() {
+        let pace = RateLimiter::default();
+        pace.learn(true);
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        (0..200).for_each(|_| pace.learn(false));
+        pace.learn(true);
+        // A hundred a second passed, where forty were tried: it is 36 from now on.
+        assert_eq!((wait(&pace).await, wait(&pace).await), (28, 28));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_minute_without_a_throttle_the_next_one_is_the_first_again() {
+        let pace = RateLimiter::default();
+        pace.learn(true);
+        tokio::time::sleep(MEMORY).await;
+        pace.learn(true);
+        assert_eq!(wait(&pace).await, 600);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_storm_of_throttles_keeps_nobody_waiting_longer_than_one() {
         let pace = RateLimiter::default();
         pace.learn(true);

@@ -389,6 +389,17 @@ async fn stop_at_the_call(binary: &Binary) {
     assert!(stopped.unwrap().success());
 }
 
+#[tokio::test]
+async fn a_call_that_hangs_once_is_made_again() {
+    let binary = start(&ENFORCE).await;
+    let hang = Fault::next("DescribeSourceServers", FaultKind::HangBefore);
+    binary.local.inject(hang);
+
+    // Without a limit for each attempt, the first would take all the time that the call has.
+    let report = binary.answer(&request()).await;
+    assert_eq!(report["outcome"], "done");
+}
+
 // Invariant 8.
 #[tokio::test]
 async fn an_observation_that_hangs_ends_in_time_to_report_it() {
