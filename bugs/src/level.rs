@@ -250,11 +250,13 @@ fn functions(file: &str) -> Vec<&'static str> {
 fn kinds(file: &str) -> &'static [&'static [&'static str]] {
     // Of the template, a function alone meets its role and no more.
     let is_wiring = file == "template.yaml" || file.starts_with("statemachines/");
+    // What becomes of a message shows where there are queues.
+    let is_message = file.starts_with("shared/src/") || file.ends_with("/report.rs");
 
-    if is_wiring {
-        &[&["--way"], &[]]
-    } else {
-        &[&[]]
+    match (is_wiring, is_message) {
+        (true, _) => &[&["--way"], &[]],
+        (false, true) => &[&[], &["--way"]],
+        (false, false) => &[&[]],
     }
 }
 

@@ -325,4 +325,12 @@ mod tests {
             RejectionCode::TooDeep
         );
     }
+
+    #[test]
+    fn a_request_is_measured_in_bytes() {
+        // Each of these characters takes two.
+        let text = format!("{{\"{}\": 1}}", "ä".repeat(MAX_REQUEST_BYTES / 2));
+
+        check(&text, RejectionCode::TooLarge);
+    }
 }

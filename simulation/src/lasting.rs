@@ -110,7 +110,8 @@ impl State {
 }
 
 /// The lists of both services, each with the member that names an item.
-const LISTS: [(&str, &str); 7] = [
+const LISTS: [(&str, &str); 8] = [
+    ("items", "snapshotID"),
     ("items", "jobID"),
     ("items", "recoveryInstanceID"),
     ("items", "sourceServerID"),
@@ -130,7 +131,10 @@ fn lag(body: &mut Value, past: &Value) -> Option<String> {
 
         for item in items {
             // What was not there yet cannot lag behind itself.
-            let is_same = |other: &&Value| !item[name].is_null() && other[name] == item[name];
+            // Some items name a server besides themselves, so that every ID has to be the same.
+            let has_same_ids =
+                |other: &Value| LISTS.iter().all(|(_, name)| item[*name] == other[*name]);
+            let is_same = |other: &&Value| !item[name].is_null() && has_same_ids(other);
             if let Some(earlier) = past.iter().find(is_same).filter(|other| *other != item) {
                 *item = earlier.clone();
                 return Some(item[name].to_string());

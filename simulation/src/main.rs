@@ -19,6 +19,7 @@ mod dice;
 mod drs;
 mod efs;
 mod exhaustive;
+mod fault_checks;
 mod judge;
 mod judgement;
 mod lasting;

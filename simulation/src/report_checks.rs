@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::{
+    fault_checks::check_fault,
     judge::{check_whole, judge},
     record::{AttemptLog, Reported, State, text},
 };
@@ -65,6 +66,7 @@ fn check_report(state: &mut State, attempt: usize, error_type: Option<&str>, bod
     // What each result claims is for the function's own checks.
     for (target, result) in targets.iter().zip(results) {
         state.figures.count_result(result);
+        check_fault(state, &log, result);
         let reported = Reported {
             target,
             result,

@@ -64,6 +64,27 @@ async fn every_requested_part_is_created_once() {
 }
 
 #[tokio::test]
+async fn a_part_that_a_list_shows_twice_is_one_part() {
+    // As the pages of a list do when something comes between them: the last one moves down.
+    let stage = Stage::with(source_with_parts()).await.answered(|body| {
+        for list in ["AccessPoints", "MountTargets"] {
+            let items = body[list].as_array_mut();
+            items
+                .into_iter()
+                .for_each(|items| items.extend(items.clone()));
+        }
+    });
+
+    for minutes in [0, 5, 2, 20] {
+        stage.wait(minutes);
+        stage.conclusion(&provisioned()).await;
+    }
+    assert_eq!(stage.count("CreateAccessPoint"), 1);
+    let conclusion = stage.conclusion(&provisioned()).await;
+    assert_eq!(conclusion, "already_done replica_usable");
+}
+
+#[tokio::test]
 async fn only_the_settings_that_a_part_needs_are_read() {
     let stage = Stage::with(source_with_parts()).await;
     let asking = |replica: Value| {

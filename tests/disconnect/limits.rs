@@ -29,6 +29,23 @@ async fn many_targets_are_read_together() {
     );
 }
 
+#[tokio::test]
+async fn a_recovery_point_that_a_list_shows_twice_is_lost_once() {
+    // As the pages of a list do when a new one comes first: the last one moves down.
+    let stage = Stage::new().await.answered(|body| {
+        if let Some(items) = body["items"].as_array_mut()
+            && items.iter().any(|item| item["snapshotID"].is_string())
+        {
+            items.push(items[0].clone());
+        }
+    });
+
+    let report = stage.disconnect().await.body;
+    let evidence = &report["targets"][0]["evidence"];
+    assert_eq!(evidence["recoveryPointsLost"], 37);
+    assert_eq!(stage.changes(), DISCONNECTED_ONCE);
+}
+
 // Invariant 6.
 #[tokio::test]
 async fn a_request_over_a_limit_is_refused_before_the_first_change() {

@@ -117,15 +117,20 @@ impl Stage {
         self
     }
 
+    /// Changes every answer.
+    pub(crate) fn answered(mut self, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
+        self.answers = Some(Answers::with_body(change));
+
+        self
+    }
+
     /// Changes what EFS says of the replication.
-    pub(crate) fn described(mut self, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
-        self.answers = Some(Answers::with_body(move |body| {
+    pub(crate) fn described(self, change: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
+        self.answered(move |body| {
             for replication in body["Replications"].as_array_mut().into_iter().flatten() {
                 change(replication);
             }
-        }));
-
-        self
+        })
     }
 
     /// How often an operation was called.

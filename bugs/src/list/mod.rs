@@ -7,6 +7,7 @@ mod guardrails;
 mod machines;
 mod matching;
 mod observation;
+mod others;
 mod replication;
 mod reports;
 mod requests;
@@ -16,7 +17,7 @@ mod template;
 use crate::bug::Bug;
 
 /// Every theme. What would destroy most comes first, so that a run which is cut has tried that.
-const THEMES: [&[Bug]; 12] = [
+const THEMES: [&[Bug]; 13] = [
     retirement::BUGS,
     documents::BUGS,
     changes::BUGS,
@@ -29,6 +30,7 @@ const THEMES: [&[Bug]; 12] = [
     requests::BUGS,
     template::BUGS,
     machines::BUGS,
+    others::BUGS,
 ];
 
 /// Every bug, in the order in which they are planted.

@@ -93,8 +93,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "only the recovery points of the last page count",
         file: DRS_OBSERVE,
-        from: "count += page.items().len();",
-        to: "count = page.items().len();",
+        from: "let items = page.items().iter();",
+        to: "let items = page.items().iter();\n                    ids.clear();",
     },
     // What AWS says of a server is taken as it stands, and what is unknown stays unknown.
     Bug {

@@ -1,6 +1,6 @@
 //! Every list of DRS that a function may need, read to its end.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_drs::{
     operation::describe_source_servers::DescribeSourceServersOutput,
@@ -204,7 +204,8 @@ impl Drs {
         id: &SourceServerId,
         record: &CallRecord,
     ) -> Result<usize, FailedCall> {
-        let mut count = 0;
+        // A list of several pages may show one twice that has moved meanwhile.
+        let mut ids = BTreeSet::new();
         let pages = self
             .client
             .describe_recovery_snapshots()
@@ -219,13 +220,14 @@ impl Drs {
                 pages,
                 |page| page.next_token(),
                 |page| {
-                    count += page.items().len();
+                    let items = page.items().iter();
+                    ids.extend(items.map(|point| point.snapshot_id().to_owned()));
                     Ok(())
                 },
             )
             .await?;
 
-        Ok(count)
+        Ok(ids.len())
     }
 }
 

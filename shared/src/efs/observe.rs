@@ -1,5 +1,9 @@
 //! Every read of EFS that a function may need. Only the modelled not-found code means that
 //! something does not exist.
+//!
+//! A list of several pages may show an item twice that has moved meanwhile; it counts once.
+
+use std::collections::HashSet;
 
 use aws_sdk_efs::{
     operation::describe_replication_configurations::DescribeReplicationConfigurationsOutput,
@@ -105,7 +109,8 @@ impl RegionalEfs {
         file_system: &FileSystemId,
         record: &CallRecord,
     ) -> Result<Vec<MountTarget>, FailedCall> {
-        let mut found = Vec::new();
+        let mut found: Vec<MountTargetDescription> = Vec::new();
+        let mut ids = HashSet::new();
         let pages = self
             .client
             .describe_mount_targets()
@@ -120,7 +125,8 @@ impl RegionalEfs {
                 |page| page.next_marker(),
                 |page| {
                     // Mount targets may come and go while they are listed.
-                    found.extend(page.mount_targets.unwrap_or_default());
+                    let listed = page.mount_targets.unwrap_or_default().into_iter();
+                    found.extend(listed.filter(|it| ids.insert(it.mount_target_id.clone())));
                     Ok(())
                 },
             )
@@ -181,6 +187,7 @@ impl RegionalEfs {
         record: &CallRecord,
     ) -> Result<Vec<AccessPoint>, FailedCall> {
         let mut points = Vec::new();
+        let mut ids = HashSet::new();
         let pages = self
             .client
             .describe_access_points()
@@ -197,6 +204,9 @@ impl RegionalEfs {
                 |page| {
                     for found in page.access_points() {
                         let mut point = read_access_point(found);
+                        if !ids.insert(point.id.clone()) {
+                            continue;
+                        }
                         // The tags are most of an access point.
                         if !keep_tags(&point) {
                             point.tags.clear();

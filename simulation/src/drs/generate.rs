@@ -150,6 +150,7 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
 
     for number in 1..=count {
         let mut server = server(number);
+        lose_names(rng, &mut server);
         add_tags(rng, &mut server);
         add_state(rng, &mut server);
         if chance(rng, 8) && !server.is_disconnected() {
@@ -181,6 +182,18 @@ fn behaviour(rng: &mut fastrand::Rng) -> Behaviour {
         page_size: *rng.choice(&[1, 2, 50]).unwrap_or(&50),
         longest_page: *rng.choice(&[1, 2, 1000]).unwrap_or(&1000),
         ..Behaviour::default()
+    }
+}
+
+/// DRS does not know every name of every machine.
+fn lose_names(rng: &mut fastrand::Rng, server: &mut SourceServer) {
+    match rng.u8(0..100) {
+        0..3 => server.hostname = None,
+        3..6 => server.fqdn = None,
+        6..8 => server.aws_instance_id = None,
+        8 => server.origin_account_id = None,
+        9 => server.origin_region = None,
+        _ => {}
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::{
     constants::{APPROVED, HERE},
     drs::judge::{is_named, reasons_against},
+    fault_checks::is_in_doubt,
     judgement::Case,
     record::{AttemptLog, Call, Reported, State, hides_an_effect, text},
     scenario::Request,
@@ -52,6 +53,7 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
         changes,
     };
 
+    let is_in_doubt = || is_in_doubt(&claim.changes, text(result, "message"));
     let holds = match outcome {
         // What is done was changed and confirmed; what is already done was only confirmed.
         "done" => claim.has_changed() && claim.is_final_state(),
@@ -65,11 +67,18 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
         "failed" => {
             matches!(reason, "rejected_by_aws" | "unreadable")
                 && !hides_an_effect(&claim.changes, text(result, "message"))
+                && !is_in_doubt()
         }
-        // A fault says nothing of the server.
-        "retryable" | "permanent" => true,
+        // Otherwise a fault says nothing of the server.
+        "retryable" | "permanent" => !is_in_doubt(),
         _ => false,
     };
+
+    if !claim.is_true_loss(&result["evidence"]["recoveryPointsLost"]) {
+        let lost = &result["evidence"]["recoveryPointsLost"];
+        state.violate(3, format!("{id} did not lose {lost} recovery points"));
+        return;
+    }
 
     // The calls say how the false report came about.
     if !holds {
@@ -93,6 +102,22 @@ impl Claim<'_> {
     /// Whether the server was so in some world that the attempt may have read.
     fn server_ever(&self, holds: impl Fn(&SourceServer) -> bool) -> bool {
         self.ever(|world| find(world, self.id).is_some_and(&holds))
+    }
+
+    /// Whether a server that was to be disconnected had so many recovery points. Null says nothing, and
+    /// fewer are counted where somebody else disconnects it meanwhile.
+    fn is_true_loss(&self, lost: &Value) -> bool {
+        let Some(lost) = lost.as_u64() else {
+            return true;
+        };
+        let mut changes = self.changes.iter();
+        let is_disconnected = changes.any(|call| call.operation == "DisconnectSourceServer");
+
+        is_disconnected
+            && self.ever(|world| {
+                let points = find(world, self.id).map(|server| server.points(world.now).len());
+                points.is_some_and(|points| lost <= points as u64)
+            })
     }
 
     fn is_final_state(&self) -> bool {

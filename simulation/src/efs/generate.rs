@@ -336,10 +336,11 @@ fn mount_target(rng: &mut fastrand::Rng, subnet: usize) -> Value {
 /// The event of a file system that was tagged or created, which asks for what its tag says.
 fn tagged_or_created(rng: &mut fastrand::Rng, number: usize) -> Request {
     let id = source(number);
-    let mut detail = if rng.bool() {
-        json!({ "eventName": "TagResource", "requestParameters": { "resourceId": id } })
-    } else {
-        json!({ "eventName": "CreateFileSystem", "responseElements": { "fileSystemId": id } })
+    let mut detail = match rng.u8(0..5) {
+        0 | 1 => json!({ "eventName": "TagResource", "requestParameters": { "resourceId": id } }),
+        // The older call, which people's scripts still make.
+        2 => json!({ "eventName": "CreateTags", "requestParameters": { "fileSystemId": id } }),
+        _ => json!({ "eventName": "CreateFileSystem", "responseElements": { "fileSystemId": id } }),
     };
     detail["eventSource"] = json!("elasticfilesystem.amazonaws.com");
 

@@ -11,6 +11,7 @@ use crate::{
         truth::{find, is_usable, replication},
         wanted::source_id,
     },
+    fault_checks::is_in_doubt,
     judgement::Case,
     record::{AttemptLog, Call, Effect, Reported, State, hides_an_effect, text},
     scenario::Request,
@@ -62,8 +63,8 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
         "pending" => claim.is_pending(),
         "indeterminate" => claim.has_changed(),
         "failed" => claim.is_failure(),
-        // A fault says nothing of the file system.
-        "retryable" | "permanent" => true,
+        // Otherwise a fault says nothing of the file system.
+        "retryable" | "permanent" => !claim.is_replication_in_doubt(),
         _ => false,
     };
 
@@ -139,13 +140,23 @@ impl Claim<'_> {
         }
     }
 
+    /// Whether a replication may have been created although its creation is what failed. Which of
+    /// several parts a call was for cannot be told.
+    fn is_replication_in_doubt(&self) -> bool {
+        let is_creation = self.message.starts_with("CreateReplicationConfiguration:");
+
+        is_creation && is_in_doubt(&self.changes, self.message)
+    }
+
     fn is_failure(&self) -> bool {
         match self.reason {
             "replication_paused" => self.status_was("PAUSED"),
             // Doubt is not a failure.
             "timeout" | "no_answer" | "service_error" => false,
             _ if self.message.starts_with("CreateReplicationConfiguration") => {
-                !hides_an_effect(&self.changes, self.message) && !self.has_replication_of_request()
+                !self.is_replication_in_doubt()
+                    && !hides_an_effect(&self.changes, self.message)
+                    && !self.has_replication_of_request()
             }
             _ => true,
         }
