@@ -167,6 +167,7 @@ fn tidy(code: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
     use aws_smithy_runtime_api::{client::result::ConnectorError, http::StatusCode};
     use aws_smithy_types::{body::SdkBody, error::ErrorMetadata};
 
@@ -203,34 +204,18 @@ mod tests {
     // Invariant 3.
     #[test]
     fn what_a_new_token_or_a_while_mends_is_known_under_each_of_its_codes() {
-        // As "Common Errors" of AWS, botocore and the SDK spell them.
+        // As "Common Errors" of AWS and botocore spell them.
         let expired = [
             "ExpiredToken",
             "ExpiredTokenException",
             "InvalidToken",
             "TokenRefreshRequired",
         ];
-        let throttled = [
-            "BandwidthLimitExceeded",
-            "EC2ThrottledException",
-            "LimitExceededException",
-            "PriorRequestNotComplete",
-            "ProvisionedThroughputExceededException",
-            "RequestLimitExceeded",
-            "RequestThrottled",
-            "RequestThrottledException",
-            "SlowDown",
-            "ThrottledException",
-            "Throttling",
-            "ThrottlingException",
-            "TooManyRequestsException",
-            "TransactionInProgressException",
-        ];
 
         for code in expired {
             check(403, code, FaultKind::CredentialsExpired);
         }
-        for code in throttled {
+        for code in THROTTLING_ERRORS {
             check(400, code, FaultKind::Throttled);
         }
     }

@@ -26,8 +26,9 @@ pub(crate) struct Draws {
     /// What an operator does afterwards to the resource with this number.
     pub(crate) afterwards: fn(&mut fastrand::Rng, usize) -> Change,
     pub(crate) variables: fn(&mut fastrand::Rng) -> Variables,
-    /// The operations, those that change something and the others. A policy may deny any of them.
+    /// The operations that change something. A policy may deny any operation.
     pub(crate) steps: &'static [&'static str],
+    /// The operations that change nothing.
     pub(crate) reads: &'static [&'static str],
     /// The Regions that may be down.
     pub(crate) regions: &'static [&'static str],

@@ -15,9 +15,7 @@ type IsMet = fn(&Call) -> bool;
 /// or was slow sees one where AWS did answer.
 const FAULTS: [(&str, IsMet); 13] = [
     ("throttled", is_throttle),
-    ("service_error", |call| {
-        call.status.is_some_and(|status| status >= 500) && !is_throttle(call)
-    }),
+    ("service_error", is_server_error),
     ("no_answer", |call| call.status.is_none()),
     ("broken_paging", Call::is_ok),
     ("unreadable", Call::is_ok),
@@ -55,12 +53,17 @@ fn is_throttle(call: &Call) -> bool {
     }
 }
 
-/// An answer that no other reason is for.
-fn is_rejection(call: &Call) -> bool {
-    let is_other =
-        |(reason, met): &(&str, IsMet)| *reason != "rejected_by_aws" && !call.is_ok() && met(call);
+fn is_server_error(call: &Call) -> bool {
+    call.status.is_some_and(|status| status >= 500) && !is_throttle(call)
+}
 
-    !call.is_ok() && !FAULTS.iter().any(|fault| is_other(fault))
+/// An error that no other reason is for.
+fn is_rejection(call: &Call) -> bool {
+    let mut others = FAULTS
+        .iter()
+        .filter(|(reason, _)| *reason != "rejected_by_aws");
+
+    !call.is_ok() && !others.any(|(_, is_met)| is_met(call))
 }
 
 /// Checks that a result which is a fault names one that a call of its operation met.
@@ -96,8 +99,5 @@ pub(crate) fn is_in_doubt(changes: &[&Call], message: &str) -> bool {
     let mut calls = changes.iter().rev();
     let last = calls.find(|call| is_about(message, call));
 
-    last.is_some_and(|call| match call.status {
-        None => true,
-        Some(status) => status >= 500 && !is_throttle(call),
-    })
+    last.is_some_and(|call| call.status.is_none() || is_server_error(call))
 }

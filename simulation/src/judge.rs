@@ -9,7 +9,6 @@ use emulator::{Cloud, World};
 use serde_json::{Value, json};
 
 use crate::{
-    constants::epoch,
     judgement::{Calm, Case, Expected, Judgement},
     record::{State, text},
 };
@@ -28,6 +27,9 @@ const OUTCOMES: [&str; 10] = [
     "done",
     "already_done",
 ];
+
+/// The operation that is only for evidence: where it is denied nothing stops, and less is known.
+const EVIDENCE: &str = "DescribeRecoverySnapshots";
 
 impl State {
     /// The world of an attempt that begins while nothing else is under way.
@@ -54,12 +56,6 @@ pub(crate) fn judge(state: &mut State, attempt: usize, body: &Value) {
         return;
     }
 
-    // Over a full hour, the pages of a list say how long servers have replicated in two ways.
-    let hour = |time: DateTime<Utc>| (time - epoch()).num_hours();
-    if hour(calm.world.now) != hour(state.now()) {
-        return;
-    }
-
     // How much there is time for is not what is judged.
     if is_out_of_time(body) && state.lacks_time() {
         return;
@@ -79,23 +75,25 @@ pub(crate) fn judge(state: &mut State, attempt: usize, body: &Value) {
         let mut calls = log.calls.iter();
         calls.any(|call| call.operation == *operation && !call.is_ok())
     });
-    let complaint_in = |world: &World| {
+    let judgement_in = |world: &World| {
         let case = Case {
             world,
             scenario: &state.scenario,
             request: &request,
         };
-        let judgement = (state.subject.judge)(&case);
-        match denied {
-            None => complaint(&judgement, body, &made),
-            Some(operation) => complaint_where_denied(&judgement, body, &made, operation),
-        }
+        (state.subject.judge)(&case)
     };
 
-    // A job may end during the attempt by itself, so the world of its end is right as well.
-    let first = complaint_in(&calm.world);
-    let complaint =
-        first.and_then(|first| complaint_in(&at(&calm.world, state.now())).map(|_| first));
+    let end = at(&calm.world, state.now());
+    let wrong = |expected: &Expected, result: &Value| match denied {
+        None => of_target(expected, result),
+        Some(operation) => of_target_where_denied(expected, result, operation),
+    };
+    let judgement = fitting(judgement_in(&calm.world), judgement_in(&end), body, wrong);
+    let complaint = match denied {
+        None => complaint(&judgement, body, &made),
+        Some(operation) => complaint_where_denied(&judgement, body, &made, operation),
+    };
     state.figures.judged += 1;
     if let Some(complaint) = complaint {
         state.violate(3, complaint);
@@ -108,6 +106,33 @@ fn at(world: &World, now: DateTime<Utc>) -> World {
     cloud.advance(now - world.now);
 
     cloud.world()
+}
+
+/// What must be said of each target: by the world in which the attempt began, or by that of its end
+/// where that one fits. A job may end meanwhile by itself, and an hour; each page of a list shows
+/// its own moment.
+fn fitting(
+    first: Judgement,
+    last: Judgement,
+    body: &Value,
+    wrong: impl Fn(&Expected, &Value) -> Option<String>,
+) -> Judgement {
+    let results = body["targets"].as_array().into_iter().flatten();
+    let pairs = first.targets.into_iter().zip(last.targets);
+    let targets = pairs
+        .zip(results)
+        .map(|((first, last), result)| match wrong(&last, result) {
+            None => last,
+            Some(_) => first,
+        });
+
+    Judgement {
+        targets: targets.collect(),
+        next_request: match body["nextRequest"] == last.next_request {
+            true => last.next_request,
+            false => first.next_request,
+        },
+    }
 }
 
 /// What is wrong with a report, and with the calls that changed something.
@@ -150,31 +175,17 @@ fn complaint_where_denied(
     operation: &str,
 ) -> Option<String> {
     let results = body["targets"].as_array().map_or(&[][..], Vec::as_slice);
-    // What is only evidence stops nothing, and is not known.
-    let is_evidence = operation == "DescribeRecoverySnapshots";
-    let says_so = |result: &Value| says_denied(result, operation);
 
     for (expected, result) in judgement.targets.iter().zip(results) {
-        let mut expected = expected.clone();
-        if is_evidence {
-            expected.plan.clear();
-            expected.evidence = json!({});
-        }
-        let mut answered = result.clone();
-        if is_evidence {
-            answered["plan"] = json!([]);
-        }
-        // A target of which nothing was denied is judged as ever.
-        if (is_evidence || !says_so(result))
-            && let Some(complaint) = of_target(&expected, &answered)
-        {
+        if let Some(complaint) = of_target_where_denied(expected, result, operation) {
             let target = &result["target"];
             return Some(format!(
                 "the result for {target}, where {operation} is denied: {complaint}"
             ));
         }
     }
-    if !is_evidence && !results.iter().any(says_so) {
+    let says_so = |result: &Value| says_denied(result, operation);
+    if operation != EVIDENCE && !results.iter().any(says_so) {
         return Some(format!("{operation} was denied, and no target says so"));
     }
 
@@ -185,6 +196,25 @@ fn complaint_where_denied(
         .collect();
     let other = made.iter().find(|effect| !may.contains(effect))?;
     Some(format!("changed {other:?}, which was not to be changed"))
+}
+
+fn of_target_where_denied(expected: &Expected, result: &Value, operation: &str) -> Option<String> {
+    if operation == EVIDENCE {
+        let mut answered = result.clone();
+        answered["plan"] = json!([]);
+        let expected = Expected {
+            plan: Vec::new(),
+            evidence: json!({}),
+            ..expected.clone()
+        };
+        return of_target(&expected, &answered);
+    }
+
+    // A target of which nothing was denied is judged as ever.
+    match says_denied(result, operation) {
+        true => None,
+        false => of_target(expected, result),
+    }
 }
 
 /// Whether a result says that an operation was denied, as its reason or among its calls.

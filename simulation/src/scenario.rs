@@ -159,8 +159,7 @@ impl Request {
         let payload: Value = payload.unwrap_or_else(|_| json!(self.payload));
 
         // An event of AWS is not the request that it amounts to.
-        let is_native = text_of(&payload, "source").starts_with("aws.");
-        let detail = self.detail.clone().filter(|_| !is_native);
+        let detail = self.detail.clone().filter(|_| !is_of_aws(&payload));
         std::iter::once(payload).chain(detail).collect()
     }
 
@@ -194,6 +193,11 @@ impl Request {
 
         targets.cloned().unwrap_or_default()
     }
+}
+
+/// Whether a payload is an event of AWS itself.
+pub(crate) fn is_of_aws(payload: &Value) -> bool {
+    text_of(payload, "source").starts_with("aws.")
 }
 
 fn text_of(detail: &Value, name: &str) -> String {

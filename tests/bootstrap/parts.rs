@@ -82,6 +82,10 @@ async fn a_part_that_a_list_shows_twice_is_one_part() {
     assert_eq!(stage.count("CreateAccessPoint"), 1);
     let conclusion = stage.conclusion(&provisioned()).await;
     assert_eq!(conclusion, "already_done replica_usable");
+
+    // The replica has one mount target, of which the security groups are read once.
+    let groups = ("DescribeMountTargetSecurityGroups".to_owned(), 1);
+    assert!(reads(&stage, &provisioned()).await.contains(&groups));
 }
 
 #[tokio::test]

@@ -10,8 +10,6 @@ use crate::stage::{
     text,
 };
 
-const TWO: &str = "s-00000000000000002";
-
 #[tokio::test]
 async fn a_retirement_names_the_request_that_deletes_the_records() {
     let third = SourceServer {
@@ -141,8 +139,9 @@ async fn a_record_named_by_its_arn_is_verified_to_be_gone() {
 
 #[tokio::test]
 async fn a_record_that_a_list_leaves_out_is_not_called_deleted() {
+    let ids = [1, 2].map(number);
     let mut world = approved_servers(2);
-    for id in [ONE, TWO] {
+    for id in &ids {
         "DISCONNECTED".clone_into(&mut world.server(id).unwrap().data_replication_state);
     }
     // As the pages of a list do when another record goes between them: the next one moves up.
@@ -155,18 +154,13 @@ async fn a_record_that_a_list_leaves_out_is_not_called_deleted() {
     });
 
     stage.policy.max_share_percent = 100;
-    let delete = request("delete", &[by_id(ONE), by_id(TWO)]);
+    let delete = request("delete", &ids.each_ref().map(|id| by_id(id)));
     let report = stage.deliver(&delete).await.body;
     for target in report["targets"].as_array().unwrap() {
         assert_eq!(text(&target["outcome"]), "done");
     }
-    assert_eq!(
-        stage.changes(),
-        [
-            format!("DeleteSourceServer {ONE}"),
-            format!("DeleteSourceServer {TWO}"),
-        ]
-    );
+    let deleted = ids.map(|id| format!("DeleteSourceServer {id}"));
+    assert_eq!(stage.changes(), deleted);
 }
 
 // Pages: DRS-03.

@@ -554,36 +554,80 @@ mod tests {
         );
     }
 
+    const EFS_CALL: (&str, &str) = ("aws.elasticfilesystem", "AWS API Call via CloudTrail");
+
+    fn parse_event(
+        (source, detail_type): (&str, &str),
+        detail: &Value,
+    ) -> Result<Command, Rejection> {
+        let event = json!({ "detail-type": detail_type, "source": source, "detail": detail });
+        let Inbound::One(Ok(message)) = envelope::open(&event.to_string()) else {
+            panic!("not an event")
+        };
+
+        Command::parse(&message, now())
+    }
+
+    fn efs_call(name: &str, member: &str, id: &Value) -> Value {
+        json!({ "eventSource": "elasticfilesystem.amazonaws.com", "eventName": name, member: id })
+    }
+
+    fn created() -> Value {
+        let id = json!({ "fileSystemId": "fs-00000001" });
+        efs_call("CreateFileSystem", "responseElements", &id)
+    }
+
+    /// By the two calls that tag a resource.
+    fn tagged(id: &str) -> [Value; 2] {
+        [
+            ("TagResource", "resourceId"),
+            ("CreateTags", "fileSystemId"),
+        ]
+        .map(|(name, member)| efs_call(name, "requestParameters", &json!({ member: id })))
+    }
+
+    #[test]
+    fn a_file_system_that_was_created_or_tagged_asks_for_a_replica() {
+        let [tagged, older] = tagged("fs-00000001");
+
+        for detail in [created(), tagged, older] {
+            let command = parse_event(EFS_CALL, &detail).unwrap();
+            assert_eq!(command.request_id.as_ref(), "fs-00000001");
+            assert_eq!(command.targets[0].source.id.as_ref(), "fs-00000001");
+        }
+    }
+
     #[test]
     fn only_efss_own_calls_that_succeeded_ask_for_a_replica() {
-        let call = |source: &str, detail: Value| {
-            let event =
-                json!({ "detail-type": "AWS API Call via CloudTrail", "source": source, "detail": detail }).to_string();
-            let Inbound::One(Ok(message)) = envelope::open(&event) else {
-                panic!("not an event")
-            };
-            Command::parse(&message, now())
+        let (source, detail_type) = EFS_CALL;
+        let with = |member: &str, value: &str| {
+            let mut detail = created();
+            detail[member] = json!(value);
+            detail
         };
-        let created = |source: &str| json!({ "eventSource": source, "eventName": "CreateFileSystem", "responseElements": { "fileSystemId": "fs-00000001" } });
-        let command = call(
-            "aws.elasticfilesystem",
-            created("elasticfilesystem.amazonaws.com"),
-        )
-        .unwrap();
-        assert_eq!(
+        let [point, older] = tagged("fsap-00000001");
+
+        for (event, detail) in [
             (
-                command.request_id.as_ref(),
-                command.targets[0].source.id.as_ref()
+                ("aws.fsx", detail_type),
+                with("eventSource", "fsx.amazonaws.com"),
             ),
-            ("fs-00000001", "fs-00000001")
-        );
-        call("aws.elasticfilesystem", created("s3files.amazonaws.com")).unwrap_err();
-        call("aws.fsx", created("fsx.amazonaws.com")).unwrap_err();
-        let failed = json!({ "eventSource": "elasticfilesystem.amazonaws.com", "eventName": "CreateFileSystem", "errorCode": "BadRequest" });
-        call("aws.elasticfilesystem", failed).unwrap_err();
-        let tagged = |id: &str| json!({ "eventSource": "elasticfilesystem.amazonaws.com", "eventName": "CreateTags", "requestParameters": { "fileSystemId": id } });
-        call("aws.elasticfilesystem", tagged("fs-00000001")).unwrap();
-        call("aws.elasticfilesystem", tagged("fsap-00000001")).unwrap_err();
-        call("aws.elasticfilesystem", tagged("nonsense")).unwrap_err();
+            (("change.management", detail_type), created()),
+            ((source, "AWS Service Event via CloudTrail"), created()),
+            (EFS_CALL, with("eventSource", "s3files.amazonaws.com")),
+            // One that failed still names what it was about.
+            (EFS_CALL, with("errorCode", "BadRequest")),
+            (EFS_CALL, with("eventName", "UntagResource")),
+            // Access points are tagged by the same calls.
+            (EFS_CALL, point),
+            (EFS_CALL, older),
+        ] {
+            let code = parse_event(event, &detail).unwrap_err().code;
+            assert_eq!(code, RejectionCode::UnsupportedEvent, "{event:?} {detail}");
+        }
+        for detail in tagged("nonsense") {
+            let code = parse_event(EFS_CALL, &detail).unwrap_err().code;
+            assert_eq!(code, RejectionCode::InvalidValue);
+        }
     }
 }

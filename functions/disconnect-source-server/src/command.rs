@@ -383,18 +383,29 @@ mod tests {
 
     #[test]
     fn only_a_terminated_instance_asks_for_anything() {
-        let event = |state: &str| {
+        let [source, detail_type] = ["aws.ec2", "EC2 Instance State-change Notification"];
+        let read = |source: &str, detail_type: &str, state: &str| {
             let detail = json!({ "instance-id": "i-0abc1234def567890", "state": state });
-            let event = json!({ "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2", "detail": detail });
+            let event = json!({
+                "detail-type": detail_type,
+                "source": source,
+                "account": "444455556666",
+                "region": "eu-central-1",
+                "detail": detail,
+            });
             let Inbound::One(Ok(message)) = envelope::open(&event.to_string()) else {
                 panic!("not an event")
             };
             Command::parse(&message, now())
         };
-        assert_eq!(
-            event("terminated").unwrap().request_id.as_ref(),
-            "i-0abc1234def567890"
-        );
+        let refused =
+            |source, detail_type, state| read(source, detail_type, state).unwrap_err().code;
+
+        let terminated = read(source, detail_type, "terminated").unwrap();
+        assert_eq!(terminated.request_id.as_ref(), "i-0abc1234def567890");
+        let target = json!(terminated.targets[0]);
+        assert_eq!(target["originAccountID"], "444455556666");
+        assert_eq!(target["originRegion"], "eu-central-1");
         for state in [
             "pending",
             "running",
@@ -404,10 +415,20 @@ mod tests {
             "Terminated",
             "",
         ] {
+            let code = refused(source, detail_type, state);
+            assert_eq!(code, RejectionCode::UnsupportedEvent, "{state}");
+        }
+
+        // Anybody may put an event that looks like one of EC2, under a source of their own.
+        for (source, detail_type) in [
+            ("change.management", detail_type),
+            (source, "EC2 Spot Instance Interruption Warning"),
+        ] {
+            let code = refused(source, detail_type, "terminated");
             assert_eq!(
-                event(state).unwrap_err().code,
+                code,
                 RejectionCode::UnsupportedEvent,
-                "{state}"
+                "{source} {detail_type}"
             );
         }
     }

@@ -74,11 +74,8 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
         _ => false,
     };
 
-    if !claim.is_true_loss(&result["evidence"]["recoveryPointsLost"]) {
-        let lost = &result["evidence"]["recoveryPointsLost"];
-        state.violate(3, format!("{id} did not lose {lost} recovery points"));
-        return;
-    }
+    let lost = &result["evidence"]["recoveryPointsLost"];
+    let has_lost = claim.has_lost(lost);
 
     // The calls say how the false report came about.
     if !holds {
@@ -86,6 +83,9 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
         let complaint =
             format!("`{outcome} {reason}` of {target} ({id}) is not true; calls: {changes:?}");
         state.violate(3, complaint);
+    }
+    if !has_lost {
+        state.violate(3, format!("{id} did not lose {lost} recovery points"));
     }
 }
 
@@ -104,9 +104,9 @@ impl Claim<'_> {
         self.ever(|world| find(world, self.id).is_some_and(&holds))
     }
 
-    /// Whether a server that was to be disconnected had so many recovery points. Null says nothing, and
-    /// fewer are counted where somebody else disconnects it meanwhile.
-    fn is_true_loss(&self, lost: &Value) -> bool {
+    /// Whether the server was to be disconnected and had at least so many recovery points: fewer are
+    /// counted where somebody else disconnects it meanwhile. Null says nothing.
+    fn has_lost(&self, lost: &Value) -> bool {
         let Some(lost) = lost.as_u64() else {
             return true;
         };

@@ -5,7 +5,7 @@ use template::ACCOUNT;
 
 use crate::{
     record::{Subject, text},
-    scenario::Request,
+    scenario::{Request, is_of_aws},
     way::{
         account::Account,
         hop::{Hop, Message, Tag},
@@ -81,12 +81,10 @@ impl Puts<'_> {
             && payload.to_string().len() == request.payload.len()
             && request.payload.matches("\"requestID\"").count() <= 1;
         // An event that no rule lets through still comes by hand.
-        let is_event = payload.get("detail-type").is_some();
-        let is_of_aws = text(&payload, "source").starts_with("aws.");
-        if is_event && request.detail.is_none() {
-            return self.invoke(request, is_of_aws, seconds);
+        if payload.get("detail-type").is_some() && request.detail.is_none() {
+            return self.invoke(request, &payload, seconds);
         }
-        if is_of_aws {
+        if is_of_aws(&payload) {
             return self.put_native(&payload, seconds);
         }
 
@@ -101,7 +99,7 @@ impl Puts<'_> {
             Way::Fleet if request.detail.is_some() => {
                 self.start_fleet(request.detail.as_ref(), seconds);
             }
-            _ if is_json => self.invoke(request, false, seconds),
+            _ if is_json => self.invoke(request, &payload, seconds),
             // What is no JSON is accepted by a topic and a queue alone.
             _ if self.account.stack.has("QueueTrigger") => self.enqueue(request, seconds),
             _ => {}
@@ -245,7 +243,8 @@ impl Puts<'_> {
         account.send(Hop::Send { queue, message }.after(seconds));
     }
 
-    fn invoke(&self, request: &Request, is_of_aws: bool, seconds: u64) {
+    fn invoke(&self, request: &Request, payload: &Value, seconds: u64) {
+        let is_of_aws = is_of_aws(payload);
         let tag = self.tag_of("invocation", "request", Expected::Result, is_of_aws);
         let tag = self.account.trace.borrow_mut().delivery(tag);
 
