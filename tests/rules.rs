@@ -231,6 +231,30 @@ fn a_message_for_no_function_is_kept() {
     }
 }
 
+/// The topic is there for whichever function the stack has.
+#[test]
+fn a_message_for_a_function_that_is_not_there_is_kept() {
+    let requests = [
+        (&DISCONNECT, "decommission-requested.json"),
+        (&BOOTSTRAP, "replication-requested.json"),
+    ];
+
+    for only in FUNCTIONS {
+        let parameters = [("Functions", only.name()), ("TopicTrigger", "ENABLED")];
+        let deployment = Deployment::with(&parameters);
+
+        for (function, file) in requests {
+            let is_there = function.name() == only.name();
+            let expected = match is_there {
+                true => arn(&deployment, function),
+                false => deployment.arn("UndeliveredEvents"),
+            };
+            let reached = endpoints_of(&deployment, &function.event(file));
+            assert_eq!(reached, [expected], "{file} with {} alone", only.name());
+        }
+    }
+}
+
 /// The record that Lambda makes of an invocation, as it is put on the bus.
 fn record(function: &Function, condition: &str, request: &Value, response: &Value) -> Value {
     let arn = arn(&everything(), function);
@@ -417,6 +441,7 @@ async fn every_result_notifies_unless_drover_was_not_asked() {
         format!("done disconnected: {RESULT}"),
         "refused not_found: ".to_owned(),
         "refused no_replicate_to_tag: ".to_owned(),
+        format!("refused bad_replicate_to_tag: {RESULT}"),
         format!("pending replication_enabling: {RESULT}, {PENDING}"),
         format!("refused not_found: {RESULT}"),
     ];
@@ -469,13 +494,15 @@ async fn results_of_terminations() -> Vec<ResultOf> {
     results
 }
 
-/// Another file system, one without the tag that asks for a replica, and one with it.
+/// Another file system, one without the tag that asks for a replica, one whose tag names no Region,
+/// and one that is replicated.
 async fn results_of_creations() -> Vec<ResultOf> {
     let created = BOOTSTRAP.event("file-system-created.json");
     let id = text_of(&created["detail"]["responseElements"]["fileSystemId"]);
     let file_systems = [
         FileSystem::new("fs-00000009"),
         FileSystem::new(&id),
+        FileSystem::new(&id).tagged("drover:replicate-to", "Ireland"),
         FileSystem::new(&id).tagged("drover:replicate-to", "eu-west-1"),
     ];
 

@@ -28,6 +28,24 @@ async fn a_key_withdrawn_before_the_overwrite_counts() {
     assert_eq!(stage.changes(), [""; 0]);
 }
 
+// Invariant 5.
+#[tokio::test]
+async fn nothing_is_overwritten_where_the_second_look_fails() {
+    let stage = Stage::with(beside_existing()).await;
+    // The first look finds all three keys; what has become of them since, nobody knows.
+    let first_fails = Fault::next("DescribeFileSystems", FaultKind::AccessDenied).in_region(THERE);
+    stage.local.inject(Fault {
+        skip: 1,
+        ..first_fails
+    });
+
+    assert_eq!(
+        stage.conclusion(&over_existing()).await,
+        "permanent access_denied -> Permanent"
+    );
+    assert_eq!(stage.changes(), [""; 0]);
+}
+
 // Invariant 11.
 #[tokio::test]
 async fn plan_mode_shows_the_plan_and_changes_nothing() {

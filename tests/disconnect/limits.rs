@@ -168,6 +168,24 @@ async fn only_as_many_targets_are_started_as_can_be_finished() {
     );
 }
 
+/// What was finished by an earlier delivery takes no time of this one: or else the rest would never
+/// be started.
+// Invariant 8.
+#[tokio::test]
+async fn a_delivery_starts_where_the_last_one_ended() {
+    let mut stage = Stage::with(approved_servers(200)).await;
+    stage.policy.guardrails.max_targets = 20;
+    stage.seconds_left = 99;
+
+    for summary in [
+        "12 pending, 8 done of 20 targets",
+        "4 pending, 8 done, 8 already done of 20 targets",
+        "4 done, 16 already done of 20 targets",
+    ] {
+        assert_eq!(stage.deliver(&first(20)).await.body["summary"], summary);
+    }
+}
+
 /// Each call counts at its slowest, 20 seconds: two rounds of a call and a read.
 #[tokio::test]
 async fn a_server_is_started_only_if_it_can_be_finished() {

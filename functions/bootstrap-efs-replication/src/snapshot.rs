@@ -300,4 +300,15 @@ mod tests {
         // Where none may be created, nothing is complete.
         assert_eq!(compare(0), (0, 2, true));
     }
+    #[test]
+    fn the_counterpart_is_what_is_broken() {
+        let source = [access_point("fsap-00000001", "/app")];
+        let replica = AccessPoint {
+            state: LifeCycle::Error,
+            ..access_point("fsap-00000002", "/app")
+        };
+
+        let compared = AccessPoints::compare(&source, &[replica], 1, |_| false);
+        assert_eq!(compared.broken.as_deref(), Some("fsap-00000002"));
+    }
 }

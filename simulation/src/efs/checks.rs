@@ -7,7 +7,8 @@ use crate::{
     efs::{
         MARK, changes,
         observed::{
-            observed_file_system, observed_replication, protection, tag, was_read_to_the_end,
+            observed_file_system, observed_replication, protection, tag, was_looked_at_again,
+            was_read_to_the_end,
         },
         parts::behind,
         wanted::{Wanted, id_in, source_id},
@@ -187,6 +188,12 @@ fn check_overwrite(state: &mut State, log: &AttemptLog, overwrite: &Overwrite<'_
     let Some(existing) = observed_file_system(log, region, over) else {
         return state.violate(5, format!("{what} without reading it first"));
     };
+
+    // Other targets may have taken their time, in which a key may have been turned back.
+    if !was_looked_at_again(log, region, over) {
+        let complaint = format!("{what} without a second look right before it");
+        state.violate(5, complaint);
+    }
 
     // An existing destination must not be a source itself.
     let own_replication = observed_replication(log, region, over);

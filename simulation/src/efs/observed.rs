@@ -65,6 +65,16 @@ pub(crate) fn was_read_to_the_end(
     calls.any(|call| is_not_found(call) || (call.is_ok() && (is_one || !call.has_more())))
 }
 
+/// Whether the attempt has looked at a file system twice, and got an answer when it looked last.
+pub(crate) fn was_looked_at_again(log: &AttemptLog, region: &str, id: &str) -> bool {
+    let mut looks = log.calls.iter().rev().filter(|call| {
+        call.operation == "DescribeFileSystems" && call.region == region && call.subject == id
+    });
+
+    // The SDK repeats what failed, so that of one look more than one call may be in the record.
+    looks.next().is_some_and(Call::is_ok) && looks.any(Call::is_ok)
+}
+
 /// The value of a tag of a file system that was read.
 pub(crate) fn tag<'a>(file_system: &'a Value, key: &str) -> Option<&'a str> {
     let tags = file_system["Tags"].as_array()?;
