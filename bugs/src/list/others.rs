@@ -1,4 +1,4 @@
-//! Bugs planted by somebody who knew neither this list nor the simulator.
+//! Bugs planted by two people who knew neither this list nor the simulator, ten each. One is in both.
 
 use crate::bug::Bug;
 
@@ -97,5 +97,99 @@ pub(super) const BUGS: &[Bug] = &[
         file: "template.yaml",
         from: "reason: [{ anything-but: [not_found, no_replicate_to_tag] }]",
         to: "reason: [{ anything-but: [not_found, no_replicate_to_tag, bad_replicate_to_tag] }]",
+    },
+    Bug {
+        name: "a target that was named by ARN keeps its ARN",
+        file: "functions/disconnect-source-server/src/command.rs",
+        from: "            if let Some(id) = id {
+                // The other names stay, and still have to match.
+                target.source_server = Some(id.clone().into());
+            }
+",
+        to: "            if let Some(id) = id {
+                // The other names stay, and still have to match.
+                target.source_server.get_or_insert_with(|| id.clone().into());
+            }
+",
+    },
+    Bug {
+        name: "the deletion comes before the rest of its retirement",
+        file: "functions/disconnect-source-server/src/report.rs",
+        from: "        if target.outcome != Outcome::Pending {
+            continue;
+        }
+        // Something else is still pending: the same request has to be sent again first.
+        if target.reason != awaits_deletion {
+            return None;
+        }
+",
+        to: "        // Only what is disconnected by now can be deleted next.
+        if target.outcome != Outcome::Pending || target.reason != awaits_deletion {
+            continue;
+        }
+",
+    },
+    Bug {
+        name: "a name that DRS leaves out contradicts nothing",
+        file: "functions/disconnect-source-server/src/matching.rs",
+        from: "        // A name that the request leaves out matches every server.
+        asked.is_some() && asked != read.as_deref()
+",
+        to: "        // A name that one of the two leaves out contradicts nothing.
+        matches!((asked, read), (Some(asked), Some(read)) if asked != read.as_str())
+",
+    },
+    Bug {
+        name: "a second request marks the replica again",
+        file: "functions/bootstrap-efs-replication/src/plan.rs",
+        from: "        if replica.tags.contains_key(BOOTSTRAPPED_BY_TAG) {
+",
+        to: "        let marked_by = replica.tags.get(BOOTSTRAPPED_BY_TAG).map(String::as_str);
+        if marked_by == Some(self.command.request_id.as_ref()) {
+",
+    },
+    Bug {
+        name: "a One Zone replica stands in for a Regional one",
+        file: "functions/bootstrap-efs-replication/src/destination.rs",
+        from: "    replica.availability_zone_name == destination.availability_zone_name
+",
+        to: "    !differs(
+        &destination.availability_zone_name,
+        &replica.availability_zone_name,
+    )
+",
+    },
+    Bug {
+        name: "the last access point within the limit loses its tags",
+        file: "functions/bootstrap-efs-replication/src/observe.rs",
+        from: "        is_missing && missing <= limit
+",
+        to: "        is_missing && missing < limit
+",
+    },
+    Bug {
+        name: "an expired request is good for five more minutes",
+        file: "shared/src/request.rs",
+        from: "    if expires_at <= now {
+",
+        to: "    if expires_at + CLOCKS <= now {
+",
+    },
+    Bug {
+        name: "backups that are being switched off count as on",
+        file: "shared/src/efs/observe.rs",
+        from: "    matches!(status, types::Status::Enabled | types::Status::Enabling)
+",
+        to: "    !matches!(status, types::Status::Disabled)
+",
+    },
+    Bug {
+        name: "terminations are awaited on the bus of requests",
+        file: "template.yaml",
+        from: "      State: !Ref InstanceTerminatedTrigger
+",
+        to: "      EventBusName: !Ref EventBusName
+      State: !Ref InstanceTerminatedTrigger
+",
     },
 ];
