@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use chrono::{SecondsFormat, TimeDelta};
 use emulator::{FaultKind, Reply, World};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     constants::{CHANGE, RIVAL, epoch},
-    mistakes::{self, Mistake},
+    mistakes::{Mistake, malformed},
     scenario::{
         Change, Delivery, ExternalEvent, FaultSchedule, Request, Scenario, Stop, Variables, When,
     },
@@ -288,61 +288,6 @@ pub(crate) fn native(
         detail: None,
         ..request
     }
-}
-
-/// The same request with one mistake in it, which the function must reject.
-fn malformed(rng: &mut fastrand::Rng, detail: &Value, mistakes: &[Mistake]) -> Request {
-    // Half of the mistakes belong to the function.
-    let own = rng.choice(mistakes).copied();
-    let common = rng.choice(&mistakes::REQUESTS).copied();
-    let mistake = if rng.bool() { own } else { common };
-
-    let intact = Request::new(detail.clone(), None);
-    let payload = &intact.payload;
-    // A truncated message is what a full disk or a broken proxy makes of it.
-    let half = payload.get(..payload.len() / 2).unwrap_or_default();
-
-    let malformed = match rng.u8(0..30) {
-        0 => payload.replacen("\"version\":1", "\"version\":2", 1),
-        1 => payload.replacen("\"version\"", "\"requestID\":\"twice\",\"version\"", 1),
-        2 => half.to_owned(),
-        // Larger than any request may be, and deeper.
-        3 => format!("{}{payload}", " ".repeat(70_000)),
-        4 => format!("{}{}", "[".repeat(5_000), "]".repeat(5_000)),
-        5 => with_member(detail, "force", json!(true)),
-        6 => with_member(detail, "dryRun", json!("no")),
-        7 => without_member(detail, "expiresAt"),
-        8 => payload.replacen(":[{", ":[{\"forceful\":1,", 1),
-        _ => {
-            let mut changed = detail.clone();
-            if let Some(mistake) = mistake {
-                mistake(&mut changed);
-            }
-            changed.to_string()
-        }
-    };
-
-    Request {
-        payload: malformed,
-        detail: None,
-        ..intact
-    }
-}
-
-fn with_member(detail: &Value, name: &str, value: Value) -> String {
-    let mut changed = detail.clone();
-    changed[name] = value;
-
-    changed.to_string()
-}
-
-fn without_member(detail: &Value, name: &str) -> String {
-    let mut changed = detail.clone();
-    if let Some(members) = changed.as_object_mut() {
-        members.remove(name);
-    }
-
-    changed.to_string()
 }
 
 /// Draws the trouble of a scenario: for each kind none, mostly.

@@ -9,7 +9,7 @@ use emulator::{Cloud, World};
 use serde_json::{Value, json};
 
 use crate::{
-    judgement::{Calm, Case, Expected, Judgement},
+    judgement::{Calm, Case, Effect, Expected, Judgement},
     record::{State, text},
 };
 
@@ -61,14 +61,19 @@ pub(crate) fn judge(state: &mut State, attempt: usize, body: &Value) {
         return;
     }
 
-    let made: Vec<(&str, &str)> = log
+    let world = state.cloud.world();
+    let made: Vec<String> = log
         .calls
         .iter()
         .filter(|call| call.changed)
         .map(|call| {
             // EFS names a mount target by its file system and its subnet.
             let subject = call.subject.split(' ').next().unwrap_or_default();
-            (call.operation.as_str(), subject)
+            Effect::in_words(
+                &call.operation,
+                subject,
+                &(state.subject.content)(&world, call),
+            )
         })
         .collect();
     let denied = state.scenario.trouble.denied.filter(|operation| {
@@ -136,7 +141,7 @@ fn fitting(
 }
 
 /// What is wrong with a report, and with the calls that changed something.
-fn complaint(judgement: &Judgement, body: &Value, made: &[(&str, &str)]) -> Option<String> {
+fn complaint(judgement: &Judgement, body: &Value, made: &[String]) -> Option<String> {
     let results = body["targets"].as_array().map_or(&[][..], Vec::as_slice);
 
     for (expected, result) in judgement.targets.iter().zip(results) {
@@ -147,15 +152,12 @@ fn complaint(judgement: &Judgement, body: &Value, made: &[(&str, &str)]) -> Opti
     }
 
     // No change too few, none too many.
-    let effects = judgement.targets.iter().flat_map(|target| &target.effects);
-    let mut must: Vec<(&str, &str)> = effects
-        .map(|(operation, subject)| (*operation, subject.as_str()))
-        .collect();
+    let mut must = judgement.effects();
     must.sort_unstable();
     let mut did = made.to_vec();
     did.sort_unstable();
     if must != did {
-        return Some(format!("changed {did:?} where {must:?} was to be changed"));
+        return Some(differing(&must, &did));
     }
 
     let next = &body["nextRequest"];
@@ -166,12 +168,27 @@ fn complaint(judgement: &Judgement, body: &Value, made: &[(&str, &str)]) -> Opti
     None
 }
 
+/// The changes that were to be made and were not, and those that were made and were not to be.
+fn differing(must: &[String], did: &[String]) -> String {
+    let list = |these: &[String], others: &[String]| {
+        let only = these.iter().filter(|it| !others.contains(it));
+        let only: Vec<&str> = only.map(String::as_str).collect();
+        match only.as_slice() {
+            [] => "nothing else".to_owned(),
+            only => only.join(", "),
+        }
+    };
+
+    let (missing, wrong) = (list(must, did), list(did, must));
+    format!("was to make these changes: {missing}; and made these instead: {wrong}")
+}
+
 /// What is wrong with a report where an operation is denied: a target whose call was denied says so,
 /// and everything else is as if it were allowed.
 fn complaint_where_denied(
     judgement: &Judgement,
     body: &Value,
-    made: &[(&str, &str)],
+    made: &[String],
     operation: &str,
 ) -> Option<String> {
     let results = body["targets"].as_array().map_or(&[][..], Vec::as_slice);
@@ -190,12 +207,9 @@ fn complaint_where_denied(
     }
 
     // No change that would not have been made.
-    let effects = judgement.targets.iter().flat_map(|target| &target.effects);
-    let may: Vec<(&str, &str)> = effects
-        .map(|(operation, subject)| (*operation, subject.as_str()))
-        .collect();
+    let may = judgement.effects();
     let other = made.iter().find(|effect| !may.contains(effect))?;
-    Some(format!("changed {other:?}, which was not to be changed"))
+    Some(format!("made a change that was not to be made: {other}"))
 }
 
 fn of_target_where_denied(expected: &Expected, result: &Value, operation: &str) -> Option<String> {

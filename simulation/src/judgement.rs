@@ -28,14 +28,32 @@ pub(crate) struct Expected {
     pub(crate) outcome: &'static str,
     /// Every reason that holds; the report has one of them.
     pub(crate) reasons: Vec<&'static str>,
-    /// The calls that change something, each with its subject.
-    pub(crate) effects: Vec<(&'static str, String)>,
+    /// The calls that change something.
+    pub(crate) effects: Vec<Effect>,
     /// The sentences of the plan.
     pub(crate) plan: Vec<String>,
     /// Members of the evidence and their values; null for no evidence.
     pub(crate) evidence: Value,
     /// When to look again, in seconds.
     pub(crate) look_again: Option<u64>,
+}
+
+/// A call that changes something: what it is about, and what else it says.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Effect {
+    pub(crate) operation: &'static str,
+    pub(crate) subject: String,
+    pub(crate) content: Value,
+}
+
+impl Effect {
+    /// The call in words, without what it does not say.
+    pub(crate) fn in_words(operation: &str, subject: &str, content: &Value) -> String {
+        match content {
+            Value::Null => format!("{operation} of {subject}"),
+            content => format!("{operation} of {subject} with {content}"),
+        }
+    }
 }
 
 impl Case<'_> {
@@ -47,6 +65,17 @@ impl Case<'_> {
     /// Whether the request names more targets than the deployment allows.
     pub(crate) fn is_over_max_targets(&self) -> bool {
         self.request.targets().len() > self.scenario.number("MAX_TARGETS", 10)
+    }
+}
+
+impl Judgement {
+    /// Every change that must be made, in words.
+    pub(crate) fn effects(&self) -> Vec<String> {
+        let effects = self.targets.iter().flat_map(|target| &target.effects);
+
+        effects
+            .map(|it| Effect::in_words(it.operation, &it.subject, &it.content))
+            .collect()
     }
 }
 

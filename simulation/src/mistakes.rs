@@ -2,13 +2,32 @@
 
 use serde_json::{Value, json};
 
-use crate::constants::epoch;
+use crate::{
+    constants::epoch,
+    scenario::{Request, in_event},
+};
 
 /// A change of a request after which it is none.
 pub(crate) type Mistake = fn(&mut Value);
 
+/// The same as a change of its text.
+type Garbling = fn(&str) -> String;
+
+/// What is wrong with the text of a request.
+const TEXTS: [Garbling; 7] = [
+    |text| text.replacen("\"version\":1", "\"version\":2", 1),
+    |text| text.replacen("\"version\"", "\"requestID\":\"twice\",\"version\"", 1),
+    |text| text.replacen("\"version\"", "\"force\":true,\"version\"", 1),
+    |text| text.replacen(":[{", ":[{\"forceful\":1,", 1),
+    // A truncated message is what a full disk or a broken proxy makes of it.
+    |text| text.get(..text.len() / 2).unwrap_or_default().to_owned(),
+    // Larger than any request may be, and deeper.
+    |text| format!("{}{text}", " ".repeat(70_000)),
+    |_| format!("{}{}", "[".repeat(5_000), "]".repeat(5_000)),
+];
+
 /// What is wrong in a request of any function.
-pub(crate) const REQUESTS: [Mistake; 14] = [
+const REQUESTS: [Mistake; 16] = [
     |request| request["version"] = json!("1"),
     |request| request["version"] = json!(1.0),
     |request| request["version"] = Value::Null,
@@ -19,13 +38,94 @@ pub(crate) const REQUESTS: [Mistake; 14] = [
     |request| request["expiresAt"] = json!("2027-01-15 20:00:00 +0000"),
     |request| request["expiresAt"] = json!("2027-01-15T20:00:00"),
     |request| request["expiresAt"] = json!(epoch().timestamp() + 3600),
+    |request| request["expiresAt"] = Value::Null,
     |request| request["targets"] = json!([]),
     |request| request["targets"] = Value::Null,
     |request| request["targets"][0] = json!("the first one"),
     // One more than a request may have.
     |request| request["targets"] = json!(vec![request["targets"][0].clone(); 101]),
     |request| request["dryRun"] = Value::Null,
+    |request| request["dryRun"] = json!("no"),
 ];
+
+/// What is wrong with an event that carries a request, or with one of AWS.
+const EVENTS: [Mistake; 3] = [
+    |event| event["source"] = json!("aws.health"),
+    // Deeper than 32 levels, and larger than 64 KiB although it has fewer letters.
+    |event| event["resources"] = (0..40).fold(json!([]), |inner, _| json!([inner])),
+    |event| event["resources"] = json!(["\u{e9}".repeat(40_000)]),
+];
+
+/// One thing that is wrong, and with what.
+#[derive(Clone, Copy)]
+enum Wrong {
+    Text(Garbling),
+    Request(Mistake),
+    Carrier(Mistake),
+    Event(Mistake),
+}
+
+/// A request and an event of AWS that are right, and what a function's own mistakes are.
+pub(crate) struct Right<'a> {
+    pub(crate) detail: Value,
+    pub(crate) detail_type: &'a str,
+    pub(crate) event: Value,
+    pub(crate) of_request: &'a [Mistake],
+    pub(crate) of_event: &'a [Mistake],
+}
+
+impl Right<'_> {
+    /// The same with one mistake, by its number, so that as many numbers as there are mistakes name
+    /// each of them once.
+    pub(crate) fn with_mistake(&self, number: u64) -> Request {
+        let requests = REQUESTS.iter().chain(self.of_request);
+        let events = EVENTS.iter().chain(self.of_event);
+        let all: Vec<Wrong> = TEXTS
+            .into_iter()
+            .map(Wrong::Text)
+            .chain(requests.copied().map(Wrong::Request))
+            .chain(EVENTS.map(Wrong::Carrier))
+            .chain(events.copied().map(Wrong::Event))
+            .collect();
+        let index = usize::try_from(number).unwrap_or_default() % all.len();
+
+        let bare = Request::new(self.detail.clone(), None);
+        let changed = |value: &Value, mistake: Mistake| {
+            let mut changed = value.clone();
+            mistake(&mut changed);
+            changed.to_string()
+        };
+        let payload = match all[index] {
+            Wrong::Text(garbled) => garbled(&bare.payload),
+            Wrong::Request(mistake) => changed(&self.detail, mistake),
+            Wrong::Carrier(mistake) => {
+                let carrier = in_event(&self.detail, self.detail_type);
+                changed(&carrier, mistake)
+            }
+            Wrong::Event(mistake) => changed(&self.event, mistake),
+        };
+
+        Request {
+            payload,
+            detail: None,
+            ..bare
+        }
+    }
+}
+
+/// The request with one mistake of a request in it.
+pub(crate) fn malformed(rng: &mut fastrand::Rng, detail: &Value, own: &[Mistake]) -> Request {
+    let all = TEXTS.len() + REQUESTS.len() + own.len();
+    let right = Right {
+        detail: detail.clone(),
+        detail_type: "",
+        event: Value::Null,
+        of_request: own,
+        of_event: &[],
+    };
+
+    right.with_mistake(rng.u64(0..all as u64))
+}
 
 /// Settings with which no function may start.
 pub(crate) const SETTINGS: [(&str, &str); 12] = [

@@ -47,6 +47,8 @@ pub(crate) struct Subject {
     pub(crate) main_steps: &'static [&'static str],
     /// Settings of its own with which it may not start.
     pub(crate) bad_settings: &'static [(&'static str, &'static str)],
+    /// What looks like a request and is none, by the number of its mistake.
+    pub(crate) mistaken: fn(u64) -> Request,
     /// The switches of the emulator that concern it.
     pub(crate) switches: &'static [&'static str],
     /// A question to IAM with the tags that the attempt has read.
@@ -63,6 +65,8 @@ pub(crate) struct Subject {
     pub(crate) on_report: fn(&mut State, usize, Reported<'_>),
     /// What must be answered while nothing disturbs the function.
     pub(crate) judge: fn(&Case<'_>) -> Judgement,
+    /// What a call that changes something says, beside what it is about.
+    pub(crate) content: fn(&World, &Call) -> Value,
     /// Checks the world once everything has ended.
     pub(crate) at_the_end: fn(&mut State),
 }

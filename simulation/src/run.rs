@@ -388,6 +388,19 @@ impl Simulation {
         self.state().scenario.fault_schedule = FaultSchedule::NONE;
 
         self.replay_expired(&mut worker).await;
+        self.send_no_request(&mut worker).await;
+    }
+
+    /// Delivers what looks like a request and is none; each seed tries one mistake.
+    async fn send_no_request(&self, worker: &mut Worker) {
+        let number = {
+            let mut state = self.state();
+            let mistaken = (state.subject.mistaken)(state.scenario.seed);
+            state.requests.push(Arc::new(mistaken));
+            state.requests.len() - 1
+        };
+
+        self.attempt(worker, number, None).await;
     }
 
     fn apply_afterwards(&self) {

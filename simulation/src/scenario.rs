@@ -206,7 +206,7 @@ fn text_of(detail: &Value, name: &str) -> String {
     text.unwrap_or_default().to_owned()
 }
 
-fn in_event(detail: &Value, detail_type: &str) -> Value {
+pub(crate) fn in_event(detail: &Value, detail_type: &str) -> Value {
     json!({
         "version": "0",
         "id": "36eb8523-97d0-4518-b33d-ee3579ff19f0",
@@ -215,7 +215,8 @@ fn in_event(detail: &Value, detail_type: &str) -> Value {
         "account": "111122223333",
         "time": "2027-01-15T08:00:00Z",
         "region": "us-east-1",
-        "resources": [],
+        // A text may hold what looks like the end of it, and like nesting.
+        "resources": ["\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["],
         "detail": detail,
     })
 }

@@ -16,6 +16,7 @@ use crate::{
         changes::{Change, job, recovery_instance},
         mistakes::{EVENTS, REQUESTS},
     },
+    mistakes::Right,
     scenario::{self, Request, Scenario, Variables},
 };
 
@@ -364,6 +365,42 @@ fn slip(rng: &mut fastrand::Rng, number: usize, name: impl Fn(usize) -> String) 
     }
 }
 
+/// What looks like a request and is none, by the number of its mistake.
+pub(crate) fn mistaken(number: u64) -> Request {
+    let detail = json!({
+        "version": 1,
+        "requestID": CHANGE,
+        "expiresAt": expiry(12),
+        "action": "disconnect",
+        "targets": [{ "sourceServerID": id(1) }],
+        "dryRun": false,
+    });
+
+    let right = Right {
+        detail,
+        detail_type: DETAIL_TYPE,
+        event: termination(ORIGIN, 1),
+        of_request: &REQUESTS,
+        of_event: &EVENTS,
+    };
+    right.with_mistake(number)
+}
+
+/// The event of an instance that was terminated in an account and a Region.
+fn termination((account, region): (&str, &str), number: usize) -> Value {
+    json!({
+        "version": "0",
+        "id": "7bf73129-1428-4cd3-a780-95db273d1602",
+        "source": "aws.ec2",
+        "detail-type": "EC2 Instance State-change Notification",
+        "account": account,
+        "region": region,
+        "time": "2027-01-15T08:00:00Z",
+        "resources": [],
+        "detail": { "instance-id": instance(number), "state": "terminated" },
+    })
+}
+
 /// The event of an instance that was terminated; one in ten is of another account or Region.
 fn terminated(rng: &mut fastrand::Rng, number: usize) -> Request {
     let account = if chance(rng, 5) {
@@ -378,17 +415,7 @@ fn terminated(rng: &mut fastrand::Rng, number: usize) -> Request {
     };
     let instance = instance(number);
 
-    let event = json!({
-        "version": "0",
-        "id": "7bf73129-1428-4cd3-a780-95db273d1602",
-        "source": "aws.ec2",
-        "detail-type": "EC2 Instance State-change Notification",
-        "account": account,
-        "region": region,
-        "time": "2027-01-15T08:00:00Z",
-        "resources": [],
-        "detail": { "instance-id": instance, "state": "terminated" },
-    });
+    let event = termination((account, region), number);
     // The request that the event amounts to.
     let target = json!({
         "awsInstanceID": instance,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     constants::{APPROVED, HERE, PROTECTED, UNHEARD_OF},
-    judgement::{Case, Expected, Judgement, holding},
+    judgement::{Case, Effect, Expected, Judgement, holding},
     record::text,
 };
 
@@ -386,13 +386,16 @@ fn act(case: &Case<'_>, server: &SourceServer, steps: &[Step], expected: &mut Ex
         [Step::Disconnect] => ("pending", vec!["record_awaits_deletion"]),
         _ => ("done", vec!["disconnected"]),
     };
-    let id = || server.id.clone();
-    expected.effects = steps
-        .iter()
-        .map(|step| match step {
-            Step::Disconnect => ("DisconnectSourceServer", id()),
-            Step::Untag => ("UntagResource", id()),
-            Step::Delete => ("DeleteSourceServer", id()),
+    let operations = steps.iter().map(|step| match step {
+        Step::Disconnect => "DisconnectSourceServer",
+        Step::Untag => "UntagResource",
+        Step::Delete => "DeleteSourceServer",
+    });
+    expected.effects = operations
+        .map(|operation| Effect {
+            operation,
+            subject: server.id.clone(),
+            content: Value::Null,
         })
         .collect();
 

@@ -10,6 +10,8 @@ mod mistakes;
 mod observed;
 mod reports;
 
+use serde_json::Value;
+
 use crate::record::Subject;
 
 /// The operations that change something.
@@ -31,6 +33,7 @@ pub(crate) static SUBJECT: Subject = Subject {
     steps: &STEPS,
     main_steps: &["DisconnectSourceServer", "DeleteSourceServer"],
     bad_settings: &mistakes::SETTINGS,
+    mistaken: generate::mistaken,
     switches: &[
         "secondDisconnect",
         "disconnectExtended",
@@ -48,5 +51,7 @@ pub(crate) static SUBJECT: Subject = Subject {
     on_world: |_| None,
     on_report: reports::on_report,
     judge: judge::judge,
+    // What is done to a server has no more to it than the server.
+    content: |_, _| Value::Null,
     at_the_end: |_| {},
 };

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{
-    constants::{APPROVED, CHANGE, HERE, OTHERS, PROTECTED, RIVAL, THERE},
+    constants::{APPROVED, CHANGE, HERE, OTHERS, PROTECTED, RIVAL, THERE, UNHEARD_OF},
     dice::chance,
     efs::REPLICATE_TO,
 };
@@ -49,6 +49,10 @@ pub(crate) fn source_file_system(rng: &mut fastrand::Rng, number: usize) -> File
         source.policy = Some(policy(rng, &source));
     }
 
+    if chance(rng, 1) {
+        // The replica of a replication that nobody here may read.
+        "REPLICATING".clone_into(&mut source.protection);
+    }
     match rng.u8(0..100) {
         0..5 => "updating".clone_into(&mut source.life_cycle_state),
         5 => "error".clone_into(&mut source.life_cycle_state),
@@ -311,8 +315,10 @@ fn add_keys(rng: &mut fastrand::Rng, existing: &mut FileSystem) {
         let value = *rng.choice(&["", "true", "false"]).unwrap_or(&"");
         existing.tags.insert(PROTECTED.to_owned(), value.to_owned());
     }
-    if chance(rng, 80) {
-        "DISABLED".clone_into(&mut existing.protection);
+    match rng.u8(0..100) {
+        0..80 => "DISABLED".clone_into(&mut existing.protection),
+        80..82 => UNHEARD_OF.clone_into(&mut existing.protection),
+        _ => {}
     }
 }
 

@@ -5,7 +5,7 @@ use emulator::{Behaviour, FileSystem, Refusal, World};
 use serde_json::{Value, json};
 
 use crate::{
-    constants::{ELSEWHERE, HERE, OTHERS, REPLICATION_ROLE, THERE, UNHEARD_OF, epoch},
+    constants::{CHANGE, ELSEWHERE, HERE, OTHERS, REPLICATION_ROLE, THERE, UNHEARD_OF, epoch},
     dice::{
         Draws, chance, expiry, hours_to_expiry, native, numbers, reply, requests, scenario,
         some_left_out, wrapped,
@@ -17,6 +17,7 @@ use crate::{
         mistakes::{EVENTS, REQUESTS},
         wanted::id_in,
     },
+    mistakes::Right,
     record::text,
     scenario::{self, Request, Scenario, Variables},
 };
@@ -171,7 +172,11 @@ fn with_replications(rng: &mut fastrand::Rng, mut world: World, number: usize) -
 
     // Or be a replica itself: EFS does not chain replications.
     if chance(rng, 3) && !is_replicated {
-        let original = format!("fs-000000c{number}");
+        // An ID says nothing of a Region: both may have the same one.
+        let original = match chance(rng, 20) {
+            true => source(number),
+            false => format!("fs-000000c{number}"),
+        };
         world = world.with_file_system(THERE, FileSystem::new(&original));
         world
             .efs
@@ -191,10 +196,18 @@ fn with_replications(rng: &mut fastrand::Rng, mut world: World, number: usize) -
 }
 
 fn request(rng: &mut fastrand::Rng, world: &World, change: &str, count: usize) -> Request {
-    let targets: Vec<Value> = numbers(rng, count, 3)
+    let mut targets: Vec<Value> = numbers(rng, count, 3)
         .into_iter()
         .map(|number| target(rng, world, number))
         .collect();
+    if let [first, second, ..] = targets.as_mut_slice()
+        && chance(rng, 6)
+    {
+        // Two sources for one destination.
+        for member in ["destination", "overwrite"] {
+            second[member] = first[member].clone();
+        }
+    }
     let hours = hours_to_expiry(rng);
     let detail = json!({
         "version": 1,
@@ -210,12 +223,14 @@ fn request(rng: &mut fastrand::Rng, world: &World, change: &str, count: usize) -
 fn target(rng: &mut fastrand::Rng, world: &World, number: usize) -> Value {
     let mut target = json!({ "destination": destination(rng, world, number) });
 
-    // An existing destination is confirmed by its ID; now and then that is forgotten.
+    // An existing destination is confirmed by its ID; now and then that is forgotten, or another's.
     let existing = target["destination"]["fileSystemId"].as_str();
-    if let Some(existing) = existing.map(id_in).map(str::to_owned)
-        && chance(rng, 96)
-    {
-        target["overwrite"] = json!(existing);
+    if let Some(existing) = existing.map(id_in).map(str::to_owned) {
+        target["overwrite"] = match rng.u8(0..100) {
+            0..3 => Value::Null,
+            3..6 => json!(source(number)),
+            _ => json!(existing),
+        };
     }
     target["sourceFileSystemId"] = json!(named_source(rng, number));
     target["acceptNoFailback"] = json!(chance(rng, 65));
@@ -326,26 +341,49 @@ fn replica(rng: &mut fastrand::Rng) -> Value {
 fn mount_target(rng: &mut fastrand::Rng, subnet: usize) -> Value {
     let subnet = format!("subnet-0000000{subnet}");
 
-    match rng.u8(0..4) {
+    match rng.u8(0..5) {
         0 => json!({ "subnetId": subnet }),
+        // As many as EFS allows.
+        4 => {
+            json!({ "subnetId": subnet, "securityGroups": (1..=5).map(|group| format!("sg-0000000{group}")).collect::<Vec<_>>() })
+        }
         1 => json!({ "subnetId": subnet, "securityGroups": ["sg-00000002", "sg-00000001"] }),
         _ => json!({ "subnetId": subnet, "securityGroups": ["sg-00000001"] }),
     }
 }
 
-/// The event of a file system that was tagged or created, which asks for what its tag says.
-fn tagged_or_created(rng: &mut fastrand::Rng, number: usize) -> Request {
-    let id = source(number);
-    let mut detail = match rng.u8(0..5) {
-        0 | 1 => json!({ "eventName": "TagResource", "requestParameters": { "resourceId": id } }),
-        // The older call, which people's scripts still make.
-        2 => json!({ "eventName": "CreateTags", "requestParameters": { "fileSystemId": id } }),
-        _ => json!({ "eventName": "CreateFileSystem", "responseElements": { "fileSystemId": id } }),
-    };
-    detail["eventSource"] = json!("elasticfilesystem.amazonaws.com");
+/// What looks like a request and is none, by the number of its mistake.
+pub(crate) fn mistaken(number: u64) -> Request {
+    let detail = json!({
+        "version": 1,
+        "requestID": CHANGE,
+        "expiresAt": expiry(12),
+        "targets": [{
+            "sourceFileSystemId": source(1),
+            "destination": { "region": THERE },
+        }],
+        "dryRun": false,
+    });
+    let call = json!({
+        "eventName": "CreateFileSystem",
+        "responseElements": { "fileSystemId": source(1) },
+    });
 
-    // CloudTrail wraps the call in an event of EventBridge.
-    let event = json!({
+    let right = Right {
+        detail,
+        detail_type: DETAIL_TYPE,
+        event: by_cloud_trail(call),
+        of_request: &REQUESTS,
+        of_event: &EVENTS,
+    };
+    right.with_mistake(number)
+}
+
+/// A call to EFS in the event that CloudTrail makes of it.
+fn by_cloud_trail(mut call: Value) -> Value {
+    call["eventSource"] = json!("elasticfilesystem.amazonaws.com");
+
+    json!({
         "version": "0",
         "id": "36eb8523-97d0-4518-b33d-ee3579ff19f0",
         "source": "aws.elasticfilesystem",
@@ -354,10 +392,20 @@ fn tagged_or_created(rng: &mut fastrand::Rng, number: usize) -> Request {
         "region": HERE,
         "time": "2027-01-15T08:00:00Z",
         "resources": [],
-        "detail": detail,
-    });
+        "detail": call,
+    })
+}
+
+/// The event of a file system that was tagged or created, which asks for what its tag says.
+fn tagged_or_created(rng: &mut fastrand::Rng, number: usize) -> Request {
+    let id = source(number);
+    let call = match rng.u8(0..5) {
+        0 | 1 => json!({ "eventName": "TagResource", "requestParameters": { "resourceId": id } }),
+        // The older call, which people's scripts still make.
+        2 => json!({ "eventName": "CreateTags", "requestParameters": { "fileSystemId": id } }),
+        _ => json!({ "eventName": "CreateFileSystem", "responseElements": { "fileSystemId": id } }),
+    };
 
     let detail = json!({ "targets": [{ "sourceFileSystemId": id }] });
-
-    native(rng, &id, &event, detail, &EVENTS)
+    native(rng, &id, &by_cloud_trail(call), detail, &EVENTS)
 }

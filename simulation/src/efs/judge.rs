@@ -4,14 +4,14 @@ use emulator::{FileSystem, Replication, Reply};
 use serde_json::{Value, json};
 
 use crate::{
-    constants::{APPROVED, HERE, PROTECTED},
+    constants::{APPROVED, HERE, PROTECTED, UNHEARD_OF},
     efs::{
-        MARK, REPLICATE_TO,
+        MARK, REPLICATE_TO, contents,
         parts::{self, Ends, Part, Parts},
         truth::find,
         wanted::{Wanted, id_in, source_id},
     },
-    judgement::{Case, Expected, Judgement, holding},
+    judgement::{Case, Effect, Expected, Judgement, holding},
     record::text,
 };
 
@@ -221,8 +221,11 @@ impl Wish<'_> {
         };
         let mut expected = self.planned(vec![sentence]);
         if !self.case.is_plan() {
-            let id = source.file_system_id.clone();
-            expected.effects = vec![("CreateReplicationConfiguration", id)];
+            expected.effects = vec![Effect {
+                operation: "CreateReplicationConfiguration",
+                subject: source.file_system_id.clone(),
+                content: contents::destination(&self.wanted),
+            }];
             expected.outcome = "pending";
             expected.reasons = vec!["replication_enabling"];
             expected.look_again = Some(120);
@@ -271,6 +274,7 @@ impl Wish<'_> {
                 existing.protection == "ENABLED",
                 "overwrite_protection_enabled",
             ),
+            (existing.protection == UNHEARD_OF, "unknown_state"),
             (
                 existing.life_cycle_state != "available",
                 "destination_not_available",
@@ -392,7 +396,12 @@ impl Wish<'_> {
             }
             for part in &new {
                 if !self.is_refused(part) && !self.is_in_another_zone(part, replica) {
-                    effects.push((part.operation(), replica.file_system_id.clone()));
+                    let content = contents::of_part(part, self.source, &after);
+                    effects.push(Effect {
+                        operation: part.operation(),
+                        subject: replica.file_system_id.clone(),
+                        content,
+                    });
                     part.provide(&mut after);
                 }
             }
@@ -442,7 +451,7 @@ impl Wish<'_> {
         &self,
         replication: &Replication,
         last: &Parts,
-        effects: &mut Vec<(&'static str, String)>,
+        effects: &mut Vec<Effect>,
         replica: &FileSystem,
     ) -> Expected {
         // What AWS rejects for good comes before what it accepts later.
@@ -490,7 +499,11 @@ impl Wish<'_> {
         if !self.case.is_plan() {
             expected.outcome = "done";
             expected.reasons = vec!["replica_usable"];
-            expected.effects = vec![(mark.operation(), replica.file_system_id.clone())];
+            expected.effects = vec![Effect {
+                operation: mark.operation(),
+                subject: replica.file_system_id.clone(),
+                content: contents::of_part(&mark, self.source, replica),
+            }];
         }
         expected
     }

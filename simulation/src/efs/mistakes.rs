@@ -45,7 +45,7 @@ fn mount_targets(request: &mut Value, subnets: &[&str], groups: &[&str]) {
 }
 
 /// What is wrong in a request.
-pub(crate) const REQUESTS: [Mistake; 32] = [
+pub(crate) const REQUESTS: [Mistake; 34] = [
     |request| source(request, "fs-1"),
     |request| source(request, "fs-0000000g"),
     |request| source(request, "fs-0000000!"),
@@ -72,6 +72,7 @@ pub(crate) const REQUESTS: [Mistake; 32] = [
     |request| destination(request, json!({ "region": "Ireland" })),
     |request| destination(request, json!({ "region": "eu-west" })),
     |request| destination(request, json!({ "region": "eu-we5t-1" })),
+    |request| destination(request, json!({ "region": "europe1" })),
     |request| destination(request, json!({ "availabilityZoneName": "eu-west-1" })),
     |request| destination(request, json!({ "fileSystemId": "fs-00000001" })),
     |request| in_region(request, "kmsKeyId", ""),
@@ -88,6 +89,13 @@ pub(crate) const REQUESTS: [Mistake; 32] = [
             request,
             "roleArn",
             "arn:aws:s3::111122223333:role/replicate",
+        )
+    },
+    |request| {
+        in_region(
+            request,
+            "roleArn",
+            "arn:aws:sts::111122223333:assumed-role/replicate",
         )
     },
     |request| in_region(request, "roleArn", "replicate"),

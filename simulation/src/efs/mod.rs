@@ -5,6 +5,7 @@ mod bugs;
 mod by_hand;
 pub(crate) mod changes;
 mod checks;
+mod contents;
 mod estate;
 mod generate;
 mod judge;
@@ -45,6 +46,7 @@ pub(crate) static SUBJECT: Subject = Subject {
     steps: &STEPS,
     main_steps: &["CreateReplicationConfiguration"],
     bad_settings: &mistakes::SETTINGS,
+    mistaken: generate::mistaken,
     switches: &[
         "secondReplication",
         "protectedDestination",
@@ -62,5 +64,6 @@ pub(crate) static SUBJECT: Subject = Subject {
     on_world: truth::source_with_two_destinations,
     on_report: reports::on_report,
     judge: judge::judge,
+    content: contents::of_call,
     at_the_end: checks::at_the_end,
 };

@@ -113,7 +113,7 @@ fn add_mount_target(parts: &mut Parts, replica: &FileSystem, requested: &Value) 
     }
 }
 
-fn groups(requested: &Value) -> impl Iterator<Item = &str> {
+pub(crate) fn groups(requested: &Value) -> impl Iterator<Item = &str> {
     let groups = requested["securityGroups"].as_array().into_iter().flatten();
 
     groups.filter_map(Value::as_str)
@@ -146,8 +146,15 @@ fn counterpart<'a>(replica: &'a FileSystem, point: &AccessPoint) -> Option<&'a A
 
 /// What a client finds behind an access point.
 pub(crate) fn behind(point: &AccessPoint) -> Value {
-    let user = point.posix_user.as_ref();
-    let root = point.root_directory.as_ref();
+    behind_which(point.posix_user.as_ref(), point.root_directory.as_ref())
+}
+
+/// The same of a call that creates one.
+pub(crate) fn behind_call(input: &Value) -> Value {
+    behind_which(input.get("PosixUser"), input.get("RootDirectory"))
+}
+
+fn behind_which(user: Option<&Value>, root: Option<&Value>) -> Value {
     let path = root.and_then(|root| root["Path"].as_str());
     let groups = user.and_then(|user| user["SecondaryGids"].as_array());
 
@@ -179,11 +186,14 @@ fn add_tags(parts: &mut Parts, source: &FileSystem, replica: &FileSystem) {
 
 /// The tags that a replica is to have as well: neither AWS's nor drover's.
 pub(crate) fn own_tags(file_system: &FileSystem) -> BTreeMap<String, String> {
+    own_of(&file_system.tags)
+}
+
+/// The same of an access point's.
+pub(crate) fn own_of(tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let is_own = |key: &str| !is_of_aws(key) && !key.starts_with("drover:");
 
-    file_system
-        .tags
-        .iter()
+    tags.iter()
         .filter(|(key, _)| is_own(key))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect()
@@ -225,9 +235,17 @@ pub(crate) fn lacking_statements(ends: Ends<'_>) -> Option<Vec<Value>> {
 }
 
 fn statements(file_system: &FileSystem) -> Vec<Value> {
-    let policy = file_system.policy.as_deref().unwrap_or("null");
-    let policy: Value = serde_json::from_str(policy).unwrap_or_default();
+    statements_of(&policy_of(file_system))
+}
 
+/// The policy of a file system; null if it has none.
+pub(crate) fn policy_of(file_system: &FileSystem) -> Value {
+    let policy = file_system.policy.as_deref().unwrap_or("null");
+
+    serde_json::from_str(policy).unwrap_or_default()
+}
+
+pub(crate) fn statements_of(policy: &Value) -> Vec<Value> {
     match &policy["Statement"] {
         Value::Array(statements) => statements.clone(),
         Value::Null => Vec::new(),
@@ -291,7 +309,7 @@ fn translated(value: &Value, names: &BTreeMap<String, String>, region: &str) -> 
 
 /// What a statement says, however it is spelt: without its name, a list of one as its member, and
 /// every list in order.
-fn meaning(statement: &Value) -> Value {
+pub(crate) fn meaning(statement: &Value) -> Value {
     match statement {
         Value::Array(values) if values.len() == 1 => meaning(&values[0]),
         Value::Array(values) => {

@@ -28,11 +28,11 @@ pub(crate) fn source_with_two_destinations(world: &World) -> Option<String> {
 }
 
 pub(crate) fn replication<'a>(world: &'a World, source: &str) -> Option<&'a Replication> {
-    world
-        .efs
-        .replications
-        .iter()
-        .find(|replication| replication.source_file_system_id == source)
+    let mut replications = world.efs.replications.iter();
+
+    replications.find(|replication| {
+        replication.source_file_system_id == source && replication.source_region == HERE
+    })
 }
 
 pub(crate) fn find<'a>(world: &'a World, region: &str, id: &str) -> Option<&'a FileSystem> {
