@@ -178,6 +178,7 @@ impl State {
         if fault.is_none() && self.may_lag(operation) {
             wire = self.with_lagging_item(call, wire);
         }
+        wire = self.reworded(operation, wire);
         self.record_call(attempt, call, &wire, fault);
 
         bugs::tamper(self, attempt, operation, wire)

@@ -37,12 +37,15 @@ pub(crate) fn never_happened(subject: &Subject, figures: &Figures) -> Vec<String
     };
     let kinds = FaultKind::ALL.map(|kind| json!(kind).as_str().unwrap_or_default().to_owned());
     let faults = kinds.into_iter().chain(TROUBLES.map(str::to_owned));
+    let wordings = subject.wordings.iter().map(|it| it.name.to_owned());
     let outcomes = OUTCOMES.map(str::to_owned);
     let steps = subject.steps.iter().map(|step| (*step).to_owned());
 
     // What is counted by name is looked up by it.
     let happened = |counts: &BTreeMap<String, u64>, name: &str| counts.contains_key(name);
-    let missing_faults = faults.filter(|it| !happened(&figures.faults, it));
+    let missing_faults = faults
+        .chain(wordings)
+        .filter(|it| !happened(&figures.faults, it));
     let missing_outcomes = outcomes
         .into_iter()
         .filter(|it| !happened(&figures.outcomes, it));

@@ -15,6 +15,7 @@ use crate::{
         Change, Delivery, ExternalEvent, FaultSchedule, Request, Scenario, Stop, Variables, When,
     },
     trouble::{Outage, Process, RateLimit, Trouble},
+    wording::Wording,
 };
 
 /// What differs between functions in everything that follows the requests.
@@ -30,6 +31,8 @@ pub(crate) struct Draws {
     pub(crate) steps: &'static [&'static str],
     /// The operations that change nothing.
     pub(crate) reads: &'static [&'static str],
+    /// The other words that AWS may use.
+    pub(crate) wordings: &'static [Wording],
     /// The Regions that may be down.
     pub(crate) regions: &'static [&'static str],
     /// Fewer faults than this happen while calls can fail.
@@ -325,6 +328,7 @@ fn trouble(rng: &mut fastrand::Rng, draws: &Draws) -> Trouble {
         outage: chance(rng, 6).then_some(outage),
         rate_limit: chance(rng, 8).then_some(rate_limit),
         processes: chance(rng, 12),
+        wording: rng.choice(draws.wordings).filter(|_| chance(rng, 12)),
     }
 }
 

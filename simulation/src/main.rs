@@ -36,6 +36,7 @@ mod tests;
 mod trouble;
 mod virtual_time;
 mod way;
+mod wording;
 
 use std::{collections::BTreeMap, process::ExitCode};
 

@@ -22,6 +22,7 @@ use crate::{
     constants::{REPLICATION_ROLE, epoch},
     judgement::{Calm, Case, Judgement},
     scenario::{Change, ExternalEvent, Request, Scenario, Variables},
+    wording::Wording,
 };
 
 /// How far a read may lag: it shows the world of at most so long ago.
@@ -49,6 +50,8 @@ pub(crate) struct Subject {
     pub(crate) bad_settings: &'static [(&'static str, &'static str)],
     /// What looks like a request and is none, by the number of its mistake.
     pub(crate) mistaken: fn(u64) -> Request,
+    /// The other words that AWS may use for what it reads.
+    pub(crate) wordings: &'static [Wording],
     /// The switches of the emulator that concern it.
     pub(crate) switches: &'static [&'static str],
     /// A question to IAM with the tags that the attempt has read.

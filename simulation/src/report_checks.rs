@@ -8,6 +8,7 @@ use crate::{
     fault_checks::check_fault,
     judge::{check_whole, judge},
     record::{AttemptLog, Reported, State, text},
+    scenario::Stop,
 };
 
 /// Takes what an attempt reports: narrates, checks and judges it.
@@ -61,6 +62,7 @@ fn check_report(state: &mut State, attempt: usize, error_type: Option<&str>, bod
 
     check_whole(state, body);
     check_calls(state, &log, body);
+    check_last_look(state, &log);
     check_next_request(state, body);
 
     // What each result claims is for the function's own checks.
@@ -93,6 +95,25 @@ fn check_calls(state: &mut State, log: &AttemptLog, body: &Value) {
         state.violate(
             3,
             format!("the report does not name the call of {operation}"),
+        );
+    }
+}
+
+/// What was changed is looked at again: time is kept for it. A process that stood still has lost that
+/// time, and over a dead connection nothing arrives.
+fn check_last_look(state: &mut State, log: &AttemptLog) {
+    let stops = state.scenario.early.iter().flatten();
+    let mut stops = stops.flat_map(|delivery| &delivery.stops);
+    let may_stand_still = stops.any(|stop| matches!(stop, Stop::Freeze(..)));
+    if may_stand_still || state.scenario.trouble.processes {
+        return;
+    }
+
+    if let Some(call) = log.calls.last().filter(|call| call.mutating) {
+        let operation = &call.operation;
+        state.violate(
+            3,
+            format!("{operation} was not followed by a look at what it did"),
         );
     }
 }

@@ -288,9 +288,10 @@ impl Simulation {
 
         let mut state = self.state();
         state.scenario.fault_schedule = FaultSchedule::NONE;
-        // What is denied stays denied.
+        // What is denied stays denied, and what is the same in other words is nothing to stop.
         state.scenario.trouble = Trouble {
             denied: state.scenario.trouble.denied,
+            wording: state.scenario.trouble.wording.filter(|it| it.is_the_same),
             ..Trouble::default()
         };
         state.external_events.clear();

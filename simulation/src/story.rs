@@ -133,7 +133,10 @@ fn trouble(trouble: &Trouble) -> Vec<String> {
         outage,
         rate_limit,
         processes: has_bad_processes,
+        wording,
     } = trouble;
+    let wording =
+        wording.map(|it| format!("{} is answered in other words: {}", it.operation, it.name));
     let denied = denied.map(|operation| format!("{operation} is denied for good"));
     let outage = outage.map(
         |Outage {
@@ -167,6 +170,7 @@ fn trouble(trouble: &Trouble) -> Vec<String> {
         outage,
         rate_limit,
         Some(processes).filter(|_| *has_bad_processes),
+        wording,
     ];
     all.into_iter().flatten().collect()
 }

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use emulator::FaultKind;
 
+use crate::wording::Wording;
+
 /// How old a signature may be, or how far ahead.
 pub(crate) const SIGNATURE: TimeDelta = TimeDelta::minutes(5);
 
@@ -40,6 +42,8 @@ pub(crate) struct Trouble {
     /// Whether new processes may have old credentials or a wrong clock, and warm ones dead
     /// connections.
     pub(crate) processes: bool,
+    /// Other words for what AWS answers.
+    pub(crate) wording: Option<&'static Wording>,
 }
 
 /// A Region in which every call fails in the same way for a while.

@@ -9,7 +9,10 @@ use crate::{
     constants::{APPROVED, HERE, PROTECTED},
     drs::{
         changes,
-        observed::{is_ambiguous, is_free, matches, observed_servers, was_counted, was_searched},
+        observed::{
+            is_ambiguous, is_free, jobs_were_read_first, matches, observed_servers, was_counted,
+            was_searched,
+        },
     },
     record::{AttemptLog, Call, State, text},
     scenario::{Change, Request},
@@ -62,7 +65,7 @@ fn rules(
     request: &Request,
     server: &Value,
     call: &Call,
-) -> [(u8, bool, &'static str); 11] {
+) -> [(u8, bool, &'static str); 13] {
     let id = call.subject.as_str();
     let is_requested = is_requested(state, request, call);
     let is_fresh = !request.is_stale(log.clock);
@@ -89,6 +92,8 @@ fn rules(
     let is_disconnected = server["dataReplicationInfo"]["dataReplicationState"] == "DISCONNECTED";
     let consumes_in_time = !untags || is_disconnected;
     let may_change = untags || is_free(log, server, id);
+    // A job that ends between two lists has left its instance by the second.
+    let jobs_come_first = untags || jobs_were_read_first(log);
     let may_delete = call.operation != "DeleteSourceServer" || is_disconnected;
 
     // One server is always within the share, and everything is within all of it.
@@ -118,7 +123,13 @@ fn rules(
             may_change,
             "is in use, or whether it is was not read to the end",
         ),
+        (
+            1,
+            jobs_come_first,
+            "was changed although jobs were read after what they leave behind",
+        ),
         (1, may_delete, "is not DISCONNECTED"),
+        (1, server["arn"].is_string(), "has no ARN"),
         (6, is_counted, "was changed before the servers were counted"),
     ]
 }

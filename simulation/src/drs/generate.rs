@@ -15,6 +15,7 @@ use crate::{
         STEPS,
         changes::{Change, job, recovery_instance},
         mistakes::{EVENTS, REQUESTS},
+        wordings::WORDINGS,
     },
     mistakes::Right,
     scenario::{self, Request, Scenario, Variables},
@@ -83,6 +84,7 @@ pub(crate) fn generate(seed: u64) -> Scenario {
             "DescribeRecoverySnapshots",
         ],
         regions: &[HERE],
+        wordings: &WORDINGS,
         faults: 16,
         // The shortest has just enough time for one server, if no call is slow.
         timeouts: [95, 300, 900],

@@ -9,6 +9,7 @@ mod judge;
 mod mistakes;
 mod observed;
 mod reports;
+mod wordings;
 
 use serde_json::Value;
 
@@ -34,6 +35,7 @@ pub(crate) static SUBJECT: Subject = Subject {
     main_steps: &["DisconnectSourceServer", "DeleteSourceServer"],
     bad_settings: &mistakes::SETTINGS,
     mistaken: generate::mistaken,
+    wordings: &wordings::WORDINGS,
     switches: &[
         "secondDisconnect",
         "disconnectExtended",

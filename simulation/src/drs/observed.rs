@@ -175,9 +175,11 @@ pub(crate) fn is_free(log: &AttemptLog, server: &Value, id: &str) -> bool {
     let has_job = jobs
         .iter()
         .any(|job| job["status"] != "COMPLETED" && works_on(job, id));
-    let has_instance = instances
-        .iter()
-        .any(|instance| instance["sourceServerID"] == id);
+    // An instance whose server DRS does not name may be of any.
+    let has_instance = instances.iter().any(|instance| {
+        let server = &instance["sourceServerID"];
+        server.is_null() || *server == id
+    });
     let is_absent = |member: &Value| member.as_str().is_none_or(str::is_empty);
 
     server["replicationDirection"] == "FAILOVER"
@@ -187,6 +189,21 @@ pub(crate) fn is_free(log: &AttemptLog, server: &Value, id: &str) -> bool {
         && is_absent(&server["recoveryInstanceId"])
         && !has_job
         && !has_instance
+}
+
+/// Whether the list of jobs that was read last came to its end before that of recovery instances
+/// began.
+pub(crate) fn jobs_were_read_first(log: &AttemptLog) -> bool {
+    let jobs = log
+        .calls
+        .iter()
+        .rposition(|call| call.operation == "DescribeJobs" && call.is_ok());
+    let instances = log
+        .calls
+        .iter()
+        .position(|call| call.operation == "DescribeRecoveryInstances" && call.is_ok());
+
+    jobs < instances
 }
 
 /// Whether a job works on a server. A job that does not name its servers may work on any.

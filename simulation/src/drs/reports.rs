@@ -1,7 +1,7 @@
 //! What must hold of each report on a source server.
 
 use emulator::{SourceServer, World};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     constants::{APPROVED, HERE},
@@ -112,8 +112,15 @@ impl Claim<'_> {
         };
         let mut changes = self.changes.iter();
         let is_disconnected = changes.any(|call| call.operation == "DisconnectSourceServer");
+        // A list that was not read to its end counts nothing.
+        let mut calls = self.log.calls.iter();
+        let is_counted = calls.any(|call| {
+            let is_of_points = call.operation == "DescribeRecoverySnapshots";
+            is_of_points && call.subject == self.id && call.is_ok() && !call.has_more()
+        });
 
         is_disconnected
+            && is_counted
             && self.ever(|world| {
                 let points = find(world, self.id).map(|server| server.points(world.now).len());
                 points.is_some_and(|points| lost <= points as u64)
@@ -131,14 +138,33 @@ impl Claim<'_> {
         }
     }
 
-    /// A missing record proves a deletion only where the target names it by its ID.
+    /// A missing record proves a deletion only where the target names it by its ID, and DRS was asked
+    /// for it alone: a list of several pages may leave out what moved between two of them.
     fn proves_deletion(&self) -> bool {
-        self.reason != "record_deleted" || text(self.target, "sourceServerID").starts_with("s-")
+        let id = text(self.target, "sourceServerID");
+        let mut calls = self.log.calls.iter();
+        let was_asked = calls.any(|call| {
+            let is_of_servers = call.operation == "DescribeSourceServers" && call.is_ok();
+            is_of_servers && call.input["filters"]["sourceServerIDs"] == json!([id])
+        });
+
+        self.reason != "record_deleted" || id.starts_with("s-") && was_asked
+    }
+
+    /// Whether the server was read after its last change.
+    fn was_read_back(&self) -> bool {
+        let calls = self.log.calls.iter().rev();
+        let mut since = calls.take_while(|call| !(call.mutating && call.subject == self.id));
+
+        since.any(|call| call.operation == "DescribeSourceServers" && call.is_ok())
     }
 
     fn is_pending(&self) -> bool {
         match self.reason {
-            "record_awaits_deletion" => self.server_ever(SourceServer::is_disconnected),
+            "record_awaits_deletion" => {
+                let is_seen = !self.has_changed() || self.was_read_back();
+                is_seen && self.server_ever(SourceServer::is_disconnected)
+            }
             "not_seen_yet" => self.changes.iter().any(|call| call.is_ok()),
             "out_of_time" => true,
             _ => false,
@@ -156,6 +182,7 @@ impl Claim<'_> {
             "named_twice" => all_ids.iter().filter(|other| *other == &self.id).count() > 1,
             // A list of several pages may miss what moved between two of them, or show it twice.
             "not_found" | "ambiguous" if self.was_read_in_pages() => true,
+            reason if self.state.is_of_wording(reason) => true,
             // Which of both it is depends on the record and on the list, read one after the other.
             "recovery_instance_present" | "drill_instance_present" => {
                 self.holds_ever("recovery_instance_present")

@@ -8,7 +8,7 @@ use crate::{
         MARK, changes,
         observed::{
             observed_file_system, observed_replication, protection, tag, was_looked_at_again,
-            was_read_to_the_end,
+            was_read_to_the_end, was_replicated_at_first,
         },
         parts::behind,
         wanted::{Wanted, id_in, source_id},
@@ -112,6 +112,10 @@ fn check_source(state: &mut State, log: &AttemptLog, source: &Value, id: &str) {
     });
     if !has_none {
         state.violate(5, format!("{what}, which was not read to have none"));
+    }
+    // What is deleted meanwhile was deleted by somebody, for a reason of his own.
+    if was_replicated_at_first(log, HERE, id) {
+        state.violate(5, format!("{what}, which had one when it was read first"));
     }
 
     let is_replica = *protection(source) == "REPLICATING";

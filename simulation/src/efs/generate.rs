@@ -16,6 +16,7 @@ use crate::{
         estate::{KEYS, existing, existing_file_system, source, source_file_system},
         mistakes::{EVENTS, REQUESTS},
         wanted::id_in,
+        wordings::WORDINGS,
     },
     mistakes::Right,
     record::text,
@@ -52,6 +53,7 @@ pub(crate) fn generate(seed: u64) -> Scenario {
             "DescribeFileSystemPolicy",
         ],
         regions: &[HERE, THERE],
+        wordings: &WORDINGS,
         faults: 20,
         // The shortest has not enough time for parts.
         timeouts: [300, 600, 900],

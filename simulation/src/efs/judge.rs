@@ -27,9 +27,14 @@ pub(crate) fn judge(case: &Case<'_>) -> Judgement {
         } else {
             of_target(case, target)
         };
-        // Whatever is said, there is evidence of what was read.
+        // Whatever is said, there is evidence of what was read, and of what was done.
         if !expected.evidence.is_object() {
             expected.evidence = json!({});
+        }
+        for member in ["created", "differs"] {
+            if expected.evidence[member].is_null() {
+                expected.evidence[member] = json!([]);
+            }
         }
         expected
     });
@@ -229,13 +234,18 @@ impl Wish<'_> {
             expected.outcome = "pending";
             expected.reasons = vec!["replication_enabling"];
             expected.look_again = Some(120);
-            expected.evidence = json!({ "statusBefore": null, "status": "ENABLING" });
+            expected.evidence = json!({
+                "statusBefore": null,
+                "status": "ENABLING",
+                "created": expected.plan,
+            });
         }
         expected
     }
 
     fn planned(&self, plan: Vec<String>) -> Expected {
         Expected {
+            evidence: json!({ "differs": plan }),
             plan,
             ..Expected::said("planned", vec!["plan_mode"])
         }
@@ -319,15 +329,29 @@ impl Wish<'_> {
             "DELETING" => refused(vec!["replication_deleting"]),
             _ => failed(vec!["unknown_state"]),
         };
+        let known = matches!(
+            status,
+            "ENABLING" | "ENABLED" | "PAUSING" | "PAUSED" | "ERROR" | "DELETING"
+        );
+        let status = if known { status } else { "unknown" };
         if !expected.evidence.is_object() {
-            let known = matches!(
-                status,
-                "ENABLING" | "ENABLED" | "PAUSING" | "PAUSED" | "ERROR" | "DELETING"
-            );
-            let status = if known { status } else { "unknown" };
-            expected.evidence = json!({ "statusBefore": status, "status": status });
+            expected.evidence = json!({});
+        }
+        expected.evidence["statusBefore"] = json!(status);
+        expected.evidence["status"] = json!(status);
+        if let Some(is_recent) = self.is_recent(replication) {
+            expected.evidence["withinObjective"] = json!(is_recent);
         }
         expected
+    }
+
+    /// Whether the last sync is within EFS's objective of 15 minutes; `None` where there was none, or
+    /// where a quarter of an hour, by which a clock may be wrong, makes the difference.
+    fn is_recent(&self, replication: &Replication) -> Option<bool> {
+        let now = self.case.world.now;
+        let minutes = (now - replication.last_replicated_at(now)?).num_minutes();
+
+        (minutes > 30).then_some(false)
     }
 
     /// Whether a replication leads where the request asks for.
@@ -382,6 +406,7 @@ impl Wish<'_> {
 
         // One round after the other, until a read shows nothing that was not tried.
         let mut tried: Vec<Part> = Vec::new();
+        let mut accepted: Vec<Part> = Vec::new();
         let mut effects = Vec::new();
         let last = loop {
             let now = self.compare(replication, &after);
@@ -403,6 +428,7 @@ impl Wish<'_> {
                         content,
                     });
                     part.provide(&mut after);
+                    accepted.push(part.clone());
                 }
             }
             tried.extend(new);
@@ -416,7 +442,26 @@ impl Wish<'_> {
             expected.plan = parts::sentences(&first);
         }
         expected.effects = effects;
+        if !is_plan {
+            if !expected.evidence.is_object() {
+                expected.evidence = json!({});
+            }
+            accepted.extend(self.mark_of(&expected, &after));
+            expected.evidence["created"] = json!(parts::sentences(&accepted));
+            expected.evidence["differs"] = json!(parts::sentences(&last.missing));
+        }
         expected
+    }
+
+    /// The mark, where it is among what is done.
+    fn mark_of(&self, expected: &Expected, replica: &FileSystem) -> Option<Part> {
+        let mark = parts::mark(replica, &self.case.request.id)?;
+        let content = contents::of_part(&mark, self.source, replica);
+        let mut effects = expected.effects.iter();
+
+        effects
+            .any(|effect| effect.content == content)
+            .then_some(mark)
     }
 
     fn compare(&self, replication: &Replication, replica: &FileSystem) -> Parts {

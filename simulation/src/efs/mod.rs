@@ -15,6 +15,7 @@ mod parts;
 mod reports;
 mod truth;
 mod wanted;
+mod wordings;
 
 use crate::record::{Subject, without_resource_tags};
 
@@ -47,6 +48,7 @@ pub(crate) static SUBJECT: Subject = Subject {
     main_steps: &["CreateReplicationConfiguration"],
     bad_settings: &mistakes::SETTINGS,
     mistaken: generate::mistaken,
+    wordings: &wordings::WORDINGS,
     switches: &[
         "secondReplication",
         "protectedDestination",

@@ -37,6 +37,16 @@ pub(crate) fn observed_replication<'a>(
     observed(log, "DescribeReplicationConfigurations", region, id)
 }
 
+/// Whether the attempt read a replication of a file system when it first read whether there is one.
+pub(crate) fn was_replicated_at_first(log: &AttemptLog, region: &str, id: &str) -> bool {
+    let mut answered = log.calls.iter().filter(|call| {
+        let is_about = call.operation == "DescribeReplicationConfigurations" && call.subject == id;
+        is_about && call.region == region && (call.is_ok() || is_not_found(call))
+    });
+
+    answered.next().is_some_and(Call::is_ok)
+}
+
 /// A file system, as the attempt read it last.
 pub(crate) fn observed_file_system<'a>(
     log: &'a AttemptLog,

@@ -181,6 +181,7 @@ impl Claim<'_> {
         match self.reason {
             "named_twice" => self.is_named_twice(),
             "over_max_targets" => self.request.targets().len() > scenario.number("MAX_TARGETS", 10),
+            reason if self.state.is_of_wording(reason) => true,
             // By the judge, in some world that the attempt may have read.
             reason => self.ever(|world| {
                 let case = Case {
