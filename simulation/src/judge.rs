@@ -4,13 +4,15 @@
 //! judge says what must happen. It has a small model of the rules for each service, written from
 //! the documents over the world's own truth, and shares nothing with the planners.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use emulator::{Cloud, World};
 use serde_json::{Value, json};
 
 use crate::{
     judgement::{Calm, Case, Effect, Expected, Judgement},
-    record::{State, text},
+    record::{AttemptLog, State, text},
 };
 
 /// The outcomes from the one that needs somebody soonest to the one that needs nobody
@@ -99,10 +101,31 @@ pub(crate) fn judge(state: &mut State, attempt: usize, body: &Value) {
         None => complaint(&judgement, body, &made),
         Some(operation) => complaint_where_denied(&judgement, body, &made, operation),
     };
+    let complaint = complaint.or_else(|| miscounted(&log, body));
     state.figures.judged += 1;
     if let Some(complaint) = complaint {
         state.violate(3, complaint);
     }
+}
+
+/// What is wrong with the number of calls in a report.
+fn miscounted(log: &AttemptLog, body: &Value) -> Option<String> {
+    let results = body["targets"].as_array().into_iter().flatten();
+    let parts = results.chain([body]);
+    let reported: Vec<&Value> = parts
+        .filter_map(|part| part["calls"].as_array())
+        .flatten()
+        .collect();
+    let operations: BTreeSet<&str> = log.calls.iter().map(|call| &*call.operation).collect();
+
+    operations.into_iter().find_map(|operation| {
+        let made = log.calls.iter().filter(|call| call.operation == operation);
+        let made = made.count() as u64;
+        let of_operation = reported.iter().filter(|it| it["operation"] == operation);
+        let told: u64 = of_operation.filter_map(|it| it["requests"].as_u64()).sum();
+        (made != told)
+            .then(|| format!("{operation} was called {made} times, and the report says {told}"))
+    })
 }
 
 /// The world as it would be at a time if nobody called it.

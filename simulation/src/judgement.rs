@@ -1,7 +1,7 @@
 //! What the judge is asked, and what it says.
 
 use emulator::World;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::scenario::{Request, Scenario};
 
@@ -80,6 +80,15 @@ impl Judgement {
 }
 
 impl Expected {
+    /// Adds a member to the evidence.
+    pub(crate) fn show(&mut self, member: &str, value: Value) {
+        if let Some(members) = self.evidence.as_object_mut() {
+            members.insert(member.to_owned(), value);
+        } else {
+            self.evidence = json!({ member: value });
+        }
+    }
+
     /// What is answered where nothing is done.
     pub(crate) fn said(outcome: &'static str, reasons: Vec<&'static str>) -> Self {
         Self {

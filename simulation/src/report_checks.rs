@@ -61,6 +61,7 @@ fn check_report(state: &mut State, attempt: usize, error_type: Option<&str>, bod
     }
 
     check_whole(state, body);
+    check_letters(state, body);
     check_calls(state, &log, body);
     check_last_look(state, &log);
     check_next_request(state, body);
@@ -75,6 +76,21 @@ fn check_report(state: &mut State, attempt: usize, error_type: Option<&str>, bod
             body,
         };
         (state.subject.on_report)(state, attempt, reported);
+    }
+}
+
+/// Everything in a report can be seen, whoever wrote it.
+fn check_letters(state: &mut State, body: &Value) {
+    let is_hidden = |letter: char| {
+        let is_mark = ('\u{200b}'..='\u{200f}').contains(&letter);
+        let turns = ('\u{202a}'..='\u{202e}').contains(&letter);
+        is_mark || turns || letter.is_control()
+    };
+
+    // Control characters are escaped in JSON, and so not found in it.
+    let text = body.to_string();
+    if text.contains(is_hidden) || text.contains("\\u00") {
+        state.violate(7, "the report has letters that are not seen");
     }
 }
 

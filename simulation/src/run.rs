@@ -178,6 +178,7 @@ impl Simulation {
         };
 
         let ends_process = ends_process(&answer);
+        check_process(&mut state, &[attempt], ends_process);
         // What it says is checked, and a planted bug may change it before.
         let (mut error_type, mut body) = parts(answer);
         bugs::reword(&state, attempt, &mut error_type, &mut body);
@@ -453,6 +454,23 @@ pub(crate) fn ends_process(answer: &Result<Answer, Failure>) -> bool {
     match answer {
         Ok(answer) => answer.met_expired_credentials(),
         Err(failure) => failure.met_expired_credentials(),
+    }
+}
+
+/// Checks that a process ends which AWS has told that its credentials have expired: it would never
+/// have others.
+pub(crate) fn check_process(state: &mut State, attempts: &[usize], ends: bool) {
+    let logs = attempts
+        .iter()
+        .filter_map(|attempt| state.attempts.get(*attempt));
+    let mut calls = logs.flat_map(|log| &log.calls);
+    let is_told = calls.any(|call| {
+        let code = call.code.as_deref().unwrap_or_default();
+        code.starts_with("ExpiredToken")
+    });
+
+    if is_told && !ends {
+        state.violate(8, "a process goes on with credentials that have expired");
     }
 }
 

@@ -205,6 +205,8 @@ fn add_tags(rng: &mut fastrand::Rng, server: &mut SourceServer) {
         0..90 => Some(CHANGE),
         90..95 => Some(RIVAL),
         95..97 => Some("chg1"),
+        // With a letter that is not seen, and turns the writing round.
+        97 => Some("CHG1\u{202e}"),
         _ => None,
     };
     if let Some(request) = approval {

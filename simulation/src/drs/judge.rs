@@ -346,8 +346,11 @@ fn evidence(case: &Case<'_>, server: &SourceServer) -> Value {
         false => server.disk_bytes,
     };
 
+    let approval = server.tags.get(APPROVED);
+
     json!({
-        "approvedFor": server.tags.get(APPROVED),
+        // What is not seen is replaced by a sign that is.
+        "approvedFor": approval.map(|it| it.replace('\u{202e}', "\u{fffd}")),
         "stateBefore": state,
         "stateAfter": null,
         "replicatedBytes": bytes,

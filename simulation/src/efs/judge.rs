@@ -27,13 +27,10 @@ pub(crate) fn judge(case: &Case<'_>) -> Judgement {
         } else {
             of_target(case, target)
         };
-        // Whatever is said, there is evidence of what was read, and of what was done.
-        if !expected.evidence.is_object() {
-            expected.evidence = json!({});
-        }
+        // Whatever is said, there is evidence of what was done, and of what is to be done.
         for member in ["created", "differs"] {
             if expected.evidence[member].is_null() {
-                expected.evidence[member] = json!([]);
+                expected.show(member, json!([]));
             }
         }
         expected
@@ -334,13 +331,10 @@ impl Wish<'_> {
             "ENABLING" | "ENABLED" | "PAUSING" | "PAUSED" | "ERROR" | "DELETING"
         );
         let status = if known { status } else { "unknown" };
-        if !expected.evidence.is_object() {
-            expected.evidence = json!({});
-        }
-        expected.evidence["statusBefore"] = json!(status);
-        expected.evidence["status"] = json!(status);
+        expected.show("statusBefore", json!(status));
+        expected.show("status", json!(status));
         if let Some(is_recent) = self.is_recent(replication) {
-            expected.evidence["withinObjective"] = json!(is_recent);
+            expected.show("withinObjective", json!(is_recent));
         }
         expected
     }
@@ -443,12 +437,9 @@ impl Wish<'_> {
         }
         expected.effects = effects;
         if !is_plan {
-            if !expected.evidence.is_object() {
-                expected.evidence = json!({});
-            }
             accepted.extend(self.mark_of(&expected, &after));
-            expected.evidence["created"] = json!(parts::sentences(&accepted));
-            expected.evidence["differs"] = json!(parts::sentences(&last.missing));
+            expected.show("created", json!(parts::sentences(&accepted)));
+            expected.show("differs", json!(parts::sentences(&last.missing)));
         }
         expected
     }

@@ -21,7 +21,7 @@ use crate::{
     connector::Worker,
     record::{Simulation, text},
     report_checks::{error_type_of, take_report},
-    run::ends_process,
+    run::{check_process, ends_process},
     scenario::Stop,
     trouble::Process,
     way::{
@@ -80,7 +80,10 @@ pub(super) async fn run(
     };
 
     // A sandbox that answered stays warm, unless its credentials are old.
-    if !ends_process(&answer) {
+    let ends = ends_process(&answer);
+    let attempts = log.progress().attempts.clone();
+    check_process(&mut account.simulation.state(), &attempts, ends);
+    if !ends {
         account.warm.borrow_mut().push(worker);
     }
     let ran = match parts(answer) {
@@ -100,7 +103,8 @@ struct Progress {
     current: Arc<AtomicUsize>,
     process: Arc<Mutex<Process>>,
     requests: Vec<usize>,
-    attempt: usize,
+    /// One for each message that was begun; the last is worked on.
+    attempts: Vec<usize>,
     reports: Vec<Value>,
 }
 
@@ -111,7 +115,7 @@ impl Log {
             current: Arc::clone(&worker.attempt),
             process: Arc::clone(&worker.process),
             requests,
-            attempt,
+            attempts: vec![attempt],
             reports: Vec::new(),
         })))
     }
@@ -131,9 +135,14 @@ impl Log {
 }
 
 impl Progress {
+    /// The attempt of the message that is worked on.
+    fn attempt(&self) -> usize {
+        self.attempts.last().copied().unwrap_or_default()
+    }
+
     fn end_attempt(&self) {
         // Nobody counts the polls of one message.
-        self.simulation.state().end_attempt(self.attempt, 0);
+        self.simulation.state().end_attempt(self.attempt(), 0);
     }
 
     /// Checks a report as it is logged, and begins the attempt of the next message.
@@ -142,14 +151,15 @@ impl Progress {
         let mut state = self.simulation.state();
         // Lambda learns of no error by the log.
         let error_type = error_type_of(text(&report, "outcome"));
-        take_report(&mut state, self.attempt, error_type, &report);
+        take_report(&mut state, self.attempt(), error_type, &report);
         drop(state);
 
         // The next message is processed at once.
         self.reports.push(report);
         if let Some(request) = self.requests.get(self.reports.len()) {
-            (self.attempt, _, _) = self.simulation.begin(*request, &self.process);
-            self.current.store(self.attempt, Ordering::Relaxed);
+            let (attempt, _, _) = self.simulation.begin(*request, &self.process);
+            self.attempts.push(attempt);
+            self.current.store(attempt, Ordering::Relaxed);
         }
     }
 }

@@ -297,6 +297,13 @@ fn processed(account: &Account, queue: &str, message: &Message, report: Option<&
         }
         Some(_) => {}
     }
+    if report.is_some_and(is_due_soon) {
+        account.violate(
+            tag,
+            2,
+            "a message is deleted although its request is due again in minutes",
+        );
+    }
     // SQS delivers at least once.
     if account.chance(4) {
         account.hop(
@@ -309,6 +316,17 @@ fn processed(account: &Account, queue: &str, message: &Message, report: Option<&
         let queue = queue.to_owned();
         account.send(Hop::Send { queue, message });
     }
+}
+
+/// Whether something is pending that will be different in minutes; what takes hours is none of a
+/// queue's business (docs/decisions.md).
+fn is_due_soon(report: &Value) -> bool {
+    let mut results = report["targets"].as_array().into_iter().flatten();
+
+    results.any(|result| {
+        let seconds = result["lookAgainAfterSeconds"].as_u64();
+        result["outcome"] == "pending" && seconds.is_some_and(|seconds| seconds <= 120)
+    })
 }
 
 fn message_id(number: usize) -> String {
