@@ -261,7 +261,9 @@ impl State {
 
         // Checks come before the effect is recorded: they ask what was known before it.
         let mark = if entry.changed { " CHANGED" } else { "" };
-        self.narrate(format!("  attempt {attempt} {entry}{mark}"));
+        let gist = Some((self.subject.gist)(&call)).filter(|gist| !gist.is_empty());
+        let gist = gist.map_or_else(String::new, |gist| format!(" [{gist}]"));
+        self.narrate(format!("  attempt {attempt} {entry}{mark}{gist}"));
         if entry.unexpected && fault.is_none() {
             self.violate(7, format!("the account does not expect {entry}"));
         }

@@ -61,10 +61,12 @@ impl Simulation {
     /// A new sandbox, with clients and a retry budget of its own.
     pub(crate) fn worker(&self) -> Worker {
         let mut state = self.state();
-        let process = match state.scenario.trouble.processes {
+        let mut process = match state.scenario.trouble.processes {
             true => dice::process(&mut state.rng),
             false => Process::default(),
         };
+        state.sandboxes += 1;
+        process.sandbox = state.sandboxes;
         let clock = Clock {
             start: state.start,
             ahead: process.ahead,

@@ -328,7 +328,7 @@ fn trouble(rng: &mut fastrand::Rng, draws: &Draws) -> Trouble {
         outage: chance(rng, 6).then_some(outage),
         rate_limit: chance(rng, 8).then_some(rate_limit),
         processes: chance(rng, 12),
-        wording: rng.choice(draws.wordings).filter(|_| chance(rng, 12)),
+        wording: rng.choice(draws.wordings).filter(|_| chance(rng, 16)),
     }
 }
 

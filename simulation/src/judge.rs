@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     judgement::{Calm, Case, Effect, Expected, Judgement},
     record::{AttemptLog, State, text},
+    scenario::Request,
 };
 
 /// The outcomes from the one that needs somebody soonest to the one that needs nobody
@@ -167,20 +168,22 @@ fn fitting(
 fn complaint(judgement: &Judgement, body: &Value, made: &[String]) -> Option<String> {
     let results = body["targets"].as_array().map_or(&[][..], Vec::as_slice);
 
-    for (expected, result) in judgement.targets.iter().zip(results) {
-        if let Some(complaint) = of_target(expected, result) {
-            let target = &result["target"];
-            return Some(format!("the result for {target}: {complaint}"));
-        }
-    }
-
     // No change too few, none too many.
     let mut must = judgement.effects();
     must.sort_unstable();
     let mut did = made.to_vec();
     did.sort_unstable();
-    if must != did {
-        return Some(differing(&must, &did));
+    let wrong_changes = (must != did).then(|| differing(&must, &did));
+
+    // What is wrong with a result may follow from what is wrong with a change.
+    for (number, (expected, result)) in judgement.targets.iter().zip(results).enumerate() {
+        if let Some(complaint) = of_target(expected, result) {
+            let changes = wrong_changes.map_or_else(String::new, |it| format!("; it {it}"));
+            return Some(format!("target {number}: {complaint}{changes}"));
+        }
+    }
+    if wrong_changes.is_some() {
+        return wrong_changes;
     }
 
     let next = &body["nextRequest"];
@@ -203,7 +206,7 @@ fn differing(must: &[String], did: &[String]) -> String {
     };
 
     let (missing, wrong) = (list(must, did), list(did, must));
-    format!("was to make these changes: {missing}; and made these instead: {wrong}")
+    format!("was to change also this: {missing}; and did change this instead: {wrong}")
 }
 
 /// What is wrong with a report where an operation is denied: a target whose call was denied says so,
@@ -216,11 +219,10 @@ fn complaint_where_denied(
 ) -> Option<String> {
     let results = body["targets"].as_array().map_or(&[][..], Vec::as_slice);
 
-    for (expected, result) in judgement.targets.iter().zip(results) {
+    for (number, (expected, result)) in judgement.targets.iter().zip(results).enumerate() {
         if let Some(complaint) = of_target_where_denied(expected, result, operation) {
-            let target = &result["target"];
             return Some(format!(
-                "the result for {target}, where {operation} is denied: {complaint}"
+                "target {number}, where {operation} is denied: {complaint}"
             ));
         }
     }
@@ -305,6 +307,26 @@ fn of_target(expected: &Expected, result: &Value) -> Option<String> {
     let (name, must) = wrong?;
     let said = &result["evidence"][name];
     Some(format!("{name} is {said} where {must} is right"))
+}
+
+/// What must be said of a target in a world, in words.
+pub(crate) fn right_answer(
+    state: &State,
+    request: &Request,
+    world: &World,
+    number: usize,
+) -> String {
+    let case = Case {
+        world,
+        scenario: &state.scenario,
+        request,
+    };
+    let judgement = (state.subject.judge)(&case);
+    let expected = judgement.targets.get(number);
+
+    expected.map_or_else(String::new, |expected| {
+        format!("`{} {}`", expected.outcome, expected.reasons.join(" or "))
+    })
 }
 
 /// Checks what the whole of a report says of its targets: the first outcome and the soonest look.

@@ -134,8 +134,11 @@ fn simulate(subject: &'static Subject, arguments: &Arguments) -> bool {
     // A run that fails is about what fails, and its figures would only be in the way.
     if let Some((seed, narrative)) = &results.first_narrative {
         tell_failure(arguments.kind(), subject, *seed, narrative);
-        print_lines(&results.violations);
         let (failing, all) = (results.violations.len(), arguments.seeds);
+        if failing > 1 {
+            println!("\nThe first violation of each failing seed:");
+            print_lines(results.violations.iter().take(MOST_PRINTED));
+        }
         println!("\n{}: {failing} failing seeds of {all}", subject.name());
         return false;
     }
@@ -170,7 +173,6 @@ fn tell_failure(kind: Kind, subject: &'static Subject, seed: u64, narrative: &[S
     print_lines(&(kind.tell)(&(subject.generate)(seed)));
     println!("\n{HOW_TO_READ}\n");
     print_lines(&story::until_violation(narrative, &command));
-    println!("\nThe first violation of each failing seed:");
 }
 
 fn print_lines<'a>(lines: impl IntoIterator<Item = &'a String>) {

@@ -68,6 +68,8 @@ pub(crate) struct Subject {
     pub(crate) on_report: fn(&mut State, usize, Reported<'_>),
     /// What must be answered while nothing disturbs the function.
     pub(crate) judge: fn(&Case<'_>) -> Judgement,
+    /// What an answer says that matters, for whoever reads a failing seed.
+    pub(crate) gist: fn(&Call) -> String,
     /// What a call that changes something says, beside what it is about.
     pub(crate) content: fn(&World, &Call) -> Value,
     /// Checks the world once everything has ended.
@@ -144,6 +146,8 @@ pub(crate) struct Tampering<'a> {
 /// One target, and what an attempt reports of it.
 #[derive(Clone, Copy)]
 pub(crate) struct Reported<'a> {
+    /// Which of the targets it is.
+    pub(crate) number: usize,
     pub(crate) target: &'a Value,
     pub(crate) result: &'a Value,
     /// The whole report.
@@ -201,21 +205,23 @@ impl Call {
 
         tokens.iter().any(|name| !self.body[*name].is_null())
     }
+}
 
-    /// Calls in a few words each.
-    pub(crate) fn summaries(calls: &[&Self]) -> Vec<String> {
-        calls
-            .iter()
-            .map(|call| {
-                let Self {
-                    operation,
-                    status,
-                    changed,
-                    ..
-                } = call;
-                format!("{operation} {status:?} changed {changed}")
-            })
-            .collect()
+/// The calls that changed something, as the rest of a sentence.
+pub(crate) fn made(calls: &[&Call]) -> String {
+    let words = calls.iter().map(|call| {
+        let Call {
+            operation, status, ..
+        } = call;
+        let answer = status.map_or("no answer".to_owned(), |status| status.to_string());
+        let effect = if call.changed { " and an effect" } else { "" };
+        format!("{operation} with {answer}{effect}")
+    });
+    let words: Vec<String> = words.collect();
+
+    match words.is_empty() {
+        true => String::new(),
+        false => format!("; it called {}", words.join(", ")),
     }
 }
 
@@ -390,6 +396,8 @@ pub(crate) struct State {
     pub(crate) disturbances: u64,
 
     // What was done, and what was wrong with it.
+    /// How many sandboxes were started.
+    pub(crate) sandboxes: usize,
     pub(crate) attempts: Vec<Arc<AttemptLog>>,
     pub(crate) effects: Vec<Effect>,
     /// How many effects more than one a request may have on a resource.
@@ -422,6 +430,7 @@ impl State {
             requests: scenario.requests.iter().cloned().map(Arc::new).collect(),
             external_events: scenario.external_events.clone(),
             late_effects: Vec::new(),
+            sandboxes: 0,
             start: Instant::now(),
             world_now: epoch(),
             last_change: epoch() - TimeDelta::days(1),

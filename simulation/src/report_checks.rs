@@ -8,7 +8,8 @@ use crate::{
     fault_checks::check_fault,
     judge::{check_whole, judge},
     record::{AttemptLog, Reported, State, text},
-    scenario::Stop,
+    scenario::{Request, Stop},
+    story::WHOLE_REPORT,
 };
 
 /// Takes what an attempt reports: narrates, checks and judges it.
@@ -25,7 +26,7 @@ pub(crate) fn take_report(
 
     // A report that is right says enough in a line a target.
     if state.violations.len() > known {
-        state.narrate(format!("    the whole report: {body}"));
+        state.narrate(format!("    {WHOLE_REPORT}{body}"));
     }
 }
 
@@ -39,7 +40,7 @@ fn check_report(state: &mut State, attempt: usize, error_type: Option<&str>, bod
 
     let is_request = request.detail.is_some() && !request.is_refused_at(log.clock);
     if !is_request {
-        return check_rejection(state, &log, error_type, outcome, body);
+        return check_rejection(state, &log, &request, error_type, body);
     }
 
     // One result for each target, in order.
@@ -67,10 +68,11 @@ fn check_report(state: &mut State, attempt: usize, error_type: Option<&str>, bod
     check_next_request(state, body);
 
     // What each result claims is for the function's own checks.
-    for (target, result) in targets.iter().zip(results) {
+    for (number, (target, result)) in targets.iter().zip(results).enumerate() {
         state.figures.count_result(result);
         check_fault(state, &log, result);
         let reported = Reported {
+            number,
             target,
             result,
             body,
@@ -142,7 +144,9 @@ fn check_next_request(state: &mut State, body: &Value) {
     };
 
     if !body["nextRequest"].is_null() && results.any(is_open) {
-        state.violate(3, "a next request is handed on while a target is pending");
+        let next = &body["nextRequest"];
+        let complaint = format!("a next request is handed on while a target is pending: {next}");
+        state.violate(3, complaint);
     }
 }
 
@@ -165,18 +169,30 @@ fn check_error_type(state: &mut State, outcome: &str, error_type: Option<&str>) 
 fn check_rejection(
     state: &mut State,
     log: &AttemptLog,
+    request: &Request,
     error_type: Option<&str>,
-    outcome: &str,
     body: &Value,
 ) {
     let has_no_targets = body["targets"].as_array().is_some_and(Vec::is_empty);
+    let why = match (&request.detail, request.expires_at) {
+        (Some(_), Some(time)) if request.is_stale(log.clock) => format!("it expired at {time}"),
+        (Some(_), Some(time)) => format!("it is good for too long, until {time}"),
+        _ => "it asks for nothing".to_owned(),
+    };
 
-    if outcome != "rejected" || error_type.is_some() || !has_no_targets {
-        let complaint = format!("what is no request, or has expired, is {outcome} {error_type:?}");
+    let outcome = text(body, "outcome");
+    if outcome != "rejected" || !has_no_targets {
+        let complaint =
+            format!("`rejected` without targets is right, since {why}; it is `{outcome}`");
         state.violate(7, complaint);
+    } else if let Some(error_type) = error_type {
+        state.violate(
+            7,
+            format!("a rejection is no error, and is answered with {error_type}"),
+        );
     }
     if !log.calls.is_empty() {
-        state.violate(7, "AWS was called for what is no request, or has expired");
+        state.violate(7, format!("AWS was called, although {why}"));
     }
 }
 

@@ -269,7 +269,10 @@ impl Simulation {
             polls: 0,
             calls: Vec::new(),
         }));
-        state.narrate(format!("attempt {attempt} of request {request} begins"));
+        let sandbox = process.sandbox;
+        state.narrate(format!(
+            "attempt {attempt} of request {request} begins in sandbox {sandbox}"
+        ));
 
         let payload = state.requests.get(request);
         let payload = payload.map(|request| request.payload.clone());

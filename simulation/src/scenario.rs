@@ -163,6 +163,11 @@ impl Request {
         std::iter::once(payload).chain(detail).collect()
     }
 
+    /// Whether it is an event of AWS itself.
+    pub(crate) fn is_of_aws(&self) -> bool {
+        serde_json::from_str(&self.payload).is_ok_and(|payload| is_of_aws(&payload))
+    }
+
     pub(crate) fn is_stale(&self, now: DateTime<Utc>) -> bool {
         self.expires_at.is_some_and(|expires_at| now >= expires_at)
     }

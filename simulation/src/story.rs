@@ -5,9 +5,12 @@ use serde_json::{Value, json};
 
 use crate::{
     record::{State, Violation, text},
-    scenario::{Change, Delivery, ExternalEvent, FaultSchedule, Scenario, Stop, When},
+    scenario::Scenario,
     trouble::{Outage, RateLimit, Trouble},
 };
+
+/// How the line begins that holds a report which is wrong.
+pub(crate) const WHOLE_REPORT: &str = "the whole report: ";
 
 /// The promises, each under a heading with its number.
 const INVARIANTS: &str = include_str!("../../docs/invariants.md");
@@ -37,15 +40,18 @@ impl State {
         self.narrate(format!("attempt {attempt} reports {mark}: {summary}"));
 
         let results = body["targets"].as_array().into_iter().flatten();
-        for result in results {
+        for (number, result) in results.enumerate() {
             let (outcome, reason) = (text(result, "outcome"), text(result, "reason"));
-            let (target, message) = (&result["target"], text(result, "message"));
-            self.narrate(format!("    {outcome} {reason}: {target}: {message}"));
+            let message = text(result, "message");
+            self.narrate(format!(
+                "    target {number}: {outcome} {reason}: {message}"
+            ));
         }
     }
 }
 
-/// What is decided before a scenario begins, but for the world.
+/// What a scenario is about: the deployment, the requests, and the trouble that lasts. Everything
+/// else is told when it happens.
 pub(crate) fn scenario(scenario: &Scenario) -> Vec<String> {
     let variables = scenario.variables.iter();
     let variables: Vec<String> = variables
@@ -56,74 +62,38 @@ pub(crate) fn scenario(scenario: &Scenario) -> Vec<String> {
         "settings: {}; Lambda's timeout is {timeout} s",
         variables.join(" ")
     )];
+
     lines.extend(requests(scenario));
-
-    // Who works on what, and what happens meanwhile.
-    for (worker, deliveries) in (1..).zip(&scenario.early) {
-        let deliveries = deliveries.iter().map(delivery);
-        lines.extend(deliveries.map(|delivery| format!("to worker {worker}: {delivery}")));
-    }
-    let mut events: Vec<&ExternalEvent> = scenario.external_events.iter().collect();
-    events.sort_by_key(|event| match event.when {
-        When::Call(number) | When::BetweenPages(number) => (0, number as u64),
-        When::At(seconds) => (1, seconds),
-    });
-    lines.extend(events.into_iter().map(|event| {
-        let when = match event.when {
-            When::At(seconds) => format!("{seconds} s after the start"),
-            When::Call(number) => format!("before call {number} of all"),
-            When::BetweenPages(number) => {
-                format!("between two pages of a list, from call {number} on")
-            }
-        };
-        format!("by others, {when}: {}", event.change.in_words())
-    }));
-    lines.extend(faults(&scenario.fault_schedule));
     lines.extend(trouble(&scenario.trouble));
-
-    // What comes once everything has ended.
-    let afterwards = scenario.afterwards.iter().map(Change::in_words);
-    lines
-        .extend(afterwards.map(|change| format!("by others, once everything has ended: {change}")));
-    lines.extend(scenario.late.iter().map(|late| {
-        let (request, seconds) = (late.request, late.at);
-        format!("late: request {request} is delivered again {seconds} s later")
-    }));
     lines
 }
 
-/// The requests of a scenario, as they are delivered.
+/// The requests of a scenario, each with its targets by their numbers.
 pub(crate) fn requests(scenario: &Scenario) -> Vec<String> {
-    let requests = scenario.requests.iter().enumerate();
+    let mut lines = Vec::new();
+    for (number, request) in scenario.requests.iter().enumerate() {
+        lines.push(match &request.detail {
+            None => format!(
+                "request {number} asks for nothing and must be rejected: {:.1000}",
+                request.payload
+            ),
+            Some(detail) if request.is_of_aws() => {
+                let action = text(detail, "action");
+                let payload = &request.payload;
+                format!("request {number} is an event of AWS: {payload}; it asks for: {action}")
+            }
+            Some(detail) => {
+                let mut words = detail.clone();
+                words["targets"] = json!(request.targets().len());
+                format!("request {number}: {words}")
+            }
+        });
 
-    requests
-        .map(|(number, request)| format!("request {number}: {:.2000}", request.payload))
-        .collect()
-}
-
-fn delivery(delivery: &Delivery) -> String {
-    let stops = delivery.stops.iter().map(|stop| match stop {
-        Stop::Kill(polls) => format!(", its process killed at await {polls}"),
-        Stop::Freeze(polls, seconds) => {
-            format!(", its process frozen for {seconds} s at await {polls}")
-        }
-    });
-    let stops: String = stops.collect();
-
-    format!(
-        "a delivery of request {} after {} s{stops}",
-        delivery.request, delivery.at
-    )
-}
-
-fn faults(schedule: &FaultSchedule) -> Option<String> {
-    match schedule {
-        FaultSchedule::Random { percent: 0, .. } => None,
-        FaultSchedule::Random { percent, left } => Some(format!(
-            "{percent} of 100 calls fail, but no more than {left} in all"
-        )),
-        FaultSchedule::Planned(planned) => Some(format!("calls that fail: {planned:?}")),
+        let targets = request.targets();
+        let targets = targets.iter().enumerate();
+        lines.extend(targets.map(|(index, target)| format!("  target {index}: {target}")));
     }
+    lines
 }
 
 /// The trouble of a scenario, a line for each kind.
@@ -179,18 +149,49 @@ fn name(kind: FaultKind) -> String {
     json!(kind).as_str().unwrap_or_default().to_owned()
 }
 
-/// A narrative up to its first violation, and the command that shows what comes after it.
+/// A narrative up to its first violation, and the command that shows what comes after it. Of the
+/// attempts that ended before the one that is wrong began, only what they changed and reported.
 pub(crate) fn until_violation(narrative: &[String], command: &str) -> Vec<String> {
-    let is_violation = |line: &String| line.contains("VIOLATION");
+    // What is wrong may be a part of the report that no line of its own tells.
+    let is_violation = |line: &String| line.contains("VIOLATION") || line.contains(WHOLE_REPORT);
     let Some(first) = narrative.iter().position(is_violation) else {
         return narrative.to_vec();
     };
 
     // Others that were noticed at once belong to it.
-    let rest = narrative.get(first..).unwrap_or_default();
+    let (told, rest) = narrative.split_at(first);
     let noticed = rest.iter().take_while(|line| is_violation(line)).count();
-    let mut lines = narrative[..first + noticed].to_vec();
-    let more = narrative.len() - lines.len();
-    lines.push(format!("\n{more} lines come after it: {command}"));
+    let begins = beginning_of_last(told);
+    let (mut left_out, mut lines) = (0, Vec::new());
+    for (index, line) in told.iter().enumerate() {
+        let is_call = line.contains("   attempt ");
+        if is_call && index < begins && !line.contains("CHANGED") {
+            left_out += 1;
+        } else {
+            lines.push(line.clone());
+        }
+    }
+    lines.extend(rest.iter().take(noticed).cloned());
+
+    let more = rest.len() - noticed;
+    lines.push(format!(
+        "\n{left_out} calls of earlier attempts, which changed nothing, and {more} lines that come \
+         after are left out: {command}"
+    ));
     lines
+}
+
+/// The line with which the attempt of the last line began.
+fn beginning_of_last(narrative: &[String]) -> usize {
+    let number = |line: &String| -> Option<usize> {
+        let (_, rest) = line.split_once("attempt ")?;
+        rest.split(' ').next()?.parse().ok()
+    };
+    let Some(last) = narrative.iter().rev().find_map(number) else {
+        return 0;
+    };
+
+    let begins = format!("attempt {last} of request ");
+    let index = narrative.iter().position(|line| line.contains(&begins));
+    index.unwrap_or_default()
 }

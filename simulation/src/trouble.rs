@@ -90,6 +90,8 @@ impl RateLimit {
 /// What is wrong with one process, for as long as it lives.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Process {
+    /// The number of its sandbox.
+    pub(crate) sandbox: usize,
     /// How far its clock is ahead.
     pub(crate) ahead: TimeDelta,
     /// After how many more calls its credentials have expired.

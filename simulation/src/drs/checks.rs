@@ -29,6 +29,10 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
     };
     let id = call.subject.as_str();
     let what = format!("{} of {id}", call.operation);
+    if request.detail.is_none() {
+        let complaint = format!("{what} for an input that asks for nothing and must be rejected");
+        return state.violate(1, complaint);
+    }
     let Some(server) = observed_servers(&log, id).first().copied() else {
         return state.violate(1, format!("{what} without reading it first"));
     };
@@ -65,9 +69,14 @@ fn rules(
     request: &Request,
     server: &Value,
     call: &Call,
-) -> [(u8, bool, &'static str); 13] {
+) -> [(u8, bool, &'static str); 14] {
     let id = call.subject.as_str();
-    let is_requested = is_requested(state, request, call);
+    let action = request.detail.as_ref().map(|detail| text(detail, "action"));
+    let action = action.unwrap_or_default();
+    let is_requested = is_part_of(action, call);
+    // A retirement ends with a deletion.
+    let is_allowed =
+        action == "disconnect" || state.scenario.variable("ALLOW_DELETE") == Some("true");
     let is_fresh = !request.is_stale(log.clock);
 
     // The targets that mean this server, by what was read of it. Once it was changed, it stays the
@@ -102,7 +111,8 @@ fn rules(
     let is_counted = !needs_count || was_counted(log);
 
     [
-        (1, is_requested, "was not requested, or is not allowed"),
+        (1, is_requested, "is no part of the requested action"),
+        (1, is_allowed, "is not allowed: ALLOW_DELETE is not true"),
         (1, is_matched, "does not match the names in the request"),
         (1, is_unambiguous, "is one of several with these names"),
         (
@@ -134,24 +144,15 @@ fn rules(
     ]
 }
 
-/// Whether a call is part of the requested action, and the deployment allows that action.
-fn is_requested(state: &State, request: &Request, call: &Call) -> bool {
-    let action = request
-        .detail
-        .as_ref()
-        .map(|detail| text(detail, "action"))
-        .unwrap_or_default();
-
-    // A retirement keeps the approval for the deletion that follows.
-    let is_part = match call.operation.as_str() {
+/// Whether a call is part of an action. A retirement keeps the approval for the deletion that
+/// follows.
+fn is_part_of(action: &str, call: &Call) -> bool {
+    match call.operation.as_str() {
         "DisconnectSourceServer" => action == "disconnect" || action == "retire",
         "UntagResource" => action == "disconnect",
         "DeleteSourceServer" => action == "delete",
         _ => false,
-    };
-    let deletes_are_allowed = state.scenario.variable("ALLOW_DELETE") == Some("true");
-
-    is_part && (action == "disconnect" || deletes_are_allowed)
+    }
 }
 
 /// Limits hold for the whole request before its first change.

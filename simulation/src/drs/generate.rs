@@ -254,7 +254,7 @@ fn add_recovery_instance(
 
     // The instance itself, which DRS lists by itself; a record may name one that no list has.
     let is_listed = server.recovery_instance_id.is_none() || chance(rng, 85);
-    let is_drill = chance(rng, 60);
+    let is_drill = chance(rng, 50);
     if is_listed {
         world.here().recovery_instances.push(RecoveryInstance {
             is_drill,

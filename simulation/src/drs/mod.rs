@@ -5,6 +5,7 @@ mod by_hand;
 pub(crate) mod changes;
 mod checks;
 mod generate;
+mod gist;
 mod judge;
 mod mistakes;
 mod observed;
@@ -53,6 +54,7 @@ pub(crate) static SUBJECT: Subject = Subject {
     on_world: |_| None,
     on_report: reports::on_report,
     judge: judge::judge,
+    gist: gist::gist,
     // What is done to a server has no more to it than the server.
     content: |_, _| Value::Null,
     at_the_end: |_| {},

@@ -7,8 +7,8 @@ use crate::{
     efs::{
         MARK, changes,
         observed::{
-            observed_file_system, observed_replication, protection, tag, was_looked_at_again,
-            was_read_to_the_end, was_replicated_at_first,
+            observed_file_system, observed_replication, protection, tag, was_read_to_the_end,
+            was_replicated_at_first, wrong_with_second_look,
         },
         parts::behind,
         wanted::{Wanted, id_in, source_id},
@@ -194,9 +194,8 @@ fn check_overwrite(state: &mut State, log: &AttemptLog, overwrite: &Overwrite<'_
     };
 
     // Other targets may have taken their time, in which a key may have been turned back.
-    if !was_looked_at_again(log, region, over) {
-        let complaint = format!("{what} without a second look right before it");
-        state.violate(5, complaint);
+    if let Some(wrong) = wrong_with_second_look(log, region, over) {
+        state.violate(5, format!("{what}, {wrong}"));
     }
 
     // An existing destination must not be a source itself.

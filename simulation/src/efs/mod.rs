@@ -8,6 +8,7 @@ mod checks;
 mod contents;
 mod estate;
 mod generate;
+mod gist;
 mod judge;
 mod mistakes;
 mod observed;
@@ -66,6 +67,7 @@ pub(crate) static SUBJECT: Subject = Subject {
     on_world: truth::source_with_two_destinations,
     on_report: reports::on_report,
     judge: judge::judge,
+    gist: gist::gist,
     content: contents::of_call,
     at_the_end: checks::at_the_end,
 };

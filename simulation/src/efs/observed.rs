@@ -75,14 +75,23 @@ pub(crate) fn was_read_to_the_end(
     calls.any(|call| is_not_found(call) || (call.is_ok() && (is_one || !call.has_more())))
 }
 
-/// Whether the attempt has looked at a file system twice, and got an answer when it looked last.
-pub(crate) fn was_looked_at_again(log: &AttemptLog, region: &str, id: &str) -> bool {
+/// What is wrong where an attempt has not looked at a file system twice, or got no answer when it
+/// looked last.
+pub(crate) fn wrong_with_second_look(
+    log: &AttemptLog,
+    region: &str,
+    id: &str,
+) -> Option<&'static str> {
     let mut looks = log.calls.iter().rev().filter(|call| {
         call.operation == "DescribeFileSystems" && call.region == region && call.subject == id
     });
 
     // The SDK repeats what failed, so that of one look more than one call may be in the record.
-    looks.next().is_some_and(Call::is_ok) && looks.any(Call::is_ok)
+    if !looks.next().is_some_and(Call::is_ok) {
+        return Some("although the look at it right before failed");
+    }
+    let is_second = looks.any(Call::is_ok);
+    (!is_second).then_some("without looking at it again right before")
 }
 
 /// The value of a tag of a file system that was read.

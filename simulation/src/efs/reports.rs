@@ -12,8 +12,9 @@ use crate::{
         wanted::source_id,
     },
     fault_checks::is_in_doubt,
+    judge::right_answer,
     judgement::Case,
-    record::{AttemptLog, Call, Effect, Reported, State, hides_an_effect, text},
+    record::{AttemptLog, Call, Effect, Reported, State, hides_an_effect, made, text},
     scenario::Request,
 };
 
@@ -54,23 +55,18 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
     };
 
     // Everything that the attempt may have read is a world that can make the report true.
-    let is_usable = || claim.ever(|world| is_usable(world, target));
-    let holds = match outcome {
-        "done" => claim.has_changed() && is_usable(),
-        "already_done" => !claim.has_changed() && is_usable(),
-        "planned" => log.changes_nothing() && state.is_plan(&request),
-        "refused" => !claim.has_changed() && claim.is_reason(),
-        "pending" => claim.is_pending(),
-        "indeterminate" => claim.has_changed(),
-        "failed" => claim.is_failure(),
-        // Otherwise a fault says nothing of the file system.
-        "retryable" | "permanent" => !claim.is_replication_in_doubt(),
-        _ => false,
-    };
-
-    if !holds {
-        let changes = Call::summaries(&claim.changes);
-        let complaint = format!("`{outcome} {reason}` of {target} is not true; calls: {changes:?}");
+    if let Some(wrong) = claim.wrong(outcome) {
+        let made = made(&claim.changes);
+        let world = claim
+            .worlds
+            .last()
+            .expect("every attempt begins in a world");
+        let right = right_answer(state, &request, world, reported.number);
+        let complaint = format!(
+            "`{outcome} {reason}` of target {} ({id}), although {wrong}{made}; \
+             where nothing disturbs it, {right} is right now",
+            reported.number
+        );
         state.violate(3, complaint);
     }
 }
@@ -99,6 +95,53 @@ fn changes<'a>(log: &'a AttemptLog, worlds: &[&World], id: &str, reason: &str) -
 }
 
 impl Claim<'_> {
+    /// What is not so of what is reported; `None` if all of it may be true.
+    fn wrong(&self, outcome: &str) -> Option<&'static str> {
+        let is_usable = || self.ever(|world| is_usable(world, self.target));
+
+        // Whether it holds, and what is wrong if it does not.
+        let rules: &[(bool, &str)] = match outcome {
+            "done" => &[
+                (self.has_changed(), "no call changed anything"),
+                (
+                    is_usable(),
+                    "the replica never had everything that is asked for",
+                ),
+            ],
+            "already_done" => &[
+                (!self.has_changed(), "a call changed something"),
+                (
+                    is_usable(),
+                    "the replica never had everything that is asked for",
+                ),
+            ],
+            // A plan and a refusal change nothing.
+            "planned" => &[
+                (self.log.changes_nothing(), "a call changed something"),
+                (self.state.is_plan(self.request), "it was to be carried out"),
+            ],
+            "refused" => &[
+                (!self.has_changed(), "a call changed something"),
+                (self.is_reason(), "that was never so"),
+            ],
+            "pending" => &[(self.is_pending(), "that was never so")],
+            "indeterminate" => &[(self.has_changed(), "no call changed anything")],
+            "failed" => &[(
+                self.is_failure(),
+                "that is no failure, or may have had an effect",
+            )],
+            // Otherwise a fault says nothing of the file system.
+            "retryable" | "permanent" => &[(
+                !self.is_replication_in_doubt(),
+                "the replication may have been created",
+            )],
+            _ => &[(false, "there is no such outcome")],
+        };
+
+        let wrong = rules.iter().find(|(holds, _)| !holds);
+        wrong.map(|(_, wrong)| *wrong)
+    }
+
     fn has_changed(&self) -> bool {
         !self.changes.is_empty()
     }
