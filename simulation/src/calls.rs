@@ -261,8 +261,15 @@ impl State {
 
         // Checks come before the effect is recorded: they ask what was known before it.
         let mark = if entry.changed { " CHANGED" } else { "" };
-        let gist = Some((self.subject.gist)(&call)).filter(|gist| !gist.is_empty());
-        let gist = gist.map_or_else(String::new, |gist| format!(" [{gist}]"));
+        let gist = match call.mutating {
+            true => (self.subject.content)(&self.cloud.world(), &call).to_string(),
+            false => (self.subject.gist)(&call),
+        };
+        let gist = match gist.as_str() {
+            "" | "null" => gist,
+            gist => format!(" [{gist:.300}]"),
+        };
+        let gist = gist.trim_start_matches("null");
         self.narrate(format!("  attempt {attempt} {entry}{mark}{gist}"));
         if entry.unexpected && fault.is_none() {
             self.violate(7, format!("the account does not expect {entry}"));

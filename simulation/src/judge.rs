@@ -178,7 +178,7 @@ fn complaint(judgement: &Judgement, body: &Value, made: &[String]) -> Option<Str
     // What is wrong with a result may follow from what is wrong with a change.
     for (number, (expected, result)) in judgement.targets.iter().zip(results).enumerate() {
         if let Some(complaint) = of_target(expected, result) {
-            let changes = wrong_changes.map_or_else(String::new, |it| format!("; it {it}"));
+            let changes = wrong_changes.map_or_else(String::new, |it| format!("; {it}"));
             return Some(format!("target {number}: {complaint}{changes}"));
         }
     }
@@ -200,13 +200,13 @@ fn differing(must: &[String], did: &[String]) -> String {
         let only = these.iter().filter(|it| !others.contains(it));
         let only: Vec<&str> = only.map(String::as_str).collect();
         match only.as_slice() {
-            [] => "nothing else".to_owned(),
+            [] => "none".to_owned(),
             only => only.join(", "),
         }
     };
 
     let (missing, wrong) = (list(must, did), list(did, must));
-    format!("was to change also this: {missing}; and did change this instead: {wrong}")
+    format!("changes that are missing: {missing}; changes that are wrong: {wrong}")
 }
 
 /// What is wrong with a report where an operation is denied: a target whose call was denied says so,

@@ -83,11 +83,49 @@ impl State {
 
         self.disturbances += 1;
         self.count_trouble(LAGGING_ITEM);
-        self.narrate(format!("  the next answer shows {item} as it was"));
+        self.narrate(format!(
+            "  the next answer shows {item} as it was a moment ago"
+        ));
         Wire::Answer(wire::Answer {
             body: Some(body.to_string()),
             ..answer.clone()
         })
+    }
+
+    /// An answer in the wording of the scenario.
+    pub(crate) fn reworded(&mut self, operation: &str, wire: Wire) -> Wire {
+        let Some(wording) = self.scenario.trouble.wording else {
+            return wire;
+        };
+        // Errors stay as they are.
+        let Wire::Answer(answer) = &wire else {
+            return wire;
+        };
+        let body = answer.body.as_deref().filter(|_| answer.status == 200);
+        let Some(before) = body.and_then(|body| serde_json::from_str::<Value>(body).ok()) else {
+            return wire;
+        };
+
+        let mut after = before.clone();
+        if wording.operation == operation {
+            (wording.reword)(&mut after);
+        }
+        if after == before {
+            return wire;
+        }
+        self.count_trouble(wording.name);
+        self.disturbances += u64::from(!wording.is_the_same);
+        Wire::Answer(wire::Answer {
+            body: Some(after.to_string()),
+            ..answer.clone()
+        })
+    }
+
+    /// Whether a reason may follow from what AWS leaves out.
+    pub(crate) fn is_of_wording(&self, reason: &str) -> bool {
+        let wording = self.scenario.trouble.wording;
+
+        wording.is_some_and(|wording| wording.may_lead_to.contains(&reason))
     }
 
     /// A call that is sent into a connection that is dead.

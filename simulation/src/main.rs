@@ -170,6 +170,8 @@ fn tell_failure(kind: Kind, subject: &'static Subject, seed: u64, narrative: &[S
     let command = seeds::command(kind, subject, seed);
 
     println!("{} seed {seed} fails\n", subject.name());
+    let wrong = narrative.iter().find(|line| line.contains("VIOLATION"));
+    println!("{}\n", wrong.map_or("", |line| line.trim_start()));
     print_lines(&(kind.tell)(&(subject.generate)(seed)));
     println!("\n{HOW_TO_READ}\n");
     print_lines(&story::until_violation(narrative, &command));

@@ -9,7 +9,6 @@ use crate::{
     judge::{check_whole, judge},
     record::{AttemptLog, Reported, State, text},
     scenario::{Request, Stop},
-    story::WHOLE_REPORT,
 };
 
 /// Takes what an attempt reports: narrates, checks and judges it.
@@ -26,7 +25,7 @@ pub(crate) fn take_report(
 
     // A report that is right says enough in a line a target.
     if state.violations.len() > known {
-        state.narrate(format!("    {WHOLE_REPORT}{body}"));
+        state.narrate(format!("    the whole report: {body}"));
     }
 }
 
@@ -142,10 +141,15 @@ fn check_next_request(state: &mut State, body: &Value) {
     let is_open = |result: &Value| {
         result["outcome"] == "pending" && result["reason"] != "record_awaits_deletion"
     };
+    let open = results.position(is_open);
 
-    if !body["nextRequest"].is_null() && results.any(is_open) {
-        let next = &body["nextRequest"];
-        let complaint = format!("a next request is handed on while a target is pending: {next}");
+    if let Some(number) = open.filter(|_| !body["nextRequest"].is_null()) {
+        let reason = text(&body["targets"][number], "reason");
+        let targets = &body["nextRequest"]["targets"];
+        let complaint = format!(
+            "a next request is handed on, for {targets}, although this one has to be sent again \
+             first: target {number} is pending {reason}"
+        );
         state.violate(3, complaint);
     }
 }

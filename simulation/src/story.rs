@@ -9,9 +9,6 @@ use crate::{
     trouble::{Outage, RateLimit, Trouble},
 };
 
-/// How the line begins that holds a report which is wrong.
-pub(crate) const WHOLE_REPORT: &str = "the whole report: ";
-
 /// The promises, each under a heading with its number.
 const INVARIANTS: &str = include_str!("../../docs/invariants.md");
 
@@ -43,11 +40,19 @@ impl State {
         for (number, result) in results.enumerate() {
             let (outcome, reason) = (text(result, "outcome"), text(result, "reason"));
             let message = text(result, "message");
-            self.narrate(format!(
-                "    target {number}: {outcome} {reason}: {message}"
-            ));
+            let id = id_of(&result["resource"]);
+            let line = format!("    target {number}{id}: {outcome} {reason}: {message}");
+            self.narrate(line);
         }
     }
+}
+
+/// The ID in what a report calls a resource, in brackets; empty where there is none.
+fn id_of(resource: &Value) -> String {
+    let ids = ["sourceServerID", "fileSystemId"].map(|name| text(resource, name));
+    let id = ids.into_iter().find(|id| !id.is_empty());
+
+    id.map_or_else(String::new, |id| format!(" ({id})"))
 }
 
 /// What a scenario is about: the deployment, the requests, and the trouble that lasts. Everything
@@ -72,20 +77,22 @@ pub(crate) fn scenario(scenario: &Scenario) -> Vec<String> {
 pub(crate) fn requests(scenario: &Scenario) -> Vec<String> {
     let mut lines = Vec::new();
     for (number, request) in scenario.requests.iter().enumerate() {
+        let id = &request.id;
         lines.push(match &request.detail {
             None => format!(
                 "request {number} asks for nothing and must be rejected: {:.1000}",
                 request.payload
             ),
             Some(detail) if request.is_of_aws() => {
-                let action = text(detail, "action");
+                let what = text(detail, "action");
+                let what = if what.is_empty() { "replicate" } else { what };
                 let payload = &request.payload;
-                format!("request {number} is an event of AWS: {payload}; it asks for: {action}")
+                format!("request {number} ({id}) is an event of AWS that asks to {what}: {payload}")
             }
             Some(detail) => {
                 let mut words = detail.clone();
                 words["targets"] = json!(request.targets().len());
-                format!("request {number}: {words}")
+                format!("request {number} ({id}): {words}")
             }
         });
 
@@ -152,8 +159,7 @@ fn name(kind: FaultKind) -> String {
 /// A narrative up to its first violation, and the command that shows what comes after it. Of the
 /// attempts that ended before the one that is wrong began, only what they changed and reported.
 pub(crate) fn until_violation(narrative: &[String], command: &str) -> Vec<String> {
-    // What is wrong may be a part of the report that no line of its own tells.
-    let is_violation = |line: &String| line.contains("VIOLATION") || line.contains(WHOLE_REPORT);
+    let is_violation = |line: &String| line.contains("VIOLATION");
     let Some(first) = narrative.iter().position(is_violation) else {
         return narrative.to_vec();
     };

@@ -1,9 +1,6 @@
 //! What AWS may answer in other words: the same in another spelling, or less than it should say.
 
-use emulator::wire::{Answer, Wire};
 use serde_json::Value;
-
-use crate::record::State;
 
 /// Another wording of the answers to one operation.
 #[derive(Debug, Clone, Copy)]
@@ -16,44 +13,6 @@ pub(crate) struct Wording {
     /// Reasons of a refusal that may follow from it, although the world has none of them.
     pub(crate) may_lead_to: &'static [&'static str],
     pub(crate) reword: fn(&mut Value),
-}
-
-impl State {
-    /// An answer in the wording of the scenario.
-    pub(crate) fn reworded(&mut self, operation: &str, wire: Wire) -> Wire {
-        let Some(wording) = self.scenario.trouble.wording else {
-            return wire;
-        };
-        // Errors stay as they are.
-        let Wire::Answer(answer) = &wire else {
-            return wire;
-        };
-        let body = answer.body.as_deref().filter(|_| answer.status == 200);
-        let Some(before) = body.and_then(|body| serde_json::from_str::<Value>(body).ok()) else {
-            return wire;
-        };
-
-        let mut after = before.clone();
-        if wording.operation == operation {
-            (wording.reword)(&mut after);
-        }
-        if after == before {
-            return wire;
-        }
-        self.count_trouble(wording.name);
-        self.disturbances += u64::from(!wording.is_the_same);
-        Wire::Answer(Answer {
-            body: Some(after.to_string()),
-            ..answer.clone()
-        })
-    }
-
-    /// Whether a reason may follow from what AWS leaves out.
-    pub(crate) fn is_of_wording(&self, reason: &str) -> bool {
-        let wording = self.scenario.trouble.wording;
-
-        wording.is_some_and(|wording| wording.may_lead_to.contains(&reason))
-    }
 }
 
 /// The items of a list, to be changed.

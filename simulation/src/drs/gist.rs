@@ -74,11 +74,15 @@ fn job(job: &Value) -> String {
         .map(|server| text(server, "sourceServerID"))
         .collect();
 
+    let servers = match servers.is_empty() {
+        true => "no servers".to_owned(),
+        false => servers.join(", "),
+    };
     format!(
         "{} {} of {}",
         text(job, "jobID"),
         text(job, "status"),
-        servers.join(", ")
+        servers
     )
 }
 

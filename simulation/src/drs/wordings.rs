@@ -9,6 +9,7 @@ const INSTANCES: &str = "DescribeRecoveryInstances";
 
 /// Every wording that a scenario may have.
 pub(crate) const WORDINGS: [Wording; 7] = [
+    // Without an ARN there is no tag to remove, and nothing to compare a target's ARN with.
     Wording {
         name: "server_without_arn",
         operation: SERVERS,
@@ -16,6 +17,7 @@ pub(crate) const WORDINGS: [Wording; 7] = [
         may_lead_to: &["unknown_state", "arn_mismatch"],
         reword: |body| items(body, "items").for_each(|server| leave_out(server, "arn")),
     },
+    // Whether it is one of the targets cannot be known, so that no list with it can be used.
     Wording {
         name: "server_without_id",
         operation: SERVERS,
@@ -27,6 +29,7 @@ pub(crate) const WORDINGS: [Wording; 7] = [
             }
         },
     },
+    // The server of another account may stand behind it.
     Wording {
         name: "staging_area_without_status",
         operation: SERVERS,
@@ -39,6 +42,7 @@ pub(crate) const WORDINGS: [Wording; 7] = [
             }
         },
     },
+    // It may be of any server.
     Wording {
         name: "recovery_instance_without_server",
         operation: INSTANCES,
@@ -58,6 +62,7 @@ pub(crate) const WORDINGS: [Wording; 7] = [
             }
         },
     },
+    // Some answers of AWS have an empty text for what is not there.
     Wording {
         name: "empty_recovery_instance_id",
         operation: SERVERS,
@@ -69,6 +74,7 @@ pub(crate) const WORDINGS: [Wording; 7] = [
             }
         },
     },
+    // Evidence is of all the disks together.
     Wording {
         name: "two_disks",
         operation: SERVERS,

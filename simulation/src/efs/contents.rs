@@ -64,14 +64,18 @@ pub(crate) fn of_call(world: &World, call: &Call) -> Value {
 
 /// What the call that replicates to a destination says.
 pub(crate) fn destination(wanted: &Wanted<'_>) -> Value {
-    json!({
+    let mut members = json!({
         "region": wanted.region,
         "zone": wanted.zone,
         "existing": wanted.existing,
         "account": wanted.account,
         "key": wanted.key,
         "role": wanted.role,
-    })
+    });
+    if let Some(members) = members.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+    }
+    members
 }
 
 /// What the call that provides a part says, of a replica as it is.

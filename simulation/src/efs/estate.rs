@@ -226,7 +226,7 @@ fn policy(rng: &mut fastrand::Rng, source: &FileSystem) -> String {
         _ => json!(statements),
     };
     let mut policy = json!({ "Version": "2012-10-17", "Statement": statement });
-    if chance(rng, 5) {
+    if chance(rng, 15) {
         policy = json!({ "Statement": policy["Statement"] });
     }
     policy.to_string()

@@ -271,7 +271,8 @@ fn destination(rng: &mut fastrand::Rng, world: &World, number: usize) -> Value {
 
     let mut destination = match rng.u8(0..100) {
         0..42 => json!({ "region": THERE }),
-        42..47 => json!({ "region": ELSEWHERE }),
+        42..45 => json!({ "region": ELSEWHERE }),
+        45..47 => json!({ "region": HERE }),
         47..57 => json!({ "availabilityZoneName": "eu-west-1a" }),
         // In a zone of another Region, or over the source itself.
         57 => json!({ "region": THERE, "availabilityZoneName": "eu-central-1a" }),

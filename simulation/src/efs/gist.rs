@@ -57,7 +57,7 @@ fn file_system(file_system: &Value) -> String {
     for (key, word) in [
         (APPROVED, "approved for"),
         (PROTECTED, "protected:"),
-        (REPLICATE_TO, "to be replicated to"),
+        (REPLICATE_TO, "tagged to be replicated to"),
         (MARK, "marked by"),
     ] {
         if let Some(value) = tag(file_system, key) {

@@ -8,6 +8,7 @@ const FILE_SYSTEMS: &str = "DescribeFileSystems";
 
 /// Every wording that a scenario may have.
 pub(crate) const WORDINGS: [Wording; 6] = [
+    // What is not said to be lifted stands.
     Wording {
         name: "no_overwrite_protection",
         operation: FILE_SYSTEMS,
@@ -17,6 +18,7 @@ pub(crate) const WORDINGS: [Wording; 6] = [
             items(body, "FileSystems").for_each(|it| leave_out(it, "FileSystemProtection"));
         },
     },
+    // EFS has an error for what does not exist; an empty list says nothing.
     Wording {
         name: "no_file_systems",
         operation: FILE_SYSTEMS,
@@ -24,6 +26,7 @@ pub(crate) const WORDINGS: [Wording; 6] = [
         may_lead_to: &[],
         reword: |body| body["FileSystems"] = json!([]),
     },
+    // As the console writes an account.
     Wording {
         name: "account_with_dashes",
         operation: FILE_SYSTEMS,
@@ -40,6 +43,7 @@ pub(crate) const WORDINGS: [Wording; 6] = [
             }
         },
     },
+    // Groups are a set.
     Wording {
         name: "security_groups_in_another_order",
         operation: "DescribeMountTargetSecurityGroups",
@@ -51,6 +55,7 @@ pub(crate) const WORDINGS: [Wording; 6] = [
             }
         },
     },
+    // What is being set is as good as set.
     Wording {
         name: "backup_policy_being_set",
         operation: "DescribeBackupPolicy",
@@ -65,6 +70,7 @@ pub(crate) const WORDINGS: [Wording; 6] = [
             };
         },
     },
+    // IAM's grammar lets a list of one stand by itself.
     Wording {
         name: "policy_spelt_otherwise",
         operation: "DescribeFileSystemPolicy",
