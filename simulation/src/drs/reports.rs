@@ -181,7 +181,10 @@ impl Claim<'_> {
         let id = text(self.target, "sourceServerID");
         let mut calls = self.log.calls.iter();
         let was_asked = calls.any(|call| {
-            let is_of_servers = call.operation == "DescribeSourceServers" && call.is_ok();
+            // Where DRS was never initialised, it says so instead.
+            let code = call.code.as_deref().unwrap_or_default();
+            let is_answered = call.is_ok() || code.starts_with("UninitializedAccount");
+            let is_of_servers = call.operation == "DescribeSourceServers" && is_answered;
             is_of_servers && call.input["filters"]["sourceServerIDs"] == json!([id])
         });
 

@@ -97,7 +97,7 @@ fn changes<'a>(log: &'a AttemptLog, worlds: &[&World], id: &str, reason: &str) -
 impl Claim<'_> {
     /// What is not so of what is reported; `None` if all of it may be true.
     fn wrong(&self, outcome: &str) -> Option<&'static str> {
-        let is_usable = || self.ever(|world| is_usable(world, self.target));
+        let is_usable = || self.was_usable();
 
         // Whether it holds, and what is wrong if it does not.
         let rules: &[(bool, &str)] = match outcome {
@@ -149,6 +149,23 @@ impl Claim<'_> {
     /// Whether some world that the attempt may have read was so.
     fn ever(&self, holds: impl Fn(&World) -> bool) -> bool {
         self.worlds.iter().any(|world| holds(world))
+    }
+
+    /// Whether the replica was usable in some world that the attempt may have read, or with the
+    /// replications of another one: each call shows its own moment, and may lag.
+    fn was_usable(&self) -> bool {
+        let worlds = &self.worlds;
+        let pairs = worlds
+            .iter()
+            .flat_map(|world| worlds.iter().map(move |other| (*world, *other)));
+        let mut mixed = pairs.map(|(world, other)| {
+            let mut mixed = world.clone();
+            mixed.efs.replications.clone_from(&other.efs.replications);
+            mixed
+        });
+
+        self.ever(|world| is_usable(world, self.target))
+            || mixed.any(|world| is_usable(&world, self.target))
     }
 
     /// Whether the source was so in some world that the attempt may have read.

@@ -13,7 +13,8 @@ pub(crate) const WORDINGS: [Wording; 6] = [
         name: "no_overwrite_protection",
         operation: FILE_SYSTEMS,
         is_the_same: false,
-        may_lead_to: &["unknown_state"],
+        // That it is itself a replica cannot be seen either, and what is seen comes next.
+        may_lead_to: &["unknown_state", "source_unusable"],
         reword: |body| {
             items(body, "FileSystems").for_each(|it| leave_out(it, "FileSystemProtection"));
         },
