@@ -14,7 +14,7 @@ pub(crate) const WORDINGS: [Wording; 6] = [
         operation: FILE_SYSTEMS,
         is_the_same: false,
         // That it is itself a replica cannot be seen either, and what is seen comes next.
-        may_lead_to: &["unknown_state", "source_unusable"],
+        may_lead_to: &["unknown_state", "source_unusable", "failback_impossible"],
         reword: |body| {
             items(body, "FileSystems").for_each(|it| leave_out(it, "FileSystemProtection"));
         },
