@@ -170,7 +170,11 @@ impl Claim<'_> {
             "disconnected" => self.server_ever(|server| {
                 server.is_disconnected() && server.tags.get(APPROVED) != Some(&self.request.id)
             }),
-            "record_deleted" => self.ever(|world| named(world, self.target).is_empty()),
+            // Somebody may have registered the machine anew: a record with another ID.
+            "record_deleted" => self.ever(|world| {
+                let is_gone = !self.id.is_empty() && find(world, self.id).is_none();
+                is_gone || named(world, self.target).is_empty()
+            }),
             _ => false,
         }
     }
