@@ -222,11 +222,13 @@ pub(crate) fn lacking_statements(ends: Ends<'_>) -> Option<Vec<Value>> {
     let of_source = statements(ends.source.1);
     let existing: Vec<Value> = statements(ends.replica.1).iter().map(meaning).collect();
     let names = names(ends);
+    // Within a Region, everything else in it means what it did.
+    let left = Some(ends.source.0).filter(|region| *region != ends.replica.0);
 
     // Statements are only ever added: what the replica's own say stays.
     let mut lacking = Vec::new();
     for statement in of_source {
-        let text = translated(&statement, &names, ends.source.0)?;
+        let text = translated(&statement, &names, left)?;
         if !existing.contains(&meaning(&text)) {
             lacking.push(text);
         }
@@ -278,28 +280,32 @@ fn names(ends: Ends<'_>) -> BTreeMap<String, String> {
 }
 
 /// A statement in the names of the replica's side.
-fn translated(value: &Value, names: &BTreeMap<String, String>, region: &str) -> Option<Value> {
+fn translated(
+    value: &Value,
+    names: &BTreeMap<String, String>,
+    left: Option<&str>,
+) -> Option<Value> {
     match value {
         Value::String(text) => {
             if let Some(name) = names.get(text) {
                 return Some(json!(name));
             }
-            // What is left of EFS, of a network or of the source's Region has no counterpart.
+            // What is left of EFS, of a network or of a Region that is left has no counterpart.
             let is_arn_of = |part: &str| text.starts_with("arn:") && text.contains(part);
             let is_bound = text.starts_with("vpc-")
                 || text.starts_with("vpce-")
                 || is_arn_of(":elasticfilesystem:")
-                || is_arn_of(&format!(":{region}:"));
+                || left.is_some_and(|region| is_arn_of(&format!(":{region}:")));
             (!is_bound).then(|| value.clone())
         }
         Value::Array(values) => {
-            let values = values.iter().map(|it| translated(it, names, region));
+            let values = values.iter().map(|it| translated(it, names, left));
             values.collect::<Option<Vec<Value>>>().map(Value::from)
         }
         Value::Object(members) => {
             let mut copy = members.clone();
             for member in copy.values_mut() {
-                *member = translated(member, names, region)?;
+                *member = translated(member, names, left)?;
             }
             Some(Value::Object(copy))
         }

@@ -6,8 +6,9 @@ use serde_json::Value;
 use crate::{
     constants::HERE,
     efs::{
+        REPLICATE_TO,
         judge::{is_same, reasons_against},
-        observed::is_replicated,
+        observed::{is_replicated, tag},
         truth::{find, is_usable, replication},
         wanted::source_id,
     },
@@ -242,6 +243,8 @@ impl Claim<'_> {
             "named_twice" => self.is_named_twice(),
             "over_max_targets" => self.request.targets().len() > scenario.number("MAX_TARGETS", 10),
             reason if self.state.is_of_wording(reason) => true,
+            // Tags alone may lag, as no world ever was.
+            "no_replicate_to_tag" if self.was_read_without_tag() => true,
             // By the judge, in some world that the attempt may have read.
             reason => self.ever(|world| {
                 let case = Case {
@@ -252,6 +255,15 @@ impl Claim<'_> {
                 reasons_against(&case, self.target).contains(&reason)
             }),
         }
+    }
+
+    fn was_read_without_tag(&self) -> bool {
+        let mut reads = self.log.calls.iter().filter(|call| {
+            let is_of_source = call.region == HERE && call.subject == self.id;
+            is_of_source && call.operation == "DescribeFileSystems" && call.is_ok()
+        });
+
+        reads.any(|call| tag(&call.body["FileSystems"][0], REPLICATE_TO).is_none())
     }
 
     fn is_named_twice(&self) -> bool {
