@@ -270,6 +270,7 @@ mod tests {
     use aws_smithy_async::future::pagination_stream::fn_stream::FnStream;
     use aws_smithy_runtime_api::http::StatusCode;
     use aws_smithy_types::{body::SdkBody, error::ErrorMetadata};
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -318,6 +319,34 @@ mod tests {
             operation,
             requests,
             answer: answer.to_owned(),
+        }
+    }
+
+    /// A throttle holds up whatever is asked next, until its turn comes.
+    #[tokio::test(start_paused = true)]
+    async fn every_kind_of_call_waits_for_its_turn() {
+        for kind in ["call", "find", "list"] {
+            let (limiter, record) = (RateLimiter::default(), CallRecord::default());
+            limiter.learn(true);
+            let (api, throttled) = (Api::new(&limiter, &record), Instant::now());
+
+            let sent = async { Response::<Instant, ErrorMetadata>::Ok(Instant::now()) };
+            let at = match kind {
+                "call" => api.call("GetX", sent).await.unwrap(),
+                "find" => api.find("GetX", &[], sent).await.unwrap().unwrap(),
+                _ => {
+                    let mut read = throttled;
+                    let page = |_| {
+                        read = Instant::now();
+                        Ok(())
+                    };
+                    api.list("ListX", pages(vec![Ok(vec![])]), next_token, page)
+                        .await
+                        .unwrap();
+                    read
+                }
+            };
+            assert!(at > throttled, "{kind}");
         }
     }
 

@@ -80,7 +80,7 @@ impl RateLimiter {
     }
 
     /// Learns from the answer to an attempt.
-    fn learn(&self, throttled: bool) {
+    pub(crate) fn learn(&self, throttled: bool) {
         let now = Instant::now();
         match throttled {
             true => self.state().slow_down(now),
