@@ -261,16 +261,8 @@ impl State {
 
         // Checks come before the effect is recorded: they ask what was known before it.
         let mark = if entry.changed { " CHANGED" } else { "" };
-        let gist = match call.mutating {
-            true => (self.subject.content)(&self.cloud.world(), &call).to_string(),
-            false => (self.subject.gist)(&call),
-        };
-        let gist = match gist.as_str() {
-            "" | "null" => gist,
-            gist => format!(" [{gist:.300}]"),
-        };
-        let gist = gist.trim_start_matches("null");
-        self.narrate(format!("  attempt {attempt} {entry}{mark}{gist}"));
+        let says = self.in_words(&call);
+        self.narrate(format!("  attempt {attempt} {entry}{mark}{says}"));
         if entry.unexpected && fault.is_none() {
             self.violate(7, format!("the account does not expect {entry}"));
         }
@@ -295,6 +287,24 @@ impl State {
         self.remember_world();
         if let Some(log) = self.attempts.get_mut(attempt) {
             Arc::make_mut(log).calls.push(call);
+        }
+    }
+
+    /// What a call that changes something says, or what the answer to another one does, in brackets;
+    /// empty where that is nothing more.
+    fn in_words(&self, call: &Call) -> String {
+        let words = match call.mutating {
+            true => match (self.subject.content)(&self.cloud.world(), call) {
+                Value::Null => String::new(),
+                content => content.to_string(),
+            },
+            false => (self.subject.gist)(call),
+        };
+
+        match words.is_empty() {
+            true => words,
+            // A policy may be long.
+            false => format!(" [{words:.300}]"),
         }
     }
 

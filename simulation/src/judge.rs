@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     judgement::{Calm, Case, Effect, Expected, Judgement},
-    record::{AttemptLog, State, text},
+    record::{AttemptLog, Reported, State, text},
     scenario::Request,
 };
 
@@ -313,20 +313,32 @@ fn of_target(expected: &Expected, result: &Value) -> Option<String> {
 pub(crate) fn right_answer(
     state: &State,
     request: &Request,
-    world: &World,
+    world: Option<&&World>,
     number: usize,
 ) -> String {
-    let case = Case {
-        world,
-        scenario: &state.scenario,
-        request,
-    };
-    let judgement = (state.subject.judge)(&case);
-    let expected = judgement.targets.get(number);
+    let judgement = world.map(|world| {
+        (state.subject.judge)(&Case {
+            world,
+            scenario: &state.scenario,
+            request,
+        })
+    });
+    let expected = judgement.as_ref().and_then(|it| it.targets.get(number));
 
     expected.map_or_else(String::new, |expected| {
         format!("`{} {}`", expected.outcome, expected.reasons.join(" or "))
     })
+}
+
+/// The complaint about a result that is not true, with what would be right.
+pub(crate) fn untrue(reported: &Reported<'_>, id: &str, wrong: &str, right: &str) -> String {
+    let Reported { number, result, .. } = reported;
+    let (outcome, reason) = (text(result, "outcome"), text(result, "reason"));
+
+    format!(
+        "`{outcome} {reason}` of target {number} ({id}), although {wrong}; \
+         where nothing disturbs it, {right} is right now"
+    )
 }
 
 /// Checks what the whole of a report says of its targets: the first outcome and the soonest look.

@@ -116,3 +116,10 @@ pub(crate) fn holding(reasons: &[(bool, &'static str)]) -> Vec<&'static str> {
 
     holding.map(|(_, reason)| *reason).collect()
 }
+
+/// What is wrong by the first rule that does not hold.
+pub(crate) fn broken(rules: &[(bool, &'static str)]) -> Option<&'static str> {
+    let broken = rules.iter().find(|(holds, _)| !holds);
+
+    broken.map(|(_, wrong)| *wrong)
+}

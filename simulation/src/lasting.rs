@@ -94,7 +94,8 @@ impl State {
 
     /// An answer in the wording of the scenario.
     pub(crate) fn reworded(&mut self, operation: &str, wire: Wire) -> Wire {
-        let Some(wording) = self.scenario.trouble.wording else {
+        let wording = self.scenario.trouble.wording;
+        let Some(wording) = wording.filter(|wording| wording.operation == operation) else {
             return wire;
         };
         // Errors stay as they are.
@@ -107,9 +108,7 @@ impl State {
         };
 
         let mut after = before.clone();
-        if wording.operation == operation {
-            (wording.reword)(&mut after);
-        }
+        (wording.reword)(&mut after);
         if after == before {
             return wire;
         }

@@ -394,10 +394,10 @@ pub(crate) struct State {
     pub(crate) known_entries: usize,
     /// How often something disturbed the function: a fault, a change by others, a late effect.
     pub(crate) disturbances: u64,
-
-    // What was done, and what was wrong with it.
     /// How many sandboxes were started.
     pub(crate) sandboxes: usize,
+
+    // What was done, and what was wrong with it.
     pub(crate) attempts: Vec<Arc<AttemptLog>>,
     pub(crate) effects: Vec<Effect>,
     /// How many effects more than one a request may have on a resource.

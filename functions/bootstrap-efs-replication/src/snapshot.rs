@@ -300,6 +300,7 @@ mod tests {
         // Where none may be created, nothing is complete.
         assert_eq!(compare(0), (0, 2, true));
     }
+
     #[test]
     fn the_counterpart_is_what_is_broken() {
         let source = [access_point("fsap-00000001", "/app")];

@@ -7,8 +7,8 @@ use crate::{
     constants::{APPROVED, HERE},
     drs::judge::{is_named, reasons_against},
     fault_checks::is_in_doubt,
-    judge::right_answer,
-    judgement::Case,
+    judge::{right_answer, untrue},
+    judgement::{Case, broken},
     record::{AttemptLog, Call, Reported, State, hides_an_effect, made, text},
     scenario::Request,
 };
@@ -60,17 +60,9 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
     let has_lost = claim.has_lost(lost);
 
     if let Some(wrong) = wrong {
+        let right = right_answer(state, &request, claim.worlds.last(), reported.number);
         let made = made(&claim.changes);
-        let world = claim
-            .worlds
-            .last()
-            .expect("every attempt begins in a world");
-        let right = right_answer(state, &request, world, reported.number);
-        let complaint = format!(
-            "`{outcome} {reason}` of target {} ({id}), although {wrong}{made}; \
-             where nothing disturbs it, {right} is right now",
-            reported.number
-        );
+        let complaint = untrue(&reported, id, &format!("{wrong}{made}"), &right);
         state.violate(3, complaint);
     }
     if !has_lost {
@@ -123,8 +115,7 @@ impl Claim<'_> {
             _ => &[(false, "there is no such outcome")],
         };
 
-        let wrong = rules.iter().find(|(holds, _)| !holds);
-        wrong.map(|(_, wrong)| *wrong)
+        broken(rules)
     }
 
     fn has_changed(&self) -> bool {

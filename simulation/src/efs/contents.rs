@@ -36,11 +36,7 @@ pub(crate) fn of_call(world: &World, call: &Call) -> Value {
             let groups = input["SecurityGroups"].as_array().into_iter().flatten();
             mount_target(text(input, "SubnetId"), groups.filter_map(Value::as_str))
         }
-        "CreateAccessPoint" => {
-            let tags = input["Tags"].as_array().into_iter().flatten();
-            let tags = tags.map(|tag| (text(tag, "Key").to_owned(), text(tag, "Value").to_owned()));
-            access_point(&behind_call(input), tags.collect())
-        }
+        "CreateAccessPoint" => access_point(&behind_call(input), tags(input)),
         "PutLifecycleConfiguration" => {
             let policies = input["LifecyclePolicies"].as_array();
             lifecycle(policies.map_or(&[][..], Vec::as_slice))
@@ -52,14 +48,15 @@ pub(crate) fn of_call(world: &World, call: &Call) -> Value {
             let points = replica.map_or(&[][..], |replica| &replica.access_points);
             policy_in_words(&policy.unwrap_or_default(), points)
         }
-        _ => {
-            let tags = input["Tags"].as_array().into_iter().flatten();
-            let tags: BTreeMap<&str, &str> = tags
-                .map(|tag| (text(tag, "Key"), text(tag, "Value")))
-                .collect();
-            json!(tags)
-        }
+        _ => json!(tags(input)),
     }
+}
+
+fn tags(input: &Value) -> BTreeMap<String, String> {
+    let tags = input["Tags"].as_array().into_iter().flatten();
+
+    tags.map(|tag| (text(tag, "Key").to_owned(), text(tag, "Value").to_owned()))
+        .collect()
 }
 
 /// What the call that replicates to a destination says.

@@ -348,7 +348,8 @@ fn mount_target(rng: &mut fastrand::Rng, subnet: usize) -> Value {
         0 => json!({ "subnetId": subnet }),
         // As many as EFS allows.
         4 => {
-            json!({ "subnetId": subnet, "securityGroups": (1..=5).map(|group| format!("sg-0000000{group}")).collect::<Vec<_>>() })
+            let groups = (1..=5).map(|group| format!("sg-0000000{group}"));
+            json!({ "subnetId": subnet, "securityGroups": groups.collect::<Vec<_>>() })
         }
         1 => json!({ "subnetId": subnet, "securityGroups": ["sg-00000002", "sg-00000001"] }),
         _ => json!({ "subnetId": subnet, "securityGroups": ["sg-00000001"] }),
