@@ -250,6 +250,18 @@ impl TargetRun {
             .collect()
     }
 
+    /// The steps of the last plan that are still to be taken. A read that failed shows nothing of
+    /// what AWS accepted before it, which is not to be done twice.
+    pub fn open_steps(&self) -> impl Iterator<Item = &Step> {
+        let is_accepted = |step: &Step| {
+            let mut attempts = self.attempts.iter();
+            attempts.any(|attempt| attempt.succeeded() && attempt.step.is_same_change(step))
+        };
+
+        let steps = self.last.steps().iter();
+        steps.filter(move |step| self.unread.is_none() || !is_accepted(step))
+    }
+
     /// Whether a step of the first plan destroys what an existing file system holds.
     #[must_use]
     pub fn overwrites(&self) -> bool {

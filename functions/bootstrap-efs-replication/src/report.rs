@@ -51,7 +51,7 @@ struct Evidence {
     access_points_missing: usize,
     /// The steps that AWS accepted.
     created: Vec<String>,
-    /// The steps that are still to be taken.
+    /// The steps that are still to be taken: as the last read showed, less what AWS accepted since.
     differs: Vec<String>,
 }
 
@@ -260,7 +260,7 @@ fn evidence(run: &TargetRun, now: DateTime<Utc>) -> Evidence {
         replica_size_in_bytes: view.destination.as_ref().map(size),
         access_points_missing: run.missing_access_points,
         created: sentences(created.map(|attempt| &attempt.step)),
-        differs: sentences(run.last.steps()),
+        differs: sentences(run.open_steps()),
     }
 }
 
@@ -643,6 +643,27 @@ mod tests {
 
         assert_eq!(evidence.created, ["set the tags t01"]);
         assert_eq!(evidence.differs, ["set automatic backups to enabled"]);
+    }
+
+    #[test]
+    fn what_aws_accepted_before_a_read_that_failed_no_longer_differs() {
+        let accepted = TargetRun {
+            attempts: vec![failed(FaultKind::AccessDenied), attempt(&tags(1), Ok(()))],
+            last: Verdict::Act(vec![step(), tags(1)]),
+            ..started(Verdict::Act(vec![step(), tags(1)]))
+        };
+        let differs = |run: &TargetRun| evidence(run, DateTime::default()).differs;
+
+        // A read that came to its end counts, whatever AWS accepted.
+        let read = ["set automatic backups to enabled", "set the tags t01"];
+        assert_eq!(differs(&accepted), read);
+
+        let dark = incomplete("DescribeTags", FaultKind::AccessDenied, View::default());
+        let unread = TargetRun {
+            unread: Some(dark),
+            ..accepted
+        };
+        assert_eq!(differs(&unread), ["set automatic backups to enabled"]);
     }
 
     #[test]
