@@ -227,7 +227,9 @@ fn complaint_where_denied(
         }
     }
     let says_so = |result: &Value| says_denied(result, operation);
-    if operation != EVIDENCE && !results.iter().any(says_so) {
+    // What could not be read back stands among the calls of the whole while a target is awaited.
+    let is_awaited = body["outcome"] == "pending" && shows_denied(body, operation);
+    if operation != EVIDENCE && !is_awaited && !results.iter().any(says_so) {
         return Some(format!("{operation} was denied, and no target says so"));
     }
 
@@ -266,11 +268,15 @@ fn says_denied(result: &Value, operation: &str) -> bool {
     }
 
     // Another step may matter more, or be awaited; the calls show this one.
-    let mut calls = result["calls"].as_array().into_iter().flatten();
-    let is_shown = calls.any(|call| {
-        call["operation"] == operation && text(call, "answer").contains("AccessDenied")
-    });
-    is_shown && matches!(outcome, "failed" | "pending")
+    matches!(outcome, "failed" | "pending") && shows_denied(result, operation)
+}
+
+/// Whether the calls of a report or of a result show that an operation was denied.
+fn shows_denied(part: &Value, operation: &str) -> bool {
+    let mut calls = part["calls"].as_array().into_iter().flatten();
+
+    calls
+        .any(|call| call["operation"] == operation && text(call, "answer").contains("AccessDenied"))
 }
 
 fn of_target(expected: &Expected, result: &Value) -> Option<String> {

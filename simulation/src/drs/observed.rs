@@ -1,11 +1,13 @@
 //! What an attempt has read of source servers, as it stood on the wire.
 
+use std::collections::BTreeSet;
+
 use emulator::IamRequest;
 use serde_json::Value;
 
 use crate::{
     constants::UNHEARD_OF,
-    record::{AttemptLog, State, without_resource_tags},
+    record::{AttemptLog, Call, State, text, without_resource_tags},
 };
 
 /// A server as the attempt has read it, the last read first.
@@ -105,6 +107,21 @@ pub(crate) fn was_counted(log: &AttemptLog) -> bool {
         condition(filters).is_none()
     })
     .is_some()
+}
+
+/// How many recovery points of a server the attempt has read; `None` if their list never came to
+/// its end, since such a list counts nothing.
+pub(crate) fn points_read(log: &AttemptLog, id: &str) -> Option<usize> {
+    let is_page = |call: &&Call| {
+        call.operation == "DescribeRecoverySnapshots" && call.subject == id && call.is_ok()
+    };
+    let pages = || log.calls.iter().filter(is_page);
+    let points: BTreeSet<&str> = pages()
+        .flat_map(|page| items(&page.body))
+        .map(|point| text(point, "snapshotID"))
+        .collect();
+
+    pages().any(|page| !page.has_more()).then_some(points.len())
 }
 
 fn items(body: &Value) -> &[Value] {

@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 
 use crate::{
     constants::{APPROVED, HERE},
-    drs::judge::{is_named, reasons_against},
+    drs::{
+        judge::{is_named, reasons_against},
+        observed::points_read,
+    },
     fault_checks::is_in_doubt,
     judge::{right_answer, untrue},
     judgement::{Case, broken},
@@ -140,19 +143,10 @@ impl Claim<'_> {
         };
         let mut changes = self.changes.iter();
         let is_disconnected = changes.any(|call| call.operation == "DisconnectSourceServer");
-        // A list that was not read to its end counts nothing.
-        let mut calls = self.log.calls.iter();
-        let is_counted = calls.any(|call| {
-            let is_of_points = call.operation == "DescribeRecoverySnapshots";
-            is_of_points && call.subject == self.id && call.is_ok() && !call.has_more()
-        });
+        // A list may move while it is read: what counts is what its pages showed.
+        let read = points_read(self.log, self.id);
 
-        is_disconnected
-            && is_counted
-            && self.ever(|world| {
-                let points = find(world, self.id).map(|server| server.points(world.now).len());
-                points.is_some_and(|points| lost <= points as u64)
-            })
+        is_disconnected && read.is_some_and(|read| lost <= read as u64)
     }
 
     fn is_final_state(&self) -> bool {

@@ -90,21 +90,19 @@ fn changes<'a>(log: &'a AttemptLog, worlds: &[&World], id: &str, reason: &str) -
 impl Claim<'_> {
     /// What is not so of what is reported; `None` if all of it may be true.
     fn wrong(&self, outcome: &str) -> Option<&'static str> {
-        let is_usable = || self.was_usable();
-
         // Whether it holds, and what is wrong if it does not.
         let rules: &[(bool, &str)] = match outcome {
             "done" => &[
                 (self.has_changed(), "no call changed anything"),
                 (
-                    is_usable(),
+                    self.was_usable(),
                     "the replica never had everything that is asked for",
                 ),
             ],
             "already_done" => &[
                 (!self.has_changed(), "a call changed something"),
                 (
-                    is_usable(),
+                    self.was_usable(),
                     "the replica never had everything that is asked for",
                 ),
             ],
@@ -224,6 +222,13 @@ impl Claim<'_> {
         is_replicated(self.log, self.id)
             && self.state.effects.iter().any(is_ours)
             && !self.status_was("DELETING")
+            && !self.is_of_another()
+    }
+
+    /// Whether the source was replicated otherwise than this request asks for: by another one, after
+    /// somebody ended the replication that this one created.
+    fn is_of_another(&self) -> bool {
+        self.holds_ever("kms_key_differs") || self.holds_ever("replicates_elsewhere")
     }
 
     /// Whether the reason of a refusal is true.
@@ -236,16 +241,20 @@ impl Claim<'_> {
             reason if self.state.is_of_wording(reason) => true,
             // Tags alone may lag, as no world ever was.
             "no_replicate_to_tag" if self.was_read_without_tag() => true,
-            // By the judge, in some world that the attempt may have read.
-            reason => self.ever(|world| {
-                let case = Case {
-                    world,
-                    scenario,
-                    request: self.request,
-                };
-                reasons_against(&case, self.target).contains(&reason)
-            }),
+            reason => self.holds_ever(reason),
         }
+    }
+
+    /// Whether a reason holds by the judge, in some world that the attempt may have read.
+    fn holds_ever(&self, reason: &str) -> bool {
+        self.ever(|world| {
+            let case = Case {
+                world,
+                scenario: &self.state.scenario,
+                request: self.request,
+            };
+            reasons_against(&case, self.target).contains(&reason)
+        })
     }
 
     fn was_read_without_tag(&self) -> bool {
