@@ -261,6 +261,8 @@ async fn work_off(load: &Load, account: usize, targets: usize, binaries: Binarie
     let mut sender = Sender {
         function,
         local: local.unwrap(),
+        // The process of one account lives as long as the load, and shows what it keeps.
+        kills: account > 0,
         dice: Dice(account as u64),
         figures: Figures::default(),
         lived: Vec::new(),
@@ -317,6 +319,8 @@ impl Dice {
 struct Sender {
     function: &'static str,
     local: Emulator,
+    /// Whether processes are killed.
+    kills: bool,
     dice: Dice,
     figures: Figures,
     /// The resident memory of the current process after each of its invocations.
@@ -354,12 +358,12 @@ impl Sender {
         panic!("a request did not end in {MOST_DELIVERIES} deliveries: {last:#}");
     }
 
-    /// One delivery, and whether its process was killed on the way: one in eight, unless it ends
-    /// before.
+    /// One delivery, and whether its process was killed on the way: one in three, unless it ends
+    /// before, so that a tenth of all is killed.
     async fn deliver(&mut self, request: &str) -> (InvocationResult, bool) {
         self.figures.deliveries += 1;
-        let life = if self.dice.roll(8) == 0 {
-            Duration::from_millis(self.dice.roll(20_000) as u64)
+        let life = if self.kills && self.dice.roll(3) == 0 {
+            Duration::from_millis(self.dice.roll(10_000) as u64)
         } else {
             Duration::MAX
         };
