@@ -284,4 +284,8 @@ impl Services for Caller<'_> {
         self.account
             .hop(self.tag, &hop, &format!("{machine} enters \"{state}\""));
     }
+
+    fn jittered(&self, longest: u64) -> u64 {
+        self.account.below(longest + 1)
+    }
 }

@@ -24,9 +24,10 @@ mod queue;
 mod topic;
 mod trace;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, future::LocalBoxFuture, stream::FuturesUnordered};
+use template::Role;
 use tokio::{
     sync::mpsc::{UnboundedReceiver, unbounded_channel},
     time::{sleep, timeout},
@@ -65,6 +66,7 @@ fn run(subject: &'static Subject, seed: u64) -> Ending {
 
         let mut state = State::new(subject, scenario, None);
         state.deployed = Some(stack.variables(subject));
+        state.role = Arc::new(Role::of(subject.name(), &stack.deployment));
         state.narrate(format!("parameters: {:?}", stack.given));
         if state.lacks_time() {
             state.violate(8, "the function has less time than its README asks for");

@@ -63,7 +63,11 @@ impl Run<'_> {
             if let Some(index) = index
                 && tries[index] < retriers[index]["MaxAttempts"].as_u64().unwrap_or(3)
             {
-                let seconds = interval(&retriers[index], tries[index]);
+                let longest = interval(&retriers[index], tries[index]);
+                let seconds = match retriers[index]["JitterStrategy"] == "FULL" {
+                    true => self.services.jittered(longest),
+                    false => longest,
+                };
                 sleep(Duration::from_secs(seconds)).await;
                 tries[index] += 1;
                 continue;
@@ -110,4 +114,57 @@ fn interval(retrier: &Value, tries: u64) -> u64 {
 
     let seconds = first as f64 * rate.powi(tries.try_into().unwrap());
     most.min(seconds as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::LocalBoxFuture;
+    use serde_json::{Value, json};
+
+    use super::super::{Call, Failure, Machine, Services};
+
+    /// Services that fail, and let nobody wait.
+    struct Failing;
+
+    impl Services for Failing {
+        fn call<'a>(&'a self, _: Call<'a>) -> LocalBoxFuture<'a, Result<Value, Failure>> {
+            Box::pin(async { Err(Failure::new("Lambda.Unknown")) })
+        }
+
+        fn jittered(&self, longest: u64) -> u64 {
+            longest / 2
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_services_draw_an_interval_with_jitter() {
+        for (jitter, seconds) in [(Some("FULL"), 15 + 30), (None, 30 + 60)] {
+            let mut retrier = json!({
+                "ErrorEquals": ["Lambda.Unknown"],
+                "IntervalSeconds": 30,
+                "BackoffRate": 2,
+                "MaxAttempts": 2,
+            });
+            if let Some(jitter) = jitter {
+                retrier["JitterStrategy"] = json!(jitter);
+            }
+            let machine = Machine::read(json!({
+                "QueryLanguage": "JSONata",
+                "StartAt": "Call",
+                "States": {
+                    "Call": {
+                        "Type": "Task",
+                        "Resource": "arn:aws:states:::lambda:invoke",
+                        "Arguments": {},
+                        "Retry": [retrier],
+                        "Next": "Last",
+                    },
+                    "Last": { "Type": "Succeed" },
+                },
+            }));
+
+            let ended = machine.run("arn:run", json!({}), &Failing).await;
+            assert_eq!(ended.seconds, seconds, "{jitter:?}");
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! A machine is checked as a whole when it is read: a state, a field, a resource or an expression
 //! that is not known here fails the test, and is never skipped. Waits and intervals are tokio's, so
-//! they take no real time where that is paused. Of an interval with jitter, the longest counts.
+//! they take no real time where that is paused.
 
 mod calls;
 mod check;
@@ -29,6 +29,12 @@ pub trait Services {
 
     /// Notes that the execution enters a state.
     fn enters(&self, _state: &str) {}
+
+    /// How long it takes until another attempt where jitter makes that any time up to the longest,
+    /// in seconds. The longest unless a service draws one.
+    fn jittered(&self, longest: u64) -> u64 {
+        longest
+    }
 }
 
 /// A call of a service by a state.
