@@ -19,9 +19,10 @@ use crate::{
 /// How many calls an observation makes one after the other, at least.
 pub(crate) const CALLS_PER_OBSERVATION: usize = 3;
 
-/// How many calls are kept free while recovery points are counted: the two steps of a target with a
-/// read after each. Without them nothing would be started.
-const CALLS_KEPT_FREE: usize = 4;
+/// How many calls are kept free while recovery points are counted: the lists of jobs and of recovery
+/// instances, and the two steps of a target with a read after each. Without them nothing would be
+/// started.
+const CALLS_KEPT_FREE: usize = 6;
 
 /// Reads everything that the plan for a request depends on.
 ///
