@@ -266,10 +266,11 @@ impl State {
         if entry.unexpected && fault.is_none() {
             self.violate(7, format!("the account does not expect {entry}"));
         }
-        self.check_role(attempt, &entry.iam);
+        // What a change does wrong is plainer than what the role says of it.
         if call.mutating {
             (self.subject.on_change)(self, attempt, &call);
         }
+        self.check_role(attempt, &entry.iam);
 
         // A late effect is recorded when it happens.
         if call.mutating && fault == Some(FaultKind::LateEffect) {

@@ -19,21 +19,11 @@ pub(crate) fn gist(call: &Call) -> String {
     } else {
         ""
     };
-    let count = |name: &str, what: &str| {
-        let items = body[name].as_array().map_or(0, Vec::len);
-        format!("{items} {what}{more}")
-    };
-
     match call.operation.as_str() {
         "DescribeFileSystems" => each(&body["FileSystems"], file_system),
         "DescribeReplicationConfigurations" => each(&body["Replications"], replication),
-        "DescribeAccessPoints" => count("AccessPoints", "access points"),
-        "DescribeMountTargets" => {
-            let told = each(&body["MountTargets"], |it| {
-                format!("{} {}", text(it, "SubnetId"), text(it, "LifeCycleState"))
-            });
-            format!("{told}{more}")
-        }
+        "DescribeAccessPoints" => format!("{}{more}", each(&body["AccessPoints"], access_point)),
+        "DescribeMountTargets" => format!("{}{more}", each(&body["MountTargets"], mount_target)),
         "DescribeMountTargetSecurityGroups" => body["SecurityGroups"].to_string(),
         "DescribeLifecycleConfiguration" => body["LifecyclePolicies"].to_string(),
         "DescribeBackupPolicy" => text(&body["BackupPolicy"], "Status").to_owned(),
@@ -65,6 +55,24 @@ fn file_system(file_system: &Value) -> String {
         }
     }
     words.join(", ")
+}
+
+/// An access point: whose files it shows from where, and whether it can be used.
+fn access_point(point: &Value) -> String {
+    let (id, state) = (text(point, "AccessPointId"), text(point, "LifeCycleState"));
+    let path = text(&point["RootDirectory"], "Path");
+    let user = match &point["PosixUser"] {
+        Value::Null => "any user".to_owned(),
+        user => format!("user {}:{}", user["Uid"], user["Gid"]),
+    };
+
+    format!("{id} {path} {user} {state}")
+}
+
+fn mount_target(target: &Value) -> String {
+    let (subnet, state) = (text(target, "SubnetId"), text(target, "LifeCycleState"));
+
+    format!("{subnet} {state}")
 }
 
 fn replication(replication: &Value) -> String {
