@@ -56,13 +56,11 @@ const EVENTS: [Mistake; 3] = [
     |event| event["resources"] = json!(["\u{e9}".repeat(40_000)]),
 ];
 
-/// One thing that is wrong, and with what.
+/// One thing that is wrong with a request.
 #[derive(Clone, Copy)]
 enum Wrong {
     Text(Garbling),
-    Request(Mistake),
-    Carrier(Mistake),
-    Event(Mistake),
+    Member(Mistake),
 }
 
 /// A request and an event of AWS that are right, and what a function's own mistakes are.
@@ -78,53 +76,66 @@ impl Right<'_> {
     /// The same with one mistake, by its number, so that as many numbers as there are mistakes name
     /// each of them once.
     pub(crate) fn with_mistake(&self, number: u64) -> Request {
-        let requests = REQUESTS.iter().chain(self.of_request);
-        let events = EVENTS.iter().chain(self.of_event);
-        let all: Vec<Wrong> = TEXTS
-            .into_iter()
-            .map(Wrong::Text)
-            .chain(requests.copied().map(Wrong::Request))
-            .chain(EVENTS.map(Wrong::Carrier))
-            .chain(events.copied().map(Wrong::Event))
-            .collect();
-        let index = usize::try_from(number).unwrap_or_default() % all.len();
+        let requests = wrong_requests(self.of_request);
+        let events: Vec<Mistake> = EVENTS.iter().chain(self.of_event).copied().collect();
+        let all = requests.len() + EVENTS.len() + events.len();
+        let index = usize::try_from(number).unwrap_or_default() % all;
 
-        let bare = Request::new(self.detail.clone(), None);
-        let changed = |value: &Value, mistake: Mistake| {
-            let mut changed = value.clone();
-            mistake(&mut changed);
-            changed.to_string()
-        };
-        let payload = match all[index] {
-            Wrong::Text(garbled) => garbled(&bare.payload),
-            Wrong::Request(mistake) => changed(&self.detail, mistake),
-            Wrong::Carrier(mistake) => {
-                let carrier = in_event(&self.detail, self.detail_type);
-                changed(&carrier, mistake)
-            }
-            Wrong::Event(mistake) => changed(&self.event, mistake),
-        };
-
-        Request {
-            payload,
-            detail: None,
-            ..bare
+        // In the request first, then in the event that carries it, then in one of AWS.
+        if let Some(wrong) = requests.get(index) {
+            return wrong.made_in(&self.detail);
         }
+        let index = index - requests.len();
+        let payload = match EVENTS.get(index) {
+            Some(mistake) => changed(&in_event(&self.detail, self.detail_type), *mistake),
+            None => changed(&self.event, events[index - EVENTS.len()]),
+        };
+        asking_for_nothing(&self.detail, payload)
+    }
+}
+
+impl Wrong {
+    fn made_in(self, detail: &Value) -> Request {
+        let payload = match self {
+            Self::Text(garbled) => garbled(&detail.to_string()),
+            Self::Member(mistake) => changed(detail, mistake),
+        };
+
+        asking_for_nothing(detail, payload)
+    }
+}
+
+/// What may be wrong with a request by itself.
+fn wrong_requests(own: &[Mistake]) -> Vec<Wrong> {
+    let members = REQUESTS.iter().chain(own).copied();
+
+    TEXTS
+        .into_iter()
+        .map(Wrong::Text)
+        .chain(members.map(Wrong::Member))
+        .collect()
+}
+
+fn changed(value: &Value, mistake: Mistake) -> String {
+    let mut changed = value.clone();
+    mistake(&mut changed);
+    changed.to_string()
+}
+
+/// A payload that was made of a request and is none any more.
+fn asking_for_nothing(detail: &Value, payload: String) -> Request {
+    Request {
+        payload,
+        detail: None,
+        ..Request::new(detail.clone(), None)
     }
 }
 
 /// The request with one mistake of a request in it.
 pub(crate) fn malformed(rng: &mut fastrand::Rng, detail: &Value, own: &[Mistake]) -> Request {
-    let all = TEXTS.len() + REQUESTS.len() + own.len();
-    let right = Right {
-        detail: detail.clone(),
-        detail_type: "",
-        event: Value::Null,
-        of_request: own,
-        of_event: &[],
-    };
+    let wrong = wrong_requests(own);
 
-    right.with_mistake(rng.u64(0..all as u64))
+    wrong[rng.usize(0..wrong.len())].made_in(detail)
 }
 
 /// Settings with which no function may start.
