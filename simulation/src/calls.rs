@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     bugs,
     constants::epoch,
+    narrative::About,
     record::{Call, Effect, Intercepted, LateEffect, STALE, State},
     scenario::{Change, ExternalEvent, FaultSchedule, When},
     trouble::{DENIED, Process},
@@ -262,7 +263,11 @@ impl State {
         // Checks come before the effect is recorded: they ask what was known before it.
         let mark = if entry.changed { " CHANGED" } else { "" };
         let says = self.in_words(&call);
-        self.narrate(format!("  attempt {attempt} {entry}{mark}{says}"));
+        let about = About::Call {
+            attempt,
+            changed: entry.changed,
+        };
+        self.narrate_as(about, format!("  attempt {attempt} {entry}{mark}{says}"));
         if entry.unexpected && fault.is_none() {
             self.violate(7, format!("the account does not expect {entry}"));
         }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::{
     constants::epoch,
+    narrative::About,
     record::{STALE, State},
     trouble::{DEAD_CONNECTION, DENIED, FROZEN, LAGGING_ITEM, Outage, Process},
 };
@@ -131,14 +132,16 @@ impl State {
     pub(crate) fn meet_dead_connection(&mut self, attempt: usize) {
         self.disturbances += 1;
         self.count_trouble(DEAD_CONNECTION);
-        self.narrate(format!("  attempt {attempt} calls over a dead connection"));
+        let line = format!("  attempt {attempt} calls over a dead connection");
+        self.narrate_as(About::Attempt(attempt), line);
     }
 
     /// A process that stands still in the middle of an attempt.
     pub(crate) fn meet_freeze(&mut self, attempt: usize, seconds: u64) {
         self.disturbances += 1;
         self.count_trouble(FROZEN);
-        self.narrate(format!("attempt {attempt} FROZEN for {seconds} s"));
+        let line = format!("attempt {attempt} FROZEN for {seconds} s");
+        self.narrate_as(About::Attempt(attempt), line);
     }
 
     pub(crate) fn count_trouble(&mut self, name: &str) {

@@ -24,6 +24,7 @@ mod judge;
 mod judgement;
 mod lasting;
 mod mistakes;
+mod narrative;
 mod record;
 mod report_checks;
 mod run;
@@ -44,6 +45,7 @@ use clap::Parser;
 
 use crate::{
     exhaustive::Tally,
+    narrative::{Line, until_violation},
     record::{Figures, Subject, Violation},
     seeds::{FUNCTION, Kind},
     stopwatch::Stopwatch,
@@ -166,15 +168,15 @@ fn simulate(subject: &'static Subject, arguments: &Arguments) -> bool {
 }
 
 /// Tells the first failing seed up to what is wrong.
-fn tell_failure(kind: Kind, subject: &'static Subject, seed: u64, narrative: &[String]) {
+fn tell_failure(kind: Kind, subject: &'static Subject, seed: u64, narrative: &[Line]) {
     let command = seeds::command(kind, subject, seed);
 
     println!("{} seed {seed} fails\n", subject.name());
-    let wrong = narrative.iter().find(|line| line.contains("VIOLATION"));
-    println!("{}\n", wrong.map_or("", |line| line.trim_start()));
+    let wrong = narrative::first_violation(narrative);
+    println!("{}\n", wrong.map_or("", |line| line.text.trim_start()));
     print_lines(&(kind.tell)(&(subject.generate)(seed)));
     println!("\n{HOW_TO_READ}\n");
-    print_lines(&story::until_violation(narrative, &command));
+    print_lines(&until_violation(narrative, &command));
 }
 
 fn print_lines<'a>(lines: impl IntoIterator<Item = &'a String>) {
@@ -239,7 +241,7 @@ fn show(kind: Kind, subject: &'static Subject, seed: u64) -> bool {
     println!("{} seed {seed}\n\nworld: {world}\n", subject.name());
     print_lines(&told);
     println!("\n{HOW_TO_READ}\n");
-    print_lines(&ending.narrative);
+    print_lines(ending.narrative.iter().map(|line| &line.text));
 
     // What is wrong stands at the end, where the eye is.
     println!("\nviolations: {}", ending.violations.len());

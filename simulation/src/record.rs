@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use crate::{
     constants::{REPLICATION_ROLE, epoch},
     judgement::{Calm, Case, Judgement},
+    narrative::{About, Line},
     scenario::{Change, ExternalEvent, Request, Scenario, Variables},
     wording::Wording,
 };
@@ -351,7 +352,7 @@ impl Figures {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Ending {
     pub(crate) violations: Vec<Violation>,
-    pub(crate) narrative: Vec<String>,
+    pub(crate) narrative: Vec<Line>,
     pub(crate) figures: Figures,
     /// How many polls the first attempt of the first delivery took.
     pub(crate) polls: usize,
@@ -403,7 +404,7 @@ pub(crate) struct State {
     /// How many effects more than one a request may have on a resource.
     pub(crate) grants: BTreeMap<(String, usize), usize>,
     pub(crate) violations: Vec<Violation>,
-    pub(crate) narrative: Vec<String>,
+    pub(crate) narrative: Vec<Line>,
     pub(crate) figures: Figures,
     pub(crate) calls_to_acknowledge: usize,
 }
@@ -481,13 +482,21 @@ impl State {
     pub(crate) fn violate(&mut self, invariant: u8, text: impl Into<String>) {
         let text = text.into();
         let violation = Violation { invariant, text };
-        self.narrate(format!("VIOLATION of {}", violation.in_words()));
+        let words = format!("VIOLATION of {}", violation.in_words());
+        self.narrate_as(About::Violation, words);
         self.violations.push(violation);
     }
 
+    /// Narrates what happens beside the attempts.
     pub(crate) fn narrate(&mut self, line: String) {
+        self.narrate_as(About::World, line);
+    }
+
+    /// Narrates what happens now.
+    pub(crate) fn narrate_as(&mut self, about: About, line: String) {
         let seconds = (self.now() - epoch()).as_seconds_f64();
-        self.narrative.push(format!("{seconds:>12.3} {line}"));
+        let text = format!("{seconds:>12.3} {line}");
+        self.narrative.push(Line { text, about });
     }
 
     /// Lets a request have one more effect on a resource.

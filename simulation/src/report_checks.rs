@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::{
     fault_checks::check_fault,
     judge::{check_whole, judge},
+    narrative::About,
     record::{AttemptLog, Reported, State, text},
     scenario::{Request, Stop},
 };
@@ -25,7 +26,8 @@ pub(crate) fn take_report(
 
     // A report that is right says enough in a line a target.
     if state.violations.len() > known {
-        state.narrate(format!("    the whole report: {body}"));
+        let line = format!("    the whole report: {body}");
+        state.narrate_as(About::Attempt(attempt), line);
     }
 }
 

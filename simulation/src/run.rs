@@ -21,6 +21,7 @@ use crate::{
     connector::{Worker, lock},
     judge::is_out_of_time,
     mistakes,
+    narrative::About,
     record::{AttemptLog, Bug, Ending, Simulation, State, Subject, Violation, text},
     report_checks::{is_settled, take_report},
     scenario::{Delivery, FaultSchedule, Request, Scenario, Stop},
@@ -84,7 +85,7 @@ fn starts_with_bad_setting(subject: &'static Subject, seed: u64) -> Option<Endin
         text: format!("the function starts with {name}=`{value}`"),
     };
     Some(Ending {
-        narrative: vec![violation.text.clone()],
+        narrative: vec![violation.line()],
         violations: vec![violation],
         ..Ending::default()
     })
@@ -234,7 +235,8 @@ impl Simulation {
         if !is_stopped && !matches!(stop, Some(Stop::Freeze(..))) {
             state.violate(8, "the function works on until Lambda's timeout ends it");
         }
-        state.narrate(format!("attempt {attempt} KILLED after {polls} polls"));
+        let line = format!("attempt {attempt} KILLED after {polls} polls");
+        state.narrate_as(About::Attempt(attempt), line);
         (None, polls)
     }
 
@@ -270,9 +272,8 @@ impl Simulation {
             calls: Vec::new(),
         }));
         let sandbox = process.sandbox;
-        state.narrate(format!(
-            "attempt {attempt} of request {request} begins in sandbox {sandbox}"
-        ));
+        let line = format!("attempt {attempt} of request {request} begins in sandbox {sandbox}");
+        state.narrate_as(About::Beginning(attempt), line);
 
         let payload = state.requests.get(request);
         let payload = payload.map(|request| request.payload.clone());

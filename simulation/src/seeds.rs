@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::{
+    narrative::Line,
     record::{Bug, Ending, Figures, Subject, Violation},
     run::run,
     scenario::Scenario,
@@ -39,7 +40,7 @@ pub(crate) struct Results {
     /// The first violation of each seed that has one.
     pub(crate) violations: Vec<String>,
     /// The first seed with a violation, and its narrative.
-    pub(crate) first_narrative: Option<(u64, Vec<String>)>,
+    pub(crate) first_narrative: Option<(u64, Vec<Line>)>,
 }
 
 /// Runs the scenario of a seed.

@@ -4,6 +4,7 @@ use emulator::FaultKind;
 use serde_json::{Value, json};
 
 use crate::{
+    narrative::{About, Line},
     record::{State, Violation, text},
     scenario::Scenario,
     trouble::{Outage, RateLimit, Trouble},
@@ -23,6 +24,14 @@ impl Violation {
 
         format!("invariant {invariant}, {}: {text}", words.unwrap_or("?"))
     }
+
+    /// The violation of a run that has no time of its own.
+    pub(crate) fn line(&self) -> Line {
+        Line {
+            text: format!("VIOLATION of {}", self.in_words()),
+            about: About::Violation,
+        }
+    }
 }
 
 impl State {
@@ -34,7 +43,11 @@ impl State {
         body: &Value,
     ) {
         let (mark, summary) = (error_type.unwrap_or("Ok"), text(body, "summary"));
-        self.narrate(format!("attempt {attempt} reports {mark}: {summary}"));
+        let about = About::Attempt(attempt);
+        self.narrate_as(
+            about,
+            format!("attempt {attempt} reports {mark}: {summary}"),
+        );
 
         let results = body["targets"].as_array().into_iter().flatten();
         for (number, result) in results.enumerate() {
@@ -42,7 +55,7 @@ impl State {
             let message = text(result, "message");
             let id = id_of(&result["resource"]);
             let line = format!("    target {number}{id}: {outcome} {reason}: {message}");
-            self.narrate(line);
+            self.narrate_as(about, line);
         }
     }
 }
@@ -154,50 +167,4 @@ fn trouble(trouble: &Trouble) -> Vec<String> {
 
 fn name(kind: FaultKind) -> String {
     json!(kind).as_str().unwrap_or_default().to_owned()
-}
-
-/// A narrative up to its first violation, and the command that shows what comes after it. Of the
-/// attempts that ended before the one that is wrong began, only what they changed and reported.
-pub(crate) fn until_violation(narrative: &[String], command: &str) -> Vec<String> {
-    let is_violation = |line: &String| line.contains("VIOLATION");
-    let Some(first) = narrative.iter().position(is_violation) else {
-        return narrative.to_vec();
-    };
-
-    // Others that were noticed at once belong to it.
-    let (told, rest) = narrative.split_at(first);
-    let noticed = rest.iter().take_while(|line| is_violation(line)).count();
-    let begins = beginning_of_last(told);
-    let (mut left_out, mut lines) = (0, Vec::new());
-    for (index, line) in told.iter().enumerate() {
-        let is_call = line.contains("   attempt ");
-        if is_call && index < begins && !line.contains("CHANGED") {
-            left_out += 1;
-        } else {
-            lines.push(line.clone());
-        }
-    }
-    lines.extend(rest.iter().take(noticed).cloned());
-
-    let more = rest.len() - noticed;
-    lines.push(format!(
-        "\n{left_out} calls of earlier attempts, which changed nothing, and {more} lines that come \
-         after are left out: {command}"
-    ));
-    lines
-}
-
-/// The line with which the attempt of the last line began.
-fn beginning_of_last(narrative: &[String]) -> usize {
-    let number = |line: &String| -> Option<usize> {
-        let (_, rest) = line.split_once("attempt ")?;
-        rest.split(' ').next()?.parse().ok()
-    };
-    let Some(last) = narrative.iter().rev().find_map(number) else {
-        return 0;
-    };
-
-    let begins = format!("attempt {last} of request ");
-    let index = narrative.iter().position(|line| line.contains(&begins));
-    index.unwrap_or_default()
 }

@@ -47,7 +47,7 @@ fn panicked(begun: Option<&Simulation>) -> Ending {
 
     // What came before the panic says how it came to it.
     let mut narrative = begun.map_or_else(Vec::new, |begun| begun.state().narrative.clone());
-    narrative.push(format!("VIOLATION of {}", violation.in_words()));
+    narrative.push(violation.line());
     Ending {
         violations: vec![violation],
         narrative,
