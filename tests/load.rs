@@ -31,7 +31,7 @@ use serde_json::{Value, json};
 const ACCOUNTS: usize = 10;
 /// The most deliveries that a request may need. Lambda gives up after three; a person sends it
 /// again.
-const MOST_DELIVERIES: u32 = 60;
+const MOST_DELIVERIES: u32 = 200;
 /// The Region of the replicas.
 const THERE: &str = "eu-west-1";
 

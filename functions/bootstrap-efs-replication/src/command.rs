@@ -497,6 +497,23 @@ mod tests {
     }
 
     #[test]
+    fn a_kms_key_is_an_id_an_alias_or_an_arn_with_a_region() {
+        let to_key = |key: &str| to(json!({ "region": "eu-west-1", "kmsKeyId": key }));
+        let id = "22222222-2222-2222-2222-222222222222";
+        let arn = format!("arn:aws:kms:eu-west-1:111122223333:key/{id}");
+
+        for key in [id, "alias/dr_1", &arn, &"a".repeat(2048)] {
+            let command = parse(&to_key(key)).unwrap();
+            let destination = command.targets[0].destination.as_ref().unwrap();
+            assert_eq!(destination.kms_key_id.as_deref(), Some(key));
+        }
+        let nowhere = arn.replace("eu-west-1", "");
+        for key in ["", "a b", "arn:aws:kms", &nowhere, &"a".repeat(2049)] {
+            rejects(&to_key(key), RejectionCode::InvalidValue, "a KMS key");
+        }
+    }
+
+    #[test]
     fn a_file_system_is_reported_as_it_was_named() {
         for name in [
             "fs-00000001",
@@ -584,6 +601,13 @@ mod tests {
             ("CreateTags", "fileSystemId"),
         ]
         .map(|(name, member)| efs_call(name, "requestParameters", &json!({ member: id })))
+    }
+
+    #[test]
+    fn a_request_may_be_the_detail_of_an_event() {
+        let requested = parse_event(("change.management", DETAIL_TYPE), &request());
+
+        assert_eq!(requested.unwrap(), parse(&request()).unwrap());
     }
 
     #[test]
