@@ -372,6 +372,14 @@ mod tests {
         snapshot::{Incomplete, Observation},
     };
 
+    fn command() -> Command {
+        Command {
+            request_id: "CHG1".to_owned().try_into().unwrap(),
+            targets: vec![target()],
+            mode: Mode::Enforce,
+        }
+    }
+
     fn step() -> Step {
         provision(Resource::Backup(Backup::Enabled))
     }
@@ -616,7 +624,11 @@ mod tests {
     #[test]
     fn of_many_steps_alike_the_first_are_named_and_the_others_counted() {
         let few: Vec<Step> = (1..=4).map(point).collect();
-        assert_eq!(sentences(&few).len(), 4);
+        let last = sentences(&few).pop();
+        assert_eq!(
+            last.as_deref(),
+            Some("create an access point like fsap-4 for /4")
+        );
 
         let many: Vec<Step> = (1..=10_000).map(point).chain([step()]).collect();
         let expected = [
@@ -629,6 +641,7 @@ mod tests {
         assert_eq!(sentences(&many), expected);
 
         assert_eq!(sentence(&tags(2)), "set the tags t01, t02");
+        assert_eq!(sentence(&tags(4)), "set the tags t01, t02, t03, t04");
         assert_eq!(sentence(&tags(50)), "set 50 tags: t01, t02, t03 and more");
     }
 
@@ -674,16 +687,10 @@ mod tests {
         };
         let verdict = Verdict::Unobserved(Unobserved::OutOfTime);
         let run = TargetRun::new(verdict, Observation::Incomplete(out_of_time));
-        let command = Command {
-            request_id: "CHG1".to_owned().try_into().unwrap(),
-            targets: vec![target()],
-            mode: Mode::Enforce,
-        };
-
         let execution = Execution { runs: vec![run] };
         let calls = CallRecord::default();
         let report = report(
-            &command,
+            &command(),
             Mode::Enforce,
             &execution,
             DateTime::default(),
@@ -761,6 +768,80 @@ mod tests {
         };
 
         assert!(within(0) && within(900) && !within(901));
+    }
+
+    #[test]
+    fn a_reason_says_which_resource_it_is_about_or_what_efs_says() {
+        let mut other = view();
+        let replication = other.replication.as_mut().unwrap();
+        replication.status_message = Some("no role".repeat(100));
+        let destination = other.destination.as_mut().unwrap();
+        destination.kms_key_arn = Some("arn:aws:kms:eu-west-1:111122223333:key/k".to_owned());
+
+        let said = |verdict: Verdict| {
+            let report = reported(verdict, other.clone(), 0);
+            report["targets"][0]["message"].as_str().unwrap().to_owned()
+        };
+        for (verdict, detail) in [
+            (
+                Verdict::Refused(Reason::KmsKeyDiffers),
+                "arn:aws:kms:eu-west-1:111122223333:key/k",
+            ),
+            (
+                Verdict::Refused(Reason::ReplicatesElsewhere),
+                "fs-00000002 in eu-west-1",
+            ),
+            (
+                Verdict::Broken(Reason::PartInError, "fsmt-00000001".to_owned()),
+                "fsmt-00000001",
+            ),
+        ] {
+            let message = said(verdict);
+            assert!(message.ends_with(&format!(": {detail}")), "{message}");
+        }
+        // EFS's own words are cut.
+        for reason in [
+            Reason::ReplicationPausing,
+            Reason::ReplicationPaused,
+            Reason::ReplicationInError,
+        ] {
+            let message = said(Verdict::Failed(reason));
+            let (_, words) = message.split_once(": no role").unwrap();
+            assert_eq!(words.chars().count(), MAX_STATUS_MESSAGE - "no role".len());
+        }
+        let expected = json!({
+            "sourceFileSystemArn": "arn:aws:elasticfilesystem:us-east-1:111122223333:file-system/fs-00000001",
+            "destinationFileSystemId": "fs-00000002",
+            "destinationRegion": "eu-west-1",
+        });
+        let report = reported(Verdict::Failed(Reason::ReplicationPaused), other, 0);
+        assert_eq!(report["targets"][0]["resource"], expected);
+    }
+
+    #[test]
+    fn what_one_plan_does_not_create_is_announced() {
+        let text = |missing| {
+            let run = TargetRun {
+                missing_before: missing,
+                ..run(Vec::new(), Verdict::Act(vec![point(1)]))
+            };
+            access_points_to_follow(&command(), &run)
+        };
+        let of_one_plan = access_points_per_target(&command());
+
+        assert_eq!(text(of_one_plan), None);
+        assert_eq!(
+            text(of_one_plan + 2).as_deref(),
+            Some("then create 2 more access points")
+        );
+    }
+
+    #[test]
+    fn a_read_that_shows_the_change_but_not_the_rest_is_out_of_time() {
+        let untried = Verdict::Act(vec![step(), tags(1)]);
+        let attempts = vec![attempt(&tags(2), Ok(()))];
+
+        check(attempts, &untried, Outcome::Pending, "out_of_time");
     }
 
     #[test]
