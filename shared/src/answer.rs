@@ -150,7 +150,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::report::tests::report;
+    use crate::{api::Call, fault::FaultKind, report::tests::report};
 
     #[test]
     fn only_faults_and_doubt_make_lambda_fail() {
@@ -180,6 +180,38 @@ mod tests {
         let reports: Vec<Value> = serde_json::from_str(&diagnostic.error_message).unwrap();
         assert_eq!(reports[0]["outcome"], "done");
         assert_eq!(reports[1]["outcome"], "indeterminate");
+    }
+
+    #[test]
+    fn expired_credentials_are_found_in_every_answer() {
+        let good = || report(&[Outcome::Done]);
+        let expired = |outcome| {
+            let mut report = report(&[outcome]);
+            report.calls.push(Call {
+                operation: "DescribeJobs",
+                requests: 1,
+                answer: FaultKind::CredentialsExpired.phrase() + " (ExpiredTokenException)",
+            });
+            report
+        };
+        let met = |reports| match Answer::many(reports) {
+            Ok(answer) => answer.met_expired_credentials(),
+            Err(failure) => failure.met_expired_credentials(),
+        };
+
+        assert!(!met(vec![good()]));
+        assert!(!met(vec![good(), good()]));
+        assert!(!met(vec![report(&[Outcome::Retryable])]));
+        assert!(met(vec![expired(Outcome::Done)]));
+        assert!(met(vec![good(), expired(Outcome::Done)]));
+        assert!(met(vec![good(), expired(Outcome::Retryable)]));
+        for credentials_expired in [false, true] {
+            let batch = Answer::Batch {
+                failed: SqsBatchResponse::default(),
+                credentials_expired,
+            };
+            assert_eq!(batch.met_expired_credentials(), credentials_expired);
+        }
     }
 
     #[test]

@@ -404,6 +404,7 @@ mod tests {
         let terminated = read(source, detail_type, "terminated").unwrap();
         assert_eq!(terminated.request_id.as_ref(), "i-0abc1234def567890");
         let target = json!(terminated.targets[0]);
+        assert_eq!(target["awsInstanceID"], "i-0abc1234def567890");
         assert_eq!(target["originAccountID"], "444455556666");
         assert_eq!(target["originRegion"], "eu-central-1");
         for state in [

@@ -244,7 +244,7 @@ fn sentences(run: &TargetRun) -> Vec<String> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use shared::{Call, FaultKind};
+    use shared::{Call, FaultKind, TargetReport};
 
     use super::*;
     use crate::{
@@ -398,19 +398,44 @@ mod tests {
             answer: "ok".to_owned(),
         };
         made.made.as_mut().unwrap().calls.push(call);
+        let run = TargetRun {
+            first: unfinished(),
+            attempts: vec![made],
+            last: target(DONE),
+        };
+        assert_eq!(reported(run).calls[0].requests, 2);
+    }
+
+    fn reported(run: TargetRun) -> TargetReport {
+        let command = command(Action::Disconnect, vec![by_id(1)]);
         let execution = Execution {
-            runs: vec![TargetRun {
-                first: unfinished(),
-                attempts: vec![made],
-                last: target(DONE),
-            }],
+            runs: vec![run],
             recovery_points: BTreeMap::new(),
         };
-
-        let command = command(Action::Disconnect, vec![by_id(1)]);
         let calls = CallRecord::default();
-        let report = report(&command, Mode::Enforce, &execution, &policy(), calls);
-        assert_eq!(report.targets[0].calls[0].requests, 2);
+
+        let mut report = report(&command, Mode::Enforce, &execution, &policy(), calls);
+        report.targets.remove(0)
+    }
+
+    #[test]
+    fn a_target_is_reported_with_its_server_and_every_step_that_was_planned() {
+        let steps = vec![Step::Disconnect, consume(1), Step::Delete];
+        let named = reported(TargetRun::new(TargetPlan {
+            server: Some(server(1)),
+            verdict: Verdict::Act(steps),
+        }));
+
+        let resource = json!({ "sourceServerID": id(1), "arn": server(1).arn });
+        assert_eq!(named.resource, resource);
+        let plan = [
+            format!("disconnect {}", id(1)),
+            format!("remove the tag drover:approved from {}", id(1)),
+            format!("delete the record of {}", id(1)),
+        ];
+        assert_eq!(named.plan, plan);
+        let unknown = reported(TargetRun::new(target(FORBIDDEN)));
+        assert_eq!(unknown.resource, Value::Null);
     }
 
     #[test]
