@@ -746,6 +746,26 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_a_pipe_is_a_message_of_sqs_only_by_its_source_and_its_body() {
+        let bare = |record: &Value| match open(&json!([record]).to_string()) {
+            Inbound::Sqs(mut deliveries) => match deliveries.remove(0).message {
+                Ok(Message::Bare(text)) => text,
+                other => panic!("not a request: {other:?}"),
+            },
+            other => panic!("not a batch: {other:?}"),
+        };
+
+        let body = json!({ "a": 1 }).to_string();
+        let of_queue = json!({ "messageId": "m", "eventSource": "aws:sqs", "body": body });
+        assert_eq!(bare(&of_queue), body);
+        for source in ["aws:mq", ""] {
+            let mut other = of_queue.clone();
+            other["eventSource"] = json!(source);
+            assert_eq!(bare(&other), other.to_string());
+        }
+    }
+
+    #[test]
     fn one_bad_record_of_a_pipe_does_not_hide_the_others() {
         let deep = format!("{{\"a\":{}1{}}}", "[".repeat(100), "]".repeat(100));
         let Inbound::Sqs(deliveries) = open(&format!("[\"no JSON\", {deep}, {}]", event())) else {
