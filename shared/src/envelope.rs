@@ -783,5 +783,7 @@ mod tests {
                 None
             ]
         );
+        let first = deliveries[0].message.as_ref().unwrap_err();
+        assert!(first.message.contains("expected an object"), "{first}");
     }
 }
