@@ -64,7 +64,8 @@ pub struct LateEffect {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 pub struct Deployment {
-    /// The timeout.
+    /// The timeout. Five minutes unless a world says otherwise, in which a function can do all that
+    /// it may.
     pub timeout_seconds: u32,
     /// The environment variables.
     pub environment: BTreeMap<String, String>,
@@ -73,7 +74,7 @@ pub struct Deployment {
 impl Default for Deployment {
     fn default() -> Self {
         Self {
-            timeout_seconds: 120,
+            timeout_seconds: 300,
             environment: BTreeMap::new(),
         }
     }

@@ -320,7 +320,7 @@ async fn functions_are_listed_and_described_and_a_log_tail_starts_and_ends() {
         arn
     );
     assert_eq!(get(HELLO).await["Configuration"]["FunctionArn"], arn);
-    assert_eq!(get(&format!("{HELLO}/configuration")).await["Timeout"], 120);
+    assert_eq!(get(&format!("{HELLO}/configuration")).await["Timeout"], 300);
     assert_eq!(
         send(&local, "GET /2015-03-31/functions/nothing", "", "")
             .await
