@@ -1,34 +1,47 @@
-//! `drover invoke`: one event, one invocation, and what happened.
+//! `drover invoke` and `drover plan`: one event, one invocation, and what happened.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use anyhow::{Result, bail};
-use chrono::TimeDelta;
+use chrono::{TimeDelta, Utc};
 use clap::ValueEnum;
-use emulator::{Binaries, Cloud, Emulator, InvocationResult, World};
+use emulator::{Cloud, Emulator, InvocationResult, World};
 use hyper::body::Bytes;
 
-use crate::{console, files, narrative};
+use crate::{console, files, functions, narrative};
 
-/// The arguments of `drover invoke`.
+/// What both commands need to invoke a function.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The function: a folder of `functions`.
-    function: String,
-    /// The event, a JSON file. `{{now+12h}}` in it is replaced by a time.
-    event: PathBuf,
+    /// The event, a JSON file; before it, if need be, the function: a folder of `functions`.
+    /// `{{now+12h}}` in the file is replaced by a time.
+    #[arg(required = true, num_args = 1..=2, value_name = "FUNCTION> <EVENT")]
+    event: Vec<String>,
     /// The account before the invocation, a JSON file [default: emulator/worlds/default.json]
     #[arg(long, value_name = "FILE")]
     world: Option<PathBuf>,
     /// Advance the account's clock before invoking (20m, 2h).
     #[arg(long, value_name = "TIME", value_parser = duration)]
     advance: Option<TimeDelta>,
-    /// The MODE of the function [default: as in the world]
-    #[arg(long)]
-    mode: Option<Mode>,
     /// Print only the function's answer, as JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// The arguments of `drover invoke`.
+#[derive(clap::Args)]
+pub(crate) struct Invoke {
+    #[command(flatten)]
+    arguments: Arguments,
+    /// The MODE of the function [default: as in the world]
+    #[arg(long)]
+    mode: Option<Mode>,
+    /// The same as `--mode plan`.
+    #[arg(long, conflicts_with = "mode")]
+    dry_run: bool,
     /// Write the account after the invocation to a file, for the next one.
     #[arg(long, value_name = "FILE")]
     save_world: Option<PathBuf>,
@@ -40,26 +53,57 @@ enum Mode {
     Enforce,
 }
 
-/// Invokes the function and prints what happened.
+impl Invoke {
+    /// Invokes the function and prints what happened.
+    ///
+    /// # Errors
+    ///
+    /// When a file is wrong, or the function does not exist or cannot be built.
+    pub(crate) async fn run(self) -> Result<ExitCode> {
+        let mode = self.dry_run.then_some(Mode::Plan).or(self.mode);
+
+        invoke(self.arguments, mode, self.save_world.as_deref()).await
+    }
+}
+
+/// Invokes a function in plan mode, whatever the world says, and prints what it would do.
 ///
 /// # Errors
 ///
-/// When a file is wrong, or the function does not exist or cannot be built.
-pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+/// As [`Invoke::run`].
+pub(crate) async fn plan(arguments: Arguments) -> Result<ExitCode> {
+    invoke(arguments, Some(Mode::Plan), None).await
+}
+
+async fn invoke(
+    arguments: Arguments,
+    mode: Option<Mode>,
+    save_world: Option<&Path>,
+) -> Result<ExitCode> {
     let binaries = files::workspace()?;
-    require_function(&binaries, &arguments.function)?;
+    let (function, event) = match arguments.event.as_slice() {
+        [function, event] => (Some(functions::named(&binaries, function)?), event),
+        [event] => (None, event),
+        _ => bail!("an event, and perhaps a function before it"),
+    };
     // All input is read before the build, which takes minutes.
-    let payload = files::read_event(&arguments.event)?;
+    let event = Path::new(event);
+    let payload = files::read_event(event)?;
+    let function = match function {
+        // Also one that rejects the event: people want to see why.
+        Some(function) => function,
+        None => functions::of_event(&payload, Utc::now())?,
+    };
     let mut world = files::read_world(arguments.world.as_deref())?;
-    if let Some(mode) = arguments.mode {
-        set_mode(&mut world, &arguments.function, mode);
+    if let Some(mode) = mode {
+        set_mode(&mut world, &function, mode);
     }
 
     // Port 0: any free port, so that invocations can run at the same time.
     let emulator = Emulator::start(Cloud::running(world), 0, binaries).await?;
     emulator.advance(arguments.advance.unwrap_or_default());
 
-    let function = &arguments.function;
+    let function = &function;
     console::progress(&format!(
         "building and starting {function} (minutes the first time, then seconds)"
     ));
@@ -70,12 +114,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     }
 
     // Saved first, so that a closed pipe cannot lose it.
-    if let Some(file) = &arguments.save_world {
+    if let Some(file) = save_world {
         files::save_world(&emulator.world(), file)?;
     }
     console::print(&match arguments.json {
         true => raw(&result),
-        false => narrative::narrate(&arguments.event, &payload, &emulator, function, &result),
+        false => narrative::narrate(event, &payload, &emulator, function, &result),
     })?;
     // Warnings come last, where they are noticed.
     for complaint in emulator.finish().err().into_iter().flatten() {
@@ -86,14 +130,6 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         InvocationResult::Answered(_) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
-}
-
-fn require_function(binaries: &Binaries, function: &str) -> Result<()> {
-    if !binaries.have(function) {
-        let known = binaries.names().join(", ");
-        bail!("there is no function `{function}`. The functions are: {known}");
-    }
-    Ok(())
 }
 
 fn set_mode(world: &mut World, function: &str, mode: Mode) {

@@ -3,6 +3,7 @@
 
 mod console;
 mod files;
+mod functions;
 mod invoke;
 mod narrative;
 mod sanitize;
@@ -24,8 +25,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Show what a function would do about an event, without doing it.
+    #[command(override_usage = "drover plan [OPTIONS] [FUNCTION] <EVENT>")]
+    Plan(invoke::Arguments),
     /// Invoke a function with an event and show what happened.
-    Invoke(invoke::Arguments),
+    #[command(override_usage = "drover invoke [OPTIONS] [FUNCTION] <EVENT>")]
+    Invoke(invoke::Invoke),
     /// Serve DRS, EFS, the Lambda Runtime API and the Invoke API on 127.0.0.1 until Ctrl-C.
     Serve(serve::Arguments),
 }
@@ -33,7 +38,8 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
-        Command::Invoke(arguments) => invoke::run(arguments).await,
+        Command::Plan(arguments) => invoke::plan(arguments).await,
+        Command::Invoke(arguments) => arguments.run().await,
         Command::Serve(arguments) => serve::run(arguments).await,
     };
 
