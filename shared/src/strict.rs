@@ -7,6 +7,8 @@ use serde::de::{
     value::MapAccessDeserializer,
 };
 
+use serde_path_to_error::Path;
+
 use crate::rejection::{Rejection, RejectionCode};
 
 /// The largest request in bytes; EventBridge would carry a megabyte.
@@ -47,15 +49,18 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
 ///
 /// # Errors
 ///
-/// A [`Rejection`] that names what is wrong: size, depth, syntax, or the field that serde stumbled
-/// over.
+/// A [`Rejection`] that names what is wrong: size, depth, syntax, or a member by its path.
 pub fn read<T: DeserializeOwned>(text: &str) -> Result<T, Rejection> {
     // The cheap checks first: what is too large or too deep is never parsed.
     check_size(text)?;
     check_text(text)?;
-    serde_json::from_str::<Object<T>>(text)
-        .map(|object| object.0)
-        .map_err(|error| name(text, &error))
+
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let Object(read) = serde_path_to_error::deserialize::<_, Object<T>>(&mut deserializer)
+        .map_err(|error| name(text, error.path(), error.inner()))?;
+    // Nothing may follow the object.
+    deserializer.end().map_err(|error| rejection(&error))?;
+    Ok(read)
 }
 
 /// Refuses a request that is larger than [`MAX_REQUEST_BYTES`].
@@ -92,15 +97,16 @@ pub fn check_text(text: &str) -> Result<(), Rejection> {
 /// Names an error. serde_json calls a value of another type a syntax error where an enum is
 /// expected; in a text that is JSON all the same, it is a wrong type. Half of a surrogate pair is
 /// found only when the text is read.
-fn name(text: &str, error: &serde_json::Error) -> Rejection {
+fn name(text: &str, path: &Path, error: &serde_json::Error) -> Rejection {
     let rejection = rejection(error);
+    if rejection.code != RejectionCode::MalformedJson {
+        return at(path, rejection.code, &rejection.message);
+    }
     // Only a text that is JSON can hold a value of the wrong type.
-    let is_json = || serde_json::from_str::<IgnoredAny>(text).is_ok();
-    if rejection.code != RejectionCode::MalformedJson || !is_json() {
+    if serde_json::from_str::<IgnoredAny>(text).is_err() {
         return rejection;
     }
 
-    // serde_json names the place, but not the field.
     let (line, column) = (error.line(), error.column());
     if rejection.message.contains("hex escape") {
         let message = format!(
@@ -109,8 +115,20 @@ fn name(text: &str, error: &serde_json::Error) -> Rejection {
         return Rejection::new(RejectionCode::MalformedJson, message);
     }
 
-    let message = format!("a value of another type is expected at line {line} column {column}");
-    Rejection::new(RejectionCode::WrongType, message)
+    let message = "a value of another type is expected";
+    at(path, RejectionCode::WrongType, message)
+}
+
+/// What is wrong with a member, by its path. A line would count inside of the request, which may
+/// itself be a text in an envelope.
+fn at(path: &Path, code: RejectionCode, message: &str) -> Rejection {
+    let message = message.rsplit_once(" at line ").map_or(message, |it| it.0);
+
+    // The whole request has no path.
+    match path.iter().next() {
+        Some(_) => Rejection::new(code, format!("`{path}`: {message}")),
+        None => Rejection::new(code, message),
+    }
 }
 
 /// Refuses nesting deeper than [`MAX_DEPTH`], before any parser recurses into it.
@@ -252,6 +270,32 @@ mod tests {
             assert_eq!(read::<Painted>(text).unwrap_err().code, code, "{text}");
         }
         read::<Painted>(r#"{"colour": "red"}"#).unwrap();
+    }
+
+    #[test]
+    fn a_member_is_named_by_its_path() {
+        for (text, message) in [
+            (
+                r#"{"count": 1, "inner": [{"a": 1}, {"a": "1"}]}"#,
+                "`inner[1].a`: invalid type: string '1', expected u8",
+            ),
+            (
+                r#"{"count": 1, "inner": [{"b": 1}]}"#,
+                "`inner[0]`: missing field `a`",
+            ),
+            (
+                r#"{"count": 1, "inner": 1}"#,
+                "`inner`: invalid type: integer `1`, expected a sequence",
+            ),
+            ("{}", "missing field `count`"),
+        ] {
+            assert_eq!(read::<Request>(text).unwrap_err().message, message);
+        }
+        let unknown = read::<Request>(r#"{"count": 1, "Inner": 1}"#).unwrap_err();
+        assert!(
+            unknown.message.contains("unknown field `Inner`, expected"),
+            "{unknown}"
+        );
     }
 
     #[test]
