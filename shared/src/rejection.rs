@@ -75,6 +75,14 @@ impl Rejection {
         }
     }
 
+    /// The same about one target of a request, by its place in the list.
+    #[must_use]
+    pub fn in_target(self, position: usize) -> Self {
+        let message = format!("`targets[{position}]`: {}", self.message);
+
+        Self::new(self.code, message)
+    }
+
     pub(crate) fn unsupported(what: impl Into<String>) -> Self {
         Self::new(RejectionCode::UnsupportedEvent, what)
     }

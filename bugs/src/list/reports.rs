@@ -112,8 +112,14 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "what was missing at first still differs",
         file: BOOTSTRAP_REPORT,
-        from: "differs: sentences(run.last.steps()),",
+        from: "differs: sentences(run.open_steps()),",
         to: "differs: sentences(run.first.steps()),",
+    },
+    Bug {
+        name: "what AWS accepted still differs where nobody could read it",
+        file: BOOTSTRAP_REPORT,
+        from: "differs: sentences(run.open_steps()),",
+        to: "differs: sentences(run.last.steps()),",
     },
     Bug {
         name: "a sync of last night is within the objective",

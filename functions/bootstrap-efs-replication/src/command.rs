@@ -87,12 +87,15 @@ impl Command {
     }
 
     fn from_request(request: Request) -> Result<Self, Rejection> {
-        let targets = request.targets.into_iter();
-        let targets = targets.map(|target| Target::from_request(target.0));
+        let mut targets = Vec::new();
+        for (position, target) in request.targets.into_iter().enumerate() {
+            let target = Target::from_request(target.0);
+            targets.push(target.map_err(|wrong| wrong.in_target(position))?);
+        }
 
         Ok(Self {
             request_id: request.request_id,
-            targets: targets.collect::<Result<_, _>>()?,
+            targets,
             mode: match request.dry_run {
                 true => Mode::Plan,
                 false => Mode::Enforce,
@@ -427,6 +430,10 @@ mod tests {
             InvalidValue,
             "a zone",
         );
+        let mut second = request();
+        let wrong = to(json!({ "region": "Europe" }))["targets"][0].clone();
+        second["targets"].as_array_mut().unwrap().push(wrong);
+        rejects(&second, InvalidValue, "`targets[1]`: region: ");
         rejects(
             &to(json!({ "region": "eu-west-1", "roleArn": "replicate" })),
             InvalidValue,

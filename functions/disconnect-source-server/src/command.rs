@@ -80,7 +80,8 @@ impl Command {
     fn from_request(request: Request) -> Result<Self, Rejection> {
         let mut targets = Vec::new();
         for (position, server) in request.targets.into_iter().enumerate() {
-            targets.push(Target::from_request(position, server.0)?);
+            let target = Target::from_request(server.0);
+            targets.push(target.map_err(|wrong| wrong.in_target(position))?);
         }
 
         Ok(Self {
@@ -132,7 +133,7 @@ impl Command {
 }
 
 impl Target {
-    fn from_request(position: usize, server: RequestedServer) -> Result<Self, Rejection> {
+    fn from_request(server: RequestedServer) -> Result<Self, Rejection> {
         let target = Self {
             source_server: server.source_server,
             aws_instance_id: server.aws_instance_id,
@@ -143,9 +144,7 @@ impl Target {
 
         // A target without a name would match nothing, or everything.
         if target == Self::default() {
-            let message = format!(
-                "targets[{position}] names no server: sourceServerID, awsInstanceID, hostname or fqdn"
-            );
+            let message = "names no server: sourceServerID, awsInstanceID, hostname or fqdn";
             return Err(Rejection::new(RejectionCode::InvalidValue, message));
         }
         Ok(target)
@@ -274,7 +273,7 @@ mod tests {
         rejects(
             &server(json!({})),
             InvalidValue,
-            "targets[0] names no server",
+            "`targets[0]`: names no server",
         );
         rejects(&server(json!({ "hostname": null })), WrongType, "null");
         rejects(
