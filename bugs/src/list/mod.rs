@@ -88,7 +88,10 @@ mod tests {
             .skip(2)
             .collect();
 
-        let names: Vec<&str> = all().map(|bug| bug.name).collect();
-        assert_eq!(listed, names);
+        // Five hundred names side by side show nobody which one is missing.
+        for (row, bug) in listed.iter().zip(all()) {
+            assert_eq!(*row, bug.name);
+        }
+        assert_eq!(listed.len(), all().count());
     }
 }
