@@ -30,13 +30,23 @@ pub(crate) fn workspace() -> Result<Binaries> {
 /// When the file cannot be read or is not JSON.
 pub(crate) fn read_event(file: &Path) -> Result<String> {
     let name = file.display();
-    let text = read_json(file)?;
-    // Times are filled in before parsing, since a placeholder may stand for any value.
-    let text = event::fill(&text, Utc::now()).map_err(|wrong| anyhow!("{name}: {wrong}"))?;
+    let text = read_text(file)?;
 
     serde_json::from_str::<serde::de::IgnoredAny>(&text)
         .with_context(|| format!("{name} is not JSON"))?;
     Ok(text)
+}
+
+/// The text of a file that is to hold an event, with its times filled in.
+///
+/// # Errors
+///
+/// When the file cannot be read, begins with a byte order mark, or asks for a time that is none.
+pub(crate) fn read_text(file: &Path) -> Result<String> {
+    let text = read_json(file)?;
+
+    // Times are filled in before parsing, since a placeholder may stand for any value.
+    event::fill(&text, Utc::now()).map_err(|wrong| anyhow!("{}: {wrong}", file.display()))
 }
 
 /// The world in a file, or the default world.

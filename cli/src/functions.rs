@@ -1,24 +1,31 @@
 //! What the command knows of each function: its name, and which events it reads.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use chrono::{DateTime, Utc};
 use emulator::Binaries;
 use shared::{Inbound, Message, Rejection, envelope};
 
+/// How many letters may be wrong in a word that is taken for another.
+const SLIPS: usize = 3;
+
 /// A function, and how it reads a message.
 pub(crate) struct Function {
     pub(crate) name: &'static str,
+    /// The `detail-type` of its requests.
+    detail_type: &'static str,
     read: fn(&Message, DateTime<Utc>) -> Result<(), Rejection>,
 }
 
 /// Every function that is started by an event.
-pub(crate) const FUNCTIONS: [Function; 2] = [
+pub(crate) static FUNCTIONS: [Function; 2] = [
     Function {
         name: "disconnect-source-server",
+        detail_type: disconnect_source_server::command::DETAIL_TYPE,
         read: |message, now| disconnect_source_server::Command::parse(message, now).map(drop),
     },
     Function {
         name: "bootstrap-efs-replication",
+        detail_type: bootstrap_efs_replication::command::DETAIL_TYPE,
         read: |message, now| bootstrap_efs_replication::Command::parse(message, now).map(drop),
     },
 ];
@@ -37,6 +44,11 @@ impl Function {
         messages.into_iter().map(read).collect()
     }
 
+    /// What the function says of an event that holds one message.
+    pub(crate) fn read_one(&self, event: &str, now: DateTime<Utc>) -> Result<(), Rejection> {
+        self.read_all(event, now).into_iter().collect()
+    }
+
     /// Why the function rejects messages of an event, each by its name.
     fn rejections(&self, event: &str, now: DateTime<Utc>) -> Vec<String> {
         let messages = self.read_all(event, now).into_iter();
@@ -53,17 +65,60 @@ impl Function {
     }
 }
 
-/// The function with a name.
+/// What the command knows of the function with a name.
+///
+/// # Errors
+///
+/// When there is none, with the names that there are.
+pub(crate) fn known(name: &str) -> Result<&'static Function> {
+    let names: Vec<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
+    let mut functions = FUNCTIONS.iter();
+
+    let found = functions.find(|function| function.name == name);
+    found.ok_or_else(|| no_function(name, &names))
+}
+
+/// The function with a name that can be built.
 ///
 /// # Errors
 ///
 /// When there is none, with the names that there are.
 pub(crate) fn named(binaries: &Binaries, name: &str) -> Result<String> {
     if !binaries.have(name) {
-        let known = binaries.names().join(", ");
-        bail!("there is no function `{name}`. The functions are: {known}");
+        let names = binaries.names();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        return Err(no_function(name, &names));
     }
     Ok(name.to_owned())
+}
+
+fn no_function(name: &str, names: &[&str]) -> anyhow::Error {
+    let meant = match names.iter().find(|known| is_alike(name, known)) {
+        Some(known) => format!(" Did you mean `{known}`?"),
+        None => String::new(),
+    };
+
+    let names = names.join(", ");
+    anyhow!("there is no function `{name}`.{meant} The functions are: {names}")
+}
+
+/// Whether a word may be another one with a few letters wrong.
+fn is_alike(word: &str, other: &str) -> bool {
+    let [word, other] = [word, other].map(str::to_lowercase);
+
+    // People cut long names short.
+    let is_start = word.len() > SLIPS && other.starts_with(&word);
+    is_start || strsim::damerau_levenshtein(&word, &other) <= SLIPS
+}
+
+/// The `detail-type` that an event may have been meant to have. By another one no rule finds it,
+/// and the bus drops it without a word.
+pub(crate) fn meant_detail_type(event: &str) -> Option<&'static str> {
+    let event: serde_json::Value = serde_json::from_str(event).ok()?;
+    let given = event.get("detail-type")?.as_str()?;
+
+    let mut known = FUNCTIONS.iter().map(|function| function.detail_type);
+    known.find(|known| given != *known && is_alike(given, known))
 }
 
 /// The function that an event is a request for.
@@ -84,7 +139,11 @@ pub(crate) fn of_event(event: &str, now: DateTime<Utc>) -> Result<String> {
                 .iter()
                 .flat_map(|function| function.rejections(event, now))
                 .collect();
-            bail!("no function reads this event. {}", why.join(". "))
+            let meant = match meant_detail_type(event) {
+                Some(meant) => format!(". Is its detail-type to be `{meant}`?"),
+                None => String::new(),
+            };
+            bail!("no function reads this event. {}{meant}", why.join(". "))
         }
         // To guess would be to run the wrong one.
         several => {
@@ -112,7 +171,7 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let mut found = 0;
 
-        for function in FUNCTIONS {
+        for function in &FUNCTIONS {
             for file in fs::read_dir(root.join("events").join(function.name)).unwrap() {
                 let file = file.unwrap().path();
                 let text = fs::read_to_string(&file).unwrap();
@@ -130,10 +189,38 @@ mod tests {
         let event = r#"{"detail-type": "Heartbeat", "source": "test", "detail": {}}"#;
         let error = of_event(event, now()).unwrap_err().to_string();
 
-        for function in FUNCTIONS {
+        for function in &FUNCTIONS {
             let said = format!(". {}: `Heartbeat` from `test` is not", function.name);
             assert!(error.contains(&said), "{error}");
         }
+    }
+
+    #[test]
+    fn a_slip_in_a_name_is_noticed() {
+        let said = known("disconect-source-server").err().unwrap().to_string();
+        assert!(
+            said.contains("Did you mean `disconnect-source-server`?"),
+            "{said}"
+        );
+        let said = known("bootstrap").err().unwrap().to_string();
+        assert!(
+            said.contains("Did you mean `bootstrap-efs-replication`?"),
+            "{said}"
+        );
+        let said = known("audit").err().unwrap().to_string();
+        assert!(!said.contains("mean"), "{said}");
+
+        let event =
+            |detail_type| format!(r#"{{"detail-type": "{detail_type}", "source": "cmdb"}}"#);
+        let right = "Source Server Decommission Requested";
+        for slip in [
+            "Source Server Decomission Requested",
+            "source server decommission requested",
+        ] {
+            assert_eq!(meant_detail_type(&event(slip)), Some(right), "{slip}");
+        }
+        assert_eq!(meant_detail_type(&event(right)), None);
+        assert_eq!(meant_detail_type(&event("Heartbeat")), None);
     }
 
     #[test]

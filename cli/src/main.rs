@@ -6,9 +6,11 @@ mod files;
 mod functions;
 mod invoke;
 mod narrative;
+mod place;
 mod sanitize;
 mod serve;
 mod targets;
+mod validate;
 
 use std::process::ExitCode;
 
@@ -31,6 +33,8 @@ enum Command {
     /// Invoke a function with an event and show what happened.
     #[command(override_usage = "drover invoke [OPTIONS] [FUNCTION] <EVENT>")]
     Invoke(invoke::Invoke),
+    /// Say whether an event is a request, and what is wrong with it, without running anything.
+    Validate(validate::Arguments),
     /// Serve DRS, EFS, the Lambda Runtime API and the Invoke API on 127.0.0.1 until Ctrl-C.
     Serve(serve::Arguments),
 }
@@ -40,6 +44,7 @@ async fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Plan(arguments) => invoke::plan(arguments).await,
         Command::Invoke(arguments) => arguments.run().await,
+        Command::Validate(arguments) => validate::run(&arguments),
         Command::Serve(arguments) => serve::run(arguments).await,
     };
 

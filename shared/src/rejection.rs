@@ -12,6 +12,9 @@ pub struct Rejection {
     pub code: RejectionCode,
     /// A sentence for the sender.
     pub message: String,
+    /// The member that is wrong, such as `targets[2].hostname`, where it is one: its path in the
+    /// request. The message begins with it.
+    pub path: Option<String>,
 }
 
 /// The closed set of rejections. The first line of each comment is the sentence in the documents'
@@ -72,15 +75,23 @@ impl Rejection {
         Self {
             code,
             message: message.chars().take(300).map(harmless).collect(),
+            path: None,
+        }
+    }
+
+    /// A rejection because of a member of the request, by its path.
+    #[must_use]
+    pub fn at(path: &str, code: RejectionCode, message: &str) -> Self {
+        Self {
+            path: Some(path.to_owned()),
+            ..Self::new(code, format!("`{path}`: {message}"))
         }
     }
 
     /// The same about one target of a request, by its place in the list.
     #[must_use]
     pub fn in_target(self, position: usize) -> Self {
-        let message = format!("`targets[{position}]`: {}", self.message);
-
-        Self::new(self.code, message)
+        Self::at(&format!("targets[{position}]"), self.code, &self.message)
     }
 
     pub(crate) fn unsupported(what: impl Into<String>) -> Self {

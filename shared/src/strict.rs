@@ -126,7 +126,7 @@ fn at(path: &Path, code: RejectionCode, message: &str) -> Rejection {
 
     // The whole request has no path.
     match path.iter().next() {
-        Some(_) => Rejection::new(code, format!("`{path}`: {message}")),
+        Some(_) => Rejection::at(&path.to_string(), code, message),
         None => Rejection::new(code, message),
     }
 }
@@ -179,7 +179,8 @@ pub fn rejection(error: &serde_json::Error) -> Rejection {
 #[must_use]
 pub fn rejection_of(member: &str, error: &serde_json::Error) -> Rejection {
     let named = rejection(error);
-    Rejection::new(named.code, format!("`{member}`: {}", named.message))
+
+    Rejection::at(member, named.code, &named.message)
 }
 
 fn data_code(message: &str) -> RejectionCode {
