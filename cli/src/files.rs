@@ -1,6 +1,9 @@
 //! Events, world files and the workspace on disk.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::OpenOptions,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use chrono::Utc;
@@ -63,6 +66,29 @@ pub(crate) fn read_world(file: Option<&Path>) -> Result<World> {
     World::from_json(&text).map_err(|wrong| anyhow!("{} is not a world: {wrong}", file.display()))
 }
 
+/// Checks that a world can be saved to a file, before anything has run whose result could be lost.
+///
+/// # Errors
+///
+/// When the file is there already and is not to be replaced, or cannot be written.
+pub(crate) fn check_can_save(file: &Path, may_replace: bool) -> Result<()> {
+    let name = file.display();
+    let exists = file.exists();
+    ensure!(
+        may_replace || !exists,
+        "{name} exists. Add --force to replace it, or choose another file."
+    );
+
+    // Opened, and left as it is: what a folder or a permission forbids shows only then.
+    let mut options = OpenOptions::new();
+    let opened = options.append(true).create(true).open(file);
+    opened.with_context(|| format!("{name} cannot be written"))?;
+    if !exists {
+        std::fs::remove_file(file)?;
+    }
+    Ok(())
+}
+
 /// Writes a world to a file.
 ///
 /// # Errors
@@ -89,6 +115,22 @@ fn read_json(file: &Path) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_world_is_not_saved_over_another_unless_that_is_wanted() {
+        let file = std::env::temp_dir().join(format!("drover-save-{}.json", std::process::id()));
+        check_can_save(&file, false).unwrap();
+        assert!(!file.exists(), "nothing was saved yet");
+
+        std::fs::write(&file, "as it was").unwrap();
+        let refused = check_can_save(&file, false).unwrap_err().to_string();
+        check_can_save(&file, true).unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        assert!(refused.contains("Add --force"), "{refused}");
+        assert_eq!(text, "as it was");
+        assert!(check_can_save(&file.join("inside"), true).is_err());
+    }
 
     #[test]
     fn file_with_a_byte_order_mark_is_refused_by_that_name() {

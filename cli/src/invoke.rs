@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use chrono::{TimeDelta, Utc};
 use clap::ValueEnum;
 use emulator::{Cloud, Emulator, InvocationResult, World};
@@ -45,6 +45,9 @@ pub(crate) struct Invoke {
     /// Write the account after the invocation to a file, for the next one.
     #[arg(long, value_name = "FILE")]
     save_world: Option<PathBuf>,
+    /// Replace the file of --save-world if it is there.
+    #[arg(long, requires = "save_world")]
+    force: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -61,6 +64,10 @@ impl Invoke {
     /// When a file is wrong, or the function does not exist or cannot be built.
     pub(crate) async fn run(self) -> Result<ExitCode> {
         let mode = self.dry_run.then_some(Mode::Plan).or(self.mode);
+        // Before the run, whose result would be lost.
+        if let Some(file) = &self.save_world {
+            files::check_can_save(file, self.force)?;
+        }
 
         invoke(self.arguments, mode, self.save_world.as_deref()).await
     }
@@ -95,6 +102,10 @@ async fn invoke(
         None => functions::of_event(&payload, Utc::now())?,
     };
     let mut world = files::read_world(arguments.world.as_deref())?;
+    for name in world.functions.keys() {
+        // Under a misspelt name a function would run with its defaults, in plan mode.
+        functions::named(&binaries, name).context("the world deploys a function")?;
+    }
     if let Some(mode) = mode {
         set_mode(&mut world, &function, mode);
     }
@@ -102,6 +113,7 @@ async fn invoke(
     // Port 0: any free port, so that invocations can run at the same time.
     let emulator = Emulator::start(Cloud::running(world), 0, binaries).await?;
     emulator.advance(arguments.advance.unwrap_or_default());
+    let account = narrative::account(&emulator.world());
 
     let function = &function;
     console::progress(&format!(
@@ -119,7 +131,7 @@ async fn invoke(
     }
     console::print(&match arguments.json {
         true => raw(&result),
-        false => narrative::narrate(event, &payload, &emulator, function, &result),
+        false => narrative::narrate(event, &payload, &account, &emulator, function, &result),
     })?;
     // Warnings come last, where they are noticed.
     for complaint in emulator.finish().err().into_iter().flatten() {

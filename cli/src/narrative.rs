@@ -9,8 +9,9 @@
 use std::{fmt::Write as _, path::Path};
 
 use anstyle::Style;
-use emulator::{Emulator, Entry, InvocationResult};
+use emulator::{Emulator, Entry, InvocationResult, World};
 use serde_json::Value;
+use shared::{Inbound, Message, Rejection, envelope};
 
 use crate::{
     console::{BAD, DIM, GOOD, HEAD, WARN},
@@ -23,10 +24,11 @@ const MARGIN: usize = 9;
 /// How many lines of the log are shown if a function fails without a report.
 const LOG_LINES: usize = 10;
 
-/// The narrative of an invocation.
+/// The narrative of an invocation; `account` is the account before it.
 pub(crate) fn narrate(
     event_file: &Path,
     payload: &str,
+    account: &str,
     emulator: &Emulator,
     function: &str,
     result: &InvocationResult,
@@ -38,7 +40,7 @@ pub(crate) fn narrate(
     let mut narrative = Narrative::default();
 
     narrative.section("event", event_lines(event_file, payload));
-    narrative.section("account", vec![account_line(emulator)]);
+    narrative.section("account", vec![account.to_owned()]);
     if !start.is_empty() {
         narrative.section("start", call_lines(&start, &region));
     }
@@ -124,9 +126,10 @@ fn report_in_log(line: &str) -> Option<Value> {
     serde_json::from_str(line["fields"]["report"].as_str()?).ok()
 }
 
-fn account_line(emulator: &Emulator) -> String {
-    let mut world = emulator.world();
-    let servers = world.here().source_servers.len();
+/// An account in one line.
+pub(crate) fn account(world: &World) -> String {
+    let here = world.drs.regions.get(&world.region);
+    let servers = here.map_or(0, |drs| drs.source_servers.len());
     let regions = world.efs.regions.values();
     let file_systems: usize = regions.map(|efs| efs.file_systems.len()).sum();
 
@@ -138,43 +141,56 @@ fn account_line(emulator: &Emulator) -> String {
 }
 
 fn event_lines(file: &Path, payload: &str) -> Vec<String> {
-    let event = sanitized(serde_json::from_str(payload).unwrap_or_default());
-    let mut lines = vec![
-        event_line(&event),
-        format!("{DIM}{}{DIM:#}", file.display()),
-    ];
-
-    // EventBridge has the request in its detail; a bare request is the event itself.
-    let request = match &event["detail"] {
-        detail @ Value::Object(_) => detail,
-        _ => &event,
+    let messages: Vec<Result<Message, Rejection>> = match envelope::open(payload) {
+        Inbound::One(message) => vec![message],
+        Inbound::Sns(messages) => messages,
+        Inbound::Sqs(deliveries) => deliveries.into_iter().map(|it| it.message).collect(),
     };
-    if let Some(targets) = request["targets"].as_array() {
-        lines.push(request_line(request, targets));
-        lines.extend(targets.iter().map(requested_target_line));
+
+    // Where there is one, it stands alone; of several, each has its number.
+    let several = messages.len() > 1;
+    let mut lines = Vec::new();
+    for (number, message) in messages.into_iter().enumerate() {
+        let told = message_lines(message).into_iter();
+        match several {
+            true => lines.extend(told.map(|line| format!("{DIM}{:>2}{DIM:#} {line}", number + 1))),
+            false => lines.extend(told),
+        }
     }
+    lines.insert(
+        usize::from(!several),
+        format!("{DIM}{}{DIM:#}", file.display()),
+    );
     lines
 }
 
-/// The event itself: where it comes from.
-fn event_line(event: &Value) -> String {
-    if let Some(records) = event["Records"].as_array() {
-        // SQS and SNS spell the member differently.
-        let source = records.first().and_then(|record| {
-            let source = record["eventSource"].as_str();
-            source.or_else(|| record["EventSource"].as_str())
-        });
-        let source = source.unwrap_or("an unknown source");
-        return format!("{} record(s) from {source}", records.len());
-    }
-
-    match event["detail-type"].as_str() {
-        Some(detail_type) => {
-            let source = event["source"].as_str().unwrap_or("an unknown source");
-            format!("{detail_type} from {source}")
+/// One message of an event: where it comes from, and what it asks for.
+fn message_lines(message: Result<Message, Rejection>) -> Vec<String> {
+    let (head, request) = match message {
+        Ok(Message::Bare(request)) => ("a bare request".to_owned(), request),
+        Ok(Message::Event(event)) => (
+            format!(
+                "{} from {}",
+                sanitize(&event.detail_type),
+                sanitize(&event.source)
+            ),
+            event.detail,
+        ),
+        Err(rejection) => {
+            let why = sanitize(&rejection.message);
+            return vec![format!("{BAD}no message{BAD:#}: {why}")];
         }
-        None => "a bare request".to_owned(),
+    };
+    let request = sanitized(serde_json::from_str(&request).unwrap_or_default());
+
+    let mut lines = vec![head];
+    if let Some(targets) = request["targets"].as_array() {
+        lines.push(request_line(&request, targets));
+        lines.extend(targets.iter().map(requested_target_line));
+    } else if let Some(about) = targets::named_by_aws(&request) {
+        lines.push(format!("  {about}"));
     }
+    lines
 }
 
 /// The request in the event: what it asks for, and until when.
@@ -207,8 +223,10 @@ fn report_targets(report: &Value) -> impl Iterator<Item = &Value> {
 }
 
 fn observed_lines(report: &Value) -> Vec<String> {
+    let request = report["requestID"].as_str();
+
     report_targets(report)
-        .filter_map(targets::observed)
+        .filter_map(|target| targets::observed(target, request))
         .collect()
 }
 
@@ -250,8 +268,9 @@ fn call_line(entry: &Entry, region: &str) -> String {
         true => format!("{WARN}changed{WARN:#} "),
         false => " ".repeat(8),
     };
-    // Statuses of success; everything else deserves attention.
-    let style = match entry.answer.starts_with("20") {
+    // That something is not there is an answer like another; everything else deserves attention.
+    let is_answer = entry.answer.starts_with("20") || entry.answer.starts_with("404");
+    let style = match is_answer {
         true => DIM,
         false => BAD,
     };

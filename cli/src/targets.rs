@@ -4,19 +4,19 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::console::GOOD;
+use crate::console::{GOOD, WARN};
 
-/// What was observed of a target, if anything was.
-pub(crate) fn observed(target: &Value) -> Option<String> {
+/// What was observed of a target of a request, if anything was.
+pub(crate) fn observed(target: &Value, request: Option<&str>) -> Option<String> {
     let evidence = target.get("evidence").filter(|value| value.is_object())?;
 
     Some(match evidence.get("stateBefore") {
-        Some(Value::String(state)) => server(target, evidence, state),
+        Some(Value::String(state)) => server(target, evidence, state, request),
         _ => file_system(target, evidence),
     })
 }
 
-fn server(target: &Value, evidence: &Value, state: &str) -> String {
+fn server(target: &Value, evidence: &Value, state: &str, request: Option<&str>) -> String {
     let id = resource(target, "sourceServerID");
     let name = name(target);
     // A target named by ID needs no repetition of it.
@@ -27,17 +27,26 @@ fn server(target: &Value, evidence: &Value, state: &str) -> String {
 
     // Writing to a string cannot fail.
     let mut line = format!("{found}: {state}");
-    if let Some(bytes) = number(evidence, "replicatedBytes") {
-        let _ = write!(line, ", {}", size(bytes));
+    // What is disconnected holds nothing and replicates no longer.
+    if state != "DISCONNECTED" {
+        if let Some(bytes) = number(evidence, "replicatedBytes") {
+            let _ = write!(line, ", {}", size(bytes));
+        }
+        if let Some(points) = number(evidence, "recoveryPoints") {
+            let _ = write!(line, ", {points} recovery points");
+        }
+        if let Some(hours) = number(evidence, "replicationHours") {
+            let _ = write!(line, ", replicating for {}", hours_in_words(hours));
+        }
     }
-    if let Some(points) = number(evidence, "recoveryPoints") {
-        let _ = write!(line, ", {points} recovery points");
-    }
-    if let Some(hours) = number(evidence, "replicationHours") {
-        let _ = write!(line, ", replicating for {}", hours_in_words(hours));
-    }
-    if let Some(request) = text(evidence, "approvedFor") {
-        let _ = write!(line, ", {GOOD}approved for {request}{GOOD:#}");
+    if let Some(approved) = text(evidence, "approvedFor") {
+        // The approval of another request allows this one nothing.
+        let style = if request == Some(approved) {
+            GOOD
+        } else {
+            WARN
+        };
+        let _ = write!(line, ", {style}approved for {approved}{style:#}");
     }
     line
 }
@@ -79,6 +88,23 @@ pub(crate) fn name(target: &Value) -> String {
         .filter_map(|member| text(named, member))
         .collect();
     names.join(" + ")
+}
+
+/// What an event of AWS is about: an instance and its state, or a file system and the call.
+pub(crate) fn named_by_aws(detail: &Value) -> Option<String> {
+    if let Some(instance) = text(detail, "instance-id") {
+        let state = text(detail, "state").unwrap_or("in an unknown state");
+        return Some(format!("{instance}: {state}"));
+    }
+
+    // CloudTrail names what a call was about among its parameters, or in its answer.
+    let call = text(detail, "eventName")?;
+    let parts = ["requestParameters", "responseElements"];
+    let file_system = parts.into_iter().find_map(|part| {
+        let part = detail.get(part)?;
+        text(part, "fileSystemId").or_else(|| text(part, "resourceId"))
+    });
+    Some(format!("{}: {call}", file_system?))
 }
 
 /// Where the replica of a request is to be.
@@ -153,6 +179,29 @@ mod tests {
     }
 
     #[test]
+    fn an_event_of_aws_is_told_by_what_it_is_about() {
+        let terminated = json!({ "instance-id": "i-1", "state": "terminated" });
+        assert_eq!(
+            named_by_aws(&terminated).as_deref(),
+            Some("i-1: terminated")
+        );
+
+        let tagged =
+            json!({ "eventName": "TagResource", "requestParameters": { "resourceId": "fs-1" } });
+        assert_eq!(named_by_aws(&tagged).as_deref(), Some("fs-1: TagResource"));
+        let created = json!({
+            "eventName": "CreateFileSystem",
+            "requestParameters": { "encrypted": true },
+            "responseElements": { "fileSystemId": "fs-2" },
+        });
+        assert_eq!(
+            named_by_aws(&created).as_deref(),
+            Some("fs-2: CreateFileSystem")
+        );
+        assert_eq!(named_by_aws(&json!({ "status": "ok" })), None);
+    }
+
+    #[test]
     fn server_is_described_by_what_was_observed() {
         let target = json!({
             "target": { "hostname": "db02" },
@@ -160,8 +209,36 @@ mod tests {
             "evidence": { "stateBefore": "CONTINUOUS", "replicatedBytes": 1_u64 << 40 },
         });
         assert_eq!(
-            observed(&target).as_deref(),
+            observed(&target, None).as_deref(),
             Some("db02 is s-1: CONTINUOUS, 1 TiB")
+        );
+    }
+
+    #[test]
+    fn only_the_approval_of_this_request_is_good_and_nothing_is_left_of_what_is_disconnected() {
+        let target = |state: &str| {
+            json!({
+                "target": { "hostname": "db02" },
+                "resource": { "sourceServerID": "s-1" },
+                "evidence": {
+                    "stateBefore": state,
+                    "replicatedBytes": 0,
+                    "replicationHours": 4320,
+                    "approvedFor": "CHG1",
+                },
+            })
+        };
+
+        let said = |request| observed(&target("DISCONNECTED"), request).unwrap();
+        let by = |style: anstyle::Style| {
+            format!("db02 is s-1: DISCONNECTED, {style}approved for CHG1{style:#}")
+        };
+        assert_eq!(said(Some("CHG1")), by(GOOD));
+        assert_eq!(said(Some("CHG2")), by(WARN));
+        assert!(
+            observed(&target("STALLED"), None)
+                .unwrap()
+                .contains("replicating for 180 days")
         );
     }
 
@@ -177,12 +254,12 @@ mod tests {
 
         let unreplicated = json!({ "sourceSizeInBytes": 6_u64 << 30 });
         assert_eq!(
-            observed(&target(unreplicated)).as_deref(),
+            observed(&target(unreplicated), None).as_deref(),
             Some("fs-1, 6 GiB: no replication")
         );
         let enabled = json!({ "statusBefore": "ENABLED" });
         assert_eq!(
-            observed(&target(enabled)).as_deref(),
+            observed(&target(enabled), None).as_deref(),
             Some("fs-1: ENABLED to fs-2 in eu-west-1, not synced yet")
         );
     }
