@@ -334,6 +334,13 @@ fn look_alike(members: &Members<'_>) -> Option<&'static str> {
     if members.has("eventName") && members.has("eventSource") {
         return Some("a CloudTrail log entry");
     }
+    // Of an event without its kind a request would be read, and its own version be found wrong.
+    if members.has("detail") && members.has("source") {
+        return Some("an event without `detail-type`");
+    }
+    if members.has("Entries") || members.has("DetailType") && members.has("Detail") {
+        return Some("the input of PutEvents");
+    }
 
     let is_answer = members.has("batchItemFailures");
     is_answer.then_some("the answer to an SQS batch")

@@ -12,8 +12,8 @@ pub struct Rejection {
     pub code: RejectionCode,
     /// A sentence for the sender.
     pub message: String,
-    /// The member that is wrong, such as `targets[2].hostname`, where it is one: its path in the
-    /// request. The message begins with it.
+    /// The member that is wrong, such as `targets[2].hostname`, where it is one: its path in what
+    /// was read, a request or its envelope.
     pub path: Option<String>,
 }
 
@@ -85,6 +85,15 @@ impl Rejection {
         Self {
             path: Some(path.to_owned()),
             ..Self::new(code, format!("`{path}`: {message}"))
+        }
+    }
+
+    /// The same about a member whose name the message has already.
+    #[must_use]
+    pub fn about(self, path: &str) -> Self {
+        Self {
+            path: Some(path.to_owned()),
+            ..self
         }
     }
 

@@ -43,7 +43,8 @@ pub fn check_version(text: &str) -> Result<(), Rejection> {
             let message = format!(
                 "version {version} is not known; this function reads version 1, written as 1"
             );
-            Err(Rejection::new(RejectionCode::UnsupportedVersion, message))
+            let rejection = Rejection::new(RejectionCode::UnsupportedVersion, message);
+            Err(rejection.about("version"))
         }
     }
 }
@@ -85,7 +86,7 @@ pub fn check_expiry(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(),
     // A request that arrives late must not surprise anybody.
     if expires_at <= now {
         let message = format!("the request expired at {expires_at}; it is {now}");
-        return Err(Rejection::new(RejectionCode::Expired, message));
+        return Err(Rejection::new(RejectionCode::Expired, message).about("expiresAt"));
     }
 
     // A sender whose clock is ahead asks for a day, and not for more.
@@ -93,7 +94,7 @@ pub fn check_expiry(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(),
         let message = format!(
             "expiresAt {expires_at} is more than {MAX_HOURS_TO_EXPIRY} hours ahead; it is {now}"
         );
-        return Err(Rejection::new(RejectionCode::ExpiresTooLate, message));
+        return Err(Rejection::new(RejectionCode::ExpiresTooLate, message).about("expiresAt"));
     }
     Ok(())
 }
@@ -106,13 +107,13 @@ pub fn check_expiry(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(),
 pub fn check_count(field: &str, count: usize, most: usize) -> Result<(), Rejection> {
     if count == 0 {
         let message = format!("`{field}` is empty");
-        return Err(Rejection::new(RejectionCode::InvalidValue, message));
+        return Err(Rejection::new(RejectionCode::InvalidValue, message).about(field));
     }
 
     // The contract's own limit; the deployment may have a lower one.
     if count > most {
         let message = format!("{count} {field} in one request; at most {most} are read");
-        return Err(Rejection::new(RejectionCode::TooManyTargets, message));
+        return Err(Rejection::new(RejectionCode::TooManyTargets, message).about(field));
     }
     Ok(())
 }

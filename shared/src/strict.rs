@@ -119,11 +119,8 @@ fn name(text: &str, path: &Path, error: &serde_json::Error) -> Rejection {
     at(path, RejectionCode::WrongType, message)
 }
 
-/// What is wrong with a member, by its path. A line would count inside of the request, which may
-/// itself be a text in an envelope.
+/// What is wrong with a member, by its path.
 fn at(path: &Path, code: RejectionCode, message: &str) -> Rejection {
-    let message = message.rsplit_once(" at line ").map_or(message, |it| it.0);
-
     // The whole request has no path.
     match path.iter().next() {
         Some(_) => Rejection::at(&path.to_string(), code, message),
@@ -170,7 +167,13 @@ fn check_depth(text: &str) -> Result<(), Rejection> {
 pub fn rejection(error: &serde_json::Error) -> Rejection {
     let message = error.to_string();
     match error.classify() {
-        serde_json::error::Category::Data => Rejection::new(data_code(&message), message),
+        serde_json::error::Category::Data => {
+            // A line would count inside of what was read, which may itself be a text in an envelope.
+            let message = message
+                .rsplit_once(" at line ")
+                .map_or(&*message, |it| it.0);
+            Rejection::new(data_code(message), message)
+        }
         _ => Rejection::new(RejectionCode::MalformedJson, format!("not JSON: {message}")),
     }
 }
