@@ -2,7 +2,6 @@
 
 use std::io::{ErrorKind, Write as _};
 
-use anstream::eprintln;
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context as _, Result};
 
@@ -36,15 +35,20 @@ pub(crate) fn print(text: &str) -> Result<()> {
 
 /// Reports progress on standard error.
 pub(crate) fn progress(text: &str) {
-    eprintln!("{text}");
+    note(text);
 }
 
 /// Reports a warning on standard error.
 pub(crate) fn warn(text: &str) {
-    eprintln!("{WARN}warning:{WARN:#} {}", sanitize(text));
+    note(&format!("{WARN}warning:{WARN:#} {}", sanitize(text)));
 }
 
 /// Reports an error on standard error.
 pub(crate) fn error(text: &str) {
-    eprintln!("{BAD}error:{BAD:#} {}", sanitize(text));
+    note(&format!("{BAD}error:{BAD:#} {}", sanitize(text)));
+}
+
+fn note(text: &str) {
+    // Where standard error cannot be written, there is nobody to tell.
+    let _ = writeln!(anstream::stderr(), "{text}");
 }

@@ -5,9 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, anyhow, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use chrono::Utc;
 use emulator::{Binaries, World, event};
+
+/// The most bytes that a function can be invoked with (Lambda quotas).
+const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
 
 /// The functions of the Cargo workspace around the working directory.
 ///
@@ -32,12 +35,27 @@ pub(crate) fn workspace() -> Result<Binaries> {
 ///
 /// When the file cannot be read or is not JSON.
 pub(crate) fn read_event(file: &Path) -> Result<String> {
-    let name = file.display();
     let text = read_text(file)?;
 
-    serde_json::from_str::<serde::de::IgnoredAny>(&text)
-        .with_context(|| format!("{name} is not JSON"))?;
-    Ok(text)
+    match not_json(&text) {
+        Some(why) => bail!("{} is not JSON: {why}", file.display()),
+        None => Ok(text),
+    }
+}
+
+/// Why a text is no JSON, with what it may be instead.
+pub(crate) fn not_json(text: &str) -> Option<String> {
+    let wrong = serde_json::from_str::<serde::de::IgnoredAny>(text).err()?;
+
+    // YAML begins with a name and a colon, where JSON has a bracket.
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'));
+    let first = first.unwrap_or_default();
+    let is_name = !first.starts_with(['{', '[']) && (first.contains(": ") || first.ends_with(':'));
+    Some(match is_name || first == "---" {
+        true => "this looks like YAML; events are JSON".to_owned(),
+        false => wrong.to_string(),
+    })
 }
 
 /// The text of a file that is to hold an event, with its times filled in.
@@ -47,6 +65,13 @@ pub(crate) fn read_event(file: &Path) -> Result<String> {
 /// When the file cannot be read, begins with a byte order mark, or asks for a time that is none.
 pub(crate) fn read_text(file: &Path) -> Result<String> {
     let text = read_json(file)?;
+    // No service carries more to a function.
+    let bytes = text.len();
+    ensure!(
+        bytes <= MAX_PAYLOAD,
+        "{} has {bytes} bytes; Lambda takes at most {MAX_PAYLOAD}",
+        file.display()
+    );
 
     // Times are filled in before parsing, since a placeholder may stand for any value.
     event::fill(&text, Utc::now()).map_err(|wrong| anyhow!("{}: {wrong}", file.display()))
@@ -73,7 +98,12 @@ pub(crate) fn read_world(file: Option<&Path>) -> Result<World> {
 /// When the file is there already and is not to be replaced, or cannot be written.
 pub(crate) fn check_can_save(file: &Path, may_replace: bool) -> Result<()> {
     let name = file.display();
-    let exists = file.exists();
+    ensure!(
+        file != Path::new("-") && !file.is_dir(),
+        "{name} is not a file to save a world in"
+    );
+    // A link counts even if what it leads to is missing.
+    let exists = file.symlink_metadata().is_ok();
     ensure!(
         may_replace || !exists,
         "{name} exists. Add --force to replace it, or choose another file."
@@ -99,10 +129,14 @@ pub(crate) fn save_world(world: &World, file: &Path) -> Result<()> {
     std::fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
 }
 
-/// The text of a JSON file.
+/// The text of a JSON file, or of standard input for `-`.
 fn read_json(file: &Path) -> Result<String> {
     let name = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
+    let read = match file == Path::new("-") {
+        true => std::io::read_to_string(std::io::stdin()),
+        false => std::fs::read_to_string(file),
+    };
+    let text = read.with_context(|| format!("{name} cannot be read"))?;
 
     // Some editors write one. It is invisible, and JSON forbids it.
     ensure!(
@@ -130,6 +164,22 @@ mod tests {
         assert!(refused.contains("Add --force"), "{refused}");
         assert_eq!(text, "as it was");
         assert!(check_can_save(&file.join("inside"), true).is_err());
+    }
+
+    #[test]
+    fn yaml_is_called_by_its_name() {
+        for yaml in [
+            "version: 1\nrequestID: CHG1\n",
+            "---\n",
+            "# a comment\n\ntargets:\n",
+        ] {
+            assert!(
+                not_json(yaml).unwrap().contains("looks like YAML"),
+                "{yaml}"
+            );
+        }
+        assert!(not_json("{").unwrap().contains("EOF"));
+        assert_eq!(not_json("{}"), None);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use anyhow::{Result, anyhow, bail};
 use chrono::{DateTime, Utc};
 use emulator::Binaries;
-use shared::{Inbound, Message, Rejection, envelope};
+use serde_json::Value;
+use shared::{Inbound, Message, Rejection, RejectionCode, envelope};
 
 /// How many letters may be wrong in a word that is taken for another.
 const SLIPS: usize = 3;
@@ -13,6 +14,10 @@ pub(crate) struct Function {
     pub(crate) name: &'static str,
     /// The `detail-type` of its requests.
     detail_type: &'static str,
+    /// The source of the events of AWS that it reads.
+    native_source: &'static str,
+    /// The names by which its requests call a target.
+    names: &'static [&'static str],
     read: fn(&Message, DateTime<Utc>) -> Result<(), Rejection>,
 }
 
@@ -21,48 +26,83 @@ pub(crate) static FUNCTIONS: [Function; 2] = [
     Function {
         name: "disconnect-source-server",
         detail_type: disconnect_source_server::command::DETAIL_TYPE,
+        native_source: "aws.ec2",
+        names: &["sourceServerID", "awsInstanceID", "hostname", "fqdn"],
         read: |message, now| disconnect_source_server::Command::parse(message, now).map(drop),
     },
     Function {
         name: "bootstrap-efs-replication",
         detail_type: bootstrap_efs_replication::command::DETAIL_TYPE,
+        native_source: "aws.elasticfilesystem",
+        names: &["sourceFileSystemId"],
         read: |message, now| bootstrap_efs_replication::Command::parse(message, now).map(drop),
     },
 ];
 
 impl Function {
-    /// What the function says of each message of an event: that it is a request, or why not.
-    pub(crate) fn read_all(&self, event: &str, now: DateTime<Utc>) -> Vec<Result<(), Rejection>> {
-        let messages = match envelope::open(event) {
-            Inbound::One(message) => vec![message],
-            Inbound::Sns(messages) => messages,
-            Inbound::Sqs(deliveries) => deliveries.into_iter().map(|it| it.message).collect(),
+    /// What the function says of a message: that it is a request, or why not.
+    pub(crate) fn read(&self, message: &Message, now: DateTime<Utc>) -> Result<(), Rejection> {
+        (self.read)(message, now)
+    }
+
+    /// Whether a message that the function may reject was meant for it all the same.
+    fn is_meant(&self, message: &Message) -> bool {
+        let request = match message {
+            Message::Bare(request) => request,
+            Message::Event(event) => {
+                let is_own = is_alike(&event.detail_type, self.detail_type);
+                return is_own || event.source == self.native_source;
+            }
         };
 
-        // A record that cannot be opened is rejected by every function in the same words.
-        let read = |message: Result<Message, Rejection>| (self.read)(&message?, now);
-        messages.into_iter().map(read).collect()
+        // A bare request does not say for whom it is, but for its targets.
+        let request: Value = serde_json::from_str(request).unwrap_or_default();
+        let targets = request.get("targets").and_then(Value::as_array);
+        let mut targets = targets.into_iter().flatten();
+        targets.any(|target| self.names.iter().any(|name| target.get(name).is_some()))
+    }
+}
+
+/// The messages in an event, or why one cannot be read.
+pub(crate) fn messages(event: &str) -> Vec<Result<Message, Rejection>> {
+    match envelope::open(event) {
+        Inbound::One(message) => vec![message],
+        Inbound::Sns(messages) => messages,
+        Inbound::Sqs(deliveries) => deliveries.into_iter().map(|it| it.message).collect(),
+    }
+}
+
+/// What the function that a message is for says of it, and which one that is, if it is for any.
+pub(crate) fn read(
+    message: &Message,
+    now: DateTime<Utc>,
+) -> (Option<&'static Function>, Result<(), Rejection>) {
+    let mut functions = FUNCTIONS.iter();
+    if let Some(function) = functions.find(|function| function.read(message, now).is_ok()) {
+        return (Some(function), Ok(()));
     }
 
-    /// What the function says of an event that holds one message.
-    pub(crate) fn read_one(&self, event: &str, now: DateTime<Utc>) -> Result<(), Rejection> {
-        self.read_all(event, now).into_iter().collect()
+    // Of one that nobody reads, the function for which it was meant knows why.
+    if let Some(function) = FUNCTIONS.iter().find(|function| function.is_meant(message)) {
+        return (Some(function), function.read(message, now));
     }
-
-    /// Why the function rejects messages of an event, each by its name.
-    fn rejections(&self, event: &str, now: DateTime<Utc>) -> Vec<String> {
-        let messages = self.read_all(event, now).into_iter();
-        let rejections = messages.filter_map(Result::err);
-
-        rejections
-            .map(|rejection| format!("{}: {rejection}", self.name))
-            .collect()
-    }
-
-    /// Whether any message of an event is a request for the function.
-    fn accepts(&self, event: &str, now: DateTime<Utc>) -> bool {
-        self.read_all(event, now).iter().any(Result::is_ok)
-    }
+    let why = match message {
+        Message::Event(event) => {
+            format!(
+                "no function handles `{}` from `{}`",
+                event.detail_type, event.source
+            )
+        }
+        Message::Bare(_) => {
+            let names = FUNCTIONS.iter().flat_map(|function| function.names);
+            let names: Vec<&str> = names.copied().collect();
+            format!("no target is named by any of {}", names.join(", "))
+        }
+    };
+    (
+        None,
+        Err(Rejection::new(RejectionCode::UnsupportedEvent, why)),
+    )
 }
 
 /// What the command knows of the function with a name.
@@ -125,20 +165,27 @@ pub(crate) fn meant_detail_type(event: &str) -> Option<&'static str> {
 ///
 /// # Errors
 ///
-/// When it is one for none, with what each function says of it, or for several.
+/// When it is one for none, with why, or for several.
 pub(crate) fn of_event(event: &str, now: DateTime<Utc>) -> Result<String> {
-    let accepting: Vec<&Function> = FUNCTIONS
-        .iter()
-        .filter(|function| function.accepts(event, now))
+    let messages = messages(event).into_iter();
+    let said: Vec<_> = messages
+        .map(|message| match message {
+            Ok(message) => read(&message, now),
+            Err(rejection) => (None, Err(rejection)),
+        })
         .collect();
+    let mut names: Vec<&str> = said
+        .iter()
+        .filter(|(_, said)| said.is_ok())
+        .filter_map(|(function, _)| Some(function.as_ref()?.name))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
 
-    match accepting.as_slice() {
-        [function] => Ok(function.name.to_owned()),
+    match names.as_slice() {
+        [name] => Ok((*name).to_owned()),
         [] => {
-            let why: Vec<String> = FUNCTIONS
-                .iter()
-                .flat_map(|function| function.rejections(event, now))
-                .collect();
+            let why: Vec<String> = said.iter().filter_map(reason).collect();
             let meant = match meant_detail_type(event) {
                 Some(meant) => format!(". Is its detail-type to be `{meant}`?"),
                 None => String::new(),
@@ -147,11 +194,20 @@ pub(crate) fn of_event(event: &str, now: DateTime<Utc>) -> Result<String> {
         }
         // To guess would be to run the wrong one.
         several => {
-            let names: Vec<&str> = several.iter().map(|function| function.name).collect();
-            let names = names.join(" and ");
+            let names = several.join(" and ");
             bail!("the event holds requests for {names}. Name the function before the event.")
         }
     }
+}
+
+/// Why a message is no request, with the function for which it was meant.
+fn reason((function, said): &(Option<&Function>, Result<(), Rejection>)) -> Option<String> {
+    let rejection = said.as_ref().err()?;
+
+    Some(match function {
+        Some(function) => format!("{}: {rejection}", function.name),
+        None => rejection.to_string(),
+    })
 }
 
 #[cfg(test)]
@@ -189,10 +245,27 @@ mod tests {
         let event = r#"{"detail-type": "Heartbeat", "source": "test", "detail": {}}"#;
         let error = of_event(event, now()).unwrap_err().to_string();
 
-        for function in &FUNCTIONS {
-            let said = format!(". {}: `Heartbeat` from `test` is not", function.name);
-            assert!(error.contains(&said), "{error}");
-        }
+        let why = "no function reads this event. no function handles `Heartbeat` from `test`";
+        assert_eq!(error, why);
+    }
+
+    #[test]
+    fn what_was_meant_for_a_function_is_read_by_it() {
+        let bare = |target: &str| {
+            let request = format!(r#"{{"version": 1, "targets": [{{"{target}": "x"}}]}}"#);
+            read(&Message::Bare(request), now()).0.map(|it| it.name)
+        };
+
+        assert_eq!(bare("hostname"), Some("disconnect-source-server"));
+        assert_eq!(
+            bare("sourceFileSystemId"),
+            Some("bootstrap-efs-replication")
+        );
+        assert_eq!(bare("host"), None);
+        let event = r#"{"detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2",
+            "detail": {"instance-id": "i-0123456789abcdef0", "state": "running"}}"#;
+        let error = of_event(event, now()).unwrap_err().to_string();
+        assert!(error.contains("only `terminated` is handled"), "{error}");
     }
 
     #[test]

@@ -16,9 +16,9 @@ use crate::{console, files, functions, narrative};
 /// What both commands need to invoke a function.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The event, a JSON file; before it, if need be, the function: a folder of `functions`.
+    /// The event, a JSON file or `-`; before it, if need be, the function: a folder of `functions`.
     /// `{{now+12h}}` in the file is replaced by a time.
-    #[arg(required = true, num_args = 1..=2, value_name = "FUNCTION> <EVENT")]
+    #[arg(required = true, num_args = 1..=2, value_name = "[FUNCTION] EVENT")]
     event: Vec<String>,
     /// The account before the invocation, a JSON file [default: emulator/worlds/default.json]
     #[arg(long, value_name = "FILE")]
@@ -90,6 +90,9 @@ async fn invoke(
     let binaries = files::workspace()?;
     let (function, event) = match arguments.event.as_slice() {
         [function, event] => (Some(functions::named(&binaries, function)?), event),
+        [event] if binaries.have(event) && !Path::new(event).exists() => {
+            bail!("an event for {event} is missing: a JSON file, after the name of the function")
+        }
         [event] => (None, event),
         _ => bail!("an event, and perhaps a function before it"),
     };

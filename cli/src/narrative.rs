@@ -11,10 +11,11 @@ use std::{fmt::Write as _, path::Path};
 use anstyle::Style;
 use emulator::{Emulator, Entry, InvocationResult, World};
 use serde_json::Value;
-use shared::{Inbound, Message, Rejection, envelope};
+use shared::{Message, Rejection};
 
 use crate::{
     console::{BAD, DIM, GOOD, HEAD, WARN},
+    functions,
     sanitize::{sanitize, sanitized},
     targets,
 };
@@ -141,11 +142,7 @@ pub(crate) fn account(world: &World) -> String {
 }
 
 fn event_lines(file: &Path, payload: &str) -> Vec<String> {
-    let messages: Vec<Result<Message, Rejection>> = match envelope::open(payload) {
-        Inbound::One(message) => vec![message],
-        Inbound::Sns(messages) => messages,
-        Inbound::Sqs(deliveries) => deliveries.into_iter().map(|it| it.message).collect(),
-    };
+    let messages = functions::messages(payload);
 
     // Where there is one, it stands alone; of several, each has its number.
     let several = messages.len() > 1;

@@ -10,33 +10,56 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use shared::{Rejection, RejectionCode, code};
+use shared::{Message, Rejection, RejectionCode, code};
 
 use crate::{
     console::{self, BAD, GOOD},
     files,
-    functions::{self, FUNCTIONS, Function},
+    functions::{self, Function},
     place::line_of,
     sanitize::sanitize,
 };
 
+/// The most entries of one call, and the members of each (EventBridge API, PutEvents).
+const MOST_ENTRIES: usize = 10;
+const MEMBERS: [&str; 7] = [
+    "Source",
+    "DetailType",
+    "Detail",
+    "Resources",
+    "Time",
+    "EventBusName",
+    "TraceHeader",
+];
+
 /// The arguments of `drover validate`.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// The event, a JSON file: as EventBridge, SNS, SQS or `aws events put-events` have it, or the
-    /// request alone. `{{now+12h}}` in it is replaced by a time.
+    /// The event, a JSON file or `-`: as EventBridge, SNS, SQS or `aws events put-events` have it,
+    /// or the request alone. `{{now+12h}}` in it is replaced by a time.
     event: PathBuf,
-    /// The function that is to read it [default: the one that does]
+    /// The function that is to read it [default: for each message the one that does]
     #[arg(long, value_name = "NAME")]
     function: Option<String>,
 }
 
-/// What a function says of one message of an event.
+/// What is said of one message of an event.
 struct Finding {
-    /// Where the message stands in the event.
-    inside: String,
-    /// What it is, or why it is none.
+    place: Place,
+    /// The function that it is for, if it is for any.
+    function: Option<&'static Function>,
     said: Result<(), Rejection>,
+}
+
+/// Where a message stands in an event.
+#[derive(Default)]
+struct Place {
+    /// The message itself, in its envelope.
+    message: String,
+    /// Its request.
+    request: String,
+    /// What kind of event it is.
+    kind: String,
 }
 
 /// Says of each message of an event whether it is a request; 1 if any is none.
@@ -45,158 +68,164 @@ struct Finding {
 ///
 /// When the file cannot be read, or there is no such function.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let name = arguments.event.display().to_string();
+    let name = sanitize(&arguments.event.display().to_string());
+    let function = arguments.function.as_deref();
+    let function = function.map(functions::known).transpose()?;
     let text = files::read_text(&arguments.event)?;
-    if let Some(wrong) = not_json(&text) {
-        console::print(&format!(
-            "{BAD}not JSON{BAD:#} {name}: {}",
-            sanitize(&wrong)
-        ))?;
+    if let Some(wrong) = files::not_json(&text) {
+        console::print(&format!("{BAD}malformed_json{BAD:#} {name}: {wrong}"))?;
         return Ok(ExitCode::FAILURE);
     }
 
-    let now = Utc::now();
-    let function = match &arguments.function {
-        Some(function) => functions::known(function)?,
-        None => nearest(&text, now),
-    };
-    let findings = findings(function, &text, now);
+    let findings = findings(function, &text, Utc::now());
     for finding in &findings {
-        console::print(&line(&name, &text, function, finding))?;
+        console::print(&line(&name, &text, finding))?;
     }
-
     Ok(match findings.iter().all(|finding| finding.said.is_ok()) {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     })
 }
 
-/// Why a text is no JSON, with what it may be instead.
-fn not_json(text: &str) -> Option<String> {
-    let wrong = serde_json::from_str::<serde::de::IgnoredAny>(text).err()?;
-
-    // YAML begins with a name and a colon, where JSON has a bracket.
-    let first = text.trim_start().lines().next().unwrap_or_default();
-    let is_yaml = !first.starts_with(['{', '[']) && (first.contains(": ") || first.ends_with(':'));
-    Some(match is_yaml || first == "---" {
-        true => "this looks like YAML; events are JSON".to_owned(),
-        false => wrong.to_string(),
-    })
-}
-
-/// The function that reads an event, or that comes nearest to it: what it says of it is about the
-/// request, and not about the kind of the event.
-fn nearest(text: &str, now: DateTime<Utc>) -> &'static Function {
-    let distance = |function: &&'static Function| {
-        let findings = findings(function, text, now);
-        let codes = findings.iter().map(|finding| match &finding.said {
-            Ok(()) => 0,
-            Err(rejection) => match rejection.code {
-                // The members of another function's request.
-                RejectionCode::UnknownField | RejectionCode::MissingField => 2,
-                RejectionCode::UnsupportedEvent => 3,
-                _ => 1,
-            },
-        });
-        codes.min().unwrap_or(3)
+/// What is said of each message in an event, by one function or by whichever it is for.
+fn findings(function: Option<&'static Function>, text: &str, now: DateTime<Utc>) -> Vec<Finding> {
+    let said = |place, message: Result<Message, Rejection>| {
+        let (function, said) = match (message, function) {
+            (Err(rejection), _) => (None, Err(rejection)),
+            (Ok(message), Some(function)) => (Some(function), function.read(&message, now)),
+            (Ok(message), None) => functions::read(&message, now),
+        };
+        Finding {
+            place,
+            function,
+            said,
+        }
     };
 
-    let [first, ..] = &FUNCTIONS;
-    FUNCTIONS.iter().min_by_key(distance).unwrap_or(first)
-}
-
-/// What a function says of each message in an event.
-fn findings(function: &Function, text: &str, now: DateTime<Utc>) -> Vec<Finding> {
     // What people send is read as what the bus makes of it.
-    let (list, entries) = entries(text);
-    if !entries.is_empty() {
-        let of_entry = |(number, entry): (usize, &Value)| Finding {
-            inside: format!("{list}[{number}].Detail"),
-            said: as_event(entry).and_then(|event| function.read_one(&event.to_string(), now)),
-        };
-        return entries.iter().enumerate().map(of_entry).collect();
+    if let Some((list, entries)) = entries(text) {
+        let wrong = wrong_number(list, entries.len());
+        let wrong = wrong.map(|wrong| said(Place::default(), Err(wrong)));
+        let entries = entries.iter().enumerate().map(|(number, entry)| {
+            let message = format!("{list}[{number}]");
+            let place = Place {
+                request: format!("{message}.Detail"),
+                kind: format!("{message}.DetailType"),
+                message,
+            };
+            said(place, handed_on(entry))
+        });
+        return wrong.into_iter().chain(entries).collect();
     }
 
     let event: Value = serde_json::from_str(text).unwrap_or_default();
-    let said = function.read_all(text, now);
-    let several = said.len() > 1;
-    said.into_iter()
-        .enumerate()
-        .map(|(number, said)| Finding {
-            inside: match &event {
-                Value::Array(_) => format!("[{number}]"),
-                _ if event["Records"].is_array() => format!("Records[{number}]"),
-                _ if event["detail"].is_object() && !several => "detail".to_owned(),
-                _ => String::new(),
-            },
-            said,
+    let messages = functions::messages(text).into_iter().enumerate();
+    messages
+        .map(|(number, message)| {
+            let place = match &event {
+                Value::Array(_) => inside(format!("[{number}]")),
+                _ if event["Records"].is_array() => inside(format!("Records[{number}]")),
+                _ if event.get("detail-type").is_some() => Place {
+                    message: String::new(),
+                    request: "detail".to_owned(),
+                    kind: "detail-type".to_owned(),
+                },
+                _ => Place::default(),
+            };
+            said(place, message)
         })
         .collect()
 }
 
-/// The entries of an input of `PutEvents`, and the member that lists them; none if it is no such
-/// input.
-fn entries(text: &str) -> (&'static str, Vec<Value>) {
-    let input: Value = serde_json::from_str(text).unwrap_or_default();
-    let (list, entries) = match (&input["Entries"], input.as_array()) {
-        (Value::Array(entries), _) => ("Entries", entries.clone()),
-        // `aws events put-events --entries file://` takes the list alone.
-        (_, Some(entries)) => ("", entries.clone()),
-        _ => ("", Vec::new()),
-    };
-
-    let is_entry = |entry: &Value| entry.get("DetailType").is_some();
-    match entries.iter().any(is_entry) {
-        true => (list, entries),
-        false => ("", Vec::new()),
+/// A message that is a text inside of a record, of which no line can be told.
+fn inside(record: String) -> Place {
+    Place {
+        request: record.clone(),
+        kind: record.clone(),
+        message: record,
     }
 }
 
-/// The event that the bus makes of an entry: it takes the detail as a text, and hands it on as an
+/// The entries of an input of `PutEvents`, and the member that lists them; `None` if it is no such
+/// input.
+fn entries(text: &str) -> Option<(&'static str, Vec<Value>)> {
+    let input: Value = serde_json::from_str(text).ok()?;
+    if let Some(list) = input.get("Entries") {
+        return Some(("Entries", list.as_array().cloned().unwrap_or_default()));
+    }
+
+    // `aws events put-events --entries file://` takes the list alone.
+    let entries = input.as_array()?;
+    let is_entry = |entry: &Value| entry.get("DetailType").is_some();
+    entries.iter().any(is_entry).then(|| ("", entries.clone()))
+}
+
+fn wrong_number(list: &str, entries: usize) -> Option<Rejection> {
+    let message = match entries {
+        0 => "there is no entry".to_owned(),
+        1..=MOST_ENTRIES => return None,
+        more => format!("{more} entries; PutEvents takes {MOST_ENTRIES}"),
+    };
+
+    Some(Rejection::new(RejectionCode::InvalidValue, message).about(list))
+}
+
+/// The message that the bus makes of an entry: it takes the detail as a text, and hands it on as an
 /// object.
-fn as_event(entry: &Value) -> Result<Value, Rejection> {
+fn handed_on(entry: &Value) -> Result<Message, Rejection> {
+    let members = entry.as_object().into_iter().flatten();
+    let mut names = members.map(|(name, _)| name);
+    if let Some(name) = names.find(|name| !MEMBERS.contains(&name.as_str())) {
+        let message = format!("an entry has no such member; it has {}", MEMBERS.join(", "));
+        return Err(Rejection::at(name, RejectionCode::UnknownField, &message));
+    }
     let Some(text) = entry["Detail"].as_str() else {
         let message = "the detail of an entry is a text that holds JSON";
-        return Err(Rejection::new(RejectionCode::WrongType, message));
+        return Err(Rejection::at("Detail", RejectionCode::WrongType, message));
     };
-    let detail: Value = serde_json::from_str(text)
-        .map_err(|wrong| Rejection::new(RejectionCode::MalformedJson, wrong.to_string()))?;
+    let detail: Value = serde_json::from_str(text).map_err(|wrong| {
+        Rejection::at("Detail", RejectionCode::MalformedJson, &wrong.to_string())
+    })?;
 
-    Ok(json!({
+    let event = json!({
         "source": entry["Source"],
         "detail-type": entry["DetailType"],
         "detail": detail,
-    }))
+    });
+    functions::messages(&event.to_string()).remove(0)
 }
 
 /// A finding in one line: where it is, and what is wrong there.
-fn line(name: &str, text: &str, function: &Function, finding: &Finding) -> String {
-    let Finding { inside, said } = finding;
-    let path = match said {
-        Ok(()) => inside.clone(),
-        Err(rejection) => {
-            let path = rejection.path.as_deref().unwrap_or_default();
-            format!("{inside}.{path}")
-        }
+fn line(name: &str, text: &str, finding: &Finding) -> String {
+    let Finding {
+        place,
+        function,
+        said,
+    } = finding;
+    let function = function.map(|function| function.name);
+    let Err(rejection) = said else {
+        let line = line_of(text, &place.request);
+        let function = function.unwrap_or_default();
+        return format!("{GOOD}ok{GOOD:#} {name}:{line}: a request for {function}");
     };
-    let line = line_of(text, &path);
 
-    match said {
-        Ok(()) => format!(
-            "{GOOD}ok{GOOD:#} {name}:{line}: a request for {}",
-            function.name
-        ),
-        Err(rejection) => {
-            let (code, message) = (code(rejection.code), sanitize(&rejection.message));
-            // No rule finds such an event, and the bus drops it without a word.
-            let meant = match functions::meant_detail_type(text) {
-                Some(meant) => format!(". Is its detail-type to be `{meant}`?"),
-                None => String::new(),
-            };
-            let function = function.name;
-            format!("{BAD}{code}{BAD:#} {name}:{line}: {message} ({function}){meant}")
-        }
-    }
+    // What a function rejects is in the request; before that, in the envelope.
+    let around = match (function, rejection.code) {
+        (_, RejectionCode::UnsupportedEvent | RejectionCode::ReservedSource) => &place.kind,
+        (Some(_), _) => &place.request,
+        (None, _) => &place.message,
+    };
+    let path = rejection.path.as_deref().unwrap_or_default();
+    let line = line_of(text, &format!("{around}.{path}"));
+
+    let (code, message) = (code(rejection.code), sanitize(&rejection.message));
+    let function = function.map_or_else(String::new, |function| format!(" ({function})"));
+    // No rule finds such an event, and the bus drops it without a word.
+    let meant = match functions::meant_detail_type(text) {
+        Some(meant) => format!(". Is its detail-type to be `{meant}`?"),
+        None => String::new(),
+    };
+    format!("{BAD}{code}{BAD:#} {name}:{line}: {message}{function}{meant}")
 }
 
 #[cfg(test)]
@@ -218,10 +247,9 @@ mod tests {
 
     /// What is said of an event, as people see it.
     fn said(text: &str) -> Vec<String> {
-        let function = nearest(text, now());
-        let findings = findings(function, text, now());
+        let findings = findings(None, text, now());
 
-        let lines = findings.iter().map(|it| line("f", text, function, it));
+        let lines = findings.iter().map(|it| line("f", text, it));
         lines
             .map(|line| anstream::adapter::strip_str(&line).to_string())
             .collect()
@@ -279,11 +307,89 @@ mod tests {
     }
 
     #[test]
-    fn yaml_is_called_by_its_name() {
-        let yaml = "version: 1\nrequestID: CHG1\n";
-        assert!(not_json(yaml).unwrap().contains("looks like YAML"));
-        assert!(not_json("---\n").unwrap().contains("looks like YAML"));
-        assert!(not_json("{").unwrap().contains("EOF"));
-        assert_eq!(not_json("{}"), None);
+    fn each_message_is_read_by_the_function_that_it_is_for() {
+        let record = |body: Value| json!({ "eventSource": "aws:sqs", "messageId": "m", "body": body.to_string() });
+        let mut replicate = request(&Value::Null);
+        replicate["targets"] = json!([{
+            "sourceFileSystemId": "fs-00000001",
+            "destination": { "region": "eu-west-1" },
+        }]);
+        let mut wrong = replicate.clone();
+        wrong["targets"][0]["foo"] = json!(1);
+        let records = [
+            record(request(&json!({ "hostname": "web02" }))),
+            record(replicate),
+            record(wrong),
+        ];
+
+        let said = said(&json!({ "Records": records }).to_string());
+        assert!(
+            said[0].ends_with("a request for disconnect-source-server"),
+            "{said:?}"
+        );
+        assert!(
+            said[1].ends_with("a request for bootstrap-efs-replication"),
+            "{said:?}"
+        );
+        let wrong = "unknown_field f:1: `targets[0].foo`: unknown field `foo`";
+        assert!(said[2].starts_with(wrong), "{said:?}");
+        assert!(said[2].ends_with("(bootstrap-efs-replication)"), "{said:?}");
+    }
+
+    #[test]
+    fn each_rejection_is_told_with_the_line_of_what_is_wrong() {
+        let event = json!({
+            "detail": request(&json!({ "hostname": "web02" })),
+            "detail-type": "Source Server Decommission Requested",
+            "source": "cmdb",
+        });
+        let line = |path: &[&str], value: Value, mark: &str| {
+            let mut event = event.clone();
+            let mut member = &mut event;
+            for name in path {
+                member = &mut member[*name];
+            }
+            *member = value;
+
+            let text = serde_json::to_string_pretty(&event).unwrap();
+            let right = text.lines().position(|line| line.contains(mark)).unwrap() + 1;
+            (said(&text).remove(0), format!(" f:{right}: "))
+        };
+
+        for (path, value, mark) in [
+            (&["detail-type"][..], json!("Decommissioned"), "detail-type"),
+            (&["source"], json!("aws.drs"), "detail-type"),
+            (&["source"], json!(5), "source"),
+            (&["detail", "version"], json!(2), "version"),
+            (
+                &["detail", "expiresAt"],
+                json!("2020-01-01T00:00:00Z"),
+                "expiresAt",
+            ),
+            (&["detail", "targets"], json!([]), "targets"),
+        ] {
+            let (said, place) = line(path, value, mark);
+            assert!(said.contains(&place), "{said} is not{place}");
+        }
+    }
+
+    #[test]
+    fn an_input_that_put_events_refuses_is_none() {
+        let entry = json!({ "Source": "cmdb", "DetailType": "x", "Detail": "{}" });
+        let mut misspelt = entry.clone();
+        misspelt["Sourc"] = json!("cmdb");
+
+        let said = said(&json!({ "Entries": vec![entry; 11] }).to_string());
+        assert!(
+            said[0].contains("11 entries; PutEvents takes 10"),
+            "{said:?}"
+        );
+        let said = super::tests::said(&json!({ "Entries": [] }).to_string());
+        assert!(said[0].contains("there is no entry"), "{said:?}");
+        let said = super::tests::said(&json!([misspelt]).to_string());
+        assert!(
+            said[0].starts_with("unknown_field f:1: `Sourc`"),
+            "{said:?}"
+        );
     }
 }
