@@ -187,10 +187,10 @@ pub(crate) fn of_event(event: &str, now: DateTime<Utc>) -> Result<String> {
         [] => {
             let why: Vec<String> = said.iter().filter_map(reason).collect();
             let meant = match meant_detail_type(event) {
-                Some(meant) => format!(". Is its detail-type to be `{meant}`?"),
+                Some(meant) => format!("; is its detail-type to be `{meant}`?"),
                 None => String::new(),
             };
-            bail!("no function reads this event. {}{meant}", why.join(". "))
+            bail!("no function reads this event: {}{meant}", why.join("; "))
         }
         // To guess would be to run the wrong one.
         several => {
@@ -245,7 +245,7 @@ mod tests {
         let event = r#"{"detail-type": "Heartbeat", "source": "test", "detail": {}}"#;
         let error = of_event(event, now()).unwrap_err().to_string();
 
-        let why = "no function reads this event. no function handles `Heartbeat` from `test`";
+        let why = "no function reads this event: no function handles `Heartbeat` from `test`";
         assert_eq!(error, why);
     }
 

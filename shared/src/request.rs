@@ -1,7 +1,7 @@
 //! What the requests of every function have in common: a version, an expiry, and a number of
 //! targets.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -83,16 +83,19 @@ pub fn unsupported(event: &Event) -> Rejection {
 ///
 /// [`RejectionCode::Expired`] or [`RejectionCode::ExpiresTooLate`].
 pub fn check_expiry(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Rejection> {
+    // Whoever compares the two wants no fractions of a second.
+    let [expires, is] = [expires_at, now].map(|it| it.to_rfc3339_opts(SecondsFormat::Secs, true));
+
     // A request that arrives late must not surprise anybody.
     if expires_at <= now {
-        let message = format!("the request expired at {expires_at}; it is {now}");
+        let message = format!("the request expired at {expires}; it is {is}");
         return Err(Rejection::new(RejectionCode::Expired, message).about("expiresAt"));
     }
 
     // A sender whose clock is ahead asks for a day, and not for more.
     if expires_at > now + TimeDelta::hours(MAX_HOURS_TO_EXPIRY) + CLOCKS {
         let message = format!(
-            "expiresAt {expires_at} is more than {MAX_HOURS_TO_EXPIRY} hours ahead; it is {now}"
+            "expiresAt {expires} is more than {MAX_HOURS_TO_EXPIRY} hours ahead; it is {is}"
         );
         return Err(Rejection::new(RejectionCode::ExpiresTooLate, message).about("expiresAt"));
     }
