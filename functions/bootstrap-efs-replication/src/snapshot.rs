@@ -302,6 +302,26 @@ mod tests {
     }
 
     #[test]
+    fn a_view_counts_what_is_missing_and_drops_what_has_served() {
+        let source = OneSide {
+            access_points: Some(vec![access_point("fsap-00000001", "/app"); 3]),
+            ..OneSide::default()
+        };
+        let replica = OneSide {
+            access_points: Some(Vec::new()),
+            ..OneSide::default()
+        };
+        let view = View {
+            resources: Some(Resources::compare(source, replica, 1)),
+            ..View::default()
+        };
+
+        assert_eq!(view.missing_access_points(), 3);
+        assert_eq!(View::default().missing_access_points(), 0);
+        assert_eq!(view.without_resources(), View::default());
+    }
+
+    #[test]
     fn the_counterpart_is_what_is_broken() {
         let source = [access_point("fsap-00000001", "/app")];
         let replica = AccessPoint {
