@@ -248,6 +248,24 @@ async fn a_mount_target_whose_response_was_lost_is_created_once() {
     stage.changes();
 }
 
+/// What EFS accepted before a read failed is created, and is not still to be done.
+#[tokio::test]
+async fn what_could_not_be_read_back_no_longer_differs() {
+    let stage = Stage::with(source_with_parts()).await;
+    stage.deliver(&provisioned()).await;
+    stage.wait(10);
+    let look = "DescribeMountTargetSecurityGroups";
+    stage.fault(look, FaultKind::AccessDenied, 1);
+
+    let answer = stage.deliver(&provisioned()).await;
+    let evidence = &answer.body["targets"][0]["evidence"];
+    let created = evidence["created"].as_array().unwrap();
+    assert!(created.contains(&json!("create a mount target in subnet-00000001")));
+    assert_eq!(evidence["differs"], json!([]));
+
+    stage.changes();
+}
+
 #[tokio::test]
 async fn a_setting_that_efs_does_not_accept_yet_is_pending() {
     let mut world = source_with_parts();
