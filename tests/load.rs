@@ -359,7 +359,7 @@ impl Sender {
     }
 
     /// One delivery, and whether its process was killed on the way: one in three, unless it ends
-    /// before, so that a tenth of all is killed.
+    /// before, so that at least a tenth of all is killed.
     async fn deliver(&mut self, request: &str) -> (InvocationResult, bool) {
         self.figures.deliveries += 1;
         let life = if self.kills && self.dice.roll(3) == 0 {

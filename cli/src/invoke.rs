@@ -118,12 +118,11 @@ async fn invoke(
     emulator.advance(arguments.advance.unwrap_or_default());
     let account = narrative::account(&emulator.world());
 
-    let function = &function;
     console::progress(&format!(
         "building and starting {function} (minutes the first time, then seconds)"
     ));
     let payload_bytes = Bytes::from(payload.clone());
-    let result = emulator.functions().invoke(function, payload_bytes).await;
+    let result = emulator.functions().invoke(&function, payload_bytes).await;
     if let InvocationResult::NotBuilt(why) = &result {
         bail!("{why}");
     }
@@ -134,7 +133,7 @@ async fn invoke(
     }
     console::print(&match arguments.json {
         true => raw(&result),
-        false => narrative::narrate(event, &payload, &account, &emulator, function, &result),
+        false => narrative::narrate(event, &payload, &account, &emulator, &function, &result),
     })?;
     // Warnings come last, where they are noticed.
     for complaint in emulator.finish().err().into_iter().flatten() {

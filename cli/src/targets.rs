@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use crate::console::{GOOD, WARN};
+use crate::{
+    console::{GOOD, WARN},
+    functions::target_names,
+};
 
 /// What was observed of a target of a request, if anything was.
 pub(crate) fn observed(target: &Value, request: Option<&str>) -> Option<String> {
@@ -72,20 +75,12 @@ fn file_system(target: &Value, evidence: &Value) -> String {
 
 /// The names in a target, the most exact first.
 pub(crate) fn name(target: &Value) -> String {
-    let members = [
-        "sourceServerID",
-        "awsInstanceID",
-        "hostname",
-        "fqdn",
-        "sourceFileSystemId",
-    ];
     // A target of a report has the target of the request inside.
     let named = target.get("target").unwrap_or(target);
 
     // Several names mean that all of them must match.
-    let names: Vec<&str> = members
-        .iter()
-        .filter_map(|member| text(named, member))
+    let names: Vec<&str> = target_names()
+        .filter_map(|name| text(named, name))
         .collect();
     names.join(" + ")
 }

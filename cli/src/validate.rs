@@ -220,12 +220,7 @@ fn line(name: &str, text: &str, finding: &Finding) -> String {
 
     let (code, message) = (code(rejection.code), sanitize(&rejection.message));
     let function = function.map_or_else(String::new, |function| format!(" ({function})"));
-    // No rule finds such an event, and the bus drops it without a word.
-    let meant = match functions::meant_detail_type(text) {
-        Some(meant) => format!(". Is its detail-type to be `{meant}`?"),
-        None => String::new(),
-    };
-    format!("{BAD}{code}{BAD:#} {name}:{line}: {message}{function}{meant}")
+    format!("{BAD}{code}{BAD:#} {name}:{line}: {message}{function}")
 }
 
 #[cfg(test)]
@@ -370,6 +365,19 @@ mod tests {
         ] {
             let (said, place) = line(path, value, mark);
             assert!(said.contains(&place), "{said} is not{place}");
+        }
+    }
+
+    #[test]
+    fn a_kind_with_a_slip_in_it_is_asked_about_wherever_it_stands() {
+        let kind = "Source Server Decomission Requested";
+        let event = json!({ "detail-type": kind, "source": "cmdb", "detail": {} });
+        let entry = json!({ "DetailType": kind, "Source": "cmdb", "Detail": "{}" });
+
+        for text in [event.to_string(), json!([entry]).to_string()] {
+            let said = said(&text).remove(0);
+            let question = "is its detail-type to be `Source Server Decommission Requested`?";
+            assert!(said.contains(question), "{said}");
         }
     }
 

@@ -6,7 +6,6 @@ use serde::de::{
     Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor,
     value::MapAccessDeserializer,
 };
-
 use serde_path_to_error::Path;
 
 use crate::rejection::{Rejection, RejectionCode};
