@@ -129,14 +129,24 @@ pub(crate) fn save_world(world: &World, file: &Path) -> Result<()> {
     std::fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
 }
 
-/// The text of a JSON file, or of standard input for `-`.
-fn read_json(file: &Path) -> Result<String> {
-    let name = file.display();
+/// The text of any file, or of standard input for `-`.
+///
+/// # Errors
+///
+/// When it cannot be read, or is not UTF-8.
+pub(crate) fn read_any(file: &Path) -> Result<String> {
     let read = match file == Path::new("-") {
         true => std::io::read_to_string(std::io::stdin()),
         false => std::fs::read_to_string(file),
     };
-    let text = read.with_context(|| format!("{name} cannot be read"))?;
+
+    read.with_context(|| format!("{} cannot be read", file.display()))
+}
+
+/// The text of a JSON file, or of standard input for `-`.
+fn read_json(file: &Path) -> Result<String> {
+    let name = file.display();
+    let text = read_any(file)?;
 
     // Some editors write one. It is invisible, and JSON forbids it.
     ensure!(

@@ -148,13 +148,20 @@ pub(crate) fn named(binaries: &Binaries, name: &str) -> Result<String> {
 }
 
 fn no_function(name: &str, names: &[&str]) -> anyhow::Error {
-    let meant = match names.iter().find(|known| is_alike(name, known)) {
+    let meant = match closest(name, names.iter().copied()) {
         Some(known) => format!(" Did you mean `{known}`?"),
         None => String::new(),
     };
 
     let names = names.join(", ");
     anyhow!("there is no function `{name}`.{meant} The functions are: {names}")
+}
+
+/// The name that a word was most likely meant to be.
+pub(crate) fn closest<'a>(word: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let alike = names.filter(|name| is_alike(word, name));
+
+    alike.min_by_key(|name| strsim::damerau_levenshtein(word, name))
 }
 
 /// Whether a word may be another one with a few letters wrong.

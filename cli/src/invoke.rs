@@ -8,10 +8,10 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use chrono::{TimeDelta, Utc};
 use clap::ValueEnum;
-use emulator::{Cloud, Emulator, InvocationResult, World};
+use emulator::{Binaries, Cloud, Emulator, InvocationResult, World};
 use hyper::body::Bytes;
 
-use crate::{console, files, functions, narrative};
+use crate::{console, files, find, functions, layout::Layout, narrative, screen::Screen};
 
 /// What both commands need to invoke a function.
 #[derive(clap::Args)]
@@ -29,6 +29,15 @@ pub(crate) struct Arguments {
     /// Print only the function's answer, as JSON.
     #[arg(long)]
     json: bool,
+    /// List every call to AWS.
+    #[arg(long)]
+    calls: bool,
+    /// List every target, however many are alike.
+    #[arg(long)]
+    all: bool,
+    /// Exit with 3 where anything is refused or rejected, 4 where it is pending, 5 where it failed.
+    #[arg(long)]
+    exit_code: bool,
 }
 
 /// The arguments of `drover invoke`.
@@ -87,31 +96,20 @@ async fn invoke(
     mode: Option<Mode>,
     save_world: Option<&Path>,
 ) -> Result<ExitCode> {
+    let shown = narrative::Shown {
+        screen: Screen {
+            layout: Layout::of_stdout(),
+            all: arguments.all,
+        },
+        calls: arguments.calls,
+    };
     let binaries = files::workspace()?;
-    let (function, event) = match arguments.event.as_slice() {
-        [function, event] => (Some(functions::named(&binaries, function)?), event),
-        [event] if binaries.have(event) && !Path::new(event).exists() => {
-            bail!("an event for {event} is missing: a JSON file, after the name of the function")
-        }
-        [event] => (None, event),
-        _ => bail!("an event, and perhaps a function before it"),
-    };
-    // All input is read before the build, which takes minutes.
-    let event = Path::new(event);
-    let payload = files::read_event(event)?;
-    let function = match function {
-        // Also one that rejects the event: people want to see why.
-        Some(function) => function,
-        None => functions::of_event(&payload, Utc::now())?,
-    };
-    let mut world = files::read_world(arguments.world.as_deref())?;
-    for name in world.functions.keys() {
-        // Under a misspelt name a function would run with its defaults, in plan mode.
-        functions::named(&binaries, name).context("the world deploys a function")?;
-    }
-    if let Some(mode) = mode {
-        set_mode(&mut world, &function, mode);
-    }
+    let Prepared {
+        function,
+        event,
+        payload,
+        world,
+    } = prepare(&arguments, mode, &binaries)?;
 
     // Port 0: any free port, so that invocations can run at the same time.
     let emulator = Emulator::start(Cloud::running(world), 0, binaries).await?;
@@ -133,16 +131,88 @@ async fn invoke(
     }
     console::print(&match arguments.json {
         true => raw(&result),
-        false => narrative::narrate(event, &payload, &account, &emulator, &function, &result),
+        false => narrative::narrate(
+            shown,
+            (&event, &payload),
+            &account,
+            &emulator,
+            &function,
+            &result,
+        ),
     })?;
     // Warnings come last, where they are noticed.
     for complaint in emulator.finish().err().into_iter().flatten() {
         console::warn(&complaint);
     }
 
-    Ok(match result {
-        InvocationResult::Answered(_) => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
+    let InvocationResult::Answered(body) = result else {
+        return Ok(ExitCode::FAILURE);
+    };
+    Ok(match arguments.exit_code {
+        true => exit_code(&String::from_utf8_lossy(&body)),
+        false => ExitCode::SUCCESS,
+    })
+}
+
+/// The code of the worst of the reports in an answer.
+fn exit_code(answer: &str) -> ExitCode {
+    let reports = find::reports_in(answer);
+    let of_reports = reports.iter().map(|report| report.outcome.as_str());
+    let targets = reports.iter().flat_map(|report| &report.targets);
+    let all: Vec<&str> = targets
+        .map(|target| target.outcome.as_str())
+        .chain(of_reports)
+        .collect();
+    let has = |outcomes: &[&str]| all.iter().any(|outcome| outcomes.contains(outcome));
+
+    // What needs somebody comes before what needs time.
+    match () {
+        () if has(&["failed"]) => ExitCode::from(5),
+        () if has(&["refused", "rejected"]) => ExitCode::from(3),
+        () if has(&["pending"]) => ExitCode::from(4),
+        () => ExitCode::SUCCESS,
+    }
+}
+
+/// What an invocation needs besides the account that it runs in.
+struct Prepared {
+    function: String,
+    event: PathBuf,
+    payload: String,
+    world: World,
+}
+
+/// Reads all input, before the build, which takes minutes.
+fn prepare(arguments: &Arguments, mode: Option<Mode>, binaries: &Binaries) -> Result<Prepared> {
+    let (function, event) = match arguments.event.as_slice() {
+        [function, event] => (Some(functions::named(binaries, function)?), event),
+        [event] if binaries.have(event) && !Path::new(event).exists() => {
+            bail!("an event for {event} is missing: a JSON file, after the name of the function")
+        }
+        [event] => (None, event),
+        _ => bail!("an event, and perhaps a function before it"),
+    };
+    let event = Path::new(event);
+    let payload = files::read_event(event)?;
+    let function = match function {
+        // Also one that rejects the event: people want to see why.
+        Some(function) => function,
+        None => functions::of_event(&payload, Utc::now())?,
+    };
+    let mut world = files::read_world(arguments.world.as_deref())?;
+    for name in world.functions.keys() {
+        // Under a misspelt name a function would run with its defaults, in plan mode.
+        functions::named(binaries, name).context("the world deploys a function")?;
+    }
+    if let Some(mode) = mode {
+        set_mode(&mut world, &function, mode);
+    }
+
+    Ok(Prepared {
+        function,
+        event: event.to_owned(),
+        payload,
+        world,
     })
 }
 
@@ -168,7 +238,7 @@ fn raw(result: &InvocationResult) -> String {
 }
 
 /// Parses a time such as 90s, 20m, 2h or 1d.
-fn duration(text: &str) -> Result<TimeDelta, String> {
+pub(crate) fn duration(text: &str) -> Result<TimeDelta, String> {
     let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 24 * 3600)];
     // The number must be unsigned and fit, so that no product overflows.
     let parsed = units.iter().find_map(|(unit, seconds)| {

@@ -3,23 +3,35 @@
 
 mod console;
 mod files;
+mod find;
 mod functions;
 mod invoke;
+mod layout;
 mod narrative;
 mod place;
+mod report;
 mod sanitize;
+mod screen;
 mod serve;
-mod targets;
+mod subject;
+mod units;
 mod validate;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+/// What stands below the help text.
+const HELP: &str = "Examples:
+  drover plan events/disconnect-source-server/decommission-requested.json
+
+Exit codes: 0 Ok; 1 the function failed, or an event is no request; 2 wrong usage.
+With --exit-code, plan and invoke also tell apart: 3 refused or rejected; 4 pending; 5 failed.";
+
 /// A laptop-sized AWS that runs drover's functions: no account, no Docker, no network beyond this
 /// machine.
 #[derive(Parser)]
-#[command(name = "drover", version)]
+#[command(name = "drover", version, after_help = HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -1,23 +1,26 @@
-//! What happened in an invocation, in sections: the event, the account, what was observed, the
-//! plan, every call, and the report.
+//! What happened in an invocation, in sections: the event, the account, what is planned for each
+//! target or became of it, the calls, and the answer.
 
 #![expect(
     clippy::indexing_slicing,
     reason = "indexing a JSON value by name gives null where there is no such member"
 )]
 
-use std::{fmt::Write as _, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, path::Path};
 
-use anstyle::Style;
+use chrono::{DateTime, Utc};
 use emulator::{Emulator, Entry, InvocationResult, World};
 use serde_json::Value;
 use shared::{Message, Rejection};
 
 use crate::{
-    console::{BAD, DIM, GOOD, HEAD, WARN},
+    console::{BAD, DIM, HEAD, WARN},
+    find::reports_in,
     functions,
+    report::Report,
     sanitize::{sanitize, sanitized},
-    targets,
+    screen::Screen,
+    subject, units,
 };
 
 /// The width of the column of section names.
@@ -25,34 +28,48 @@ const MARGIN: usize = 9;
 /// How many lines of the log are shown if a function fails without a report.
 const LOG_LINES: usize = 10;
 
+/// What is shown of an invocation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shown {
+    /// How reports are shown.
+    pub(crate) screen: Screen,
+    /// Whether every call is listed.
+    pub(crate) calls: bool,
+}
+
 /// The narrative of an invocation; `account` is the account before it.
 pub(crate) fn narrate(
-    event_file: &Path,
-    payload: &str,
+    shown: Shown,
+    event: (&Path, &str),
     account: &str,
     emulator: &Emulator,
     function: &str,
     result: &InvocationResult,
 ) -> String {
     // The log is read now: everything up to the answer is in it.
-    let reports = reports(result, &emulator.functions().logs(function));
-    let region = emulator.world().region;
+    let mut reports = reports(result, &emulator.functions().logs(function));
+    let world = emulator.world();
+    name_from(&world, &mut reports);
+    let region = world.region;
     let (start, calls) = split_journal(emulator, function);
     let mut narrative = Narrative::default();
 
-    narrative.section("event", event_lines(event_file, payload));
+    narrative.section("event", event_lines(event.0, event.1));
     narrative.section("account", vec![account.to_owned()]);
-    if !start.is_empty() {
+    if shown.calls && !start.is_empty() {
         narrative.section("start", call_lines(&start, &region));
     }
     for report in &reports {
-        narrative.section("observed", observed_lines(report));
-        narrative.section("plan", plan_lines(report));
+        let name = if report.is_plan() { "plan" } else { "result" };
+        narrative.section(name, report_lines(shown.screen, report));
     }
-    narrative.section("calls", call_lines(&calls, &region));
-    for report in &reports {
-        narrative.section("report", report_lines(report));
-    }
+    narrative.section(
+        "calls",
+        match shown.calls {
+            true => call_lines(&calls, &region),
+            false => folded(&calls),
+        },
+    );
 
     // Without a report the answer and the log are all there is to show.
     let answer = match reports.is_empty() {
@@ -60,6 +77,10 @@ pub(crate) fn narrate(
         false => answer_with_report_lines(result),
     };
     narrative.section("answer", answer);
+    for report in &reports {
+        narrative.lines(shown.screen.look_again(report));
+        narrative.lines(shown.screen.last_line(report));
+    }
     narrative.text.trim_end().to_owned()
 }
 
@@ -69,18 +90,73 @@ struct Narrative {
 }
 
 impl Narrative {
-    /// Adds a section, unless it is empty.
+    /// Adds a section, unless it is empty. What is many lines stands below its name, so that it has
+    /// the width of the terminal.
     fn section(&mut self, name: &str, lines: Vec<String>) {
+        let is_block = matches!(name, "plan" | "result") && !lines.is_empty();
+        if is_block {
+            let _ = writeln!(self.text, "{HEAD}{name}{HEAD:#}");
+        }
+
         for (index, line) in lines.iter().enumerate() {
             let margin = if index == 0 { name } else { "" };
             // Writing to a string cannot fail.
-            let _ = writeln!(self.text, "{HEAD}{margin:MARGIN$}{HEAD:#}{line}");
+            let _ = match is_block {
+                true => writeln!(self.text, "{line}"),
+                false => writeln!(self.text, "{HEAD}{margin:MARGIN$}{HEAD:#}{line}"),
+            };
         }
-
         if !lines.is_empty() {
             self.text.push('\n');
         }
     }
+
+    /// Adds lines without a name.
+    fn lines(&mut self, lines: Vec<String>) {
+        for line in lines {
+            let _ = writeln!(self.text, "{line}");
+        }
+    }
+}
+
+/// Gives what a request names by its ID alone the name that people know it by. Reports leave AWS's
+/// names out, since they are logged; this account is on this machine.
+fn name_from(world: &World, reports: &mut [Report]) {
+    // By the names that AWS's console shows.
+    let servers = world
+        .drs
+        .regions
+        .values()
+        .flat_map(|drs| &drs.source_servers);
+    let servers = servers.filter_map(|server| Some((&server.id, server.hostname.as_ref()?)));
+    let file_systems = world.efs.regions.values().flat_map(|efs| &efs.file_systems);
+    let file_systems =
+        file_systems.filter_map(|found| Some((&found.file_system_id, found.tags.get("Name")?)));
+    let names: BTreeMap<&String, &String> = servers.chain(file_systems).collect();
+
+    for target in reports.iter_mut().flat_map(|report| &mut report.targets) {
+        let id = target.id().map(str::to_owned);
+        if let Some(name) = id
+            .filter(|id| *id == target.name)
+            .and_then(|id| names.get(&id).copied())
+        {
+            target.name = sanitize(name);
+        }
+    }
+}
+
+/// A report: its targets, or why the input was rejected.
+fn report_lines(screen: Screen, report: &Report) -> Vec<String> {
+    if !report.targets.is_empty() {
+        return screen.targets(report);
+    }
+
+    // A rejected input has no targets.
+    let reason = report.reason.as_deref().unwrap_or(&report.outcome);
+    vec![format!(
+        "{WARN}!{WARN:#} {} {DIM}({reason}){DIM:#}",
+        report.summary
+    )]
 }
 
 /// The calls that the function made while it started, and those about the event.
@@ -96,35 +172,18 @@ fn split_journal(emulator: &Emulator, function: &str) -> (Vec<Entry>, Vec<Entry>
 }
 
 /// The reports in the answer. If the answer is too small for them, they are in the log.
-fn reports(result: &InvocationResult, logs: &[String]) -> Vec<Value> {
+fn reports(result: &InvocationResult, logs: &[String]) -> Vec<Report> {
     let answer = match result {
-        InvocationResult::Answered(body) => serde_json::from_slice(body).unwrap_or_default(),
-        InvocationResult::Failed(error) => {
-            let message = error["errorMessage"].as_str().unwrap_or_default();
-            serde_json::from_str(message).unwrap_or_default()
-        }
-        InvocationResult::Unknown | InvocationResult::NotBuilt(_) => Value::Null,
+        InvocationResult::Answered(body) => String::from_utf8_lossy(body).into_owned(),
+        InvocationResult::Failed(error) => error.to_string(),
+        InvocationResult::Unknown | InvocationResult::NotBuilt(_) => return Vec::new(),
     };
 
-    let answer = sanitized(answer);
-    // A batch answers with a list; a report of many has a member for it.
-    let several = answer.as_array().or_else(|| answer["reports"].as_array());
-    if let Some(several) = several {
-        return several.clone();
+    let answered = reports_in(&answer);
+    match answered.is_empty() {
+        true => reports_in(&logs.join("\n")),
+        false => answered,
     }
-    if answer["targets"].is_array() {
-        return vec![answer];
-    }
-
-    logs.iter()
-        .filter_map(|line| report_in_log(line))
-        .map(sanitized)
-        .collect()
-}
-
-fn report_in_log(line: &str) -> Option<Value> {
-    let line: Value = serde_json::from_str(line).ok()?;
-    serde_json::from_str(line["fields"]["report"].as_str()?).ok()
 }
 
 /// An account in one line.
@@ -180,14 +239,13 @@ fn message_lines(message: Result<Message, Rejection>) -> Vec<String> {
     };
     let request = sanitized(serde_json::from_str(&request).unwrap_or_default());
 
-    let mut lines = vec![head];
-    if let Some(targets) = request["targets"].as_array() {
-        lines.push(request_line(&request, targets));
-        lines.extend(targets.iter().map(requested_target_line));
-    } else if let Some(about) = targets::named_by_aws(&request) {
-        lines.push(format!("  {about}"));
+    match request["targets"].as_array() {
+        Some(targets) => vec![head, request_line(&request, targets)],
+        None => match subject::named_by_aws(&request) {
+            Some(about) => vec![format!("{head}, about {about}")],
+            None => vec![head],
+        },
     }
-    lines
 }
 
 /// The request in the event: what it asks for, and until when.
@@ -202,53 +260,41 @@ fn request_line(request: &Value, targets: &[Value]) -> String {
         None => "disconnect",
     };
 
+    // How long is left is what people want to know.
     let (id, expiry) = (text(&request["requestID"]), text(&request["expiresAt"]));
-    format!("{action} for {id}, expires {expiry}")
-}
-
-fn requested_target_line(target: &Value) -> String {
-    let name = targets::name(target);
-
-    match &target["destination"] {
-        destination @ Value::Object(_) => format!("  {name} to {}", targets::place(destination)),
-        _ => format!("  {name}"),
-    }
-}
-
-fn report_targets(report: &Value) -> impl Iterator<Item = &Value> {
-    report["targets"].as_array().into_iter().flatten()
-}
-
-fn observed_lines(report: &Value) -> Vec<String> {
-    let request = report["requestID"].as_str();
-
-    report_targets(report)
-        .filter_map(|target| targets::observed(target, request))
-        .collect()
-}
-
-fn plan_lines(report: &Value) -> Vec<String> {
-    let mut lines: Vec<String> = report_targets(report).flat_map(target_plan).collect();
-
-    if report["mode"] == "plan" && !lines.is_empty() {
-        lines.push(format!(
-            "{WARN}plan mode: none of this was carried out{WARN:#}"
-        ));
-    }
-    lines
-}
-
-/// The steps for a target, or why there are none.
-fn target_plan(target: &Value) -> Vec<String> {
-    let steps = target["plan"].as_array().into_iter().flatten();
-    let steps: Vec<&str> = steps.filter_map(Value::as_str).collect();
-
-    let Some((first, others)) = steps.split_first() else {
-        let (name, reason) = (targets::name(target), text(&target["reason"]));
-        return vec![format!("{DIM}nothing{DIM:#} for {name}: {reason}")];
+    let left = match DateTime::parse_from_rfc3339(&expiry) {
+        Ok(time) => format!(" ({})", units::distance(time.to_utc(), Utc::now())),
+        Err(_) => String::new(),
     };
-    let others = others.iter().map(|step| format!("  then {step}"));
-    std::iter::once((*first).to_owned()).chain(others).collect()
+    let count = units::counted(targets.len() as u64, "target");
+    format!("{id}: {action} {count}, expires {expiry}{left}")
+}
+
+/// All calls in one line: how many, how many of them change something, and whether any failed.
+fn folded(journal: &[Entry]) -> Vec<String> {
+    // Whoever wants to see them asks; what went wrong is told at once.
+    let changes = journal.iter().filter(|entry| entry.changed).count();
+    let failed: Vec<&Entry> = journal
+        .iter()
+        .filter(|entry| !is_answer(&entry.answer))
+        .collect();
+
+    let calls = units::counted(journal.len() as u64, "call");
+    let changes = match changes {
+        0 => "none of them a change".to_owned(),
+        1 => "1 of them a change".to_owned(),
+        count => format!("{count} of them changes"),
+    };
+    let mut line = format!("{calls} to AWS, {changes} {DIM}(--calls lists them){DIM:#}");
+    if let Some(first) = failed.first() {
+        let (count, operation) = (failed.len(), &first.operation);
+        let answer = sanitize(&first.answer);
+        let _ = write!(
+            line,
+            "; {BAD}{count} failed{BAD:#}, the first: {operation} {answer}"
+        );
+    }
+    vec![line]
 }
 
 fn call_lines(journal: &[Entry], region: &str) -> Vec<String> {
@@ -265,9 +311,7 @@ fn call_line(entry: &Entry, region: &str) -> String {
         true => format!("{WARN}changed{WARN:#} "),
         false => " ".repeat(8),
     };
-    // That something is not there is an answer like another; everything else deserves attention.
-    let is_answer = entry.answer.starts_with("20") || entry.answer.starts_with("404");
-    let style = match is_answer {
+    let style = match is_answer(&entry.answer) {
         true => DIM,
         false => BAD,
     };
@@ -282,33 +326,16 @@ fn call_line(entry: &Entry, region: &str) -> String {
     format!("{mark}{operation:34} {subject:40} {style}{answer}{style:#}{place}")
 }
 
-fn report_lines(report: &Value) -> Vec<String> {
-    let mut lines: Vec<String> = report_targets(report)
-        .map(|target| {
-            let outcome = text(&target["outcome"]);
-            let style = outcome_style(&outcome);
-            let (message, reason) = (text(&target["message"]), text(&target["reason"]));
-            let name = targets::name(target);
-            format!("{style}{outcome:13}{style:#} {name}: {message} {DIM}({reason}){DIM:#}")
-        })
-        .collect();
-
-    let style = outcome_style(&text(&report["outcome"]));
-    let summary = text(&report["summary"]);
-    let reason = match report["reason"].as_str() {
-        Some(reason) => format!(" {DIM}({reason}){DIM:#}"),
-        None => String::new(),
-    };
-    lines.push(format!("{style}{summary}{style:#}{reason}"));
-    lines
+/// Whether AWS answered. That something is not there is an answer like another; everything else
+/// deserves attention.
+fn is_answer(answer: &str) -> bool {
+    answer.starts_with("20") || answer.starts_with("404")
 }
 
-/// The answer of an invocation whose reports are shown.
+/// The answer of an invocation whose reports are shown: nothing to add, unless it failed.
 fn answer_with_report_lines(result: &InvocationResult) -> Vec<String> {
     match result {
-        InvocationResult::Answered(body) if body.starts_with(b"{\"outcome\"") => {
-            vec!["Ok, with this report".to_owned()]
-        }
+        InvocationResult::Answered(body) if body.starts_with(b"{\"outcome\"") => Vec::new(),
         InvocationResult::Failed(error) => vec![
             failure_line(error),
             "Lambda would retry the event, then send it to the failure destination".to_owned(),
@@ -346,14 +373,6 @@ fn failure_line(error: &Value) -> String {
     format!("{BAD}the function failed: {error_type}{BAD:#}")
 }
 
-fn outcome_style(outcome: &str) -> Style {
-    match outcome {
-        "done" | "already_done" => GOOD,
-        "pending" | "planned" | "refused" | "rejected" => WARN,
-        _ => BAD,
-    }
-}
-
 fn text(value: &Value) -> String {
     value
         .as_str()
@@ -373,7 +392,7 @@ mod tests {
         let event = json!({
             "source": HOSTILE,
             "detail-type": HOSTILE,
-            "detail": { "targets": [{ "hostname": HOSTILE }] },
+            "detail": { "requestID": HOSTILE, "targets": [] },
         });
 
         let lines = event_lines(Path::new("event.json"), &event.to_string()).join("");
@@ -383,11 +402,12 @@ mod tests {
 
     #[test]
     fn report_is_shown_without_terminal_controls() {
-        let target = json!({ "target": { "hostname": HOSTILE }, "message": HOSTILE });
-        let report = json!({ "outcome": HOSTILE, "targets": [target] });
+        let target = json!({ "name": HOSTILE, "message": HOSTILE, "outcome": "refused" });
+        let report = json!({ "outcome": "done", "summary": HOSTILE, "requestID": HOSTILE, "targets": [target] });
         let result = InvocationResult::Answered(report.to_string().into());
 
         let report = reports(&result, &[]).remove(0);
-        assert!(!report_lines(&report).join("").contains(HOSTILE));
+        let lines = report_lines(Screen::default(), &report).join("");
+        assert!(!lines.contains(HOSTILE), "{lines}");
     }
 }

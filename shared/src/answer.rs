@@ -173,7 +173,7 @@ mod tests {
         .unwrap_err();
         assert_eq!(
             format!("{failure:?}"),
-            "Retryable: 1 done of 1 target; 1 indeterminate of 1 target"
+            "Retryable: CHG1 tag: 1 of 1 tagged; CHG1 tag: 0 of 1 tagged. 1 indeterminate: web01 (test)"
         );
         let diagnostic = Diagnostic::from(failure);
         assert_eq!(diagnostic.error_type, "Retryable");

@@ -7,6 +7,7 @@ use aws_smithy_async::future::pagination_stream::PaginationStream;
 use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use crate::{
     fault::{Fault, FaultKind},
@@ -18,6 +19,7 @@ pub type Response<T, E> = Result<T, SdkError<E, HttpResponse>>;
 
 /// One call to AWS, as the report lists it. Retries by the SDK are inside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Call {
     /// The API's name of the operation.
     pub operation: &'static str,
@@ -45,6 +47,18 @@ impl FailedCall {
             operation,
             fault: Fault::of(kind),
         }
+    }
+
+    /// What a report says of it by name: the operation, and AWS's error code if it gave one.
+    #[must_use]
+    pub fn facts(&self) -> Map<String, Value> {
+        let mut facts = Map::new();
+
+        facts.insert("operation".to_owned(), self.operation.into());
+        if let Some(code) = &self.fault.code {
+            facts.insert("code".to_owned(), code.as_str().into());
+        }
+        facts
     }
 }
 

@@ -6,6 +6,7 @@ use lambda_runtime::tracing;
 
 use crate::{
     answer::{Answer, Failure},
+    bounded::bounded,
     envelope::{self, Delivery, Inbound, Message},
     invocation::Invocation,
     outcome::Mode,
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// Hands every message of an invocation to the function that processes it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Dispatcher {
     /// What the deployment allows; a rejected input is reported under it.
     pub mode: Mode,
@@ -34,7 +35,7 @@ impl Dispatcher {
     /// A [`Failure`] with all reports when Lambda is to deliver the event again or the deployment
     /// is to be fixed.
     pub async fn dispatch(
-        self,
+        &self,
         payload: &str,
         process: impl AsyncFn(Message) -> Result<Report, Rejection>,
     ) -> Result<Answer, Failure> {
@@ -53,7 +54,7 @@ impl Dispatcher {
     }
 
     async fn report(
-        self,
+        &self,
         message: Result<Message, Rejection>,
         process: &impl AsyncFn(Message) -> Result<Report, Rejection>,
     ) -> Report {
@@ -64,7 +65,8 @@ impl Dispatcher {
         };
         let report = processed.unwrap_or_else(|rejection| Report::rejected(&rejection, self.mode));
 
-        let (report, json) = report.sanitized().bounded();
+        let report = report.sanitized().processed_in(&self.invocation);
+        let (report, json) = bounded(report);
         log(&report, json);
         report
     }
@@ -72,7 +74,7 @@ impl Dispatcher {
     /// Asks for those records again that are not finished, or for which there is no time. A queue
     /// that keeps an order stops at the first.
     async fn dispatch_batch(
-        self,
+        &self,
         deliveries: Vec<Delivery>,
         process: &impl AsyncFn(Message) -> Result<Report, Rejection>,
     ) -> Result<Answer, Failure> {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use strum::{EnumMessage, VariantArray};
 
-use crate::variant::sentence;
+use crate::{advice::Advice, variant::sentence};
 
 /// Why a call failed: the kind of fault, and the code that AWS gave, if AWS answered.
 ///
@@ -97,6 +97,45 @@ impl FaultKind {
                 Remedy::FixDeployment
             }
             Self::QuotaExceeded | Self::RejectedByAws | Self::Unreadable => Remedy::Manual,
+        }
+    }
+
+    /// What people do about a change that may have been made.
+    pub const IN_DOUBT: Advice = Advice::operator(
+        "Look at the resource before anything else. If the request is still good, send it again: \
+         it starts from what is there.",
+    );
+
+    /// What people can do about the fault. Nothing where the next delivery does it.
+    #[must_use]
+    pub fn advice(self) -> &'static [Advice] {
+        const DEPLOY: Advice = Advice::operator(
+            "Compare the function's role with the template of this version and deploy it again.",
+        );
+        const ENABLE: Advice = Advice::operator("Enable the Region for the account.")
+            .by("aws account enable-region --region-name {region}");
+        const ENDPOINT: Advice = Advice::operator(
+            "Check the Region, the endpoints and the proxy in the function's environment.",
+        );
+        const QUOTA: Advice = Advice::operator("Raise the quota that the error code names.")
+            .by("aws service-quotas list-service-quotas --service-code {service}");
+        const LOOK: Advice = Advice::operator(
+            "Look up the error code in the API reference of the operation, and make the change \
+             by hand if it is still wanted.",
+        );
+
+        // What helps by itself needs no advice.
+        match self {
+            Self::AccessDenied => &[DEPLOY],
+            Self::RegionNotEnabled => &[ENABLE],
+            Self::Misconfigured => &[ENDPOINT],
+            Self::QuotaExceeded => &[QUOTA],
+            Self::RejectedByAws | Self::Unreadable => &[LOOK],
+            // Lambda or a queue delivers again.
+            Self::Throttled | Self::ServiceError | Self::NoCapacity => &[],
+            Self::Timeout | Self::NoAnswer | Self::BrokenPaging => &[],
+            Self::CredentialsExpired | Self::SignatureRefused => &[],
+            Self::Conflict | Self::NotFound => &[],
         }
     }
 

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    grounds::Grounds,
     ids::RequestId,
     outcome::Mode,
     variables::{BadVariable, count, mode, tag_key},
@@ -132,8 +133,17 @@ impl Guardrails {
     /// The first of: [`Refusal::Protected`], [`Refusal::NotApproved`],
     /// [`Refusal::ApprovedForAnotherRequest`].
     pub fn check(&self, request: &RequestId, tags: &Tags) -> Result<(), Refusal> {
+        // Protection before approval: an approval does not lift it.
         self.check_protection(tags)?;
+        self.check_approval(request, tags)
+    }
 
+    /// Whether a resource with these tags is approved for this request.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotApproved`] or [`Refusal::ApprovedForAnotherRequest`].
+    pub fn check_approval(&self, request: &RequestId, tags: &Tags) -> Result<(), Refusal> {
         let Approval::Tag(key) = &self.approval else {
             return Ok(());
         };
@@ -155,6 +165,61 @@ impl Guardrails {
             return Err(Refusal::Protected);
         }
         Ok(())
+    }
+
+    /// Everything against changing a resource with these tags for this request, with its facts.
+    #[must_use]
+    pub fn against<R: From<Refusal>>(&self, request: &RequestId, tags: &Tags) -> Vec<Grounds<R>> {
+        let approval = self.check_approval(request, tags).err();
+
+        self.against_protected(tags)
+            .into_iter()
+            .chain(approval.map(|refusal| self.unapproved(refusal, request, tags)))
+            .collect()
+    }
+
+    /// That a resource with these tags is protected, if it is.
+    #[must_use]
+    pub fn against_protected<R: From<Refusal>>(&self, tags: &Tags) -> Option<Grounds<R>> {
+        // The value of the tag makes no difference, and is not told.
+        let refusal = self.check_protection(tags).err()?;
+
+        let tag = self.protection_tag.as_str();
+        Some(Grounds::new(R::from(refusal)).detail(tag).fact("tag", tag))
+    }
+
+    /// That a request names too many targets, if it does.
+    #[must_use]
+    pub fn against_targets<R: From<Refusal>>(&self, count: usize) -> Option<Grounds<R>> {
+        // Before anything else: the figures are those of the whole request.
+        let refusal = self.check_targets(count).err()?;
+        let allowed = self.max_targets;
+
+        let grounds = Grounds::new(R::from(refusal))
+            .detail(format!("{count} targets, {allowed} allowed"))
+            .fact("targets", count)
+            .fact("allowed", allowed);
+        Some(grounds)
+    }
+
+    fn unapproved<R: From<Refusal>>(
+        &self,
+        refusal: Refusal,
+        request: &RequestId,
+        tags: &Tags,
+    ) -> Grounds<R> {
+        let grounds = Grounds::new(R::from(refusal));
+
+        match (&self.approval, self.approved_request(tags)) {
+            (Approval::Tag(tag), None) => grounds
+                .detail(format!("{tag} = {request}"))
+                .fact("tag", tag.as_str()),
+            (Approval::Tag(tag), Some(other)) => grounds
+                .detail(format!("{tag} = {other}"))
+                .fact("tag", tag.as_str())
+                .fact("approvedFor", other.as_str()),
+            (Approval::NotRequired, _) => grounds,
+        }
     }
 
     /// The key of the approval tag, if a resource with these tags carries the approval of this

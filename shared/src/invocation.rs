@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use lambda_runtime::Context;
 use tokio::time::{Instant, timeout_at};
 
@@ -21,17 +21,51 @@ const LONGEST_TURN: Duration = Duration::from_secs(5);
 /// How long before the end of the function a look is given up, so that there is time to say so.
 const TIME_TO_REPORT: Duration = Duration::from_secs(1);
 
-/// What time it is for an invocation, and until when it may work.
-#[derive(Debug, Clone, Copy)]
+/// What time it is for an invocation, until when it may work, and of which function it is.
+#[derive(Debug, Clone)]
 pub struct Invocation {
     /// The wall clock at the start; it decides about expiry and nothing else.
     pub now: DateTime<Utc>,
     /// When Lambda ends the function.
     pub deadline: Instant,
+    /// The function, as it is deployed.
+    pub function: Function,
+    started: Instant,
+}
+
+/// A function as it is deployed. What Lambda does not say is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Function {
+    /// The account.
+    pub account: String,
+    /// The Region.
+    pub region: String,
+    /// The name.
+    pub name: String,
+    /// The version: a number, or `$LATEST`.
+    pub version: String,
+}
+
+impl Function {
+    /// Reads Lambda's context.
+    fn new(context: &Context) -> Self {
+        // arn:aws:lambda:REGION:ACCOUNT:function:NAME, and an alias or a version after it.
+        let mut parts = context.invoked_function_arn.split(':').skip(3);
+        let mut next = || parts.next().unwrap_or_default().to_owned();
+        // Started by hand there may be none, and the report says nothing.
+        let (region, account) = (next(), next());
+
+        Self {
+            account,
+            region,
+            name: context.env_config.function_name.clone(),
+            version: context.env_config.version.clone(),
+        }
+    }
 }
 
 impl Invocation {
-    /// Reads both from Lambda's context.
+    /// Reads Lambda's context.
     #[must_use]
     pub fn new(context: &Context) -> Self {
         let remaining = context
@@ -40,9 +74,30 @@ impl Invocation {
             .unwrap_or_default();
 
         Self {
-            now: Utc::now(),
-            deadline: Instant::now() + remaining,
+            function: Function::new(context),
+            ..Self::at(Utc::now(), Instant::now() + remaining)
         }
+    }
+
+    /// An invocation that starts at this time and has to end at that one, of a function without a
+    /// name.
+    #[must_use]
+    pub fn at(now: DateTime<Utc>, deadline: Instant) -> Self {
+        Self {
+            now,
+            deadline,
+            function: Function::default(),
+            started: Instant::now(),
+        }
+    }
+
+    /// What time it is by now, by the clock at the start.
+    #[must_use]
+    pub fn time(&self) -> DateTime<Utc> {
+        let elapsed = TimeDelta::from_std(self.started.elapsed());
+
+        // A function never runs for as long as a time can be.
+        self.now + elapsed.unwrap_or_default()
     }
 
     /// Makes an observation, unless or until too little time is left to report it.
@@ -91,13 +146,8 @@ mod tests {
     #[test]
     fn a_call_counts_as_left_only_if_it_can_end_at_its_slowest() {
         let now = Instant::now();
-        let calls_left = |seconds| {
-            Invocation {
-                now: Utc::now(),
-                deadline: now + Duration::from_secs(seconds),
-            }
-            .calls_left()
-        };
+        let calls_left =
+            |seconds| Invocation::at(Utc::now(), now + Duration::from_secs(seconds)).calls_left();
         assert_eq!(calls_left(19), 0);
         assert_eq!(calls_left(99), 4);
     }
@@ -116,12 +166,31 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn time_goes_on_by_the_clock_at_the_start() {
+        let start = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let invocation = Invocation::at(start, Instant::now());
+
+        tokio::time::advance(Duration::from_secs(90)).await;
+        assert_eq!(invocation.time(), start + TimeDelta::seconds(90));
+    }
+
+    #[test]
+    fn a_function_is_known_by_its_arn_and_its_version() {
+        let mut context = Context::default();
+        context.invoked_function_arn =
+            "arn:aws:lambda:eu-west-1:111122223333:function:drover-x:live".to_owned();
+        let function = Invocation::new(&context).function;
+        assert_eq!(function.account, "111122223333");
+        assert_eq!(function.region, "eu-west-1");
+
+        context.invoked_function_arn.clear();
+        assert_eq!(Invocation::new(&context).function.account, "");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn an_observation_ends_while_there_is_time_to_report_it() {
         let start = Instant::now();
-        let invocation = Invocation {
-            now: Utc::now(),
-            deadline: start + Duration::from_secs(10),
-        };
+        let invocation = Invocation::at(Utc::now(), start + Duration::from_secs(10));
         let quick = async || invocation.observe(async { Ok(1) }).await;
 
         assert_eq!(quick().await, Ok(1));

@@ -12,6 +12,7 @@ use crate::fault::{Fault, Remedy};
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, EnumMessage, VariantArray,
 )]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Something may have been changed, and no read could settle whether it was.
@@ -50,13 +51,13 @@ impl Outcome {
         }
     }
 
-    /// The outcome in a summary such as "1 pending, 2 done of 3 targets".
+    /// The outcome in a sentence: its name, in words.
     #[must_use]
     pub fn words(self) -> &'static str {
         match self {
             Self::Indeterminate => "indeterminate",
-            Self::Retryable => "to be retried",
-            Self::Permanent => "blocked by configuration",
+            Self::Retryable => "retryable",
+            Self::Permanent => "permanent",
             Self::Pending => "pending",
             Self::Failed => "failed",
             Self::Refused => "refused",
@@ -81,6 +82,7 @@ impl Outcome {
 
 /// Whether a function may change anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Observe, plan and report; change nothing.

@@ -14,9 +14,9 @@
 
 use crate::{
     api::{Call, FailedCall, Unobserved},
+    conclusion::Conclusion,
     fault::{Fault, FaultKind, Remedy},
     outcome::Outcome,
-    report::Conclusion,
 };
 
 /// A call that was made to change something.
@@ -131,10 +131,8 @@ fn unread(change: &str, why: &Unobserved) -> Conclusion {
         Unobserved::OutOfTime => &out_of_time,
     };
 
-    Conclusion {
-        message: format!("{read}; whether {change} took effect could not be settled"),
-        ..Conclusion::failed(read, Outcome::Indeterminate)
-    }
+    let message = format!("{read}; whether {change} took effect could not be settled");
+    Conclusion::failed_with(read, Outcome::Indeterminate, message)
 }
 
 #[cfg(test)]
@@ -151,7 +149,7 @@ mod tests {
     fn name(settled: &Settled) -> String {
         match settled {
             Settled::Concluded(conclusion) => {
-                format!("{:?} {}", conclusion.outcome, conclusion.reason)
+                format!("{:?} {}", conclusion.outcome, conclusion.reason())
             }
             other => format!("{other:?}"),
         }
@@ -209,7 +207,7 @@ mod tests {
     fn a_doubt_names_the_change_and_the_read() {
         let accepted = Change::Accepted { operation: CALL };
         let message = |why: Unobserved| match settle(accepted, ReadBack::Unread(&why)) {
-            Settled::Concluded(conclusion) => conclusion.message,
+            Settled::Concluded(conclusion) => conclusion.message().to_owned(),
             other => panic!("{other:?}"),
         };
 

@@ -45,6 +45,7 @@ use serde_json::value::RawValue;
 use crate::{
     answer::{Answer, Failure},
     invocation::{ATTEMPT_TIMEOUT, Invocation, OPERATION_TIMEOUT},
+    log_line::JsonLine,
     variables::BadVariable,
 };
 
@@ -212,7 +213,8 @@ pub fn log(function: &str) {
     let lines = subscriber::fmt::layer().with_target(false).without_time();
     let registry = subscriber::registry();
     if format.eq_ignore_ascii_case("json") {
-        registry.with(lines.json().with_filter(filter)).init();
+        let lines = lines.json().event_format(JsonLine);
+        registry.with(lines.with_filter(filter)).init();
     } else {
         registry.with(lines.with_filter(filter)).init();
     }

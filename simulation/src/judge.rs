@@ -245,6 +245,7 @@ fn of_target_where_denied(expected: &Expected, result: &Value, operation: &str) 
         answered["plan"] = json!([]);
         let expected = Expected {
             plan: Vec::new(),
+            later: None,
             evidence: json!({}),
             ..expected.clone()
         };
@@ -279,6 +280,33 @@ fn shows_denied(part: &Value, operation: &str) -> bool {
         .any(|call| call["operation"] == operation && text(call, "answer").contains("AccessDenied"))
 }
 
+/// The sentences of the steps that are planned for now.
+fn planned_now(result: &Value) -> Vec<&str> {
+    let steps = result["plan"].as_array().into_iter().flatten();
+
+    steps
+        .filter(|step| step["when"] == "now")
+        .map(|step| text(step, "sentence"))
+        .collect()
+}
+
+/// The calls of the steps that are planned for later.
+fn planned_later(result: &Value) -> Vec<&str> {
+    let steps = result["plan"].as_array().into_iter().flatten();
+
+    steps
+        .filter(|step| step["when"] != "now")
+        .map(|step| text(step, "step"))
+        .collect()
+}
+
+/// Every reason of a result, once.
+pub(crate) fn reasons(result: &Value) -> BTreeSet<&str> {
+    let reasons = result["reasons"].as_array().into_iter().flatten();
+
+    reasons.map(|stated| text(stated, "reason")).collect()
+}
+
 fn of_target(expected: &Expected, result: &Value) -> Option<String> {
     let (outcome, reason) = (text(result, "outcome"), text(result, "reason"));
     if outcome != expected.outcome || !expected.reasons.contains(&reason) {
@@ -288,6 +316,15 @@ fn of_target(expected: &Expected, result: &Value) -> Option<String> {
         ));
     }
 
+    // A refusal names everything that is against the target, and nothing else.
+    if outcome == "refused" {
+        let said = reasons(result);
+        let must: BTreeSet<&str> = expected.reasons.iter().copied().collect();
+        if said != must {
+            return Some(format!("the reasons are {said:?} where {must:?} are right"));
+        }
+    }
+
     let look_again = result["lookAgainAfterSeconds"].as_u64();
     if look_again != expected.look_again {
         let must = expected.look_again;
@@ -295,10 +332,18 @@ fn of_target(expected: &Expected, result: &Value) -> Option<String> {
             "look again after {look_again:?} s, where {must:?} is right"
         ));
     }
-    let plan = &result["plan"];
-    if *plan != Value::from(expected.plan.clone()) {
+    let plan = planned_now(result);
+    if plan != expected.plan {
         let must = &expected.plan;
-        return Some(format!("the plan is {plan} where {must:?} is right"));
+        return Some(format!("the plan is {plan:?} where {must:?} is right"));
+    }
+
+    let later = planned_later(result);
+    if expected.later.as_ref().is_some_and(|must| *must != later) {
+        let must = &expected.later;
+        return Some(format!(
+            "the later steps are {later:?} where {must:?} are right"
+        ));
     }
 
     // Members that the judge does not name may be anything.

@@ -30,8 +30,10 @@ pub(crate) struct Expected {
     pub(crate) reasons: Vec<&'static str>,
     /// The calls that change something.
     pub(crate) effects: Vec<Effect>,
-    /// The sentences of the plan.
+    /// The sentences of the plan, as far as its steps are taken now.
     pub(crate) plan: Vec<String>,
+    /// The calls of the steps that come later; `None` where the judge does not know them.
+    pub(crate) later: Option<Vec<&'static str>>,
     /// Members of the evidence and their values; null for no evidence.
     pub(crate) evidence: Value,
     /// When to look again, in seconds.
@@ -96,6 +98,7 @@ impl Expected {
             reasons,
             effects: Vec::new(),
             plan: Vec::new(),
+            later: (outcome == "refused").then(Vec::new),
             evidence: Value::Null,
             look_again: None,
         }

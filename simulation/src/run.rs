@@ -164,10 +164,9 @@ impl Simulation {
         let (attempt, own, invocation) = self.begin(request, &worker.process);
         let payload = payload.unwrap_or(own);
         worker.starts(attempt);
+        let deadline = invocation.deadline;
         let handled = (worker.handler)(payload, invocation);
-        let (answer, polls) = self
-            .until_answer(attempt, handled, invocation.deadline, stop)
-            .await;
+        let (answer, polls) = self.until_answer(attempt, handled, deadline, stop).await;
 
         let mut state = self.state();
         state.end_attempt(attempt, polls);
@@ -279,10 +278,7 @@ impl Simulation {
         let payload = payload.map(|request| request.payload.clone());
         let payload = bugs::payload(&state, payload.unwrap_or_default());
         let timeout = Duration::from_secs(state.scenario.timeout_seconds);
-        let invocation = Invocation {
-            now: bugs::now(&state, clock),
-            deadline: Instant::now() + timeout,
-        };
+        let invocation = Invocation::at(bugs::now(&state, clock), Instant::now() + timeout);
 
         (attempt, payload, invocation)
     }

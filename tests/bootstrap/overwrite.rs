@@ -1,7 +1,6 @@
 //! An existing file system is overwritten only with its three keys.
 
 use emulator::{Fault, FaultKind};
-use serde_json::json;
 use shared::Mode;
 
 use crate::stage::efs::{EXISTING, HERE, SOURCE, Stage, THERE, beside_existing, over_existing};
@@ -56,12 +55,10 @@ async fn plan_mode_shows_the_plan_and_changes_nothing() {
     assert_eq!(answer.conclusion(), "planned plan_mode");
 
     let plan = &answer.body["targets"][0]["plan"];
-    assert_eq!(
-        *plan,
-        json!([format!(
-            "replicate to {EXISTING} in {THERE}, whose contents are overwritten"
-        )])
-    );
+    let overwrite = format!("replicate to {EXISTING} in {THERE}, whose contents are overwritten");
+    assert_eq!(plan[0]["sentence"], overwrite);
+    assert_eq!(plan[0]["resource"], EXISTING);
+    assert_eq!(plan[1]["when"], "first_sync_complete");
     assert_eq!(stage.changes(), [""; 0]);
 }
 

@@ -37,13 +37,13 @@ async fn a_server_is_disconnected_and_its_approval_consumed() {
         "replicationHoursEnded": 4320,
     });
     assert_eq!(target["evidence"], evidence);
-    assert_eq!(
-        target["plan"],
-        json!([
-            format!("disconnect {ONE}"),
-            format!("remove the tag drover:approved from {ONE}")
-        ])
-    );
+    let step = |step: &str, sentence: String| json!({ "step": step, "resource": ONE, "when": "now", "sentence": sentence });
+    let untag = format!("remove the tag drover:approved from {ONE}");
+    let plan = json!([
+        step("DisconnectSourceServer", format!("disconnect {ONE}")),
+        step("UntagResource", untag)
+    ]);
+    assert_eq!(target["plan"], plan);
     assert_eq!(answer.body["requestID"], CHANGE);
 }
 
@@ -365,10 +365,10 @@ async fn a_server_confirmed_by_the_response_needs_no_read_before_its_approval_is
 
     stage.local.inject(the_look_between);
     let report = stage.deliver(&first(2)).await.body;
-    assert_eq!(report["summary"], "1 to be retried, 1 done of 2 targets");
+    assert_eq!(report["counts"], json!({ "retryable": 1, "done": 1 }));
     assert_eq!(
-        stage.deliver(&first(2)).await.body["summary"],
-        "1 done, 1 already done of 2 targets"
+        stage.deliver(&first(2)).await.body["counts"],
+        json!({ "done": 1, "already_done": 1 })
     );
 
     stage.changes();

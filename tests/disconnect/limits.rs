@@ -13,7 +13,8 @@ use crate::{
 async fn many_targets_are_read_together() {
     let stage = Stage::with(thirty()).await;
     let answer = stage.deliver(&first(3)).await;
-    assert_eq!(answer.body["summary"], "3 done of 3 targets");
+    let summary = "CHG0031234 disconnect: 3 of 3 disconnected";
+    assert_eq!(answer.body["summary"], summary);
     assert_eq!(stage.changes().len(), 6);
 
     let counts = [
@@ -52,10 +53,7 @@ async fn a_request_over_a_limit_is_refused_before_the_first_change() {
     let stage = Stage::with(thirty()).await;
     for (count, reason) in [(4, "over_max_share"), (11, "over_max_targets")] {
         let answer = stage.deliver(&first(count)).await;
-        assert_eq!(
-            answer.body["summary"],
-            format!("{count} refused of {count} targets")
-        );
+        assert_eq!(answer.body["counts"], json!({ "refused": count }));
         assert_eq!(answer.conclusion(), format!("refused {reason}"));
     }
 
@@ -74,7 +72,7 @@ async fn the_loss_is_known_where_a_server_in_use_brings_the_request_within_its_s
     let stage = Stage::with(world).await;
     let answer = stage.deliver(&first(4)).await;
 
-    assert_eq!(answer.body["summary"], "1 refused, 3 done of 4 targets");
+    assert_eq!(answer.body["counts"], json!({ "refused": 1, "done": 3 }));
     for target in &answer.body["targets"].as_array().unwrap()[1..] {
         assert_eq!(target["evidence"]["recoveryPointsLost"], 37);
     }
@@ -87,7 +85,7 @@ async fn one_bad_target_does_not_stop_the_others() {
     world.server(&number(2)).unwrap().tags.clear();
     let stage = Stage::with(world).await;
     let answer = stage.deliver(&first(3)).await;
-    assert_eq!(answer.body["summary"], "1 refused, 2 done of 3 targets");
+    assert_eq!(answer.body["counts"], json!({ "refused": 1, "done": 2 }));
     assert_eq!(stage.changes().len(), 4);
 }
 
@@ -154,7 +152,7 @@ async fn only_as_many_targets_are_started_as_can_be_finished() {
     stage.seconds_left = 99;
     let answer = stage.deliver(&first(20)).await;
 
-    assert_eq!(answer.body["summary"], "12 pending, 8 done of 20 targets");
+    assert_eq!(answer.body["counts"], json!({ "pending": 12, "done": 8 }));
     assert_eq!(
         answer.body["targets"][8]["message"],
         "Not started: the function's deadline was too close to finish"
@@ -163,8 +161,8 @@ async fn only_as_many_targets_are_started_as_can_be_finished() {
 
     stage.seconds_left = 900;
     assert_eq!(
-        stage.deliver(&first(20)).await.body["summary"],
-        "12 done, 8 already done of 20 targets"
+        stage.deliver(&first(20)).await.body["counts"],
+        json!({ "done": 12, "already_done": 8 })
     );
 }
 
@@ -177,12 +175,12 @@ async fn a_delivery_starts_where_the_last_one_ended() {
     stage.policy.guardrails.max_targets = 20;
     stage.seconds_left = 99;
 
-    for summary in [
-        "12 pending, 8 done of 20 targets",
-        "4 pending, 8 done, 8 already done of 20 targets",
-        "4 done, 16 already done of 20 targets",
+    for counts in [
+        json!({ "pending": 12, "done": 8 }),
+        json!({ "pending": 4, "done": 8, "already_done": 8 }),
+        json!({ "done": 4, "already_done": 16 }),
     ] {
-        assert_eq!(stage.deliver(&first(20)).await.body["summary"], summary);
+        assert_eq!(stage.deliver(&first(20)).await.body["counts"], counts);
     }
 }
 

@@ -28,7 +28,11 @@ async fn a_retirement_names_the_request_that_deletes_the_records() {
         &[by_id(ONE), by_id(&number(2)), json!({ "hostname": "db03" })],
     );
     let report = stage.deliver(&retire).await.body;
-    assert_eq!(report["summary"], "2 pending, 1 refused of 3 targets");
+    let summary = text(&report["summary"]);
+    let done = "CHG0031234 retire: 2 of 3 disconnected, records can be deleted from ";
+    assert!(summary.starts_with(done), "{summary}");
+    let refused = format!("1 refused: {} (not approved)", number(2));
+    assert!(summary.ends_with(&refused), "{summary}");
     assert_eq!(report["lookAgainAfterSeconds"], 5400);
     let next = &report["nextRequest"];
     assert_eq!(
@@ -39,7 +43,7 @@ async fn a_retirement_names_the_request_that_deletes_the_records() {
     let report = stage.deliver(next).await.body;
     assert_eq!(
         (text(&report["summary"]), report.get("nextRequest")),
-        ("2 done of 2 targets", None)
+        ("CHG0031234 delete: 2 of 2 deleted", None)
     );
     stage.changes();
 

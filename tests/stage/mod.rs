@@ -90,10 +90,9 @@ pub(crate) fn event(file: &str) -> Value {
 
 /// An invocation at this time, with so many seconds left.
 pub(crate) fn invocation(seconds_left: u64) -> Invocation {
-    Invocation {
-        now: Utc::now(),
-        deadline: tokio::time::Instant::now() + Duration::from_secs(seconds_left),
-    }
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(seconds_left);
+
+    Invocation::at(Utc::now(), deadline)
 }
 
 /// The SDK in a new sandbox: it calls the emulator, and its own retries are quick.

@@ -139,12 +139,14 @@ fn the_planner_is_pure() {
 }
 
 /// The files of a function from the ground up: each may use those before it, and none after it.
-const FLOORS: [&str; 15] = [
+const FLOORS: [&str; 18] = [
     "request",
     "native",
     "command",
+    "advice",
     "reason",
     "policy",
+    "grounds",
     "snapshot",
     "context",
     "matching",
@@ -154,6 +156,7 @@ const FLOORS: [&str; 15] = [
     "observe",
     "plan",
     "execute",
+    "steps",
     "report",
 ];
 

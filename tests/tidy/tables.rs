@@ -119,7 +119,12 @@ fn the_reference_lists_what_code_and_template_define() {
         "docs/reference.md",
         &[
             ("report", members("pub struct Report {")),
+            ("invocation", members("pub struct Processed {")),
             ("target", members("pub struct TargetReport {")),
+            ("reason", members("pub struct StatedReason {")),
+            ("next-step", members("pub struct NextStep {")),
+            ("step", members("pub struct PlannedStep {")),
+            ("when", whens()),
             ("call", members("pub struct Call {")),
             ("outcomes", outcomes()),
             ("faults", faults()),
@@ -255,6 +260,14 @@ fn camel_case(name: &str) -> String {
         camel.push_str(rest);
     }
     camel
+}
+
+/// What a step of a plan may wait for.
+fn whens() -> String {
+    let variants = documented("shared/src", "pub enum When {").into_iter();
+    let rows = variants.map(|when| [format!("`{}`", snake_case(&when.name)), when.comment]);
+
+    table(["when", "what the step waits for"], rows)
 }
 
 /// The kinds of faults that the emulator injects.

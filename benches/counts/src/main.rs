@@ -116,10 +116,7 @@ fn started(
 /// since nothing waits for others that are ready.
 fn work(runtime: &Runtime, handler: &Handler, payload: &str) -> Result<Answer, Failure> {
     runtime.block_on(unconstrained(async {
-        let invocation = Invocation {
-            now: noon(),
-            deadline: Instant::now() + A_DAY,
-        };
+        let invocation = Invocation::at(noon(), Instant::now() + A_DAY);
         handler(payload.to_owned(), invocation).await
     }))
 }

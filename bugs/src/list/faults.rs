@@ -105,10 +105,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "expiry is judged by the deadline",
         file: INVOCATION,
-        from: "now: Utc::now(),
-            deadline: Instant::now() + remaining,",
-        to: "now: Utc::now() + remaining,
-            deadline: Instant::now() + remaining,",
+        from: "..Self::at(Utc::now(), Instant::now() + remaining)",
+        to: "..Self::at(Utc::now() + remaining, Instant::now() + remaining)",
     },
     Bug {
         name: "a call is given the time of one attempt",

@@ -34,12 +34,13 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "an approval lifts protection",
         file: GUARDRAILS,
-        from: "        self.check_protection(tags)?;
-
-        let Approval::Tag(key) = &self.approval else {
-            return Ok(());",
-        to: "        let Approval::Tag(key) = &self.approval else {
-            return self.check_protection(tags);",
+        from: "        self.against_protected(tags)
+            .into_iter()
+            .chain(",
+        to: "        self.against_protected(tags)
+            .filter(|_| approval.is_some())
+            .into_iter()
+            .chain(",
     },
     Bug {
         name: "one target more than MAX_TARGETS is taken",

@@ -13,7 +13,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "the first of several servers with one name is taken",
         file: DISCONNECT_MATCHING,
-        from: "_ => Found::Several,",
+        from: "_ => Found::Several(matching),",
         to: "(several, _) => Found::One(several[0]),",
     },
     Bug {
@@ -44,21 +44,20 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a server without an origin fits every native event",
         file: DISCONNECT_MATCHING,
-        from: "(other_account || other_region).then_some(Reason::OriginMismatch)",
-        to: "(server.origin_region.is_some() && (other_account || other_region))
-        .then_some(Reason::OriginMismatch)",
+        from: "    if other_account || other_region {",
+        to: "    if server.origin_region.is_some() && (other_account || other_region) {",
     },
     Bug {
         name: "the Region of a native event is not compared",
         file: DISCONNECT_MATCHING,
-        from: "(other_account || other_region).then_some(Reason::OriginMismatch)",
-        to: "other_account.then_some(Reason::OriginMismatch)",
+        from: "    if other_account || other_region {",
+        to: "    if other_account {",
     },
     Bug {
         name: "the account of a native event is not compared",
         file: DISCONNECT_MATCHING,
-        from: "(other_account || other_region).then_some(Reason::OriginMismatch)",
-        to: "other_region.then_some(Reason::OriginMismatch)",
+        from: "    if other_account || other_region {",
+        to: "    if other_region {",
     },
     // Only the end of an instance asks for anything.
     Bug {
@@ -121,20 +120,20 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a zone may be in another Region than the destination",
         file: BOOTSTRAP_DESTINATION,
-        from: "if differs(&in_zone, &region) || differs(&in_arn, &region) {",
-        to: "if differs(&in_arn, &region) {",
+        from: "let other = [in_zone, in_arn]",
+        to: "let other = [None, in_arn]",
     },
     Bug {
         name: "an ARN may be in another Region than the destination",
         file: BOOTSTRAP_DESTINATION,
-        from: "if differs(&in_zone, &region) || differs(&in_arn, &region) {",
-        to: "if differs(&in_zone, &region) {",
+        from: "let other = [in_zone, in_arn]",
+        to: "let other = [in_zone, None]",
     },
     Bug {
         name: "a KMS key may be in another Region than the replica",
         file: BOOTSTRAP_DESTINATION,
-        from: "if differs(&key_arn.and_then(|key| key.region()), &region) {",
-        to: "if key_arn.is_some_and(|key| key.region().is_none()) {",
+        from: "    if differs(&of_key, &region) {",
+        to: "    if false {",
     },
     Bug {
         name: "a file system is replicated onto itself",
@@ -145,14 +144,13 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "another account needs no role",
         file: BOOTSTRAP_DESTINATION,
-        from: "(true, None) => Some(Reason::RoleMissing),",
-        to: "(true, None) => None,",
+        from: "(true, None) => conflicts.push(Reason::RoleMissing.into()),",
+        to: "(true, None) => {}",
     },
     Bug {
         name: "resources are requested in another account",
         file: BOOTSTRAP_DESTINATION,
-        from: "        (true, Some(_)) if requests_resources(target) => Some(Reason::PartsInAnotherAccount),
-",
+        from: "conflicts.push(Reason::PartsInAnotherAccount.into());",
         to: "",
     },
     // An existing replication is adopted only if it leads where the request wants it.

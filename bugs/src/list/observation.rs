@@ -46,9 +46,9 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "only the first server of a job counts",
         file: DRS_OBSERVE,
-        from: ".map(|server| read_id(server.source_server_id()))",
+        from: ".map(|server| in_job(read_id(server.source_server_id())))",
         to: ".take(1)
-        .map(|server| read_id(server.source_server_id()))",
+        .map(|server| in_job(read_id(server.source_server_id())))",
     },
     Bug {
         name: "a job in an unknown state has ended",

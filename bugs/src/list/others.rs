@@ -6,11 +6,11 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "old records make room for more retirements",
         file: "functions/disconnect-source-server/src/policy.rs",
-        from: "            Action::Disconnect | Action::Retire => account.connected,
-            Action::Delete => account.records,
+        from: "        Action::Disconnect | Action::Retire => account.connected,
+        Action::Delete => account.records,
 ",
-        to: "            Action::Disconnect => account.connected,
-            Action::Retire | Action::Delete => account.records,
+        to: "        Action::Disconnect => account.connected,
+        Action::Retire | Action::Delete => account.records,
 ",
     },
     Bug {
@@ -64,13 +64,9 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a server of a job that AWS did not name is left out",
         file: "shared/src/drs/observe.rs",
-        from: "        .map(|server| read_id(server.source_server_id()))
-        .collect()
-",
-        to: "        .filter_map(|server| read_id(server.source_server_id()))
-        .map(Some)
-        .collect()
-",
+        from: ".map(|server| in_job(read_id(server.source_server_id())))",
+        to: ".filter_map(|server| read_id(server.source_server_id()))
+        .map(|id| in_job(Some(id)))",
     },
     Bug {
         name: "a call without a token is repeated where no answer came",

@@ -56,16 +56,13 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a replica with another key is adopted",
         file: BOOTSTRAP_PLAN,
-        from: "        if has_another_key(view, destination) {
-            return Refused(Reason::KmsKeyDiffers);
-        }
-",
-        to: "",
+        from: "        if has_another_key(view, destination) {",
+        to: "        if false {",
     },
     Bug {
         name: "a paused replication is waited for",
         file: BOOTSTRAP_PLAN,
-        from: "ReplicationStatus::Paused => Failed(Reason::ReplicationPaused),",
+        from: "ReplicationStatus::Paused => stopped(Reason::ReplicationPaused),",
         to: "ReplicationStatus::Paused => Pending(Reason::ReplicationPaused),",
     },
     // Three keys open an overwrite.
@@ -78,35 +75,32 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "an overwrite needs no approval",
         file: BOOTSTRAP_PLAN,
-        from: "policy.guardrails.check(&command.request_id, &existing.tags)",
-        to: "policy.guardrails.check_protection(&existing.tags)",
+        from: "against.extend(guardrails.against(&command.request_id, &existing.tags));",
+        to: "against.extend(guardrails.against_protected(&existing.tags));",
     },
     Bug {
         name: "the destination of another replication is overwritten",
         file: BOOTSTRAP_PLAN,
-        from: "    if view.replication_of_destination.is_some() {
-        return Some(Reason::DestinationInUse);
-    }
-",
-        to: "",
+        from: "if other.is_some() || existing.protection == Protection::Replicating {",
+        to: "if existing.protection == Protection::Replicating {",
     },
     Bug {
         name: "overwrite protection is ignored",
         file: BOOTSTRAP_PLAN,
-        from: "Protection::Enabled => return Some(Reason::OverwriteProtectionEnabled),",
+        from: "Protection::Enabled => against.push(Reason::OverwriteProtectionEnabled.into()),",
         to: "Protection::Enabled => {}",
     },
     Bug {
         name: "unknown overwrite protection counts as disabled",
         file: BOOTSTRAP_PLAN,
-        from: "Protection::Unknown => return Some(Reason::UnknownState),",
-        to: "Protection::Unknown => {}",
+        from: "Protection::Disabled | Protection::Replicating => {}",
+        to: "Protection::Disabled | Protection::Replicating | Protection::Unknown => {}",
     },
     Bug {
         name: "a destination that is not available is overwritten",
         file: BOOTSTRAP_PLAN,
-        from: "(existing.state != LifeCycle::Available).then_some(Reason::DestinationNotAvailable)",
-        to: "None",
+        from: "    if existing.state != LifeCycle::Available {",
+        to: "    if false {",
     },
     Bug {
         name: "an overwrite is not read again right before it",
@@ -140,7 +134,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "resources that were not read are complete",
         file: BOOTSTRAP_PLAN,
-        from: "_ => return Some(Failed(Reason::UnknownState)),",
+        from: "_ => return Some(failed(Reason::UnknownState)),",
         to: "_ => return None,",
     },
     Bug {
@@ -154,9 +148,9 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "resources that are being created are not waited for",
         file: BOOTSTRAP_PLAN,
-        from: "            None if self.is_creating => Some(Pending(Reason::PartsNotAvailable)),
-",
-        to: "",
+        from: "        self.is_creating
+            .then_some(Pending(Reason::PartsNotAvailable))",
+        to: "        None",
     },
     Bug {
         name: "access points that are being created are not waited for",

@@ -75,8 +75,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a change that no read showed is merely retried",
         file: SETTLE,
-        from: "..Conclusion::failed(read, Outcome::Indeterminate)",
-        to: "..Conclusion::failed(read, Outcome::Retryable)",
+        from: "Conclusion::failed_with(read, Outcome::Indeterminate, message)",
+        to: "Conclusion::failed_with(read, Outcome::Retryable, message)",
     },
     // Evidence is what was read, and what AWS accepted.
     Bug {
@@ -100,8 +100,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "the plan in a report is the last one",
         file: DISCONNECT_REPORT,
-        from: "run.first.steps().iter().map(sentence).collect()",
-        to: "run.last.steps().iter().map(sentence).collect()",
+        from: "let steps = run.first.steps().iter();",
+        to: "let steps = run.last.steps().iter();",
     },
     Bug {
         name: "what AWS refused counts as created",
@@ -135,8 +135,8 @@ pub(super) const BUGS: &[Bug] = &[
     },
     Bug {
         name: "access points of later plans are not announced",
-        file: BOOTSTRAP_REPORT,
-        from: "        report.plan.extend(access_points_to_follow(command, run));
+        file: "functions/bootstrap-efs-replication/src/steps.rs",
+        from: "    plan.extend(access_points_to_follow(command, run));
 ",
         to: "",
     },
@@ -206,18 +206,16 @@ pub(super) const BUGS: &[Bug] = &[
     },
     Bug {
         name: "no request is unfinished",
-        file: REPORT,
-        from: "unfinished: reason.is_unfinished(),",
+        file: "shared/src/conclusion.rs",
+        from: "unfinished: first.is_some_and(Explain::is_unfinished),",
         to: "unfinished: false,",
     },
     // A request is as bad as its worst target, and so is a batch.
     Bug {
         name: "a request is as good as its best target",
         file: REPORT,
-        from: ".map(|target| target.outcome)
-            .min()",
-        to: ".map(|target| target.outcome)
-            .max()",
+        from: "let outcome = counts.keys().next().copied();",
+        to: "let outcome = counts.keys().next_back().copied();",
     },
     Bug {
         name: "a missing permission is acknowledged",
@@ -276,39 +274,40 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "the log is written before the text of others is sanitized",
         file: DISPATCH,
-        from: "let (report, json) = report.sanitized().bounded();",
-        to: "let (report, json) = report.bounded();
+        from: "        let report = report.sanitized().processed_in(&self.invocation);
+        let (report, json) = bounded(report);",
+        to: "        let (report, json) = bounded(report.processed_in(&self.invocation));
         let report = report.sanitized();",
     },
     Bug {
         name: "messages are not sanitized",
-        file: REPORT,
-        from: "            target.message = sanitize(&target.message);
+        file: "shared/src/target_report.rs",
+        from: "        self.message = sanitize(&self.message);
 ",
         to: "",
     },
     Bug {
         name: "evidence is not sanitized",
-        file: REPORT,
-        from: "            sanitize_value(&mut target.evidence);
+        file: "shared/src/target_report.rs",
+        from: "        sanitize_value(&mut self.evidence);
 ",
         to: "",
     },
     Bug {
         name: "a report is measured without its escapes",
-        file: REPORT,
+        file: "shared/src/bounded.rs",
         from: "if size(&json) > MAX_REPORT_BYTES {",
         to: "if json.len() > MAX_REPORT_BYTES {",
     },
     Bug {
         name: "calls that are cut are not counted",
-        file: REPORT,
-        from: "merge(&mut self.calls, of_targets);",
+        file: "shared/src/bounded.rs",
+        from: "merge(&mut report.calls, of_targets);",
         to: "of_targets.for_each(drop);",
     },
     Bug {
         name: "a report may fill all of a log event",
-        file: REPORT,
+        file: "shared/src/bounded.rs",
         from: "pub const MAX_REPORT_BYTES: usize = 160_000;",
         to: "pub const MAX_REPORT_BYTES: usize = 256_000;",
     },

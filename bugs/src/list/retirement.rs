@@ -13,8 +13,10 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "every request of several targets is refused",
         file: DISCONNECT_PLAN,
-        from: "    if policy.guardrails.check_targets(targets.len()).is_err() {",
-        to: "    if targets.len() > 1 {",
+        from: "    if let Some(over) = policy.guardrails.against_targets(targets.len()) {",
+        to: "    if targets.len() > 1
+        && let over = Grounds::new(Reason::OverMaxTargets)
+    {",
     },
     Bug {
         name: "what was disconnected is never done",
@@ -29,30 +31,29 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "the approval of a change is not asked for",
         file: DISCONNECT_PLAN,
-        from: "    if let Err(refusal) = policy.guardrails.check(&command.request_id, &server.tags) {
-        return Some(refusal.into());
-    }
-
-    in_use",
-        to: "    in_use",
+        from: "    against.extend(policy.guardrails.against(&command.request_id, tags));",
+        to: "    against.extend(policy.guardrails.against_protected(tags));",
     },
     Bug {
         name: "a protected server loses its approval",
         file: DISCONNECT_PLAN,
-        from: "if let Err(refusal) = policy.guardrails.check_protection(&server.tags) {",
-        to: "if let Err(refusal) = policy.guardrails.check_protection(&server.tags).or(Ok::<_, Refusal>(())) {",
+        from: "        .against_protected(&server.tags)
+        .into_iter()",
+        to: "        .against_protected(&server.tags)
+        .filter(|_| false)
+        .into_iter()",
     },
     Bug {
         name: "a server without an ARN is disconnected",
         file: DISCONNECT_PLAN,
-        from: "server.arn.is_none().then_some(Reason::UnknownState)",
+        from: r#"server.arn.is_none().then(|| grounds::unknown("arn"))"#,
         to: "None",
     },
     Bug {
         name: "a contradicting name is overlooked",
         file: DISCONNECT_PLAN,
-        from: "    if let Some(reason) = mismatch(target, server) {
-        return Refused(reason);
+        from: "    if !mismatches.is_empty() {
+        return Refused(mismatches);
     }
 ",
         to: "",
@@ -73,14 +74,14 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "jobs are ignored",
         file: DISCONNECT_PLAN,
-        from: "if is_in_job(server, &usage.servers_in_jobs) {",
-        to: "if is_in_job(server, &[]) {",
+        from: "against.extend(in_job(server, &usage.servers_in_jobs));",
+        to: "against.extend(in_job(server, &[]));",
     },
     Bug {
         name: "a job without named servers uses none",
         file: DISCONNECT_PLAN,
         from: "// A job whose servers AWS did not name may work on this one.
-        None => true,",
+            None => true,",
         to: "None => false,",
     },
     Bug {
@@ -93,8 +94,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a recovery instance in the server's record alone is ignored",
         file: DISCONNECT_PLAN,
-        from: "let named = server.recovery_instance_id.is_some();",
-        to: "let named = false;",
+        from: "true if server.recovery_instance_id.is_none() => return None,",
+        to: "true => return None,",
     },
     Bug {
         name: "one drill makes every recovery instance a drill",
@@ -105,46 +106,44 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "usage that was not read allows a change",
         file: DISCONNECT_PLAN,
-        from: "let Some(usage) = &snapshot.usage else {
-        return Some(Reason::UnknownState);",
-        to: "let Some(usage) = &snapshot.usage else {
-        return None;",
+        from: r#"None => against.push(grounds::unknown("jobs and recovery instances")),"#,
+        to: "None => {}",
     },
     Bug {
         name: "an extended server is disconnected",
         file: DISCONNECT_PLAN,
-        from: "Staging::Extended => return Some(Reason::Extended),",
+        from: "Staging::Extended => against.push(grounds::extended(Reason::Extended, server)),",
         to: "Staging::Extended => {}",
     },
     Bug {
         name: "a server with an unknown staging area is disconnected",
         file: DISCONNECT_PLAN,
-        from: "Staging::Unknown => return Some(Reason::UnknownState),",
+        from: r#"Staging::Unknown => against.push(grounds::unknown("stagingArea.status")),"#,
         to: "Staging::Unknown => {}",
     },
     Bug {
         name: "a failback is cut off",
         file: DISCONNECT_PLAN,
-        from: "Direction::Failback => return Some(Reason::FailbackDirection),",
+        from: "Direction::Failback => against.push(Reason::FailbackDirection.into()),",
         to: "Direction::Failback => {}",
     },
     Bug {
         name: "one server of a reversed pair is disconnected",
         file: DISCONNECT_PLAN,
-        from: "Direction::ReversedPair => return Some(Reason::ReversedPair),",
+        from: "Direction::ReversedPair => against.push(grounds::reversed(server)),",
         to: "Direction::ReversedPair => {}",
     },
     Bug {
         name: "a server that replicates in an unknown direction is disconnected",
         file: DISCONNECT_PLAN,
-        from: "Direction::Unknown => return Some(Reason::UnknownState),",
+        from: r#"Direction::Unknown => against.push(grounds::unknown("replicationDirection")),"#,
         to: "Direction::Unknown => {}",
     },
     Bug {
         name: "a server in an unknown state is disconnected",
         file: DISCONNECT_PLAN,
-        from: "(server.state == State::Unknown).then_some(Reason::UnknownState)",
-        to: "None",
+        from: "    if server.state == State::Unknown {",
+        to: "    if false {",
     },
     // The approval goes last, and stays for a deletion.
     Bug {
@@ -188,10 +187,9 @@ pub(super) const BUGS: &[Bug] = &[
         name: "a record is deleted while its server replicates",
         file: DISCONNECT_PLAN,
         from: "    if server.state != State::Disconnected {
-        return Refused(Reason::NotDisconnected);
-    }
-",
-        to: "",
+        against.push",
+        to: "    if false {
+        against.push",
     },
     // Absence is success for a deletion by a plain ID alone.
     Bug {
@@ -216,14 +214,14 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a server that is named twice is changed twice",
         file: DISCONNECT_PLAN,
-        from: "target.verdict = Refused(Reason::NamedTwice);",
-        to: "continue;",
+        from: "target.refuse(&twice);",
+        to: "let _ = twice;",
     },
     Bug {
         name: "MAX_TARGETS counts only targets that would be changed",
         file: DISCONNECT_PLAN,
-        from: "policy.guardrails.check_targets(targets.len()).is_err()",
-        to: "policy.guardrails.check_targets(count_changes(&targets)).is_err()",
+        from: "policy.guardrails.against_targets(targets.len())",
+        to: "policy.guardrails.against_targets(count_changes(&targets))",
     },
     Bug {
         name: "removing approvals counts against the share",
@@ -234,8 +232,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "one server more than the share is changed",
         file: DISCONNECT_PLAN,
-        from: "if count_changes(&targets) > policy",
-        to: "if count_changes(&targets).saturating_sub(1) > policy",
+        from: "        && changes > policy.allowed_changes",
+        to: "        && changes.saturating_sub(1) > policy.allowed_changes",
     },
     Bug {
         name: "old records make room for disconnects",
@@ -246,14 +244,14 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "the share is rounded up",
         file: DISCONNECT_POLICY,
-        from: "(servers * self.max_share_percent / 100).max(1)",
-        to: "(servers * self.max_share_percent).div_ceil(100).max(1)",
+        from: "(share_base(action, account) * self.max_share_percent / 100).max(1)",
+        to: "(share_base(action, account) * self.max_share_percent).div_ceil(100).max(1)",
     },
     Bug {
         name: "a small account can change nothing",
         file: DISCONNECT_POLICY,
-        from: "(servers * self.max_share_percent / 100).max(1)",
-        to: "servers * self.max_share_percent / 100",
+        from: "(share_base(action, account) * self.max_share_percent / 100).max(1)",
+        to: "share_base(action, account) * self.max_share_percent / 100",
     },
     Bug {
         name: "a retirement needs no ALLOW_DELETE",

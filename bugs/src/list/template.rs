@@ -257,10 +257,10 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a rule's target has no dead letters",
         file: TEMPLATE,
-        from: r#"            InputTemplate: !Sub '"drover: request failed: <error> (<condition>). Function: <function>. The queue ${FailedRequests.QueueName} holds the request and its report. Fix the cause named in the report, then replay the request."'
+        from: r#"            InputTemplate: !Sub '"drover (gave up, <region>): request <request>: <error> (<condition>). Something may have been changed: the report says what. Function: <function>. The queue ${FailedRequests.QueueName} holds the request and its report. Fix the cause named in the report, then replay the request."'
           RetryPolicy: { MaximumEventAgeInSeconds: 86400, MaximumRetryAttempts: 185 }
           DeadLetterConfig: { Arn: !GetAtt UndeliveredEvents.Arn }"#,
-        to: r#"            InputTemplate: !Sub '"drover: request failed: <error> (<condition>). Function: <function>. The queue ${FailedRequests.QueueName} holds the request and its report. Fix the cause named in the report, then replay the request."'
+        to: r#"            InputTemplate: !Sub '"drover (gave up, <region>): request <request>: <error> (<condition>). Something may have been changed: the report says what. Function: <function>. The queue ${FailedRequests.QueueName} holds the request and its report. Fix the cause named in the report, then replay the request."'
           RetryPolicy: { MaximumEventAgeInSeconds: 86400, MaximumRetryAttempts: 185 }"#,
     },
     Bug {

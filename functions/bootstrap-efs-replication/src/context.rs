@@ -16,7 +16,7 @@ const CONCURRENT_TARGETS: usize = 4;
 /// What every request of an invocation is processed with.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Context<'a> {
-    pub(crate) invocation: Invocation,
+    pub(crate) invocation: &'a Invocation,
     pub(crate) efs: &'a Efs,
     pub(crate) policy: &'a Policy,
 }

@@ -1,13 +1,14 @@
 //! Where a replica is to be, and whether a replication leads there.
 
 use shared::{
-    AccountId, Arn, Region,
+    AccountId, Arn, Grounds, Region,
     arn::region_of_zone,
     efs::{Destination, FileSystem, FileSystemRef, Replication},
 };
 
 use crate::{
     command::{Replica, Target},
+    grounds,
     reason::Reason,
     snapshot::View,
 };
@@ -19,15 +20,16 @@ pub const REPLICATE_TO_TAG: &str = "drover:replicate-to";
 ///
 /// # Errors
 ///
-/// The [`Reason`] why the tag says nothing.
-pub fn destination(target: &Target, source: &FileSystem) -> Result<Destination, Reason> {
+/// The [`Reason`] why the tag says nothing, with the tag.
+pub fn destination(target: &Target, source: &FileSystem) -> Result<Destination, Grounds<Reason>> {
     if let Some(destination) = &target.destination {
         return Ok(destination.clone());
     }
 
+    let wrong = |reason| grounds::replicate_to(reason, REPLICATE_TO_TAG, source);
     let tag = source.tags.get(REPLICATE_TO_TAG);
-    let text = tag.ok_or(Reason::NoReplicateToTag)?;
-    let region = Region::try_from(text.clone()).map_err(|_| Reason::BadReplicateToTag)?;
+    let text = tag.ok_or_else(|| wrong(Reason::NoReplicateToTag))?;
+    let region = Region::try_from(text.clone()).map_err(|_| wrong(Reason::BadReplicateToTag))?;
 
     Ok(Destination {
         region: Some(region),
@@ -41,33 +43,41 @@ pub fn requests_resources(target: &Target) -> bool {
     target.replica != Replica::default()
 }
 
-/// What is wrong with a destination by itself or beside its source, whatever else exists.
+/// Everything that is wrong with a destination by itself or beside its source, whatever else
+/// exists.
 #[must_use]
-pub fn destination_conflict(
+pub fn destination_conflicts(
     target: &Target,
     source: &FileSystem,
     destination: &Destination,
-) -> Option<Reason> {
+) -> Vec<Grounds<Reason>> {
     let region = destination.region();
     let existing = destination.file_system.as_ref();
+    let mut conflicts = Vec::new();
 
     // The Region may be given three times; all have to agree.
     let zone = destination.availability_zone_name.as_deref();
     let in_zone = zone.and_then(region_of_zone);
     let in_arn = existing.and_then(FileSystemRef::region);
-    if differs(&in_zone, &region) || differs(&in_arn, &region) {
-        return Some(Reason::RegionMismatch);
+    let other = [in_zone, in_arn]
+        .into_iter()
+        .find(|given| differs(given, &region));
+    if let Some(given) = other {
+        let reason = Reason::RegionMismatch;
+        conflicts.push(grounds::differs(reason, given.as_ref(), region.as_ref()));
     }
 
     // A key ID or an alias says nothing about its Region.
     let key = destination.kms_key_id.clone();
     let key_arn = key.and_then(|key| Arn::try_from(key).ok());
-    if differs(&key_arn.and_then(|key| key.region()), &region) {
-        return Some(Reason::KmsKeyRegionMismatch);
+    let of_key = key_arn.and_then(|key| key.region());
+    if differs(&of_key, &region) {
+        let reason = Reason::KmsKeyRegionMismatch;
+        conflicts.push(grounds::differs(reason, of_key.as_ref(), region.as_ref()));
     }
 
     if existing.is_some_and(|existing| existing.id == target.source.id) {
-        return Some(Reason::SameFileSystem);
+        conflicts.push(Reason::SameFileSystem.into());
     }
 
     // Another account is replicated into by a role, and provisioned by its own deployment.
@@ -76,11 +86,15 @@ pub fn destination_conflict(
         &Some(source.owner_id.clone()),
     );
     match (is_elsewhere, &destination.role_arn) {
-        (true, None) => Some(Reason::RoleMissing),
-        (false, Some(_)) => Some(Reason::RoleNotNeeded),
-        (true, Some(_)) if requests_resources(target) => Some(Reason::PartsInAnotherAccount),
-        (true, Some(_)) | (false, None) => None,
+        (true, None) => conflicts.push(Reason::RoleMissing.into()),
+        (false, Some(_)) => conflicts.push(Reason::RoleNotNeeded.into()),
+        (true, Some(_)) if requests_resources(target) => {
+            conflicts.push(Reason::PartsInAnotherAccount.into());
+        }
+        (true, Some(_)) | (false, None) => {}
     }
+
+    conflicts
 }
 
 /// Whether something that is given differs from what it is compared with.
@@ -215,7 +229,8 @@ mod tests {
                 file_system: Some(FileSystemRef::try_from(named.to_owned()).unwrap()),
                 ..Destination::default()
             };
-            destination_conflict(&target(), &source, &destination)
+            let conflicts = destination_conflicts(&target(), &source, &destination);
+            conflicts.first().map(|grounds| grounds.reason)
         };
 
         let arn = "arn:aws:elasticfilesystem:us-east-1:111122223333:file-system/fs-00000001";

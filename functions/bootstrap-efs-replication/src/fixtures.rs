@@ -55,6 +55,23 @@ pub(crate) fn provision(resource: Resource) -> Step {
     }
 }
 
+/// The step that sets so many tags.
+pub(crate) fn tags(count: usize) -> Step {
+    let tag = |number| (format!("t{number:02}"), String::new());
+
+    provision(Resource::Tags((1..=count).map(tag).collect()))
+}
+
+/// The step that creates an access point.
+pub(crate) fn point(number: usize) -> Step {
+    let point = access_point(&format!("fsap-{number}"), &format!("/{number}"));
+
+    provision(Resource::AccessPoint(AccessPoint {
+        tags: [("Name".to_owned(), "app".to_owned())].into(),
+        ..point
+    }))
+}
+
 /// An encrypted file system that is available.
 pub(crate) fn file_system(id: &str, region: &str) -> FileSystem {
     FileSystem {

@@ -8,6 +8,7 @@
 //! A function never waits for EFS: what takes time is `pending`, and the same event, sent again,
 //! continues from what it observes.
 
+mod advice;
 pub mod command;
 mod context;
 pub mod destination;
@@ -15,6 +16,7 @@ pub mod document;
 pub mod execute;
 #[cfg(test)]
 mod fixtures;
+mod grounds;
 mod native;
 mod observe;
 pub mod plan;
@@ -23,6 +25,7 @@ pub mod reason;
 mod report;
 mod request;
 pub mod snapshot;
+mod steps;
 
 pub use shared::efs::Efs;
 use shared::{Answer, CallRecord, Dispatcher, Failure, Invocation, Mode, Report};
@@ -49,13 +52,13 @@ pub async fn handle(
     policy: &Policy,
 ) -> Result<Answer, Failure> {
     let context = Context {
-        invocation,
+        invocation: &invocation,
         efs,
         policy,
     };
     let dispatcher = Dispatcher {
         mode: policy.guardrails.mode,
-        invocation,
+        invocation: invocation.clone(),
         calls_per_observation: CALLS_PER_OBSERVATION,
     };
 
@@ -82,5 +85,5 @@ async fn process(command: &Command, context: &Context<'_>) -> Report {
         Mode::Enforce => execute(command, plan, snapshot, context, &calls).await,
     };
 
-    report(command, mode, &execution, context.invocation.now, calls)
+    report(command, mode, &execution, context, calls)
 }

@@ -1,8 +1,10 @@
 //! Every reason that a target can have for what became of it.
 
 use serde::Serialize;
-use shared::{Explain, sentence};
+use shared::{Advice, Explain, sentence};
 use strum::{EnumMessage, VariantArray};
+
+use crate::advice;
 
 /// Why a target is treated as it is: a closed set. The first line of each comment is the sentence
 /// in the report and in the README's table.
@@ -117,6 +119,60 @@ impl Explain for Reason {
         sentence(self)
     }
 
+    fn advice(&self) -> &'static [Advice] {
+        match self {
+            Self::ReplicaUsable => &[],
+            Self::ReplicaUsableUnmarked => &[advice::FREE_A_TAG],
+            Self::PlanMode => &[advice::CARRY_OUT],
+            Self::SourceNotAvailable
+            | Self::ReplicationEnabling
+            | Self::ReplicaNotAvailable
+            | Self::PartsNotAvailable
+            | Self::FirstSyncRunning
+            | Self::NotSeenYet
+            | Self::NotReadyYet
+            | Self::OutOfTime => &[advice::WAIT],
+
+            Self::NotFound => &[advice::FIND],
+            Self::NamedTwice => &[advice::NAME_ONCE],
+            Self::ArnMismatch => &[advice::COMPARE],
+            Self::SourceUnusable => &[advice::LOOK_AT_SOURCE],
+            Self::NoReplicateToTag | Self::BadReplicateToTag => &[advice::SET_TAG],
+            Self::SourceIsADestination => &[advice::NAME_THE_ORIGIN],
+            Self::ReplicatesElsewhere => &[advice::DELETE_OR_ADOPT],
+            Self::ReplicationDeleting => &[advice::WAIT_FOR_DELETION],
+
+            Self::RegionMismatch
+            | Self::KmsKeyRegionMismatch
+            | Self::SameFileSystem
+            | Self::RoleMissing
+            | Self::RoleNotNeeded => &[advice::CORRECT],
+            Self::RegionNotAllowed => &[advice::OTHER_REGION, advice::ALLOW_REGION],
+            Self::KmsKeyDiffers => &[advice::KEEP_KEY],
+            Self::PartsInAnotherAccount => &[advice::PROVISION_THERE],
+
+            Self::DestinationNotFound => &[advice::FIND_DESTINATION],
+            Self::DestinationNotAvailable => &[advice::LOOK_AT_REPLICA],
+            Self::OverwriteNotConfirmed => &[advice::CONFIRM],
+            Self::NotApproved => &[advice::APPROVE],
+            Self::ApprovedForAnotherRequest => &[advice::APPROVE_INSTEAD],
+            Self::Protected => &[advice::UNPROTECT],
+            Self::OverwriteProtectionEnabled => &[advice::DISABLE_PROTECTION],
+            Self::DestinationInUse => &[advice::OTHER_DESTINATION],
+            Self::DestinationNotEncrypted => &[advice::ENCRYPTED_DESTINATION],
+            Self::FailbackImpossible => &[advice::ACCEPT_NO_FAILBACK],
+            Self::OverMaxTargets => &[advice::SPLIT, advice::RAISE_MAX_TARGETS],
+
+            Self::ReplicationPausing | Self::ReplicationPaused => &[advice::FIND_CAUSE],
+            Self::ReplicationInError => &[advice::RECREATE],
+            Self::ReplicaUnusable | Self::PartInError => &[advice::LOOK_AT_REPLICA],
+            Self::MountTargetDiffers => &[advice::CHANGE_GROUPS],
+            Self::TooManyTags => &[advice::FREE_TAGS],
+            Self::PolicyNotTranslatable => &[advice::EDIT_POLICY],
+            Self::UnknownState => &[advice::UPDATE],
+        }
+    }
+
     fn look_again_after_seconds(&self) -> Option<u32> {
         match self {
             Self::SourceNotAvailable | Self::ReplicaNotAvailable | Self::PartsNotAvailable => {
@@ -154,6 +210,14 @@ mod tests {
 
         assert!(sentences.iter().all(|sentence| sentence.contains(' ')));
         assert!(sentences.windows(2).all(|two| two[0] != two[1]));
+    }
+
+    #[test]
+    fn everything_but_a_usable_replica_has_a_way_out() {
+        for reason in Reason::ALL {
+            let is_good = *reason == Reason::ReplicaUsable;
+            assert_eq!(reason.advice().is_empty(), is_good, "{reason:?}");
+        }
     }
 
     #[test]

@@ -2,32 +2,28 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use shared::{
-    CallRecord, Conclusion, FailedCall, Mode, Outcome, Report,
+    CallRecord, Conclusion, FailedCall, Mode, Outcome, Report, Subject, Wording,
     api::merge,
-    code,
     efs::{FileSystem, ReplicationStatus},
+    guardrails::Approval,
     settle::{Change, ReadBack, Settled, settle},
 };
 
 use crate::{
     command::{Command, Target},
+    context::Context,
     execute::{Attempt, Execution, TargetRun},
-    observe::access_points_per_target,
-    plan::{Resource, Step, Verdict},
+    plan::{Step, Verdict},
+    policy::Policy,
     reason::Reason,
     snapshot::View,
+    steps::{sentences, whole_plan},
 };
 
 /// The age of the last sync within which EFS means to stay, for most file systems (EFS User Guide).
 const OBJECTIVE_SECONDS: i64 = 15 * 60;
-
-/// How many steps of one kind, or tags of one step, a report names before it counts them.
-const STEPS_NAMED: usize = 4;
-
-/// The most characters of EFS's own words in a message.
-const MAX_STATUS_MESSAGE: usize = 300;
 
 /// What was read, at last and as far as it came, and what was done about it.
 #[derive(Debug, Serialize)]
@@ -61,9 +57,10 @@ pub(crate) fn report(
     command: &Command,
     mode: Mode,
     execution: &Execution,
-    now: DateTime<Utc>,
+    context: &Context<'_>,
     calls: CallRecord,
 ) -> Report {
+    let now = context.invocation.now;
     let mut targets = Vec::new();
 
     for (target, run) in command.targets.iter().zip(&execution.runs) {
@@ -71,11 +68,10 @@ pub(crate) fn report(
             Mode::Plan => preview(run),
             Mode::Enforce => conclude(run),
         };
-        let evidence = json!(evidence(run, now));
+        let subject = subject(command, target, run, context.policy);
 
-        let mut report = conclusion.into_report(named(target), resource(last_view(run)), evidence);
-        report.plan = sentences(run.first.steps());
-        report.plan.extend(access_points_to_follow(command, run));
+        let mut report = conclusion.into_report(subject, json!(evidence(run, now)));
+        report.plan = whole_plan(command, target, run, context.policy);
         let made = run
             .attempts
             .iter()
@@ -84,17 +80,19 @@ pub(crate) fn report(
         targets.push(report);
     }
 
-    Report::of(
-        command.request_id.as_ref(),
-        mode,
-        targets,
-        calls.into_calls(),
-    )
+    let wording = Wording {
+        request_id: command.request_id.as_ref(),
+        action: "replicate",
+        planned: "changed",
+        done: "usable",
+        done_with: None,
+    };
+    Report::of(wording, mode, targets, calls.into_calls())
 }
 
 /// What a dry run says: steps are planned, everything else is as it is.
 fn preview(run: &TargetRun) -> Conclusion {
-    stated(&run.first, &run.view, Outcome::AlreadyDone)
+    stated(&run.first, Outcome::AlreadyDone)
         .unwrap_or_else(|| Conclusion::new(Outcome::Planned, Reason::PlanMode))
 }
 
@@ -109,7 +107,7 @@ fn conclude(run: &TargetRun) -> Conclusion {
     let shows_the_change = !matches!(run.last, Verdict::Refused(_));
     if run.unread.is_none()
         && shows_the_change
-        && let Some(conclusion) = stated(&run.last, &run.view, Outcome::Done)
+        && let Some(conclusion) = stated(&run.last, Outcome::Done)
     {
         return conclusion;
     }
@@ -162,47 +160,51 @@ fn shows_replication(attempt: &Attempt, view: &View) -> bool {
 }
 
 /// What a verdict without steps says; `done` is the outcome where nothing is left to do.
-fn stated(verdict: &Verdict, view: &View, done: Outcome) -> Option<Conclusion> {
-    let (outcome, reason) = match verdict {
+fn stated(verdict: &Verdict, done: Outcome) -> Option<Conclusion> {
+    Some(match verdict {
         Verdict::Act(_) => return None,
-        Verdict::Unobserved(why) => return Some(Conclusion::unobserved(why, Reason::OutOfTime)),
-        Verdict::Done(reason) => (done, *reason),
-        Verdict::Pending(reason) => (Outcome::Pending, *reason),
-        Verdict::Refused(reason) => (Outcome::Refused, *reason),
-        Verdict::Failed(reason) | Verdict::Broken(reason, _) => (Outcome::Failed, *reason),
-    };
-    // A reason alone does not say which resource, or what EFS itself says about it.
-    let detail = match verdict {
-        Verdict::Broken(_, name) => Some(name.clone()),
-        _ => detail(reason, view),
-    };
-
-    let mut conclusion = Conclusion::new(outcome, reason);
-    if let Some(detail) = detail {
-        conclusion.message = format!("{}: {detail}", conclusion.message);
-    }
-    Some(conclusion)
+        Verdict::Unobserved(why) => Conclusion::unobserved(why, Reason::OutOfTime),
+        Verdict::Done(reason) => Conclusion::new(done, *reason),
+        Verdict::Pending(reason) => Conclusion::new(Outcome::Pending, *reason),
+        Verdict::Refused(against) => Conclusion::of(Outcome::Refused, against),
+        Verdict::Failed(broken) => Conclusion::of(Outcome::Failed, broken),
+    })
 }
 
-/// What EFS itself says, or which destination is in the way.
-fn detail(reason: Reason, view: &View) -> Option<String> {
-    let replication = view.replication.as_ref()?;
+/// What a target is called, and what commands about it may name.
+fn subject(command: &Command, target: &Target, run: &TargetRun, policy: &Policy) -> Subject {
+    let view = last_view(run);
+    let mut facts = Map::new();
+    let mut know = |name: &str, value: String| drop(facts.insert(name.to_owned(), value.into()));
 
-    match reason {
-        Reason::KmsKeyDiffers => view.destination.as_ref()?.kms_key_arn.clone(),
-        Reason::ReplicationPausing | Reason::ReplicationPaused | Reason::ReplicationInError => {
-            let message = replication.status_message.as_ref()?;
-            Some(message.chars().take(MAX_STATUS_MESSAGE).collect())
-        }
-        Reason::ReplicatesElsewhere => Some(format!(
-            "{} in {}",
-            replication.destination_id, replication.destination_region
-        )),
-        Reason::SourceIsADestination => Some(format!(
-            "of {} in {}",
-            replication.source_id, replication.source_region
-        )),
-        _ => None,
+    know("requestID", command.request_id.to_string());
+    if let Approval::Tag(tag) = &policy.guardrails.approval {
+        know("tag", tag.clone());
+    }
+    know("sourceFileSystemId", target.source.id.to_string());
+    know("service", "elasticfilesystem".to_owned());
+    if let Some(source) = &view.source {
+        know("region", source.region.to_string());
+    }
+
+    // Where the replica is, or is to be.
+    let wanted = target.destination.as_ref();
+    if let Some(region) = wanted.and_then(|destination| destination.region()) {
+        know("destinationRegion", region.to_string());
+    }
+    if let Some(existing) = wanted.and_then(|destination| destination.file_system.as_ref()) {
+        know("destinationFileSystemId", existing.id.to_string());
+    }
+    if let Some(replica) = &view.destination {
+        know("destinationRegion", replica.region.to_string());
+        know("destinationFileSystemId", replica.id.to_string());
+    }
+
+    Subject {
+        name: target.source.id.to_string(),
+        target: named(target),
+        resource: resource(view),
+        facts,
     }
 }
 
@@ -276,99 +278,21 @@ fn status(status: ReplicationStatus) -> &'static str {
     }
 }
 
-/// The access points that later plans create, where one plan cannot create all.
-fn access_points_to_follow(command: &Command, run: &TargetRun) -> Option<String> {
-    let more = run
-        .missing_before
-        .saturating_sub(access_points_per_target(command));
-
-    (more > 0).then(|| format!("then create {more} more access points"))
-}
-
-/// Steps in words. Of many alike, one after the other, the first are named and the others counted:
-/// a file system may have 10,000 access points, and a report has to fit what carries it.
-fn sentences<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Vec<String> {
-    let steps: Vec<&Step> = steps.into_iter().collect();
-    let mut sentences = Vec::new();
-
-    for alike in steps.chunk_by(|step, next| kind(step) == kind(next)) {
-        let total = alike.len();
-        let named = match total > STEPS_NAMED {
-            true => STEPS_NAMED - 1,
-            false => total,
-        };
-
-        // A reader needs the first few to know what the rest are.
-        sentences.extend(alike.iter().take(named).map(|step| sentence(step)));
-        if total > named {
-            let more = total - named;
-            sentences.push(format!("and {more} more like these, {total} in all"));
-        }
-    }
-    sentences
-}
-
-fn kind(step: &Step) -> &'static str {
-    step.operation()
-}
-
-/// A step in words, without the contents of policies.
-fn sentence(step: &Step) -> String {
-    match step {
-        Step::Replicate(destination) => {
-            let region = destination.region();
-            let region = region.map_or("the same Region".to_owned(), |region| region.to_string());
-
-            match &destination.file_system {
-                Some(existing) => format!(
-                    "replicate to {} in {region}, whose contents are overwritten",
-                    existing.id
-                ),
-                None => format!("replicate to a new file system in {region}"),
-            }
-        }
-        Step::Provision { resource, .. } => resource_sentence(resource),
-    }
-}
-
-fn resource_sentence(resource: &Resource) -> String {
-    match resource {
-        Resource::MountTarget(subnet, _) => format!("create a mount target in {subnet}"),
-        Resource::AccessPoint(point) => {
-            let (id, path) = (&point.id, &point.root.path);
-            format!("create an access point like {id} for {path}")
-        }
-        Resource::Lifecycle(transitions) => {
-            format!("set {} lifecycle transitions", transitions.len())
-        }
-        Resource::Backup(backup) => format!("set automatic backups to {}", code(backup)),
-        Resource::Policy(_) => "merge the source's file system policy".to_owned(),
-        Resource::Tags(tags) => {
-            let keys: Vec<&str> = tags.keys().map(String::as_str).collect();
-
-            match keys.get(..STEPS_NAMED - 1) {
-                Some(first) if keys.len() > STEPS_NAMED => {
-                    format!("set {} tags: {} and more", keys.len(), first.join(", "))
-                }
-                _ => format!("set the tags {}", keys.join(", ")),
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use shared::{
-        Call, Fault, FaultKind, Message, Unobserved,
-        efs::{AccessPoint, AccessPointRoot, Destination, LifeCycle},
+        Call, Fault, FaultKind, Grounds, Invocation, Message, Unobserved,
+        efs::{Destination, Efs},
         guardrails::Tags,
         settle::Made,
     };
+    use tokio::time::Instant;
 
     use super::*;
     use crate::{
         command::Backup,
-        fixtures::{file_system, provision, replication, target},
+        fixtures::{file_system, point, policy, provision, replication, tags, target},
+        plan::Resource,
         snapshot::{Incomplete, Observation},
     };
 
@@ -382,27 +306,6 @@ mod tests {
 
     fn step() -> Step {
         provision(Resource::Backup(Backup::Enabled))
-    }
-
-    fn tags(count: usize) -> Step {
-        let tag = |number| (format!("t{number:02}"), String::new());
-
-        provision(Resource::Tags((1..=count).map(tag).collect()))
-    }
-
-    fn point(number: usize) -> Step {
-        let root = AccessPointRoot {
-            path: format!("/{number}"),
-            ..AccessPointRoot::default()
-        };
-
-        provision(Resource::AccessPoint(AccessPoint {
-            id: format!("fsap-{number}"),
-            arn: None,
-            state: LifeCycle::Available,
-            root,
-            tags: [("Name".to_owned(), "app".to_owned())].into(),
-        }))
     }
 
     fn attempt(step: &Step, result: Result<(), Fault>) -> Attempt {
@@ -453,7 +356,7 @@ mod tests {
     fn check(attempts: Vec<Attempt>, last: &Verdict, outcome: Outcome, reason: &str) {
         let conclusion = conclude(&run(attempts, last.clone()));
 
-        let concluded = (conclusion.outcome, conclusion.reason.as_str());
+        let concluded = (conclusion.outcome, conclusion.reason());
         assert_eq!(concluded, (outcome, reason));
     }
 
@@ -485,7 +388,7 @@ mod tests {
 
         for last in [
             Verdict::Act(vec![step()]),
-            Verdict::Refused(Reason::ReplicatesElsewhere),
+            Verdict::Refused(vec![Reason::ReplicatesElsewhere.into()]),
         ] {
             check(vec![tried(Ok(()))], &last, Outcome::Pending, "not_seen_yet");
             for (kind, outcome, reason) in failures {
@@ -606,8 +509,8 @@ mod tests {
         // The source's side shows the replication; only the other side is dark.
         let conclusion = concluded(&create, view());
         assert_eq!(conclusion.outcome, Outcome::Permanent);
-        assert_eq!(conclusion.reason, "access_denied");
-        assert_eq!(conclusion.message, denied);
+        assert_eq!(conclusion.reason(), "access_denied");
+        assert_eq!(conclusion.message(), denied);
 
         for (step, view, change) in [
             (create, View::default(), "CreateReplicationConfiguration"),
@@ -616,33 +519,8 @@ mod tests {
             let conclusion = concluded(&step, view);
             assert_eq!(conclusion.outcome, Outcome::Indeterminate);
             let doubt = format!("{denied}; whether {change} took effect could not be settled");
-            assert_eq!(conclusion.message, doubt);
+            assert_eq!(conclusion.message(), doubt);
         }
-    }
-
-    // Invariant 10.
-    #[test]
-    fn of_many_steps_alike_the_first_are_named_and_the_others_counted() {
-        let few: Vec<Step> = (1..=4).map(point).collect();
-        let last = sentences(&few).pop();
-        assert_eq!(
-            last.as_deref(),
-            Some("create an access point like fsap-4 for /4")
-        );
-
-        let many: Vec<Step> = (1..=10_000).map(point).chain([step()]).collect();
-        let expected = [
-            "create an access point like fsap-1 for /1",
-            "create an access point like fsap-2 for /2",
-            "create an access point like fsap-3 for /3",
-            "and 9997 more like these, 10000 in all",
-            "set automatic backups to enabled",
-        ];
-        assert_eq!(sentences(&many), expected);
-
-        assert_eq!(sentence(&tags(2)), "set the tags t01, t02");
-        assert_eq!(sentence(&tags(4)), "set the tags t01, t02, t03, t04");
-        assert_eq!(sentence(&tags(50)), "set 50 tags: t01, t02, t03 and more");
     }
 
     #[test]
@@ -688,14 +566,7 @@ mod tests {
         let verdict = Verdict::Unobserved(Unobserved::OutOfTime);
         let run = TargetRun::new(verdict, Observation::Incomplete(out_of_time));
         let execution = Execution { runs: vec![run] };
-        let calls = CallRecord::default();
-        let report = report(
-            &command(),
-            Mode::Enforce,
-            &execution,
-            DateTime::default(),
-            calls,
-        );
+        let report = report_at(&command(), &execution, DateTime::default());
         assert_eq!(report.outcome, Outcome::Pending);
         assert_eq!(report.targets[0].reason, "out_of_time");
         assert!(report.wants_redelivery());
@@ -734,8 +605,23 @@ mod tests {
         let now = DateTime::from_timestamp(seconds, 0).unwrap();
         let run = TargetRun::new(verdict, Observation::Complete(view));
         let execution = Execution { runs: vec![run] };
-        let calls = CallRecord::default();
-        json!(report(&command, Mode::Enforce, &execution, now, calls))
+        json!(report_at(&command, &execution, now))
+    }
+
+    fn report_at(command: &Command, execution: &Execution, now: DateTime<Utc>) -> Report {
+        let context = Context {
+            invocation: &Invocation::at(now, Instant::now()),
+            efs: &Efs::new(&harness::sdk_config().build()),
+            policy: &policy(),
+        };
+
+        report(
+            command,
+            Mode::Enforce,
+            execution,
+            &context,
+            CallRecord::default(),
+        )
     }
 
     #[test]
@@ -771,68 +657,27 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_says_which_resource_it_is_about_or_what_efs_says() {
-        let mut other = view();
-        let replication = other.replication.as_mut().unwrap();
-        replication.status_message = Some("no role".repeat(100));
-        let destination = other.destination.as_mut().unwrap();
-        destination.kms_key_arn = Some("arn:aws:kms:eu-west-1:111122223333:key/k".to_owned());
-
-        let said = |verdict: Verdict| {
-            let report = reported(verdict, other.clone(), 0);
-            report["targets"][0]["message"].as_str().unwrap().to_owned()
-        };
-        for (verdict, detail) in [
-            (
-                Verdict::Refused(Reason::KmsKeyDiffers),
-                "arn:aws:kms:eu-west-1:111122223333:key/k",
-            ),
-            (
-                Verdict::Refused(Reason::ReplicatesElsewhere),
-                "fs-00000002 in eu-west-1",
-            ),
-            (
-                Verdict::Broken(Reason::PartInError, "fsmt-00000001".to_owned()),
-                "fsmt-00000001",
-            ),
-        ] {
-            let message = said(verdict);
-            assert!(message.ends_with(&format!(": {detail}")), "{message}");
-        }
-        // EFS's own words are cut.
-        for reason in [
-            Reason::ReplicationPausing,
-            Reason::ReplicationPaused,
-            Reason::ReplicationInError,
-        ] {
-            let message = said(Verdict::Failed(reason));
-            let (_, words) = message.split_once(": no role").unwrap();
-            assert_eq!(words.chars().count(), MAX_STATUS_MESSAGE - "no role".len());
-        }
+    fn the_replica_is_reported_by_its_id_and_region() {
         let expected = json!({
             "sourceFileSystemArn": "arn:aws:elasticfilesystem:us-east-1:111122223333:file-system/fs-00000001",
             "destinationFileSystemId": "fs-00000002",
             "destinationRegion": "eu-west-1",
         });
-        let report = reported(Verdict::Failed(Reason::ReplicationPaused), other, 0);
+
+        let paused = Verdict::Failed(vec![Reason::ReplicationPaused.into()]);
+        let report = reported(paused, view(), 0);
         assert_eq!(report["targets"][0]["resource"], expected);
     }
 
     #[test]
-    fn what_one_plan_does_not_create_is_announced() {
-        let text = |missing| {
-            let run = TargetRun {
-                missing_before: missing,
-                ..run(Vec::new(), Verdict::Act(vec![point(1)]))
-            };
-            access_points_to_follow(&command(), &run)
-        };
-        let of_one_plan = access_points_per_target(&command());
+    fn a_command_to_paste_names_the_file_system_and_its_region() {
+        let against = Grounds::new(Reason::NotApproved).fact("tag", "drover:approved");
+        let report = reported(Verdict::Refused(vec![against]), view(), 0);
 
-        assert_eq!(text(of_one_plan), None);
         assert_eq!(
-            text(of_one_plan + 2).as_deref(),
-            Some("then create 2 more access points")
+            report["targets"][0]["nextSteps"][0]["command"],
+            "aws efs tag-resource --region eu-west-1 --resource-id fs-00000002 \
+             --tags Key=drover:approved,Value=CHG1"
         );
     }
 
@@ -845,18 +690,14 @@ mod tests {
     }
 
     #[test]
-    fn whose_replica_a_source_is_already_is_reported() {
+    fn the_replica_of_somebody_else_is_not_reported() {
         let mut turned = view();
         let replication = turned.replication.as_mut().unwrap();
         replication.source_id = "fs-00000003".to_owned().try_into().unwrap();
 
-        let report = reported(Verdict::Refused(Reason::SourceIsADestination), turned, 0);
+        let against = vec![Reason::SourceIsADestination.into()];
+        let report = reported(Verdict::Refused(against), turned, 0);
         let target = &report["targets"][0];
-        let message = target["message"].as_str().unwrap();
-        assert!(
-            message.ends_with(": of fs-00000003 in us-east-1"),
-            "{message}"
-        );
         assert_eq!(target["resource"]["destinationFileSystemId"], Value::Null);
     }
 

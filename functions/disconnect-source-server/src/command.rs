@@ -133,6 +133,22 @@ impl Command {
 }
 
 impl Target {
+    /// The name by which people know the server: of those that the request gives, the one that
+    /// they chose themselves before those that AWS made.
+    #[must_use]
+    pub fn familiar_name(&self) -> String {
+        let host = self.hostname.as_ref().or(self.fqdn.as_ref());
+        let names = [
+            host.map(ToString::to_string),
+            self.aws_instance_id.as_ref().map(ToString::to_string),
+            self.source_server
+                .as_ref()
+                .map(|server| server.id.to_string()),
+        ];
+
+        names.into_iter().flatten().next().unwrap_or_default()
+    }
+
     fn from_request(server: RequestedServer) -> Result<Self, Rejection> {
         let target = Self {
             source_server: server.source_server,

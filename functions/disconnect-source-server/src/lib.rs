@@ -8,11 +8,13 @@
 //! is as the request wants it, the plan is empty, so duplicates and resumed runs need no code of
 //! their own.
 
+mod advice;
 pub mod command;
 mod context;
 pub mod execute;
 #[cfg(test)]
 mod fixtures;
+mod grounds;
 pub mod matching;
 mod native;
 mod observe;
@@ -48,13 +50,13 @@ pub async fn handle(
     policy: &Policy,
 ) -> Result<Answer, Failure> {
     let context = Context {
-        invocation,
+        invocation: &invocation,
         drs,
         policy,
     };
     let dispatcher = Dispatcher {
         mode: policy.guardrails.mode,
-        invocation,
+        invocation: invocation.clone(),
         calls_per_observation: CALLS_PER_OBSERVATION,
     };
 
@@ -71,7 +73,7 @@ async fn process(command: &Command, context: &Context<'_>) -> Report {
     // Without an observation there is no plan, and nothing is called.
     let snapshot = match observe(command, context, &calls).await {
         Ok(snapshot) => snapshot,
-        Err(why) => return unobserved(command, &why, context.policy, calls),
+        Err(why) => return unobserved(command, &why, context, calls),
     };
 
     let plan = plan(command, &snapshot, context.policy);
@@ -83,5 +85,5 @@ async fn process(command: &Command, context: &Context<'_>) -> Report {
         Mode::Enforce => execute(command, plan, snapshot, context, &calls).await,
     };
 
-    report(command, mode, &execution, context.policy, calls)
+    report(command, mode, &execution, context, calls)
 }

@@ -1,8 +1,8 @@
 //! Which source server a target is. Names are compared byte by byte.
 
-use shared::drs::Server;
+use shared::{Grounds, drs::Server};
 
-use crate::{command::Target, reason::Reason};
+use crate::{command::Target, grounds, reason::Reason};
 
 /// The result of looking for a target among servers.
 #[derive(Debug, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub enum Found<'a> {
     /// Exactly one does.
     One(&'a Server),
     /// More than one does, and nothing else decides between them.
-    Several,
+    Several(Vec<&'a Server>),
 }
 
 /// Looks for a target by its most exact name, and among several servers with that name by all the
@@ -26,7 +26,7 @@ pub fn find<'a>(target: &Target, servers: &'a [Server]) -> Found<'a> {
     let matching: Vec<&Server> = named
         .iter()
         .copied()
-        .filter(|server| mismatch(target, server).is_none())
+        .filter(|server| mismatches(target, server).is_empty())
         .collect();
 
     // The other names only decide between servers that share the most exact one.
@@ -34,7 +34,8 @@ pub fn find<'a>(target: &Target, servers: &'a [Server]) -> Found<'a> {
         ([], _) => Found::Nothing,
         // A single server that another name contradicts is found too: the mismatch is the refusal.
         ([only], _) | (_, [only]) => Found::One(only),
-        _ => Found::Several,
+        (_, []) => Found::Several(named),
+        _ => Found::Several(matching),
     }
 }
 
@@ -74,33 +75,35 @@ pub fn has_name(target: &Target, server: &Server) -> bool {
     hostname.is_some() && hostname == server.hostname.as_deref()
 }
 
-/// The first name of the target that the server does not have.
+/// Every name of the target that the server does not have. Host names of AWS's answer stay out of
+/// the facts.
 #[must_use]
-pub fn mismatch(target: &Target, server: &Server) -> Option<Reason> {
+pub fn mismatches(target: &Target, server: &Server) -> Vec<Grounds<Reason>> {
     let differs = |asked: Option<&str>, read: &Option<String>| {
         // A name that the request leaves out matches every server.
         asked.is_some() && asked != read.as_deref()
     };
+    let mut mismatches = Vec::new();
 
     let arn = target
         .source_server
         .as_ref()
         .and_then(|source_server| source_server.arn.as_ref());
     if arn.is_some() && arn != server.arn.as_ref() {
-        return Some(Reason::ArnMismatch);
+        mismatches.push(grounds::other_arn(server));
     }
 
     let instance = target.aws_instance_id.as_ref().map(AsRef::as_ref);
     if differs(instance, &server.aws_instance_id) {
-        return Some(Reason::AwsInstanceIdMismatch);
+        mismatches.push(grounds::other_instance(server));
     }
     let hostname = target.hostname.as_ref().map(AsRef::as_ref);
     if differs(hostname, &server.hostname) {
-        return Some(Reason::HostnameMismatch);
+        mismatches.push(Reason::HostnameMismatch.into());
     }
     let fqdn = target.fqdn.as_ref().map(AsRef::as_ref);
     if differs(fqdn, &server.fqdn) {
-        return Some(Reason::FqdnMismatch);
+        mismatches.push(Reason::FqdnMismatch.into());
     }
 
     // A native event claims where the instance was; a server of unknown origin is not taken for it.
@@ -109,7 +112,11 @@ pub fn mismatch(target: &Target, server: &Server) -> Option<Reason> {
         &server.origin_account_id,
     );
     let other_region = differs(target.origin_region.as_deref(), &server.origin_region);
-    (other_account || other_region).then_some(Reason::OriginMismatch)
+    if other_account || other_region {
+        mismatches.push(grounds::other_origin(server));
+    }
+
+    mismatches
 }
 
 #[cfg(test)]

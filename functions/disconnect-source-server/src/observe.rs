@@ -11,7 +11,7 @@ use shared::{
 use crate::{
     command::{Action, Command, Target},
     context::Context,
-    matching::{Found, find, has_name, matched, mismatch},
+    matching::{Found, find, has_name, matched, mismatches},
     policy::Policy,
     snapshot::{Snapshot, Usage},
 };
@@ -164,7 +164,7 @@ fn servers_losing_recovery_points(
     let mut losing: Vec<SourceServerId> = Vec::new();
     for target in &command.targets {
         if let Found::One(server) = find(target, &snapshot.servers)
-            && mismatch(target, server).is_none()
+            && mismatches(target, server).is_empty()
             && may_be_disconnected(command, server, policy)
             && !losing.contains(&server.id)
         {

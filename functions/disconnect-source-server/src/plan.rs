@@ -5,15 +5,16 @@
 //! are. Only an observation that finds nothing left to do can say that something is done.
 
 use shared::{
-    Arn, Mode,
-    drs::{Direction, RecoveryInstance, Server, SourceServerId, Staging, State},
+    Arn, Grounds, Mode,
+    drs::{Direction, RecoveryInstance, Server, ServerInJob, SourceServerId, Staging, State},
     guardrails::Refusal,
 };
 
 use self::Verdict::{Act, Done, Pending, Refused};
 use crate::{
     command::{Action, Command, Target},
-    matching::{Found, find, mismatch},
+    grounds,
+    matching::{Found, find, mismatches},
     policy::Policy,
     reason::Reason,
     snapshot::Snapshot,
@@ -44,8 +45,8 @@ pub enum Verdict {
     Done(Reason),
     /// It takes time; observe again later.
     Pending(Reason),
-    /// A rule forbids it.
-    Refused(Reason),
+    /// These rules forbid it, in the order in which they are asked; never empty.
+    Refused(Vec<Grounds<Reason>>),
 }
 
 /// What will be done and said about every target, in the order of the request.
@@ -80,15 +81,15 @@ pub fn plan(command: &Command, snapshot: &Snapshot, policy: &Policy) -> Plan {
 
     // Before the first change: over MAX_TARGETS everything is refused, over the share whatever
     // would disconnect or delete.
-    if policy.guardrails.check_targets(targets.len()).is_err() {
-        refuse(&mut targets, Reason::OverMaxTargets, |_| true);
+    if let Some(over) = policy.guardrails.against_targets(targets.len()) {
+        refuse(&mut targets, &over, |_| true);
     }
-    if count_changes(&targets) > policy.allowed_changes(command.action, snapshot.account) {
-        refuse(
-            &mut targets,
-            Reason::OverMaxShare,
-            TargetPlan::changes_server,
-        );
+    let changes = count_changes(&targets);
+    if let Some(account) = snapshot.account
+        && changes > policy.allowed_changes(command.action, account)
+    {
+        let over = grounds::over_share(changes, command.action, account, policy);
+        refuse(&mut targets, &over, TargetPlan::changes_server);
     }
 
     Plan {
@@ -114,11 +115,13 @@ fn plan_target(
             TargetPlan::not_found(Done(Reason::RecordDeleted))
         }
         Found::Nothing if !snapshot.initialised => {
-            TargetPlan::not_found(Refused(Reason::NotInitialised))
+            TargetPlan::not_found(Refused(vec![Reason::NotInitialised.into()]))
         }
-        Found::Nothing => TargetPlan::not_found(Refused(Reason::NotFound)),
+        Found::Nothing => TargetPlan::not_found(Refused(vec![Reason::NotFound.into()])),
         // Guessing between two servers is how the wrong one goes.
-        Found::Several => TargetPlan::not_found(Refused(Reason::Ambiguous)),
+        Found::Several(servers) => {
+            TargetPlan::not_found(Refused(vec![grounds::ambiguous(&servers)]))
+        }
     }
 }
 
@@ -140,12 +143,11 @@ fn plan_server(
     snapshot: &Snapshot,
     policy: &Policy,
 ) -> Verdict {
-    // A name that contradicts the server comes first: it may be another machine.
-    if let Some(reason) = mismatch(target, server) {
-        return Refused(reason);
-    }
-    if !policy.allows(command.action) {
-        return Refused(Reason::DeleteNotAllowed);
+    // A name that contradicts the server comes first and alone: it may be another machine, of which
+    // nothing else should be said.
+    let mismatches = mismatches(target, server);
+    if !mismatches.is_empty() {
+        return Refused(mismatches);
     }
 
     match command.action {
@@ -165,8 +167,9 @@ fn plan_disconnect(
     if server.state == State::Disconnected {
         return plan_remainder(command, server, policy);
     }
-    if let Some(reason) = forbidden(command, server, snapshot, policy) {
-        return Refused(reason);
+    let against = forbidden(command, server, snapshot, policy);
+    if !against.is_empty() {
+        return Refused(against);
     }
 
     // The approval goes last, so that a run which is killed in between can be resumed.
@@ -184,8 +187,13 @@ fn plan_remainder(command: &Command, server: &Server, policy: &Policy) -> Verdic
         return Done(Reason::Disconnected);
     }
 
-    if let Some(reason) = untouchable(server, policy) {
-        return Refused(reason);
+    let mut against: Vec<_> = guardrails
+        .against_protected(&server.tags)
+        .into_iter()
+        .collect();
+    against.extend(without_arn(server));
+    if !against.is_empty() {
+        return Refused(against);
     }
     match consume_approval(command, server, policy) {
         Some(step) => Act(vec![step]),
@@ -199,8 +207,9 @@ fn plan_retire(
     snapshot: &Snapshot,
     policy: &Policy,
 ) -> Verdict {
-    if let Some(reason) = forbidden(command, server, snapshot, policy) {
-        return Refused(reason);
+    let against = forbidden(command, server, snapshot, policy);
+    if !against.is_empty() {
+        return Refused(against);
     }
     // AWS documents no call that shows when the staging resources are gone.
     if server.state == State::Disconnected {
@@ -217,77 +226,82 @@ fn plan_delete(
     snapshot: &Snapshot,
     policy: &Policy,
 ) -> Verdict {
-    if let Some(reason) = forbidden(command, server, snapshot, policy) {
-        return Refused(reason);
-    }
+    let mut against = forbidden(command, server, snapshot, policy);
     // DRS wants a server disconnected before its record is deleted (API model).
     if server.state != State::Disconnected {
-        return Refused(Reason::NotDisconnected);
+        against.push(grounds::not_disconnected(server));
+    }
+    if !against.is_empty() {
+        return Refused(against);
     }
 
     Act(vec![Step::Delete])
 }
 
-/// The first rule that forbids to change this server.
+/// Every rule that forbids to change this server.
 fn forbidden(
     command: &Command,
     server: &Server,
     snapshot: &Snapshot,
     policy: &Policy,
-) -> Option<Reason> {
+) -> Vec<Grounds<Reason>> {
+    let mut against = Vec::new();
+
+    if !policy.allows(command.action) {
+        against.push(grounds::delete_not_allowed());
+    }
     // Protection before approval: an approval does not lift it.
-    if let Some(reason) = untouchable(server, policy) {
-        return Some(reason);
-    }
-    if let Err(refusal) = policy.guardrails.check(&command.request_id, &server.tags) {
-        return Some(refusal.into());
-    }
+    let tags = &server.tags;
+    against.extend(policy.guardrails.against(&command.request_id, tags));
 
-    in_use(server, snapshot)
+    against.extend(without_arn(server));
+    against.extend(in_use(server, snapshot));
+    against
 }
 
-fn untouchable(server: &Server, policy: &Policy) -> Option<Reason> {
-    if let Err(refusal) = policy.guardrails.check_protection(&server.tags) {
-        return Some(refusal.into());
-    }
-
-    // Without an ARN its tags cannot be changed.
-    server.arn.is_none().then_some(Reason::UnknownState)
+/// Without an ARN the tags of a server cannot be changed.
+fn without_arn(server: &Server) -> Option<Grounds<Reason>> {
+    server.arn.is_none().then(|| grounds::unknown("arn"))
 }
 
-fn in_use(server: &Server, snapshot: &Snapshot) -> Option<Reason> {
+/// Everything that somebody does with a server, or that nobody understands.
+fn in_use(server: &Server, snapshot: &Snapshot) -> Vec<Grounds<Reason>> {
+    let mut against = Vec::new();
+
     // An extended server belongs to another account, where it has to be disconnected.
     match server.staging {
         Staging::Own => {}
-        Staging::Extended => return Some(Reason::Extended),
-        Staging::ExtensionError => return Some(Reason::ExtensionError),
-        Staging::Unknown => return Some(Reason::UnknownState),
+        Staging::Extended => against.push(grounds::extended(Reason::Extended, server)),
+        Staging::ExtensionError => {
+            against.push(grounds::extended(Reason::ExtensionError, server));
+        }
+        Staging::Unknown => against.push(grounds::unknown("stagingArea.status")),
     }
     // A failback, or a pair that replicates both ways, is a recovery in progress.
     match server.direction {
         Direction::Failover => {}
-        Direction::Failback => return Some(Reason::FailbackDirection),
-        Direction::ReversedPair => return Some(Reason::ReversedPair),
-        Direction::Unknown => return Some(Reason::UnknownState),
+        Direction::Failback => against.push(Reason::FailbackDirection.into()),
+        Direction::ReversedPair => against.push(grounds::reversed(server)),
+        Direction::Unknown => against.push(grounds::unknown("replicationDirection")),
     }
 
-    // What was not read cannot allow anything.
-    let Some(usage) = &snapshot.usage else {
-        return Some(Reason::UnknownState);
-    };
-    if let Some(reason) = launched(server, &usage.recovery_instances) {
-        return Some(reason);
+    match &snapshot.usage {
+        Some(usage) => {
+            against.extend(launched(server, &usage.recovery_instances));
+            against.extend(in_job(server, &usage.servers_in_jobs));
+        }
+        // What was not read cannot allow anything.
+        None => against.push(grounds::unknown("jobs and recovery instances")),
     }
-    if is_in_job(server, &usage.servers_in_jobs) {
-        return Some(Reason::JobRunning);
+    if server.state == State::Unknown {
+        against.push(grounds::unknown("dataReplicationInfo.dataReplicationState"));
     }
-
-    (server.state == State::Unknown).then_some(Reason::UnknownState)
+    against
 }
 
 /// A recovery instance counts before a drill; one that only the server's record names may be
 /// either.
-fn launched(server: &Server, instances: &[RecoveryInstance]) -> Option<Reason> {
+fn launched(server: &Server, instances: &[RecoveryInstance]) -> Option<Grounds<Reason>> {
     let of_server: Vec<&RecoveryInstance> = instances
         .iter()
         .filter(|instance| match &instance.source_server_id {
@@ -298,22 +312,26 @@ fn launched(server: &Server, instances: &[RecoveryInstance]) -> Option<Reason> {
         .collect();
 
     // The list may lag behind the record of the server, so the record counts too.
-    if of_server.is_empty() {
-        let named = server.recovery_instance_id.is_some();
-        return named.then_some(Reason::RecoveryInstancePresent);
-    }
-    if of_server.iter().all(|instance| instance.is_drill) {
-        return Some(Reason::DrillInstancePresent);
-    }
-    Some(Reason::RecoveryInstancePresent)
+    let named = server.recovery_instance_id.iter();
+    let listed = of_server.iter().filter_map(|instance| instance.id.as_ref());
+    let reason = match of_server.is_empty() {
+        true if server.recovery_instance_id.is_none() => return None,
+        false if of_server.iter().all(|instance| instance.is_drill) => Reason::DrillInstancePresent,
+        true | false => Reason::RecoveryInstancePresent,
+    };
+    Some(grounds::launched(reason, named.chain(listed)))
 }
 
-fn is_in_job(server: &Server, servers_in_jobs: &[Option<SourceServerId>]) -> bool {
-    servers_in_jobs.iter().any(|in_job| match in_job {
-        Some(id) => *id == server.id,
-        // A job whose servers AWS did not name may work on this one.
-        None => true,
-    })
+fn in_job(server: &Server, servers_in_jobs: &[ServerInJob]) -> Option<Grounds<Reason>> {
+    let job = servers_in_jobs
+        .iter()
+        .find(|in_job| match &in_job.server_id {
+            Some(id) => *id == server.id,
+            // A job whose servers AWS did not name may work on this one.
+            None => true,
+        });
+
+    job.map(grounds::in_job)
 }
 
 /// The step that removes the approval, where the server carries that of this request.
@@ -337,17 +355,18 @@ fn refuse_duplicates(targets: &mut [TargetPlan]) {
         };
 
         if known.contains(&server.id) {
-            target.verdict = Refused(Reason::NamedTwice);
+            let twice = Grounds::new(Reason::NamedTwice);
+            target.refuse(&twice);
         } else {
             known.push(server.id.clone());
         }
     }
 }
 
-fn refuse(targets: &mut [TargetPlan], reason: Reason, which: fn(&TargetPlan) -> bool) {
+fn refuse(targets: &mut [TargetPlan], why: &Grounds<Reason>, which: fn(&TargetPlan) -> bool) {
     for target in targets {
         if which(target) {
-            target.verdict = Refused(reason);
+            target.refuse(why);
         }
     }
 }
@@ -364,6 +383,16 @@ impl TargetPlan {
             server: None,
             verdict,
         }
+    }
+
+    /// Refuses a target for a reason of the whole request, which comes before its own.
+    fn refuse(&mut self, why: &Grounds<Reason>) {
+        let mut against = vec![why.clone()];
+        if let Refused(own) = &mut self.verdict {
+            against.append(own);
+        }
+
+        self.verdict = Refused(against);
     }
 
     /// The steps to be taken, in order; none where something is said instead.
@@ -434,10 +463,28 @@ mod tests {
     }
 
     fn plan_one(action: Action, target: Target, snapshot: &Snapshot, policy: &Policy) -> Verdict {
-        plan(&command(action, vec![target]), snapshot, policy)
-            .targets
-            .remove(0)
-            .verdict
+        let planned = plan(&command(action, vec![target]), snapshot, policy);
+
+        first_alone(&planned.targets[0].verdict)
+    }
+
+    /// A verdict with the first reason of a refusal alone, and without facts.
+    fn first_alone(verdict: &Verdict) -> Verdict {
+        match verdict {
+            Refused(against) => refused(against[0].reason),
+            other => other.clone(),
+        }
+    }
+
+    fn refused(reason: Reason) -> Verdict {
+        Refused(vec![reason.into()])
+    }
+
+    fn reasons(verdict: &Verdict) -> Vec<Reason> {
+        match verdict {
+            Refused(against) => against.iter().map(|grounds| grounds.reason).collect(),
+            _ => Vec::new(),
+        }
     }
 
     #[track_caller]
@@ -453,7 +500,7 @@ mod tests {
     fn refuses(target: Target, snapshot: &Snapshot, reason: Reason) {
         for action in [Action::Disconnect, Action::Retire, Action::Delete] {
             let planned = plan_one(action, target.clone(), snapshot, &policy());
-            assert_eq!(planned, Refused(reason), "{action:?}");
+            assert_eq!(planned, refused(reason), "{action:?}");
         }
     }
 
@@ -471,7 +518,7 @@ mod tests {
         let connected = with(|_| {});
         check(Action::Disconnect, &connected, disconnect());
         check(Action::Retire, &connected, Act(vec![Step::Disconnect]));
-        check(Action::Delete, &connected, Refused(Reason::NotDisconnected));
+        check(Action::Delete, &connected, refused(Reason::NotDisconnected));
         let ended = with(disconnected);
         check(Action::Disconnect, &ended, Act(vec![consume(1)]));
         check(
@@ -551,10 +598,17 @@ mod tests {
         }
     }
 
-    fn in_jobs(servers_in_jobs: Vec<Option<SourceServerId>>) -> Snapshot {
+    fn in_job(server_id: Option<SourceServerId>) -> ServerInJob {
+        ServerInJob {
+            job_id: Some("drsjob-1".to_owned()),
+            server_id,
+        }
+    }
+
+    fn in_jobs(servers: Vec<Option<SourceServerId>>) -> Snapshot {
         Snapshot {
             usage: Some(Usage {
-                servers_in_jobs,
+                servers_in_jobs: servers.into_iter().map(in_job).collect(),
                 ..Usage::default()
             }),
             ..with(|_| {})
@@ -611,9 +665,71 @@ mod tests {
     }
 
     #[test]
+    fn every_reason_is_given_in_the_order_of_the_rules() {
+        let snapshot = Snapshot {
+            account: Some(AccountSize {
+                records: 1,
+                connected: 1,
+            }),
+            usage: Some(Usage {
+                servers_in_jobs: vec![in_job(Some(id(1)))],
+                ..Usage::default()
+            }),
+            ..with(|server| {
+                server.tags = [("drover:protected".to_owned(), String::new())].into();
+                server.direction = Direction::Failback;
+                server.recovery_instance_id = Some("i-00000001".to_owned());
+            })
+        };
+        let mut policy = policy();
+        policy.allow_delete = false;
+        policy.guardrails.max_targets = 1;
+        let planned = plan(
+            &command(Action::Delete, vec![by_id(1), by_id(1)]),
+            &snapshot,
+            &policy,
+        );
+
+        let own = [
+            Reason::DeleteNotAllowed,
+            Reason::Protected,
+            Reason::NotApproved,
+            Reason::FailbackDirection,
+            Reason::RecoveryInstancePresent,
+            Reason::JobRunning,
+            Reason::NotDisconnected,
+        ];
+        let first = reasons(&planned.targets[0].verdict);
+        assert_eq!(first[0], Reason::OverMaxTargets);
+        assert_eq!(first[1..], own);
+        let second = reasons(&planned.targets[1].verdict);
+        assert_eq!(second[..2], [Reason::OverMaxTargets, Reason::NamedTwice]);
+        assert_eq!(second[2..], own);
+    }
+
+    #[test]
+    fn of_a_server_that_may_be_another_only_the_names_are_told() {
+        let target = Target {
+            hostname: "host2".to_owned().try_into().ok(),
+            fqdn: "host2.example.com".to_owned().try_into().ok(),
+            ..by_id(1)
+        };
+        let snapshot = with(|server| server.tags.clear());
+        let planned = plan(
+            &command(Action::Disconnect, vec![target]),
+            &snapshot,
+            &policy(),
+        );
+
+        let mismatches = [Reason::HostnameMismatch, Reason::FqdnMismatch];
+        assert_eq!(reasons(&planned.targets[0].verdict), mismatches);
+    }
+
+    #[test]
     fn a_drill_instance_is_distinguished_from_a_recovery_instance() {
         let launched = |drills: &[bool], source_server_id: Option<SourceServerId>| {
             let instance = |is_drill: &bool| RecoveryInstance {
+                id: Some("i-00000001".to_owned()),
                 source_server_id: source_server_id.clone(),
                 is_drill: *is_drill,
             };
@@ -714,7 +830,7 @@ mod tests {
             check(
                 Action::Disconnect,
                 &snapshot,
-                Refused(Reason::ApprovedForAnotherRequest),
+                refused(Reason::ApprovedForAnotherRequest),
             );
             let snapshot = with(|server| {
                 server
@@ -732,7 +848,7 @@ mod tests {
         check(
             Action::Disconnect,
             &snapshot_of(vec![]),
-            Refused(Reason::NotFound),
+            refused(Reason::NotFound),
         );
         check(
             Action::Delete,
@@ -742,12 +858,12 @@ mod tests {
         check(
             Action::Delete,
             &Snapshot::uninitialised(),
-            Refused(Reason::NotInitialised),
+            refused(Reason::NotInitialised),
         );
         check(
             Action::Disconnect,
             &Snapshot::uninitialised(),
-            Refused(Reason::NotInitialised),
+            refused(Reason::NotInitialised),
         );
     }
 
@@ -775,7 +891,7 @@ mod tests {
         let command = command(Action::Disconnect, vec![by_id(1), by_hostname("host1")]);
         let planned = plan(&command, &with(|_| {}), &policy());
         assert_eq!(planned.targets[0].verdict, disconnect());
-        assert_eq!(planned.targets[1].verdict, Refused(Reason::NamedTwice));
+        assert_eq!(reasons(&planned.targets[1].verdict), [Reason::NamedTwice]);
     }
 
     fn plan_many(
@@ -799,7 +915,7 @@ mod tests {
     fn refused_for(plan: &Plan, reason: Reason) -> usize {
         plan.targets
             .iter()
-            .filter(|target| target.verdict == Refused(reason))
+            .filter(|target| reasons(&target.verdict).first() == Some(&reason))
             .count()
     }
 
@@ -901,7 +1017,7 @@ mod tests {
         };
         for action in [Action::Retire, Action::Delete] {
             let planned = plan_one(action, by_id(1), &with(|_| {}), &policy);
-            assert_eq!(planned, Refused(Reason::DeleteNotAllowed));
+            assert_eq!(planned, refused(Reason::DeleteNotAllowed));
         }
     }
 
@@ -913,7 +1029,7 @@ mod tests {
                 .tags
                 .insert("drover:protected".to_owned(), String::new());
         });
-        check(Action::Disconnect, &snapshot, Refused(Reason::Protected));
+        check(Action::Disconnect, &snapshot, refused(Reason::Protected));
     }
 
     #[test]
@@ -944,7 +1060,7 @@ mod tests {
                 no_delete,
                 by_name,
                 misnamed,
-                in_job,
+                is_in_job,
             ] = [0, 1, 2, 3, 4, 5, 6, 7, 8].map(bit);
             let mut snapshot = with(|server| {
                 server.state = if ended {
@@ -968,7 +1084,7 @@ mod tests {
                 server.recovery_instance_id = launched.then(|| "i-00000001".to_owned());
             });
             snapshot.usage = Some(Usage {
-                servers_in_jobs: in_job.then(|| Some(id(1))).into_iter().collect(),
+                servers_in_jobs: is_in_job.then(|| in_job(Some(id(1)))).into_iter().collect(),
                 ..Usage::default()
             });
             let policy = Policy {
@@ -987,7 +1103,7 @@ mod tests {
                 by_id(1)
             };
             let touchable = !unapproved && !protected && !misnamed;
-            let free = touchable && !failback && !launched && !in_job;
+            let free = touchable && !failback && !launched && !is_in_job;
             for action in [Action::Disconnect, Action::Retire, Action::Delete] {
                 let planned = plan(&command(action, vec![target.clone()]), &snapshot, &policy)
                     .targets

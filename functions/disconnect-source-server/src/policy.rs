@@ -66,21 +66,10 @@ impl Policy {
 
     /// How many servers a request may change. One is always allowed, or small accounts could do
     /// nothing.
-    ///
-    /// A disconnect takes its share of the servers that are still connected: old records must not
-    /// make room for more.
     #[must_use]
-    pub fn allowed_changes(&self, action: Action, account: Option<AccountSize>) -> usize {
-        let Some(account) = account else {
-            return usize::MAX;
-        };
-
-        let servers = match action {
-            Action::Disconnect | Action::Retire => account.connected,
-            Action::Delete => account.records,
-        };
+    pub fn allowed_changes(&self, action: Action, account: AccountSize) -> usize {
         // Rounded down: ten percent of nineteen servers is one.
-        (servers * self.max_share_percent / 100).max(1)
+        (share_base(action, account) * self.max_share_percent / 100).max(1)
     }
 
     /// Whether the account's servers have to be counted: one target is always allowed, and so is a
@@ -89,6 +78,16 @@ impl Policy {
     pub fn needs_account_size(&self, targets: usize) -> bool {
         // Counting lists every server of the account, which costs one call for each 250.
         targets > 1 && self.max_share_percent < 100
+    }
+}
+
+/// The servers of which a share is computed. A disconnect takes its share of those that are still
+/// connected: old records must not make room for more.
+#[must_use]
+pub fn share_base(action: Action, account: AccountSize) -> usize {
+    match action {
+        Action::Disconnect | Action::Retire => account.connected,
+        Action::Delete => account.records,
     }
 }
 

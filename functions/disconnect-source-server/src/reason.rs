@@ -1,8 +1,10 @@
 //! Every reason that a target can have for what became of it.
 
 use serde::Serialize;
-use shared::{Explain, sentence};
+use shared::{Advice, Explain, sentence};
 use strum::{EnumMessage, VariantArray};
+
+use crate::advice;
 
 /// How long AWS may take to remove the staging resources of a disconnected server
 /// (`DisconnectSourceServer`, API reference).
@@ -90,6 +92,42 @@ impl Explain for Reason {
         sentence(self)
     }
 
+    fn advice(&self) -> &'static [Advice] {
+        match self {
+            Self::Disconnected | Self::RecordDeleted => &[],
+            Self::RecordAwaitsDeletion => &[advice::AWAITS_DELETION],
+            Self::NotSeenYet | Self::OutOfTime => &[advice::SEND_AGAIN],
+            Self::PlanMode => &[advice::CARRY_OUT],
+
+            Self::NotInitialised => &[advice::FIND_REGION],
+            Self::NotFound => &[advice::FIND_SERVER],
+            Self::Ambiguous => &[advice::NAME_ONE],
+            Self::NamedTwice => &[advice::NAME_ONCE],
+            Self::ArnMismatch
+            | Self::AwsInstanceIdMismatch
+            | Self::HostnameMismatch
+            | Self::FqdnMismatch => &[advice::COMPARE],
+            Self::OriginMismatch => &[advice::CHECK_ORIGIN],
+
+            Self::Protected => &[advice::UNPROTECT],
+            Self::NotApproved => &[advice::APPROVE],
+            Self::ApprovedForAnotherRequest => &[advice::APPROVE_INSTEAD],
+            Self::RecoveryInstancePresent => &[advice::END_RECOVERY],
+            Self::DrillInstancePresent => &[advice::END_DRILL],
+            Self::JobRunning => &[advice::WAIT_FOR_JOB],
+            Self::FailbackDirection => &[advice::FINISH_FAILBACK],
+            Self::ReversedPair => &[advice::END_PAIR],
+            Self::Extended => &[advice::SEND_ELSEWHERE],
+            Self::ExtensionError => &[advice::REPAIR_EXTENSION],
+            Self::UnknownState => &[advice::LOOK],
+
+            Self::NotDisconnected => &[advice::DISCONNECT_FIRST],
+            Self::DeleteNotAllowed => &[advice::ALLOW_DELETE],
+            Self::OverMaxTargets => &[advice::SPLIT, advice::RAISE_MAX_TARGETS],
+            Self::OverMaxShare => &[advice::SEND_FEWER, advice::RAISE_MAX_SHARE],
+        }
+    }
+
     fn look_again_after_seconds(&self) -> Option<u32> {
         match self {
             Self::RecordAwaitsDeletion => Some(STAGING_CLEANUP_SECONDS),
@@ -114,6 +152,15 @@ mod tests {
 
         assert!(sentences.iter().all(|sentence| sentence.contains(' ')));
         assert!(sentences.windows(2).all(|two| two[0] != two[1]));
+    }
+
+    #[test]
+    fn everything_that_is_refused_has_a_way_out() {
+        let is_good =
+            |reason: &Reason| matches!(reason, Reason::Disconnected | Reason::RecordDeleted);
+        for reason in Reason::ALL.iter().filter(|reason| !is_good(reason)) {
+            assert!(!reason.advice().is_empty(), "{reason:?}");
+        }
     }
 
     #[test]

@@ -1,19 +1,23 @@
 //! `report`: what may truthfully be said of each target, and why.
 
+use chrono::TimeDelta;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use shared::{
-    CallRecord, Conclusion, Mode, Outcome, Report, Unobserved, code,
+    CallRecord, Conclusion, Mode, Outcome, PlannedStep, Report, Subject, TargetReport, Unobserved,
+    When, Wording, code,
     drs::{Server, State},
+    guardrails::Approval,
     settle::{Change, ReadBack, Settled, settle},
 };
 
 use crate::{
-    command::{Action, Command},
+    command::{Action, Command, Target},
+    context::Context,
     execute::{Execution, TargetRun},
     plan::{Step, Verdict},
     policy::Policy,
-    reason::Reason,
+    reason::{Reason, STAGING_CLEANUP_SECONDS},
 };
 
 /// What was read before and after. Host names and addresses of AWS's answer stay out of it: reports
@@ -44,7 +48,7 @@ struct Evidence<'a> {
 pub(crate) fn unobserved(
     command: &Command,
     why: &Unobserved,
-    policy: &Policy,
+    context: &Context<'_>,
     calls: CallRecord,
 ) -> Report {
     let targets = command
@@ -52,18 +56,13 @@ pub(crate) fn unobserved(
         .iter()
         .map(|target| {
             let conclusion = Conclusion::unobserved(why, Reason::OutOfTime);
-            conclusion.into_report(json!(target), Value::Null, Value::Null)
+            conclusion.into_report(subject(command, target, None, context.policy), Value::Null)
         })
         .collect();
-    // The report says under which mode nothing happened.
-    let mode = policy.guardrails.effective_mode(command.mode);
 
-    Report::of(
-        command.request_id.as_ref(),
-        mode,
-        targets,
-        calls.into_calls(),
-    )
+    // The report says under which mode nothing happened.
+    let mode = context.policy.guardrails.effective_mode(command.mode);
+    written(command, mode, targets, context, calls)
 }
 
 /// The report on a request that was planned, and executed as far as its mode allowed.
@@ -72,9 +71,10 @@ pub(crate) fn report(
     command: &Command,
     mode: Mode,
     execution: &Execution,
-    policy: &Policy,
+    context: &Context<'_>,
     calls: CallRecord,
 ) -> Report {
+    let policy = context.policy;
     let mut targets = Vec::new();
 
     for (target, run) in command.targets.iter().zip(&execution.runs) {
@@ -82,11 +82,11 @@ pub(crate) fn report(
             Mode::Plan => preview(run),
             Mode::Enforce => conclude(run),
         };
-        let evidence = evidence(run, execution, policy);
+        let server = run.first.server.as_ref();
+        let subject = subject(command, target, server, policy);
 
-        // The target in the words of the request, so that the sender recognises it.
-        let mut report = conclusion.into_report(json!(target), resource(run), json!(evidence));
-        report.plan = sentences(run);
+        let mut report = conclusion.into_report(subject, json!(evidence(run, execution, policy)));
+        report.plan = planned(command.action, run);
         for attempt in &run.attempts {
             let made = attempt.made.iter();
             report
@@ -96,10 +96,78 @@ pub(crate) fn report(
         targets.push(report);
     }
 
-    let request_id = command.request_id.as_ref();
-    let mut report = Report::of(request_id, mode, targets, calls.into_calls());
+    let mut report = written(command, mode, targets, context, calls);
     report.next_request = next_request(command, &report);
     report
+}
+
+/// The report of these targets, with a summary in the words of the action.
+fn written(
+    command: &Command,
+    mode: Mode,
+    targets: Vec<TargetReport>,
+    context: &Context<'_>,
+    calls: CallRecord,
+) -> Report {
+    let awaits = code(Reason::RecordAwaitsDeletion);
+    // AWS takes up to 90 minutes from the disconnect on.
+    let from = context.invocation.time() + TimeDelta::seconds(STAGING_CLEANUP_SECONDS.into());
+    let note = from
+        .format("records can be deleted from %H:%M UTC")
+        .to_string();
+
+    let done = match command.action {
+        Action::Disconnect | Action::Retire => "disconnected",
+        Action::Delete => "deleted",
+    };
+    let wording = Wording {
+        request_id: command.request_id.as_ref(),
+        action: match command.action {
+            Action::Disconnect => "disconnect",
+            Action::Retire => "retire",
+            Action::Delete => "delete",
+        },
+        planned: done,
+        done,
+        done_with: Some((&awaits, &note)),
+    };
+    Report::of(wording, mode, targets, calls.into_calls())
+}
+
+/// What a target is called, and what commands about it may name.
+fn subject(
+    command: &Command,
+    target: &Target,
+    server: Option<&Server>,
+    policy: &Policy,
+) -> Subject {
+    let mut facts = Map::new();
+    let mut know = |name: &str, value: String| drop(facts.insert(name.to_owned(), value.into()));
+
+    know("requestID", command.request_id.to_string());
+    if let Approval::Tag(tag) = &policy.guardrails.approval {
+        know("tag", tag.clone());
+    }
+    if let Some(server) = server {
+        know("sourceServerID", server.id.to_string());
+    }
+    if let Some(arn) = server.and_then(|server| server.arn.as_ref()) {
+        know("arn", arn.to_string());
+        if let Some(region) = arn.region() {
+            know("region", region.to_string());
+        }
+    }
+
+    Subject {
+        name: target.familiar_name(),
+        // In the words of the request, so that the sender recognises it.
+        target: json!(target),
+        resource: match server {
+            Some(server) => json!({ "sourceServerID": server.id, "arn": server.arn }),
+            None => Value::Null,
+        },
+        facts,
+    }
 }
 
 /// What a dry run says: steps are planned, everything else is as it is.
@@ -139,7 +207,7 @@ fn stated(verdict: &Verdict, done: Outcome) -> Option<Conclusion> {
         Verdict::Act(_) => None,
         Verdict::Done(reason) => Some(Conclusion::new(done, *reason)),
         Verdict::Pending(reason) => Some(Conclusion::new(Outcome::Pending, *reason)),
-        Verdict::Refused(reason) => Some(Conclusion::new(Outcome::Refused, *reason)),
+        Verdict::Refused(against) => Some(Conclusion::of(Outcome::Refused, against)),
     }
 }
 
@@ -187,13 +255,6 @@ fn named_by_id(target: &Value, resource: &Value) -> Value {
     named
 }
 
-fn resource(run: &TargetRun) -> Value {
-    match &run.first.server {
-        Some(server) => json!({ "sourceServerID": server.id, "arn": server.arn }),
-        None => Value::Null,
-    }
-}
-
 /// A loss is reported only where the last read shows that the replication has ended.
 fn evidence<'a>(
     run: &'a TargetRun,
@@ -226,25 +287,40 @@ fn state(server: Option<&Server>) -> &str {
     }
 }
 
-/// The steps of the first plan in words.
-fn sentences(run: &TargetRun) -> Vec<String> {
+/// The steps of the first plan, and the one that a retirement leaves for later.
+fn planned(action: Action, run: &TargetRun) -> Vec<PlannedStep> {
     let Some(server) = &run.first.server else {
         return Vec::new();
     };
 
-    let sentence = |step: &Step| match step {
-        Step::Disconnect => format!("disconnect {}", server.id),
-        Step::ConsumeApproval { tag, .. } => format!("remove the tag {tag} from {}", server.id),
-        Step::Delete => format!("delete the record of {}", server.id),
+    let id = &server.id;
+    let planned = |step: &Step, when: When| PlannedStep {
+        step: step.operation(),
+        resource: Some(id.to_string()),
+        when,
+        sentence: match step {
+            Step::Disconnect => format!("disconnect {id}"),
+            Step::ConsumeApproval { tag, .. } => format!("remove the tag {tag} from {id}"),
+            Step::Delete => format!("delete the record of {id}"),
+        },
+        count: None,
     };
-    run.first.steps().iter().map(sentence).collect()
+
+    let steps = run.first.steps().iter();
+    let mut plan: Vec<PlannedStep> = steps.map(|step| planned(step, When::Now)).collect();
+    if action == Action::Retire && !matches!(run.first.verdict, Verdict::Refused(_)) {
+        plan.push(planned(&Step::Delete, When::StagingRemoved));
+    }
+    plan
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
 
-    use shared::{Call, FaultKind, TargetReport};
+    use chrono::DateTime;
+    use shared::{Call, FaultKind, Grounds, Invocation, drs::Drs};
+    use tokio::time::Instant;
 
     use super::*;
     use crate::{
@@ -255,7 +331,10 @@ mod tests {
 
     const DONE: Verdict = Verdict::Done(Reason::Disconnected);
     const LATER: Verdict = Verdict::Pending(Reason::RecordAwaitsDeletion);
-    const FORBIDDEN: Verdict = Verdict::Refused(Reason::Protected);
+
+    fn forbidden() -> Verdict {
+        Verdict::Refused(vec![Reason::Protected.into()])
+    }
 
     fn target(verdict: Verdict) -> TargetPlan {
         TargetPlan {
@@ -284,7 +363,7 @@ mod tests {
             last: last.clone(),
         });
 
-        let concluded = (conclusion.outcome, conclusion.reason.as_str());
+        let concluded = (conclusion.outcome, conclusion.reason());
         assert_eq!(concluded, (outcome, reason));
     }
 
@@ -292,7 +371,7 @@ mod tests {
     fn without_an_attempt_the_plan_is_reported() {
         let concluded = |verdict| {
             let conclusion = conclude(&TargetRun::new(target(verdict)));
-            (conclusion.outcome, conclusion.reason)
+            (conclusion.outcome, conclusion.reason().to_owned())
         };
 
         let already_done = (Outcome::AlreadyDone, "disconnected".to_owned());
@@ -300,7 +379,7 @@ mod tests {
         let pending = (Outcome::Pending, "record_awaits_deletion".to_owned());
         assert_eq!(concluded(LATER), pending);
         let refused = (Outcome::Refused, "protected".to_owned());
-        assert_eq!(concluded(FORBIDDEN), refused);
+        assert_eq!(concluded(forbidden()), refused);
     }
 
     #[test]
@@ -344,7 +423,7 @@ mod tests {
             ),
         ];
 
-        for last in [unfinished(), target(FORBIDDEN)] {
+        for last in [unfinished(), target(forbidden())] {
             check(tried(Ok(())), &last, Outcome::Pending, "not_seen_yet");
             check(untried(), &last, Outcome::Pending, "out_of_time");
             for (kind, outcome, reason) in failures {
@@ -380,8 +459,7 @@ mod tests {
                 runs,
                 recovery_points: BTreeMap::new(),
             };
-            let calls = CallRecord::default();
-            report(&command, Mode::Enforce, &execution, &policy(), calls).next_request
+            report_in_context(&command, &execution).next_request
         };
 
         let targets = json!([{ "sourceServerID": id(1) }]);
@@ -412,10 +490,72 @@ mod tests {
             runs: vec![run],
             recovery_points: BTreeMap::new(),
         };
-        let calls = CallRecord::default();
 
-        let mut report = report(&command, Mode::Enforce, &execution, &policy(), calls);
-        report.targets.remove(0)
+        report_in_context(&command, &execution).targets.remove(0)
+    }
+
+    fn report_in_context(command: &Command, execution: &Execution) -> Report {
+        let noon = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let context = Context {
+            invocation: &Invocation::at(noon, Instant::now()),
+            drs: &Drs::new(&harness::sdk_config().build()),
+            policy: &policy(),
+        };
+
+        report(
+            command,
+            Mode::Enforce,
+            execution,
+            &context,
+            CallRecord::default(),
+        )
+    }
+
+    #[test]
+    fn a_retirement_plans_the_deletion_too_and_says_from_when() {
+        let command = command(Action::Retire, vec![by_id(1)]);
+        let run = |verdict| {
+            TargetRun::new(TargetPlan {
+                server: Some(server(1)),
+                verdict,
+            })
+        };
+        let planned = |verdict| planned(Action::Retire, &run(verdict));
+
+        let plan = planned(Verdict::Act(vec![Step::Disconnect]));
+        let steps: Vec<_> = plan.iter().map(|step| (step.step, step.when)).collect();
+        let expected = [
+            ("DisconnectSourceServer", When::Now),
+            ("DeleteSourceServer", When::StagingRemoved),
+        ];
+        assert_eq!(steps, expected);
+        assert_eq!(planned(LATER)[0].when, When::StagingRemoved);
+        assert!(planned(forbidden()).is_empty());
+
+        let execution = Execution {
+            runs: vec![run(LATER)],
+            recovery_points: BTreeMap::new(),
+        };
+        assert_eq!(
+            report_in_context(&command, &execution).summary,
+            "CHG1 retire: 1 of 1 disconnected, records can be deleted from 09:30 UTC"
+        );
+    }
+
+    #[test]
+    fn a_refusal_has_its_facts_and_the_command_to_paste() {
+        let against = Grounds::new(Reason::NotApproved).fact("tag", "drover:approved");
+        let refused = reported(TargetRun::new(TargetPlan {
+            server: Some(server(1)),
+            verdict: Verdict::Refused(vec![against]),
+        }));
+
+        assert_eq!(refused.reasons[0].facts["tag"], "drover:approved");
+        let command = format!(
+            "aws drs tag-resource --region us-east-1 --resource-arn {} --tags drover:approved=CHG1",
+            server(1).arn.unwrap()
+        );
+        assert_eq!(refused.next_steps[0].command.as_deref(), Some(&*command));
     }
 
     #[test]
@@ -433,8 +573,9 @@ mod tests {
             format!("remove the tag drover:approved from {}", id(1)),
             format!("delete the record of {}", id(1)),
         ];
-        assert_eq!(named.plan, plan);
-        let unknown = reported(TargetRun::new(target(FORBIDDEN)));
+        let sentences: Vec<&String> = named.plan.iter().map(|step| &step.sentence).collect();
+        assert_eq!(sentences, plan.iter().collect::<Vec<_>>());
+        let unknown = reported(TargetRun::new(target(forbidden())));
         assert_eq!(unknown.resource, Value::Null);
     }
 

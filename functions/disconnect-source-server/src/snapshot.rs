@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::drs::{AccountSize, RecoveryInstance, Server, SourceServerId, State};
+use shared::drs::{AccountSize, RecoveryInstance, Server, ServerInJob, SourceServerId, State};
 
 /// What was observed of DRS in one account and Region.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub struct Snapshot {
 /// What may use a server, so that it must not be changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// The servers of unfinished jobs; `None` for one that AWS did not name.
-    pub servers_in_jobs: Vec<Option<SourceServerId>>,
+    /// The servers of unfinished jobs.
+    pub servers_in_jobs: Vec<ServerInJob>,
     /// The recovery instances of the matched servers.
     pub recovery_instances: Vec<RecoveryInstance>,
 }

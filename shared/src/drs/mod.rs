@@ -11,8 +11,8 @@ mod observe;
 pub use change::DisconnectResponse;
 pub use client::Drs;
 pub use model::{
-    AccountSize, Direction, RecoveryInstance, Server, SourceServerId, SourceServerKind,
-    SourceServerRef, Staging, State,
+    AccountSize, Direction, RecoveryInstance, Server, ServerInJob, SourceServerId,
+    SourceServerKind, SourceServerRef, Staging, State,
 };
 pub use observe::{ServerFilter, SourceServers};
 

@@ -53,8 +53,12 @@ pub struct Server {
     pub state: State,
     /// `replicationDirection` and `reversedDirectionSourceServerArn`.
     pub direction: Direction,
+    /// `reversedDirectionSourceServerArn`.
+    pub reversed_by: Option<String>,
     /// `stagingArea.status`.
     pub staging: Staging,
+    /// `stagingArea.stagingSourceServerArn`.
+    pub extended_from: Option<String>,
     /// `recoveryInstanceId`.
     pub recovery_instance_id: Option<String>,
     /// `tags`.
@@ -105,10 +109,21 @@ pub enum Staging {
 /// A recovery instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecoveryInstance {
+    /// `recoveryInstanceID`.
+    pub id: Option<String>,
     /// The server that it was launched for; without one it may be any of those asked about.
     pub source_server_id: Option<SourceServerId>,
     /// Whether it was launched for a drill.
     pub is_drill: bool,
+}
+
+/// A server that a job which has not ended works on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerInJob {
+    /// `jobID`.
+    pub job_id: Option<String>,
+    /// The server; `None` for one that AWS did not name, which may be any.
+    pub server_id: Option<SourceServerId>,
 }
 
 /// How many source servers an account has in one Region.

@@ -12,7 +12,10 @@ use aws_sdk_drs::{
 
 use super::{
     client::Drs,
-    model::{AccountSize, Direction, RecoveryInstance, Server, SourceServerId, Staging, State},
+    model::{
+        AccountSize, Direction, RecoveryInstance, Server, ServerInJob, SourceServerId, Staging,
+        State,
+    },
 };
 use crate::{
     api::{CallRecord, FailedCall},
@@ -160,7 +163,7 @@ impl Drs {
         Ok(instances)
     }
 
-    /// The servers of every job that has not ended; `None` for one that AWS did not name.
+    /// The servers of every job that has not ended.
     ///
     /// DescribeJobs has no filter by server or by status.
     ///
@@ -170,7 +173,7 @@ impl Drs {
     pub async fn servers_in_jobs(
         &self,
         record: &CallRecord,
-    ) -> Result<Vec<Option<SourceServerId>>, FailedCall> {
+    ) -> Result<Vec<ServerInJob>, FailedCall> {
         let mut servers = Vec::new();
         let pages = self
             .client
@@ -249,8 +252,13 @@ fn texts(ids: &[SourceServerId]) -> Vec<String> {
 }
 
 /// The servers that a job works on: none once it has ended, whatever its type; all of them in every
-/// other state. `None` is one that AWS did not name.
-fn servers_in_job(job: &types::Job) -> Vec<Option<SourceServerId>> {
+/// other state.
+fn servers_in_job(job: &types::Job) -> Vec<ServerInJob> {
+    let in_job = |server_id: Option<SourceServerId>| ServerInJob {
+        job_id: Some(job.job_id().to_owned()).filter(|id| !id.is_empty()),
+        server_id,
+    };
+
     // A status of the future is not COMPLETED, and so counts as unfinished.
     if job.status() == Some(&JobStatus::Completed) {
         return Vec::new();
@@ -260,12 +268,12 @@ fn servers_in_job(job: &types::Job) -> Vec<Option<SourceServerId>> {
     // networks, works on those.
     let servers = job.participating_servers();
     if servers.is_empty() && job.participating_resources().is_empty() {
-        return vec![None];
+        return vec![in_job(None)];
     }
 
     servers
         .iter()
-        .map(|server| read_id(server.source_server_id()))
+        .map(|server| in_job(read_id(server.source_server_id())))
         .collect()
 }
 
@@ -303,7 +311,13 @@ fn read_server(server: &types::SourceServer) -> Option<Server> {
         origin_region: owned(origin.and_then(|origin| origin.origin_region())),
         state: read_state(replication.and_then(|info| info.data_replication_state())),
         direction: read_direction(server),
+        reversed_by: owned(server.reversed_direction_source_server_arn()),
         staging: read_staging(server.staging_area()),
+        extended_from: owned(
+            server
+                .staging_area()
+                .and_then(|area| area.staging_source_server_arn()),
+        ),
         recovery_instance_id: owned(server.recovery_instance_id()).filter(|id| !id.is_empty()),
         tags: read_tags(server.tags()),
         replicated_bytes: replicated_bytes(disks),
@@ -325,6 +339,7 @@ fn replicated_bytes(disks: &[types::DataReplicationInfoReplicatedDisk]) -> Optio
 
 fn read_recovery_instance(instance: &types::RecoveryInstance) -> RecoveryInstance {
     RecoveryInstance {
+        id: instance.recovery_instance_id().map(str::to_owned),
         source_server_id: read_id(instance.source_server_id()),
         is_drill: instance.is_drill() == Some(true),
     }
@@ -442,7 +457,7 @@ pub(crate) mod tests {
                 .set_participating_servers(Some(servers.to_vec()));
             servers_in_job(&job.build().unwrap())
                 .into_iter()
-                .flatten()
+                .filter_map(|in_job| in_job.server_id)
                 .map(|id| id.to_string())
                 .collect::<Vec<_>>()
         };
@@ -468,7 +483,9 @@ pub(crate) mod tests {
         };
         let network = types::ParticipatingResource::builder().build();
 
-        assert_eq!(servers_in_job(&job().build().unwrap()), [None]);
+        let unnamed = servers_in_job(&job().build().unwrap());
+        assert_eq!(unnamed.len(), 1);
+        assert_eq!(unnamed[0].server_id, None);
         let of_network = job().participating_resources(network).build().unwrap();
         assert_eq!(servers_in_job(&of_network), []);
         let ended = job().status(JobStatus::Completed).build().unwrap();

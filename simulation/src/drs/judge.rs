@@ -165,6 +165,10 @@ fn about(case: &Case<'_>, server: &SourceServer, target: &Value) -> Verdict {
     let is_approved = server.tags.get(APPROVED) == Some(&case.request.id);
     let is_protected = server.tags.contains_key(PROTECTED);
     let mut reasons = mismatches(case, server, target);
+    // It may be another machine, of which nothing else is to be said.
+    if !reasons.is_empty() {
+        return Verdict::Refused(reasons);
+    }
 
     // It is disconnected already: all that may be left is the approval.
     if action == "disconnect" && server.is_disconnected() {
@@ -257,6 +261,18 @@ fn in_use(world: &World, server: &SourceServer) -> Vec<&'static str> {
     ])
 }
 
+impl Finding<'_> {
+    /// Refuses it for a reason of the whole request, besides those of its own.
+    fn refuse(&mut self, reason: &'static str) {
+        match &mut self.verdict {
+            Verdict::Refused(reasons) => reasons.push(reason),
+            Verdict::Done(_) | Verdict::Awaits | Verdict::Act(_) => {
+                self.verdict = Verdict::Refused(vec![reason]);
+            }
+        }
+    }
+}
+
 /// A server that two targets mean is refused for the second.
 fn refuse_duplicates(findings: &mut [Finding<'_>]) {
     let mut known = Vec::new();
@@ -266,7 +282,7 @@ fn refuse_duplicates(findings: &mut [Finding<'_>]) {
             continue;
         };
         if known.contains(&&server.id) {
-            finding.verdict = Verdict::Refused(vec!["named_twice"]);
+            finding.refuse("named_twice");
         } else {
             known.push(&server.id);
         }
@@ -276,7 +292,7 @@ fn refuse_duplicates(findings: &mut [Finding<'_>]) {
 fn refuse_over_limits(case: &Case<'_>, findings: &mut [Finding<'_>]) {
     if case.is_over_max_targets() {
         for finding in findings {
-            finding.verdict = Verdict::Refused(vec!["over_max_targets"]);
+            finding.refuse("over_max_targets");
         }
         return;
     }
@@ -295,7 +311,7 @@ fn refuse_over_limits(case: &Case<'_>, findings: &mut [Finding<'_>]) {
     let changing: Vec<&mut Finding<'_>> = findings.iter_mut().filter(changes).collect();
     if changing.len() > allowed.max(1) {
         for finding in changing {
-            finding.verdict = Verdict::Refused(vec!["over_max_share"]);
+            finding.refuse("over_max_share");
         }
     }
 }
@@ -326,6 +342,12 @@ fn expected(case: &Case<'_>, finding: &Finding<'_>) -> Expected {
         }
     }
 
+    // A retirement ends with a deletion that another request makes.
+    let retires = action(case) == "retire" && !matches!(finding.verdict, Verdict::Refused(_));
+    expected.later = Some(match retires {
+        true => vec!["DeleteSourceServer"],
+        false => Vec::new(),
+    });
     let awaits = expected.reasons == ["record_awaits_deletion"];
     expected.look_again = awaits.then_some(STAGING_REMOVED);
     expected

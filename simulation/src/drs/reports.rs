@@ -1,5 +1,7 @@
 //! What must hold of each report on a source server.
 
+use std::collections::BTreeSet;
+
 use emulator::{SourceServer, World};
 use serde_json::{Value, json};
 
@@ -10,7 +12,7 @@ use crate::{
         observed::points_read,
     },
     fault_checks::is_in_doubt,
-    judge::{right_answer, untrue},
+    judge::{reasons, right_answer, untrue},
     judgement::{Case, broken},
     record::{AttemptLog, Call, Reported, State, hides_an_effect, made, text},
     scenario::Request,
@@ -25,6 +27,8 @@ struct Claim<'a> {
     target: &'a Value,
     id: &'a str,
     reason: &'a str,
+    /// Every reason of it.
+    reasons: BTreeSet<&'a str>,
     /// The calls that changed the server.
     changes: Vec<&'a Call>,
 }
@@ -54,6 +58,7 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
         target,
         id,
         reason,
+        reasons: reasons(result),
         changes,
     };
 
@@ -103,7 +108,7 @@ impl Claim<'_> {
             ],
             "refused" => &[
                 (!self.has_changed(), "a call changed it"),
-                (self.is_reason(all_ids), "that was never so"),
+                (self.are_reasons(all_ids), "that was never so"),
             ],
             "pending" => &[(self.is_pending(), "that was never so")],
             "indeterminate" => &[(self.has_changed(), "no call changed it")],
@@ -200,12 +205,19 @@ impl Claim<'_> {
         }
     }
 
-    /// Whether the reason of a refusal is true. `all_ids` are the servers of the whole report.
-    fn is_reason(&self, all_ids: &[&str]) -> bool {
+    /// Whether every reason of a refusal is true, the one that counts among them.
+    fn are_reasons(&self, all_ids: &[&str]) -> bool {
+        let mut reasons = self.reasons.iter();
+
+        self.reasons.contains(self.reason) && reasons.all(|reason| self.is_reason(reason, all_ids))
+    }
+
+    /// Whether a reason is true. `all_ids` are the servers of the whole report.
+    fn is_reason(&self, reason: &str, all_ids: &[&str]) -> bool {
         let scenario = &self.state.scenario;
         let targets = self.request.targets().len();
 
-        match self.reason {
+        match reason {
             "over_max_targets" => targets > scenario.number("MAX_TARGETS", 10),
             "over_max_share" => targets > 1 && scenario.number("MAX_SHARE_PERCENT", 10) < 100,
             "named_twice" => all_ids.iter().filter(|other| *other == &self.id).count() > 1,

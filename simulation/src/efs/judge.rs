@@ -20,13 +20,20 @@ pub(crate) fn judge(case: &Case<'_>) -> Judgement {
     let targets = case.request.targets();
     let expected = targets.iter().enumerate().map(|(index, target)| {
         let earlier = targets.get(..index).unwrap_or_default();
-        let mut expected = if case.is_over_max_targets() {
-            refused(vec!["over_max_targets"])
-        } else if earlier.iter().any(|earlier| is_same(earlier, target)) {
-            refused(vec!["named_twice"])
-        } else {
-            of_target(case, target)
-        };
+        let is_twice = earlier.iter().any(|earlier| is_same(earlier, target));
+        let of_request = holding(&[
+            (case.is_over_max_targets(), "over_max_targets"),
+            (is_twice, "named_twice"),
+        ]);
+        let mut expected = of_target(case, target);
+        // What is against the request comes before what is against the target.
+        if !of_request.is_empty() {
+            let own = match expected.outcome {
+                "refused" => expected.reasons,
+                _ => Vec::new(),
+            };
+            expected = refused([of_request, own].concat());
+        }
         // Whatever is said, there is evidence of what was done, and of what is to be done.
         for member in ["created", "differs"] {
             if expected.evidence[member].is_null() {
@@ -222,6 +229,7 @@ impl Wish<'_> {
             Some(id) => format!("replicate to {id} in {region}, whose contents are overwritten"),
         };
         let mut expected = self.planned(vec![sentence]);
+        expected.later = Some(self.follow_up());
         if !self.case.is_plan() {
             expected.effects = vec![Effect {
                 operation: "CreateReplicationConfiguration",
@@ -238,6 +246,26 @@ impl Wish<'_> {
             });
         }
         expected
+    }
+
+    /// The calls that come once there is a replica, in their order.
+    fn follow_up(&self) -> Vec<&'static str> {
+        let asked = &self.target["replica"];
+        let copies = |part: &str| asked[part] == "copy";
+        let mount_targets = asked["mountTargets"].as_array().map_or(0, Vec::len);
+
+        let mut calls = vec!["CreateMountTarget"; mount_targets];
+        let has_tags = !parts::own_tags(self.source).is_empty();
+        calls.extend(holding(&[
+            (copies("accessPoints"), "CreateAccessPoint"),
+            (copies("lifecycle"), "PutLifecycleConfiguration"),
+            (asked["backup"].is_string(), "PutBackupPolicy"),
+            (copies("policy"), "PutFileSystemPolicy"),
+            (copies("tags") && has_tags, "TagResource"),
+            // The mark of a replica that is usable; one in another account is not ours to tag.
+            (!self.is_foreign(), "TagResource"),
+        ]));
+        calls
     }
 
     fn planned(&self, plan: Vec<String>) -> Expected {

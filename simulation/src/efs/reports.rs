@@ -1,5 +1,7 @@
 //! What must hold of each report on a file system.
 
+use std::collections::BTreeSet;
+
 use emulator::{FileSystem, World};
 use serde_json::Value;
 
@@ -13,7 +15,7 @@ use crate::{
         wanted::source_id,
     },
     fault_checks::is_in_doubt,
-    judge::{right_answer, untrue},
+    judge::{reasons, right_answer, untrue},
     judgement::{Case, broken},
     record::{AttemptLog, Call, Effect, Reported, State, hides_an_effect, made, text},
     scenario::Request,
@@ -29,6 +31,8 @@ struct Claim<'a> {
     /// The source.
     id: &'a str,
     reason: &'a str,
+    /// Every reason of it.
+    reasons: BTreeSet<&'a str>,
     message: &'a str,
     /// The calls that changed the source or its replica.
     changes: Vec<&'a Call>,
@@ -52,6 +56,7 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
         target,
         id,
         reason,
+        reasons: reasons(result),
         message: text(result, "message"),
     };
 
@@ -113,7 +118,7 @@ impl Claim<'_> {
             ],
             "refused" => &[
                 (!self.has_changed(), "a call changed something"),
-                (self.is_reason(), "that was never so"),
+                (self.are_reasons(), "that was never so"),
             ],
             "pending" => &[(self.is_pending(), "that was never so")],
             "indeterminate" => &[(self.has_changed(), "no call changed anything")],
@@ -231,11 +236,18 @@ impl Claim<'_> {
         self.holds_ever("kms_key_differs") || self.holds_ever("replicates_elsewhere")
     }
 
-    /// Whether the reason of a refusal is true.
-    fn is_reason(&self) -> bool {
+    /// Whether every reason of a refusal is true, the one that counts among them.
+    fn are_reasons(&self) -> bool {
+        let mut reasons = self.reasons.iter();
+
+        self.reasons.contains(self.reason) && reasons.all(|reason| self.is_reason(reason))
+    }
+
+    /// Whether a reason is true.
+    fn is_reason(&self, reason: &str) -> bool {
         let scenario = &self.state.scenario;
 
-        match self.reason {
+        match reason {
             "named_twice" => self.is_named_twice(),
             "over_max_targets" => self.request.targets().len() > scenario.number("MAX_TARGETS", 10),
             reason if self.state.is_of_wording(reason) => true,

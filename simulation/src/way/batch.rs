@@ -61,10 +61,11 @@ pub(super) async fn run(
     // nobody listens to.
     let _second = Dispatch::new(log.clone());
     let begun = Instant::now();
+    let deadline = invocation.deadline;
     let handled = (worker.handler)(payload, invocation).with_subscriber(log.clone());
     let simulation = &account.simulation;
     let (answer, _) = simulation
-        .until_answer(attempt, handled, invocation.deadline, kill)
+        .until_answer(attempt, handled, deadline, kill)
         .await;
 
     // However it ended, its place is free again.

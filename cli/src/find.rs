@@ -1,0 +1,151 @@
+//! The reports in a text, wherever they were found: an answer, a log, a dead letter, a result event,
+//! a fleet's output.
+
+use serde_json::{Deserializer, Value};
+
+use crate::{report::Report, sanitize::sanitized};
+
+/// How many texts inside of texts are opened: a dead letter of a queue behind a topic has four.
+const DEEPEST: usize = 8;
+
+/// Every outcome of a report.
+const OUTCOMES: [&str; 10] = [
+    "indeterminate",
+    "retryable",
+    "permanent",
+    "pending",
+    "failed",
+    "refused",
+    "rejected",
+    "planned",
+    "done",
+    "already_done",
+];
+
+/// Every report in a text, in order, each once, with everything that others wrote sanitized.
+pub(crate) fn reports_in(text: &str) -> Vec<Report> {
+    let mut found = Vec::new();
+
+    for value in values_in(text) {
+        collect(&value, DEEPEST, &mut found);
+    }
+    found
+}
+
+/// The JSON values of a text: one, several one after the other, or those of a log, whose lines may
+/// begin with a time.
+fn values_in(text: &str) -> Vec<Value> {
+    // Most files are JSON from their first letter to their last.
+    let whole: Result<Vec<Value>, _> = Deserializer::from_str(text).into_iter().collect();
+    if let Ok(values) = whole {
+        return values;
+    }
+
+    let lines = text.lines().filter_map(|line| {
+        // What stands before the first bracket is not JSON.
+        let start = line.find(['{', '['])?;
+        // What stands after the value is not JSON either.
+        let mut values = Deserializer::from_str(line.get(start..)?).into_iter();
+        values.next()?.ok()
+    });
+    lines.collect()
+}
+
+fn collect(value: &Value, depth: usize, found: &mut Vec<Report>) {
+    if depth == 0 {
+        return;
+    }
+
+    match value {
+        Value::Object(members) => {
+            if is_report(value)
+                && let Ok(report) = serde_json::from_value(sanitized(value.clone()))
+            {
+                // A fleet and a result event hold the same report twice.
+                if !found.contains(&report) {
+                    found.push(report);
+                }
+                return;
+            }
+            for member in members.values() {
+                collect(member, depth, found);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                collect(item, depth, found);
+            }
+        }
+        // A report is often a text inside of JSON, and that again.
+        Value::String(text) if text.trim_start().starts_with(['{', '[']) => {
+            for value in values_in(text) {
+                collect(&value, depth - 1, found);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_report(value: &Value) -> bool {
+    // Other things have outcomes and targets, too, but not of these names.
+    let outcome = value.get("outcome").and_then(Value::as_str);
+    let is_known = outcome.is_some_and(|outcome| OUTCOMES.contains(&outcome));
+
+    is_known && value.get("targets").is_some_and(Value::is_array)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::report::tests::plan_of_two;
+
+    fn found(text: &Value) -> usize {
+        reports_in(&text.to_string()).len()
+    }
+
+    #[test]
+    fn every_outcome_is_known() {
+        let all = shared::Outcome::ALL.iter().map(shared::code);
+
+        assert_eq!(all.collect::<Vec<_>>(), OUTCOMES);
+    }
+
+    #[test]
+    fn a_report_is_found_wherever_it_is() {
+        let report = plan_of_two();
+        let error = json!({ "errorType": "Permanent", "errorMessage": report.to_string() });
+        let result = json!({ "detail": { "responsePayload": report, "requestPayload": {} } });
+        let dead_letter = json!({ "Records": [{ "body": result.to_string() }] });
+        let on_a_topic = json!({ "Message": dead_letter.to_string() });
+
+        for text in [&report, &error, &result, &dead_letter, &on_a_topic] {
+            assert_eq!(found(text), 1, "{text}");
+        }
+        let batch = json!({ "reports": [report, { "outcome": "done", "targets": [] }] });
+        assert_eq!(found(&batch), 2);
+        let fleet = json!({ "items": [{ "report": report }, { "report": report }] });
+        assert_eq!(found(&fleet), 1);
+    }
+
+    #[test]
+    fn a_report_is_found_in_a_log_with_times_and_other_lines() {
+        let line = json!({ "level": "INFO", "fields": { "report": plan_of_two() } });
+        let log = format!("START RequestId: 1\n2026-11-29T10:00:00 {line}\nEND {{ no JSON\n");
+
+        assert_eq!(reports_in(&log).len(), 1);
+        assert!(reports_in("").is_empty());
+        assert!(reports_in("nothing of the kind").is_empty());
+    }
+
+    #[test]
+    fn what_is_nested_without_end_is_not_opened() {
+        let mut text = plan_of_two().to_string();
+        for _ in 0..20 {
+            text = json!({ "body": text }).to_string();
+        }
+
+        assert!(reports_in(&text).is_empty());
+    }
+}

@@ -1,0 +1,397 @@
+//! The whole plan of a target as a report has it: the steps that are taken now, and those that come
+//! once EFS has done its part.
+
+use shared::{PlannedStep, When, code};
+
+use crate::{
+    command::{Command, Copying, Target},
+    execute::TargetRun,
+    observe::access_points_per_target,
+    plan::{BOOTSTRAPPED_BY_TAG, Resource, Step, Verdict, copied_tags},
+    policy::Policy,
+    reason::Reason,
+};
+
+/// How many steps of one kind, or tags of one step, a report names before it counts them.
+const STEPS_NAMED: usize = 4;
+
+/// Every step of the first plan, and those that will follow it.
+pub(crate) fn whole_plan(
+    command: &Command,
+    target: &Target,
+    run: &TargetRun,
+    policy: &Policy,
+) -> Vec<PlannedStep> {
+    let mut plan = now(run.first.steps());
+
+    plan.extend(access_points_to_follow(command, run));
+    let awaits_replica = match &run.first {
+        Verdict::Act(steps) => steps.iter().any(is_replication),
+        Verdict::Pending(Reason::ReplicationEnabling | Reason::ReplicaNotAvailable) => true,
+        Verdict::Pending(Reason::PartsNotAvailable | Reason::FirstSyncRunning) => false,
+        // Nothing follows where nothing is done.
+        _ => return plan,
+    };
+
+    // Where a replica is only to be created, all that was requested comes later.
+    if awaits_replica {
+        plan.extend(resources_to_follow(target, run, policy));
+    }
+    if will_be_marked(target, run) {
+        plan.push(PlannedStep {
+            when: When::FirstSyncComplete,
+            ..later("TagResource", format!("set the tags {BOOTSTRAPPED_BY_TAG}"))
+        });
+    }
+    plan
+}
+
+/// Steps in words: the first of many alike, and how many more there are.
+pub(crate) fn sentences<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Vec<String> {
+    let named = now(steps).into_iter();
+
+    named.map(|step| step.sentence).collect()
+}
+
+/// Steps that are taken now. Of many alike, one after the other, the first are named and the others
+/// counted: a file system may have 10,000 access points, and a report has to fit what carries it.
+fn now<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Vec<PlannedStep> {
+    let steps: Vec<&Step> = steps.into_iter().collect();
+    let mut planned = Vec::new();
+
+    for alike in steps.chunk_by(|step, next| step.operation() == next.operation()) {
+        let total = alike.len();
+        let named = match total > STEPS_NAMED {
+            true => STEPS_NAMED - 1,
+            false => total,
+        };
+
+        // A reader needs the first few to know what the rest are.
+        planned.extend(alike.iter().take(named).map(|step| named_step(step)));
+        if let Some(step) = alike.get(named) {
+            let more = total - named;
+            planned.push(PlannedStep {
+                sentence: format!("and {more} more like these, {total} in all"),
+                count: Some(more),
+                ..named_step(step)
+            });
+        }
+    }
+    planned
+}
+
+fn named_step(step: &Step) -> PlannedStep {
+    PlannedStep {
+        step: step.operation(),
+        resource: match step {
+            Step::Replicate(destination) => {
+                let existing = destination.file_system.as_ref();
+                existing.map(|existing| existing.id.to_string())
+            }
+            Step::Provision { replica, .. } => Some(replica.id.to_string()),
+        },
+        when: When::Now,
+        sentence: sentence(step),
+        count: None,
+    }
+}
+
+/// A step in words, without the contents of policies.
+fn sentence(step: &Step) -> String {
+    // The contents of policies and the settings of a mount target stay out: a plan is read at a
+    // glance.
+    match step {
+        Step::Replicate(destination) => {
+            let region = destination.region();
+            let region = region.map_or("the same Region".to_owned(), |region| region.to_string());
+
+            match &destination.file_system {
+                Some(existing) => format!(
+                    "replicate to {} in {region}, whose contents are overwritten",
+                    existing.id
+                ),
+                None => format!("replicate to a new file system in {region}"),
+            }
+        }
+        Step::Provision { resource, .. } => resource_sentence(resource),
+    }
+}
+
+fn resource_sentence(resource: &Resource) -> String {
+    match resource {
+        Resource::MountTarget(subnet, _) => format!("create a mount target in {subnet}"),
+        Resource::AccessPoint(point) => {
+            let (id, path) = (&point.id, &point.root.path);
+            format!("create an access point like {id} for {path}")
+        }
+        Resource::Lifecycle(transitions) => {
+            format!("set {} lifecycle transitions", transitions.len())
+        }
+        Resource::Backup(backup) => format!("set automatic backups to {}", code(backup)),
+        Resource::Policy(_) => "merge the source's file system policy".to_owned(),
+        Resource::Tags(tags) => {
+            let keys: Vec<&str> = tags.keys().map(String::as_str).collect();
+
+            match keys.get(..STEPS_NAMED - 1) {
+                Some(first) if keys.len() > STEPS_NAMED => {
+                    format!("set {} tags: {} and more", keys.len(), first.join(", "))
+                }
+                _ => format!("set the tags {}", keys.join(", ")),
+            }
+        }
+    }
+}
+
+fn is_replication(step: &Step) -> bool {
+    matches!(step, Step::Replicate(_))
+}
+
+/// The access points that later plans create, where one plan cannot create all.
+fn access_points_to_follow(command: &Command, run: &TargetRun) -> Option<PlannedStep> {
+    let more = run
+        .missing_before
+        .saturating_sub(access_points_per_target(command));
+
+    (more > 0).then(|| PlannedStep {
+        when: When::EarlierStepsDone,
+        sentence: format!("create {more} more access points"),
+        count: Some(more),
+        ..later("CreateAccessPoint", String::new())
+    })
+}
+
+/// What the request asks for besides the data. What of it the replica will lack is known only once
+/// there is one.
+fn resources_to_follow(target: &Target, run: &TargetRun, policy: &Policy) -> Vec<PlannedStep> {
+    let asked = &target.replica;
+    let mut steps = Vec::new();
+
+    // In the order in which they are created.
+    for requested in &asked.mount_targets {
+        let mount_target = Resource::MountTarget(requested.subnet_id.clone(), Vec::new());
+        steps.push(later("CreateMountTarget", resource_sentence(&mount_target)));
+    }
+    if asked.access_points == Copying::Copy {
+        let sentence = "create an access point like each of the source's";
+        steps.push(later("CreateAccessPoint", sentence.to_owned()));
+    }
+    if asked.lifecycle == Copying::Copy {
+        let sentence = "set the source's lifecycle transitions, where they differ";
+        steps.push(later("PutLifecycleConfiguration", sentence.to_owned()));
+    }
+    if let Some(backup) = asked.backup {
+        let sentence = resource_sentence(&Resource::Backup(backup));
+        steps.push(later("PutBackupPolicy", sentence));
+    }
+    if asked.policy == Copying::Copy {
+        let sentence = "merge the source's file system policy, if it has one";
+        steps.push(later("PutFileSystemPolicy", sentence.to_owned()));
+    }
+
+    // The source's tags are known already.
+    if let Some(source) = run
+        .view
+        .source
+        .as_ref()
+        .filter(|_| asked.tags == Copying::Copy)
+    {
+        let tags = copied_tags(&source.tags, policy);
+        if !tags.is_empty() {
+            let sentence = resource_sentence(&Resource::Tags(tags));
+            steps.push(later("TagResource", sentence));
+        }
+    }
+    steps
+}
+
+/// Whether the replica gets the mark of one that was found usable, later: it has none yet, and is
+/// ours to tag.
+fn will_be_marked(target: &Target, run: &TargetRun) -> bool {
+    let view = &run.view;
+    let is_own = match (&view.source, &view.destination) {
+        (Some(source), Some(replica)) => source.owner_id == replica.owner_id,
+        // A replica in another account needs a role.
+        _ => target
+            .destination
+            .as_ref()
+            .is_none_or(|destination| destination.role_arn.is_none()),
+    };
+    let replica = view.destination.as_ref();
+    let has_mark = replica.is_some_and(|it| it.tags.contains_key(BOOTSTRAPPED_BY_TAG));
+
+    let mut steps = run.first.steps().iter();
+    let gets_mark = steps.any(|step| match step {
+        Step::Provision {
+            resource: Resource::Tags(tags),
+            ..
+        } => tags.contains_key(BOOTSTRAPPED_BY_TAG),
+        _ => false,
+    });
+    is_own && !has_mark && !gets_mark
+}
+
+/// A step that comes once the replication is ENABLED.
+fn later(step: &'static str, sentence: String) -> PlannedStep {
+    PlannedStep {
+        step,
+        resource: None,
+        when: When::ReplicationEnabled,
+        sentence,
+        count: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        command::{Backup, Replica, RequestedMountTarget},
+        fixtures::{
+            SOURCE, command, file_system, point, policy, provision, replication, tags, target,
+        },
+        snapshot::{Observation, View},
+    };
+
+    fn backup() -> Step {
+        provision(Resource::Backup(Backup::Enabled))
+    }
+
+    // Invariant 10.
+    #[test]
+    fn of_many_steps_alike_the_first_are_named_and_the_others_counted() {
+        let few: Vec<Step> = (1..=4).map(point).collect();
+        let last = sentences(&few).pop();
+        assert_eq!(
+            last.as_deref(),
+            Some("create an access point like fsap-4 for /4")
+        );
+
+        let many: Vec<Step> = (1..=10_000).map(point).chain([backup()]).collect();
+        let expected = [
+            "create an access point like fsap-1 for /1",
+            "create an access point like fsap-2 for /2",
+            "create an access point like fsap-3 for /3",
+            "and 9997 more like these, 10000 in all",
+            "set automatic backups to enabled",
+        ];
+        assert_eq!(sentences(&many), expected);
+
+        assert_eq!(sentence(&tags(2)), "set the tags t01, t02");
+        assert_eq!(sentence(&tags(4)), "set the tags t01, t02, t03, t04");
+        assert_eq!(sentence(&tags(50)), "set 50 tags: t01, t02, t03 and more");
+    }
+
+    fn alone() -> View {
+        let mut source = file_system(SOURCE, "us-east-1");
+        source.tags = [("Name".to_owned(), "app".to_owned())].into();
+
+        View {
+            source: Some(source),
+            ..View::default()
+        }
+    }
+
+    fn planned(target: &Target, verdict: Verdict, view: View) -> Vec<String> {
+        let run = TargetRun::new(verdict, Observation::Complete(view));
+        let plan = whole_plan(&command(vec![target.clone()]), target, &run, &policy());
+
+        let in_words = |step: PlannedStep| format!("{:?}: {}", step.when, step.sentence);
+        plan.into_iter().map(in_words).collect()
+    }
+
+    fn everything() -> Target {
+        let mount_target = RequestedMountTarget {
+            subnet_id: "subnet-00000001".to_owned(),
+            security_groups: vec![],
+        };
+
+        Target {
+            replica: Replica {
+                mount_targets: vec![mount_target],
+                access_points: Copying::Copy,
+                lifecycle: Copying::Copy,
+                backup: Some(Backup::Enabled),
+                policy: Copying::Copy,
+                tags: Copying::Copy,
+            },
+            ..target()
+        }
+    }
+
+    const LATER: [&str; 7] = [
+        "ReplicationEnabled: create a mount target in subnet-00000001",
+        "ReplicationEnabled: create an access point like each of the source's",
+        "ReplicationEnabled: set the source's lifecycle transitions, where they differ",
+        "ReplicationEnabled: set automatic backups to enabled",
+        "ReplicationEnabled: merge the source's file system policy, if it has one",
+        "ReplicationEnabled: set the tags Name",
+        "FirstSyncComplete: set the tags drover:bootstrapped-by",
+    ];
+
+    #[test]
+    fn every_step_is_planned_before_anything_is_done() {
+        let target = everything();
+        let create = Step::Replicate(target.destination.clone().unwrap());
+
+        let plan = planned(&target, Verdict::Act(vec![create]), alone());
+        assert_eq!(plan[0], "Now: replicate to a new file system in eu-west-1");
+        assert_eq!(plan[1..], LATER);
+
+        let enabling = Verdict::Pending(Reason::ReplicationEnabling);
+        assert_eq!(planned(&target, enabling, alone()), LATER);
+    }
+
+    #[test]
+    fn nothing_is_planned_where_nothing_is_done() {
+        let refused = Verdict::Refused(vec![Reason::ReplicatesElsewhere.into()]);
+
+        assert!(planned(&everything(), refused, alone()).is_empty());
+        let usable = Verdict::Done(Reason::ReplicaUsable);
+        assert!(planned(&everything(), usable, alone()).is_empty());
+    }
+
+    #[test]
+    fn the_mark_follows_unless_it_is_there_or_the_replica_is_in_another_account() {
+        let replica = |change: fn(&mut shared::efs::FileSystem)| {
+            let mut replica = file_system("fs-00000002", "eu-west-1");
+            change(&mut replica);
+            View {
+                replication: Some(replication()),
+                destination: Some(replica),
+                ..alone()
+            }
+        };
+        let syncing = || Verdict::Pending(Reason::FirstSyncRunning);
+        let steps = |view: View| planned(&target(), syncing(), view).len();
+
+        assert_eq!(steps(replica(|_| {})), 1);
+        let mark = |replica: &mut shared::efs::FileSystem| {
+            replica
+                .tags
+                .insert(BOOTSTRAPPED_BY_TAG.to_owned(), "CHG0".to_owned());
+        };
+        assert_eq!(steps(replica(mark)), 0);
+        let elsewhere = |replica: &mut shared::efs::FileSystem| {
+            replica.owner_id = crate::fixtures::account("999999999999");
+        };
+        assert_eq!(steps(replica(elsewhere)), 0);
+    }
+
+    #[test]
+    fn what_one_plan_does_not_create_is_announced() {
+        let text = |missing| {
+            let view = alone();
+            let run = TargetRun {
+                missing_before: missing,
+                ..TargetRun::new(Verdict::Act(vec![point(1)]), Observation::Complete(view))
+            };
+            let more = access_points_to_follow(&command(vec![target()]), &run)?;
+            Some((more.sentence, more.count))
+        };
+        let of_one_plan = access_points_per_target(&command(vec![target()]));
+
+        assert_eq!(text(of_one_plan), None);
+        let more = ("create 2 more access points".to_owned(), Some(2));
+        assert_eq!(text(of_one_plan + 2), Some(more));
+    }
+}
