@@ -548,7 +548,7 @@ def main() -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(world(), file)
         file.flush()
-        served = subprocess.Popen([local, "serve", "--port", str(port), "--world", file.name], cwd=workspace, stdout=subprocess.DEVNULL)
+        served = subprocess.Popen([local, "serve", "--quiet", "--port", str(port), "--world", file.name], cwd=workspace, stdout=subprocess.DEVNULL)
         try:
             wait_until_served(endpoint)
             arguments = dict(endpoint_url=endpoint, aws_access_key_id="test", aws_secret_access_key="test")
@@ -583,7 +583,7 @@ def main() -> None:
     with tempfile.NamedTemporaryFile("wb", suffix=".json") as file:
         file.write(left)
         file.flush()
-        with subprocess.Popen([local, "serve", "--port", "0", "--world", file.name], cwd=workspace, stdout=subprocess.PIPE) as again:
+        with subprocess.Popen([local, "serve", "--quiet", "--port", "0", "--world", file.name], cwd=workspace, stdout=subprocess.PIPE) as again:
             check(b"serving" in again.stdout.readline(), "an account as it was left is one that a world file may hold")
             again.terminate()
     committed = (workspace / constraints.TABLE).read_text()

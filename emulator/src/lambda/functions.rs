@@ -230,12 +230,6 @@ impl Functions {
         self.0.binaries.names()
     }
 
-    /// The binaries of the functions.
-    #[must_use]
-    pub fn binaries(&self) -> &Binaries {
-        &self.0.binaries
-    }
-
     /// Whether a function can be invoked.
     pub(super) fn exists(&self, name: &str) -> bool {
         self.0.binaries.have(name) || self.is_running(name) || self.is_between_polls(name)
