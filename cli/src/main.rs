@@ -11,6 +11,7 @@ mod sanitize;
 mod serve;
 mod targets;
 mod validate;
+mod web;
 
 use std::process::ExitCode;
 
@@ -35,7 +36,7 @@ enum Command {
     Invoke(invoke::Invoke),
     /// Say whether an event is a request, and what is wrong with it, without running anything.
     Validate(validate::Arguments),
-    /// Serve DRS, EFS, the Lambda Runtime API and the Invoke API on 127.0.0.1 until Ctrl-C.
+    /// Serve an AWS account on 127.0.0.1 until Ctrl-C, with a web console: DRS, EFS and Lambda.
     Serve(serve::Arguments),
 }
 

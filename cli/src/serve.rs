@@ -1,4 +1,4 @@
-//! `drover serve`: the emulated account for any client, until Ctrl-C.
+//! `drover serve`: the emulated account for any client, with its console, until Ctrl-C.
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -11,6 +11,7 @@ use crate::{
     console::{self, DIM, HEAD, WARN},
     files,
     sanitize::sanitize,
+    web,
 };
 
 /// The variables that lead every AWS client to the account.
@@ -46,7 +47,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let binaries = files::workspace()?;
 
     let (cloud, port) = (Cloud::running(world), arguments.port);
-    let emulator = Emulator::start(cloud, port, binaries)
+    let emulator = Emulator::start_with(cloud, port, binaries, web::front)
         .await
         .with_context(|| {
             format!("cannot listen on port {port} of 127.0.0.1. Choose another with --port")
@@ -151,6 +152,7 @@ fn welcome(emulator: &Emulator) -> String {
 
     format!(
         "{HEAD}serving{HEAD:#} an account with DRS, EFS and Lambda at {url}\n\
+         {DIM}open it in a browser: its servers, file systems and decisions are there{DIM:#}\n\
          \n{DIM}# for the AWS command line, an AWS SDK, Terraform{DIM:#}\n\
          {exports}\
          \n{DIM}# the account{DIM:#}\n\
