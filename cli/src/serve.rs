@@ -153,7 +153,7 @@ fn welcome(emulator: &Emulator) -> String {
     format!(
         "{HEAD}serving{HEAD:#} an account with DRS, EFS and Lambda at {url}\n\
          {DIM}open it in a browser: its servers, file systems and decisions are there{DIM:#}\n\
-         \n{DIM}# for the AWS command line, an AWS SDK, Terraform{DIM:#}\n\
+         \n{DIM}# for the AWS command line and any AWS SDK{DIM:#}\n\
          {exports}\
          \n{DIM}# the account{DIM:#}\n\
          aws drs describe-source-servers\n\

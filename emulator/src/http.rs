@@ -12,7 +12,7 @@ use std::{
 
 use http_body_util::{BodyExt as _, Collected};
 use hyper::{
-    HeaderMap, Request, Response,
+    HeaderMap, Method, Request, Response,
     body::{Body as _, Bytes, Frame, Incoming, SizeHint},
     header::{AUTHORIZATION, CONNECTION, EXPECT, HOST, HeaderName, HeaderValue, ORIGIN},
     http::request::Parts,
@@ -153,6 +153,9 @@ async fn answer(request: Request<Incoming>, service: &Service) -> io::Result<Res
         }
         ["2015-03-31", "functions", path @ ..] => {
             Ok(functions.lambda_api(path, &parts, body).await)
+        }
+        ["2015-03-31", "event-source-mappings", ..] if parts.method == Method::GET => {
+            Ok(functions.event_sources())
         }
         ["local", control @ ..] => Ok(control::answer(cloud, functions, control, &parts, &body)),
         // Everything else is a service, which the signature names. A browser signs nothing.

@@ -1,4 +1,5 @@
-//! Lambda's API: Invoke, ListFunctions, GetFunction and GetFunctionConfiguration.
+//! Lambda's API: Invoke, ListFunctions, GetFunction, GetFunctionConfiguration, and the lists of
+//! what belongs to a function.
 
 use std::{collections::BTreeSet, time::Instant};
 
@@ -67,9 +68,7 @@ impl Functions {
             ("POST", ["invocations"]) => self.invoke_api(named, &parts.headers, payload).await,
             // An invocation of a missing function is refused further down, once its payload is
             // known to be valid.
-            ("GET", [] | ["configuration"]) if !self.exists(&named.name) => {
-                Err(self.not_found(&named))
-            }
+            ("GET", _) if !self.exists(&named.name) => Err(self.not_found(&named)),
             ("GET", []) => {
                 self.record("GetFunction", &named.name);
                 let body = json!({
@@ -83,8 +82,24 @@ impl Functions {
                 self.record("GetFunctionConfiguration", &named.name);
                 Ok(plain_json(200, &self.configuration(&named.name)))
             }
+            // There are none but the one version, and consoles ask for each of them.
+            ("GET", ["aliases"]) => Ok(self.listed("ListAliases", "Aliases", &[])),
+            ("GET", ["versions"]) => {
+                let only = [self.configuration(&named.name)];
+                Ok(self.listed("ListVersionsByFunction", "Versions", &only))
+            }
             _ => Ok(not_emulated()),
         }
+    }
+
+    /// Answers `ListEventSourceMappings`: nothing but people and programs invokes a function here.
+    pub(crate) fn event_sources(&self) -> Response<Body> {
+        self.listed("ListEventSourceMappings", "EventSourceMappings", &[])
+    }
+
+    fn listed(&self, operation: &str, member: &str, items: &[Value]) -> Response<Body> {
+        self.record(operation, "all");
+        plain_json(200, &json!({ member: items }))
     }
 
     async fn invoke_api(
