@@ -18,7 +18,8 @@ const BROWSER = {
   ],
 };
 // The first use of a function builds it.
-const WAIT = 300_000;
+const BUILD = 300_000;
+const WAIT = 20_000;
 const [APP01, DB01, WEB02] = ["s-0123456789abcdef0", "s-0123456789abcdef3", "s-0123456789abcdef5"];
 
 let checks = 0;
@@ -73,14 +74,16 @@ const says = (locator, text) => locator.filter({ hasText: text }).first().waitFo
 async function aRefusedServerIsApprovedPlannedAndDisconnected(page) {
   await says(row(page, WEB02), "not approved");
   await page.click(`#plan-${WEB02}`);
-  await says(row(page, WEB02), "approval tag is missing");
+  await row(page, WEB02).getByText("approval tag is missing").waitFor({ timeout: BUILD });
   check(await row(page, WEB02).getByText("refused").isVisible(), "a refusal shows in the row");
 
   await page.fill(`#request-${WEB02}`, "CHG0042");
   await page.click(`#approve-${WEB02}`);
   await says(row(page, WEB02), "approved CHG0042");
+  const focused = await page.evaluate(() => document.activeElement.id);
+  check(focused === `approve-${WEB02}`, `the focus stays on the button: ${focused}`);
   await page.click(`#plan-${WEB02}`);
-  await says(row(page, WEB02), "planned");
+  await says(row(page, WEB02), `Would disconnect ${WEB02}`);
   const card = page.locator(".card").first();
   check((await card.innerText()).includes(`disconnect ${WEB02}`), "the plan says what it would do");
   check(await row(page, WEB02).getByText("CONTINUOUS").isVisible(), "a plan changes nothing");
@@ -93,8 +96,13 @@ async function aRefusedServerIsApprovedPlannedAndDisconnected(page) {
 }
 
 async function timePasses(page, minutes, said) {
+  const before = await page.locator("#notice p").getAttribute("data-number");
   await page.fill("#minutes", String(minutes));
   await page.click("#advance");
+  // The same words twice are said twice.
+  await page.waitForFunction(
+    (number) => document.querySelector("#notice p").dataset.number > number, Number(before),
+  );
   await says(page.locator("#notice"), `${said} passed`);
 }
 
@@ -291,6 +299,8 @@ try {
   const page = await open(context, url);
   await onlyItsOwnPagesMayAct(url);
   await aRefusedServerIsApprovedPlannedAndDisconnected(page);
+  await timePasses(page, 1, "1 min");
+  await timePasses(page, 1, "1 min");
   await timePasses(page, 90, "1 h 30 min");
   await aServerIsRetiredAndItsRecordIsGone(page);
   await itWorksWithoutAScript(browser, url);

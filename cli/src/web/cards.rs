@@ -123,14 +123,14 @@ fn follow_ups(report: &Value, ended: &Ended, is_plan: bool) -> Markup {
         @if is_plan && is_planned {
             form.card-actions method="post" action="/console/again" {
                 input type="hidden" name="invocation" value=(invocation);
-                button.primary { "Enforce this plan" }
+                button.primary id=(format!("again-{invocation}")) { "Enforce this plan" }
                 span.hint { "Sends the same event in enforce mode." }
             }
         }
         @if let (Some(next), false) = (follows, is_plan) {
             form.card-actions method="post" action="/console/follow" {
                 input type="hidden" name="invocation" value=(invocation);
-                button { "Send the follow-up" }
+                button id=(format!("follow-{invocation}")) { "Send the follow-up" }
                 span.hint {
                     "Action " span.mono { (text(next, "action").unwrap_or("of the report")) }
                     @if let Some(seconds) = report.get("lookAgainAfterSeconds").and_then(Value::as_u64) {
@@ -184,6 +184,7 @@ fn target_markup(target: &Target<'_>, is_plan: bool) -> Markup {
                 (reason.message)
                 @if !reason.code.is_empty() { " " code { (reason.code) } }
             }
+            @if !reason.facts.is_empty() { p.facts { (reason.facts.join(" · ")) } }
         }
         (evidence(target))
         @let steps = target.steps();

@@ -45,15 +45,21 @@ pub(super) fn by_id(ended: &[Ended]) -> BTreeMap<String, Decision> {
 fn decision(ended: &Ended, report: &Value, target: &Target<'_>) -> Decision {
     // A target may be refused for several reasons at once, and all of them have to go.
     let reasons = target.reasons();
-    let messages: Vec<&str> = reasons.iter().map(|reason| reason.message).collect();
+    let reasons: Vec<&str> = reasons.iter().map(|reason| reason.message).collect();
+    let (steps, is_plan) = (target.steps(), text(report, "mode") == Some("plan"));
+    // That a plan is one says less than what it would do.
+    let message = match is_plan && !steps.is_empty() {
+        true => format!("Would {}", steps.join(", then ")),
+        false => reasons.join(" "),
+    };
 
     Decision {
         at: ended.at,
         card: format!("#run-{}", ended.request_id),
-        is_plan: text(report, "mode") == Some("plan"),
+        is_plan,
         request: text(report, "requestID").unwrap_or_default().to_owned(),
         outcome: target.outcome().to_owned(),
-        message: messages.join(" "),
+        message,
     }
 }
 

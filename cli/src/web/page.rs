@@ -104,7 +104,7 @@ fn notice(console: &Console) -> Markup {
         // Screen readers say what appears in a status.
         div #notice data-live role="status" {
             @if let Some(notice) = notice {
-                p class={ "notice" @if notice.is_error { " bad" } } {
+                p class={ "notice" @if notice.is_error { " bad" } } data-number=(notice.number) {
                     span aria-hidden="true" { @if notice.is_error { "!" } @else { "✓" } }
                     " " (notice.text)
                 }

@@ -51,6 +51,21 @@ pub(super) fn items<'a>(value: &'a Value, member: &str) -> impl Iterator<Item = 
     items.into_iter().flatten()
 }
 
+/// The facts of a reason: names with texts, numbers, or whether something is so.
+fn facts(reason: &Value) -> Vec<String> {
+    let facts = reason.get("facts").and_then(Value::as_object);
+    let facts = facts.into_iter().flatten();
+
+    facts
+        .filter_map(|(name, value)| match value {
+            Value::String(text) => Some(format!("{name} {text}")),
+            Value::Number(_) | Value::Bool(_) => Some(format!("{name} {value}")),
+            // Anything deeper is in the answer, which the card shows as well.
+            _ => None,
+        })
+        .collect()
+}
+
 /// What one target of a report says.
 pub(super) struct Target<'a>(pub(super) &'a Value);
 
@@ -59,6 +74,8 @@ pub(super) struct Target<'a>(pub(super) &'a Value);
 pub(super) struct Reason<'a> {
     pub(super) code: &'a str,
     pub(super) message: &'a str,
+    /// What was seen that makes it so, each as a few words.
+    pub(super) facts: Vec<String>,
 }
 
 /// What somebody is to do next.
@@ -102,6 +119,7 @@ impl<'a> Target<'a> {
             .map(|reason| Reason {
                 code: text(reason, "reason").unwrap_or_default(),
                 message: text(reason, "message").unwrap_or_default(),
+                facts: facts(reason),
             })
             .collect();
         if !reasons.is_empty() {
@@ -113,6 +131,7 @@ impl<'a> Target<'a> {
         let only = message.map(|message| Reason {
             code: text(self.0, "reason").unwrap_or_default(),
             message,
+            facts: Vec::new(),
         });
         only.into_iter().collect()
     }
@@ -205,16 +224,19 @@ mod tests {
             "target": { "hostname": "db02" },
             "resource": { "sourceServerID": "s-1" },
             "outcome": "refused",
-            "reasons": [{ "reason": "protected", "message": "The tag is set.", "facts": {} }],
+            "reasons": [{ "reason": "protected", "message": "The tag is set.",
+                "facts": { "tag": "drover:protected", "days": 2, "more": {} } }],
             "plan": [{ "step": "disconnect", "sentence": "disconnect s-1" }],
         });
 
-        for target in [Target(&older), Target(&newer)] {
+        let facts = ["days 2".to_owned(), "tag drover:protected".to_owned()];
+        for (target, facts) in [(Target(&older), vec![]), (Target(&newer), facts.into())] {
             assert_eq!(target.name(), "db02");
             assert_eq!(target.id(), Some("s-1"));
             let reason = Reason {
                 code: "protected",
                 message: "The tag is set.",
+                facts,
             };
             assert_eq!(target.reasons(), [reason]);
             assert_eq!(target.steps(), ["disconnect s-1"]);

@@ -153,14 +153,25 @@ async fn send(
     payload: Bytes,
     mode: Option<Mode>,
 ) -> Result<String, String> {
-    // Between the deployment and the invocation nobody else may deploy another mode.
-    let _one_at_a_time = console.one_at_a_time().await;
-    if let Some(mode) = mode {
-        deploy(console, function, mode);
-    }
-    let functions = console.emulator.functions();
-    let result = functions.invoke(function, payload).await;
+    let (console, function) = (console.clone(), function.to_owned());
 
+    // In a task of its own: a browser that does not wait for the answer must not end it.
+    let sending = tokio::spawn(async move {
+        // Between the deployment and the invocation nobody else may deploy another mode.
+        let _one_at_a_time = console.one_at_a_time().await;
+        if let Some(mode) = mode {
+            deploy(&console, &function, mode);
+        }
+        let functions = console.emulator.functions();
+        let result = functions.invoke(&function, payload).await;
+        said(&console, &function, result)
+    });
+    let sent = sending.await;
+    sent.unwrap_or_else(|error| Err(error.to_string()))
+}
+
+/// What the result of an invocation says to a person.
+fn said(console: &Console, function: &str, result: InvocationResult) -> Result<String, String> {
     match result {
         InvocationResult::Answered(_) => Ok(format!("{function} answered{}", summary(console))),
         InvocationResult::Failed(error) => {

@@ -34,6 +34,8 @@ struct Shared {
 /// What became of the last action.
 #[derive(Debug, Clone)]
 pub(super) struct Notice {
+    /// How many there were before: the same words again are still news.
+    pub(super) number: usize,
     pub(super) is_error: bool,
     pub(super) text: String,
 }
@@ -66,7 +68,13 @@ impl Console {
             Err(text) => (true, text),
         };
 
-        *lock(&self.shared.notice) = Some(Notice { is_error, text });
+        let mut notice = lock(&self.shared.notice);
+        let number = notice.as_ref().map_or(0, |notice| notice.number + 1);
+        *notice = Some(Notice {
+            number,
+            is_error,
+            text,
+        });
     }
 
     /// The event that was sent last, as it was written.

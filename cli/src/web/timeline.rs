@@ -52,6 +52,7 @@ pub(super) fn section(world: &World, journal: &[Entry], ended: &[Ended]) -> Mark
             }
             @if lines.is_empty() { p.empty { "Nothing has been called yet." } }
             ol.timeline tabindex="0" {
+                @if let Some(newest) = lines.first() { (pause(world.now - newest.at)) }
                 @for (index, line) in lines.iter().enumerate() {
                     (line_markup(line))
                     @if let Some(before) = lines.get(index + 1) {
@@ -222,11 +223,12 @@ mod tests {
 
     #[test]
     fn a_pause_is_shown_where_time_has_passed() {
-        let page = section(
-            &World::empty(),
-            &[entry(0, "200", true), entry(5400, "200", false)],
-            &[],
-        );
-        assert!(page.into_string().contains("1 h 30 min passed"));
+        let mut world = World::empty();
+        world.now = DateTime::from_timestamp(12_600, 0).unwrap();
+        let journal = [entry(0, "200", true), entry(5400, "200", false)];
+
+        let page = section(&world, &journal, &[]).into_string();
+        assert!(page.contains("1 h 30 min passed"), "{page}");
+        assert!(page.contains("2 h passed"), "{page}");
     }
 }

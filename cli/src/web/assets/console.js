@@ -98,11 +98,11 @@ async function send(form, button) {
   const isFile = form.enctype === "multipart/form-data";
   const body = isFile ? data : new URLSearchParams(data);
 
-  // What was typed is sent, so the answer of the server may replace it.
-  if (button) {
-    button.setAttribute("aria-busy", "true");
-    button.disabled = true;
-  }
+  // A button that is disabled would lose the focus.
+  if (form.dataset.sending) return;
+  form.dataset.sending = "yes";
+  if (button) button.setAttribute("aria-busy", "true");
+  const before = document.querySelector(".card");
   say("Working …");
   try {
     // The redirect leads to this page, which is fetched anyway.
@@ -112,14 +112,10 @@ async function send(form, button) {
   } catch {
     say("The server cannot be reached.", true);
   }
-  if (button) {
-    button.disabled = false;
-    button.removeAttribute("aria-busy");
-    button.focus({ preventScroll: true });
-  }
-  const cards = document.querySelector(".card");
+  delete form.dataset.sending;
+  if (button) button.removeAttribute("aria-busy");
   await settled();
-  reveal(action, cards && cards.id);
+  reveal(before && before.id);
 }
 
 // A form that was sent holds nothing that is worth keeping.
@@ -136,19 +132,21 @@ async function settled() {
 }
 
 // Shows the newest decision where it is not in sight, as on a telephone.
-function reveal(action, before) {
+function reveal(before) {
   const newest = document.querySelector(".card");
-  if (!newest || newest.id === before || !/plan|event|again|follow/.test(action)) return;
+  if (!newest || newest.id === before) return;
   newest.classList.add("new");
   newest.scrollIntoView({ block: "nearest" });
 }
 
+// Says something that the server knows nothing of.
 function say(text, isError) {
   const notice = document.getElementById("notice");
   const line = document.createElement("p");
   line.className = isError ? "notice bad" : "notice";
   line.textContent = text;
-  delete notice.dataset.shown;
+  // It stays until the server has something new to say.
+  notice.dataset.shown ??= notice.innerHTML;
   notice.replaceChildren(line);
 }
 
