@@ -141,7 +141,12 @@ pub(super) async fn world(
 ) -> Redirect {
     // The account is replaced only by a world that is valid as a whole.
     let replaced = match read_world(form).await {
-        Ok(text) => World::from_json(&text).map_err(|wrong| format!("Not a world: {wrong}")),
+        Ok(text) => {
+            // Thousands of servers take seconds to check, in which others are answered.
+            let reading = tokio::task::spawn_blocking(move || World::from_json(&text));
+            let read = reading.await.unwrap_or_else(|error| Err(error.to_string()));
+            read.map_err(|wrong| format!("Not a world: {wrong}"))
+        }
         Err(wrong) => Err(wrong),
     };
 

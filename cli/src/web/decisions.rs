@@ -13,7 +13,7 @@ use crate::web::{
     words::ago,
 };
 
-/// The last decision about a server.
+/// The last decision about a server or a file system.
 pub(super) struct Decision {
     at: DateTime<Utc>,
     card: String,
@@ -23,7 +23,7 @@ pub(super) struct Decision {
     message: String,
 }
 
-/// The last decision about each server, by its ID.
+/// The last decision about each server and each source of a replica, by its ID.
 pub(super) fn by_id(ended: &[Ended]) -> BTreeMap<String, Decision> {
     let mut decisions = BTreeMap::new();
 

@@ -1,11 +1,12 @@
 //! The file systems, each with an arrow to its replica.
 
 use chrono::{DateTime, Utc};
-use emulator::{FileSystem, Replication, World};
+use emulator::{Ended, FileSystem, Replication, World};
 use maud::{Markup, html};
 
 use crate::web::{
     account::Tagged,
+    decisions,
     words::{ago, size, span},
 };
 
@@ -19,7 +20,8 @@ struct Place<'a> {
 }
 
 /// The section of the file systems: those that others replicate to stand beside their sources.
-pub(super) fn section(world: &World) -> Markup {
+pub(super) fn section(world: &World, ended: &[Ended]) -> Markup {
+    let decisions = decisions::by_id(ended);
     // A replica is listed with its source alone, or it would be there twice.
     let places = places(world);
     let is_replica = |place: &&Place<'_>| {
@@ -36,7 +38,13 @@ pub(super) fn section(world: &World) -> Markup {
             @if places.is_empty() { p.empty { "No file system." } }
             ul.pairs {
                 @for place in places.iter().filter(|place| !is_replica(place)) {
-                    li { (pair(place, &places, world)) }
+                    li {
+                        (pair(place, &places, world))
+                        // A request names the source, so that decisions are about it.
+                        @if let Some(decision) = decisions.get(&place.file_system.file_system_id) {
+                            div.decision { (decisions::line(decision, world.now)) }
+                        }
+                    }
                 }
             }
         }
@@ -139,10 +147,8 @@ fn end(place: &Place<'_>, world: &World) -> Markup {
         div.end id=(format!("row-{id}")) {
             span.name { (file_system.tags.get("Name").unwrap_or(id)) }
             span.id { (id) }
-            span.sub {
-                (region) " · " (size(file_system.size_bytes))
-                " · overwrite protection " (file_system.protection)
-            }
+            span.sub { (region) " · " (size(file_system.size_bytes)) }
+            span.sub { "overwrite protection " (file_system.protection) }
             @if let Some(request) = approval {
                 span.guard.good {
                     span aria-hidden="true" { "✓" } " approved " b.mono { (request) }

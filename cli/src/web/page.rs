@@ -29,7 +29,7 @@ pub(super) fn page(console: &Console, filter: &Filter) -> Markup {
                 main {
                     div.resources {
                         (servers::section(&world, &ended, filter))
-                        (file_systems::section(&world))
+                        (file_systems::section(&world, &ended))
                     }
                     div.side {
                         (cards::section(&ended, &world))
