@@ -78,6 +78,9 @@ async function aRefusedServerIsApprovedPlannedAndDisconnected(page) {
   check(await row(page, WEB02).getByText("refused").isVisible(), "a refusal shows in the row");
 
   await page.fill(`#request-${WEB02}`, "CHG0042");
+  await page.click(`#plan-${WEB02}`);
+  await says(row(page, WEB02).locator(".decision"), "CHG0042");
+  // The ID that was typed is still there after an action.
   await page.click(`#approve-${WEB02}`);
   await says(row(page, WEB02), "approved CHG0042");
   const focused = await page.evaluate(() => document.activeElement.id);
@@ -115,6 +118,8 @@ async function aServerIsRetiredAndItsRecordIsGone(page) {
   await page.check("#mode-enforce");
   await page.click("#send-event");
   await says(row(page, APP01), "pending");
+  // Nobody enforces because somebody did before.
+  await page.locator("#mode-plan:checked").waitFor();
 
   await timePasses(page, 90, "1 h 30 min");
   await says(page.locator(".timeline"), "1 h 30 min passed");

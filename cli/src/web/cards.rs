@@ -124,7 +124,7 @@ fn follow_ups(report: &Value, ended: &Ended, is_plan: bool) -> Markup {
             form.card-actions method="post" action="/console/again" {
                 input type="hidden" name="invocation" value=(invocation);
                 button.primary id=(format!("again-{invocation}")) { "Enforce this plan" }
-                span.hint { "Sends the same event in enforce mode." }
+                span.hint { "Deploys enforce mode, and sends the event again." }
             }
         }
         @if let (Some(next), false) = (follows, is_plan) {

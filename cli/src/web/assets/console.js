@@ -108,7 +108,7 @@ async function send(form, button) {
     // The redirect leads to this page, which is fetched anyway.
     const answer = await fetch(action, { method: "POST", body, redirect: "manual" });
     if (answer.type !== "opaqueredirect") say(await answer.text(), true);
-    else settle(form);
+    else settle(action);
   } catch {
     say("The server cannot be reached.", true);
   }
@@ -118,11 +118,16 @@ async function send(form, button) {
   reveal(before && before.id);
 }
 
-// A form that was sent holds nothing that is worth keeping.
-function settle(form) {
-  for (const field of form.querySelectorAll("input[type=file], #world-text")) field.value = "";
-  for (const field of form.querySelectorAll(".row-form input:not([type=hidden])")) {
-    field.defaultValue = field.value;
+// What was sent is not worth keeping, and nobody enforces because somebody did before. The form may
+// have been replaced meanwhile, so that it is looked up.
+function settle(action) {
+  const all = (selector) => document.querySelectorAll(selector);
+
+  if (action === "/console/world") {
+    for (const field of all("#world-file, #world-text")) field.value = "";
+  }
+  if (action === "/console/event") {
+    for (const field of all("#event [name=mode]")) field.checked = field.defaultChecked;
   }
 }
 
