@@ -222,6 +222,20 @@ mod tests {
     }
 
     #[test]
+    fn calls_of_services_that_are_not_emulated_are_one_line() {
+        let unknown = |seconds: i64, service: &str| Entry {
+            operation: format!("POST {service}"),
+            unexpected: true,
+            ..entry(seconds, &format!("not an operation of {service}"), false)
+        };
+
+        let journal = [unknown(1, "s3"), unknown(2, "ec2"), unknown(3, "ec2")];
+        let lines = lines(&World::empty(), &journal, &[]);
+        let told: Vec<(Kind, usize)> = lines.iter().map(|line| (line.kind, line.times)).collect();
+        assert_eq!(told, [(Kind::Failed, 3)]);
+    }
+
+    #[test]
     fn a_pause_is_shown_where_time_has_passed() {
         let mut world = World::empty();
         world.now = DateTime::from_timestamp(12_600, 0).unwrap();
