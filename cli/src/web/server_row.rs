@@ -155,7 +155,7 @@ fn at_stake(server: &SourceServer, now: DateTime<Utc>) -> Markup {
             span.sub { "nothing left" }
         } @else {
             span.figure { (size(bytes)) }
-            span.sub { (count(points, "point")) }
+            span.sub { (count(points, "recovery point")) }
         }
     }
 }
