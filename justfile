@@ -41,6 +41,12 @@ bench *arguments:
 fuzz seconds="60":
     fuzz/run {{ seconds }}
 
+# Use the console in a browser, with screenshots in a folder if one is named; needs Node.js and Chromium
+console pictures="":
+    cargo build
+    npm ci --prefix tests/console --no-audit --no-fund --loglevel=error
+    node tests/console/check.mjs "${CARGO_TARGET_DIR:-target}/debug/drover" . {{ pictures }}
+
 # Deploy the template on this machine and prove the whole way of an event
 e2e *arguments:
     tests/end_to_end/run {{ arguments }}

@@ -21,6 +21,7 @@ mod show;
 mod subject;
 mod units;
 mod validate;
+mod web;
 
 use std::process::ExitCode;
 
@@ -68,7 +69,7 @@ enum Command {
     },
     /// Print the manual page.
     Man,
-    /// Serve DRS, EFS, the Lambda Runtime API and the Invoke API on 127.0.0.1 until Ctrl-C.
+    /// Serve an AWS account on 127.0.0.1 until Ctrl-C, with a web console: DRS, EFS and Lambda.
     Serve(serve::Arguments),
 }
 

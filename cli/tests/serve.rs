@@ -28,6 +28,7 @@ impl Served {
         let mut child = command
             .arg(most.to_string())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let mut first = String::new();
@@ -36,6 +37,15 @@ impl Served {
             .unwrap();
         let address = first.trim().rsplit("http://").next().unwrap().to_owned();
         Self(child, address)
+    }
+
+    /// The next line of its log.
+    fn logged(&mut self) -> String {
+        let mut line = String::new();
+        BufReader::new(self.0.stderr.as_mut().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        line
     }
 
     fn connect(&self) -> TcpStream {
@@ -77,4 +87,23 @@ fn more_connections_than_open_files_do_not_end_the_service() {
     drop(crowd);
     let answer = served.get("/local/journal");
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn a_browser_gets_a_page_and_each_call_is_logged() {
+    let mut served = Served::with_open_files(64);
+    let page = served.get("/");
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    assert!(page.contains("<title>drover</title>"), "{page}");
+    let health = served.get("/health");
+    assert!(health.contains(r#""status":"ok""#), "{health}");
+
+    // Neither of them is a call of AWS, so that this one is the first in the log.
+    let refused = served.get("/2015-02-01/file-systems");
+    assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+    let line = served.logged();
+    assert!(
+        line.ends_with("Z GET /2015-02-01/file-systems: no signature\n"),
+        "{line}"
+    );
 }

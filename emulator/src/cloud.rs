@@ -5,8 +5,9 @@ use std::{
     time::Instant,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::{
     aws::{
@@ -18,9 +19,11 @@ use crate::{
     journal::{Entry, Journal},
     saved::{Before, Saved},
     services,
-    world::{Deployment, LateEffect, World},
+    world::{self, Deployment, LateEffect, World},
 };
 
+/// The longest time that an operator advances the clock by at once: a year.
+const MAX_MINUTES: i64 = 525_600;
 /// How long after its call a late effect takes place.
 const LATE: TimeDelta = TimeDelta::seconds(30);
 
@@ -60,6 +63,8 @@ struct State {
     journal: Journal,
     /// The account's time and the machine's when both started to run together, if they do.
     running_since: Option<(DateTime<Utc>, Instant)>,
+    /// Tells those who follow the account that something happened.
+    happened: watch::Sender<()>,
 }
 
 impl Cloud {
@@ -78,6 +83,7 @@ impl Cloud {
             world,
             journal: Journal::default(),
             running_since: None,
+            happened: watch::Sender::default(),
         })))
     }
 
@@ -102,6 +108,12 @@ impl Cloud {
         self.state().world.clone()
     }
 
+    /// The time in the account.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.state().world.now
+    }
+
     /// The account ID, and the Region in which the functions run.
     pub(crate) fn place(&self) -> (String, String) {
         let state = self.state();
@@ -120,7 +132,38 @@ impl Cloud {
         let mut state = self.state();
         // An operator may change anything, so all of it is saved.
         state.before = Before::world(&state.world);
-        change(&mut state.world)
+        let changed = change(&mut state.world);
+
+        state.tell();
+        changed
+    }
+
+    /// Replaces the world by another, whose clock goes on from its own time.
+    pub fn replace(&self, mut world: World) {
+        world.began.get_or_insert(world.now);
+
+        let mut state = self.state();
+        // A read that lags behind must not show the account that was here before.
+        state.before = Before {
+            now: world.now,
+            saved: Saved::Nothing,
+        };
+        if let Some(running_since) = &mut state.running_since {
+            *running_since = (world.now, Instant::now());
+        }
+        state.world = world;
+        state.tell();
+    }
+
+    /// What follows the account: it is told after each call, and after each change from outside.
+    #[must_use]
+    pub fn follow(&self) -> watch::Receiver<()> {
+        self.state().happened.subscribe()
+    }
+
+    /// Tells those who follow the account that something happened.
+    pub(crate) fn tell(&self) {
+        self.state().tell();
     }
 
     /// Lets time pass, with everything that happens in that time.
@@ -133,11 +176,35 @@ impl Cloud {
             *base += by;
         }
         state.advance_to(now);
+        state.tell();
+    }
+
+    /// Lets some minutes pass, as an operator asks for.
+    ///
+    /// # Errors
+    ///
+    /// A sentence, if it is too long, or beyond the years that a world can be in.
+    pub fn advance_minutes(&self, minutes: i64) -> Result<(), String> {
+        if !(0..=MAX_MINUTES).contains(&minutes) {
+            return Err(format!(
+                "{minutes} minutes is not between 0 and {MAX_MINUTES}"
+            ));
+        }
+
+        // The times of DRS have four digits for the year.
+        let by = TimeDelta::minutes(minutes);
+        if !world::YEARS.contains(&(self.now() + by).year()) {
+            return Err("the account ends with the year 2999".to_owned());
+        }
+        self.advance(by);
+        Ok(())
     }
 
     /// Injects a fault.
     pub fn inject(&self, fault: Fault) {
-        self.state().world.faults.push(fault);
+        let mut state = self.state();
+        state.world.faults.push(fault);
+        state.tell();
     }
 
     /// Every call that is kept.
@@ -199,19 +266,29 @@ impl Cloud {
 
     /// Records a call that did not reach a service.
     pub(crate) fn record_unexpected(&self, operation: &str, subject: &str, answer: &str) {
+        self.record(operation, "", subject, answer, true);
+    }
+
+    /// Records a call that reads, of something that is no service with resources here.
+    pub(crate) fn record_read(&self, operation: &str, region: &str, subject: &str, answer: &str) {
+        self.record(operation, region, subject, answer, false);
+    }
+
+    fn record(&self, operation: &str, region: &str, subject: &str, answer: &str, unexpected: bool) {
         let mut state = self.state();
         let now = state.world.now;
 
         state.journal.add(Entry {
             at: now,
             operation: operation.to_owned(),
-            region: String::new(),
+            region: region.to_owned(),
             subject: subject.to_owned(),
             answer: answer.to_owned(),
             changed: false,
-            unexpected: true,
+            unexpected,
             iam: Vec::new(),
         });
+        state.tell();
     }
 
     /// Handles a call: with a fault, if there is one for it.
@@ -240,6 +317,7 @@ impl Cloud {
             ..state.entry(request, describe(&action, fault))
         };
         state.journal.add(entry);
+        state.tell();
 
         action
     }
@@ -257,6 +335,14 @@ impl Cloud {
 }
 
 impl State {
+    /// Tells those who follow the account that something happened.
+    fn tell(&self) {
+        // Most accounts run in tests, where nobody follows.
+        if self.happened.receiver_count() > 0 {
+            self.happened.send_replace(());
+        }
+    }
+
     /// An entry of a call that changed nothing.
     fn entry(&self, request: &Request, answer: String) -> Entry {
         let definition = services::definition(request.service);

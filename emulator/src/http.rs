@@ -1,14 +1,15 @@
-//! The one port: the Lambda Runtime and Invoke APIs, the services, and the control API.
+//! The one port: the Lambda Runtime and Invoke APIs, the services, the control API, and whatever
+//! else the program has that starts the account.
 
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr},
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use chrono::{Datelike as _, TimeDelta};
 use http_body_util::{BodyExt as _, Collected};
 use hyper::{
     HeaderMap, Method, Request, Response,
@@ -18,7 +19,6 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::{Value, json};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpListener,
@@ -26,15 +26,22 @@ use tokio::{
 
 use crate::{
     cloud::Cloud,
-    fault::Fault,
+    control,
     lambda::{
         functions::{Functions, MAX_PAYLOAD_BYTES},
-        responses::{Body, error, on_http, plain_json},
+        responses::{Body, error, on_http},
         runtime_api::MAX_ANSWER_BYTES,
     },
     wire::{Call, SLOW, Wire},
-    world,
 };
+
+/// Answers requests that are for no API of AWS, such as those for the pages of a console. It gets
+/// those without a signature only, each with a Host and an Origin of this machine; for `None`,
+/// AWS's APIs answer.
+pub type Front = Arc<dyn Fn(Request<Bytes>) -> Option<FrontAnswer> + Send + Sync>;
+
+/// The answer of a [`Front`], when it comes.
+pub type FrontAnswer = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// The pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -43,28 +50,39 @@ const HEADERS_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the body of a request can take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Serves everything on 127.0.0.1 until the runtime ends.
+/// What answers the requests of all connections: handles to shared state.
+#[derive(Clone)]
+pub(crate) struct Service {
+    pub(crate) cloud: Cloud,
+    pub(crate) functions: Functions,
+    pub(crate) front: Front,
+}
+
+/// The port of 127.0.0.1 on which everything is served, and its address.
 ///
 /// # Errors
 ///
 /// When the port cannot be bound.
-pub(crate) async fn serve(port: u16, cloud: Cloud, functions: Functions) -> io::Result<SocketAddr> {
+pub(crate) async fn bind(port: u16) -> io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let address = listener.local_addr()?;
 
+    Ok((listener, address))
+}
+
+/// Serves everything until the runtime ends.
+pub(crate) fn serve(listener: TcpListener, service: Service) {
     tokio::spawn(async move {
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    let connection = serve_connection(stream, cloud.clone(), functions.clone());
-                    tokio::spawn(connection);
+                    tokio::spawn(serve_stream(stream, service.clone()));
                 }
                 // There may be too many open files. That passes as connections end.
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             }
         }
     });
-    Ok(address)
 }
 
 /// Serves one connection, whatever carries it, until the other side or a fault ends it.
@@ -72,10 +90,26 @@ pub async fn serve_connection<S>(stream: S, cloud: Cloud, functions: Functions)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let service = service_fn(move |request| {
-        // Both are handles to shared state.
-        let (cloud, functions) = (cloud.clone(), functions.clone());
-        async move { answer(request, &cloud, &functions).await }
+    let service = Service {
+        cloud,
+        functions,
+        front: no_front(),
+    };
+    serve_stream(stream, service).await;
+}
+
+/// Leaves every request to AWS's APIs.
+pub(crate) fn no_front() -> Front {
+    Arc::new(|_| None)
+}
+
+async fn serve_stream<S>(stream: S, service: Service)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let answering = service_fn(move |request| {
+        let service = service.clone();
+        async move { answer(request, &service).await }
     });
 
     let mut connection = hyper::server::conn::http1::Builder::new();
@@ -84,15 +118,16 @@ where
         // Without a timeout a client that sends half a header would hold its connection forever.
         .header_read_timeout(HEADERS_TIMEOUT);
     let _ = connection
-        .serve_connection(TokioIo::new(stream), service)
+        .serve_connection(TokioIo::new(stream), answering)
         .await;
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    cloud: &Cloud,
-    functions: &Functions,
-) -> io::Result<Response<Body>> {
+async fn answer(request: Request<Incoming>, service: &Service) -> io::Result<Response<Body>> {
+    let Service {
+        cloud,
+        functions,
+        front,
+    } = service;
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
@@ -119,13 +154,23 @@ async fn answer(
         ["2015-03-31", "functions", path @ ..] => {
             Ok(functions.lambda_api(path, &parts, body).await)
         }
-        ["local", "logs", function] if parts.method == Method::GET => {
-            Ok(plain_json(200, &json!(functions.logs(function))))
+        ["2015-03-31", "event-source-mappings", ..] if parts.method == Method::GET => {
+            Ok(functions.event_sources())
         }
-        ["local", control] => Ok(control_api(cloud, &parts.method, control, &body)),
-        // Everything else is a service, which the signature names.
-        _ => service_api(cloud, &parts, &path, &body).await,
+        ["local", control @ ..] => Ok(control::answer(cloud, functions, control, &parts, &body)),
+        // Everything else is a service, which the signature names. A browser signs nothing.
+        _ => match unsigned(&parts, &body).and_then(|request| front(request)) {
+            Some(answer) => Ok(answer.await),
+            None => service_api(cloud, &parts, &path, &body).await,
+        },
     }
+}
+
+/// A request as the front gets it, if it has no signature.
+fn unsigned(parts: &Parts, body: &Bytes) -> Option<Request<Bytes>> {
+    let is_signed = parts.headers.contains_key(AUTHORIZATION);
+
+    (!is_signed).then(|| Request::from_parts(parts.clone(), body.clone()))
 }
 
 /// Reads the body of a request; `None` for one that is too large.
@@ -214,55 +259,6 @@ fn is_local_host(authority: &str) -> bool {
     matches!(host, "127.0.0.1" | "localhost" | "[::1]")
 }
 
-/// What an operator or a test does to the account: look at it, advance its clock, inject a fault.
-fn control_api(cloud: &Cloud, method: &Method, control: &str, body: &Bytes) -> Response<Body> {
-    let answered = match (method.as_str(), control) {
-        ("GET", "world") => Ok(json!(cloud.world())),
-        ("GET", "journal") => {
-            let journal = cloud.journal();
-            let lines: Vec<String> = journal.iter().map(ToString::to_string).collect();
-            Ok(json!(lines))
-        }
-        ("POST", "advance") => advance(cloud, body).map(|()| json!({ "now": cloud.world().now })),
-        ("POST", "faults") => read_fault(body).map(|fault| {
-            cloud.inject(fault);
-            json!({})
-        }),
-        _ => {
-            let message = "GET world, GET journal, GET logs/FUNCTION, POST advance, POST faults";
-            return error(404, "UnknownOperationException", message);
-        }
-    };
-
-    match answered {
-        Ok(body) => plain_json(200, &body),
-        Err(wrong) => error(400, "ValidationException", &wrong),
-    }
-}
-
-fn advance(cloud: &Cloud, body: &Bytes) -> Result<(), String> {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let minutes = body.get("minutes").and_then(Value::as_i64);
-    let minutes = minutes
-        .filter(|minutes| (0..=525_600).contains(minutes))
-        .ok_or("send {\"minutes\": N}, N from 0 to 525600")?;
-
-    // The times of DRS have four digits for the year.
-    let by = TimeDelta::minutes(minutes);
-    if !world::YEARS.contains(&(cloud.world().now + by).year()) {
-        return Err("the account ends with the year 2999".to_owned());
-    }
-
-    cloud.advance(by);
-    Ok(())
-}
-
-fn read_fault(body: &Bytes) -> Result<Fault, String> {
-    let fault: Fault = serde_json::from_slice(body).map_err(|wrong| wrong.to_string())?;
-    fault.check()?;
-    Ok(fault)
-}
-
 async fn service_api(
     cloud: &Cloud,
     parts: &Parts,
@@ -302,7 +298,7 @@ async fn truncate(response: Response<Body>) -> Response<Body> {
         half: Some(whole.slice(..whole.len() / 2)),
         length: whole.len() as u64,
     };
-    Response::from_parts(parts, body.boxed())
+    Response::from_parts(parts, body.boxed_unsync())
 }
 
 /// A body that announces more than it sends.
@@ -333,18 +329,27 @@ impl hyper::body::Body for CutOff {
 
 #[cfg(test)]
 mod tests {
-    use hyper::StatusCode;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
-    use crate::{lambda::binaries::Binaries, world::World};
+    use crate::{lambda::binaries::Binaries, wire::Answer, world::World};
 
     /// What a client reads that sends these bytes and nothing else.
     async fn answer_to(sent: &str) -> String {
+        answer_behind(no_front(), sent).await
+    }
+
+    /// The same, behind a front.
+    async fn answer_behind(front: Front, sent: &str) -> String {
         let cloud = Cloud::new(World::empty());
         let functions = Functions::new(cloud.clone(), Binaries::Fixed([].into()));
         let (mut client, server) = tokio::io::duplex(1 << 16);
-        let serving = tokio::spawn(serve_connection(server, cloud, functions));
+        let service = Service {
+            cloud,
+            functions,
+            front,
+        };
+        let serving = tokio::spawn(serve_stream(server, service));
 
         client.write_all(sent.as_bytes()).await.unwrap();
         tokio::time::timeout(2 * HEADERS_TIMEOUT, serving)
@@ -391,6 +396,57 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn front_answers_its_own_paths_and_nothing_that_is_signed_or_foreign() {
+        let front: Front = Arc::new(|request| {
+            let is_own = request.uri().path() == "/";
+            let page = || on_http(Answer::empty(299));
+            is_own.then(|| -> FrontAnswer { Box::pin(async move { page() }) })
+        });
+        let signature = "Authorization: AWS4-HMAC-SHA256 \
+                         Credential=a/20261121/us-east-1/s3/aws4_request\r\n";
+
+        for (request, headers, is_front) in [
+            ("GET /", "Host: localhost:1\r\n", true),
+            ("GET /", &format!("Host: localhost:1\r\n{signature}"), false),
+            ("GET /other", "Host: localhost:1\r\n", false),
+            ("GET /local/world", "Host: localhost:1\r\n", false),
+            ("GET /", "Host: example.com\r\n", false),
+        ] {
+            let sent = format!("{request} HTTP/1.1\r\n{headers}\r\n");
+            let answer = answer_behind(Arc::clone(&front), &sent).await;
+            assert_eq!(
+                answer.starts_with("HTTP/1.1 299"),
+                is_front,
+                "{sent}{answer}"
+            );
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sts_says_whose_credentials_these_are() {
+        let answer = |action: &str| {
+            let body = format!("Action={action}&Version=2011-06-15");
+            let length = body.len();
+            let sent = format!(
+                "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\nAuthorization: \
+                 AWS4-HMAC-SHA256 Credential=a/20261121/us-east-1/sts/aws4_request\r\n\r\n{body}"
+            );
+            async move { answer_to(&sent).await }
+        };
+
+        let identity = answer("GetCallerIdentity").await;
+        assert!(identity.starts_with("HTTP/1.1 200"), "{identity}");
+        assert!(identity.contains("content-type: text/xml"), "{identity}");
+        assert!(
+            identity.contains("<Account>111122223333</Account>"),
+            "{identity}"
+        );
+        let refused = answer("AssumeRole").await;
+        assert!(refused.starts_with("HTTP/1.1 400"), "{refused}");
+        assert!(refused.contains("<Code>InvalidAction</Code>"), "{refused}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn endless_headers_end_the_connection() {
         answer_to("GET / HTTP/1.1\r\nHost: loc").await;
     }
@@ -415,22 +471,5 @@ mod tests {
         let head = format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {size}\r\n\r\n");
         let answer = answer_to(&(head + &"1".repeat(size))).await;
         assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
-    }
-
-    #[test]
-    fn time_does_not_pass_beyond_the_years_of_a_world() {
-        let cloud = Cloud::new(World {
-            now: "2999-06-01T00:00:00Z".parse().unwrap(),
-            ..World::empty()
-        });
-        let advance = |minutes: i64| {
-            let body = json!({ "minutes": minutes }).to_string().into();
-            control_api(&cloud, &Method::POST, "advance", &body).status()
-        };
-
-        assert_eq!(advance(60), StatusCode::OK);
-        assert_eq!(advance(525_600), StatusCode::BAD_REQUEST);
-        assert_eq!(advance(60), StatusCode::OK);
-        World::from_json(&json!(cloud.world()).to_string()).unwrap();
     }
 }

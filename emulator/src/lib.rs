@@ -11,13 +11,15 @@
 //! - `services` lists the services, [`iam`] is what IAM is asked about a call, and [`fault`] what
 //!   can go wrong;
 //! - [`cloud`] is the running account with its clock and journal, and [`wire`] carries calls to it;
-//! - [`lambda`] runs the functions, and `http` serves everything on 127.0.0.1.
+//! - [`lambda`] runs the functions, `control` is what an operator does to the account, and `http`
+//!   serves everything on 127.0.0.1.
 //!
 //! It is strict: an unknown route or member, a missing signature and an unused fault are errors,
 //! which [`cloud::Cloud::finish`] reports.
 
 pub mod aws;
 pub mod cloud;
+mod control;
 mod definition;
 pub mod drs;
 pub mod efs;
@@ -29,6 +31,7 @@ pub mod journal;
 pub mod lambda;
 mod saved;
 mod services;
+mod sts;
 mod tagging;
 pub mod wire;
 pub mod world;
@@ -45,12 +48,13 @@ pub use crate::{
     drs::{Drs, Job, RecoveryInstance, SourceServer},
     efs::{AccessPoint, Efs, FileSystem, MountTarget, OrderedStatus, Replication},
     fault::{Fault, FaultKind},
-    http::serve_connection,
+    http::{Front, FrontAnswer, serve_connection},
     iam::IamRequest,
     journal::Entry,
     lambda::{
         binaries::Binaries,
-        functions::{Functions, InvocationResult},
+        functions::{Ended, Functions, InvocationResult},
+        responses::Body,
     },
     world::{Deployment, World},
 };
@@ -71,15 +75,36 @@ impl Emulator {
     ///
     /// When the port cannot be bound.
     pub async fn start(cloud: Cloud, port: u16, binaries: Binaries) -> io::Result<Self> {
-        let functions = Functions::new(cloud.clone(), binaries);
-        let address = http::serve(port, cloud.clone(), functions.clone()).await?;
-        functions.serve_at(address.to_string());
+        Self::start_with(cloud, port, binaries, |_| http::no_front()).await
+    }
 
-        Ok(Self {
+    /// The same, with something else on the port, which may use the running account.
+    ///
+    /// # Errors
+    ///
+    /// When the port cannot be bound.
+    pub async fn start_with(
+        cloud: Cloud,
+        port: u16,
+        binaries: Binaries,
+        front: impl FnOnce(&Self) -> Front,
+    ) -> io::Result<Self> {
+        let functions = Functions::new(cloud.clone(), binaries);
+        let (listener, address) = http::bind(port).await?;
+        functions.serve_at(address.to_string());
+        let emulator = Self {
             cloud,
             functions,
             address,
-        })
+        };
+
+        let service = http::Service {
+            cloud: emulator.cloud.clone(),
+            functions: emulator.functions.clone(),
+            front: front(&emulator),
+        };
+        http::serve(listener, service);
+        Ok(emulator)
     }
 
     /// Serves an account without functions, for tests that call AWS only.
@@ -95,6 +120,12 @@ impl Emulator {
     #[must_use]
     pub fn functions(&self) -> &Functions {
         &self.functions
+    }
+
+    /// The port on which everything is served.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// The URL at which everything is served.

@@ -12,7 +12,7 @@ use crate::{
     },
     cloud::{Action, Cloud, RATE_EXCEEDED},
     definition::{Definition, Protocol},
-    services,
+    services, sts,
 };
 
 /// The delay of a slow answer, which is within the time that a client should give a call.
@@ -49,7 +49,7 @@ pub struct Answer {
     pub retry_after: Option<&'static str>,
     /// The content type of the body.
     pub content_type: &'static str,
-    /// The body in JSON, if there is one.
+    /// The body, if there is one.
     pub body: Option<String>,
 }
 
@@ -74,7 +74,7 @@ impl Cloud {
     pub fn call(&self, call: Call<'_>) -> Wire {
         let (definition, request) = match self.read(call) {
             Ok(read) => read,
-            Err(refused) => return Wire::Answer(refused),
+            Err(answer) => return Wire::Answer(answer),
         };
         let answer = |result| Answer::new(definition, result);
 
@@ -96,7 +96,8 @@ impl Cloud {
         }
     }
 
-    /// Reads a call, or refuses one that nobody should make.
+    /// Reads a call of a service. STS, which is none, is answered here, and what nobody should call
+    /// is refused.
     fn read(&self, call: Call<'_>) -> Result<(&'static Definition, Request), Answer> {
         let Call { method, path, .. } = call;
         // All services require a signature, whatever the path.
@@ -106,6 +107,9 @@ impl Cloud {
             let code = "MissingAuthenticationTokenException";
             return Err(Answer::error(403, code, message));
         };
+        if scope.service == sts::SIGNING_NAME {
+            return Err(self.identify(&scope.region, call));
+        }
         // A signature of another service, such as Lambda, is refused by its route.
         let definition = services::signed_for(&scope.service);
         if let Err(refused) = self.admit(&scope.region, definition) {
@@ -137,6 +141,30 @@ impl Cloud {
             input,
         };
         Ok((definition, request))
+    }
+
+    /// Answers a call of STS, which needs nothing of the account but its ID.
+    fn identify(&self, region: &str, call: Call<'_>) -> Answer {
+        if let Err(refused) = self.admit(region, None) {
+            return refused;
+        }
+        let (account, _) = self.place();
+        let action = sts::action(call.query, call.body);
+        let (status, body) = match action == sts::GET_CALLER_IDENTITY {
+            true => (200, sts::caller_identity(&account, region)),
+            false => (400, sts::invalid_action()),
+        };
+
+        // Whatever a tool asks first, people can see in the journal that it did.
+        match status {
+            200 => self.record_read(sts::GET_CALLER_IDENTITY, region, &account, "200"),
+            _ => self.record_unexpected(&action, call.path, "400 InvalidAction"),
+        }
+        Answer {
+            content_type: sts::CONTENT_TYPE,
+            body: Some(body),
+            ..Answer::empty(status)
+        }
     }
 
     /// Admits a signature for a Region that exists and has the service, in the partition of the

@@ -488,6 +488,12 @@ def check_lambda(functions) -> None:
     described = functions.get_function(FunctionName="disconnect-source-server", Qualifier="$LATEST")["Configuration"]
     check(functions.get_function_configuration(FunctionName=described["FunctionArn"])["FunctionArn"] == described["FunctionArn"], "a function is described")
     expect_error("ResourceNotFoundException", functions.get_function, FunctionName="disconnect-source-server:1")
+    deployed = described["FunctionArn"].replace("function:", "function:drover-")
+    check(functions.get_function(FunctionName=deployed)["Configuration"] == described, "a function has its deployed name too")
+    check(functions.list_aliases(FunctionName=deployed)["Aliases"] == [], "a function has no aliases")
+    versions = functions.list_versions_by_function(FunctionName=deployed)["Versions"]
+    check([version["Version"] for version in versions] == ["$LATEST"], f"a function has one version: {versions}")
+    check(functions.list_event_source_mappings(FunctionName=deployed)["EventSourceMappings"] == [], "a function has no event sources")
     check(invoke({}, InvocationType="Event")["StatusCode"] == 202, "an Event is accepted")
     check(invoke({}, InvocationType="DryRun")["StatusCode"] == 204, "a DryRun has no content")
     expect_error("ResourceNotFoundException", functions.invoke, FunctionName="nothing", Payload="{}")
@@ -548,7 +554,7 @@ def main() -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
         json.dump(world(), file)
         file.flush()
-        served = subprocess.Popen([local, "serve", "--port", str(port), "--world", file.name], cwd=workspace, stdout=subprocess.DEVNULL)
+        served = subprocess.Popen([local, "serve", "--quiet", "--port", str(port), "--world", file.name], cwd=workspace, stdout=subprocess.DEVNULL)
         try:
             wait_until_served(endpoint)
             arguments = dict(endpoint_url=endpoint, aws_access_key_id="test", aws_secret_access_key="test")
@@ -562,6 +568,8 @@ def main() -> None:
             tagging = session.client("resourcegroupstaggingapi", region_name="us-east-1", config=config, **arguments)
             for client in (drs, impatient, elsewhere, functions, efs, efs_elsewhere, tagging):
                 client.meta.events.register("after-call.*.*", after_call)
+            identity = session.client("sts", region_name="us-east-1", config=config, **arguments).get_caller_identity()
+            check(identity["Account"] == "111122223333" and identity["Arn"].startswith("arn:aws:iam::111122223333:"), f"the caller is identified: {identity}")
             expect_error("UninitializedAccountException", elsewhere.describe_source_servers)
             elsewhere.initialize_service()
             check(elsewhere.describe_source_servers()["items"] == [], "an initialised Region is empty")
@@ -583,7 +591,7 @@ def main() -> None:
     with tempfile.NamedTemporaryFile("wb", suffix=".json") as file:
         file.write(left)
         file.flush()
-        with subprocess.Popen([local, "serve", "--port", "0", "--world", file.name], cwd=workspace, stdout=subprocess.PIPE) as again:
+        with subprocess.Popen([local, "serve", "--quiet", "--port", "0", "--world", file.name], cwd=workspace, stdout=subprocess.PIPE) as again:
             check(b"serving" in again.stdout.readline(), "an account as it was left is one that a world file may hold")
             again.terminate()
     committed = (workspace / constraints.TABLE).read_text()

@@ -127,7 +127,7 @@ class Accounts:
         with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
             json.dump(world(), file)
             file.flush()
-            command = [self.local, "serve", "--port", "0", "--world", file.name]
+            command = [self.local, "serve", "--quiet", "--port", "0", "--world", file.name]
             with subprocess.Popen(command, cwd=self.workspace, stdout=subprocess.PIPE, text=True) as process:
                 self.endpoint = process.stdout.readline().split()[-1]
                 try:

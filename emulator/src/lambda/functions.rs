@@ -10,6 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::{DateTime, Utc};
 use hyper::body::Bytes;
 use serde_json::Value;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -39,6 +40,23 @@ pub enum InvocationResult {
     NotBuilt(String),
 }
 
+/// An invocation that has ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// When it ended, by the account's clock.
+    pub at: DateTime<Utc>,
+    /// The name of the function.
+    pub function: String,
+    /// The ID of the invocation.
+    pub request_id: String,
+    /// What the function was invoked with.
+    pub payload: Bytes,
+    /// How it ended.
+    pub result: InvocationResult,
+    /// What the function printed meanwhile, line by line.
+    pub log: Vec<String>,
+}
+
 /// All functions of the account.
 #[derive(Clone)]
 pub struct Functions(pub(super) Arc<Inner>);
@@ -47,6 +65,8 @@ pub(super) struct Inner {
     pub(super) cloud: Cloud,
     pub(super) binaries: Binaries,
     functions: Mutex<BTreeMap<String, Function>>,
+    /// The last invocations that have ended, oldest first.
+    pub(super) ended: Mutex<VecDeque<Ended>>,
     /// Wakes the pollers.
     pub(super) wake: Notify,
     address: Mutex<String>,
@@ -77,6 +97,8 @@ pub(super) type Logs = Arc<Mutex<Vec<String>>>;
 pub(super) struct Process {
     /// Ends the process when it is sent or dropped.
     pub(super) end: oneshot::Sender<()>,
+    /// What it was started with. A deployment may have changed since.
+    pub(super) environment: BTreeMap<String, String>,
     /// Whether it took any invocation. If not, it fails to start.
     pub(super) served: bool,
     /// The process ID; `None` while the process is being ended.
@@ -109,6 +131,7 @@ impl Functions {
             cloud,
             binaries,
             functions: Mutex::default(),
+            ended: Mutex::default(),
             wake: Notify::new(),
             address: Mutex::default(),
         }))
@@ -122,12 +145,24 @@ impl Functions {
     /// What a function has printed, line by line.
     #[must_use]
     pub fn logs(&self, name: &str) -> Vec<String> {
-        let functions = self.functions();
-        let logs = functions
-            .get(name)
-            .map(|function| lock(&function.logs).clone());
+        self.logs_after(name, 0)
+    }
 
-        logs.unwrap_or_default()
+    /// What a function has printed after so many lines.
+    pub(super) fn logs_after(&self, name: &str, known: usize) -> Vec<String> {
+        let functions = self.functions();
+        let logs = functions.get(name).map(|function| lock(&function.logs));
+
+        let new = logs.and_then(|logs| logs.get(known..).map(<[String]>::to_vec));
+        new.unwrap_or_default()
+    }
+
+    /// How many lines a function has printed.
+    pub(super) fn log_length(&self, name: &str) -> usize {
+        let functions = self.functions();
+        functions
+            .get(name)
+            .map_or(0, |function| lock(&function.logs).len())
     }
 
     /// The environment of a function's process: the variables of Lambda, the endpoints of this
@@ -187,6 +222,12 @@ impl Functions {
     #[must_use]
     pub fn process_id(&self, name: &str) -> Option<u32> {
         self.functions().get(name)?.process.as_ref()?.id
+    }
+
+    /// The names of the functions that can be built.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.0.binaries.names()
     }
 
     /// Whether a function can be invoked.

@@ -4,9 +4,12 @@ use hyper::body::Bytes;
 use tokio::sync::oneshot;
 
 use crate::lambda::{
-    functions::{Event, Functions, Invocation, InvocationResult},
+    functions::{Ended, Event, Functions, Invocation, InvocationResult, lock},
     process::exited,
 };
+
+/// How many invocations that have ended are kept.
+const MAX_KEPT: usize = 30;
 
 impl Functions {
     /// Invokes a function and waits for the result.
@@ -27,7 +30,8 @@ impl Functions {
         request_id: String,
         event: Event,
     ) -> InvocationResult {
-        let result = self.run(name, request_id, event).await;
+        let (payload, lines_before) = (event.payload.clone(), self.log_length(name));
+        let result = self.run(name, request_id.clone(), event).await;
 
         // Without a process here, the output goes elsewhere.
         let readers = self
@@ -41,13 +45,41 @@ impl Functions {
             let _ = is_read.await;
         }
 
+        self.keep(Ended {
+            at: self.0.cloud.now(),
+            function: name.to_owned(),
+            request_id,
+            payload,
+            result: result.clone(),
+            log: self.logs_after(name, lines_before),
+        });
         result
+    }
+
+    /// Keeps an invocation that has ended, and tells those who follow the account.
+    fn keep(&self, ended: Ended) {
+        let mut kept = lock(&self.0.ended);
+        kept.push_back(ended);
+        if kept.len() > MAX_KEPT {
+            kept.pop_front();
+        }
+
+        // They may ask for what is kept at once.
+        drop(kept);
+        self.0.cloud.tell();
+    }
+
+    /// The last invocations that have ended, oldest first.
+    #[must_use]
+    pub fn ended(&self) -> Vec<Ended> {
+        lock(&self.0.ended).iter().cloned().collect()
     }
 
     async fn run(&self, name: &str, request_id: String, event: Event) -> InvocationResult {
         if !self.exists(name) {
             return InvocationResult::Unknown;
         }
+        self.retire_outdated(name).await;
 
         let (reply, mut result) = oneshot::channel();
         let gone = || exited(&request_id, "the runtime went away");
@@ -161,5 +193,41 @@ mod tests {
         assert_eq!(functions.process_id("f"), None);
         serve_by_hand(&functions).await;
         assert_eq!(second.await.unwrap(), answered());
+    }
+
+    #[tokio::test]
+    async fn process_of_an_earlier_deployment_is_ended_before_the_next_invocation() {
+        // A process of this binary runs until it is ended.
+        let functions = functions("/usr/bin/yes");
+        functions
+            .functions()
+            .insert("f".to_owned(), Default::default());
+        functions.ensure_running("f").await.unwrap();
+        functions.retire_outdated("f").await;
+        assert!(functions.is_running("f"), "nothing has changed yet");
+
+        functions.0.cloud.change(|world| {
+            let deployment = world.functions.entry("f".to_owned()).or_default();
+            let environment = &mut deployment.environment;
+            environment.insert("MODE".to_owned(), "enforce".to_owned());
+        });
+        functions.retire_outdated("f").await;
+        assert!(!functions.is_running("f"));
+    }
+
+    #[tokio::test]
+    async fn last_invocations_are_kept_with_what_they_were_for() {
+        let functions = functions("/there/is/none");
+        let follower = functions.0.cloud.follow();
+        for _ in 0..=MAX_KEPT {
+            functions.invoke("g", "{}".into()).await;
+        }
+
+        let ended = functions.ended();
+        assert_eq!(ended.len(), MAX_KEPT);
+        assert_eq!(ended[0].function, "g");
+        assert_eq!(ended[0].payload, "{}");
+        assert_eq!(ended[0].result, InvocationResult::Unknown);
+        assert!(follower.has_changed().unwrap());
     }
 }

@@ -1,4 +1,5 @@
-//! Lambda's API: Invoke, ListFunctions, GetFunction and GetFunctionConfiguration.
+//! Lambda's API: Invoke, ListFunctions, GetFunction, GetFunctionConfiguration, and the lists of
+//! what belongs to a function.
 
 use std::{collections::BTreeSet, time::Instant};
 
@@ -67,10 +68,9 @@ impl Functions {
             ("POST", ["invocations"]) => self.invoke_api(named, &parts.headers, payload).await,
             // An invocation of a missing function is refused further down, once its payload is
             // known to be valid.
-            ("GET", [] | ["configuration"]) if !self.exists(&named.name) => {
-                Err(self.not_found(&named))
-            }
+            ("GET", _) if !self.exists(&named.name) => Err(self.not_found(&named)),
             ("GET", []) => {
+                self.record("GetFunction", &named.name);
                 let body = json!({
                     "Configuration": self.configuration(&named.name),
                     // Clients require a location. Nothing can be downloaded from this one.
@@ -78,9 +78,28 @@ impl Functions {
                 });
                 Ok(plain_json(200, &body))
             }
-            ("GET", ["configuration"]) => Ok(plain_json(200, &self.configuration(&named.name))),
+            ("GET", ["configuration"]) => {
+                self.record("GetFunctionConfiguration", &named.name);
+                Ok(plain_json(200, &self.configuration(&named.name)))
+            }
+            // There are none but the one version, and consoles ask for each of them.
+            ("GET", ["aliases"]) => Ok(self.listed("ListAliases", "Aliases", &[])),
+            ("GET", ["versions"]) => {
+                let only = [self.configuration(&named.name)];
+                Ok(self.listed("ListVersionsByFunction", "Versions", &only))
+            }
             _ => Ok(not_emulated()),
         }
+    }
+
+    /// Answers `ListEventSourceMappings`: nothing but people and programs invokes a function here.
+    pub(crate) fn event_sources(&self) -> Response<Body> {
+        self.listed("ListEventSourceMappings", "EventSourceMappings", &[])
+    }
+
+    fn listed(&self, operation: &str, member: &str, items: &[Value]) -> Response<Body> {
+        self.record(operation, "all");
+        plain_json(200, &json!({ member: items }))
     }
 
     async fn invoke_api(
@@ -128,7 +147,7 @@ impl Functions {
     ) -> Result<Response<Body>, ApiError> {
         let request_id = uuid::Uuid::new_v4().to_string();
         // The log of this invocation is what the function prints from here on.
-        let (started, lines_before) = (Instant::now(), self.logs(&named.name).len());
+        let (started, lines_before) = (Instant::now(), self.log_length(&named.name));
         let result = self
             .invoke_with(&named.name, request_id.clone(), event)
             .await;
@@ -153,7 +172,7 @@ impl Functions {
             headers.insert("x-amz-function-error", unhandled);
         }
         if with_log {
-            let lines: Vec<String> = self.logs(&named.name).drain(lines_before..).collect();
+            let lines = self.logs_after(&named.name, lines_before);
             let tail = log_tail(&request_id, &lines, started);
             if let Ok(tail) = HeaderValue::from_str(&BASE64_STANDARD.encode(tail)) {
                 headers.insert("x-amz-log-result", tail);
@@ -219,7 +238,7 @@ impl Functions {
         }
 
         let named = Named {
-            name: name.to_owned(),
+            name: self.without_stack(name),
             qualifier: in_name.or(in_query),
         };
         // There are no versions and no aliases, so that every other qualifier is unknown.
@@ -230,10 +249,27 @@ impl Functions {
         }
     }
 
+    /// The function that a deployed one is: its stack puts a name before that of the function, such
+    /// as `drover-disconnect-source-server`.
+    fn without_stack(&self, name: &str) -> String {
+        let names = self.0.binaries.names();
+        let is_deployed = |known: &&String| {
+            let stack = name.strip_suffix(known.as_str());
+            stack.is_some_and(|stack| stack.len() > 1 && stack.ends_with('-'))
+        };
+
+        match names.iter().find(is_deployed) {
+            // One that polls under the whole name is meant itself.
+            Some(function) if !self.exists(name) => function.clone(),
+            _ => name.to_owned(),
+        }
+    }
+
     fn list(&self, query: &str) -> Result<Response<Body>, ApiError> {
         check_query(query, &["MaxItems", "FunctionVersion"])?;
 
         let names = self.0.binaries.names();
+        self.record("ListFunctions", "all");
         let functions: Vec<Value> = names.iter().map(|name| self.configuration(name)).collect();
         Ok(plain_json(200, &json!({ "Functions": functions })))
     }
@@ -264,6 +300,12 @@ impl Functions {
             "LastUpdateStatus": "Successful",
             "Environment": { "Variables": deployment.environment },
         })
+    }
+
+    /// Records a call in the journal. An invocation has a record of its own once it has ended.
+    fn record(&self, operation: &str, subject: &str) {
+        let (_, region) = self.0.cloud.place();
+        self.0.cloud.record_read(operation, &region, subject, "200");
     }
 
     fn not_found(&self, named: &Named) -> ApiError {
@@ -451,6 +493,30 @@ fn is_allowed(parameter: &str, value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{cloud::Cloud, lambda::binaries::Binaries, world::World};
+
+    #[test]
+    fn function_is_found_by_the_name_that_its_stack_gives_it() {
+        let binaries = Binaries::Fixed([("f-g".to_owned(), "/f".into())].into());
+        let functions = Functions::new(Cloud::new(World::empty()), binaries);
+
+        for (given, name) in [
+            ("f-g", "f-g"),
+            ("drover-f-g", "f-g"),
+            ("my-stack-f-g:$LATEST", "f-g"),
+            ("111122223333:function:drover-f-g", "f-g"),
+            (
+                "arn:aws:lambda:us-east-1:111122223333:function:drover-f-g",
+                "f-g",
+            ),
+            ("f", "f"),
+            ("-f-g", "-f-g"),
+            ("droverf-g", "droverf-g"),
+            ("drover-f-g-2", "drover-f-g-2"),
+        ] {
+            assert_eq!(functions.resolve(given, "").unwrap().name, name, "{given}");
+        }
+    }
 
     #[test]
     fn query_has_values_of_the_model_and_each_once() {

@@ -47,12 +47,38 @@ impl Functions {
             .map_err(|error| format!("{} could not be started: {error}", binary.display()))
     }
 
+    /// Ends a process that was started before its deployment changed, once it is idle: an invocation
+    /// is for the deployment as it is.
+    pub(super) async fn retire_outdated(&self, name: &str) {
+        let environment = self.environment(name);
+
+        loop {
+            // The lock ends with the block, before anything waits.
+            {
+                let mut functions = self.functions();
+                let function = functions.get_mut(name);
+                let Some(function) = function else { return };
+                let is_idle = function.in_progress.is_empty();
+                let outdated = function.process.as_mut();
+                let outdated = outdated.filter(|process| process.environment != environment);
+                match outdated {
+                    None => return,
+                    Some(process) if is_idle => process.end(),
+                    Some(_) => {}
+                }
+            }
+            // Longer than its connection takes to close, so that it takes no further invocation.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     fn start(&self, name: &str, binary: &Path) -> io::Result<()> {
+        let environment = self.environment(name);
         let mut command = Command::new(binary);
         command
             // Credentials and endpoints of the surrounding shell must not reach the function.
             .env_clear()
-            .envs(self.environment(name))
+            .envs(&environment)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -67,6 +93,7 @@ impl Functions {
         let function = functions.entry(name.to_owned()).or_default();
         function.process = Some(Process {
             end,
+            environment,
             served: false,
             id: child.id(),
             readers: [stdout_reader, stderr_reader],
@@ -170,12 +197,20 @@ impl Functions {
         let _ = reply.send(InvocationResult::Failed(error));
 
         if let Some(process) = &mut function.process {
-            // With a new sender the process counts as running until it has ended.
-            let (end, _) = oneshot::channel();
-            let ending = std::mem::replace(&mut process.end, end);
-            (process.served, process.id) = (true, None);
-            let _ = ending.send(());
+            process.served = true;
+            process.end();
         }
+    }
+}
+
+impl Process {
+    /// Ends the process. It counts as running until it has ended.
+    fn end(&mut self) {
+        let (end, _) = oneshot::channel();
+        let ending = std::mem::replace(&mut self.end, end);
+
+        self.id = None;
+        let _ = ending.send(());
     }
 }
 

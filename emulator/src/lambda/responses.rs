@@ -2,7 +2,7 @@
 
 use std::{convert::Infallible, io};
 
-use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
+use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use hyper::{
     Response, StatusCode,
     body::{Body as _, Bytes},
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::wire::Answer;
 
 /// A body of any kind. Its error breaks the connection.
-pub(crate) type Body = BoxBody<Bytes, io::Error>;
+pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// An answer of a service as an HTTP response.
 pub(crate) fn on_http(answer: Answer) -> Response<Body> {
@@ -61,10 +61,19 @@ pub(crate) fn plain_json(status: u16, body: &Value) -> Response<Body> {
     })
 }
 
+/// A response in plain text.
+pub(crate) fn plain_text(text: &str) -> Response<Body> {
+    on_http(Answer {
+        content_type: "text/plain; charset=utf-8",
+        body: Some(text.to_owned()),
+        ..Answer::empty(200)
+    })
+}
+
 /// A response with any body.
 pub(crate) fn response(status: u16, body: Bytes) -> Response<Body> {
     let body = Full::new(body).map_err(|never: Infallible| match never {});
-    let mut response = Response::new(body.boxed());
+    let mut response = Response::new(body.boxed_unsync());
 
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

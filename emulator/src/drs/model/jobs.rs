@@ -27,7 +27,9 @@ impl Job {
         }
     }
 
-    pub(super) fn is_running(&self, now: DateTime<Utc>) -> bool {
+    /// Whether it works on its servers at a time.
+    #[must_use]
+    pub fn is_running(&self, now: DateTime<Utc>) -> bool {
         self.status(now) != "COMPLETED"
     }
 }
