@@ -1,6 +1,7 @@
 //! The reports in a text, wherever they were found: an answer, a log, a dead letter, a result event,
 //! a fleet's output.
 
+use emulator::InvocationResult;
 use serde_json::{Deserializer, Value};
 
 use crate::{report::Report, sanitize::sanitized};
@@ -21,6 +22,22 @@ const OUTCOMES: [&str; 10] = [
     "done",
     "already_done",
 ];
+
+/// The reports of an invocation. If its answer is too small for them, they are in its log.
+pub(crate) fn reports_of(result: &InvocationResult, log: &[String]) -> Vec<Report> {
+    let answer = match result {
+        InvocationResult::Answered(body) => String::from_utf8_lossy(body).into_owned(),
+        InvocationResult::Failed(error) => error.to_string(),
+        InvocationResult::Unknown | InvocationResult::NotBuilt(_) => return Vec::new(),
+    };
+
+    // A batch answers with what failed, and says no more.
+    let answered = reports_in(&answer);
+    match answered.is_empty() {
+        true => reports_in(&log.join("\n")),
+        false => answered,
+    }
+}
 
 /// Every report in a text, in order, each once, with everything that others wrote sanitized.
 pub(crate) fn reports_in(text: &str) -> Vec<Report> {
@@ -127,6 +144,18 @@ mod tests {
         assert_eq!(found(&batch), 2);
         let fleet = json!({ "items": [{ "report": report }, { "report": report }] });
         assert_eq!(found(&fleet), 1);
+    }
+
+    #[test]
+    fn the_reports_of_a_batch_are_in_its_log() {
+        let log = json!({ "fields": { "report": plan_of_two() } }).to_string();
+        let found = |answer: &str| {
+            let result = InvocationResult::Answered(answer.to_owned().into());
+            reports_of(&result, std::slice::from_ref(&log)).len()
+        };
+
+        assert_eq!(found(r#"{"batchItemFailures":[]}"#), 1);
+        assert!(reports_of(&InvocationResult::Unknown, &[log]).is_empty());
     }
 
     #[test]

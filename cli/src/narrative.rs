@@ -15,7 +15,7 @@ use shared::{Message, Rejection};
 
 use crate::{
     console::{BAD, DIM, HEAD, WARN},
-    find::reports_in,
+    find::reports_of,
     functions,
     report::Report,
     sanitize::{sanitize, sanitized},
@@ -47,7 +47,7 @@ pub(crate) fn narrate(
     result: &InvocationResult,
 ) -> String {
     // The log is read now: everything up to the answer is in it.
-    let mut reports = reports(result, &emulator.functions().logs(function));
+    let mut reports = reports_of(result, &emulator.functions().logs(function));
     let world = emulator.world();
     name_from(&world, &mut reports);
     let region = world.region;
@@ -169,21 +169,6 @@ fn split_journal(emulator: &Emulator, function: &str) -> (Vec<Entry>, Vec<Entry>
     let calls = start.split_off(before.saturating_sub(dropped).min(start.len()));
 
     (start, calls)
-}
-
-/// The reports in the answer. If the answer is too small for them, they are in the log.
-fn reports(result: &InvocationResult, logs: &[String]) -> Vec<Report> {
-    let answer = match result {
-        InvocationResult::Answered(body) => String::from_utf8_lossy(body).into_owned(),
-        InvocationResult::Failed(error) => error.to_string(),
-        InvocationResult::Unknown | InvocationResult::NotBuilt(_) => return Vec::new(),
-    };
-
-    let answered = reports_in(&answer);
-    match answered.is_empty() {
-        true => reports_in(&logs.join("\n")),
-        false => answered,
-    }
 }
 
 /// An account in one line.
@@ -406,7 +391,7 @@ mod tests {
         let report = json!({ "outcome": "done", "summary": HOSTILE, "requestID": HOSTILE, "targets": [target] });
         let result = InvocationResult::Answered(report.to_string().into());
 
-        let report = reports(&result, &[]).remove(0);
+        let report = reports_of(&result, &[]).remove(0);
         let lines = report_lines(Screen::default(), &report).join("");
         assert!(!lines.contains(HOSTILE), "{lines}");
     }

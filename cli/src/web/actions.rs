@@ -11,11 +11,14 @@ use chrono::TimeDelta;
 use emulator::{Fault, World};
 use serde::Deserialize;
 
-use crate::web::{
-    account::{self, Tagged},
-    back::back,
-    state::Console,
-    words::{count, span},
+use crate::{
+    units,
+    web::{
+        account::{self, Tagged},
+        back::back,
+        state::Console,
+        words::span,
+    },
 };
 
 /// A form about one resource.
@@ -125,7 +128,7 @@ pub(super) async fn fault(
     let checked = fault.check();
 
     console.show(checked.map(|()| {
-        let waiting = count(fault.times as usize, "call");
+        let waiting = units::counted(fault.times.into(), "call");
         let said = format!("A fault waits for {waiting} of {}.", fault.operation);
         console.emulator.inject(fault);
         said

@@ -6,11 +6,11 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use crate::{
+    find::reports_of,
+    report::{Report, Target},
     sanitize::sanitize,
-    web::{
-        reports::{self, Target, items, text},
-        words::{ago, size},
-    },
+    units,
+    web::words::ago,
 };
 
 /// How many cards are shown.
@@ -54,7 +54,7 @@ fn card_id(ended: &Ended) -> String {
 
 fn card(ended: &Ended, world: &World) -> Markup {
     // A batch has several, and an invocation that failed early has none.
-    let reports = reports::of(ended);
+    let reports = reports_of(&ended.result, &ended.log);
 
     html! {
         article.card id=(card_id(ended)) tabindex="-1" {
@@ -75,35 +75,33 @@ fn card(ended: &Ended, world: &World) -> Markup {
     }
 }
 
-fn report_markup(report: &Value, ended: &Ended, world: &World) -> Markup {
-    let outcome = text(report, "outcome").unwrap_or("unknown");
+fn report_markup(report: &Report, ended: &Ended, world: &World) -> Markup {
     // One request names up to a hundred targets, but mostly one.
-    let is_one = items(report, "targets").count() == 1;
-    let is_plan = text(report, "mode") == Some("plan");
+    let is_one = report.targets.len() == 1;
+    let is_plan = report.is_plan();
 
     html! {
         header.card-head {
             h3 {
-                (badge(outcome))
+                (badge(&report.outcome))
                 " "
                 span.what { @if is_plan { "Plan" } @else { "Run" } }
-                @if let Some(id) = text(report, "requestID") {
+                @if let Some(id) = &report.request_id {
                     " for " span.mono { (id) }
                 }
             }
             p.meta { (ended.function) " · " (ago(ended.at, world.now)) }
         }
         // Of one target the summary would only repeat the outcome.
-        @if !is_one { p.summary { (text(report, "summary").unwrap_or_default()) } }
+        @if !is_one { p.summary { (report.summary) } }
         ul.targets {
-            @for target in items(report, "targets") {
-                @let target = Target(target);
+            @for target in &report.targets {
                 li {
                     p.target-head {
-                        @if !is_one { (badge(target.outcome())) " " }
-                        (title(&target, world))
+                        @if !is_one { (badge(&target.outcome)) " " }
+                        (title(target, world))
                     }
-                    (target_markup(&target, is_plan))
+                    (target_markup(target, is_plan))
                 }
             }
         }
@@ -112,11 +110,11 @@ fn report_markup(report: &Value, ended: &Ended, world: &World) -> Markup {
 }
 
 /// What can be done about a report: carry out the plan, or send the request that follows.
-fn follow_ups(report: &Value, ended: &Ended, is_plan: bool) -> Markup {
+fn follow_ups(report: &Report, ended: &Ended, is_plan: bool) -> Markup {
     // Of a plan without steps there is nothing to carry out.
-    let is_planned = text(report, "outcome") == Some("planned");
+    let is_planned = report.outcome == "planned";
     // The report of a dry run has a follow-up as well, of what it did not do.
-    let follows = report.get("nextRequest").filter(|next| next.is_object());
+    let follows = report.next_request.as_ref();
     let invocation = &ended.request_id;
 
     html! {
@@ -132,8 +130,8 @@ fn follow_ups(report: &Value, ended: &Ended, is_plan: bool) -> Markup {
                 input type="hidden" name="invocation" value=(invocation);
                 button id=(format!("follow-{invocation}")) { "Send the follow-up" }
                 span.hint {
-                    "Action " span.mono { (text(next, "action").unwrap_or("of the report")) }
-                    @if let Some(seconds) = report.get("lookAgainAfterSeconds").and_then(Value::as_u64) {
+                    "Action " span.mono { (next.get("action").and_then(Value::as_str).unwrap_or("of the report")) }
+                    @if let Some(seconds) = report.look_again_after_seconds {
                         ", due in " (seconds / 60) " min: advance the clock first."
                     }
                 }
@@ -143,16 +141,16 @@ fn follow_ups(report: &Value, ended: &Ended, is_plan: bool) -> Markup {
 }
 
 /// A target by the name that its resource has, and by what the request and AWS call it.
-fn title(target: &Target<'_>, world: &World) -> Markup {
+fn title(target: &Target, world: &World) -> Markup {
     // People know a machine by its name, and the request may say nothing but an ID.
-    let (name, id) = (target.name(), target.id());
+    let (name, id) = (&target.name, target.id());
     let own = id.and_then(|id| name_tag(world, id));
-    let title = own.unwrap_or(&name);
+    let title = own.unwrap_or(name);
 
     html! {
         strong { (title) }
         @if name != title { " " span.id { (name) } }
-        @if let Some(id) = id.filter(|id| !name.contains(id) && *id != title) {
+        @if let Some(id) = id.filter(|id| name != id && *id != title) {
             " " span.id { (id) }
         }
     }
@@ -177,59 +175,57 @@ fn name_tag<'a>(world: &'a World, id: &str) -> Option<&'a str> {
     tags.get("Name").map(String::as_str)
 }
 
-fn target_markup(target: &Target<'_>, is_plan: bool) -> Markup {
+fn target_markup(target: &Target, is_plan: bool) -> Markup {
     html! {
-        @for reason in target.reasons() {
-            p.reason {
-                (reason.message)
-                @if !reason.code.is_empty() { " " code { (reason.code) } }
-            }
-            @if !reason.facts.is_empty() { p.facts { (reason.facts.join(" · ")) } }
+        @for stated in &target.reasons {
+            p.reason { (stated.message) " " code { (stated.reason) } }
         }
         (evidence(target))
-        @let steps = target.steps();
-        @if !steps.is_empty() {
+        @if !target.plan.is_empty() {
             p.steps-title { @if is_plan { "Would" } @else { "Planned" } }
-            ol.steps { @for step in steps { li { (step) } } }
-        }
-        @for step in target.next_steps() {
-            p.next {
-                span.next-label { "Next" }
-                @if let Some(who) = step.who { " " (who) ": " } @else { " " }
-                (step.what)
+            ol.steps {
+                @for step in &target.plan {
+                    li {
+                        @if step.when != "now" { span.meta { (step.awaits()) ": " } }
+                        (step.sentence)
+                    }
+                }
             }
-            @if let Some(command) = step.command { pre.command tabindex="0" { (command) } }
+        }
+        @for step in &target.next_steps {
+            p.next { span.next-label { "Next" } " " (step.who) ": " (step.what) }
+            @if let Some(command) = &step.command { pre.command tabindex="0" { (command) } }
         }
     }
 }
 
 /// What was seen of a target, in a line.
-fn evidence(target: &Target<'_>) -> Markup {
+fn evidence(target: &Target) -> Markup {
     let mut facts = Vec::new();
-    let states = ["stateBefore", "stateAfter", "statusBefore", "statusAfter"];
-    let states: Vec<&str> = states
-        .iter()
-        .filter_map(|member| target.evidence(member))
-        .collect();
+    let text = |member: &&str| target.evidence.get(member)?.as_str();
+    let states = ["stateBefore", "stateAfter", "statusBefore", "status"];
+    let mut states: Vec<&str> = states.iter().filter_map(text).collect();
+    // What has not changed is said once.
+    states.dedup();
     if !states.is_empty() {
         facts.push(states.join(" → "));
     }
 
     // What a run destroyed matters more than what there was.
     match (
-        target.number("recoveryPointsLost"),
-        target.number("recoveryPoints"),
+        target.figure("recoveryPointsLost"),
+        target.figure("recoveryPoints"),
     ) {
         (Some(lost), _) => facts.push(format!("{lost} recovery points destroyed")),
         (None, Some(points)) => facts.push(format!("{points} recovery points")),
         (None, None) => {}
     }
     // A server has one of them, and a file system the other.
-    let bytes = target.number("replicatedBytes");
-    let bytes = bytes.or_else(|| target.number("sourceSizeInBytes"));
-    facts.extend(bytes.filter(|bytes| *bytes > 0).map(size));
-    if let Some(hours) = target.number("replicationHours") {
-        facts.push(format!("replicating for {} days", hours / 24));
+    let bytes = target.figure("replicatedBytes");
+    let bytes = bytes.or_else(|| target.figure("sourceSizeInBytes"));
+    facts.extend(bytes.filter(|bytes| *bytes > 0).map(units::size));
+    if let Some(hours) = target.figure("replicationHours") {
+        facts.push(format!("replicated for {}", units::hours(hours)));
     }
 
     html! {
@@ -241,10 +237,13 @@ fn evidence(target: &Target<'_>) -> Markup {
 fn without_report(ended: &Ended, now: DateTime<Utc>) -> Markup {
     // Without a report, the kind of the error is what there is to go by.
     let (title, message) = match &ended.result {
-        InvocationResult::Failed(error) => (
-            text(error, "errorType").unwrap_or("failed").to_owned(),
-            text(error, "errorMessage").unwrap_or_default().to_owned(),
-        ),
+        InvocationResult::Failed(error) => {
+            let text = |member: &str| error.get(member)?.as_str();
+            (
+                text("errorType").unwrap_or("failed").to_owned(),
+                text("errorMessage").unwrap_or_default().to_owned(),
+            )
+        }
         InvocationResult::Unknown => (
             "no such function".to_owned(),
             "There is no function with this name.".to_owned(),

@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use emulator::Ended;
 use maud::{Markup, html};
-use serde_json::Value;
 
-use crate::web::{
-    cards::badge,
-    reports::{self, Target, items, text},
-    words::ago,
+use crate::{
+    find::reports_of,
+    report::{Report, Target},
+    web::{cards::badge, words::ago},
 };
 
 /// The last decision about a server or a file system.
@@ -29,12 +28,10 @@ pub(super) fn by_id(ended: &[Ended]) -> BTreeMap<String, Decision> {
 
     // Oldest first, so that the last one stays.
     for one in ended {
-        for report in reports::of(one) {
-            for target in items(&report, "targets") {
-                let target = Target(target);
+        for report in reports_of(&one.result, &one.log) {
+            for target in &report.targets {
                 if let Some(id) = target.id() {
-                    let decision = decision(one, &report, &target);
-                    decisions.insert(id.to_owned(), decision);
+                    decisions.insert(id.to_owned(), decision(one, &report, target));
                 }
             }
         }
@@ -42,23 +39,33 @@ pub(super) fn by_id(ended: &[Ended]) -> BTreeMap<String, Decision> {
     decisions
 }
 
-fn decision(ended: &Ended, report: &Value, target: &Target<'_>) -> Decision {
+fn decision(ended: &Ended, report: &Report, target: &Target) -> Decision {
     // A target may be refused for several reasons at once, and all of them have to go.
-    let reasons = target.reasons();
-    let reasons: Vec<&str> = reasons.iter().map(|reason| reason.message).collect();
-    let (steps, is_plan) = (target.steps(), text(report, "mode") == Some("plan"));
+    let reasons: Vec<&str> = match target.reasons.is_empty() {
+        true => vec![&target.message],
+        false => target
+            .reasons
+            .iter()
+            .map(|stated| stated.message.as_str())
+            .collect(),
+    };
+    let steps: Vec<&str> = target
+        .steps_now()
+        .map(|step| step.sentence.as_str())
+        .collect();
+    let is_plan = report.is_plan();
     // That a plan is one says less than what it would do.
     let message = match is_plan && !steps.is_empty() {
         true => format!("Would {}", steps.join(", then ")),
-        false => reasons.join(" "),
+        false => reasons.join("; "),
     };
 
     Decision {
         at: ended.at,
         card: format!("#run-{}", ended.request_id),
         is_plan,
-        request: text(report, "requestID").unwrap_or_default().to_owned(),
-        outcome: target.outcome().to_owned(),
+        request: report.request_id.clone().unwrap_or_default(),
+        outcome: target.outcome.clone(),
         message,
     }
 }

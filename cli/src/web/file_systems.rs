@@ -4,10 +4,13 @@ use chrono::{DateTime, Utc};
 use emulator::{Ended, FileSystem, Replication, World};
 use maud::{Markup, html};
 
-use crate::web::{
-    account::Tagged,
-    decisions,
-    words::{ago, size, span},
+use crate::{
+    units,
+    web::{
+        account::Tagged,
+        decisions,
+        words::{ago, span},
+    },
 };
 
 /// The request ID that a form has at first.
@@ -147,7 +150,7 @@ fn end(place: &Place<'_>, world: &World) -> Markup {
         div.end id=(format!("row-{id}")) {
             span.name { (file_system.tags.get("Name").unwrap_or(id)) }
             span.id { (id) }
-            span.sub { (region) " · " (size(file_system.size_bytes)) }
+            span.sub { (region) " · " (units::size(file_system.size_bytes)) }
             span.sub { "overwrite protection " (file_system.protection) }
             @if let Some(request) = approval {
                 span.guard.good {

@@ -13,7 +13,6 @@ mod file_systems;
 mod live;
 mod origin;
 mod page;
-mod reports;
 mod sends;
 mod server_row;
 mod servers;

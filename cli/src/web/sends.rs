@@ -8,15 +8,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    files, functions,
+    files,
+    find::reports_of,
+    functions,
     sanitize::sanitize,
-    web::{
-        account,
-        actions::OfResource,
-        back::back,
-        reports::{self, text},
-        state::Console,
-    },
+    web::{account, actions::OfResource, back::back, state::Console},
 };
 
 /// The function that plans for a server.
@@ -133,8 +129,8 @@ pub(super) async fn follow(
     let ended = ended(&console, &form.invocation);
     // The request comes from the report, and not from the form, which anybody can write.
     let next = ended.and_then(|ended| {
-        let reports = reports::of(&ended);
-        let next = reports.iter().find_map(|report| report.get("nextRequest"));
+        let reports = reports_of(&ended.result, &ended.log);
+        let next = reports.into_iter().find_map(|report| report.next_request);
         Some((ended.function, next?.to_string()))
     });
 
@@ -175,7 +171,8 @@ fn said(console: &Console, function: &str, result: InvocationResult) -> Result<S
     match result {
         InvocationResult::Answered(_) => Ok(format!("{function} answered{}", summary(console))),
         InvocationResult::Failed(error) => {
-            let error = sanitize(text(&error, "errorType").unwrap_or("an error"));
+            let error = error.get("errorType").and_then(Value::as_str);
+            let error = sanitize(error.unwrap_or("an error"));
             Err(format!(
                 "{function} failed with {error}{}",
                 summary(console)
@@ -190,10 +187,11 @@ fn said(console: &Console, function: &str, result: InvocationResult) -> Result<S
 fn summary(console: &Console) -> String {
     // Another client's invocation may have ended since. Then its summary is shown, as its card is.
     let last = console.emulator.functions().ended().pop();
-    let reports = last.map(|ended| reports::of(&ended)).unwrap_or_default();
+    let reports = last.map(|ended| reports_of(&ended.result, &ended.log));
+    let reports = reports.unwrap_or_default();
     let summaries: Vec<&str> = reports
         .iter()
-        .filter_map(|report| text(report, "summary"))
+        .map(|report| report.summary.as_str())
         .collect();
 
     match summaries.is_empty() {

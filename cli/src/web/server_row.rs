@@ -4,10 +4,13 @@ use chrono::{DateTime, Utc};
 use emulator::{Drs, SourceServer, World};
 use maud::{Markup, html};
 
-use crate::web::{
-    account::Tagged,
-    decisions::{self, Decision},
-    words::{ago, count, size, span},
+use crate::{
+    units,
+    web::{
+        account::Tagged,
+        decisions::{self, Decision},
+        words::{ago, span},
+    },
 };
 
 /// The request ID that a row has at first.
@@ -154,8 +157,8 @@ fn at_stake(server: &SourceServer, now: DateTime<Utc>) -> Markup {
         @if (bytes, points) == (0, 0) {
             span.sub { "nothing left" }
         } @else {
-            span.figure { (size(bytes)) }
-            span.sub { (count(points, "recovery point")) }
+            span.figure { (units::size(bytes)) }
+            span.sub { (units::counted(points as u64, "recovery point")) }
         }
     }
 }

@@ -5,11 +5,10 @@ use emulator::{Ended, Entry, World};
 use maud::{Markup, html};
 
 use crate::{
+    find::reports_of,
     sanitize::sanitize,
-    web::{
-        reports::{self, text},
-        words::{clock, count, span},
-    },
+    units,
+    web::words::{clock, span},
 };
 
 /// How many lines are shown.
@@ -47,7 +46,7 @@ pub(super) fn section(world: &World, journal: &[Entry], ended: &[Ended]) -> Mark
             div.section-head {
                 h2 #timeline-title { "Timeline" }
                 p.meta {
-                    (count(journal.len(), "call")) ", " (count(changes, "change"))
+                    (units::counted(journal.len() as u64, "call")) ", " (units::counted(changes as u64, "change"))
                 }
             }
             @if lines.is_empty() { p.empty { "Nothing has been called yet." } }
@@ -134,10 +133,10 @@ fn call_line(entry: &Entry, world: &World) -> Line {
 }
 
 fn invocation_line(ended: &Ended) -> Line {
-    let reports = reports::of(ended);
+    let reports = reports_of(&ended.result, &ended.log);
     let summaries: Vec<&str> = reports
         .iter()
-        .filter_map(|report| text(report, "summary"))
+        .map(|report| report.summary.as_str())
         .collect();
 
     Line {

@@ -1,25 +1,6 @@
-//! Sizes, times and counts for people.
+//! Times for people.
 
 use chrono::{DateTime, TimeDelta, Utc};
-
-/// A size in the largest unit of which there is one, with at most one decimal.
-pub(super) fn size(bytes: u64) -> String {
-    // AWS counts disks and file systems in powers of two.
-    let units = ["TiB", "GiB", "MiB", "KiB"];
-    let found = units.iter().enumerate().find_map(|(index, unit)| {
-        let shift = 40_usize.saturating_sub(10 * index);
-        (bytes >> shift > 0).then_some((shift, *unit))
-    });
-    let Some((shift, unit)) = found else {
-        return format!("{bytes} B");
-    };
-
-    // Tenths are exact where floating point numbers would round.
-    match (bytes >> shift, ((bytes % (1 << shift)) * 10) >> shift) {
-        (whole, 0) => format!("{whole} {unit}"),
-        (whole, tenths) => format!("{whole}.{tenths} {unit}"),
-    }
-}
 
 /// How long something takes or took, in its two largest units.
 pub(super) fn span(time: TimeDelta) -> String {
@@ -50,25 +31,12 @@ pub(super) fn clock(time: DateTime<Utc>) -> String {
     time.format("%H:%M:%S").to_string()
 }
 
-/// A number of things, such as `1 server` or `2 servers`.
-pub(super) fn count(number: usize, thing: &str) -> String {
-    match number {
-        1 => format!("1 {thing}"),
-        _ => format!("{number} {thing}s"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_times_have_units_for_people() {
-        assert_eq!(size(0), "0 B");
-        assert_eq!(size(6144), "6 KiB");
-        assert_eq!(size(100 << 30), "100 GiB");
-        assert_eq!(size(3 << 39), "1.5 TiB");
-
+    fn spans_have_their_two_largest_units() {
         for (minutes, said) in [
             (0, "less than a minute"),
             (5, "5 min"),
@@ -80,7 +48,5 @@ mod tests {
         ] {
             assert_eq!(span(TimeDelta::minutes(minutes)), said);
         }
-        assert_eq!(count(1, "server"), "1 server");
-        assert_eq!(count(0, "server"), "0 servers");
     }
 }
