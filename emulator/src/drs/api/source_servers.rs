@@ -63,8 +63,9 @@ pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) 
 
     let servers = drs.source_servers.iter();
     let matching = servers.filter(|server| filters.match_server(server, context));
-    let items = matching.map(|server| server_json(server, &view)).collect();
-    list.page(items, context, request)
+    list.described_page(matching.collect(), context, request, |server| {
+        server_json(server, &view)
+    })
 }
 
 /// `GetReplicationConfiguration`.
