@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use emulator::{Cloud, Emulator, InvocationResult, World};
 use hyper::body::Bytes;
 
-use crate::{console, files, functions, narrative};
+use crate::{console, files, functions, narrative, sanitize::sanitize, world::changes};
 
 /// What both commands need to invoke a function.
 #[derive(clap::Args)]
@@ -113,6 +113,8 @@ async fn invoke(
         set_mode(&mut world, &function, mode);
     }
 
+    // As it was given: what passes while it is advanced is a change, too.
+    let before = world.clone();
     // Port 0: any free port, so that invocations can run at the same time.
     let emulator = Emulator::start(Cloud::running(world), 0, binaries).await?;
     emulator.advance(arguments.advance.unwrap_or_default());
@@ -130,6 +132,7 @@ async fn invoke(
     // Saved first, so that a closed pipe cannot lose it.
     if let Some(file) = save_world {
         files::save_world(&emulator.world(), file)?;
+        tell_changes(&before, &emulator.world(), file)?;
     }
     console::print(&match arguments.json {
         true => raw(&result),
@@ -144,6 +147,18 @@ async fn invoke(
         InvocationResult::Answered(_) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
+}
+
+/// Says what differs in a saved world, on standard error: the answer alone is for standard output.
+fn tell_changes(before: &World, after: &World, file: &Path) -> Result<()> {
+    let file = sanitize(&file.display().to_string());
+    let changes = changes(before, after)?;
+
+    match changes.is_empty() {
+        true => console::progress(&format!("nothing changed in {file}")),
+        false => console::progress(&format!("what changed in {file}:\n{}", changes.join("\n"))),
+    }
+    Ok(())
 }
 
 fn set_mode(world: &mut World, function: &str, mode: Mode) {

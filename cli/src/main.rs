@@ -11,6 +11,7 @@ mod sanitize;
 mod serve;
 mod targets;
 mod validate;
+mod world;
 
 use std::process::ExitCode;
 
@@ -35,6 +36,8 @@ enum Command {
     Invoke(invoke::Invoke),
     /// Say whether an event is a request, and what is wrong with it, without running anything.
     Validate(validate::Arguments),
+    /// Compare two worlds.
+    World(world::Arguments),
     /// Serve DRS, EFS, the Lambda Runtime API and the Invoke API on 127.0.0.1 until Ctrl-C.
     Serve(serve::Arguments),
 }
@@ -45,6 +48,7 @@ async fn main() -> ExitCode {
         Command::Plan(arguments) => invoke::plan(arguments).await,
         Command::Invoke(arguments) => arguments.run().await,
         Command::Validate(arguments) => validate::run(&arguments),
+        Command::World(arguments) => world::run(&arguments),
         Command::Serve(arguments) => serve::run(arguments).await,
     };
 
