@@ -130,7 +130,7 @@ pub(crate) fn save_world(world: &World, file: &Path) -> Result<()> {
 }
 
 /// The text of a JSON file, or of standard input for `-`.
-fn read_json(file: &Path) -> Result<String> {
+pub(crate) fn read_json(file: &Path) -> Result<String> {
     let name = file.display();
     let read = match file == Path::new("-") {
         true => std::io::read_to_string(std::io::stdin()),

@@ -36,7 +36,7 @@ enum Command {
     Invoke(invoke::Invoke),
     /// Say whether an event is a request, and what is wrong with it, without running anything.
     Validate(validate::Arguments),
-    /// Compare two worlds.
+    /// Make a world of the answers of AWS, or compare two worlds.
     World(world::Arguments),
     /// Serve DRS, EFS, the Lambda Runtime API and the Invoke API on 127.0.0.1 until Ctrl-C.
     Serve(serve::Arguments),

@@ -291,6 +291,19 @@ mod tests {
     }
 
     #[test]
+    fn names_of_others_do_not_control_the_terminal() {
+        let before = world();
+        let mut after = before.clone();
+        let server = after.server(ID).unwrap();
+        server.hostname = Some("web\u{1b}[2J\u{202e}01".to_owned());
+        server.tags.insert("a\nb".to_owned(), "c\r".to_owned());
+
+        let line = plain(&before, &after).remove(0);
+        assert!(line.contains("tag a\u{fffd}b c\u{fffd} added"), "{line}");
+        assert!(!line.contains(['\u{1b}', '\u{202e}', '\n', '\r']), "{line}");
+    }
+
+    #[test]
     fn what_is_gone_and_what_is_new_have_marks_of_their_own() {
         let before = world();
         let mut after = before.clone();

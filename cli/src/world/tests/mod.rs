@@ -1,0 +1,4 @@
+//! What crosses the files of this module.
+
+mod import;
+mod round_trip;
