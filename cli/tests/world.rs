@@ -127,6 +127,25 @@ fn wrong_answers_are_refused_by_file_and_member() {
 }
 
 #[test]
+fn a_redacted_world_can_be_read_and_names_nobody() {
+    let folder = Folder::new("redact");
+    let world = folder.path("world.json");
+    let imported = drover(
+        &["world", "import", "-", "--redact", "--output", &world],
+        ANSWERS,
+    );
+    assert!(imported.status.success(), "{}", text(&imported.stderr));
+
+    let redacted = fs::read_to_string(&world).unwrap();
+    for secret in ["payroll", "111122223333", "CHG1", "0123456789abcdef"] {
+        assert!(!redacted.contains(secret), "{secret} is in {redacted}");
+    }
+    assert!(redacted.contains("drover:approved"), "{redacted}");
+    let same = drover(&["world", "diff", &world, &world], "");
+    assert!(same.status.success(), "{}", text(&same.stderr));
+}
+
+#[test]
 fn worlds_that_differ_are_told_apart_by_the_exit_code() {
     let folder = Folder::new("diff");
     let worlds = ["before.json", "after.json"].map(|name| folder.path(name));

@@ -9,8 +9,10 @@ mod drs_answers;
 mod efs;
 mod efs_answers;
 mod import;
+mod redact;
 mod summary;
 mod value;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -50,7 +52,8 @@ const IMPORT_EXAMPLES: &str = "Examples:
   drover world import answers.json --output world.json
   drover plan --world world.json EVENT.json
 
-  aws drs describe-source-servers | drover world import - > world.json";
+  aws drs describe-source-servers | drover world import - > world.json
+  drover world import answers.json --redact --output for-a-bug-report.json";
 
 #[derive(clap::Args)]
 struct Import {
@@ -66,6 +69,9 @@ struct Import {
     /// The Region of answers without ARNs, and the Region in which the functions run.
     #[arg(long)]
     region: Option<String>,
+    /// Replace names, addresses, tags, accounts and IDs, for a bug report.
+    #[arg(long)]
+    redact: bool,
     /// Replace the file of --output if it is there.
     #[arg(long, requires = "output")]
     force: bool,
@@ -115,7 +121,10 @@ impl Import {
         };
         let imported = import::import(documents, place)?;
         let summary = summary::summary(&imported, self.output.as_deref());
-        let world = imported.world;
+        let world = match self.redact {
+            true => redact::redact(&imported.world)?,
+            false => imported.world,
+        };
 
         match &self.output {
             Some(file) => files::save_world(&world, file)?,
