@@ -144,7 +144,11 @@ pub(crate) fn read_any(file: &Path) -> Result<String> {
 }
 
 /// The text of a JSON file, or of standard input for `-`.
-fn read_json(file: &Path) -> Result<String> {
+///
+/// # Errors
+///
+/// When it cannot be read, or begins with a byte order mark.
+pub(crate) fn read_json(file: &Path) -> Result<String> {
     let name = file.display();
     let text = read_any(file)?;
 

@@ -11,7 +11,10 @@ use clap::ValueEnum;
 use emulator::{Binaries, Cloud, Emulator, InvocationResult, World};
 use hyper::body::Bytes;
 
-use crate::{console, files, find, functions, layout::Layout, narrative, screen::Screen};
+use crate::{
+    console, files, find, functions, layout::Layout, narrative, sanitize::sanitize, screen::Screen,
+    world::changes,
+};
 
 /// What both commands need to invoke a function.
 #[derive(clap::Args)]
@@ -111,6 +114,8 @@ async fn invoke(
         world,
     } = prepare(&arguments, mode, &binaries)?;
 
+    // As it was given: what passes while it is advanced is a change, too.
+    let before = world.clone();
     // Port 0: any free port, so that invocations can run at the same time.
     let emulator = Emulator::start(Cloud::running(world), 0, binaries).await?;
     emulator.advance(arguments.advance.unwrap_or_default());
@@ -128,6 +133,7 @@ async fn invoke(
     // Saved first, so that a closed pipe cannot lose it.
     if let Some(file) = save_world {
         files::save_world(&emulator.world(), file)?;
+        tell_changes(&before, &emulator.world(), file)?;
     }
     console::print(&match arguments.json {
         true => raw(&result),
@@ -214,6 +220,18 @@ fn prepare(arguments: &Arguments, mode: Option<Mode>, binaries: &Binaries) -> Re
         payload,
         world,
     })
+}
+
+/// Says what differs in a saved world, on standard error: the answer alone is for standard output.
+fn tell_changes(before: &World, after: &World, file: &Path) -> Result<()> {
+    let file = sanitize(&file.display().to_string());
+    let changes = changes(before, after)?;
+
+    match changes.is_empty() {
+        true => console::progress(&format!("nothing changed in {file}")),
+        false => console::progress(&format!("what changed in {file}:\n{}", changes.join("\n"))),
+    }
+    Ok(())
 }
 
 fn set_mode(world: &mut World, function: &str, mode: Mode) {

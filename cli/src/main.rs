@@ -22,6 +22,7 @@ mod subject;
 mod units;
 mod validate;
 mod web;
+mod world;
 
 use std::process::ExitCode;
 
@@ -56,6 +57,8 @@ enum Command {
     Invoke(invoke::Invoke),
     /// Say whether an event is a request, and what is wrong with it, without running anything.
     Validate(validate::Arguments),
+    /// Make a world of the answers of AWS, or compare two worlds.
+    World(world::Arguments),
     /// Make a request, in the envelope in which it travels.
     Event(event::Arguments),
     /// Show any report, wherever it was found, on the screen or for a change ticket.
@@ -84,6 +87,7 @@ async fn main() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Completions { shell } => completions(shell),
         Command::Man => manual(),
+        Command::World(arguments) => world::run(&arguments),
         Command::Serve(arguments) => serve::run(arguments).await,
     };
 

@@ -179,10 +179,20 @@ pub(crate) fn account(world: &World) -> String {
     let file_systems: usize = regions.map(|efs| efs.file_systems.len()).sum();
 
     let (account, region) = (&world.account, &world.region);
-    format!(
-        "{account} in {region}, emulated on this machine: {servers} source servers, \
-         {file_systems} file systems"
-    )
+    // What was not collected of an imported account is not none.
+    let count = |count: usize, what: &str, is_known: bool| match is_known {
+        true => format!("{count} {what}"),
+        false => format!("{what} unknown"),
+    };
+    let servers = count(
+        servers,
+        "source servers",
+        world.knows(region, "DescribeSourceServers"),
+    );
+    let mut regions = world.efs.regions.keys().chain([region]);
+    let is_known = regions.any(|region| world.knows(region, "DescribeFileSystems"));
+    let file_systems = count(file_systems, "file systems", is_known);
+    format!("{account} in {region}, emulated on this machine: {servers}, {file_systems}")
 }
 
 fn event_lines(file: &Path, payload: &str) -> Vec<String> {

@@ -17,6 +17,7 @@ use crate::{
     fault::{self, Fault, FaultKind},
     iam::IamCall,
     journal::{Entry, Journal},
+    known::NOT_COLLECTED,
     saved::{Before, Saved},
     services,
     world::{self, Deployment, LateEffect, World},
@@ -303,6 +304,11 @@ impl Cloud {
 
         let fault = fault::take(&mut state.world.faults, request);
         let (action, changed) = state.handle(request, fault);
+        if let Action::Answer(Err(error)) = &action
+            && error.code == NOT_COLLECTED
+        {
+            state.journal.complain(error.message.clone());
+        }
 
         // What the service model forbids is a bug of the caller. A conflict or a missing resource
         // is not.

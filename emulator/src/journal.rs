@@ -71,8 +71,7 @@ impl Journal {
     }
 
     pub(crate) fn add(&mut self, entry: Entry) {
-        // A client in a loop must not fill the memory of an account that runs for weeks.
-        if entry.unexpected && self.complaints.len() < MAX_COMPLAINTS {
+        if entry.unexpected {
             let Entry {
                 operation,
                 subject,
@@ -80,7 +79,7 @@ impl Journal {
                 ..
             } = &entry;
             let complaint = format!("unexpected call: {operation} {subject}: {answer}");
-            self.complaints.push(complaint);
+            self.complain(complaint);
         }
         // Looked up first, because most calls repeat an operation and need no copy of its name.
         if !self.called.contains(&entry.operation) {
@@ -91,6 +90,14 @@ impl Journal {
         if self.is_bounded && self.entries.len() > MAX_KEPT_CALLS {
             self.entries.pop_front();
             self.dropped += 1;
+        }
+    }
+
+    /// Keeps a sentence about a call, once.
+    pub(crate) fn complain(&mut self, complaint: String) {
+        // A client in a loop must not fill the memory of an account that runs for weeks.
+        if self.complaints.len() < MAX_COMPLAINTS && !self.complaints.contains(&complaint) {
+            self.complaints.push(complaint);
         }
     }
 

@@ -6,7 +6,8 @@
 //!
 //! - [`aws`] is what all services have in common, and the limits of their models;
 //! - [`drs`] and [`efs`] are the services, each with a model of plain data and its API on the wire;
-//! - [`world`] is the account as plain data, and `world_file` its JSON;
+//! - [`world`] is the account as plain data, and `world_file` its JSON; [`known`] is which of its
+//!   lists were collected, if it was imported;
 //! - `tagging` is the Resource Groups Tagging API over the resources of both;
 //! - `services` lists the services, [`iam`] is what IAM is asked about a call, and [`fault`] what
 //!   can go wrong;
@@ -28,6 +29,7 @@ pub mod fault;
 mod http;
 pub mod iam;
 pub mod journal;
+pub mod known;
 pub mod lambda;
 mod saved;
 mod services;
@@ -46,11 +48,12 @@ pub use crate::{
     },
     cloud::Cloud,
     drs::{Drs, Job, RecoveryInstance, SourceServer},
-    efs::{AccessPoint, Efs, FileSystem, MountTarget, OrderedStatus, Replication},
+    efs::{AccessPoint, Efs, FileSystem, MountTarget, OrderedStatus, Replication, Side},
     fault::{Fault, FaultKind},
     http::{Front, FrontAnswer, serve_connection},
     iam::IamRequest,
     journal::Entry,
+    known::{Collected, Known},
     lambda::{
         binaries::Binaries,
         functions::{Ended, Functions, InvocationResult},

@@ -8,7 +8,7 @@ use crate::{
     definition::Definition,
     drs, efs,
     fault::{Fault, FaultKind},
-    tagging,
+    known, tagging,
     world::World,
 };
 
@@ -29,6 +29,13 @@ pub(crate) fn signed_for(signing_name: &str) -> Option<&'static Definition> {
 
 /// Answers a call.
 pub(crate) fn answer(world: &mut World, request: &Request) -> ApiResult {
+    if let Some(known) = &world.known {
+        let changes = request.service.changes(&request.operation);
+        known::check(known, request, changes, |owner, id| {
+            owner == world.account || world.efs.find(&request.region, id).is_some()
+        })?;
+    }
+
     let context = world.context(&request.region);
     (definition(request.service).answer)(world, &context, request)
 }
@@ -38,6 +45,12 @@ impl Service {
     #[must_use]
     pub fn route(self, method: &str, path: &str) -> Option<&'static str> {
         (definition(self).route)(method, path, None)
+    }
+
+    /// Whether an operation is emulated.
+    #[must_use]
+    pub fn emulates(self, operation: &str) -> bool {
+        (definition(self).changes)(operation).is_some()
     }
 
     /// Whether an operation can change anything.

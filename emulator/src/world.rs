@@ -12,6 +12,7 @@ use crate::{
     drs::model::{self as drs, Drs, SourceServer},
     efs::model::{self as efs, FileSystem},
     fault::Fault,
+    known::Known,
 };
 
 /// The years that a world can be in: all have four digits, as the times of DRS have.
@@ -35,6 +36,9 @@ pub struct World {
     pub functions: BTreeMap<String, Deployment>,
     /// Faults to inject into upcoming calls.
     pub faults: Vec<Fault>,
+    /// Which of AWS's answers the account was imported from; `None` for one that is known as a
+    /// whole.
+    pub known: Option<Known>,
     /// DRS, by Region.
     pub drs: drs::Model,
     /// EFS, by Region, and the replications between Regions.
@@ -92,6 +96,7 @@ impl World {
             behaviour: Behaviour::default(),
             functions: BTreeMap::new(),
             faults: Vec::new(),
+            known: None,
             drs: drs::Model::default(),
             efs: efs::Model::default(),
             late: Vec::new(),
@@ -135,7 +140,20 @@ impl World {
             // Counted from the start of the account, so that resources do not grow younger.
             long_ago: self.began.unwrap_or(self.now) - TimeDelta::days(180),
             behaviour: self.behaviour,
+            is_imported: self.known.is_some(),
         }
+    }
+
+    /// Whether the answers of a read in a Region are known, but for those of single resources.
+    #[must_use]
+    pub fn knows(&self, region: &str, operation: &str) -> bool {
+        let Some(known) = &self.known else {
+            return true;
+        };
+
+        known
+            .get(region)
+            .is_some_and(|operations| operations.contains_key(operation))
     }
 
     /// The same account, with the tags that each server and file system had in an earlier one.

@@ -21,6 +21,7 @@ use crate::{
         model::{Efs, Replication, Subnet},
     },
     fault::Fault,
+    known::Known,
     world::{Deployment, LateEffect, World, YEARS},
 };
 
@@ -41,6 +42,8 @@ struct WorldFile {
     functions: BTreeMap<String, Deployment>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     faults: Vec<Fault>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    known: Option<Known>,
     #[serde(default)]
     drs: drs::model::Model,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -63,6 +66,7 @@ impl From<WorldFile> for World {
             behaviour: file.behaviour,
             functions: file.functions,
             faults: file.faults,
+            known: file.known,
             drs: file.drs,
             efs: efs::model::Model {
                 regions: file.efs,
@@ -84,6 +88,7 @@ impl From<World> for WorldFile {
             behaviour: world.behaviour,
             functions: world.functions,
             faults: world.faults,
+            known: world.known,
             drs: world.drs,
             efs: world.efs.regions,
             replications: world.efs.replications,
@@ -152,15 +157,17 @@ impl World {
             check_function(name, deployment)?;
         }
         self.faults.iter().try_for_each(Fault::check)?;
+        self.known.iter().try_for_each(check_known)?;
         self.late.iter().try_for_each(check_late_effect)?;
 
         // Values come before relations, whose checks rely on them.
         let context_in = |region: &str| self.context(region);
-        self.drs.check(self.now, &self.region)?;
-        self.efs.check_names()?;
+        let is_imported = self.known.is_some();
+        self.drs.check(self.now, &self.region, is_imported)?;
+        self.efs.check_names(is_imported)?;
         drs::api::check(&self.drs, context_in)?;
         efs::api::check(&self.efs, context_in)?;
-        self.efs.check_together(&self.account)
+        self.efs.check_together(&self.account, is_imported)
     }
 
     /// Every Region exists, is in the partition of the account, and has the services that are used
@@ -168,7 +175,8 @@ impl World {
     fn check_regions(&self) -> Result<(), String> {
         let used = self.used_regions();
         let of_faults = self.faults.iter().filter_map(|fault| fault.region.as_ref());
-        let named = used.iter().map(|(region, _)| *region);
+        let known = self.known.iter().flat_map(BTreeMap::keys);
+        let named = used.iter().map(|(region, _)| *region).chain(known);
 
         // An account belongs to one partition.
         let own_partition = constraints::partition(&self.region);
@@ -252,6 +260,22 @@ fn is_variable_name(name: &str) -> bool {
     starts_with_letter
         && name.len() > 1
         && characters.all(|character| character.is_ascii_alphanumeric() || character == '_')
+}
+
+/// What is known are answers to reads.
+fn check_known(known: &Known) -> Result<(), String> {
+    let is_read = |operation: &String| {
+        let mut services = Service::ALL.into_iter();
+        services.any(|service| service.emulates(operation) && !service.changes(operation))
+    };
+
+    let mut operations = known.values().flat_map(BTreeMap::keys);
+    match operations.find(|operation| !is_read(operation)) {
+        Some(wrong) => Err(format!(
+            "`{wrong}` is known, and is not a read that is emulated"
+        )),
+        None => Ok(()),
+    }
 }
 
 fn check_late_effect(effect: &LateEffect) -> Result<(), String> {
@@ -454,6 +478,23 @@ mod tests {
                 fault(r#""operation": "DeleteJob", "kind": "throttle", "region": "us-east-9""#),
                 "`us-east-9` is not a Region",
             ),
+        ]);
+    }
+
+    #[test]
+    fn only_reads_of_regions_that_exist_can_be_known() {
+        let known = |region: &str, operation: &str| {
+            world(
+                "",
+                &format!(r#", "known": {{"{region}": {{"{operation}": {{}}}}}}"#),
+            )
+        };
+        World::from_json(&known("eu-west-1", "DescribeJobs")).unwrap();
+
+        assert_refused([
+            (known("us-east-1", "DeleteJob"), "`DeleteJob` is known"),
+            (known("us-east-1", "DescribeJob"), "`DescribeJob` is known"),
+            (known("us-east-9", "DescribeJobs"), "is not a Region"),
         ]);
     }
 

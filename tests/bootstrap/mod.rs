@@ -6,6 +6,7 @@ mod faults;
 mod large;
 mod overwrite;
 mod parts;
+mod unknown;
 
 use emulator::World;
 use serde_json::Value;

@@ -7,6 +7,7 @@ mod faults;
 mod limits;
 mod matching;
 mod retirement;
+mod unknown;
 
 use emulator::{Behaviour, RecoveryInstance, Reply, World};
 use serde_json::{Value, json};

@@ -98,12 +98,12 @@ pub(crate) fn page_start(token: &str, request: &Request) -> Option<usize> {
 }
 
 /// One page of a list and the token of the next page; `None` if `token` is of another list.
-pub(crate) fn page(
-    items: Vec<Value>,
+pub(crate) fn page<T>(
+    items: Vec<T>,
     size: usize,
     token: Option<&str>,
     request: &Request,
-) -> Option<(Vec<Value>, Option<String>)> {
+) -> Option<(Vec<T>, Option<String>)> {
     let start = match token {
         None => 0,
         Some(token) => page_start(token, request)?,

@@ -179,6 +179,7 @@ pub(crate) fn job(
         ordered_status: None,
         source_server_ids,
         recovery_instance_ids: Vec::new(),
+        participating_resources: Vec::new(),
         tags: BTreeMap::new(),
     }
 }

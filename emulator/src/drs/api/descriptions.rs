@@ -16,6 +16,30 @@ use crate::{
     },
 };
 
+/// The members that the emulator makes up about every server.
+const MADE_UP: [&str; 14] = [
+    "/agentVersion",
+    "/lastLaunchResult",
+    "/lifeCycle/lastLaunch",
+    "/stagingArea/errorMessage",
+    "/dataReplicationInfo/lagDuration",
+    "/dataReplicationInfo/stagingAvailabilityZone",
+    "/sourceCloudProperties/originAvailabilityZone",
+    "/sourceProperties/lastUpdatedDateTime",
+    "/sourceProperties/recommendedInstanceType",
+    "/sourceProperties/networkInterfaces",
+    "/sourceProperties/cpus",
+    "/sourceProperties/ramBytes",
+    "/sourceProperties/os",
+    "/sourceProperties/supportsNitroInstances",
+];
+/// The members that tell when replication began.
+const DATES: [&str; 3] = [
+    "/lifeCycle/addedToServiceDateTime",
+    "/lifeCycle/firstByteDateTime",
+    "/lifeCycle/elapsedReplicationDuration",
+];
+
 /// A source server.
 pub(super) fn server_json(server: &SourceServer, view: &View<'_>) -> Value {
     let launch = view.launches.get(&server.id).map(|launch| launch.status);
@@ -54,14 +78,45 @@ pub(super) fn server_json(server: &SourceServer, view: &View<'_>) -> Value {
         put(&mut json, "sourceCloudProperties", origin);
     }
 
+    without_made_up(json, server, view.context)
+}
+
+/// What a description of an imported server leaves out: the members that the emulator makes up, and
+/// the dates that were not collected.
+fn without_made_up(mut json: Value, server: &SourceServer, context: &Context) -> Value {
+    json = context.without_made_up(json, &MADE_UP);
+
+    let is_dated = server.first_byte_at.is_some() || server.replicating_since.is_some();
+    if !is_dated {
+        json = context.without_made_up(json, &DATES);
+    }
+    if server.silent_since().is_none() {
+        let last_seen = ["/lifeCycle/lastSeenByServiceDateTime"];
+        json = context.without_made_up(json, &last_seen);
+    }
+    if server.agent_unreachable_since.is_none() {
+        let error = ["/dataReplicationInfo/dataReplicationError"];
+        json = context.without_made_up(json, &error);
+    }
+    // Without a size there are no disks to show.
+    if server.disk_bytes == 0 {
+        let disks = [
+            "/dataReplicationInfo/replicatedDisks",
+            "/sourceProperties/disks",
+        ];
+        json = context.without_made_up(json, &disks);
+    }
     json
 }
 
 fn replication_json(server: &SourceServer, context: &Context) -> Value {
     // A disconnect discards the replicated data.
-    let bytes = match server.is_disconnected() {
-        true => 0,
-        false => server.disk_bytes,
+    let (bytes, replicated) = match server.is_disconnected() {
+        true => (0, 0),
+        false => {
+            let replicated = server.replicated_bytes.unwrap_or(server.disk_bytes);
+            (server.disk_bytes, replicated)
+        }
     };
     let mut json = json!({
         "dataReplicationState": server.data_replication_state,
@@ -70,7 +125,7 @@ fn replication_json(server: &SourceServer, context: &Context) -> Value {
         "replicatedDisks": [{
             "deviceName": "/dev/xvda",
             "totalStorageBytes": bytes,
-            "replicatedStorageBytes": bytes,
+            "replicatedStorageBytes": replicated,
             "rescannedStorageBytes": 0,
             "backloggedStorageBytes": 0,
             "volumeStatus": "REGULAR",
@@ -123,12 +178,12 @@ fn initiation_json(since: DateTime<Utc>, now: DateTime<Utc>) -> Value {
 
 fn life_cycle_json(server: &SourceServer, view: &View<'_>) -> Value {
     let now = view.context.now;
-    let since = server.replicating_since.unwrap_or(view.context.long_ago);
+    let since = server.first_byte_at.or(server.replicating_since);
+    let since = since.unwrap_or(view.context.long_ago);
     // ISO 8601 with days and hours, as DRS writes it.
     let hours = (now - since).num_hours();
     // The agent talks to DRS until a disconnect has uninstalled it, unless it cannot.
-    let silent_since = server.agent_unreachable_since.or(server.agent_gone_at);
-    let last_seen = silent_since.map_or(now, |since| since.min(now));
+    let last_seen = server.silent_since().map_or(now, |since| since.min(now));
 
     let mut json = json!({
         "addedToServiceDateTime": time(since),
@@ -243,4 +298,52 @@ pub(super) fn configuration_json(server: &SourceServer) -> Value {
                 "enabled": true },
         ],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::{
+        drs::api::fixtures::{ONE, call, world},
+        known::Collected,
+        world::World,
+    };
+
+    /// The first server of a world, as it is described.
+    fn described(world: &mut World) -> Value {
+        let list = call(world, "DescribeSourceServers", json!({})).unwrap();
+        list["items"][0].clone()
+    }
+
+    #[test]
+    fn nothing_is_made_up_about_an_imported_server() {
+        let mut world = world();
+        let made_up = [
+            "sourceProperties/os",
+            "lifeCycle/elapsedReplicationDuration",
+        ];
+        let has =
+            |server: &Value| made_up.map(|name| server.pointer(&format!("/{name}")).is_some());
+        assert_eq!(has(&described(&mut world)), [true, true]);
+
+        let known = BTreeMap::from([("DescribeSourceServers".to_owned(), Collected::default())]);
+        world.known = Some([("us-east-1".to_owned(), known)].into());
+        let server = described(&mut world);
+        assert_eq!(has(&server), [false, false]);
+        assert_eq!(
+            server["dataReplicationInfo"]["dataReplicationState"],
+            "CONTINUOUS"
+        );
+
+        let first_byte = world.now - chrono::TimeDelta::hours(30);
+        let server = world.server(ONE).unwrap();
+        server.first_byte_at = Some(first_byte);
+        server.replicated_bytes = Some(5);
+        let server = described(&mut world);
+        assert_eq!(server["lifeCycle"]["elapsedReplicationDuration"], "P1DT6H");
+        let disk = &server["dataReplicationInfo"]["replicatedDisks"][0];
+        assert_eq!(disk["replicatedStorageBytes"], 5);
+    }
 }

@@ -93,7 +93,11 @@ pub(super) fn job_json(job: &Job, context: &Context) -> Value {
     let status = job.status(context.now);
     let server_ids = job.source_server_ids.iter().enumerate();
     let servers: Vec<Value> = server_ids
-        .map(|(index, id)| participant_json(job, index, id, context.now))
+        .map(|(index, id)| {
+            let participant = participant_json(job, index, id, context.now);
+            // A launch may have failed on its own.
+            context.without_made_up(participant, &["/launchStatus"])
+        })
         .collect();
 
     let mut json = json!({
@@ -106,6 +110,10 @@ pub(super) fn job_json(job: &Job, context: &Context) -> Value {
         "participatingServers": servers,
         "tags": job.tags,
     });
+    if !job.participating_resources.is_empty() {
+        let resources = json!(job.participating_resources);
+        put(&mut json, "participatingResources", resources);
+    }
     // A job that has not ended has no end in its description.
     if status == "COMPLETED" {
         put(&mut json, "endDateTime", json!(time(job.ends_at)));

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::aws::{
     call::{self, ApiResult, Request, put},
@@ -57,9 +57,21 @@ impl<F: Default> List<F> {
     /// The page of the list that the request asks for.
     pub(super) fn page(
         &self,
-        items: Vec<serde_json::Value>,
+        items: Vec<Value>,
         context: &Context,
         request: &Request,
+    ) -> ApiResult {
+        self.described_page(items, context, request, |item| item)
+    }
+
+    /// The page of the list that the request asks for, of items that are described only if they
+    /// are on it: a list may have thousands.
+    pub(super) fn described_page<T>(
+        &self,
+        items: Vec<T>,
+        context: &Context,
+        request: &Request,
+        describe: impl Fn(T) -> Value,
     ) -> ApiResult {
         // AWS documents no default, so that it is a switch of the account.
         let asked = self.max_results.unwrap_or(context.behaviour.page_size);
@@ -68,6 +80,7 @@ impl<F: Default> List<F> {
         let (items, next_token) = call::page(items, size, token, request)
             .ok_or_else(|| ApiError::validation("nextToken is not one of this list"))?;
 
+        let items: Vec<Value> = items.into_iter().map(describe).collect();
         let mut page = json!({ "items": items });
         if let Some(token) = next_token {
             put(&mut page, "nextToken", json!(token));

@@ -114,6 +114,16 @@ fn named_instance<'a>(
     Ok((drs, id))
 }
 
+/// The members that the emulator makes up about every recovery instance.
+const MADE_UP: [&str; 6] = [
+    "/agentVersion",
+    "/jobID",
+    "/originEnvironment",
+    "/originAvailabilityZone",
+    "/pointInTimeSnapshotDateTime",
+    "/recoveryInstanceProperties",
+];
+
 /// A recovery instance as DRS describes it.
 pub(super) fn instance_json(instance: &RecoveryInstance, drs: &Drs, view: &View<'_>) -> Value {
     // The server may have been deleted since the launch.
@@ -156,7 +166,14 @@ pub(super) fn instance_json(instance: &RecoveryInstance, drs: &Drs, view: &View<
         put(&mut json, "pointInTimeSnapshotDateTime", point_in_time);
     }
 
-    json
+    json = view.context.without_made_up(json, &MADE_UP);
+    // Of its replication only a disconnect is known.
+    match instance.disconnected {
+        true => json,
+        false => view
+            .context
+            .without_made_up(json, &["/dataReplicationInfo"]),
+    }
 }
 
 /// The properties of the instance: those of its server, on its own disk.

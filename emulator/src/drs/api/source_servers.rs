@@ -38,9 +38,12 @@ struct ServerFilters {
 
 impl ServerFilters {
     fn match_server(&self, server: &SourceServer, context: &Context) -> bool {
-        // DRS takes the ID of an EC2 instance and a MAC address for hardware IDs.
-        let is_hardware =
-            |id: &String| server.aws_instance_id.as_ref() == Some(id) || *id == mac_address(server);
+        // DRS takes the ID of an EC2 instance and a MAC address for hardware IDs. The latter is made
+        // up, and so not for a server that was imported.
+        let is_hardware = |id: &String| {
+            let is_interface = !context.is_imported && *id == mac_address(server);
+            is_interface || server.aws_instance_id.as_ref() == Some(id)
+        };
         // A server that is not extended is staged in its own account.
         let account = staging_account(server, context);
 
@@ -60,8 +63,9 @@ pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) 
 
     let servers = drs.source_servers.iter();
     let matching = servers.filter(|server| filters.match_server(server, context));
-    let items = matching.map(|server| server_json(server, &view)).collect();
-    list.page(items, context, request)
+    list.described_page(matching.collect(), context, request, |server| {
+        server_json(server, &view)
+    })
 }
 
 /// `GetReplicationConfiguration`.

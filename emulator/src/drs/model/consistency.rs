@@ -13,13 +13,18 @@ impl Model {
     /// # Errors
     ///
     /// A sentence about the first resource that could not.
-    pub(crate) fn check(&self, now: DateTime<Utc>, region: &str) -> Result<(), String> {
+    pub(crate) fn check(
+        &self,
+        now: DateTime<Utc>,
+        region: &str,
+        is_imported: bool,
+    ) -> Result<(), String> {
         for drs in self.regions.values() {
             for server in &drs.source_servers {
                 server.check(now, region)?;
             }
             for job in &drs.jobs {
-                job.check(now)?;
+                job.check(now, is_imported)?;
             }
         }
         Ok(())
@@ -39,6 +44,10 @@ impl SourceServer {
             return Err(format!("{id} was last seen at a time in the future"));
         }
 
+        if self.first_byte_at.is_some_and(|first| first > now) {
+            return Err(format!("{id} replicated its first byte in the future"));
+        }
+
         // DRS replicates within a partition.
         let partition = constraints::partition(region);
         let is_in_partition = self.origin_region.as_ref().is_none_or(|origin| {
@@ -56,15 +65,16 @@ impl SourceServer {
 }
 
 impl Job {
-    fn check(&self, now: DateTime<Utc>) -> Result<(), String> {
+    fn check(&self, now: DateTime<Utc>, is_imported: bool) -> Result<(), String> {
         let id = &self.id;
         if self.created_at > self.ends_at || self.created_at > now {
             return Err(format!("{id} was created after it ends, or in the future"));
         }
 
-        // A termination pairs its servers with its instances.
-        let servers = self.source_server_ids.len();
-        if self.kind == "TERMINATE" && servers != self.recovery_instance_ids.len() {
+        // A termination pairs its servers with its instances. AWS may not name those of an old one.
+        let instances = self.recovery_instance_ids.len();
+        let is_unnamed = is_imported && instances == 0;
+        if self.kind == "TERMINATE" && instances != self.source_server_ids.len() && !is_unnamed {
             return Err(format!(
                 "{id} terminates other recovery instances than those of its servers"
             ));

@@ -32,6 +32,7 @@ pub(crate) fn call_at(now: DateTime<Utc>) -> Context {
         now,
         long_ago: now,
         behaviour: Behaviour::default(),
+        is_imported: false,
     }
 }
 

@@ -75,6 +75,7 @@ impl Drs {
             ordered_status: None,
             source_server_ids,
             recovery_instance_ids: ids.to_vec(),
+            participating_resources: Vec::new(),
             tags: BTreeMap::new(),
         };
         self.jobs.push(job);

@@ -47,6 +47,11 @@ impl SourceServer {
         self.data_replication_state == "DISCONNECTED"
     }
 
+    /// Since when its agent is not seen, or will not be, if that is known.
+    pub(crate) fn silent_since(&self) -> Option<DateTime<Utc>> {
+        self.agent_unreachable_since.or(self.agent_gone_at)
+    }
+
     /// The times of its recovery points, newest first.
     ///
     /// DRS takes a point every ten minutes. Of the points older than an hour it keeps the first of
@@ -55,11 +60,12 @@ impl SourceServer {
     pub fn points(&self, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
         let hour_ago = now - TimeDelta::hours(1);
         let day_ago = hour_ago - TimeDelta::hours(24);
-        // Six of the last hour, 24 of the day before it and 7 of the week before that.
+        let most = self.recovery_points as usize;
+        // Six of the last hour, 24 of the day before it, and one of each day before that.
         let kept = points_before(now, 10)
             .take(6)
             .chain(points_before(hour_ago, 60).take(24))
-            .chain(points_before(day_ago, 24 * 60).take(7));
+            .chain(points_before(day_ago, 24 * 60).take(most));
 
         // There are no points of the time before the initial sync was complete.
         let first = self
@@ -67,7 +73,7 @@ impl SourceServer {
             .map(|since| since + INITIATING + INITIAL_SYNC);
         let taken = kept.filter(|time| first.is_none_or(|first| *time >= first));
 
-        taken.take(self.recovery_points as usize).collect()
+        taken.take(most).collect()
     }
 
     /// How many of the steps are done by which its replication started at this time.
@@ -95,6 +101,7 @@ impl SourceServer {
         // The limit of a world file ends with the replication that it was for.
         self.recovery_points = a_week_of_points();
         self.replicating_since = Some(now);
+        (self.first_byte_at, self.replicated_bytes) = (None, None);
         (self.staging_gone_at, self.agent_gone_at) = (None, None);
     }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// DRS of the account, by Region. A Region in which DRS was never initialised is absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -91,10 +92,16 @@ pub struct SourceServer {
     /// The size of its only disk, which is fully replicated.
     #[serde(default = "hundred_gibibytes")]
     pub disk_bytes: u64,
+    /// How much of it is replicated, if not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replicated_bytes: Option<u64>,
     /// The maximum number of recovery points: one every ten minutes for an hour, then one an hour
-    /// for a day, then one a day for a week.
+    /// for a day, then one a day.
     #[serde(default = "a_week_of_points")]
     pub recovery_points: u32,
+    /// When the first byte was replicated; by default when replication last started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_byte_at: Option<DateTime<Utc>>,
     /// When replication last started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicating_since: Option<DateTime<Utc>>,
@@ -161,6 +168,9 @@ pub struct Job {
     /// The recovery instances that it terminates.
     #[serde(rename = "recoveryInstanceIDs", default)]
     pub recovery_instance_ids: Vec<String>,
+    /// What else it works on, such as networks, as the API spells it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub participating_resources: Vec<Value>,
     /// The tags.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
@@ -187,7 +197,9 @@ impl SourceServer {
             tags: BTreeMap::new(),
 
             disk_bytes: hundred_gibibytes(),
+            replicated_bytes: None,
             recovery_points: a_week_of_points(),
+            first_byte_at: None,
             replicating_since: None,
             staging_gone_at: None,
             agent_unreachable_since: None,

@@ -156,6 +156,15 @@ pub(super) fn delete(model: &mut Model, context: &Context, request: &Request) ->
     Ok((204, None))
 }
 
+/// The members that the emulator makes up about every file system.
+const MADE_UP: [&str; 5] = [
+    "/SizeInBytes/Timestamp",
+    "/SizeInBytes/ValueInIA",
+    "/SizeInBytes/ValueInStandard",
+    "/SizeInBytes/ValueInArchive",
+    "/AvailabilityZoneId",
+];
+
 /// A file system as EFS describes it.
 pub(super) fn file_system_json(file_system: &FileSystem, context: &Context) -> Value {
     let FileSystem {
@@ -176,7 +185,7 @@ pub(super) fn file_system_json(file_system: &FileSystem, context: &Context) -> V
         "FileSystemArn": arn(region, owner, "file-system", id),
         "CreationTime": time(created_at),
         "LifeCycleState": file_system.life_cycle_state,
-        "NumberOfMountTargets": file_system.mount_targets.len(),
+        "NumberOfMountTargets": file_system.count_mount_targets(),
         "SizeInBytes": {
             "Value": size,
             "Timestamp": time(context.now),
@@ -207,7 +216,7 @@ pub(super) fn file_system_json(file_system: &FileSystem, context: &Context) -> V
         put(&mut json, "AvailabilityZoneName", json!(zone));
         put_zone_id(&mut json, zone);
     }
-    json
+    context.without_made_up(json, &MADE_UP)
 }
 
 /// Adds the ID of a zone, if the zone exists.

@@ -166,6 +166,9 @@ fn available<'a>(
     }
 }
 
+/// The members that the emulator makes up about every mount target.
+const MADE_UP: [&str; 3] = ["/NetworkInterfaceId", "/AvailabilityZoneId", "/VpcId"];
+
 /// A mount target as EFS describes it.
 pub(super) fn mount_target_json(
     target: &MountTarget,
@@ -190,7 +193,7 @@ pub(super) fn mount_target_json(
     if let Ok(subnet) = model.subnet(&context.region, &target.subnet_id) {
         put(&mut json, "VpcId", json!(subnet.vpc_id));
     }
-    json
+    context.without_made_up(json, &MADE_UP)
 }
 
 /// The security groups of a mount target.

@@ -93,7 +93,8 @@ pub(super) fn describe(model: &mut Model, context: &Context, request: &Request) 
 
 /// A replication as EFS describes it.
 pub(super) fn replication_json(replication: &Replication, context: &Context) -> Value {
-    let account = &context.account;
+    let owner = replication.source_owner_id.as_ref();
+    let account = owner.unwrap_or(&context.account);
     let (region, id) = (
         &replication.source_region,
         &replication.source_file_system_id,

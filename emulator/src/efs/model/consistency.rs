@@ -14,7 +14,7 @@ impl Model {
     /// # Errors
     ///
     /// A sentence about the first resource that could not exist.
-    pub(crate) fn check_names(&self) -> Result<(), String> {
+    pub(crate) fn check_names(&self, is_imported: bool) -> Result<(), String> {
         let mut known = BTreeSet::new();
         for file_system in self.all_file_systems() {
             for id in ids(file_system) {
@@ -31,6 +31,10 @@ impl Model {
         for (id, subnet) in &self.subnets {
             check_subnet(id, subnet)?;
         }
+        // The end where nobody looked may be anything, and so may one that was looked at earlier.
+        if is_imported {
+            return Ok(());
+        }
         self.replications
             .iter()
             .try_for_each(|replication| self.check_replication(replication))
@@ -42,7 +46,7 @@ impl Model {
     /// # Errors
     ///
     /// A sentence about the first resource that could not exist.
-    pub(crate) fn check_together(&self, account: &str) -> Result<(), String> {
+    pub(crate) fn check_together(&self, account: &str, is_imported: bool) -> Result<(), String> {
         for (region, efs) in &self.regions {
             // Tokens and addresses are unique in a Region.
             let mut taken = BTreeSet::new();
@@ -55,7 +59,9 @@ impl Model {
 
                 for unique in unique_values(file_system, account) {
                     let (what, value, _) = unique;
-                    if !taken.insert(unique) {
+                    // Two VPCs may have the same addresses, and a world does not know its VPCs.
+                    let may_repeat = is_imported && what == ADDRESS;
+                    if !taken.insert(unique) && !may_repeat {
                         return Err(format!(
                             "{id}: the {what} {value} appears twice in {region}"
                         ));
@@ -116,6 +122,9 @@ impl Model {
     }
 }
 
+/// What an address is called.
+const ADDRESS: &str = "address";
+
 /// The IDs of a file system and of what belongs to it.
 fn ids(file_system: &FileSystem) -> impl Iterator<Item = &String> {
     let points = file_system.access_points.iter();
@@ -138,7 +147,7 @@ fn unique_values<'a>(
 
     // Addresses are unique, whatever the owner of the mount target.
     let targets = file_system.mount_targets.iter();
-    let addresses = targets.map(|target| ("address", &*target.ip_address, ""));
+    let addresses = targets.map(|target| (ADDRESS, &*target.ip_address, ""));
 
     // A file system of a world file may have no token.
     let token = &*file_system.creation_token;

@@ -171,7 +171,7 @@ impl Model {
         let file_system = self.named_file_system(context, name)?;
         let id = file_system.file_system_id.clone();
         // Mount targets are deleted one by one before; access points go with the file system.
-        let is_mounted = !file_system.mount_targets.is_empty();
+        let is_mounted = file_system.count_mount_targets() > 0;
         let points = file_system.access_points.iter();
         let point_ids: Vec<String> = points.map(|point| point.access_point_id.clone()).collect();
 

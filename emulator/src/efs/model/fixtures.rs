@@ -59,6 +59,7 @@ impl Account {
             now: self.now,
             long_ago: self.now,
             behaviour: self.behaviour,
+            is_imported: false,
         }
     }
 

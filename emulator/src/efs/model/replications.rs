@@ -46,7 +46,8 @@ impl Replication {
         if self.forgotten_by.is_some() {
             return Some("The other file system is not in the replication configuration any more.");
         }
-        Some(self.ordered.as_ref()?.message.as_str())
+        let message = self.ordered.as_ref()?.message.as_str();
+        Some(message).filter(|message| !message.is_empty())
     }
 
     /// The time of the last complete sync; `None` before the first.
@@ -115,6 +116,7 @@ impl Model {
         let replication = Replication {
             source_region: source.0.to_owned(),
             source_file_system_id: source.1.to_owned(),
+            source_owner_id: None,
             destination_region: destination.0.to_owned(),
             destination_file_system_id: destination.1.to_owned(),
             destination_owner_id: replica.owner_id.clone(),

@@ -94,6 +94,9 @@ pub struct FileSystem {
     /// The mount targets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mount_targets: Vec<MountTarget>,
+    /// How many more mount targets it has, of which nothing is known.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub unlisted_mount_targets: usize,
     /// The access points.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub access_points: Vec<AccessPoint>,
@@ -155,6 +158,9 @@ pub struct Replication {
     pub source_region: String,
     /// The source.
     pub source_file_system_id: String,
+    /// The account of the source; by default the account of the world.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_owner_id: Option<String>,
     /// The Region of the destination.
     pub destination_region: String,
     /// The destination.
@@ -183,7 +189,7 @@ pub struct Replication {
 pub struct OrderedStatus {
     /// PAUSED, ERROR, or another status of the API.
     pub status: String,
-    /// The explanation that EFS gives.
+    /// The explanation that EFS gives; none if it is empty.
     pub message: String,
 }
 
@@ -240,6 +246,7 @@ impl FileSystem {
             policy: None,
 
             mount_targets: Vec::new(),
+            unlisted_mount_targets: 0,
             access_points: Vec::new(),
         }
     }
@@ -264,11 +271,24 @@ impl FileSystem {
         tags
     }
 
+    /// How many mount targets it has.
+    pub(crate) fn count_mount_targets(&self) -> usize {
+        self.mount_targets.len() + self.unlisted_mount_targets
+    }
+
     /// The owner, in the world of an account.
     #[must_use]
     pub fn owner<'a>(&'a self, account: &'a str) -> &'a str {
         self.owner_id.as_deref().unwrap_or(account)
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes what it may skip by reference"
+)]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 pub(super) fn available() -> String {

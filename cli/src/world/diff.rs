@@ -1,0 +1,334 @@
+//! What differs between two worlds, a line a resource.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+use emulator::World;
+use serde_json::{Map, Value};
+
+use crate::{
+    console::{BAD, GOOD, WARN},
+    sanitize::sanitize,
+};
+
+/// The resources of a world, by place and ID.
+type Resources = BTreeMap<(String, String), Resource>;
+
+/// A resource, as far as it can differ.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Resource {
+    /// What people call it, if it has a name.
+    name: Option<String>,
+    /// The values of its members, by path.
+    members: BTreeMap<String, String>,
+}
+
+/// The lists of resources in a Region, each with the member that is the ID and those that are names.
+const LISTS: [(&str, &str, &[&str]); 4] = [
+    ("sourceServers", "sourceServerID", &["hostname", "fqdn"]),
+    ("recoveryInstances", "recoveryInstanceID", &[]),
+    ("jobs", "jobID", &[]),
+    ("fileSystems", "fileSystemId", &[]),
+];
+/// The lists inside a file system.
+const PARTS: [(&str, &str); 2] = [
+    ("mountTargets", "mountTargetId"),
+    ("accessPoints", "accessPointId"),
+];
+/// What only the emulator keeps: which IDs it may not assign again, and the time.
+const BOOKKEEPING: [&str; 4] = ["gone", "untagged", "now", "began"];
+
+/// What differs, a line each: `-` for what is gone, `+` for what is new, `~` for what has changed.
+/// The clock is not compared.
+///
+/// # Errors
+///
+/// When a world cannot be written as JSON.
+pub(crate) fn changes(before: &World, after: &World) -> Result<Vec<String>> {
+    let [before, after] = [resources(before)?, resources(after)?];
+    let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+
+    // In the order of places, then of IDs.
+    let mut lines = Vec::new();
+    for key in keys {
+        let (place, id) = key;
+        let line = match (before.get(key), after.get(key)) {
+            (Some(before), None) => format!("{BAD}-{BAD:#} {}", title(id, before, place)),
+            (None, Some(after)) => format!("{GOOD}+{GOOD:#} {}", title(id, after, place)),
+            (Some(before), Some(after)) if before != after => {
+                let title = title(id, after, "");
+                format!("{WARN}~{WARN:#} {title}: {}", differences(before, after))
+            }
+            _ => continue,
+        };
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+/// A resource by its ID, its name, and the place in which it is.
+fn title(id: &str, resource: &Resource, place: &str) -> String {
+    let name = resource.name.as_ref();
+    let name = name.map_or_else(String::new, |name| format!(" ({})", sanitize(name)));
+    let place = if place.is_empty() {
+        String::new()
+    } else {
+        format!(" in {place}")
+    };
+
+    format!("{}{name}{}", sanitize(id), sanitize(&place))
+}
+
+fn differences(before: &Resource, after: &Resource) -> String {
+    let names: BTreeSet<&String> = before.members.keys().chain(after.members.keys()).collect();
+
+    let differences = names.into_iter().filter_map(|name| {
+        let values = (before.members.get(name), after.members.get(name));
+        // An absent member has a default, which nobody wrote.
+        let difference = match values {
+            (Some(before), Some(after)) if before != after => {
+                format!("{name} {} -> {}", sanitize(before), sanitize(after))
+            }
+            (Some(_), None) => format!("{name} removed"),
+            (None, Some(after)) => format!("{name} {} added", sanitize(after)),
+            _ => return None,
+        };
+        Some(sanitize(&difference))
+    });
+    differences.collect::<Vec<_>>().join("; ")
+}
+
+fn resources(world: &World) -> Result<Resources> {
+    let Value::Object(mut world) = serde_json::to_value(world)? else {
+        return Ok(Resources::new());
+    };
+    let mut resources = Resources::new();
+
+    for service in ["drs", "efs"] {
+        let Some(Value::Object(regions)) = world.remove(service) else {
+            continue;
+        };
+        for (region, value) in regions {
+            let Value::Object(mut members) = value else {
+                continue;
+            };
+            add_region(&region, &mut members, &mut resources);
+            // A Region may be initialised without having anything.
+            let own = Resource::of(&mut members, &[]);
+            resources.insert((String::new(), format!("{service} in {region}")), own);
+        }
+    }
+    if let Some(Value::Array(replications)) = world.remove("replications") {
+        for replication in replications {
+            add_replication(replication, &mut resources);
+        }
+    }
+
+    // What is left is the account's own: settings, faults, and what is known of it.
+    let account = Resource::of(&mut world, &[]);
+    resources.insert((String::new(), "account".to_owned()), account);
+    Ok(resources)
+}
+
+fn add_region(region: &str, members: &mut Map<String, Value>, resources: &mut Resources) {
+    for (list, id, names) in LISTS {
+        // The parts of a file system change on their own, and are resources of their own.
+        for mut item in items(members, list) {
+            for (part, part_id) in PARTS {
+                for part in items(&mut item, part) {
+                    add(region, part, part_id, &[], resources);
+                }
+            }
+            add(region, item, id, names, resources);
+        }
+    }
+}
+
+/// Takes a list of objects out of an object.
+fn items(members: &mut Map<String, Value>, list: &str) -> Vec<Map<String, Value>> {
+    let Some(Value::Array(items)) = members.remove(list) else {
+        return Vec::new();
+    };
+    let objects = items.into_iter().filter_map(|item| match item {
+        Value::Object(members) => Some(members),
+        _ => None,
+    });
+
+    objects.collect()
+}
+
+fn add(
+    place: &str,
+    mut members: Map<String, Value>,
+    id: &str,
+    names: &[&str],
+    resources: &mut Resources,
+) {
+    let Some(Value::String(id)) = members.remove(id) else {
+        return;
+    };
+    let resource = Resource::of(&mut members, names);
+
+    resources.insert((place.to_owned(), id), resource);
+}
+
+/// A replication is known by its two ends.
+fn add_replication(replication: Value, resources: &mut Resources) {
+    let Value::Object(mut members) = replication else {
+        return;
+    };
+    let mut text = |name: &str| match members.remove(name) {
+        Some(Value::String(text)) => text,
+        _ => String::new(),
+    };
+
+    let (from, to) = (text("sourceFileSystemId"), text("destinationFileSystemId"));
+    let (region, other) = (text("sourceRegion"), text("destinationRegion"));
+    let id = format!("{from} -> {to} in {other}");
+    let resource = Resource::of(&mut members, &[]);
+    resources.insert((region, id), resource);
+}
+
+impl Resource {
+    fn of(members: &mut Map<String, Value>, names: &[&str]) -> Self {
+        members.retain(|name, _| !BOOKKEEPING.contains(&name.as_str()));
+        let text = |name: &str| members.get(name)?.as_str().map(str::to_owned);
+        let tag = members
+            .get("tags")
+            .and_then(|tags| tags.get("Name")?.as_str());
+        // A file system has no name but its tag.
+        let name = names.iter().find_map(|name| text(name));
+
+        let mut resource = Self {
+            name: name.or_else(|| tag.map(str::to_owned)),
+            members: BTreeMap::new(),
+        };
+        for (name, value) in members.iter() {
+            resource.flatten(name, value);
+        }
+        resource
+    }
+
+    /// Adds a member, and those inside it by their paths.
+    fn flatten(&mut self, path: &str, value: &Value) {
+        match value {
+            // A tag is a thing of its own for people, whatever dots are in its key.
+            Value::Object(members) if path == "tags" => {
+                for (key, value) in members {
+                    self.flatten(&format!("tag {key}"), value);
+                }
+            }
+            Value::Object(members) => {
+                for (name, value) in members {
+                    self.flatten(&format!("{path}.{name}"), value);
+                }
+            }
+            Value::String(text) => {
+                self.members.insert(path.to_owned(), text.clone());
+            }
+            // A list is compared as a whole.
+            other => {
+                self.members.insert(path.to_owned(), other.to_string());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use emulator::{FileSystem, SourceServer};
+
+    use super::*;
+
+    const ID: &str = "s-00000000000000001";
+
+    fn world() -> World {
+        let mut server = SourceServer::new(ID).tagged("drover:approved", "CHG1");
+        server.hostname = Some("web01".to_owned());
+
+        World::with([server]).with_file_system("eu-west-1", FileSystem::new("fs-00000001"))
+    }
+
+    /// The changes, without colours.
+    fn plain(before: &World, after: &World) -> Vec<String> {
+        let lines = changes(before, after).unwrap().into_iter();
+        lines
+            .map(|line| {
+                let mut plain = line;
+                for style in [BAD, GOOD, WARN] {
+                    plain = plain.replace(&style.to_string(), "");
+                    plain = plain.replace(&format!("{style:#}"), "");
+                }
+                plain
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_world_does_not_differ_from_itself_later() {
+        let before = world();
+        let mut after = before.clone();
+        after.now += chrono::TimeDelta::days(1);
+        after.here().gone.insert("s-00000000000000009".to_owned());
+
+        assert_eq!(plain(&before, &after), [""; 0]);
+    }
+
+    #[test]
+    fn a_change_names_the_resource_and_its_members() {
+        let before = world();
+        let mut after = before.clone();
+        let server = after.server(ID).unwrap();
+        server.data_replication_state = "DISCONNECTED".to_owned();
+        server.tags.clear();
+
+        let line = "~ s-00000000000000001 (web01): dataReplicationState CONTINUOUS -> \
+                    DISCONNECTED; tag drover:approved removed";
+        assert_eq!(plain(&before, &after), [line]);
+        let back = "~ s-00000000000000001 (web01): dataReplicationState DISCONNECTED -> \
+                    CONTINUOUS; tag drover:approved CHG1 added";
+        assert_eq!(plain(&after, &before), [back]);
+    }
+
+    #[test]
+    fn names_of_others_do_not_control_the_terminal() {
+        let before = world();
+        let mut after = before.clone();
+        let server = after.server(ID).unwrap();
+        server.hostname = Some("web\u{1b}[2J\u{202e}01".to_owned());
+        server.tags.insert("a\nb".to_owned(), "c\r".to_owned());
+
+        let line = plain(&before, &after).remove(0);
+        assert!(line.contains("tag a\u{fffd}b c\u{fffd} added"), "{line}");
+        assert!(!line.contains(['\u{1b}', '\u{202e}', '\n', '\r']), "{line}");
+    }
+
+    #[test]
+    fn what_is_gone_and_what_is_new_have_marks_of_their_own() {
+        let before = world();
+        let mut after = before.clone();
+        after.here().source_servers.clear();
+        let after = after.with_file_system("eu-west-1", FileSystem::new("fs-00000002"));
+
+        let lines = [
+            "+ fs-00000002 in eu-west-1",
+            "- s-00000000000000001 (web01) in us-east-1",
+        ];
+        assert_eq!(plain(&before, &after), lines);
+    }
+
+    #[test]
+    fn settings_of_the_account_and_its_replications_are_compared() {
+        let before = world();
+        let mut after = before.clone();
+        after.behaviour.page_size = 10;
+        let efs = &mut after.efs;
+        let ends = [("eu-west-1", "fs-00000001"); 2];
+        efs.bind(ends[0], ends[1], before.now).unwrap();
+
+        let lines = plain(&before, &after);
+        assert_eq!(lines[0], "~ account: behaviour.pageSize 50 -> 10");
+        let is_new = |line: &&String| line.starts_with("+ fs-00000001 -> fs-00000001 in eu-west-1");
+        assert!(lines.iter().any(|line| is_new(&line)), "{lines:?}");
+    }
+}

@@ -1,0 +1,5 @@
+//! What crosses the files of this module.
+
+mod import;
+mod redact;
+mod round_trip;
