@@ -54,3 +54,10 @@ e2e *arguments:
 # The whole gate
 gate:
     .ci/run
+
+# One archive for this machine, with the command and all functions, which runs from any folder
+dist:
+    cargo build --release --locked --package disconnect-source-server
+    cargo build --release --locked --package bootstrap-efs-replication
+    cargo build --release --locked --package cli
+    tests/dist/pack "${CARGO_TARGET_DIR:-target}/release" dist

@@ -1,6 +1,7 @@
 //! Events, world files and the workspace on disk.
 
 use std::{
+    collections::BTreeMap,
     fs::OpenOptions,
     path::{Path, PathBuf},
 };
@@ -9,24 +10,61 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use chrono::Utc;
 use emulator::{Binaries, World, event};
 
+use crate::functions::FUNCTIONS;
+
 /// The most bytes that a function can be invoked with (Lambda quotas).
 const MAX_PAYLOAD: usize = 6 * 1024 * 1024;
 
-/// The functions of the Cargo workspace around the working directory.
+/// The functions: those of a folder of binaries if one is given, else those of the Cargo workspace
+/// around the working directory, else those beside the command itself, as an archive has them.
 ///
 /// # Errors
 ///
-/// When there is no such workspace.
-pub(crate) fn workspace() -> Result<Binaries> {
+/// When there are none.
+pub(crate) fn binaries(folder: Option<&Path>) -> Result<Binaries> {
+    if let Some(folder) = folder {
+        return binaries_in(folder);
+    }
+
     let here = std::env::current_dir()?;
     // Under `cargo run` this is the folder of this package, whatever the working directory is.
     let manifest = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let mut around = manifest.iter().chain([&here]);
+    if let Some(workspace) = around.find_map(|folder| Binaries::around(folder)) {
+        return Ok(workspace);
+    }
 
-    manifest
+    let beside = std::env::current_exe()?.with_file_name("functions");
+    match beside.is_dir() {
+        true => binaries_in(&beside),
+        false => bail!(
+            "there are no functions here. Work in a clone of drover, or name a folder with built \
+             functions with --binaries"
+        ),
+    }
+}
+
+/// The functions of a folder: each a file with the name of the function, or a folder of this name
+/// with a `bootstrap` in it, as cargo-lambda leaves them.
+fn binaries_in(folder: &Path) -> Result<Binaries> {
+    let found: BTreeMap<String, PathBuf> = FUNCTIONS
         .iter()
-        .chain([&here])
-        .find_map(|folder| Binaries::around(folder))
-        .context("this directory is not inside a Cargo workspace with a `functions` folder")
+        .filter_map(|function| {
+            let own = folder.join(function.name);
+            let mut places = [own.join("bootstrap"), own].into_iter();
+            let binary = places.find(|place| place.is_file())?;
+            Some((function.name.to_owned(), binary))
+        })
+        .collect();
+
+    let names: Vec<&str> = FUNCTIONS.iter().map(|function| function.name).collect();
+    ensure!(
+        !found.is_empty(),
+        "{} has none of the functions: {}",
+        folder.display(),
+        names.join(", ")
+    );
+    Ok(Binaries::Fixed(found))
 }
 
 /// The event in a file, with its times filled in.
@@ -163,6 +201,24 @@ pub(crate) fn read_json(file: &Path) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn functions_are_found_as_files_and_as_cargo_lambda_leaves_them() {
+        let folder = std::env::temp_dir().join(format!("drover-binaries-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("bootstrap-efs-replication")).unwrap();
+        let refused = binaries(Some(&folder)).unwrap_err().to_string();
+        assert!(refused.contains("has none of the functions"), "{refused}");
+
+        std::fs::write(folder.join("bootstrap-efs-replication/bootstrap"), "").unwrap();
+        std::fs::write(folder.join("disconnect-source-server"), "").unwrap();
+        std::fs::write(folder.join("another"), "").unwrap();
+        let names = binaries(Some(&folder)).unwrap().names();
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(
+            names,
+            ["bootstrap-efs-replication", "disconnect-source-server"]
+        );
+    }
 
     #[test]
     fn a_world_is_not_saved_over_another_unless_that_is_wanted() {

@@ -16,8 +16,20 @@ use crate::{
     world::changes,
 };
 
+/// What stands below the help text of both commands.
+const EXAMPLES: &str = "Examples:
+  drover plan events/disconnect-source-server/retire-requested.json
+  drover plan --world world.json event.json           # in your own account, see `drover world`
+  drover event decommission --request CHG1 --server web01 | drover plan -
+  drover invoke --mode enforce --save-world after.json event.json
+  drover invoke --world after.json --advance 90m event.json
+
+Exit codes: 0 Ok; 1 the function failed; 2 wrong usage. With --exit-code also: 3 refused or
+rejected; 4 pending; 5 failed.";
+
 /// What both commands need to invoke a function.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// The event, a JSON file or `-`; before it, if need be, the function: a folder of `functions`.
     /// `{{now+12h}}` in the file is replaced by a time.
@@ -29,6 +41,10 @@ pub(crate) struct Arguments {
     /// Advance the account's clock before invoking (20m, 2h).
     #[arg(long, value_name = "TIME", value_parser = duration)]
     advance: Option<TimeDelta>,
+    /// Functions built elsewhere: a folder with a file for each [default: those of the workspace, or
+    /// beside this command]
+    #[arg(long, value_name = "DIR")]
+    binaries: Option<PathBuf>,
     /// Print only the function's answer, as JSON.
     #[arg(long)]
     json: bool,
@@ -45,6 +61,7 @@ pub(crate) struct Arguments {
 
 /// The arguments of `drover invoke`.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Invoke {
     #[command(flatten)]
     arguments: Arguments,
@@ -106,7 +123,7 @@ async fn invoke(
         },
         calls: arguments.calls,
     };
-    let binaries = files::workspace()?;
+    let binaries = files::binaries(arguments.binaries.as_deref())?;
     let Prepared {
         function,
         event,
@@ -114,6 +131,7 @@ async fn invoke(
         world,
     } = prepare(&arguments, mode, &binaries)?;
 
+    let builds = matches!(binaries, Binaries::Workspace(_));
     // As it was given: what passes while it is advanced is a change, too.
     let before = world.clone();
     // Port 0: any free port, so that invocations can run at the same time.
@@ -121,9 +139,10 @@ async fn invoke(
     emulator.advance(arguments.advance.unwrap_or_default());
     let account = narrative::account(&emulator.world());
 
-    console::progress(&format!(
-        "building and starting {function} (minutes the first time, then seconds)"
-    ));
+    console::progress(&match builds {
+        true => format!("building and starting {function} (minutes the first time, then seconds)"),
+        false => format!("starting {function}"),
+    });
     let payload_bytes = Bytes::from(payload.clone());
     let result = emulator.functions().invoke(&function, payload_bytes).await;
     if let InvocationResult::NotBuilt(why) = &result {

@@ -25,10 +25,18 @@ const CLIENT_VARIABLES: [&str; 5] = [
 
 /// The arguments of `drover serve`.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  drover serve                                  # then open http://127.0.0.1:9010
+  drover serve --world world.json --port 9020
+  curl http://127.0.0.1:9010/local/journal      # every call so far")]
 pub(crate) struct Arguments {
     /// The account at the start, a JSON file [default: emulator/worlds/default.json]
     #[arg(long, value_name = "FILE")]
     world: Option<PathBuf>,
+    /// Functions built elsewhere: a folder with a file for each [default: those of the workspace, or
+    /// beside this command]
+    #[arg(long, value_name = "DIR")]
+    binaries: Option<PathBuf>,
     /// The port on 127.0.0.1.
     #[arg(long, default_value_t = 9010)]
     port: u16,
@@ -44,7 +52,7 @@ pub(crate) struct Arguments {
 /// When the world file is wrong or the port is in use.
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let world = files::read_world(arguments.world.as_deref())?;
-    let binaries = files::workspace()?;
+    let binaries = files::binaries(arguments.binaries.as_deref())?;
 
     let (cloud, port) = (Cloud::running(world), arguments.port);
     let emulator = Emulator::start_with(cloud, port, binaries, web::front)

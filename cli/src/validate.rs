@@ -34,6 +34,11 @@ const MEMBERS: [&str; 7] = [
 
 /// The arguments of `drover validate`.
 #[derive(clap::Args)]
+#[command(after_help = "Examples:
+  drover validate event.json
+  drover event decommission --request CHG1 --server web01 --as sqs | drover validate -
+
+Exit codes: 0 every message is a request; 1 one is not; 2 wrong usage.")]
 pub(crate) struct Arguments {
     /// The event, a JSON file or `-`: as EventBridge, SNS, SQS or `aws events put-events` have it,
     /// or the request alone. `{{now+12h}}` in it is replaced by a time.

@@ -26,8 +26,15 @@ use emulator::World;
 pub(crate) use self::diff::changes;
 use crate::{console, files};
 
+/// What stands below the help text.
+const EXAMPLES: &str = "Examples:
+  scripts/collect.sh us-east-1 eu-west-1 | drover world import - --output world.json
+  drover plan --world world.json event.json
+  drover world diff before.json after.json";
+
 /// The arguments of `drover world`.
 #[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     command: Command,
