@@ -16,7 +16,6 @@ use crate::{
     context::Context,
     execute::{Attempt, Execution, TargetRun},
     plan::{Step, Verdict},
-    policy::Policy,
     reason::Reason,
     snapshot::View,
     steps::{sentences, whole_plan},
@@ -68,7 +67,7 @@ pub(crate) fn report(
             Mode::Plan => preview(run),
             Mode::Enforce => conclude(run),
         };
-        let subject = subject(command, target, run, context.policy);
+        let subject = subject(command, target, run, context);
 
         let mut report = conclusion.into_report(subject, json!(evidence(run, now)));
         report.plan = whole_plan(command, target, run, context.policy);
@@ -172,14 +171,18 @@ fn stated(verdict: &Verdict, done: Outcome) -> Option<Conclusion> {
 }
 
 /// What a target is called, and what commands about it may name.
-fn subject(command: &Command, target: &Target, run: &TargetRun, policy: &Policy) -> Subject {
+fn subject(command: &Command, target: &Target, run: &TargetRun, context: &Context<'_>) -> Subject {
     let view = last_view(run);
     let mut facts = Map::new();
     let mut know = |name: &str, value: String| drop(facts.insert(name.to_owned(), value.into()));
 
     know("requestID", command.request_id.to_string());
-    if let Approval::Tag(tag) = &policy.guardrails.approval {
+    if let Approval::Tag(tag) = &context.policy.guardrails.approval {
         know("tag", tag.clone());
+    }
+    // Where the function looks; what it found says it more exactly.
+    if !context.invocation.function.region.is_empty() {
+        know("region", context.invocation.function.region.clone());
     }
     know("sourceFileSystemId", target.source.id.to_string());
     know("service", "elasticfilesystem".to_owned());

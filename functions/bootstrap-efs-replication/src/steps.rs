@@ -110,7 +110,14 @@ fn sentence(step: &Step) -> String {
                     "replicate to {} in {region}, whose contents are overwritten",
                     existing.id
                 ),
-                None => format!("replicate to a new file system in {region}"),
+                None => {
+                    let zone = destination.availability_zone_name.as_ref();
+                    let place = zone.unwrap_or(&region);
+                    // Without a key of its own, EFS encrypts with the one that AWS manages.
+                    let key = destination.kms_key_id.as_ref();
+                    let key = key.map_or_else(String::new, |key| format!(", encrypted with {key}"));
+                    format!("replicate to a new file system in {place}{key}")
+                }
             }
         }
         Step::Provision { resource, .. } => resource_sentence(resource),
@@ -339,6 +346,16 @@ mod tests {
 
         let enabling = Verdict::Pending(Reason::ReplicationEnabling);
         assert_eq!(planned(&target, enabling, alone()), LATER);
+    }
+
+    #[test]
+    fn a_new_file_system_is_told_with_its_zone_and_its_key() {
+        let mut destination = target().destination.unwrap();
+        destination.availability_zone_name = Some("eu-west-1a".to_owned());
+        destination.kms_key_id = Some("alias/dr".to_owned());
+
+        let expected = "replicate to a new file system in eu-west-1a, encrypted with alias/dr";
+        assert_eq!(sentence(&Step::Replicate(destination)), expected);
     }
 
     #[test]

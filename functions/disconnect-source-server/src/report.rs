@@ -56,7 +56,7 @@ pub(crate) fn unobserved(
         .iter()
         .map(|target| {
             let conclusion = Conclusion::unobserved(why, Reason::OutOfTime);
-            conclusion.into_report(subject(command, target, None, context.policy), Value::Null)
+            conclusion.into_report(subject(command, target, None, context), Value::Null)
         })
         .collect();
 
@@ -83,7 +83,7 @@ pub(crate) fn report(
             Mode::Enforce => conclude(run),
         };
         let server = run.first.server.as_ref();
-        let subject = subject(command, target, server, policy);
+        let subject = subject(command, target, server, context);
 
         let mut report = conclusion.into_report(subject, json!(evidence(run, execution, policy)));
         report.plan = planned(command.action, run);
@@ -139,14 +139,18 @@ fn subject(
     command: &Command,
     target: &Target,
     server: Option<&Server>,
-    policy: &Policy,
+    context: &Context<'_>,
 ) -> Subject {
     let mut facts = Map::new();
     let mut know = |name: &str, value: String| drop(facts.insert(name.to_owned(), value.into()));
 
     know("requestID", command.request_id.to_string());
-    if let Approval::Tag(tag) = &policy.guardrails.approval {
+    if let Approval::Tag(tag) = &context.policy.guardrails.approval {
         know("tag", tag.clone());
+    }
+    // Where the function looks; what it found says it more exactly.
+    if !context.invocation.function.region.is_empty() {
+        know("region", context.invocation.function.region.clone());
     }
     if let Some(server) = server {
         know("sourceServerID", server.id.to_string());
@@ -496,8 +500,10 @@ mod tests {
 
     fn report_in_context(command: &Command, execution: &Execution) -> Report {
         let noon = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        let mut invocation = Invocation::at(noon, Instant::now());
+        invocation.function.region = "eu-west-1".to_owned();
         let context = Context {
-            invocation: &Invocation::at(noon, Instant::now()),
+            invocation: &invocation,
             drs: &Drs::new(&harness::sdk_config().build()),
             policy: &policy(),
         };
@@ -556,6 +562,12 @@ mod tests {
             server(1).arn.unwrap()
         );
         assert_eq!(refused.next_steps[0].command.as_deref(), Some(&*command));
+
+        // Of what was not found, the Region is that of the function.
+        let unknown = Verdict::Refused(vec![Reason::NotFound.into()]);
+        let missing = reported(TargetRun::new(target(unknown)));
+        let command = missing.next_steps[0].command.as_deref().unwrap();
+        assert!(command.contains(" --region eu-west-1 "), "{command}");
     }
 
     #[test]

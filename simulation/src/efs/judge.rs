@@ -225,7 +225,12 @@ impl Wish<'_> {
 
         let region = &self.wanted.region;
         let sentence = match existing {
-            None => format!("replicate to a new file system in {region}"),
+            None => {
+                let place = self.wanted.zone.unwrap_or(region);
+                let key = self.wanted.key;
+                let key = key.map_or_else(String::new, |key| format!(", encrypted with {key}"));
+                format!("replicate to a new file system in {place}{key}")
+            }
             Some(id) => format!("replicate to {id} in {region}, whose contents are overwritten"),
         };
         let mut expected = self.planned(vec![sentence]);
