@@ -11,6 +11,7 @@ use anyhow::{Result, bail, ensure};
 use chrono::{SecondsFormat, TimeDelta, Utc};
 use clap::{Subcommand, ValueEnum};
 use serde_json::{Value, json};
+use shared::{AccountId, Region};
 
 use crate::{console, functions, invoke::duration};
 
@@ -132,7 +133,7 @@ struct Terminated {
     #[arg(long, value_name = "ID", default_value = "111122223333")]
     account: String,
     /// The Region in which it was.
-    #[arg(long, value_name = "REGION", default_value = "us-east-1")]
+    #[arg(long, value_name = "REGION", default_value = "us-west-2")]
     region: String,
     /// What it travels in.
     #[arg(long = "as", value_name = "ENVELOPE", default_value = "eventbridge")]
@@ -171,10 +172,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (event, envelope) = match &arguments.kind {
         Kind::Decommission(wanted) => (wanted.event()?, wanted.common.envelope),
         Kind::Replicate(wanted) => (wanted.event()?, wanted.common.envelope),
-        Kind::Terminated(wanted) => (wanted.event(), wanted.envelope),
+        Kind::Terminated(wanted) => (wanted.event()?, wanted.envelope),
     };
-    if envelope == Envelope::Bare && event.source.starts_with("aws.") {
-        bail!("an event of AWS does not come bare: choose another envelope with --as");
+    let is_of_aws = event.source.starts_with("aws.");
+    if is_of_aws && matches!(envelope, Envelope::Bare | Envelope::PutEvents) {
+        bail!(
+            "an event of AWS does not come bare, and nobody else may put one on a bus: choose \
+             another envelope with --as"
+        );
     }
 
     // Checked as the function will check it, in the envelope in which it understands everything.
@@ -210,10 +215,10 @@ impl Common {
 
 impl Decommission {
     fn event(&self) -> Result<Event> {
-        let targets = self.server.iter().map(|names| server(names)).collect();
+        let targets: Result<Vec<Value>> = self.server.iter().map(|names| server(names)).collect();
 
         // Told also where it is the default, so that whoever approves it reads it.
-        let mut detail = self.common.request(targets)?;
+        let mut detail = self.common.request(targets?)?;
         detail["action"] = json!(match self.action {
             Action::Disconnect => "disconnect",
             Action::Retire => "retire",
@@ -227,19 +232,32 @@ impl Decommission {
 }
 
 /// A server by its names, each under the member that it looks like.
-fn server(names: &str) -> Value {
+///
+/// # Errors
+///
+/// When two of them are of one kind: one server has one of each.
+fn server(names: &str) -> Result<Value> {
+    let mut target = json!({});
+
     // No host name has a plus.
-    let members = names.split('+').map(|name| {
+    for name in names.split('+') {
         let member = match name {
             name if name.starts_with("arn:") || name.starts_with("s-") => "sourceServerID",
             name if is_instance(name) => "awsInstanceID",
             name if name.contains('.') => "fqdn",
             _ => "hostname",
         };
-        (member.to_owned(), json!(name))
-    });
 
-    Value::Object(members.collect())
+        // The other name would be lost without a word.
+        if let Some(other) = target.get(member) {
+            bail!(
+                "{other} and \"{name}\" are both a {member}. Names joined by + are those of one \
+                 server; give --server once for each server"
+            );
+        }
+        target[member] = json!(name);
+    }
+    Ok(target)
 }
 
 fn is_instance(name: &str) -> bool {
@@ -312,14 +330,18 @@ impl Replicate {
 }
 
 impl Terminated {
-    fn event(&self) -> Event {
-        Event {
+    fn event(&self) -> Result<Event> {
+        // A place that cannot exist would be compared in vain.
+        AccountId::try_from(self.account.clone())?;
+        Region::try_from(self.region.clone())?;
+
+        Ok(Event {
             source: "aws.ec2",
             detail_type: "EC2 Instance State-change Notification",
             account: self.account.clone(),
             region: self.region.clone(),
             detail: json!({ "instance-id": self.instance, "state": "terminated" }),
-        }
+        })
     }
 }
 
@@ -403,7 +425,7 @@ mod tests {
         match command.arguments.kind {
             Kind::Decommission(wanted) => wanted.event().unwrap(),
             Kind::Replicate(wanted) => wanted.event().unwrap(),
-            Kind::Terminated(wanted) => wanted.event(),
+            Kind::Terminated(wanted) => wanted.event().unwrap(),
         }
     }
 
@@ -422,6 +444,18 @@ mod tests {
         ]);
         assert_eq!(event.detail["targets"], expected);
         assert_eq!(event.detail["action"], "retire");
+    }
+
+    #[test]
+    fn two_names_of_one_kind_are_two_servers() {
+        for names in [
+            "web01+web02",
+            "a.example.com+b.example.com",
+            "s-1+arn:aws:drs",
+        ] {
+            let refused = server(names).unwrap_err().to_string();
+            assert!(refused.contains("once for each server"), "{refused}");
+        }
     }
 
     #[test]

@@ -83,10 +83,19 @@ fn entries() -> Vec<Entry> {
         place: "outcome",
         meaning: meaning(outcome),
         advice: Vec::new(),
-        again: match outcome.error_type() {
-            Some("Retryable") => "Yes. Lambda or the queue delivers it again by itself.",
-            Some(_) => "Yes, once the deployment is fixed.",
-            None => "Yes. A request starts from what it finds, and never does a thing twice.",
+        again: match outcome {
+            Outcome::Indeterminate | Outcome::Retryable => {
+                "Yes. Lambda or the queue delivers it again by itself."
+            }
+            Outcome::Permanent => "Yes, once the deployment is fixed.",
+            Outcome::Rejected => "Yes, once it is corrected. As it is, it is rejected again.",
+            Outcome::Refused | Outcome::Failed => {
+                "Yes, once the cause is gone; `drover explain` knows each reason. Before that it \
+                 meets the same."
+            }
+            Outcome::Pending | Outcome::Planned | Outcome::Done | Outcome::AlreadyDone => {
+                "Yes. A request starts from what it finds, and never does a thing twice."
+            }
         }
         .to_owned(),
     });

@@ -28,7 +28,21 @@ pub(crate) fn reports_of(result: &InvocationResult, log: &[String]) -> Vec<Repor
 
 /// Every report in a text, in order, each once, with everything that others wrote sanitized.
 pub(crate) fn reports_in(text: &str) -> Vec<Report> {
-    let mut found = Vec::new();
+    look_in(text).reports
+}
+
+/// What was found in a text.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Every report, each once.
+    pub(crate) reports: Vec<Report>,
+    /// What is like a report and cannot be read as one: the member, and what is wrong with it.
+    pub(crate) unreadable: Vec<String>,
+}
+
+/// Looks for reports, and for what would be one but for a member.
+pub(crate) fn look_in(text: &str) -> Found {
+    let mut found = Found::default();
 
     for value in values_in(text) {
         collect(&value, DEEPEST, &mut found);
@@ -45,29 +59,39 @@ fn values_in(text: &str) -> Vec<Value> {
         return values;
     }
 
-    let lines = text.lines().filter_map(|line| {
-        // What stands before the first bracket is not JSON.
-        let start = line.find(['{', '['])?;
-        // What stands after the value is not JSON either.
-        let mut values = Deserializer::from_str(line.get(start..)?).into_iter();
-        values.next()?.ok()
-    });
-    lines.collect()
+    // Else each value begins where a bracket does, whatever stands around it: times, names of
+    // streams, other lines.
+    let mut values = Vec::new();
+    let mut rest = text;
+    while let Some(start) = rest.find('{') {
+        rest = rest.get(start..).unwrap_or_default();
+        let mut read = Deserializer::from_str(rest).into_iter();
+        let passed = match read.next() {
+            Some(Ok(value)) => {
+                values.push(value);
+                read.byte_offset()
+            }
+            // This bracket is not one of JSON.
+            _ => 1,
+        };
+        rest = rest.get(passed..).unwrap_or_default();
+    }
+    values
 }
 
-fn collect(value: &Value, depth: usize, found: &mut Vec<Report>) {
+fn collect(value: &Value, depth: usize, found: &mut Found) {
     if depth == 0 {
         return;
     }
 
     match value {
         Value::Object(members) => {
-            if is_report(value)
-                && let Ok(report) = serde_json::from_value(sanitized(value.clone()))
-            {
-                // A fleet and a result event hold the same report twice.
-                if !found.contains(&report) {
-                    found.push(report);
+            if is_report(value) {
+                match serde_path_to_error::deserialize(sanitized(value.clone())) {
+                    // A fleet and a result event hold the same report twice.
+                    Ok(report) if found.reports.contains(&report) => {}
+                    Ok(report) => found.reports.push(report),
+                    Err(wrong) => found.unreadable.push(wrong.to_string()),
                 }
                 return;
             }
@@ -141,11 +165,32 @@ mod tests {
     #[test]
     fn a_report_is_found_in_a_log_with_times_and_other_lines() {
         let line = json!({ "level": "INFO", "fields": { "report": plan_of_two() } });
-        let log = format!("START RequestId: 1\n2026-11-29T10:00:00 {line}\nEND {{ no JSON\n");
-
-        assert_eq!(reports_in(&log).len(), 1);
+        for before in [
+            "2026-11-29T10:00:00",
+            "2026/11/29/[$LATEST]ab12",
+            "[INFO]",
+            "{x}",
+        ] {
+            let log = format!("START RequestId: 1\n{before} {line}\nEND {{ no JSON\n");
+            assert_eq!(reports_in(&log).len(), 1, "{before}");
+        }
+        let pretty = format!("a line\n{:#}\nanother", plan_of_two());
+        assert_eq!(reports_in(&pretty).len(), 1);
         assert!(reports_in("").is_empty());
         assert!(reports_in("nothing of the kind").is_empty());
+    }
+
+    #[test]
+    fn a_report_that_cannot_be_read_is_told_by_its_member() {
+        let mut odd = plan_of_two();
+        odd["targets"][0]["calls"] = json!(5);
+        let found = look_in(&json!([plan_of_two(), odd]).to_string());
+
+        assert_eq!(found.reports.len(), 1);
+        assert!(
+            found.unreadable[0].starts_with("targets[0].calls: "),
+            "{found:?}"
+        );
     }
 
     #[test]

@@ -12,8 +12,8 @@ use emulator::{Binaries, Cloud, Emulator, InvocationResult, World};
 use hyper::body::Bytes;
 
 use crate::{
-    console, files, find, functions, layout::Layout, narrative, sanitize::sanitize, screen::Screen,
-    world::changes,
+    console, files, find, functions, layout::Layout, narrative, report::Report, sanitize::sanitize,
+    screen::Screen, world::changes,
 };
 
 /// What stands below the help text of both commands.
@@ -170,18 +170,19 @@ async fn invoke(
         console::warn(&complaint);
     }
 
-    let InvocationResult::Answered(body) = result else {
+    if !matches!(result, InvocationResult::Answered(_)) {
         return Ok(ExitCode::FAILURE);
-    };
+    }
+    // A queue is answered without reports; they are in the log.
+    let log = emulator.functions().logs(&function);
     Ok(match arguments.exit_code {
-        true => exit_code(&String::from_utf8_lossy(&body)),
+        true => exit_code(&find::reports_of(&result, &log)),
         false => ExitCode::SUCCESS,
     })
 }
 
-/// The code of the worst of the reports in an answer.
-fn exit_code(answer: &str) -> ExitCode {
-    let reports = find::reports_in(answer);
+/// The code of the worst of these reports.
+fn exit_code(reports: &[Report]) -> ExitCode {
     let of_reports = reports.iter().map(|report| report.outcome.as_str());
     let targets = reports.iter().flat_map(|report| &report.targets);
     let all: Vec<&str> = targets

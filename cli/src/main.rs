@@ -110,8 +110,9 @@ fn completions(shell: clap_complete::Shell) -> Result<ExitCode> {
 
 /// The manual page, with a section for each command.
 fn manual() -> Result<ExitCode> {
-    // clap knows every option already.
-    let command = Arguments::command();
+    // clap knows every option already, once the commands have inherited what they inherit.
+    let mut command = Arguments::command().disable_help_subcommand(true);
+    command.build();
     let mut text = Vec::new();
 
     clap_mangen::Man::new(command.clone()).render(&mut text)?;

@@ -103,7 +103,7 @@ fn planned(target: &Target) -> Vec<String> {
 
 fn next(target: &Target) -> Vec<String> {
     let steps = target.next_steps.iter().map(|step| {
-        let what = format!("{}: {}", step.who, escaped(&step.what));
+        let what = format!("{}: {}", escaped(&step.who), escaped(&step.what));
         match &step.command {
             // In a fence of its own, nothing of it has a meaning.
             Some(command) => format!("{what}\n\n  ```sh\n  {command}\n  ```\n"),
@@ -121,7 +121,7 @@ fn escaped(text: &str) -> String {
     // More is escaped than a renderer needs: they differ.
     for letter in text.chars() {
         match letter {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '!' => {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '~' | '!' | '@' => {
                 escaped.push('\\');
                 escaped.push(letter);
             }

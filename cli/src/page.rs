@@ -14,7 +14,9 @@ h1 { font-size: 1.3rem; margin: 2rem 0 .3rem; }
 p { margin: .3rem 0; }
 small { opacity: .7; }
 table { border-collapse: collapse; margin: 1rem 0; width: 100%; }
-th, td { border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent); padding: .4rem .6rem; text-align: left; vertical-align: top; overflow-wrap: anywhere; }
+th, td { border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent); padding: .4rem .6rem; text-align: left; vertical-align: top; overflow-wrap: break-word; }
+td:nth-child(-n+2), td:first-child code { white-space: nowrap; }
+td:nth-child(n+3) { min-width: 9rem; }
 code { font-size: .9em; overflow-wrap: anywhere; }
 ul { margin: .2rem 0; padding-left: 1.2rem; }
 .done, .already_done { color: light-dark(#176b2c, #7ddb93); }

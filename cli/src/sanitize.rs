@@ -21,6 +21,22 @@ pub(crate) fn sanitize(text: &str) -> String {
         .collect()
 }
 
+/// A whole page without characters that are invisible or change the direction of what follows. Its
+/// line breaks stay.
+pub(crate) fn visible(page: &str) -> String {
+    let is_kept = |character: char| matches!(character, '\n' | '\t');
+
+    page.chars()
+        .map(|character| {
+            let is_seen = !is_hidden(character) && !character.is_control();
+            match is_seen || is_kept(character) {
+                true => character,
+                false => char::REPLACEMENT_CHARACTER,
+            }
+        })
+        .collect()
+}
+
 /// Whether a character is invisible, or changes the direction of the text around it.
 fn is_hidden(character: char) -> bool {
     matches!(
@@ -54,6 +70,13 @@ pub(crate) fn sanitized(value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_keeps_its_lines_and_nothing_that_is_not_seen() {
+        let page = "<p>\n\ta\u{202e}b\u{1b}[2J\r</p>";
+
+        assert_eq!(visible(page), "<p>\n\ta\u{fffd}b\u{fffd}[2J\u{fffd}</p>");
+    }
 
     #[test]
     fn sanitized_text_has_no_control_and_no_invisible_characters() {

@@ -161,8 +161,12 @@ impl Screen {
         );
         lines.extend(self.below(&format!("{DIM}{}{DIM:#}", names(targets))));
         lines.extend(self.later(first));
+        for other in first.reasons.iter().skip(1) {
+            // Of the first, whose figures may be its own.
+            lines.extend(self.below(&format!("also: {}", other.message)));
+        }
         if wants_next_steps(first) {
-            lines.extend(self.next_steps(&first.next_steps, " (each; the first:)"));
+            lines.extend(self.next_steps(&first.next_steps, " (for each; the first:)"));
         }
         lines
     }
@@ -232,6 +236,8 @@ impl Screen {
 
         for step in steps {
             let (who, what) = (&step.who, &step.what);
+            // What is the same for all has no command of its own.
+            let each = if step.command.is_some() { each } else { "" };
             lines.extend(self.below(&format!("{WARN}{who}{WARN:#}: {what}{each}")));
             if let Some(command) = &step.command {
                 lines.push(format!("{:INDENT$}  {COMMAND}{command}{COMMAND:#}", ""));
@@ -251,7 +257,7 @@ impl Screen {
         };
 
         let how = match &report.next_request {
-            Some(_) => "send the report's nextRequest",
+            Some(_) => "send the report's nextRequest, which --json prints",
             None => "send the same request again",
         };
         let when = units::seconds(seconds);
@@ -304,7 +310,10 @@ fn what(target: &Target) -> String {
     match target.outcome.as_str() {
         "planned" if steps.len() <= 2 => steps.join(", then ") + &loss,
         "planned" => format!("{} steps", steps.len()) + &loss,
-        "done" => "done, and read back".to_owned() + &loss,
+        "done" => match target.replica() {
+            Some((id, region)) => format!("done, and read back: replica {id} in {region}"),
+            None => "done, and read back".to_owned() + &loss,
+        },
         "already_done" => {
             let message = &target.message;
             match target.replica() {
@@ -431,18 +440,18 @@ fn last_words(report: &Report) -> String {
     };
 
     // In the order of the request, so that what was asked for first is told first.
-    let mut counts: Vec<(String, usize)> = Vec::new();
+    let mut groups: Vec<(String, Vec<&Target>)> = Vec::new();
     for target in &report.targets {
         let words = verb(target);
-        match counts.iter_mut().find(|(known, _)| *known == words) {
-            Some((_, count)) => *count += 1,
-            None => counts.push((words, 1)),
+        match groups.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, targets)) => targets.push(target),
+            None => groups.push((words, vec![target])),
         }
     }
-    let lost = lost_points(report);
-    let parts = counts.into_iter().map(|(words, count)| {
+    let parts = groups.into_iter().map(|(words, targets)| {
+        let count = targets.len();
         // The loss stands with what causes it.
-        match lost.filter(|_| words.contains("disconnect")) {
+        match lost_points(&targets, report.is_plan()) {
             Some(points) => {
                 let points = units::counted(points, "recovery point");
                 format!("{count} {words} ({points} destroyed)")
@@ -456,13 +465,13 @@ fn last_words(report: &Report) -> String {
     format!("{what} for {request}: {}.", parts.join(", "))
 }
 
-/// The recovery points that all targets lose together, if any does and all are known.
-fn lost_points(report: &Report) -> Option<u64> {
-    let name = match report.is_plan() {
+/// The recovery points that these targets lose together, if any does and all are known.
+fn lost_points(targets: &[&Target], is_plan: bool) -> Option<u64> {
+    let name = match is_plan {
         true => "recoveryPoints",
         false => "recoveryPointsLost",
     };
-    let losing = report.targets.iter().filter(|target| {
+    let losing = targets.iter().filter(|target| {
         let is_meant = matches!(target.outcome.as_str(), "planned" | "done" | "pending");
         is_meant
             && target
@@ -561,6 +570,20 @@ mod tests {
     }
 
     #[test]
+    fn a_loss_is_counted_once_and_where_it_happens() {
+        let mut report = plan_of_two();
+        report["targets"][1] = json!({
+            "name": "old01", "outcome": "pending", "reason": "record_awaits_deletion",
+            "plan": [], "evidence": { "recoveryPoints": null },
+        });
+
+        let last = plain(Screen::default().last_line(&read(report))).join("");
+        let expected = "Plan for CHG1: 1 to disconnect (37 recovery points destroyed), \
+                        1 disconnected, record to be deleted.";
+        assert_eq!(last, expected);
+    }
+
+    #[test]
     fn a_hundred_targets_are_a_screen() {
         let mut report = plan_of_two();
         let targets_of = |report: &Value| report["targets"].as_array().unwrap().clone();
@@ -568,7 +591,7 @@ mod tests {
         report["targets"] = json!(vec![both; 50].concat());
 
         let lines = targets(report.clone());
-        assert!(lines.len() <= 10, "{lines:#?}");
+        assert!(lines.len() <= 11, "{lines:#?}");
         assert_eq!(
             lines[0],
             "- 50 servers: disconnect; destroys 1850 recovery points of 5.9 TiB, replicated for up to 272 days"

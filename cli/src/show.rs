@@ -8,7 +8,7 @@ use anyhow::{Result, bail, ensure};
 use crate::{
     console::{self, DIM},
     files,
-    find::reports_in,
+    find::look_in,
     layout::Layout,
     markdown, page,
     report::Report,
@@ -49,11 +49,15 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let name = arguments.file.display();
     ensure!(!text.trim().is_empty(), "{name} is empty");
 
-    let reports = reports_in(&text);
+    let found = look_in(&text);
+    for wrong in &found.unreadable {
+        console::warn(&format!("a report in {name} cannot be read: {wrong}"));
+    }
+    let reports = found.reports;
     if reports.is_empty() {
         bail!(
-            "{name} has no report in it. A report is what a function answers, or a log line, a dead \
-             letter, or a result event that carries it"
+            "{name} has no report that can be read. A report is what a function answers, or a log \
+             line, a dead letter, or a result event that carries it"
         );
     }
     let screen = Screen {

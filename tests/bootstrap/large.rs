@@ -143,7 +143,8 @@ async fn a_large_replica_is_provisioned_part_by_part_and_nothing_twice() {
     // The evidence of what was created, and of what no read showed yet.
     let created = evidence["created"].as_array().unwrap();
     let (more_mounts, more_points) = (MOUNTS - 3, MANY - 3);
-    assert_eq!(created[0], "create a mount target in subnet-00000000");
+    let first = "create a mount target in subnet-00000000 with sg-00000001, sg-00000002";
+    assert_eq!(created[0], first);
     let mounts = format!("and {more_mounts} more like these, {MOUNTS} in all");
     assert_eq!(created[3], mounts);
     let points = format!("and {more_points} more like these, {MANY} in all");

@@ -260,7 +260,9 @@ async fn what_could_not_be_read_back_no_longer_differs() {
     let answer = stage.deliver(&provisioned()).await;
     let evidence = &answer.body["targets"][0]["evidence"];
     let created = evidence["created"].as_array().unwrap();
-    assert!(created.contains(&json!("create a mount target in subnet-00000001")));
+    assert!(created.contains(&json!(
+        "create a mount target in subnet-00000001 with sg-00000001"
+    )));
     assert_eq!(evidence["differs"], json!([]));
 
     stage.changes();

@@ -41,6 +41,7 @@ use serde_json::json;
 use tower_service::Service as _;
 
 use self::{servers::Filter, state::Console};
+use crate::sanitize::visible;
 
 /// What the browser may load and do: this style, this script, and calls of this port.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
@@ -139,7 +140,10 @@ async fn secure(mut response: Response) -> Response {
 }
 
 async fn page(State(console): State<Console>, Query(filter): Query<Filter>) -> Html<String> {
-    Html(page::page(&console, &filter).into_string())
+    let page = page::page(&console, &filter).into_string();
+
+    // Names and tags of an account may hold what turns the text beside a button around.
+    Html(visible(&page))
 }
 
 /// That the account is served, for whoever waits for it.

@@ -98,8 +98,7 @@ fn named_step(step: &Step) -> PlannedStep {
 
 /// A step in words, without the contents of policies.
 fn sentence(step: &Step) -> String {
-    // The contents of policies and the settings of a mount target stay out: a plan is read at a
-    // glance.
+    // The contents of policies stay out: a plan is read at a glance.
     match step {
         Step::Replicate(destination) => {
             let region = destination.region();
@@ -126,7 +125,13 @@ fn sentence(step: &Step) -> String {
 
 fn resource_sentence(resource: &Resource) -> String {
     match resource {
-        Resource::MountTarget(subnet, _) => format!("create a mount target in {subnet}"),
+        Resource::MountTarget(subnet, groups) if groups.is_empty() => {
+            format!("create a mount target in {subnet}")
+        }
+        Resource::MountTarget(subnet, groups) => {
+            let groups = groups.join(", ");
+            format!("create a mount target in {subnet} with {groups}")
+        }
         Resource::AccessPoint(point) => {
             let (id, path) = (&point.id, &point.root.path);
             format!("create an access point like {id} for {path}")
@@ -175,7 +180,10 @@ fn resources_to_follow(target: &Target, run: &TargetRun, policy: &Policy) -> Vec
 
     // In the order in which they are created.
     for requested in &asked.mount_targets {
-        let mount_target = Resource::MountTarget(requested.subnet_id.clone(), Vec::new());
+        let mount_target = Resource::MountTarget(
+            requested.subnet_id.clone(),
+            requested.security_groups.clone(),
+        );
         steps.push(later("CreateMountTarget", resource_sentence(&mount_target)));
     }
     if asked.access_points == Copying::Copy {
@@ -309,7 +317,7 @@ mod tests {
     fn everything() -> Target {
         let mount_target = RequestedMountTarget {
             subnet_id: "subnet-00000001".to_owned(),
-            security_groups: vec![],
+            security_groups: vec!["sg-00000001".to_owned()],
         };
 
         Target {
@@ -326,7 +334,7 @@ mod tests {
     }
 
     const LATER: [&str; 7] = [
-        "ReplicationEnabled: create a mount target in subnet-00000001",
+        "ReplicationEnabled: create a mount target in subnet-00000001 with sg-00000001",
         "ReplicationEnabled: create an access point like each of the source's",
         "ReplicationEnabled: set the source's lifecycle transitions, where they differ",
         "ReplicationEnabled: set automatic backups to enabled",

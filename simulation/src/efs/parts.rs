@@ -384,7 +384,19 @@ impl Part {
     fn sentence(&self) -> String {
         match self {
             Self::MountTarget(requested) => {
-                format!("create a mount target in {}", text(requested, "subnetId"))
+                let subnet = text(requested, "subnetId");
+                // In one order, and each once.
+                let groups: Vec<&str> = groups(requested)
+                    .collect::<BTreeSet<_>>()
+                    .into_iter()
+                    .collect();
+                match groups.is_empty() {
+                    true => format!("create a mount target in {subnet}"),
+                    false => format!(
+                        "create a mount target in {subnet} with {}",
+                        groups.join(", ")
+                    ),
+                }
             }
             Self::AccessPoint(point) => {
                 let path = &behind(point)["path"];
