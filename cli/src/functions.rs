@@ -6,6 +6,8 @@ use emulator::Binaries;
 use serde_json::Value;
 use shared::{Inbound, Message, Rejection, RejectionCode, envelope};
 
+use crate::find::reports_in;
+
 /// How many letters may be wrong in a word that is taken for another.
 const SLIPS: usize = 3;
 
@@ -108,6 +110,11 @@ pub(crate) fn read(
                 "no function handles `{}` from `{}`",
                 event.detail_type, event.source
             )
+        }
+        Message::Bare(text) if !reports_in(text).is_empty() => {
+            "this is a report, not a request: `drover show` shows it, and what it asks for next is \
+             its nextRequest"
+                .to_owned()
         }
         Message::Bare(_) => {
             let names: Vec<&str> = target_names().collect();
@@ -267,6 +274,14 @@ mod tests {
 
         let why = "no function reads this event: no function handles `Heartbeat` from `test`";
         assert_eq!(error, why);
+    }
+
+    #[test]
+    fn a_report_is_no_request_and_is_called_by_its_name() {
+        let report = crate::report::tests::plan_of_two().to_string();
+        let error = of_event(&report, now()).unwrap_err().to_string();
+
+        assert!(error.contains("this is a report, not a request"), "{error}");
     }
 
     #[test]

@@ -16,7 +16,7 @@ small { opacity: .7; }
 table { border-collapse: collapse; margin: 1rem 0; width: 100%; }
 th, td { border-bottom: 1px solid color-mix(in srgb, currentColor 25%, transparent); padding: .4rem .6rem; text-align: left; vertical-align: top; overflow-wrap: break-word; }
 td:nth-child(-n+2), td:first-child code { white-space: nowrap; }
-td:nth-child(n+3) { min-width: 9rem; }
+td:last-child { max-width: 16rem; }
 code { font-size: .9em; overflow-wrap: anywhere; }
 ul { margin: .2rem 0; padding-left: 1.2rem; }
 .done, .already_done { color: light-dark(#176b2c, #7ddb93); }
@@ -61,8 +61,8 @@ fn report(report: &Report) -> String {
         let rows: String = report.targets.iter().map(row).collect();
         let _ = writeln!(
             text,
-            "<table>\n<thead><tr><th>target</th><th>outcome</th><th>why</th><th>plan</th>\
-             <th>next</th><th>evidence</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>"
+            "<table>\n<thead><tr><th>target</th><th>outcome</th><th>why, and what comes next</th>\
+             <th>evidence</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>"
         );
     }
     if !report.cut.is_empty() {
@@ -90,11 +90,21 @@ fn row(target: &Target) -> String {
         _ => escaped(&format!("{}: {}", step.awaits(), step.sentence)),
     }));
     let next = items(target.next_steps.iter().map(next_step));
+    // One below the other: a command beside them would be a column of syllables.
+    let (plan, next) = (labelled("Plan", &plan), labelled("Next", &next));
     let (name, evidence) = (escaped(&target.name), escaped(&evidence(target)));
     format!(
-        "<tr><td>{name}{id}</td><td class=\"{outcome}\">{words}</td><td>{why}</td><td>{plan}</td>\
-         <td>{next}</td><td><small>{evidence}</small></td></tr>\n"
+        "<tr><td>{name}{id}</td><td class=\"{outcome}\">{words}</td><td>{why}{plan}{next}</td>\
+         <td><small>{evidence}</small></td></tr>\n"
     )
+}
+
+/// A list with a word above it, unless it is empty.
+fn labelled(label: &str, list: &str) -> String {
+    match list.is_empty() {
+        true => String::new(),
+        false => format!("<p><strong>{label}</strong></p>{list}"),
+    }
 }
 
 fn next_step(step: &NextStep) -> String {
