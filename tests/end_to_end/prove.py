@@ -502,7 +502,7 @@ def a_failed_request_is_kept_with_its_report(proof: Proof) -> None:
     report = json.loads(record["responsePayload"]["errorMessage"])
     expect(report["targets"][0]["reason"] == "access_denied", "the report in the dead letter", report)
     proof.received("tickets", lambda event: event["detail-type"].endswith("Failure") and of_request(event["detail"]))
-    print("     ", proof.notification("request failed", "Permanent"))
+    print("     ", proof.notification("gave up", "CHG4", "Permanent"))
     expect(not proof.disconnected(4), "nothing was changed")
     # Replayed, as docs/operations.md says, once the fault is repaired.
     payload = json.dumps(record["requestPayload"])
@@ -594,7 +594,7 @@ def a_request_that_expires_while_pending_is_kept(proof: Proof) -> None:
     report = json.loads(record["responsePayload"]["errorMessage"])
     expect((report["outcome"], report["reason"]) == ("rejected", "expired"), "the report in the dead letter", record)
     expect(server_id(11)["sourceServerID"] in proof.servers(), "the record is still there")
-    print("     ", proof.notification("request failed", "Rejected"))
+    print("     ", proof.notification("gave up", "Rejected"))
 
 
 def a_fleet_completes_within_its_tolerance(proof: Proof) -> None:
@@ -629,7 +629,7 @@ def a_fleet_from_the_bucket_stops_when_too_many_items_are_refused(proof: Proof) 
         "the fleet",
         ended,
     )
-    proof.notification("request failed", "ExceedToleratedFailureThreshold")
+    proof.notification("gave up", "ExceedToleratedFailureThreshold")
     ended = run_machine(proof, "FleetArn", {"function": "disconnect-source-server", "items": items})
     expect((ended["status"], ended.get("error")) == ("FAILED", "InvalidInput"), "a fleet without a request", ended)
     ended = run_machine(proof, "FleetArn", {"function": "retire-everything", "request": request, "items": items})
@@ -730,7 +730,7 @@ def a_failed_follow_up_is_kept_and_reported(proof: Proof) -> None:
     expect(record["responsePayload"]["errorType"] == "Permanent", "the error", record)
     report = json.loads(json.loads(record["responsePayload"]["errorMessage"])["errorMessage"])
     expect(report["targets"][0]["reason"] == "access_denied", "the report in the dead letter", report)
-    print("     ", proof.notification("request failed", "Permanent"))
+    print("     ", proof.notification("gave up", "Permanent"))
     proof.notification("is FAILED")
     proof.assert_alarm_rang("state-machines")
 
