@@ -110,6 +110,7 @@ fn a_fleet_sends_one_request_for_each_item() {
             assert_eq!(answer["outcome"], "ended");
             assert_eq!(answer["requestID"], "CHG1");
             let summary = answer["summary"].as_str().unwrap();
+            assert!(summary.starts_with("CHG1 fleet: "), "{summary}");
             assert!(summary.ends_with("s3://Fleets/results/run/manifest.json"));
             assert_eq!(rules_of(&DEPLOYMENT, event), ["NotifyResult"]);
         }
