@@ -323,7 +323,7 @@ fn call_line(entry: &Entry, region: &str) -> String {
 
 /// Whether AWS answered. That something is not there is an answer like another; everything else
 /// deserves attention.
-fn is_answer(answer: &str) -> bool {
+pub(crate) fn is_answer(answer: &str) -> bool {
     answer.starts_with("20") || answer.starts_with("404")
 }
 

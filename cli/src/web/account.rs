@@ -8,8 +8,8 @@ use emulator::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-/// The function whose tags protect and approve servers.
-const SERVERS: &str = "disconnect-source-server";
+/// The function that disconnects servers, and whose tags protect and approve them.
+pub(super) const SERVERS: &str = "disconnect-source-server";
 /// The function whose tag approves file systems.
 const FILE_SYSTEMS: &str = "bootstrap-efs-replication";
 

@@ -15,9 +15,6 @@ use crate::{
     web::{account, actions::OfResource, back::back, state::Console},
 };
 
-/// The function that plans for a server.
-const SERVERS: &str = "disconnect-source-server";
-
 /// Plans the disconnect of a server. A request for a dry run changes nothing in any mode.
 pub(super) async fn plan(
     State(console): State<Console>,
@@ -35,7 +32,7 @@ pub(super) async fn plan(
         "dryRun": true,
     });
 
-    let ended = send(&console, SERVERS, request.to_string().into(), None).await;
+    let ended = send(&console, account::SERVERS, request.to_string().into(), None).await;
     console.show(ended);
     back(&headers, "decisions")
 }

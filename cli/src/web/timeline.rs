@@ -6,6 +6,7 @@ use maud::{Markup, html};
 
 use crate::{
     find::reports_of,
+    narrative::is_answer,
     sanitize::sanitize,
     units,
     web::words::{clock, span},
@@ -109,11 +110,9 @@ fn call_line(entry: &Entry, world: &World) -> Line {
         };
     }
 
-    // That something is not there is an answer like another.
-    let is_answer = entry.answer.starts_with("20") || entry.answer.starts_with("404");
     let kind = match entry.changed {
         true => Kind::Changed,
-        false if is_answer && !entry.unexpected => Kind::Read,
+        false if is_answer(&entry.answer) && !entry.unexpected => Kind::Read,
         false => Kind::Failed,
     };
     // Only other Regions than the functions' own are worth mentioning.

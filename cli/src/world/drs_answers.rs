@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use emulator::Drs;
+use serde::de::DeserializeOwned;
 
 use super::{
     answer::Kind,
@@ -13,56 +15,65 @@ use super::{
 
 impl Draft {
     pub(super) fn add_servers(&mut self, document: &Document) -> Result<()> {
-        let list: Items<DescribedServer> = document.read()?;
         let now = self.world.now;
-        let mut regions = self.labelled(document);
+        let read = |it: DescribedServer| (it.arn.clone(), it.into_server(now));
 
-        for (index, described) in list.items.into_iter().enumerate() {
-            let arn = described.arn.clone();
-            let region = self.region(document, arn.as_deref(), &format!("items[{index}].arn"))?;
-            let server = described.into_server(now);
-            self.drs(&region).source_servers.push(server);
-            regions.insert(region);
-        }
-        for region in &regions {
-            keep_last(&mut self.drs(region).source_servers, |it| it.id.clone());
-        }
-        self.know_all(Kind::SourceServers, document, regions, list.next_token)
+        self.add_items(
+            Kind::SourceServers,
+            document,
+            read,
+            |drs| &mut drs.source_servers,
+            |it| it.id.clone(),
+        )
     }
 
     pub(super) fn add_instances(&mut self, document: &Document) -> Result<()> {
-        let list: Items<DescribedInstance> = document.read()?;
-        let mut regions = self.labelled(document);
+        let read = |it: DescribedInstance| (it.arn.clone(), it.into_instance());
 
-        for (index, described) in list.items.into_iter().enumerate() {
-            let arn = described.arn.clone();
-            let region = self.region(document, arn.as_deref(), &format!("items[{index}].arn"))?;
-            let instance = described.into_instance();
-            self.drs(&region).recovery_instances.push(instance);
-            regions.insert(region);
-        }
-        for region in &regions {
-            keep_last(&mut self.drs(region).recovery_instances, |it| it.id.clone());
-        }
-        self.know_all(Kind::RecoveryInstances, document, regions, list.next_token)
+        self.add_items(
+            Kind::RecoveryInstances,
+            document,
+            read,
+            |drs| &mut drs.recovery_instances,
+            |it| it.id.clone(),
+        )
     }
 
     pub(super) fn add_jobs(&mut self, document: &Document) -> Result<()> {
-        let list: Items<DescribedJob> = document.read()?;
         let now = self.world.now;
+        let read = |it: DescribedJob| (it.arn.clone(), it.into_job(now));
+
+        self.add_items(
+            Kind::Jobs,
+            document,
+            read,
+            |drs| &mut drs.jobs,
+            |it| it.id.clone(),
+        )
+    }
+
+    /// Adds the items of a list, each to the Region that its ARN names.
+    fn add_items<D: DeserializeOwned, R>(
+        &mut self,
+        kind: Kind,
+        document: &Document,
+        read: impl Fn(D) -> (Option<String>, R),
+        list_of: impl Fn(&mut Drs) -> &mut Vec<R>,
+        id_of: impl Fn(&R) -> String,
+    ) -> Result<()> {
+        let list: Items<D> = document.read()?;
         let mut regions = self.labelled(document);
 
         for (index, described) in list.items.into_iter().enumerate() {
-            let arn = described.arn.clone();
+            let (arn, resource) = read(described);
             let region = self.region(document, arn.as_deref(), &format!("items[{index}].arn"))?;
-            let job = described.into_job(now);
-            self.drs(&region).jobs.push(job);
+            list_of(self.drs(&region)).push(resource);
             regions.insert(region);
         }
         for region in &regions {
-            keep_last(&mut self.drs(region).jobs, |it| it.id.clone());
+            keep_last(list_of(self.drs(region)), &id_of);
         }
-        self.know_all(Kind::Jobs, document, regions, list.next_token)
+        self.know_all(kind, document, regions, list.next_token)
     }
 
     /// The recovery points of one server.

@@ -8,6 +8,7 @@ use super::{answer::Kind, import::Imported};
 use crate::{
     console::{DIM, HEAD, WARN},
     sanitize::sanitize,
+    units::counted,
 };
 
 /// The lines about a world that was imported to a file, or to standard output.
@@ -57,14 +58,14 @@ fn counts(world: &World) -> String {
         (replications, "replication"),
     ];
     // What there is none of says nothing.
-    let counted: Vec<String> = counts
+    let present: Vec<String> = counts
         .into_iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, what)| format!("{count} {what}{}", plural(count)))
+        .map(|(count, what)| counted(count as u64, what))
         .collect();
-    let what = match counted.is_empty() {
+    let what = match present.is_empty() {
         true => "nothing".to_owned(),
-        false => counted.join(", "),
+        false => present.join(", "),
     };
     let regions: Vec<&str> = regions(world).into_iter().collect();
     format!(
@@ -72,10 +73,6 @@ fn counts(world: &World) -> String {
         regions.join(" and "),
         world.account
     )
-}
-
-fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }
 
 /// The Regions of which something was collected.
@@ -157,16 +154,13 @@ fn missing_parts(imported: &Imported, region: &str, is_of_drs: bool) -> Vec<Stri
     };
     let lines = kinds.into_iter().filter_map(|(kind, count, what)| {
         let unknown = unknown(world, region, kind).unwrap_or(count);
-        let (subject, plural) = (kind.subject(), plural(count));
+        let (subject, all) = (kind.subject(), counted(count as u64, what));
         let command = match kind {
             Kind::RecoverySnapshots => "scripts/collect.sh -p",
             kind => kind.command(),
         };
-        (unknown > 0).then(|| {
-            format!(
-                "{region}: {subject} of {unknown} of {count} {what}{plural} are unknown: {command}"
-            )
-        })
+        (unknown > 0)
+            .then(|| format!("{region}: {subject} of {unknown} of {all} are unknown: {command}"))
     });
     lines.collect()
 }
