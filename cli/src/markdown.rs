@@ -73,8 +73,16 @@ pub(crate) fn evidence(target: &Target) -> String {
         serde_json::Value::String(text) => Some(format!("{name} {text}")),
         other => Some(format!("{name} {other}")),
     });
+    // A deletion has destroyed nothing itself, and ends what has.
+    let earlier = ["recoveryPoints", "replicationHours"].into_iter();
+    let earlier = earlier.filter_map(|name| {
+        let figure = target.lost_earlier(name)?;
+        Some(format!(
+            "{name} lost earlier, as the request says, {figure}"
+        ))
+    });
 
-    figures.collect::<Vec<_>>().join(", ")
+    figures.chain(earlier).collect::<Vec<_>>().join(", ")
 }
 
 /// A list of what each target has, unless none has anything.

@@ -132,6 +132,11 @@ impl Target {
         self.evidence.get(name)?.as_u64()
     }
 
+    /// A figure of what the disconnect before a deletion destroyed, as the request says.
+    pub(crate) fn lost_earlier(&self, name: &str) -> Option<u64> {
+        self.target.get("lost")?.get(name)?.as_u64()
+    }
+
     /// The steps that are taken now.
     pub(crate) fn steps_now(&self) -> impl Iterator<Item = &Step> {
         self.plan.iter().filter(|step| step.when == "now")

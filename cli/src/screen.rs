@@ -369,6 +369,12 @@ fn loss(targets: &[&Target]) -> String {
         let size = size.unwrap_or_else(|| "an unknown size".to_owned());
         return format!("; destroys what it holds, {size}");
     }
+    if targets
+        .iter()
+        .any(|target| target.target.get("lost").is_some())
+    {
+        return lost_earlier(targets);
+    }
     let losing: Vec<&&Target> = targets.iter().filter(has).collect();
     let has_lost = losing
         .first()
@@ -403,6 +409,31 @@ fn loss(targets: &[&Target]) -> String {
         text += &format!(", replicated for {up_to}{}", units::hours(hours));
     }
     text
+}
+
+/// What the disconnect of these targets destroyed, where the request for the deletion says so.
+fn lost_earlier(targets: &[&Target]) -> String {
+    let figures = |name| {
+        let figures = targets.iter().map(|target| target.lost_earlier(name));
+        figures.collect::<Option<Vec<u64>>>()
+    };
+    let mut lost = Vec::new();
+
+    // Of which one is not known, the sum is not.
+    if let Some(points) = figures("recoveryPoints") {
+        lost.push(units::counted(points.into_iter().sum(), "recovery point"));
+    }
+    if let Some(longest) = figures("replicationHours").and_then(|it| it.into_iter().max()) {
+        let up_to = if targets.len() > 1 { "up to " } else { "" };
+        lost.push(format!("replicated for {up_to}{}", units::hours(longest)));
+    }
+    match lost.is_empty() {
+        true => String::new(),
+        false => format!(
+            "; its disconnect destroyed {}, as the request says",
+            lost.join(", ")
+        ),
+    }
 }
 
 /// The first names, and how many there are besides.
@@ -553,6 +584,27 @@ mod tests {
         ];
 
         assert_eq!(targets(plan_of_two()), expected);
+    }
+
+    #[test]
+    fn a_deletion_says_what_its_disconnect_destroyed() {
+        let mut report = plan_of_two();
+        report["targets"] = json!([report["targets"][0].clone()]);
+        let deleted = &mut report["targets"][0];
+        deleted["outcome"] = json!("done");
+        deleted["plan"] = json!([{ "step": "DeleteSourceServer", "when": "now" }]);
+        deleted["target"]["lost"] = json!({ "recoveryPoints": 37, "replicationHours": 6528 });
+
+        let destroyed = "37 recovery points, replicated for 272 days";
+        let expected = format!(
+            "- web01 s-1: done, and read back; its disconnect destroyed {destroyed}, as the request \
+             says"
+        );
+        assert_eq!(targets(report.clone()), [expected]);
+        let deletion = read(report);
+        let ticket = crate::markdown::evidence(&deletion.targets[0]);
+        let of_the_ticket = "recoveryPoints lost earlier, as the request says, 37";
+        assert!(ticket.contains(of_the_ticket), "{ticket}");
     }
 
     #[test]

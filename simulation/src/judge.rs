@@ -157,7 +157,7 @@ fn fitting(
 
     Judgement {
         targets: targets.collect(),
-        next_request: match body["nextRequest"] == last.next_request {
+        next_request: match names_what(body) == last.next_request {
             true => last.next_request,
             false => first.next_request,
         },
@@ -186,12 +186,26 @@ fn complaint(judgement: &Judgement, body: &Value, made: &[String]) -> Option<Str
         return wrong_changes;
     }
 
-    let next = &body["nextRequest"];
-    if *next != judgement.next_request {
+    let next = names_what(body);
+    if next != judgement.next_request {
         let must = &judgement.next_request;
         return Some(format!("hands on {next} where {must} was to be handed on"));
     }
     None
+}
+
+/// The request that a report hands on, without what was lost: that repeats the evidence, which is
+/// judged where it stands.
+fn names_what(body: &Value) -> Value {
+    let mut next = body["nextRequest"].clone();
+    let targets = next.get_mut("targets").and_then(Value::as_array_mut);
+
+    for target in targets.into_iter().flatten() {
+        if let Some(members) = target.as_object_mut() {
+            members.remove("lost");
+        }
+    }
+    next
 }
 
 /// The changes that were to be made and were not, and those that were made and were not to be.

@@ -154,6 +154,30 @@ fn check_next_request(state: &mut State, body: &Value) {
         );
         state.violate(3, complaint);
     }
+    check_handed_on_loss(state, body);
+}
+
+/// The deletion says again what its disconnect destroyed: neither more nor less than the evidence.
+fn check_handed_on_loss(state: &mut State, body: &Value) {
+    let results = body["targets"].as_array().into_iter().flatten();
+    let awaiting = results.filter(|result| result["reason"] == "record_awaits_deletion");
+    let next = body["nextRequest"]["targets"].as_array();
+    let pairs = next.into_iter().flatten().zip(awaiting);
+
+    for (target, result) in pairs {
+        for (lost, evidence) in [
+            ("recoveryPoints", "recoveryPointsLost"),
+            ("replicationHours", "replicationHoursEnded"),
+        ] {
+            let (lost, known) = (&target["lost"][lost], &result["evidence"][evidence]);
+            if lost != known {
+                state.violate(
+                    3,
+                    format!("hands on {lost} as lost, where {evidence} is {known}"),
+                );
+            }
+        }
+    }
 }
 
 /// The error type that belongs to an outcome, by which Lambda retries.

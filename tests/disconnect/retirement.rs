@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use emulator::{Reply, SourceServer, World};
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::Mode;
 
 use crate::stage::{
@@ -35,9 +35,13 @@ async fn a_retirement_names_the_request_that_deletes_the_records() {
     assert!(summary.ends_with(&refused), "{summary}");
     assert_eq!(report["lookAgainAfterSeconds"], 5400);
     let next = &report["nextRequest"];
+    let lost = json!({ "recoveryPoints": 37, "replicationHours": 4320 });
     assert_eq!(
         next["targets"],
-        json!([by_id(ONE), { "hostname": "db03", "sourceServerID": number(3) }])
+        json!([
+            { "sourceServerID": ONE, "lost": lost },
+            { "hostname": "db03", "sourceServerID": number(3), "lost": lost },
+        ])
     );
     stage.local.advance(TimeDelta::minutes(90));
     let report = stage.deliver(next).await.body;
@@ -45,6 +49,11 @@ async fn a_retirement_names_the_request_that_deletes_the_records() {
         (text(&report["summary"]), report.get("nextRequest")),
         ("CHG0031234 delete: 2 of 2 deleted", None)
     );
+    // The last report says what the request destroyed, also where the record is gone already.
+    assert_eq!(report["targets"][1]["target"]["lost"], lost);
+    let report = stage.deliver(next).await.body;
+    assert_eq!(report["targets"][0]["reason"], "record_deleted");
+    assert_eq!(report["targets"][0]["target"]["lost"], lost);
     stage.changes();
 
     // What no read has shown yet is read again before a deletion is requested.
@@ -70,8 +79,13 @@ async fn a_server_is_retired_in_two_steps_ninety_minutes_apart() {
         "refused not_disconnected"
     );
 
-    for _ in 0..2 {
+    for lost in [
+        json!({ "recoveryPoints": 37, "replicationHours": 4320 }),
+        Value::Null,
+    ] {
         let answer = stage.deliver(&retire).await;
+        // Whoever finds the server disconnected has seen nothing of what was lost.
+        assert_eq!(answer.body["nextRequest"]["targets"][0]["lost"], lost);
         assert_eq!(answer.conclusion(), "pending record_awaits_deletion");
         assert_eq!(answer.body["targets"][0]["lookAgainAfterSeconds"], 5400);
         assert_eq!(answer.body["outcome"], "pending");

@@ -152,8 +152,14 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a deletion names its servers as the retirement did",
         file: DISCONNECT_REPORT,
-        from: "names.entry(ID).or_insert_with(|| id.clone());",
-        to: "_ = (names, id);",
+        from: "members.entry(ID).or_insert_with(|| id.clone());",
+        to: "_ = id;",
+    },
+    Bug {
+        name: "a deletion does not say what its disconnect destroyed",
+        file: DISCONNECT_REPORT,
+        from: r#"members.insert("lost".to_owned(), json!(lost));"#,
+        to: "drop(lost);",
     },
     Bug {
         name: "a dry run is followed by a deletion",

@@ -220,6 +220,10 @@ fn evidence(target: &Target) -> Markup {
         (None, Some(points)) => facts.push(format!("{points} recovery points")),
         (None, None) => {}
     }
+    if let Some(lost) = target.lost_earlier("recoveryPoints") {
+        let points = units::counted(lost, "recovery point");
+        facts.push(format!("{points} destroyed earlier, as the request says"));
+    }
     // A server has one of them, and a file system the other.
     let bytes = target.figure("replicatedBytes");
     let bytes = bytes.or_else(|| target.figure("sourceSizeInBytes"));

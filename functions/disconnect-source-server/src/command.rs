@@ -10,7 +10,7 @@ use shared::{
     request::{detail, unsupported},
 };
 
-pub use crate::request::{Action, DETAIL_TYPE, HostName};
+pub use crate::request::{Action, DETAIL_TYPE, HostName, Lost};
 use crate::{
     native::{self, TerminatedInstance},
     request::{self, Request, RequestedServer},
@@ -55,6 +55,9 @@ pub struct Target {
     /// `sourceCloudProperties.originRegion`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin_region: Option<String>,
+    /// Of a deletion: what the disconnect before it destroyed, as the request says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lost: Option<Lost>,
 }
 
 impl Command {
@@ -80,7 +83,7 @@ impl Command {
     fn from_request(request: Request) -> Result<Self, Rejection> {
         let mut targets = Vec::new();
         for (position, server) in request.targets.into_iter().enumerate() {
-            let target = Target::from_request(server.0);
+            let target = Target::from_request(request.action, server.0);
             targets.push(target.map_err(|wrong| wrong.in_target(position))?);
         }
 
@@ -149,8 +152,8 @@ impl Target {
         names.into_iter().flatten().next().unwrap_or_default()
     }
 
-    fn from_request(server: RequestedServer) -> Result<Self, Rejection> {
-        let target = Self {
+    fn from_request(action: Action, server: RequestedServer) -> Result<Self, Rejection> {
+        let named = Self {
             source_server: server.source_server,
             aws_instance_id: server.aws_instance_id,
             hostname: server.hostname,
@@ -159,11 +162,20 @@ impl Target {
         };
 
         // A target without a name would match nothing, or everything.
-        if target == Self::default() {
+        if named == Self::default() {
             let message = "names no server: sourceServerID, awsInstanceID, hostname or fqdn";
             return Err(Rejection::new(RejectionCode::InvalidValue, message));
         }
-        Ok(target)
+        // A disconnect counts what it destroys itself.
+        if server.lost.is_some() && action != Action::Delete {
+            let message = "`lost` is for the action delete: it says what the disconnect destroyed";
+            return Err(Rejection::new(RejectionCode::InvalidValue, message));
+        }
+
+        Ok(Self {
+            lost: server.lost.map(|lost| lost.0),
+            ..named
+        })
     }
 }
 
@@ -338,6 +350,44 @@ mod tests {
                 &server(json!({ "sourceServerID": arn })),
                 InvalidValue,
                 "the ARN of a source server",
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_lost_is_said_by_a_deletion_and_names_no_server() {
+        use RejectionCode::*;
+        let deletion = |server: Value| {
+            let mut request = with("action", json!("delete"));
+            request["targets"] = json!([server]);
+            request
+        };
+        let lost = json!({ "recoveryPoints": 37, "replicationHours": 4320 });
+        let named = json!({ "hostname": "a", "lost": lost });
+        let target = parse(&deletion(named.clone())).unwrap().targets.remove(0);
+        assert_eq!(json!(target), named);
+
+        rejects(
+            &server(named),
+            InvalidValue,
+            "`targets[0]`: `lost` is for the action delete",
+        );
+        rejects(
+            &deletion(json!({ "lost": lost })),
+            InvalidValue,
+            "names no server",
+        );
+        for (wrong, code) in [
+            (json!(null), WrongType),
+            (json!([37]), WrongType),
+            (json!({ "recoveryPoints": -1 }), InvalidValue),
+            (json!({ "recoveryPoints": "37" }), WrongType),
+            (json!({ "bytes": 1 }), UnknownField),
+        ] {
+            rejects(
+                &deletion(json!({ "hostname": "a", "lost": wrong })),
+                code,
+                "lost",
             );
         }
     }

@@ -12,7 +12,7 @@ use shared::{
 };
 
 use crate::{
-    command::{Action, Command, Target},
+    command::{Action, Command, Lost, Target},
     context::Context,
     execute::{Execution, TargetRun},
     plan::{Step, Verdict},
@@ -229,7 +229,7 @@ fn next_request(command: &Command, report: &Report) -> Option<Value> {
         if target.reason != awaits_deletion {
             return None;
         }
-        targets.push(named_by_id(&target.target, &target.resource));
+        targets.push(handed_on(target));
     }
     // Without a retirement there is nothing to follow up.
     if targets.is_empty() {
@@ -246,17 +246,31 @@ fn next_request(command: &Command, report: &Report) -> Option<Value> {
     }))
 }
 
-/// A target in the words of the request, and by the ID of the server that it turned out to be.
-fn named_by_id(target: &Value, resource: &Value) -> Value {
+/// A target in the words of the request, by the ID of the server that it turned out to be, and with
+/// what its disconnect destroyed: the last report of a retirement is to say so, too.
+fn handed_on(report: &TargetReport) -> Value {
     const ID: &str = "sourceServerID";
-    let mut named = target.clone();
+    let mut target = report.target.clone();
+    let Some(members) = target.as_object_mut() else {
+        return target;
+    };
 
-    if let (Some(names), Some(id)) = (named.as_object_mut(), resource.get(ID)) {
+    if let Some(id) = report.resource.get(ID) {
         // The deletion must mean the server that was disconnected, even if another has its name by
         // then.
-        names.entry(ID).or_insert_with(|| id.clone());
+        members.entry(ID).or_insert_with(|| id.clone());
     }
-    named
+
+    let figure = |name| report.evidence.get(name).and_then(Value::as_u64);
+    let lost = Lost {
+        recovery_points: figure("recoveryPointsLost"),
+        replication_hours: figure("replicationHoursEnded"),
+    };
+    // Whoever finds the server disconnected has seen nothing of it.
+    if lost.recovery_points.is_some() || lost.replication_hours.is_some() {
+        members.insert("lost".to_owned(), json!(lost));
+    }
+    target
 }
 
 /// A loss is reported only where the last read shows that the replication has ended.

@@ -134,6 +134,35 @@ pub(crate) struct RequestedServer {
         )
     )]
     pub(crate) fqdn: Option<HostName>,
+    /// Of a deletion: what the disconnect before it destroyed, as its report says. It is reported
+    /// again, and decides nothing.
+    #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(test, schemars(with = "Lost"))]
+    pub(crate) lost: Option<Object<Lost>>,
+}
+
+/// What a disconnect destroyed for good, as an earlier report of the same request says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(transform = tests::drop_null_defaults))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Lost {
+    /// How many recovery points.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(test, schemars(with = "u64"))]
+    pub recovery_points: Option<u64>,
+    /// How long the server had replicated, in hours.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(test, schemars(with = "u64"))]
+    pub replication_hours: Option<u64>,
 }
 
 /// A field that may be left out but not be `null`: a template that filled in nothing is a mistake,
