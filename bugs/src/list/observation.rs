@@ -254,6 +254,12 @@ pub(super) const BUGS: &[Bug] = &[
         to: "let away = home.clone();",
     },
     Bug {
+        name: "access points are named before a replication is created, and not while it is",
+        file: BOOTSTRAP_OBSERVE,
+        from: "if is_to_come(view) && target",
+        to: "if view.replication.is_none() && target",
+    },
+    Bug {
         name: "a policy is translated without access points",
         file: BOOTSTRAP_OBSERVE,
         from: "if asked.access_points == Copying::Copy || asked.policy == Copying::Copy {",

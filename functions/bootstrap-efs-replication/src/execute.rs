@@ -14,7 +14,7 @@ use crate::{
     context::{Context, for_each_target},
     observe::{calls_per_observation, observe_target},
     plan::{Plan, Resource, Step, Verdict, plan_target},
-    snapshot::{Incomplete, Observation, Snapshot, View},
+    snapshot::{Incomplete, MissingPoints, Observation, Snapshot, View},
 };
 
 /// What became of a plan: one run for each target, in the order of the request.
@@ -35,8 +35,8 @@ pub struct TargetRun {
     pub last: Verdict,
     /// The status of the replication at the first read.
     pub status_before: Option<ReplicationStatus>,
-    /// How many access points the replica lacked at the first read.
-    pub missing_before: usize,
+    /// The access points that the replica lacked at the first read.
+    pub missing_before: MissingPoints,
     /// How many it lacked at the last read.
     pub missing_access_points: usize,
     /// What the last read that came to its end showed.
@@ -213,7 +213,7 @@ impl TargetRun {
             last: verdict,
             status_before: replication.map(|replication| replication.status),
             missing_before: view.missing_access_points(),
-            missing_access_points: view.missing_access_points(),
+            missing_access_points: view.missing_access_points().count,
             view: view.without_resources(),
             unread: None,
         }
@@ -222,7 +222,7 @@ impl TargetRun {
     /// Takes over the plan after another read.
     fn replan(&mut self, last: Verdict, view: View) {
         self.last = last;
-        self.missing_access_points = view.missing_access_points();
+        self.missing_access_points = view.missing_access_points().count;
         self.view = view.without_resources();
     }
 

@@ -96,19 +96,23 @@ async fn read(
     view.replication = home.replication(source_id.as_ref(), calls).await?;
 
     // A replica that does not exist yet has no other side.
-    let Some((region, id)) = other_side(target, view) else {
-        return Ok(());
-    };
-    let away = context.efs.in_region(&region);
-    view.destination = away.file_system(&id, calls).await?;
-    // An existing destination may be part of somebody else's replication.
-    if view.replication.is_none() && view.destination.is_some() {
-        view.replication_of_destination = away.replication(&id, calls).await?;
-    }
+    if let Some((region, id)) = other_side(target, view) {
+        let away = context.efs.in_region(&region);
+        view.destination = away.file_system(&id, calls).await?;
+        // An existing destination may be part of somebody else's replication.
+        if view.replication.is_none() && view.destination.is_some() {
+            view.replication_of_destination = away.replication(&id, calls).await?;
+        }
 
-    if let Some(replica) = provisionable(view).filter(|_| requests_resources(target)) {
-        let (source, replica) = ((home, source_id), (&away, replica));
-        view.resources = Some(resources(command, target, source, replica, calls).await?);
+        if let Some(replica) = provisionable(view).filter(|_| requests_resources(target)) {
+            let (source, replica) = ((home, source_id), (&away, replica));
+            view.resources = Some(resources(command, target, source, replica, calls).await?);
+        }
+    }
+    if is_to_come(view) && target.replica.access_points == Copying::Copy {
+        // A plan names what the replica will get before anything is done.
+        let points = home.access_points(source_id, |_| false, calls).await?;
+        view.resources = Some(Resources::to_come(&points));
     }
     Ok(())
 }
@@ -138,6 +142,13 @@ fn provisionable(view: &View) -> Option<&FileSystemId> {
     let replica = view.destination.as_ref()?;
     let is_own = replica.owner_id == view.source.as_ref()?.owner_id;
     (is_enabled && is_own).then_some(&replica.id)
+}
+
+/// Whether EFS is still to set up the replication.
+fn is_to_come(view: &View) -> bool {
+    let mut replication = view.replication.iter();
+
+    replication.all(|replication| replication.status == ReplicationStatus::Enabling)
 }
 
 /// What both file systems have of what the request asks for: first the replica, then the source.

@@ -659,19 +659,10 @@ impl Step {
             Self::Provision {
                 replica,
                 resource: Resource::AccessPoint(point),
-            } => {
-                let point = AccessPoint {
-                    id: point.id.clone(),
-                    arn: point.arn.clone(),
-                    state: point.state,
-                    root: point.root.clone(),
-                    tags: Tags::new(),
-                };
-                Self::Provision {
-                    replica: replica.clone(),
-                    resource: Resource::AccessPoint(point),
-                }
-            }
+            } => Self::Provision {
+                replica: replica.clone(),
+                resource: Resource::AccessPoint(point.without_tags()),
+            },
             other => other.clone(),
         }
     }
@@ -685,7 +676,8 @@ impl Step {
         }
     }
 
-    fn access_point(&self) -> Option<&AccessPoint> {
+    /// The access point that is created, if it is one.
+    pub(crate) fn access_point(&self) -> Option<&AccessPoint> {
         match self {
             Self::Provision {
                 resource: Resource::AccessPoint(point),

@@ -10,6 +10,9 @@ use shared::{
 
 use crate::command::{Copying, Replica};
 
+/// How many things alike, such as access points or tags, a report names before it counts them.
+pub(crate) const NAMED: usize = 4;
+
 /// What was observed for a request: one observation for each target, in its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
@@ -47,7 +50,7 @@ pub struct View {
     /// The replication that the existing destination of the request is part of already.
     pub replication_of_destination: Option<Replication>,
     /// What both have besides the data; read once the replica can be provisioned, where the request
-    /// asks for any of it.
+    /// asks for any of it. Before that, the access points of the source, if they are asked for.
     pub resources: Option<Resources>,
 }
 
@@ -108,6 +111,15 @@ pub struct AccessPoints {
     pub counterparts: BTreeMap<String, String>,
 }
 
+/// The access points that a replica lacks, as a report tells them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MissingPoints {
+    /// The first of them, without their tags.
+    pub first: Vec<AccessPoint>,
+    /// How many they are.
+    pub count: usize,
+}
+
 impl View {
     /// The same without what both sides have besides the data, which is large and has served once a
     /// plan is made from it.
@@ -119,16 +131,21 @@ impl View {
         }
     }
 
-    /// How many access points the replica lacks.
+    /// The access points that the replica lacks, as far as they are known.
     #[must_use]
-    pub fn missing_access_points(&self) -> usize {
+    pub fn missing_access_points(&self) -> MissingPoints {
+        let resources = self.resources.as_ref();
+        let points = resources.and_then(|resources| resources.access_points.as_ref());
         // Without a comparison nothing is known to be missing.
-        let points = self
-            .resources
-            .as_ref()
-            .and_then(|resources| resources.access_points.as_ref());
+        let Some(points) = points else {
+            return MissingPoints::default();
+        };
 
-        points.map_or(0, |points| points.missing_count)
+        let first = points.missing.iter().take(NAMED);
+        MissingPoints {
+            first: first.map(AccessPoint::without_tags).collect(),
+            count: points.missing_count,
+        }
     }
 }
 
@@ -150,6 +167,16 @@ impl Resources {
             lifecycle: Pair::both(source.lifecycle, replica.lifecycle),
             backup: replica.backup,
             policy: Pair::both(source.policy, replica.policy),
+        }
+    }
+
+    /// What is known of a replica that is still to come: it will lack these access points of the
+    /// source. Only those that a report names are kept.
+    #[must_use]
+    pub fn to_come(source: &[AccessPoint]) -> Self {
+        Self {
+            access_points: Some(AccessPoints::compare(source, &[], NAMED, |_| false)),
+            ..Self::default()
         }
     }
 
@@ -316,8 +343,9 @@ mod tests {
             ..View::default()
         };
 
-        assert_eq!(view.missing_access_points(), 3);
-        assert_eq!(View::default().missing_access_points(), 0);
+        assert_eq!(view.missing_access_points().count, 3);
+        assert_eq!(view.missing_access_points().first.len(), 1);
+        assert_eq!(View::default().missing_access_points().count, 0);
         assert_eq!(view.without_resources(), View::default());
     }
 

@@ -1,7 +1,7 @@
 //! The whole plan of a target as a report has it: the steps that are taken now, and those that come
 //! once EFS has done its part.
 
-use shared::{PlannedStep, When, code};
+use shared::{PlannedStep, When, code, efs::AccessPoint};
 
 use crate::{
     command::{Command, Copying, Target},
@@ -10,10 +10,8 @@ use crate::{
     plan::{BOOTSTRAPPED_BY_TAG, Resource, Step, Verdict, copied_tags},
     policy::Policy,
     reason::Reason,
+    snapshot::{MissingPoints, NAMED},
 };
-
-/// How many steps of one kind, or tags of one step, a report names before it counts them.
-const STEPS_NAMED: usize = 4;
 
 /// Every step of the first plan, and those that will follow it.
 pub(crate) fn whole_plan(
@@ -61,23 +59,31 @@ fn now<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Vec<PlannedStep> {
 
     for alike in steps.chunk_by(|step, next| step.operation() == next.operation()) {
         let total = alike.len();
-        let named = match total > STEPS_NAMED {
-            true => STEPS_NAMED - 1,
-            false => total,
-        };
+        let (named, more) = named_and_more(total);
 
         // A reader needs the first few to know what the rest are.
         planned.extend(alike.iter().take(named).map(|step| named_step(step)));
         if let Some(step) = alike.get(named) {
-            let more = total - named;
             planned.push(PlannedStep {
-                sentence: format!("and {more} more like these, {total} in all"),
+                sentence: and_more(more, total),
                 count: Some(more),
                 ..named_step(step)
             });
         }
     }
     planned
+}
+
+/// Of so many alike, how many are named, and how many are counted.
+fn named_and_more(total: usize) -> (usize, usize) {
+    match total > NAMED {
+        true => (NAMED - 1, total - (NAMED - 1)),
+        false => (total, 0),
+    }
+}
+
+fn and_more(more: usize, total: usize) -> String {
+    format!("and {more} more like these, {total} in all")
 }
 
 fn named_step(step: &Step) -> PlannedStep {
@@ -144,8 +150,8 @@ fn resource_sentence(resource: &Resource) -> String {
         Resource::Tags(tags) => {
             let keys: Vec<&str> = tags.keys().map(String::as_str).collect();
 
-            match keys.get(..STEPS_NAMED - 1) {
-                Some(first) if keys.len() > STEPS_NAMED => {
+            match keys.get(..NAMED - 1) {
+                Some(first) if keys.len() > NAMED => {
                     format!("set {} tags: {} and more", keys.len(), first.join(", "))
                 }
                 _ => format!("set the tags {}", keys.join(", ")),
@@ -160,11 +166,15 @@ fn is_replication(step: &Step) -> bool {
 
 /// The access points that later plans create, where one plan cannot create all.
 fn access_points_to_follow(command: &Command, run: &TargetRun) -> Option<PlannedStep> {
-    let more = run
-        .missing_before
-        .saturating_sub(access_points_per_target(command));
+    let creates_any = run
+        .first
+        .steps()
+        .iter()
+        .any(|step| step.access_point().is_some());
+    let missing = run.missing_before.count;
+    let more = missing.saturating_sub(access_points_per_target(command));
 
-    (more > 0).then(|| PlannedStep {
+    (creates_any && more > 0).then(|| PlannedStep {
         when: When::EarlierStepsDone,
         sentence: format!("create {more} more access points"),
         count: Some(more),
@@ -187,8 +197,7 @@ fn resources_to_follow(target: &Target, run: &TargetRun, policy: &Policy) -> Vec
         steps.push(later("CreateMountTarget", resource_sentence(&mount_target)));
     }
     if asked.access_points == Copying::Copy {
-        let sentence = "create an access point like each of the source's";
-        steps.push(later("CreateAccessPoint", sentence.to_owned()));
+        steps.extend(access_points_to_come(&run.missing_before));
     }
     if asked.lifecycle == Copying::Copy {
         let sentence = "set the source's lifecycle transitions, where they differ";
@@ -215,6 +224,24 @@ fn resources_to_follow(target: &Target, run: &TargetRun, policy: &Policy) -> Vec
             let sentence = resource_sentence(&Resource::Tags(tags));
             steps.push(later("TagResource", sentence));
         }
+    }
+    steps
+}
+
+/// The access points that the replica will get, if the source still has them then.
+fn access_points_to_come(missing: &MissingPoints) -> Vec<PlannedStep> {
+    let like = |point: &AccessPoint| resource_sentence(&Resource::AccessPoint(point.clone()));
+    let (named, more) = named_and_more(missing.count);
+
+    let first = missing.first.iter().take(named);
+    let mut steps: Vec<PlannedStep> = first
+        .map(|point| later("CreateAccessPoint", like(point)))
+        .collect();
+    if more > 0 {
+        steps.push(PlannedStep {
+            count: Some(more),
+            ..later("CreateAccessPoint", and_more(more, missing.count))
+        });
     }
     steps
 }
@@ -262,9 +289,10 @@ mod tests {
     use crate::{
         command::{Backup, Replica, RequestedMountTarget},
         fixtures::{
-            SOURCE, command, file_system, point, policy, provision, replication, tags, target,
+            SOURCE, access_point, command, file_system, point, policy, provision, replication,
+            tags, target,
         },
-        snapshot::{Observation, View},
+        snapshot::{Observation, Resources, View},
     };
 
     fn backup() -> Step {
@@ -296,12 +324,18 @@ mod tests {
         assert_eq!(sentence(&tags(50)), "set 50 tags: t01, t02, t03 and more");
     }
 
+    /// A source with two access points, which has no replica yet.
     fn alone() -> View {
         let mut source = file_system(SOURCE, "us-east-1");
         source.tags = [("Name".to_owned(), "app".to_owned())].into();
+        let points = [
+            access_point("fsap-1", "/app"),
+            access_point("fsap-2", "/data"),
+        ];
 
         View {
             source: Some(source),
+            resources: Some(Resources::to_come(&points)),
             ..View::default()
         }
     }
@@ -333,9 +367,10 @@ mod tests {
         }
     }
 
-    const LATER: [&str; 7] = [
+    const LATER: [&str; 8] = [
         "ReplicationEnabled: create a mount target in subnet-00000001 with sg-00000001",
-        "ReplicationEnabled: create an access point like each of the source's",
+        "ReplicationEnabled: create an access point like fsap-1 for /app",
+        "ReplicationEnabled: create an access point like fsap-2 for /data",
         "ReplicationEnabled: set the source's lifecycle transitions, where they differ",
         "ReplicationEnabled: set automatic backups to enabled",
         "ReplicationEnabled: merge the source's file system policy, if it has one",
@@ -354,6 +389,32 @@ mod tests {
 
         let enabling = Verdict::Pending(Reason::ReplicationEnabling);
         assert_eq!(planned(&target, enabling, alone()), LATER);
+    }
+
+    #[test]
+    fn of_many_access_points_to_come_the_first_are_named_and_the_others_counted() {
+        let to_come = |count: usize| {
+            let points = (1..=count).map(|number| access_point(&format!("fsap-{number}"), "/"));
+            let points: Vec<AccessPoint> = points.collect();
+            let view = View {
+                resources: Some(Resources::to_come(&points)),
+                ..View::default()
+            };
+            let steps = access_points_to_come(&view.missing_access_points());
+            (
+                steps.len(),
+                steps.last().map(|it| (it.sentence.clone(), it.count)),
+            )
+        };
+        let named = |id: &str| (format!("create an access point like {id} for /"), None);
+        let counted = (
+            "and 9997 more like these, 10000 in all".to_owned(),
+            Some(9997),
+        );
+
+        assert_eq!(to_come(0), (0, None));
+        assert_eq!(to_come(4), (4, Some(named("fsap-4"))));
+        assert_eq!(to_come(10_000), (4, Some(counted)));
     }
 
     #[test]
@@ -407,7 +468,10 @@ mod tests {
         let text = |missing| {
             let view = alone();
             let run = TargetRun {
-                missing_before: missing,
+                missing_before: MissingPoints {
+                    count: missing,
+                    ..MissingPoints::default()
+                },
                 ..TargetRun::new(Verdict::Act(vec![point(1)]), Observation::Complete(view))
             };
             let more = access_points_to_follow(&command(vec![target()]), &run)?;

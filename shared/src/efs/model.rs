@@ -189,6 +189,20 @@ pub struct AccessPoint {
     pub tags: Tags,
 }
 
+impl AccessPoint {
+    /// The same without its tags, which are most of it.
+    #[must_use]
+    pub fn without_tags(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            arn: self.arn.clone(),
+            state: self.state,
+            root: self.root.clone(),
+            tags: Tags::new(),
+        }
+    }
+}
+
 /// What a client finds behind an access point. Two access points with the same root are the same to
 /// it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -260,9 +260,14 @@ impl Wish<'_> {
         let mount_targets = asked["mountTargets"].as_array().map_or(0, Vec::len);
 
         let mut calls = vec!["CreateMountTarget"; mount_targets];
+        if copies("accessPoints") {
+            // The source's own, each named; of more than four the last step counts the rest.
+            let points = self.source.access_points.iter();
+            let points = points.filter(|point| point.state == "available");
+            calls.extend(vec!["CreateAccessPoint"; points.count().min(4)]);
+        }
         let has_tags = !parts::own_tags(self.source).is_empty();
         calls.extend(holding(&[
-            (copies("accessPoints"), "CreateAccessPoint"),
             (copies("lifecycle"), "PutLifecycleConfiguration"),
             (asked["backup"].is_string(), "PutBackupPolicy"),
             (copies("policy"), "PutFileSystemPolicy"),
