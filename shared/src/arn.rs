@@ -90,6 +90,23 @@ impl Arn {
         self.part(5)
     }
 
+    /// The parts in which another ARN differs from this one, in words.
+    #[must_use]
+    pub fn differing_parts(&self, other: &Self) -> Vec<&'static str> {
+        const PARTS: [(usize, &str); 5] = [
+            (1, "partition"),
+            (2, "service"),
+            (3, "Region"),
+            (4, "account"),
+            (5, "resource"),
+        ];
+        let differing = PARTS
+            .iter()
+            .filter(|(index, _)| self.part(*index) != other.part(*index));
+
+        differing.map(|(_, name)| *name).collect()
+    }
+
     fn part(&self, index: usize) -> &str {
         self.0.splitn(6, ':').nth(index).unwrap_or_default()
     }

@@ -31,8 +31,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "an ARN of another account fits a server",
         file: DISCONNECT_MATCHING,
-        from: "if arn.is_some() && arn != server.arn.as_ref() {",
-        to: "if arn.is_some() && server.arn.is_none() {",
+        from: "arn.filter(|arn| server.arn.as_ref() != Some(*arn)) {",
+        to: "arn.filter(|_| server.arn.is_none()) {",
     },
     Bug {
         name: "an instance ID is passed over for a host name",

@@ -20,8 +20,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "an ARN of another account fits a file system",
         file: BOOTSTRAP_PLAN,
-        from: "if target.source.arn.is_some() && target.source.arn != source.arn {",
-        to: "if target.source.arn.is_some() && source.arn.is_none() {",
+        from: "&& source.arn.as_ref() != Some(arn)",
+        to: "&& source.arn.is_none()",
     },
     Bug {
         name: "a replica in a forbidden Region is adopted",

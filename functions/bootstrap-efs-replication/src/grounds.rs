@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use shared::{
-    Arn, Grounds, Region,
+    Grounds, Region,
     efs::{Destination, FileSystem, Replication},
 };
 
@@ -10,15 +10,6 @@ use crate::{policy::Policy, reason::Reason};
 
 /// The most characters of EFS's own words in a message.
 const MAX_STATUS_MESSAGE: usize = 300;
-
-pub(crate) fn other_arn(arn: Option<&Arn>) -> Grounds<Reason> {
-    let grounds = Grounds::new(Reason::ArnMismatch);
-
-    match arn {
-        Some(arn) => grounds.detail(arn.to_string()).fact("arn", arn.to_string()),
-        None => grounds,
-    }
-}
 
 /// The tag of the source that says nothing, or nothing that is a Region.
 pub(crate) fn replicate_to(reason: Reason, tag: &str, source: &FileSystem) -> Grounds<Reason> {

@@ -171,8 +171,11 @@ pub fn plan_target(command: &Command, target: &Target, view: &View, policy: &Pol
     let Some(source) = &view.source else {
         return refused(Reason::NotFound);
     };
-    if target.source.arn.is_some() && target.source.arn != source.arn {
-        return Refused(vec![grounds::other_arn(source.arn.as_ref())]);
+    if let Some(arn) = &target.source.arn
+        && source.arn.as_ref() != Some(arn)
+    {
+        let mismatch = Grounds::new(Reason::ArnMismatch);
+        return Refused(vec![mismatch.other_arn(arn, source.arn.as_ref())]);
     }
 
     // A request names its destination; a native event leaves it to the tag of the source.

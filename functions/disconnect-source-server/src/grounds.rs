@@ -15,16 +15,6 @@ use crate::{
 /// How many IDs a reason names.
 const NAMED: usize = 10;
 
-pub(crate) fn other_arn(server: &Server) -> Grounds<Reason> {
-    // An ARN says where the server is, and names no host.
-    let grounds = Grounds::new(Reason::ArnMismatch);
-
-    match &server.arn {
-        Some(arn) => grounds.detail(arn.to_string()).fact("arn", arn.to_string()),
-        None => grounds,
-    }
-}
-
 pub(crate) fn other_instance(server: &Server) -> Grounds<Reason> {
     // An instance ID is AWS's own name, which anybody may read.
     let grounds = Grounds::new(Reason::AwsInstanceIdMismatch);

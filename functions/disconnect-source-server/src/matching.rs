@@ -89,8 +89,10 @@ pub fn mismatches(target: &Target, server: &Server) -> Vec<Grounds<Reason>> {
         .source_server
         .as_ref()
         .and_then(|source_server| source_server.arn.as_ref());
-    if arn.is_some() && arn != server.arn.as_ref() {
-        mismatches.push(grounds::other_arn(server));
+    if let Some(arn) = arn.filter(|arn| server.arn.as_ref() != Some(*arn)) {
+        // An ARN says where the server is, and names no host.
+        let mismatch = Grounds::new(Reason::ArnMismatch);
+        mismatches.push(mismatch.other_arn(arn, server.arn.as_ref()));
     }
 
     let instance = target.aws_instance_id.as_ref().map(AsRef::as_ref);
