@@ -121,7 +121,7 @@ fn next_name(text: &str) -> Option<(&str, &str, &str)> {
 
 /// A text as one word of a POSIX shell.
 fn quoted(text: &str) -> String {
-    // Nothing that a shell or the AWS CLI would take apart stays bare.
+    // Nothing that a shell would take apart stays bare.
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._:/@-".contains(letter);
     match !text.is_empty() && text.chars().all(is_plain) {
         true => text.to_owned(),

@@ -8,6 +8,9 @@ use crate::{
     api::{FailedCall, Unobserved},
     fault::FaultKind,
     grounds::Grounds,
+    guardrails::{Approval, Guardrails},
+    ids::RequestId,
+    invocation::Invocation,
     outcome::Outcome,
     target_report::{StatedReason, TargetReport},
     variant::code,
@@ -20,8 +23,8 @@ pub struct Conclusion {
     pub outcome: Outcome,
     /// Every reason for it; never empty.
     pub reasons: Vec<StatedReason>,
-    /// What people can do about them.
-    advice: Vec<(Advice, Map<String, Value>)>,
+    /// What people can do, each with the place of the reason that it is about.
+    advice: Vec<(usize, Advice)>,
     /// When a pending target is worth another look, in seconds.
     pub look_again_after_seconds: Option<u32>,
     /// Whether a queue should deliver the request again, because nobody else would finish it.
@@ -56,6 +59,32 @@ pub struct Subject {
     pub facts: Map<String, Value>,
 }
 
+impl Subject {
+    /// What commands to paste may name of every target of a request. `service` is the service as
+    /// Service Quotas and ARNs spell it.
+    #[must_use]
+    pub fn facts_of_all(
+        request_id: &RequestId,
+        service: &str,
+        guardrails: &Guardrails,
+        invocation: &Invocation,
+    ) -> Map<String, Value> {
+        let mut facts = Map::new();
+
+        facts.insert("requestID".to_owned(), request_id.to_string().into());
+        facts.insert("service".to_owned(), service.into());
+        if let Approval::Tag(tag) = &guardrails.approval {
+            facts.insert("tag".to_owned(), tag.as_str().into());
+        }
+        // Where the function looks; what it finds may say it more exactly.
+        let region = invocation.function.region.as_str();
+        if !region.is_empty() {
+            facts.insert("region".to_owned(), region.into());
+        }
+        facts
+    }
+}
+
 impl Conclusion {
     /// The conclusion for a reason, or for a reason and its facts.
     #[must_use]
@@ -75,7 +104,7 @@ impl Conclusion {
         Self {
             outcome,
             reasons: grounds.iter().map(stated).collect(),
-            advice: grounds.iter().flat_map(advised).collect(),
+            advice: grounds.iter().enumerate().flat_map(advised).collect(),
             look_again_after_seconds: look_again.filter(|_| is_pending),
             unfinished: first.is_some_and(Explain::is_unfinished),
         }
@@ -102,7 +131,7 @@ impl Conclusion {
 
         Self {
             outcome,
-            advice: advice.map(|advice| (*advice, facts.clone())).collect(),
+            advice: advice.map(|advice| (0, *advice)).collect(),
             reasons: vec![StatedReason {
                 reason: code(kind),
                 message,
@@ -160,10 +189,15 @@ impl Conclusion {
     fn next_steps(&self, known: &Map<String, Value>) -> Vec<NextStep> {
         let mut steps = Vec::new();
 
-        for (advice, facts) in &self.advice {
+        for (place, advice) in &self.advice {
             // What the reason knows is closer than what the target is.
             let mut all = known.clone();
-            all.extend(facts.clone());
+            let reason = self.reasons.get(*place);
+            all.extend(
+                reason
+                    .map(|reason| reason.facts.clone())
+                    .unwrap_or_default(),
+            );
             let step = advice.fill(&all);
             if !steps.contains(&step) {
                 steps.push(step);
@@ -187,14 +221,12 @@ fn stated<R: Explain>(grounds: &Grounds<R>) -> StatedReason {
     }
 }
 
-fn advised<R: Explain>(grounds: &Grounds<R>) -> impl Iterator<Item = (Advice, Map<String, Value>)> {
-    let facts = grounds.facts.clone();
+fn advised<R: Explain>(
+    (place, grounds): (usize, &Grounds<R>),
+) -> impl Iterator<Item = (usize, Advice)> {
+    let advice = grounds.reason.advice().iter();
 
-    grounds
-        .reason
-        .advice()
-        .iter()
-        .map(move |advice| (*advice, facts.clone()))
+    advice.map(move |advice| (place, *advice))
 }
 
 #[cfg(test)]

@@ -2,12 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use shared::{
     CallRecord, Conclusion, FailedCall, Mode, Outcome, Report, Subject, Wording,
     api::merge,
     efs::{FileSystem, ReplicationStatus},
-    guardrails::Approval,
     settle::{Change, ReadBack, Settled, settle},
 };
 
@@ -173,19 +172,15 @@ fn stated(verdict: &Verdict, done: Outcome) -> Option<Conclusion> {
 /// What a target is called, and what commands about it may name.
 fn subject(command: &Command, target: &Target, run: &TargetRun, context: &Context<'_>) -> Subject {
     let view = last_view(run);
-    let mut facts = Map::new();
+    let mut facts = Subject::facts_of_all(
+        &command.request_id,
+        "elasticfilesystem",
+        &context.policy.guardrails,
+        context.invocation,
+    );
     let mut know = |name: &str, value: String| drop(facts.insert(name.to_owned(), value.into()));
 
-    know("requestID", command.request_id.to_string());
-    if let Approval::Tag(tag) = &context.policy.guardrails.approval {
-        know("tag", tag.clone());
-    }
-    // Where the function looks; what it found says it more exactly.
-    if !context.invocation.function.region.is_empty() {
-        know("region", context.invocation.function.region.clone());
-    }
     know("sourceFileSystemId", target.source.id.to_string());
-    know("service", "elasticfilesystem".to_owned());
     if let Some(source) = &view.source {
         know("region", source.region.to_string());
     }

@@ -2,12 +2,11 @@
 
 use chrono::TimeDelta;
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use shared::{
     CallRecord, Conclusion, Mode, Outcome, PlannedStep, Report, Subject, TargetReport, Unobserved,
     When, Wording, code,
     drs::{Server, State},
-    guardrails::Approval,
     settle::{Change, ReadBack, Settled, settle},
 };
 
@@ -141,17 +140,14 @@ fn subject(
     server: Option<&Server>,
     context: &Context<'_>,
 ) -> Subject {
-    let mut facts = Map::new();
+    let mut facts = Subject::facts_of_all(
+        &command.request_id,
+        "drs",
+        &context.policy.guardrails,
+        context.invocation,
+    );
     let mut know = |name: &str, value: String| drop(facts.insert(name.to_owned(), value.into()));
 
-    know("requestID", command.request_id.to_string());
-    if let Approval::Tag(tag) = &context.policy.guardrails.approval {
-        know("tag", tag.clone());
-    }
-    // Where the function looks; what it found says it more exactly.
-    if !context.invocation.function.region.is_empty() {
-        know("region", context.invocation.function.region.clone());
-    }
     if let Some(server) = server {
         know("sourceServerID", server.id.to_string());
     }
