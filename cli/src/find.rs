@@ -1,6 +1,8 @@
 //! The reports in a text, wherever they were found: an answer, a log, a dead letter, a result event,
 //! a fleet's output.
 
+use std::collections::HashMap;
+
 use emulator::InvocationResult;
 use serde_json::{Deserializer, Value};
 use shared::{Outcome, code};
@@ -38,6 +40,21 @@ pub(crate) struct Found {
     pub(crate) reports: Vec<Report>,
     /// What is like a report and cannot be read as one: the member, and what is wrong with it.
     pub(crate) unreadable: Vec<String>,
+    /// Where those with the same summary stand among them: a log may hold a hundred thousand.
+    by_summary: HashMap<String, Vec<usize>>,
+}
+
+impl Found {
+    /// Adds a report, unless it is there: a fleet and a result event hold the same one twice.
+    fn add(&mut self, report: Report) {
+        let places = self.by_summary.entry(report.summary.clone()).or_default();
+
+        let mut alike = places.iter().filter_map(|place| self.reports.get(*place));
+        if !alike.any(|known| *known == report) {
+            places.push(self.reports.len());
+            self.reports.push(report);
+        }
+    }
 }
 
 /// Looks for reports, and for what would be one but for a member.
@@ -88,9 +105,7 @@ fn collect(value: &Value, depth: usize, found: &mut Found) {
         Value::Object(members) => {
             if is_report(value) {
                 match serde_path_to_error::deserialize(sanitized(value.clone())) {
-                    // A fleet and a result event hold the same report twice.
-                    Ok(report) if found.reports.contains(&report) => {}
-                    Ok(report) => found.reports.push(report),
+                    Ok(report) => found.add(report),
                     Err(wrong) => found.unreadable.push(wrong.to_string()),
                 }
                 return;
