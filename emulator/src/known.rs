@@ -28,6 +28,18 @@ pub struct Collected {
     pub except: BTreeSet<String>,
 }
 
+/// Whether the answer of an operation in a Region was collected, about a resource or about all. Of an
+/// account that was not imported everything is known.
+#[must_use]
+pub fn knows(known: Option<&Known>, region: &str, operation: &str, resource: Option<&str>) -> bool {
+    let Some(known) = known else {
+        return true;
+    };
+
+    let collected = known.get(region).and_then(|known| known.get(operation));
+    collected.is_some_and(|collected| collected.covers(resource))
+}
+
 impl Collected {
     /// Whether the answer about a resource was collected; without a resource, about all of them.
     fn covers(&self, resource: Option<&str>) -> bool {
@@ -63,15 +75,13 @@ pub(crate) fn check(
         return Err(not_collected(&request.operation, request));
     }
 
-    let collected = known.get(&request.region);
     let missing = sources(request, changes).into_iter().find(|operation| {
-        let collected = collected.and_then(|collected| collected.get(*operation));
         // What a resource was found in has the tags of every resource there.
         let resource = match *operation == request.operation {
             true => named.as_deref(),
             false => None,
         };
-        !collected.is_some_and(|collected| collected.covers(resource))
+        !knows(Some(known), &request.region, operation, resource)
     });
     match missing {
         Some(operation) => Err(not_collected(operation, request)),

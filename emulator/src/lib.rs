@@ -53,7 +53,7 @@ pub use crate::{
     http::{Front, FrontAnswer, serve_connection},
     iam::IamRequest,
     journal::Entry,
-    known::{Collected, Known},
+    known::{Collected, Known, knows},
     lambda::{
         binaries::Binaries,
         functions::{Ended, Functions, InvocationResult},

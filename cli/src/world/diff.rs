@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
-use emulator::World;
+use emulator::{World, knows};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -21,30 +21,72 @@ struct Resource {
     name: Option<String>,
     /// The values of its members, by path.
     members: BTreeMap<String, String>,
+    /// The answer that lists it, and the file system that it is a part of.
+    listed_by: Option<(&'static str, Option<String>)>,
 }
 
-/// The lists of resources in a Region, each with the member that is the ID and those that are names.
-const LISTS: [(&str, &str, &[&str]); 4] = [
-    ("sourceServers", "sourceServerID", &["hostname", "fqdn"]),
-    ("recoveryInstances", "recoveryInstanceID", &[]),
-    ("jobs", "jobID", &[]),
-    ("fileSystems", "fileSystemId", &[]),
+/// A list of resources: the member that is the ID, those that are names, and the answer of AWS that
+/// lists them.
+struct List {
+    member: &'static str,
+    id: &'static str,
+    names: &'static [&'static str],
+    operation: &'static str,
+}
+
+/// The lists of a Region.
+const LISTS: [List; 4] = [
+    List {
+        member: "sourceServers",
+        id: "sourceServerID",
+        names: &["hostname", "fqdn"],
+        operation: "DescribeSourceServers",
+    },
+    List {
+        member: "recoveryInstances",
+        id: "recoveryInstanceID",
+        names: &[],
+        operation: "DescribeRecoveryInstances",
+    },
+    List {
+        member: "jobs",
+        id: "jobID",
+        names: &[],
+        operation: "DescribeJobs",
+    },
+    List {
+        member: "fileSystems",
+        id: "fileSystemId",
+        names: &[],
+        operation: "DescribeFileSystems",
+    },
 ];
 /// The lists inside a file system.
-const PARTS: [(&str, &str); 2] = [
-    ("mountTargets", "mountTargetId"),
-    ("accessPoints", "accessPointId"),
+const PARTS: [List; 2] = [
+    List {
+        member: "mountTargets",
+        id: "mountTargetId",
+        names: &[],
+        operation: "DescribeMountTargets",
+    },
+    List {
+        member: "accessPoints",
+        id: "accessPointId",
+        names: &[],
+        operation: "DescribeAccessPoints",
+    },
 ];
 /// What only the emulator keeps: which IDs it may not assign again, and the time.
 const BOOKKEEPING: [&str; 4] = ["gone", "untagged", "now", "began"];
 
-/// What differs, a line each: `-` for what is gone, `+` for what is new, `~` for what has changed.
-/// The clock is not compared.
+/// What differs, a line each: `-` for what is gone, `+` for what is new, `~` for what has changed,
+/// `?` for what was not collected for one of them. The clock is not compared.
 ///
 /// # Errors
 ///
 /// When a world cannot be written as JSON.
 pub(crate) fn changes(before: &World, after: &World) -> Result<Vec<String>> {
+    let worlds = [before, after];
     let [before, after] = [resources(before)?, resources(after)?];
     let keys: BTreeSet<_> = before.keys().chain(after.keys()).collect();
 
@@ -53,6 +95,10 @@ pub(crate) fn changes(before: &World, after: &World) -> Result<Vec<String>> {
     for key in keys {
         let (place, id) = key;
         let line = match (before.get(key), after.get(key)) {
+            // What nobody collected is neither gone nor new.
+            (Some(one), None) | (None, Some(one)) if !is_known(worlds, place, one) => {
+                format!("{WARN}?{WARN:#} {}: not collected", title(id, one, place))
+            }
             (Some(before), None) => format!("{BAD}-{BAD:#} {}", title(id, before, place)),
             (None, Some(after)) => format!("{GOOD}+{GOOD:#} {}", title(id, after, place)),
             (Some(before), Some(after)) if before != after => {
@@ -64,6 +110,16 @@ pub(crate) fn changes(before: &World, after: &World) -> Result<Vec<String>> {
         lines.push(line);
     }
     Ok(lines)
+}
+
+/// Whether both worlds know of a resource whether they have it.
+fn is_known(worlds: [&World; 2], place: &str, resource: &Resource) -> bool {
+    let Some((operation, owner)) = &resource.listed_by else {
+        return true;
+    };
+
+    let mut worlds = worlds.iter();
+    worlds.all(|world| knows(world.known.as_ref(), place, operation, owner.as_deref()))
 }
 
 /// A resource by its ID, its name, and the place in which it is.
@@ -87,10 +143,10 @@ fn differences(before: &Resource, after: &Resource) -> String {
         // An absent member has a default, which nobody wrote.
         let difference = match values {
             (Some(before), Some(after)) if before != after => {
-                format!("{name} {} -> {}", sanitize(before), sanitize(after))
+                format!("{name} {before} -> {after}")
             }
             (Some(_), None) => format!("{name} removed"),
-            (None, Some(after)) => format!("{name} {} added", sanitize(after)),
+            (None, Some(after)) => format!("{name} {after} added"),
             _ => return None,
         };
         Some(sanitize(&difference))
@@ -99,6 +155,7 @@ fn differences(before: &Resource, after: &Resource) -> String {
 }
 
 fn resources(world: &World) -> Result<Resources> {
+    let known = world.known.as_ref();
     let Value::Object(mut world) = serde_json::to_value(world)? else {
         return Ok(Resources::new());
     };
@@ -124,6 +181,16 @@ fn resources(world: &World) -> Result<Resources> {
         }
     }
 
+    // A number that nobody counted is not nought.
+    for ((region, id), resource) in &mut resources {
+        let counts = |operation| knows(known, region, operation, Some(id));
+        if let Some(points) = resource.members.get_mut("recoveryPoints")
+            && !counts("DescribeRecoverySnapshots")
+        {
+            "unknown".clone_into(points);
+        }
+    }
+
     // What is left is the account's own: settings, faults, and what is known of it.
     let account = Resource::of(&mut world, &[]);
     resources.insert((String::new(), "account".to_owned()), account);
@@ -131,15 +198,16 @@ fn resources(world: &World) -> Result<Resources> {
 }
 
 fn add_region(region: &str, members: &mut Map<String, Value>, resources: &mut Resources) {
-    for (list, id, names) in LISTS {
-        // The parts of a file system change on their own, and are resources of their own.
-        for mut item in items(members, list) {
-            for (part, part_id) in PARTS {
-                for part in items(&mut item, part) {
-                    add(region, part, part_id, &[], resources);
+    for list in &LISTS {
+        for mut item in items(members, list.member) {
+            // The parts of a file system change on their own, and are resources of their own.
+            let owner = item.get(list.id).and_then(Value::as_str).map(str::to_owned);
+            for part in &PARTS {
+                for item in items(&mut item, part.member) {
+                    add(region, part, item, owner.clone(), resources);
                 }
             }
-            add(region, item, id, names, resources);
+            add(region, list, item, None, resources);
         }
     }
 }
@@ -159,15 +227,18 @@ fn items(members: &mut Map<String, Value>, list: &str) -> Vec<Map<String, Value>
 
 fn add(
     place: &str,
+    list: &List,
     mut members: Map<String, Value>,
-    id: &str,
-    names: &[&str],
+    owner: Option<String>,
     resources: &mut Resources,
 ) {
-    let Some(Value::String(id)) = members.remove(id) else {
+    let Some(Value::String(id)) = members.remove(list.id) else {
         return;
     };
-    let resource = Resource::of(&mut members, names);
+    let resource = Resource {
+        listed_by: Some((list.operation, owner)),
+        ..Resource::of(&mut members, list.names)
+    };
 
     resources.insert((place.to_owned(), id), resource);
 }
@@ -202,6 +273,7 @@ impl Resource {
         let mut resource = Self {
             name: name.or_else(|| tag.map(str::to_owned)),
             members: BTreeMap::new(),
+            listed_by: None,
         };
         for (name, value) in members.iter() {
             resource.flatten(name, value);
@@ -315,6 +387,22 @@ mod tests {
             "- s-00000000000000001 (web01) in us-east-1",
         ];
         assert_eq!(plain(&before, &after), lines);
+    }
+
+    #[test]
+    fn what_was_not_collected_is_neither_gone_nor_new_nor_nought() {
+        let before = world();
+        let mut after = before.clone();
+        after.server(ID).unwrap().recovery_points = 0;
+        after.efs.regions.clear();
+        let collected = [("DescribeSourceServers".to_owned(), Default::default())];
+        after.known = Some([("us-east-1".to_owned(), collected.into())].into());
+
+        let lines = plain(&before, &after);
+        let of_file_system = "? fs-00000001 in eu-west-1: not collected";
+        assert!(lines.iter().any(|line| line == of_file_system), "{lines:?}");
+        let of_points = format!("~ {ID} (web01): recoveryPoints 37 -> unknown");
+        assert!(lines.contains(&of_points), "{lines:?}");
     }
 
     #[test]
