@@ -23,16 +23,17 @@ const RETRIER: [&str; 6] = [
     "MaxDelaySeconds",
     "JitterStrategy",
 ];
-const CATCHER: [&str; 3] = ["ErrorEquals", "Assign", "Next"];
+const CATCHER: [&str; 4] = ["ErrorEquals", "Assign", "Output", "Next"];
 
 /// The services that the machines call.
-const RESOURCES: [&str; 6] = [
+const RESOURCES: [&str; 7] = [
     "arn:aws:states:::lambda:invoke",
     "arn:aws:states:::states:startExecution",
     "arn:aws:states:::events:putEvents",
     "arn:aws:states:::aws-sdk:s3:putObject",
     "arn:aws:states:::s3:getObject",
     "arn:aws:states:::s3:putObject",
+    "arn:aws:states:::sns:publish",
 ];
 
 /// The fields of a state of this type.
@@ -140,9 +141,9 @@ fn ways(state: &Value) -> Vec<&str> {
     }
 
     let mut ways = Vec::new();
-    for (handlers, known) in [(list("Choices"), RULE), (list("Catch"), CATCHER)] {
+    for (handlers, known) in [(list("Choices"), &RULE[..]), (list("Catch"), &CATCHER)] {
         for handler in handlers {
-            has_only(handler, &known);
+            has_only(handler, known);
             ways.push(handler["Next"].as_str().unwrap());
         }
     }
@@ -164,7 +165,7 @@ fn check_errors(handlers: &[Value]) {
             // The other names of Step Functions stand for several errors.
             match name.as_str().unwrap() {
                 "States.ALL" => assert!(names.len() == 1 && is_last, "{handler}"),
-                "States.Timeout" => {}
+                "States.Timeout" | "States.QueryEvaluationError" => {}
                 name => assert!(!name.starts_with("States."), "{name} is not known here"),
             }
         }

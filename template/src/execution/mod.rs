@@ -223,7 +223,9 @@ impl<'a> Run<'a> {
             let Value::Object(assigned) = self.evaluated(assigned, scope)? else {
                 panic!("{assigned} is no object")
             };
-            self.variables.extend(assigned);
+            let assigned = assigned.into_iter();
+            self.variables
+                .extend(assigned.map(|(name, value)| (name, Some(value))));
         }
 
         let next = state["Next"].as_str().map(str::to_owned);
@@ -291,7 +293,7 @@ impl<'a> Run<'a> {
     fn value(&self, expression: &Expression, scope: &Scope) -> Result<Value, Failure> {
         // `$states` is of the state, everything else of the execution.
         let mut variables = self.variables.clone();
-        variables.insert("states".to_owned(), Value::Object(scope.clone()));
+        variables.insert("states".to_owned(), Some(Value::Object(scope.clone())));
 
         match expression.evaluate(&variables) {
             Ok(Some(value)) => Ok(value),

@@ -9,20 +9,32 @@ use super::{
     values::{Evaluated, number, text},
 };
 
-/// What an expression refers to by `$name`.
-pub(crate) type Variables = BTreeMap<String, Value>;
+/// What an expression refers to by `$name`; `None` is nothing. By no name at all, `$`, it is the item
+/// of a list that a predicate or a step is about.
+pub(crate) type Variables = BTreeMap<String, Option<Value>>;
 
 /// An expression as it is read.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Expression {
     Literal(Value),
     Variable(String),
+    /// A regular expression, which is an argument and nothing else.
+    Pattern(String),
     Member(Box<Self>, String),
+    /// The item of a list at an index.
+    Index(Box<Self>, usize),
+    /// The items of a list for which something holds.
+    Filter(Box<Self>, Box<Self>),
+    /// What something comes to for each item of a list.
+    Step(Box<Self>, Box<Self>),
     Array(Vec<Self>),
     Object(Vec<(Self, Self)>),
     Operation(Operator, Box<Self>, Box<Self>),
-    Conditional(Box<Self>, Box<Self>, Box<Self>),
+    /// Without the last part, nothing if the condition does not hold.
+    Conditional(Box<Self>, Box<Self>, Option<Box<Self>>),
     Call(Function, Vec<Self>),
+    /// Variables, in order, and the value that is made of them.
+    Block(Vec<(String, Self)>, Box<Self>),
 }
 
 /// An operator between two operands.
@@ -43,36 +55,110 @@ impl Expression {
     pub(crate) fn evaluate(&self, variables: &Variables) -> Evaluated {
         match self {
             Self::Literal(value) => Ok(Some(value.clone())),
+            Self::Pattern(pattern) => Ok(Some(json!(pattern))),
             Self::Variable(name) => {
                 // A name that no state assigns is a mistake, and never "nothing".
                 let value = variables.get(name);
                 let value = value.unwrap_or_else(|| panic!("no state has assigned ${name}"));
-                Ok(Some(value.clone()))
+                Ok(value.clone())
             }
             Self::Member(whole, name) => Ok(member(whole.evaluate(variables)?, name)),
+            Self::Index(list, index) => {
+                let list = list.evaluate(variables)?;
+                Ok(list.and_then(|list| items(list).into_iter().nth(*index)))
+            }
+            Self::Filter(list, condition) => filter(list, condition, variables),
+            Self::Step(list, step) => {
+                let list = list.evaluate(variables)?.map(items);
+                let values = list.into_iter().flatten().map(|item| {
+                    let variables = about(item, variables);
+                    step.evaluate(&variables)
+                });
+                let values: Vec<Option<Value>> = values.collect::<Result<_, _>>()?;
+                Ok(spread(values.into_iter().flatten()))
+            }
             Self::Array(items) => array(items, variables),
             Self::Object(members) => object(members, variables),
             Self::Operation(operator, left, right) => operate(*operator, left, right, variables),
             Self::Conditional(condition, if_true, if_false) => {
                 let holds = truth(condition.evaluate(variables)?)?;
-                let branch = if holds { if_true } else { if_false };
-                branch.evaluate(variables)
+                match (holds, if_false) {
+                    (true, _) => if_true.evaluate(variables),
+                    (false, Some(if_false)) => if_false.evaluate(variables),
+                    (false, None) => Ok(None),
+                }
             }
             Self::Call(function, arguments) => {
                 let arguments = arguments.iter().map(|it| it.evaluate(variables));
                 function.call(&arguments.collect::<Result<Vec<_>, _>>()?)
             }
+            Self::Block(assigned, value) => {
+                let mut variables = variables.clone();
+                for (name, expression) in assigned {
+                    let assigned = expression.evaluate(&variables)?;
+                    variables.insert(name.clone(), assigned);
+                }
+                value.evaluate(&variables)
+            }
         }
     }
 }
 
-/// A step of a path. What has no members has nothing there.
+/// A step of a path. What has no members has nothing there, and a list has those of all its items.
 fn member(whole: Option<Value>, name: &str) -> Option<Value> {
     match whole? {
         Value::Object(members) => members.get(name).cloned(),
-        Value::Array(_) => panic!("a path through a list is not known here: .{name}"),
+        Value::Array(items) => {
+            let found = items.into_iter();
+            spread(found.filter_map(|item| member(Some(item), name)))
+        }
         _ => None,
     }
+}
+
+/// The items of a list; one value counts as a list with one item.
+fn items(list: Value) -> Vec<Value> {
+    match list {
+        Value::Array(items) => items,
+        one => vec![one],
+    }
+}
+
+/// The variables for an expression about one item.
+fn about(item: Value, variables: &Variables) -> Variables {
+    let mut variables = variables.clone();
+    variables.insert(String::new(), Some(item));
+
+    variables
+}
+
+fn filter(list: &Expression, condition: &Expression, variables: &Variables) -> Evaluated {
+    let Some(list) = list.evaluate(variables)? else {
+        return Ok(None);
+    };
+
+    // The condition sees the item, and the variables outside.
+    let mut kept = Vec::new();
+    for item in items(list) {
+        let variables = about(item.clone(), variables);
+        if truth(condition.evaluate(&variables)?)? {
+            kept.push(item);
+        }
+    }
+    Ok(sequence(kept))
+}
+
+/// What a path finds: several values are a list, one stands for itself, and none is nothing.
+fn sequence(mut found: Vec<Value>) -> Option<Value> {
+    match found.len() {
+        0 | 1 => found.pop(),
+        _ => Some(Value::Array(found)),
+    }
+}
+
+/// The same, with the items of each list that is found.
+fn spread(found: impl Iterator<Item = Value>) -> Option<Value> {
+    sequence(found.flat_map(items).collect())
 }
 
 /// A list in a list is spread, unless it is written as a list itself.
@@ -144,12 +230,7 @@ fn is_in(value: Option<Value>, list: Option<Value>) -> bool {
     };
     let is_scalar = !value.is_array() && !value.is_object();
 
-    // One value counts as a list with one item.
-    let items = match list {
-        Value::Array(items) => items,
-        one => vec![one],
-    };
-    is_scalar && items.contains(&value)
+    is_scalar && items(list).contains(&value)
 }
 
 /// An operation on two numbers; nothing, if one side is nothing.

@@ -1,5 +1,6 @@
 //! The functions of JSONata that the state machines call.
 
+use regex::Regex;
 use serde_json::{Map, Value, json};
 
 use super::values::{Evaluated, number, text};
@@ -7,27 +8,40 @@ use super::values::{Evaluated, number, text};
 /// A function, by its name behind the `$`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Function {
+    Contains,
     Exists,
     Floor,
     Join,
     Max,
     Merge,
     Not,
+    Parse,
+    Replace,
     Split,
     String,
+    Substring,
+    SubstringAfter,
+    SubstringBefore,
     Type,
 }
 
 /// Every function: its name, how many arguments it takes at least and at most, and itself.
-const FUNCTIONS: [(&str, usize, usize, Function); 9] = [
+const FUNCTIONS: [(&str, usize, usize, Function); 15] = [
+    ("contains", 2, 2, Function::Contains),
     ("exists", 1, 1, Function::Exists),
     ("floor", 1, 1, Function::Floor),
     ("join", 2, 2, Function::Join),
     ("max", 1, 1, Function::Max),
     ("merge", 1, 1, Function::Merge),
     ("not", 1, 1, Function::Not),
+    // Step Functions adds this one to JSONata.
+    ("parse", 1, 1, Function::Parse),
+    ("replace", 3, 3, Function::Replace),
     ("split", 2, 3, Function::Split),
     ("string", 1, 1, Function::String),
+    ("substring", 3, 3, Function::Substring),
+    ("substringAfter", 2, 2, Function::SubstringAfter),
+    ("substringBefore", 2, 2, Function::SubstringBefore),
     ("type", 1, 1, Function::Type),
 ];
 
@@ -47,6 +61,11 @@ impl Function {
         *function
     }
 
+    /// Whether the second argument is a regular expression. JSONata also takes a text there.
+    pub(super) fn takes_pattern(self) -> bool {
+        matches!(self, Self::Contains | Self::Replace)
+    }
+
     pub(super) fn call(self, arguments: &[Option<Value>]) -> Evaluated {
         let [first, rest @ ..] = arguments else {
             panic!("{self:?} has no argument")
@@ -62,6 +81,7 @@ impl Function {
         };
 
         let value = match self {
+            Self::Contains => json!(pattern(rest)?.is_match(as_text(first)?)),
             Self::Exists => panic!("answered above"),
             Self::Floor => number(as_number(first)?.floor()),
             Self::Join => join(first, rest)?,
@@ -71,8 +91,38 @@ impl Function {
                 Value::Bool(truth) => json!(!truth),
                 other => return Err(format!("{other} is neither true nor false")),
             },
+            Self::Parse => {
+                let parsed = serde_json::from_str(as_text(first)?);
+                parsed.map_err(|error| error.to_string())?
+            }
+            Self::Replace => {
+                let replacement = text_at(rest, 1)?;
+                // It would stand for a part of the match.
+                assert!(!replacement.contains('$'), "{replacement}");
+                json!(pattern(rest)?.replace_all(as_text(first)?, replacement))
+            }
             Self::Split => split(first, rest)?,
             Self::String => json!(text(first)),
+            Self::Substring => {
+                let number = |index: usize| match &rest[index] {
+                    Some(number) => as_number(number).map(|number| number as usize),
+                    None => Err("nothing is no place in a text".to_owned()),
+                };
+                let characters = as_text(first)?.chars();
+                let cut = characters.skip(number(0)?).take(number(1)?);
+                json!(cut.collect::<String>())
+            }
+            // A text without the separator is returned whole.
+            Self::SubstringAfter => {
+                let whole = as_text(first)?;
+                let parts = whole.split_once(text_at(rest, 0)?);
+                json!(parts.map_or(whole, |(_, after)| after))
+            }
+            Self::SubstringBefore => {
+                let whole = as_text(first)?;
+                let parts = whole.split_once(text_at(rest, 0)?);
+                json!(parts.map_or(whole, |(before, _)| before))
+            }
             Self::Type => json!(type_of(first)),
         };
         Ok(Some(value))
@@ -99,17 +149,24 @@ fn items(value: &Value) -> &[Value] {
     }
 }
 
-fn separator(rest: &[Option<Value>]) -> Result<&str, String> {
-    match rest.first() {
-        Some(Some(Value::String(separator))) => Ok(separator),
-        other => Err(format!("{other:?} is not a separator")),
+/// The text that an argument after the first one is.
+fn text_at(rest: &[Option<Value>], index: usize) -> Result<&str, String> {
+    match rest.get(index) {
+        Some(Some(Value::String(text))) => Ok(text),
+        other => Err(format!("{other:?} is not a text")),
     }
+}
+
+/// The regular expression that a reader has made sure of. JSONata's know UTF-16 where these know
+/// characters.
+fn pattern(rest: &[Option<Value>]) -> Result<Regex, String> {
+    Regex::new(text_at(rest, 0)?).map_err(|error| error.to_string())
 }
 
 fn join(list: &Value, rest: &[Option<Value>]) -> Result<Value, String> {
     let texts: Result<Vec<&str>, String> = items(list).iter().map(as_text).collect();
 
-    Ok(json!(texts?.join(separator(rest)?)))
+    Ok(json!(texts?.join(text_at(rest, 0)?)))
 }
 
 /// The parts of a text, no more of them than the limit says.
@@ -120,7 +177,7 @@ fn split(whole: &Value, rest: &[Option<Value>]) -> Result<Value, String> {
     };
 
     // What is behind the limit is left out, and not kept in the last part.
-    let parts = as_text(whole)?.split(separator(rest)?).take(limit);
+    let parts = as_text(whole)?.split(text_at(rest, 0)?).take(limit);
     Ok(parts.collect())
 }
 
@@ -174,6 +231,16 @@ mod tests {
                 "$merge([{ 'a': 1, 'b': 1 }, { 'b': 2 }])",
                 json!({ "a": 1, "b": 2 }),
             ),
+            ("$parse('{ \"a\": [1, null] }')", json!({ "a": [1, null] })),
+            ("$contains('Describe', /^De/)", json!(true)),
+            ("$contains('UnDescribe', /^(De|Li)/)", json!(false)),
+            ("$replace('é\nab', /[^ -~]/, '?')", json!("??ab")),
+            ("$substring('éabc', 0, 2)", json!("éa")),
+            ("$substring('ab', 1, 9)", json!("b")),
+            ("$substringAfter('a:b:c', ':')", json!("b:c")),
+            ("$substringAfter('a', ':')", json!("a")),
+            ("$substringBefore('a:b:c', ':')", json!("a")),
+            ("$substringBefore('a', ':')", json!("a")),
             ("$string('a')", json!("a")),
             ("$string({ 'a': [1, 'b'] })", json!("{\"a\":[1,\"b\"]}")),
             ("$type([])", json!("array")),

@@ -17,15 +17,25 @@ mod tests {
     use super::{values::Evaluated, *};
 
     fn evaluated(text: &str) -> Evaluated {
-        let variables = Variables::from([
-            ("one".to_owned(), json!(1)),
-            ("list".to_owned(), json!([1, 2])),
-            ("nothing".to_owned(), Value::Null),
+        let variables = [
+            ("one", json!(1)),
+            ("list", json!([1, 2])),
+            ("nothing", Value::Null),
             (
-                "report".to_owned(),
+                "report",
                 json!({ "outcome": "done", "next": { "a": "b" }, "null": null }),
             ),
-        ]);
+            (
+                "targets",
+                json!([
+                    { "name": "a", "calls": [{ "of": "x" }, { "of": "y" }] },
+                    { "name": "b", "calls": [{ "of": "z" }] },
+                    { "name": "c", "calls": [] },
+                ]),
+            ),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), Some(value)));
+        let variables = Variables::from(variables);
 
         Expression::read(text).evaluate(&variables)
     }
@@ -54,6 +64,21 @@ mod tests {
             ("1 >= 2 ? 'yes' : 'no'", json!("no")),
             ("[$list, [$list], $report.absent]", json!([1, 2, [1, 2]])),
             ("{ 'a': $report.absent, 'b': $one }", json!({ "b": 1 })),
+            ("'a\\nb'", json!("a\nb")),
+            ("$list[0]", json!(1)),
+            ("$one[0]", json!(1)),
+            ("$list[$ >= 2]", json!(2)),
+            ("['x', $one, 'y'][$type($) = 'string'][1]", json!("y")),
+            ("$targets.name", json!(["a", "b", "c"])),
+            ("$targets.calls.of", json!(["x", "y", "z"])),
+            ("$targets[name = 'b'].calls", json!([{ "of": "z" }])),
+            ("$targets[name = 'b'].calls.of", json!("z")),
+            ("$targets[$exists(calls[of = 'y'])].`name`", json!("a")),
+            ("$targets.(name & '!')", json!(["a!", "b!", "c!"])),
+            ("$report.(outcome & '!')", json!("done!")),
+            ("($two := $one + $one; $two + $one)", json!(3)),
+            ("($x := $report.absent; $exists($x))", json!(false)),
+            ("1 = 1 ? 'yes'", json!("yes")),
         ] {
             assert_eq!(evaluated(text), Ok(Some(expected)), "{text}");
         }
@@ -67,6 +92,15 @@ mod tests {
             "$report.absent >= 1",
             "$string($report.absent)",
             "$split($report.absent, ',')",
+            "$list[2]",
+            "$list[$ >= 3]",
+            "$list.name",
+            "$targets[name = 'd']",
+            "$report.absent[0]",
+            "$report.absent.(1)",
+            "1 >= 2 ? 'yes'",
+            "($x := $report.absent; $x)",
+            "$parse($report.absent)",
         ] {
             assert_eq!(evaluated(text), Ok(None), "{text}");
         }
@@ -84,6 +118,11 @@ mod tests {
             "$split(1, ',')",
             "$join([1], ',')",
             "$merge([1])",
+            "$parse('{ \"a\": ')",
+            "$parse(1)",
+            "$replace(1, /a/, 'b')",
+            "$contains($list, /a/)",
+            "$list['a']",
         ] {
             assert!(evaluated(text).is_err(), "{text}");
         }
@@ -94,15 +133,28 @@ mod tests {
         for text in [
             "$now()",
             "$report.outcome != 'done'",
-            "$list[0]",
-            "$list.(1)",
             "outcome",
+            "$",
+            "$list[-1]",
+            "$list[]",
+            "$list.$one",
+            "$list[$exists(name)",
             "$report.*",
             "$map($list, function($x) { $x })",
             "1 - 1",
             "$one < 2",
-            "($one := 2; $one)",
-            "'a\\n'",
+            "($two := 2)",
+            "($two := 2; )",
+            "(1; 2)",
+            "$two := 2",
+            "/a/",
+            "[/a/]",
+            "$exists(/a/)",
+            "$split('a', /a/)",
+            "$replace('a', 'a', 'b')",
+            "$contains('a', /a/i)",
+            "$contains('a', /\\w/)",
+            "'a\\t'",
             "'a",
             "$exists()",
             "1 2",
