@@ -118,6 +118,19 @@ impl Way {
     }
 }
 
+/// Whether SNS takes a text as the subject of a message, by
+/// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
+#[must_use]
+pub fn is_subject(text: &str) -> bool {
+    let length = text.chars().count() as u64;
+    // A space is no start, and a line break would be another header of the e-mail.
+    let is_printable = text.chars().all(|it| it == ' ' || it.is_ascii_graphic());
+
+    is_printable
+        && !text.starts_with(' ')
+        && facts::is_within(length, "the subject of a message on a topic, in characters")
+}
+
 /// The service in an ARN.
 fn service_of(arn: &str) -> &str {
     arn.split(':').nth(2).unwrap()

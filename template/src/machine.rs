@@ -68,6 +68,7 @@ pub fn needed(state: &Value, deployment: &Deployment) -> Vec<(&'static str, Stri
             let arn = format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{bus}");
             ("events:PutEvents", arn)
         }
+        "arn:aws:states:::sns:publish" => return published(&argument("TopicArn"), deployment),
         "arn:aws:states:::s3:getObject" => ("s3:GetObject", object("lists/any.json")),
         // The key is that of the execution.
         "arn:aws:states:::aws-sdk:s3:putObject" => ("s3:PutObject", object("items/any.json")),
@@ -82,4 +83,22 @@ pub fn needed(state: &Value, deployment: &Deployment) -> Vec<(&'static str, Stri
     };
 
     vec![need]
+}
+
+/// Who publishes to a topic encrypts with the key of the topic.
+fn published(topic: &str, deployment: &Deployment) -> Vec<(&'static str, String)> {
+    let topics = deployment.of_type("AWS::SNS::Topic").into_iter();
+    let mut named = topics.filter(|(name, _)| deployment.arn(name) == topic);
+    let (_, properties) = named
+        .next()
+        .unwrap_or_else(|| panic!("there is no {topic}"));
+
+    // A new data key for each message, and the one that SNS keeps for a while.
+    let mut needs = vec![("sns:Publish", topic.to_owned())];
+    if let Some(key) = properties.get("KmsMasterKeyId") {
+        let arn = deployment.arn(&text_of(key));
+        needs.push(("kms:Decrypt", arn.clone()));
+        needs.push(("kms:GenerateDataKey", arn));
+    }
+    needs
 }

@@ -39,6 +39,8 @@ ARNS = {
     "AWS::S3::Bucket": "arn:aws:s3:::{2}",
     "AWS::Serverless::Function": "arn:aws:lambda:{}:{}:function:{}",
     "AWS::Serverless::StateMachine": "arn:aws:states:{}:{}:stateMachine:{}",
+    "AWS::SNS::Topic": "arn:aws:sns:{}:{}:{}",
+    "AWS::KMS::Key": "arn:aws:kms:{}:{}:key/{}",
 }
 # Findings of parliament that are no fault, by issue and action.
 EXPLAINED = {

@@ -1,6 +1,6 @@
 """Runs the state machines of `statemachines/` in virtual time, against simulated functions and services.
 
-A small interpreter of the Amazon States Language, as far as the two machines use it. It fails on a state or a field
+A small interpreter of the Amazon States Language, as far as the machines use it. It fails on a state or a field
 that it does not know. JSONata is evaluated by the library that MiniStack uses. Waits, retry intervals and calls take no
 real time and are counted; for a retry with jitter, the longest interval counts. Every proof is a function below, named
 by what it shows.
@@ -27,10 +27,14 @@ SUBSTITUTIONS = {
     "Bucket": "bucket",
     "Concurrency": "4",
     "ToleratedFailurePercentage": "10",
+    "TopicArn": "topic",
+    "QueueName": "queue",
+    "DashboardUrl": "https://dashboard",
 }
 INVOKE = "arn:aws:states:::lambda:invoke"
 START = "arn:aws:states:::states:startExecution"
 PUT_EVENTS = "arn:aws:states:::events:putEvents"
+PUBLISH = "arn:aws:states:::sns:publish"
 PUT_OBJECT = "arn:aws:states:::aws-sdk:s3:putObject"
 FIELDS = {
     "Pass": {"Type", "Assign", "Output", "Next", "End"},
@@ -138,10 +142,12 @@ class Machine:
         return self.leave(state, scope, variables, scope["input"])
 
     def task(self, state, scope, variables):
-        arguments = evaluated(state["Arguments"], scope, variables)
-        return self.with_retries(
-            state, scope, variables, lambda: self.call(state["Resource"], arguments, state.get("TimeoutSeconds"))
-        )
+        def do():
+            # An expression that fails is an error of the state, which Retry and Catch handle.
+            arguments = evaluated(state["Arguments"], scope, variables)
+            return self.call(state["Resource"], arguments, state.get("TimeoutSeconds"))
+
+        return self.with_retries(state, scope, variables, do)
 
     def call(self, resource: str, arguments: dict, most):
         self.events += EVENTS_OF_TRY
@@ -207,7 +213,7 @@ setattr(Machine, "pass", Machine._pass)
 
 def fits(handler: dict, failed: Failed) -> bool:
     known = {"ErrorEquals", "IntervalSeconds", "BackoffRate", "MaxAttempts", "MaxDelaySeconds", "JitterStrategy"}
-    assert handler.keys() <= known | {"Assign", "Next"}, handler
+    assert handler.keys() <= known | {"Assign", "Output", "Next"}, handler
     return any(name in (failed.error, "States.ALL") for name in handler["ErrorEquals"])
 
 
@@ -222,10 +228,15 @@ def evaluated(value, scope: dict, variables: dict):
     match value:
         case str(text) if text.startswith("{%") and text.endswith("%}"):
             expression = jsonata.Jsonata(text[2:-2].strip())
+            # Step Functions adds this function to JSONata.
+            expression.register_lambda("parse", json.loads)
             frame = expression.create_frame()
             for name, bound in {**variables, "states": scope}.items():
                 frame.bind(name, jsonata.utils.Utils.NULL_VALUE if bound is None else bound)
-            result = expression.evaluate(None, frame)
+            try:
+                result = expression.evaluate(None, frame)
+            except Exception as error:
+                raise Failed("States.QueryEvaluationError", str(error)) from error
             if result is None:
                 raise Failed("States.QueryEvaluationError", text)
             # Lists of the library are a kind of their own.
@@ -249,6 +260,7 @@ class World:
         self.requests, self.request_times, self.waits, self.published, self.started = [], [], [], [], []
         self.bucket, self.children, self.failures, self.concurrency = {}, [], [], None
         self.refuse_events, self.refuse_objects, self.functions = 0, 0, []
+        self.refuse_messages, self.messages = 0, []
 
     def call(self, resource: str, arguments: dict):
         if resource == INVOKE:
@@ -266,6 +278,13 @@ class World:
             assert (entry["EventBusName"], entry["Source"]) == ("bus", "drover"), entry
             self.published.append({"type": entry["DetailType"], **entry["Detail"]})
             return 0, {"FailedEntryCount": 0}
+        if resource == PUBLISH:
+            if self.refuse_messages:
+                self.refuse_messages -= 1
+                return 0, Failed("SNS.SnsException")
+            assert arguments["TopicArn"] == "topic", arguments
+            self.messages.append((arguments["Subject"], arguments["Message"]))
+            return 0, {"MessageId": "any"}
         if resource == PUT_OBJECT:
             if self.refuse_objects:
                 self.refuse_objects -= 1
@@ -317,6 +336,32 @@ def assert_failure_published(world: World, error: str) -> None:
         "RetriesExhausted",
     )
     assert event["responsePayload"]["errorType"] == error, event
+
+
+def told(response, request: dict | None = None, **context) -> tuple[str, str]:
+    """The subject and the text of the one notification of a result or a failure."""
+    world = World()
+    ended = notify(world, response, request, **context)
+    assert (ended["status"], ended["after"]) == ("SUCCEEDED", 0), ended
+    [(subject, text)] = world.messages
+    assert len(subject) < 100 and subject.isascii() and subject.isprintable(), subject
+    assert text.endswith("\n\nDashboard: https://dashboard"), text
+    return subject, text
+
+
+def notify(world: World, response, request: dict | None = None, **context) -> dict:
+    context = {"functionArn": function_arn(FUNCTION_NAMES[0]) + ":$LATEST", "condition": "RetriesExhausted", **context}
+    detail = {"requestContext": context, "requestPayload": REQUEST if request is None else request}
+    detail |= {} if response is None else {"responsePayload": response}
+    return Machine("notify", world).run({"source": "lambda", "region": "eu-west-1", "detail": detail})
+
+
+def failure(message) -> dict:
+    return {"errorType": "Permanent", "errorMessage": message if isinstance(message, str) else json.dumps(message)}
+
+
+def target(name: str, outcome: str, *operations: str) -> dict:
+    return {"name": name, "outcome": outcome, "calls": [{"operation": operation} for operation in operations]}
 
 
 # -------------------------------------------------------------------------------- the proofs
@@ -587,9 +632,85 @@ def a_fleet_without_a_deployed_function_is_refused():
             assert world.requests == [] and world.bucket == {}, content
 
 
+def a_result_is_told_by_its_summary():
+    for summary, expected in (
+        ("CHG1 retire: 1 of 1 disconnected", "CHG1 retire: 1 of 1 disconnected"),
+        ("a\r\nb\u7f8e" + "c" * 100, ("a??b?" + "c" * 100)[:72]),
+    ):
+        subject, text = told(report("refused") | {"summary": summary}, condition="Success")
+        assert subject == f"drover refused (eu-west-1): {expected}"[:99], subject
+        assert text.startswith(f"{summary}\n\nOutcome: refused\nRequest: CHG1\nRegion: eu-west-1\n"), text
+        assert "\nFunction: drover-disconnect-source-server\n" in text, text
+    several = {"reports": [report("done") | {"summary": "a"}, report("failed") | {"summary": "b"}]}
+    subject, text = told(several, condition="Success")
+    assert subject == "drover done, failed (eu-west-1): a; b" and text.startswith("a; b\n"), text
+
+
+def a_failure_is_told_by_its_report():
+    targets = [target("a", "done", "X"), target("b", "permanent", "DescribeX"), target("c", "permanent", "UntagX")]
+    given_up = report("permanent", targets=targets) | {"summary": "CHG1 given up"}
+    several = [given_up, given_up | {"summary": "CHG2 too"}]
+    for message in (given_up, failure(given_up), several):
+        subject, text = told(failure(message))
+        assert subject.startswith("drover gave up (eu-west-1): CHG1 given up"), subject
+        assert "\nError: Permanent, RetriesExhausted\nRequest: CHG1\n" in text, text
+        assert "Something may have been changed: a (done), c (permanent)" in text, text
+        assert "The queue queue holds the request and its report." in text, text
+    assert told(failure(several))[1].startswith("CHG1 given up; CHG2 too\n")
+
+
+def that_nothing_was_changed_is_told_only_if_the_report_proves_it():
+    outcomes = ("refused", "already_done", "planned", "permanent", "retryable", "failed")
+    given_up = report("permanent", targets=[target("a", each, "DescribeX", "GetX", "ListX") for each in outcomes])
+    expected = {
+        1: "\nNothing was changed.\n",
+        3: "\nThe last attempt changed nothing. An earlier attempt may have changed something.\n",
+    }
+    for attempts, sentence in expected.items():
+        assert sentence in told(failure(given_up), approximateInvokeCount=attempts)[1]
+    assert "The last attempt was in plan mode" in told(failure(given_up | {"mode": "plan"}))[1]
+    assert "(permanent), a (retryable), a (failed)\n" in told(failure(given_up | {"cut": ["calls"]}))[1]
+
+
+def a_failure_without_a_report_is_told_by_its_error():
+    whole = json.dumps(report("permanent") | {"summary": "CHG1"})
+    nested = json.dumps(failure("killed"))
+    for message in ("killed", whole[:-1], nested, "{}", "[]", "[{}]", "null", "5", '{"summary": 5}', "", "x" * 1000):
+        subject, text = told(failure(message))
+        assert subject == "drover gave up (eu-west-1): CHG1: Permanent, RetriesExhausted", subject
+        assert f"\nMessage: {message[:500]}\nRequest: CHG1\n" in text, text
+        assert "Something may have been changed: there is no report" in text, text
+    for response in (None, {}, "text", [1], {"errorMessage": None}):
+        subject, text = told(response, condition="EventAgeExceeded")
+        assert subject == "drover gave up (eu-west-1): CHG1: EventAgeExceeded", subject
+
+
+def a_request_is_told_by_its_id_where_it_has_one():
+    for request, expected in (
+        ({"requestID": "CHG2"}, "CHG2"),
+        ({"detail": {"requestID": "CHG3"}}, "CHG3"),
+        ({"detail": {"instance-id": "i-1"}}, "i-1"),
+        ({"detail": {"eventName": "TagResource"}}, "unknown"),
+        ({"requestID": 5, "detail": []}, "unknown"),
+        ({}, "unknown"),
+    ):
+        subject, text = told(failure("killed"), request)
+        assert f": {expected}: Permanent" in subject and f"\nRequest: {expected}\n" in text, text
+
+
+def a_message_that_the_topic_refuses_is_published_again():
+    for response, condition in ((report("done"), "Success"), (failure("killed"), "RetriesExhausted")):
+        world = World()
+        world.refuse_messages = 4
+        assert notify(world, response, condition=condition)["status"] == "SUCCEEDED"
+        world.refuse_messages = 5
+        ended = notify(world, response, condition=condition)
+        assert (ended["status"], ended["error"]) == ("FAILED", "SNS.SnsException"), ended
+
+
 def proofs() -> list:
     own = [each for each in globals().values() if callable(each) and getattr(each, "__module__", "") == __name__]
-    return [each for each in own if each.__name__.startswith(("a_", "an_"))]
+    return [each for each in own if each.__name__.startswith(("a_", "an_", "that_"))]
 
 
 def main() -> int:

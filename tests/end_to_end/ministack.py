@@ -12,7 +12,7 @@ MiniStack changes on disk:
 * asynchronous invocation: EventBridge rules and SNS topics invoke a function asynchronously, the outcome goes to the
   on-success or on-failure destination, which may be an event bus, and the record has all its members;
 * Distributed Map, Parallel and Succeed states in JSONata, and the Distributed Map's ResultWriter;
-* the S3 integration of Step Functions that stores a list;
+* the S3 integration of Step Functions that stores a list, and the subjects that SNS refuses;
 * errors of the Lambda, EventBridge and Step Functions integrations of Step Functions, and executions that run out of
   time;
 * CloudWatch: metrics of queues, topics, rules, destinations and executions, and those of metric filters; alarms on
@@ -477,6 +477,7 @@ original_run_parallel_branches = sfn._run_parallel_branches
 original_apply_output_path = sfn._apply_output_path
 original_call_lambda = sfn._call_lambda
 original_put_events = sfn._invoke_events_put_events
+original_publish = sfn._invoke_sns_publish
 original_start_execution = sfn._invoke_nested_start_execution
 original_provided_worker_env = lambda_svc._provided_worker_env
 original_execute_function_dispatch = lambda_svc._execute_function_dispatch
@@ -691,6 +692,15 @@ def put_object(_resource: str, input_data: dict) -> dict:
     return {}
 
 
+def publish(resource: str, input_data: dict) -> dict:
+    """sns:publish fails the task if the subject is no line of printable ASCII, or has 100 characters or more; MiniStack
+    takes any subject."""
+    subject = input_data["Subject"]
+    if not (0 < len(subject) < 100 and subject.isascii() and subject.isprintable() and subject[0] != " "):
+        raise sfn._ExecutionError("SNS.InvalidParameterException", f"Invalid parameter: Subject {subject!r}")
+    return original_publish(resource, input_data)
+
+
 def start_execution(resource: str, input_data: dict) -> dict:
     """states:startExecution fails with names such as StepFunctions.ExecutionAlreadyExistsException; with MiniStack it
     is the bare ExecutionAlreadyExists of the API."""
@@ -849,6 +859,7 @@ def fill_in() -> None:
     sfn._invoke_nested_start_execution = start_execution
     sfn._SERVICE_DISPATCH["arn:aws:states:::events:putEvents"] = put_events
     sfn._SERVICE_DISPATCH["arn:aws:states:::aws-sdk:s3:putObject"] = put_object
+    sfn._SERVICE_DISPATCH["arn:aws:states:::sns:publish"] = publish
 
 
 if __name__ == "__main__":

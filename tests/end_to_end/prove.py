@@ -238,7 +238,6 @@ class Proof:
             TopicArn=self.outputs["NotificationsTopicArn"],
             Protocol="sqs",
             Endpoint=f"arn:aws:sqs:{REGION}:{ACCOUNT}:people",
-            Attributes={"RawMessageDelivery": "true"},
         )
 
     # ---- what is sent
@@ -327,14 +326,37 @@ class Proof:
 
         return self.received("tickets", wanted)["detail"]["responsePayload"]
 
-    def notification(self, *words: str) -> str:
-        """The notification that contains these words."""
-        return self.received("people", lambda text: all(word in text for word in words))
+    def notification(self, start: str, *words: str) -> str:
+        """The text of the notification whose subject starts so, and which contains these words."""
+
+        def wanted(message: dict) -> bool:
+            subject, text = message.get("Subject") or "", message["Message"]
+            return subject.startswith(start) and all(word in text for word in words)
+
+        message = self.received("people", wanted)
+        print("     ", message["Subject"])
+        return message["Message"]
+
+    def notification_of_machine(self, machine: str, status: str) -> str:
+        """The notification of an execution that did not succeed, which EventBridge sends by itself."""
+        execution = f"drover: execution arn:aws:states:{REGION}:{ACCOUNT}:execution:{machine}:"
+        words = (execution, f" is {status}. ")
+        wanted = lambda message: all(word in message["Message"] for word in words)  # noqa: E731
+        return self.received("people", wanted)["Message"]
 
     def assert_alarm_rang(self, alarm: str) -> None:
         """Waits for the notification of an alarm."""
-        rang = self.received("people", lambda text: isinstance(text, dict) and text["AlarmName"] == f"{STACK}-{alarm}")
+        wanted = lambda message: alarm_in(message).get("AlarmName") == f"{STACK}-{alarm}"  # noqa: E731
+        rang = alarm_in(self.received("people", wanted))
         print(f"      {rang['AlarmName']}: {rang['AlarmDescription']}")
+
+
+def alarm_in(message: dict) -> dict:
+    """What CloudWatch says of an alarm, in a message from the topic of notifications."""
+    with contextlib.suppress(ValueError):
+        alarm = json.loads(message["Message"])
+        return alarm if isinstance(alarm, dict) else {}
+    return {}
 
 
 class Failed(Exception):
@@ -430,7 +452,9 @@ def an_event_reaches_its_function_through_a_rule(proof: Proof) -> None:
     expect(report["targets"][0]["reason"] == "disconnected", "the report", report)
     expect(proof.disconnected(1), "the server is DISCONNECTED")
     expect("drover:approved" not in proof.servers()[f"s-{1:017}"]["tags"], "the approval is consumed")
-    print("     ", proof.notification("CHG1", "done"))
+    text = proof.notification("drover done (us-east-1): CHG1 disconnect: 1 of 1", "Request: CHG1")
+    expect(text.startswith(report["summary"] + "\n\nOutcome: done\n"), "the summary and the outcome", text)
+    expect(text.endswith(f"\nDashboard: {proof.outputs['DashboardUrl']}"), "the link to the dashboard", text)
 
 
 def a_duplicate_changes_nothing(proof: Proof) -> None:
@@ -502,7 +526,11 @@ def a_failed_request_is_kept_with_its_report(proof: Proof) -> None:
     report = json.loads(record["responsePayload"]["errorMessage"])
     expect(report["targets"][0]["reason"] == "access_denied", "the report in the dead letter", report)
     proof.received("tickets", lambda event: event["detail-type"].endswith("Failure") and of_request(event["detail"]))
-    print("     ", proof.notification("gave up", "CHG4", "Permanent"))
+    text = proof.notification("drover gave up (us-east-1): CHG4 disconnect: 0 of 1")
+    expect("\nError: Permanent, RetriesExhausted\n" in text, "the error and the condition", text)
+    expect(text.startswith(report["summary"] + "\n"), "the summary of the report", text)
+    expect("The last attempt changed nothing." in text and "Request: CHG4\n" in text, "what was changed", text)
+    expect(proof.outputs["FailedRequestsUrl"].rsplit("/", 1)[1] in text, "the queue", text)
     expect(not proof.disconnected(4), "nothing was changed")
     # Replayed, as docs/operations.md says, once the fault is repaired.
     payload = json.dumps(record["requestPayload"])
@@ -568,7 +596,7 @@ def a_replication_is_followed_up_until_it_is_usable(proof: Proof) -> None:
     proof.control_account("advance", {"minutes": 60})
     report = proof.result("CHG7", "done", source="drover")
     expect(report["targets"][0]["reason"] == "replica_usable", "the report", report)
-    print("     ", proof.notification("CHG7", "done"))
+    proof.notification("drover done (us-east-1): CHG7 ", report["summary"])
 
 
 def a_retirement_continues_with_the_deletion(proof: Proof) -> None:
@@ -594,7 +622,8 @@ def a_request_that_expires_while_pending_is_kept(proof: Proof) -> None:
     report = json.loads(record["responsePayload"]["errorMessage"])
     expect((report["outcome"], report["reason"]) == ("rejected", "expired"), "the report in the dead letter", record)
     expect(server_id(11)["sourceServerID"] in proof.servers(), "the record is still there")
-    print("     ", proof.notification("gave up", "Rejected"))
+    words = (report["summary"], "Error: Rejected, RetriesExhausted", "Request: CHG11\n")
+    proof.notification("drover gave up (us-east-1): rejected: ", *words)
 
 
 def a_fleet_completes_within_its_tolerance(proof: Proof) -> None:
@@ -612,7 +641,7 @@ def a_fleet_completes_within_its_tolerance(proof: Proof) -> None:
     servers = proof.servers()
     gone = [n for n in numbers if servers[f"s-{n:017}"].get("dataReplicationState") == "DISCONNECTED"]
     expect(gone == [n for n in numbers if n % 10], "exactly the approved servers", gone)
-    print("     ", proof.notification("FLEET", "ended"))
+    proof.notification("drover ended (us-east-1): FLEET fleet: completed ", "Request: FLEET\n")
 
 
 def a_fleet_from_the_bucket_stops_when_too_many_items_are_refused(proof: Proof) -> None:
@@ -629,7 +658,8 @@ def a_fleet_from_the_bucket_stops_when_too_many_items_are_refused(proof: Proof) 
         "the fleet",
         ended,
     )
-    proof.notification("gave up", "ExceedToleratedFailureThreshold")
+    text = proof.notification("drover gave up (us-east-1): CHG9: States.ExceedToleratedFailureThreshold", "Message: ")
+    expect("Something may have been changed: there is no report" in text, "what was changed", text)
     ended = run_machine(proof, "FleetArn", {"function": "disconnect-source-server", "items": items})
     expect((ended["status"], ended.get("error")) == ("FAILED", "InvalidInput"), "a fleet without a request", ended)
     ended = run_machine(proof, "FleetArn", {"function": "retire-everything", "request": request, "items": items})
@@ -691,7 +721,7 @@ def a_retryable_failure_gets_a_follow_up(proof: Proof) -> None:
     expect(failure["detail"]["responsePayload"]["errorType"] == "Retryable", "the error", failure)
     report = proof.result("CHG14", "done", source="drover")
     expect(report["targets"][0]["reason"] == "disconnected", "the report", report)
-    print("     ", proof.notification("CHG14", "done"))
+    proof.notification("drover done (us-east-1): CHG14 ", report["summary"])
     letters = proof.unmatched.get(proof.outputs["FailedRequestsUrl"], [])
     expect("CHG14" not in json.dumps(letters), "no dead letter", letters)
 
@@ -730,8 +760,8 @@ def a_failed_follow_up_is_kept_and_reported(proof: Proof) -> None:
     expect(record["responsePayload"]["errorType"] == "Permanent", "the error", record)
     report = json.loads(json.loads(record["responsePayload"]["errorMessage"])["errorMessage"])
     expect(report["targets"][0]["reason"] == "access_denied", "the report in the dead letter", report)
-    print("     ", proof.notification("gave up", "Permanent"))
-    proof.notification("is FAILED")
+    proof.notification("drover gave up (us-east-1): CHG16 ", report["summary"], "Error: Permanent, RetriesExhausted")
+    proof.notification_of_machine(f"{STACK}-follow-up", "FAILED")
     proof.assert_alarm_rang("state-machines")
 
 
@@ -749,7 +779,14 @@ def a_follow_up_that_times_out_is_kept_and_reported(proof: Proof) -> None:
     kept = proof.received(proof.outputs["FailedRequestsUrl"], lambda record: record.get("status") == "TIMED_OUT")
     result = json.loads(kept["input"])["detail"]
     expect(result["requestPayload"]["detail"]["requestID"] == "CHG17", "the request", kept)
-    print("     ", proof.notification("is TIMED_OUT"))
+    print("     ", proof.notification_of_machine(f"{STACK}-follow-up", "TIMED_OUT"))
+
+
+def a_notification_that_fails_is_reported(proof: Proof) -> None:
+    """A result whose summary is no text fails its notification, and EventBridge sends one of that."""
+    result = result_by_hand(proof, summary={"forged": True})
+    proof.client("events").put_events(Entries=[result])
+    print("     ", proof.notification_of_machine(f"{STACK}-notify", "FAILED"))
 
 
 def arn_of(execution: dict) -> dict:
@@ -833,10 +870,10 @@ def every_other_alarm_rings(proof: Proof) -> None:
     proof.assert_alarm_rang("replication-lag")
 
 
-def result_by_hand(proof: Proof) -> dict:
+def result_by_hand(proof: Proof, **more) -> dict:
     """A result as a follow-up puts it."""
     context = {"functionArn": proof.arn_of(DISCONNECT), "condition": "Success"}
-    report = {"outcome": "done", "requestID": "CHG1", "summary": "", "targets": []}
+    report = {"outcome": "done", "requestID": "CHG1", "summary": "", "targets": [], **more}
     detail = {"requestContext": context, "requestPayload": {}, "responsePayload": report}
     return {"Source": "drover", "DetailType": "Follow-up Result - Success", "Detail": json.dumps(detail)}
 
@@ -892,6 +929,7 @@ WITH_EVERYTHING = [
     a_killed_function_is_run_again,
     a_failed_follow_up_is_kept_and_reported,
     a_follow_up_that_times_out_is_kept_and_reported,
+    a_notification_that_fails_is_reported,
     a_restarted_function_handles_the_events_that_waited,
     every_other_alarm_rings,
     everything_can_be_stopped,

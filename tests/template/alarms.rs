@@ -118,7 +118,7 @@ fn alarms_watch_metrics_that_aws_documents() {
             }
         }
         assert_eq!(
-            checked, 29,
+            checked, 31,
             "the alarms have so many metrics of AWS: change the number here if all are meant"
         );
     }
@@ -402,8 +402,10 @@ const ALARMS: [Expected; 15] = [
         &[
             "AWS/States ExecutionsFailed drover-fleet",
             "AWS/States ExecutionsFailed drover-follow-up",
+            "AWS/States ExecutionsFailed drover-notify",
             "AWS/States ExecutionsTimedOut drover-fleet",
             "AWS/States ExecutionsTimedOut drover-follow-up",
+            "AWS/States ExecutionsTimedOut drover-notify",
         ],
         "Its work may be unfinished, and an execution that timed out could not report it.",
     ),

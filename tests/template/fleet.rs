@@ -8,6 +8,7 @@ use crate::{
     rules::rules_of,
     template::{
         follow_up::TRANSIENT,
+        notify::{assert_failure_told, assert_result_told},
         services::{
             DEPLOYMENT, Simulated, arn, asked_function, error, pending, planned, report, request,
             run,
@@ -87,6 +88,7 @@ fn assert_failed(ended: &Execution, services: &Simulated, name: &str) {
     assert!(execution.ends_with(":execution:any:run"), "{execution}");
     let kept_and_notified = ["NotifyFailure", "RequestFailed"];
     assert_eq!(rules_of(&DEPLOYMENT, event), kept_and_notified);
+    assert_failure_told(event);
 }
 
 // Invariant 2.
@@ -113,6 +115,7 @@ fn a_fleet_sends_one_request_for_each_item() {
             assert!(summary.starts_with("CHG1 fleet: "), "{summary}");
             assert!(summary.ends_with("s3://Fleets/results/run/manifest.json"));
             assert_eq!(rules_of(&DEPLOYMENT, event), ["NotifyResult"]);
+            assert_result_told(event);
         }
     }
 }

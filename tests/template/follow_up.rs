@@ -9,9 +9,12 @@ use template::{
 use crate::{
     functions::FUNCTIONS,
     rules::rules_of,
-    template::services::{
-        DEPLOYMENT, FunctionAnswer, Simulated, arn, asked_function, error, pending, planned,
-        report, request, run,
+    template::{
+        notify::{assert_failure_told, assert_result_told},
+        services::{
+            DEPLOYMENT, FunctionAnswer, Simulated, arn, asked_function, error, pending, planned,
+            report, request, run,
+        },
     },
 };
 
@@ -54,6 +57,7 @@ fn assert_failed(ended: &Execution, services: &Simulated, name: &str) {
     assert_eq!(context["functionArn"], asked_function());
     let kept_and_notified = ["NotifyFailure", "RequestFailed"];
     assert_eq!(rules_of(&DEPLOYMENT, event), kept_and_notified);
+    assert_failure_told(event);
 }
 
 #[test]
@@ -135,6 +139,7 @@ fn a_follow_up_ends_with_a_result_that_is_neither_pending_nor_retryable() {
         assert_eq!(ended.end, End::Succeeded(report(outcome)));
         let published = &services.event()["detail"]["responsePayload"];
         assert_eq!(published["outcome"], outcome);
+        assert_result_told(services.event());
     }
 }
 

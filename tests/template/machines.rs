@@ -16,6 +16,7 @@ use crate::{
 /// The state machines, by their logical IDs.
 const FOLLOW_UP: &str = "FollowUp";
 const FLEET: &str = "Fleet";
+const NOTIFY: &str = "Notify";
 
 /// The role of a resource that has one.
 fn role_of(deployment: &Deployment, resource: &Value) -> Role {
@@ -26,7 +27,7 @@ fn role_of(deployment: &Deployment, resource: &Value) -> Role {
 fn the_role_of_a_state_machine_allows_what_its_states_do() {
     let deployment = everything();
     let machines = deployment.of_type("AWS::Serverless::StateMachine");
-    assert_eq!(machines.len(), 2);
+    assert_eq!(machines.len(), 3);
 
     for (name, machine) in machines {
         let definition = definition(name, machine);
@@ -66,14 +67,20 @@ fn a_rule_may_start_the_machine_that_it_targets() {
     let started: Vec<&Value> = targets
         .filter(|target| target.get("RoleArn").is_some())
         .collect();
-    let [target] = started[..] else {
-        panic!("one rule starts a machine: {started:?}")
-    };
 
-    let role = Role::by_arn(&text_of(&target["RoleArn"]), &deployment, &[]);
-    let start = ask("states:StartExecution", &text_of(&target["Arn"]));
-    assert!(role.allows(&start), "{target}");
-    assert_eq!(target["Arn"], deployment.arn(FOLLOW_UP));
+    let mut machines = Vec::new();
+    for target in started {
+        let role = Role::by_arn(&text_of(&target["RoleArn"]), &deployment, &[]);
+        let machine = text_of(&target["Arn"]);
+        assert!(role.allows(&ask("states:StartExecution", &machine)));
+        // The machine reads the whole event.
+        assert_eq!(target.get("InputPath"), None, "{target}");
+        assert_eq!(target.get("InputTransformer"), None, "{target}");
+        machines.push(machine);
+    }
+    // A result, a failure, and what is pending.
+    let expected = [NOTIFY, NOTIFY, FOLLOW_UP].map(|name| deployment.arn(name));
+    assert_eq!(machines, expected);
 }
 
 /// The role of a machine limits what it may invoke, whatever its input names.
@@ -164,8 +171,10 @@ fn a_fleet_may_start_its_own_follow_up_alone() {
         started
     };
 
-    let follow_up = role_of(&deployment, deployment.properties(FOLLOW_UP));
-    assert_eq!(started_by(&follow_up), [""; 0]);
+    for machine in [FOLLOW_UP, NOTIFY] {
+        let role = role_of(&deployment, deployment.properties(machine));
+        assert_eq!(started_by(&role), [""; 0], "{machine}");
+    }
 
     // A fleet starts the child executions of its Distributed Map too.
     let fleet = role_of(&deployment, deployment.properties(FLEET));
@@ -173,6 +182,36 @@ fn a_fleet_may_start_its_own_follow_up_alone() {
 
     let starter = Role::by_arn("StartFollowUpRole", &deployment, &[]);
     assert_eq!(started_by(&starter), [FOLLOW_UP]);
+    let starter = Role::by_arn("StartNotifyRole", &deployment, &[]);
+    assert_eq!(started_by(&starter), [NOTIFY]);
+}
+
+/// It encrypts with the key of that topic, and with no other.
+#[test]
+fn a_notification_is_published_to_one_topic() {
+    let deployment = everything();
+    let role = role_of(&deployment, deployment.properties(NOTIFY));
+    let arns_of = |kind: &str| {
+        let resources = deployment.of_type(kind).into_iter();
+        resources.map(|(name, _)| deployment.arn(name))
+    };
+
+    for action in ["sns:Publish", "sns:Subscribe"] {
+        let topics = arns_of("AWS::SNS::Topic");
+        let allowed: Vec<String> = topics
+            .filter(|topic| role.allows(&ask(action, topic)))
+            .collect();
+        let expected = (action == "sns:Publish").then(|| deployment.arn("Notifications"));
+        assert!(allowed.iter().eq(expected.iter()), "{action}: {allowed:?}");
+    }
+
+    let key = deployment.arn("NotificationsKey");
+    for action in ["kms:Decrypt", "kms:GenerateDataKey"] {
+        assert!(role.allows(&ask(action, &key)), "{action}");
+        assert!(!role.allows(&ask(action, &format!("{key}x"))), "{action}");
+    }
+    assert!(!role.allows(&ask("kms:Encrypt", &key)));
+    assert!(!role.allows(&ask("lambda:InvokeFunction", "*")));
 }
 
 #[test]
@@ -213,10 +252,16 @@ fn every_retry_has_jitter() {
         let lists = objects.iter().filter_map(|state| state.get("Retry"));
         let retriers: Vec<&Value> = lists.flat_map(|list| list.as_array().unwrap()).collect();
 
-        assert!(retriers.len() >= 5, "{name}");
+        let mut jittered = 0;
         for retrier in retriers {
+            // What is never retried comes back with nothing.
+            if retrier["MaxAttempts"] == 0 {
+                continue;
+            }
+            jittered += 1;
             assert_eq!(retrier["JitterStrategy"], "FULL", "{name}: {retrier}");
         }
+        assert!(jittered >= if name == NOTIFY { 3 } else { 5 }, "{name}");
     }
 }
 

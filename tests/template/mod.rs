@@ -7,6 +7,7 @@ mod fleet;
 mod follow_up;
 mod logs;
 mod machines;
+mod notify;
 mod parameters;
 mod places;
 mod policies;

@@ -31,7 +31,7 @@ fn a_policy_has_no_condition_key_that_its_service_does_not_pass_on() {
     }
 
     assert_eq!(
-        checked, 12,
+        checked, 14,
         "so many statements let a service in: change the number here if all are meant"
     );
 }
@@ -268,15 +268,15 @@ fn all_statements() -> Vec<(String, String, Value)> {
 /// What a statement allows with a wildcard: its roles or policies, its `Sid`, every pattern in
 /// resources, actions and conditions, and why no narrower one is possible or needed.
 #[rustfmt::skip] // A row a statement.
-const WILDCARDS: [(&str, &str, &[&str], &str); 31] = [
+const WILDCARDS: [(&str, &str, &[&str], &str); 32] = [
     ("NotificationsPolicy", "AllowCloudWatch", &["arn:aws:cloudwatch:us-east-1:111122223333:alarm:drover-*"], "the alarms of this stack"),
     ("NotificationsKey", "AllowAccount", &["*", "kms:*"], "the policy is the key's own, and IAM decides"),
     ("NotificationsKey", "AllowEventBridge", &["*", "kms:GenerateDataKey*"], "the policy is the key's own"),
     ("NotificationsKey", "AllowCloudWatch", &["*", "kms:GenerateDataKey*"], "the policy is the key's own"),
-    ("FleetRole FollowUpRole", "", &["arn:aws:states:us-east-1:111122223333:stateMachine:*"], "a name would make a circle of role and machine"),
+    ("FleetRole FollowUpRole NotifyRole", "", &["arn:aws:states:us-east-1:111122223333:stateMachine:*"], "a name would make a circle of role and machine"),
     ("BootstrapRole", "WriteLogs", &["arn:aws:logs:us-east-1:111122223333:log-group:BootstrapLogs:*"], "the streams of one group"),
     ("DisconnectRole", "WriteLogs", &["arn:aws:logs:us-east-1:111122223333:log-group:DisconnectLogs:*"], "the streams of one group"),
-    ("BootstrapRole DisconnectRole FleetRole FollowUpRole", "SendTraces", &["*"], "the actions support no resource"),
+    ("BootstrapRole DisconnectRole FleetRole FollowUpRole NotifyRole", "SendTraces", &["*"], "the actions support no resource"),
     ("BootstrapRole", "ReadQueue", &["arn:aws:sqs:us-east-1:111122223333:drover-ReplicationQueue-*"], "the queue may not be there yet"),
     ("DisconnectRole", "ReadQueue", &["arn:aws:sqs:us-east-1:111122223333:drover-DecommissionQueue-*"], "the queue may not be there yet"),
     ("BootstrapRole", "ReadFileSystems", &["arn:aws:elasticfilesystem:*:111122223333:file-system/*"], "both ends of any replication"),
@@ -299,7 +299,8 @@ const WILDCARDS: [(&str, &str, &[&str], &str); 31] = [
     ("FleetRole", "ReadLists", &["arn:aws:s3:::Fleets/*"], "an operator chooses the key of a list"),
     ("FleetRole", "StoreLists", &["arn:aws:s3:::Fleets/items/*"], "one list for each execution"),
     ("FleetRole", "WriteResults", &["arn:aws:s3:::Fleets/results/*"], "several objects for each execution"),
-    ("FleetRole FollowUpRole", "DeliverLogs", &["*"], "the actions support no resource"),
+    ("NotifyRole", "EncryptNotifications", &["kms:GenerateDataKey*"], "SNS documents the two actions so"),
+    ("FleetRole FollowUpRole NotifyRole", "DeliverLogs", &["*"], "the actions support no resource"),
 ];
 
 /// The patterns with a wildcard in a statement.
@@ -338,7 +339,7 @@ fn every_wildcard_has_a_reason() {
 
 /// What a role may do that no scenario of a function shows: to run, to be started, to write logs.
 #[rustfmt::skip] // A row a statement.
-const ACTIONS: [(&str, &str, &str); 13] = [
+const ACTIONS: [(&str, &str, &str); 16] = [
     ("WriteLogs", "logs:CreateLogStream logs:PutLogEvents", "Lambda writes the log with the function's role"),
     ("SendTraces", "xray:PutTraceSegments xray:PutTelemetryRecords", "Lambda sends traces with the function's role"),
     ("SendTraces", "xray:PutTraceSegments xray:PutTelemetryRecords xray:GetSamplingRules xray:GetSamplingTargets", "Step Functions samples too"),
@@ -352,6 +353,9 @@ const ACTIONS: [(&str, &str, &str); 13] = [
     ("StoreLists", "s3:PutObject", "a list that came in the input"),
     ("WriteResults", "s3:PutObject s3:ListMultipartUploadParts s3:AbortMultipartUpload", "what a result writer needs"),
     ("StartFollowUps", "states:StartExecution", "the rule starts follow-ups"),
+    ("StartNotifications", "states:StartExecution", "the rules start notifications"),
+    ("Publish", "sns:Publish", "a notification is a message on the topic"),
+    ("EncryptNotifications", "kms:Decrypt kms:GenerateDataKey*", "the topic has a key of the stack"),
 ];
 
 #[test]

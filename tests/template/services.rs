@@ -1,5 +1,5 @@
 //! The services that the state machines call, simulated: functions with the answers that a test
-//! gives them, a bus, a bucket and the start of follow-ups. Every call is recorded.
+//! gives them, a bus, a topic, a bucket and the start of follow-ups. Every call is recorded.
 
 use std::{
     cell::RefCell,
@@ -12,7 +12,9 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::{Value, json};
 use template::{
     Deployment,
+    delivery::is_subject,
     execution::{Call, Execution, Failure, Machine, Services},
+    facts::is_within,
     machine::definition,
 };
 use tokio::time::{Instant, sleep};
@@ -42,11 +44,14 @@ pub(super) struct Simulated {
     pub(super) invocations: Vec<Invocation>,
     /// The details of events, with their detail-types.
     pub(super) published: Vec<Value>,
+    /// What was published to the topic of notifications.
+    pub(super) messages: Vec<Value>,
     /// The inputs of follow-ups that were started.
     pub(super) started: Vec<Value>,
     pub(super) bucket: BTreeMap<String, Value>,
     /// So many calls of each of these services fail first.
     pub(super) refused_events: u32,
+    pub(super) refused_messages: u32,
     pub(super) refused_starts: u32,
     pub(super) refused_objects: u32,
 }
@@ -59,9 +64,11 @@ impl Simulated {
             took: 1,
             invocations: Vec::new(),
             published: Vec::new(),
+            messages: Vec::new(),
             started: Vec::new(),
             bucket: BTreeMap::new(),
             refused_events: 0,
+            refused_messages: 0,
             refused_starts: 0,
             refused_objects: 0,
         }
@@ -143,10 +150,24 @@ impl Simulated {
         self.published.push(json!({
             "source": entry["Source"],
             "account": template::ACCOUNT,
+            "region": template::REGION,
             "detail-type": entry["DetailType"],
             "detail": entry["Detail"],
         }));
         Ok(json!({ "FailedEntryCount": 0 }))
+    }
+
+    fn notify(&mut self, arguments: &Value) -> FunctionAnswer {
+        refuse(&mut self.refused_messages, "SNS.SnsException")?;
+        assert_eq!(arguments["TopicArn"], DEPLOYMENT.arn("Notifications"));
+        let [subject, message] =
+            ["Subject", "Message"].map(|name| arguments[name].as_str().unwrap());
+        assert!(is_subject(subject), "{subject:?}");
+        let limit = "a message on a topic, in bytes";
+        assert!(!message.is_empty() && is_within(message.len() as u64, limit));
+
+        self.messages.push(arguments.clone());
+        Ok(json!({ "MessageId": "any" }))
     }
 
     fn start(&mut self, arguments: &Value) -> FunctionAnswer {
@@ -202,6 +223,7 @@ impl Simulated {
         match call.resource {
             "arn:aws:states:::lambda:invoke" => (self.took, self.invoke(time, arguments)),
             "arn:aws:states:::events:putEvents" => (0, self.publish(arguments)),
+            "arn:aws:states:::sns:publish" => (0, self.notify(arguments)),
             "arn:aws:states:::states:startExecution" => (0, self.start(arguments)),
             "arn:aws:states:::aws-sdk:s3:putObject" => (0, self.put(arguments)),
             "arn:aws:states:::s3:getObject" => (0, self.get(arguments)),

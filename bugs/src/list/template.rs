@@ -257,11 +257,11 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a rule's target has no dead letters",
         file: TEMPLATE,
-        from: r#"            InputTemplate: !Sub '"drover (gave up, <region>): request <request>: <error> (<condition>). Something may have been changed: the report says what. Function: <function>. The queue ${FailedRequests.QueueName} holds the request and its report. Fix the cause named in the report, then replay the request."'
-          RetryPolicy: { MaximumEventAgeInSeconds: 86400, MaximumRetryAttempts: 185 }
-          DeadLetterConfig: { Arn: !GetAtt UndeliveredEvents.Arn }"#,
-        to: r#"            InputTemplate: !Sub '"drover (gave up, <region>): request <request>: <error> (<condition>). Something may have been changed: the report says what. Function: <function>. The queue ${FailedRequests.QueueName} holds the request and its report. Fix the cause named in the report, then replay the request."'
-          RetryPolicy: { MaximumEventAgeInSeconds: 86400, MaximumRetryAttempts: 185 }"#,
+        from: "          DeadLetterConfig: { Arn: !GetAtt UndeliveredEvents.Arn }
+
+  StartNotifyRole:",
+        to: "
+  StartNotifyRole:",
     },
     Bug {
         name: "failed requests are kept for an hour",

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 
 use crate::way::{
     account::Account,
+    caller::NOTIFY,
     carrier,
     hop::{Delivery, Hop, Message, Tag},
     permission::{may, may_send},
@@ -153,7 +154,10 @@ fn accept(account: &Account, tag: Tag, delivery: &Delivery, receiver: &str) {
             });
         }
         "states" => {
-            account.reach(tag, Sink::FollowUp);
+            // A notification reaches people when its execution has sent it.
+            if sink(account, receiver) == Sink::FollowUp {
+                account.reach(tag, Sink::FollowUp);
+            }
             account.send(Hop::Execute {
                 machine: receiver.to_owned(),
                 input,
@@ -176,7 +180,7 @@ fn duplicate(account: &Account, tag: Tag, delivery: &Delivery, receiver: &str) {
     let again = match tag.fact {
         None => trace.duplicate(tag),
         Some(fact) => {
-            let sink = sink(receiver);
+            let sink = sink(account, receiver);
             trace.facts[fact].duplicates.count(sink);
             // A second follow-up is one more chain, and so is a second invocation.
             match sink {
@@ -193,8 +197,9 @@ fn duplicate(account: &Account, tag: Tag, delivery: &Delivery, receiver: &str) {
 }
 
 /// The place that a result reaches with a target.
-fn sink(receiver: &str) -> Sink {
+fn sink(account: &Account, receiver: &str) -> Sink {
     match receiver.split(':').nth(2).unwrap_or_default() {
+        "states" if receiver == account.stack.deployment.arn(NOTIFY) => Sink::Notification,
         "states" => Sink::FollowUp,
         "sns" => Sink::Notification,
         _ => Sink::FailedRequests,
@@ -215,7 +220,7 @@ fn keep(account: &Account, tag: Tag, delivery: &Delivery, rule: &str, why: &str)
 
     // What lies there has not been told, and an alarm says so.
     if tag.fact.is_some() {
-        let sink = sink(&text_of(&delivery.target["Arn"]));
+        let sink = sink(account, &text_of(&delivery.target["Arn"]));
         account.reach(tag, sink);
         let unstarted = usize::from(sink == Sink::FollowUp);
         account.trace.borrow_mut().chains[tag.chain].unstarted += unstarted;

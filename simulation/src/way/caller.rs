@@ -1,6 +1,6 @@
 //! What an execution of a machine may call, and what it was answered.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 
 use serde_json::Value;
 use template::{
@@ -17,6 +17,8 @@ use crate::way::{
 
 /// The machine that follows up a result.
 pub(super) const FOLLOW_UP: &str = "FollowUp";
+/// The machine that notifies people.
+pub(super) const NOTIFY: &str = "Notify";
 
 /// What an execution calls, and what it has been told so far.
 pub(super) struct Caller<'a> {
@@ -28,12 +30,14 @@ pub(super) struct Caller<'a> {
     pub(super) begun: Instant,
     /// The request that was sent last, with how it ended and when.
     pub(super) last: RefCell<Last>,
-    /// Whether what it put on the bus is a success, if it put anything.
+    /// Whether what it put on the bus is a success, if it put anything. A message on the topic is one.
     pub(super) told_success: Cell<Option<bool>>,
     pub(super) running: Cell<usize>,
     /// How many pending items need a follow-up, and how many got one.
     pub(super) pending: Cell<usize>,
     pub(super) followed: Cell<usize>,
+    /// Whether the topic is away for as long as the execution may take.
+    pub(super) topic_away: OnceCell<bool>,
 }
 
 /// The last request that a follow-up sent.
@@ -79,11 +83,16 @@ impl<'a> Caller<'a> {
             running: Cell::new(0),
             pending: Cell::new(0),
             followed: Cell::new(0),
+            topic_away: OnceCell::new(),
         }
     }
 
     pub(super) fn is_follow_up(&self) -> bool {
         self.machine == FOLLOW_UP
+    }
+
+    pub(super) fn is_notification(&self) -> bool {
+        self.machine == NOTIFY
     }
 
     /// Whether the role allows a call; what it does not allow fails.
@@ -102,6 +111,8 @@ impl<'a> Caller<'a> {
     pub(super) fn check_told(&self, end: &End) {
         let is_right = match (end, self.told_success.get()) {
             (End::Succeeded(_), told) => told == Some(true),
+            // A rule tells people that a notification failed.
+            (End::Failed(_), None) if self.is_notification() => true,
             (End::Failed(failure), None) => failure.error == "InvalidInput",
             (End::Failed(_), told) => told == Some(false),
             // A rule keeps the input of one that timed out.

@@ -11,7 +11,7 @@ use crate::record::Subject;
 pub(crate) const ENOUGH_SEEDS: u64 = 2_000;
 
 /// Hops that are not resources of the template.
-const HOPS: [&str; 26] = [
+const HOPS: [&str; 28] = [
     "in by bus",
     "in by native event",
     "in by topic",
@@ -38,6 +38,8 @@ const HOPS: [&str; 26] = [
     "Lambda.ServiceException",
     "EventBridge.FailedEntry",
     "S3.S3Exception",
+    "SNS.SnsException",
+    "topic away",
 ];
 
 /// Every end of an execution but a timeout, which takes longer than anything is put off.

@@ -12,7 +12,7 @@ use template::{
 };
 use tokio::{
     sync::oneshot,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 
 use crate::way::{
@@ -20,7 +20,8 @@ use crate::way::{
     caller::{Caller, Last, is_unfinished},
     fleet::ended,
     hop::{Failed, Hop, Ran, Tag},
-    trace::{Origin, Truth},
+    permission::key_of,
+    trace::{Origin, Sink, Truth},
 };
 
 /// Runs an execution to its end, and sends its status.
@@ -70,6 +71,10 @@ pub(super) async fn execute(account: &Account, machine_arn: &str, input: Value, 
     if let Some(ended) = &ended {
         caller.check_end(ended);
         caller.check_told(&ended.end);
+    }
+    // The status of a notification that was not sent is told in its place.
+    if caller.is_notification() && caller.told_success.get().is_none() {
+        account.reach(tag, Sink::Notification);
     }
     tell_status(&caller, status, &input);
 }
@@ -196,6 +201,38 @@ impl Caller<'_> {
         Ok(json!({ "FailedEntryCount": 0 }))
     }
 
+    /// Sends a notification to people.
+    async fn notify(&self, arguments: &Value) -> Result<Value, Failure> {
+        let topic = text_of(&arguments["TopicArn"]);
+        self.check_role("sns:Publish", &topic)?;
+        // SNS encrypts with the permissions of whoever publishes.
+        for action in ["kms:Decrypt", "kms:GenerateDataKey"] {
+            if let Some(key) = key_of(self.account, &topic) {
+                self.check_role(action, &key)?;
+            }
+        }
+
+        // An operator may stop the execution meanwhile.
+        sleep(Duration::from_secs(self.account.below(120))).await;
+        let is_away = || self.account.chance(1);
+        if *self.topic_away.get_or_init(is_away) {
+            self.account.hop(self.tag, "topic away", "SNS is away");
+            return Err(Failure::new("SNS.SnsException").because("Unavailable"));
+        }
+        self.hiccup("SNS.SnsException")?;
+
+        let [subject, message] = ["Subject", "Message"].map(|name| text_of(&arguments[name]));
+        self.check_message(&subject, &message);
+        self.told_success.set(Some(true));
+        self.account.reach(self.tag, Sink::Notification);
+        self.account.send(Hop::Publish {
+            topic,
+            message,
+            tag: self.tag,
+        });
+        Ok(json!({ "MessageId": self.account.id() }))
+    }
+
     fn start(&self, arguments: &Value) -> Result<Value, Failure> {
         let machine = text_of(&arguments["StateMachineArn"]);
         self.check_role("states:StartExecution", &machine)?;
@@ -268,6 +305,7 @@ impl Services for Caller<'_> {
             match call.resource {
                 "arn:aws:states:::lambda:invoke" => self.invoke(arguments).await,
                 "arn:aws:states:::events:putEvents" => self.publish(arguments),
+                "arn:aws:states:::sns:publish" => self.notify(arguments).await,
                 "arn:aws:states:::states:startExecution" => self.start(arguments),
                 "arn:aws:states:::aws-sdk:s3:putObject" => self.store(arguments),
                 "arn:aws:states:::s3:getObject" => self.load(arguments),

@@ -24,6 +24,19 @@ pub(super) fn may_send(
     is_open && may_encrypt
 }
 
+/// The ARN of the key of a topic, if the topic has one of the stack.
+pub(super) fn key_of(account: &Account, topic: &str) -> Option<String> {
+    let deployment = &account.stack.deployment;
+    let name = account.stack.by_arn("AWS::SNS::Topic", topic)?;
+    let key = deployment.properties(name).get("KmsMasterKeyId")?;
+
+    let keys = deployment.of_type("AWS::KMS::Key").into_iter();
+    let mut names = keys.map(|(name, _)| name);
+    names
+        .find(|name| *key == **name)
+        .map(|name| deployment.arn(name))
+}
+
 /// Whether a service may use the key of a topic.
 fn may_encrypt(account: &Account, service: &str, receiver: &str) -> bool {
     let deployment = &account.stack.deployment;

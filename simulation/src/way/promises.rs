@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::way::{
-    caller::is_unfinished,
+    caller::{NOTIFY, is_unfinished},
     trace::{Fact, Origin, Put, Reached, Truth},
 };
 
@@ -21,8 +21,15 @@ pub(super) fn promised(fact: &Fact, put: &Put) -> Reached {
     };
 
     match (&fact.origin, &fact.truth) {
-        (Origin::Status { status, .. }, _) => match status.as_str() {
+        (
+            Origin::Status {
+                machine, status, ..
+            },
+            _,
+        ) => match status.as_str() {
             "SUCCEEDED" => reached(0, 0, 0),
+            // It has no request to keep.
+            _ if machine == NOTIFY => reached(0, 1, 0),
             // The machine has kept its request itself.
             "FAILED" => reached(0, 1, 0),
             _ => reached(0, 1, 1),
@@ -40,6 +47,8 @@ pub(super) fn promised(fact: &Fact, put: &Put) -> Reached {
 /// Whether a result is the last one of its chain.
 pub(super) fn is_final(fact: &Fact) -> bool {
     match (&fact.origin, &fact.truth) {
+        // A notification is about a result, and is none.
+        (Origin::Status { machine, .. }, _) if machine == NOTIFY => false,
         // The status is the end of an execution that could not tell its own.
         (
             Origin::Status {
