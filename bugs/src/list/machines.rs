@@ -1,9 +1,10 @@
-//! The state machines: the follow-up and the fleet.
+//! The state machines: the follow-up, the fleet and the notification.
 
 use crate::bug::Bug;
 
 const FOLLOW_UP: &str = "statemachines/follow-up.asl.json";
 const FLEET: &str = "statemachines/fleet.asl.json";
+const NOTIFY: &str = "statemachines/notify.asl.json";
 
 pub(super) const BUGS: &[Bug] = &[
     Bug {
@@ -495,5 +496,62 @@ pub(super) const BUGS: &[Bug] = &[
         }
       ],
       "Next": "Failed""#,
+    },
+    Bug {
+        name: "a subject keeps letters that SNS refuses",
+        file: NOTIFY,
+        from: "responsePayload.reports.summary], '; '), /[^ -~]/",
+        to: "responsePayload.reports.summary], '; '), /[^ -ÿ]/",
+    },
+    Bug {
+        name: "the subject of a failure is longer than SNS takes",
+        file: NOTIFY,
+        from: "$join($report.summary, '; '), /[^ -~]/, '?'), 0, 99)",
+        to: "$join($report.summary, '; '), /[^ -~]/, '?'), 0, 199)",
+    },
+    Bug {
+        name: "a report in the answer of Lambda is not found",
+        file: NOTIFY,
+        from: "$report := $exists($answer.errorMessage) ? $parse($answer.errorMessage) : $answer; $changed",
+        to: "$report := $answer; $changed",
+    },
+    Bug {
+        name: "what failed at its last step counts as unchanged",
+        file: NOTIFY,
+        from: "or $exists(calls[$not($contains(operation, /^(Describe|Get|List)/))]) ",
+        to: "",
+    },
+    Bug {
+        name: "a last attempt without a change proves that nothing was changed",
+        file: NOTIFY,
+        from: "approximateInvokeCount = 1 ?",
+        to: "approximateInvokeCount >= 1 ?",
+    },
+    Bug {
+        name: "a failure without a report loses its event",
+        file: NOTIFY,
+        from: r#"          "Output": "{% $states.input %}",
+"#,
+        to: "",
+    },
+    Bug {
+        name: "an expression that fails is tried again",
+        file: NOTIFY,
+        from: r#"'\\n')) %}"
+      },
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "States.QueryEvaluationError"
+          ],
+          "MaxAttempts": 0"#,
+        to: r#"'\\n')) %}"
+      },
+      "Retry": [
+        {
+          "ErrorEquals": [
+            "States.QueryEvaluationError"
+          ],
+          "MaxAttempts": 2"#,
     },
 ];

@@ -739,6 +739,29 @@ pub(super) const BUGS: &[Bug] = &[
         to: "",
     },
     Bug {
+        name: "a notification cannot be encrypted",
+        file: TEMPLATE,
+        from: "                Action: [kms:Decrypt, kms:GenerateDataKey*]
+                Resource: !GetAtt NotificationsKey.Arn",
+        to: "                Action: kms:Decrypt
+                Resource: !GetAtt NotificationsKey.Arn",
+    },
+    Bug {
+        name: "nobody is told of a notification that failed",
+        file: TEMPLATE,
+        from: "            - !Ref Fleet
+            - !Ref Notify
+",
+        to: "            - !Ref Fleet
+",
+    },
+    Bug {
+        name: "no alarm watches a notification that fails",
+        file: TEMPLATE,
+        from: r#"MetricName: ExecutionsFailed, Dimensions: [{ Name: StateMachineArn, Value: !Sub "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:${AWS::StackName}-notify" }]"#,
+        to: r#"MetricName: ExecutionsStarted, Dimensions: [{ Name: StateMachineArn, Value: !Sub "arn:${AWS::Partition}:states:${AWS::Region}:${AWS::AccountId}:stateMachine:${AWS::StackName}-notify" }]"#,
+    },
+    Bug {
         name: "alarms of every stack may notify",
         file: TEMPLATE,
         from: "alarm:${AWS::StackName}-*",
