@@ -483,6 +483,7 @@ async fn results_of_terminations() -> Vec<ResultOf> {
     let terminated = DISCONNECT.event("instance-terminated.json");
     let server = |approval: &str| SourceServer {
         aws_instance_id: Some("i-1234567890abcdef0".to_owned()),
+        agent_unreachable_since: Some("2026-11-01T08:00:00Z".parse().unwrap()),
         origin_account_id: Some("123456789012".to_owned()),
         origin_region: Some("us-east-1".to_owned()),
         ..drs::approved(drs::ONE).tagged("drover:approved", approval)

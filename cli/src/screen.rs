@@ -125,6 +125,7 @@ impl Screen {
         let mut lines =
             self.layout
                 .wrap(&first, INDENT, &format!("{HEAD}{name}{HEAD:#}{id}: {what}"));
+        lines.extend(self.signs_of_life(target));
         lines.extend(self.listed_steps(target));
         lines.extend(self.later(target));
         for other in target.reasons.iter().skip(1) {
@@ -160,6 +161,10 @@ impl Screen {
             &format!("{HEAD}{count} {kind}{HEAD:#}: {what}"),
         );
         lines.extend(self.below(&format!("{DIM}{}{DIM:#}", names(targets))));
+        let live = targets.iter().filter(|target| is_live(target)).count();
+        if live > 0 {
+            lines.extend(self.below(&format!("{WARN}{live} of them live{WARN:#}")));
+        }
         lines.extend(self.later(first));
         for other in first.reasons.iter().skip(1) {
             // Of the first, whose figures may be its own.
@@ -169,6 +174,30 @@ impl Screen {
             lines.extend(self.next_steps(&first.next_steps, " (for each; the first:)"));
         }
         lines
+    }
+
+    /// When a server that is to be disconnected last talked, and how far it is behind.
+    fn signs_of_life(self, target: &Target) -> Vec<String> {
+        let Some(silent) = target.figure("agentSilentSeconds").filter(|_| goes(target)) else {
+            return Vec::new();
+        };
+
+        let mut signs = match is_live(target) {
+            true => format!(
+                "{WARN}live{WARN:#}: agent seen {} ago",
+                units::seconds(silent)
+            ),
+            false => format!("{DIM}agent silent for {}{DIM:#}", units::seconds(silent)),
+        };
+        if let Some(lag) = target.figure("lagSeconds") {
+            signs += &format!("{DIM}, lag {}{DIM:#}", units::seconds(lag));
+        }
+        if let Some(error) = target.evidence.get("dataReplicationError")
+            && let Some(error) = error.as_str()
+        {
+            signs += &format!("{DIM}, {error}{DIM:#}");
+        }
+        self.below(&signs)
     }
 
     /// Steps of which there are too many for one line.
@@ -345,6 +374,20 @@ fn of_all(targets: &[&Target]) -> String {
         "done" => "done, and read back".to_owned() + &loss(targets),
         _ => what(first),
     }
+}
+
+/// Whether a server is to be disconnected.
+fn goes(target: &Target) -> bool {
+    let mut steps = target.steps_now();
+
+    target.outcome == "planned" && steps.any(|step| step.step == "DisconnectSourceServer")
+}
+
+/// Whether a server that is to be disconnected talked within the hour.
+fn is_live(target: &Target) -> bool {
+    let silent = target.figure("agentSilentSeconds");
+
+    goes(target) && silent.is_some_and(|seconds| seconds < 3600)
 }
 
 /// What is lost for good by these targets together, or was lost.
@@ -584,6 +627,27 @@ mod tests {
         ];
 
         assert_eq!(targets(plan_of_two()), expected);
+    }
+
+    #[test]
+    fn a_server_that_talks_is_told_before_it_is_disconnected() {
+        let signs = |evidence: Value| {
+            let mut report = plan_of_two();
+            let first = report["targets"][0]["evidence"].as_object_mut().unwrap();
+            first.extend(evidence.as_object().unwrap().clone());
+            targets(report)[1].clone()
+        };
+
+        let live = json!({ "agentSilentSeconds": 130, "lagSeconds": 0 });
+        let expected = "    live: agent seen 2 minutes ago, lag 0 seconds";
+        assert_eq!(signs(live), expected);
+        let silent = json!({
+            "agentSilentSeconds": 260_000,
+            "lagSeconds": null,
+            "dataReplicationError": "AGENT_NOT_SEEN",
+        });
+        let expected = "    agent silent for 3 days, AGENT_NOT_SEEN";
+        assert_eq!(signs(silent), expected);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor},
@@ -39,6 +40,8 @@ pub struct Event {
     pub account: Option<String>,
     /// The Region where it happened.
     pub region: Option<String>,
+    /// When it happened, if that was readable.
+    pub time: Option<DateTime<Utc>>,
     /// The JSON text of `detail`.
     pub detail: String,
 }
@@ -378,6 +381,12 @@ fn open_event(text: &str, members: &Members<'_>) -> Result<Message, Rejection> {
         detail_type: members.needed_text("detail-type")?,
         account: members.text("account")?,
         region: members.text("region")?,
+        // A time that cannot be read loses no request.
+        time: members
+            .text("time")
+            .ok()
+            .flatten()
+            .and_then(|time| time.parse().ok()),
         detail: members.needed("detail")?.get().to_owned(),
     }))
 }

@@ -154,6 +154,7 @@ mod tests {
             detail_type,
             account: None,
             region: None,
+            time: None,
             detail,
         }
     }

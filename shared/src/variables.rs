@@ -93,6 +93,22 @@ pub fn count(name: &'static str, found: String) -> Result<usize, BadVariable> {
     }
 }
 
+/// A number of minutes, up to thirty days; 0 asks for nothing.
+///
+/// # Errors
+///
+/// A [`BadVariable`] for anything else.
+pub fn minutes(name: &'static str, found: String) -> Result<u64, BadVariable> {
+    match found.parse() {
+        Ok(number @ 0..=43_200) => Ok(number),
+        _ => Err(BadVariable::new(
+            name,
+            found,
+            "a whole number of minutes from 0 to 43200",
+        )),
+    }
+}
+
 /// `true` or `false`.
 ///
 /// # Errors
@@ -145,6 +161,18 @@ mod tests {
         );
         assert_eq!(
             ["0", "101", "-1", "1.0", ""].map(|text| read(count, text)),
+            [None; 5]
+        );
+    }
+
+    #[test]
+    fn minutes_go_from_none_to_thirty_days() {
+        assert_eq!(
+            ["0", "43200"].map(|text| read(minutes, text)),
+            [Some(0), Some(43_200)]
+        );
+        assert_eq!(
+            ["43201", "-1", "1.5", "1h", ""].map(|text| read(minutes, text)),
             [None; 5]
         );
     }

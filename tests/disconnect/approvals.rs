@@ -27,6 +27,10 @@ async fn a_server_is_disconnected_and_its_approval_consumed() {
 
     let target = &answer.body["targets"][0];
     let evidence = json!({
+        "lastSeenByServiceDateTime": target["evidence"]["lastSeenByServiceDateTime"],
+        "agentSilentSeconds": 0,
+        "lagSeconds": 0,
+        "dataReplicationError": null,
         "approvedFor": CHANGE,
         "stateBefore": "CONTINUOUS",
         "stateAfter": "DISCONNECTED",

@@ -4,6 +4,7 @@ mod answers;
 mod approvals;
 mod batches;
 mod faults;
+mod life;
 mod limits;
 mod matching;
 mod retirement;

@@ -23,6 +23,7 @@ pub(crate) static DISCONNECT: Function = Function {
         ("ALLOW_DELETE", "true"),
         ("MAX_TARGETS", "11"),
         ("MAX_SHARE_PERCENT", "12"),
+        ("REQUIRE_SILENT_MINUTES", "16"),
     ],
     flows: || Box::pin(flows()),
     forbidden,

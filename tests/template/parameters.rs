@@ -131,6 +131,7 @@ fn distinct_values() -> Deployment {
         ("AllowDelete", "true"),
         ("MaxTargets", "11"),
         ("MaxSharePercent", "12"),
+        ("RequireSilentMinutes", "16"),
         ("ReplicaRegions", "eu-west-1,eu-north-1"),
         ("NotificationEmail", "ops@example.com"),
         ("ReplicationObjectiveSeconds", "1234"),

@@ -15,12 +15,13 @@ struct Parameter {
 }
 
 /// A value for each parameter. No two are the same, and none is a default where it need not be.
-const VALUES: [(&str, &str); 20] = [
+const VALUES: [(&str, &str); 21] = [
     ("Functions", "all"),
     ("Mode", "enforce"),
     ("AllowDelete", "true"),
     ("MaxTargets", "51"),
     ("MaxSharePercent", "52"),
+    ("RequireSilentMinutes", "53"),
     ("ReplicaRegions", "eu-west-1"),
     ("ReplicationRoleArn", ROLE),
     ("EventBusName", "requests"),
@@ -40,7 +41,7 @@ const VALUES: [(&str, &str); 20] = [
 
 /// Another value for each parameter but `Functions`, whose stacks are compared elsewhere, and what
 /// it changes.
-const PARAMETERS: [Parameter; 19] = [
+const PARAMETERS: [Parameter; 20] = [
     Parameter {
         name: "Mode",
         value: "plan",
@@ -73,6 +74,11 @@ const PARAMETERS: [Parameter; 19] = [
         name: "MaxSharePercent",
         value: "72",
         places: &["DisconnectSourceServer Environment Variables MAX_SHARE_PERCENT"],
+    },
+    Parameter {
+        name: "RequireSilentMinutes",
+        value: "73",
+        places: &["DisconnectSourceServer Environment Variables REQUIRE_SILENT_MINUTES"],
     },
     Parameter {
         name: "ReplicaRegions",

@@ -278,6 +278,25 @@ pub(super) const BUGS: &[Bug] = &[
         from: r#"value("MAX_SHARE_PERCENT", "10")"#,
         to: r#"value("MAX_SHARE_PERCENT", "50")"#,
     },
+    // A machine that talks is not gone.
+    Bug {
+        name: "a machine may talk for ever after its termination",
+        file: "functions/disconnect-source-server/src/observe.rs",
+        from: "if let Some(end) = command.terminated_at {",
+        to: "if let Some(end) = command.expires_at {",
+    },
+    Bug {
+        name: "silence is asked for in seconds",
+        file: DISCONNECT_PLAN,
+        from: "if *seconds >= required * 60 => None,",
+        to: "if *seconds >= required => None,",
+    },
+    Bug {
+        name: "a server that DRS never saw counts as silent",
+        file: DISCONNECT_PLAN,
+        from: "        _ if required == 0 => None,",
+        to: "        None => None,\n        _ if required == 0 => None,",
+    },
     // Each step follows on a read, once, and by the first plan.
     Bug {
         name: "a step that only a later plan asks for is taken",

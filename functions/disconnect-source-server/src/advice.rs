@@ -56,6 +56,13 @@ pub(crate) const CHECK_ORIGIN: Advice = Advice::operator(
 pub(crate) const UNPROTECT: Advice =
     Advice::approver("Remove the tag, if the server may go after all.")
         .by("aws drs untag-resource --region {region} --resource-arn {arn} --tag-keys {tag}");
+pub(crate) const STOP_MACHINE: Advice = Advice::requester(
+    "Check that this is the machine which is to go, and stop it. Send the request again once its \
+     agent has been silent for long enough.",
+)
+.by("aws drs describe-source-servers --region {region} \
+     --filters sourceServerIDs={sourceServerID} \
+     --query 'items[].lifeCycle.lastSeenByServiceDateTime'");
 pub(crate) const APPROVE: Advice = Advice::approver("Approve the change on the server.").by(TAG);
 pub(crate) const APPROVE_INSTEAD: Advice = Advice::approver(
     "Make sure that the other request is finished or withdrawn, then approve this one instead.",

@@ -29,6 +29,8 @@ pub struct Command {
     pub mode: Mode,
     /// When the request expires; `None` for a native event, which does not.
     pub expires_at: Option<DateTime<Utc>>,
+    /// When the instance of a native event was terminated, as the event says.
+    pub terminated_at: Option<DateTime<Utc>>,
 }
 
 /// How a request names one source server. Every name that is given must match the same server.
@@ -96,6 +98,7 @@ impl Command {
                 false => Mode::Enforce,
             },
             expires_at: Some(request.expires_at.0),
+            terminated_at: None,
         })
     }
 
@@ -118,6 +121,7 @@ impl Command {
             targets: vec![target],
             mode: Mode::Enforce,
             expires_at: None,
+            terminated_at: instance.at,
         }
     }
 

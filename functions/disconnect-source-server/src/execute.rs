@@ -26,6 +26,8 @@ pub struct Execution {
     pub runs: Vec<TargetRun>,
     /// How many recovery points each server had before.
     pub recovery_points: BTreeMap<SourceServerId, usize>,
+    /// For how many seconds DRS had not seen the agent of each server at the first read.
+    pub silent_seconds: BTreeMap<SourceServerId, u64>,
 }
 
 /// Everything about one target, from the first read to the last.
@@ -109,6 +111,7 @@ pub(crate) async fn execute(
     Execution {
         runs,
         recovery_points: snapshot.recovery_points,
+        silent_seconds: snapshot.silent_seconds,
     }
 }
 
@@ -233,6 +236,7 @@ impl Execution {
         Self {
             runs: plan.targets.into_iter().map(TargetRun::new).collect(),
             recovery_points: snapshot.recovery_points,
+            silent_seconds: snapshot.silent_seconds,
         }
     }
 }

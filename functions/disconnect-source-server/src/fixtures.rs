@@ -1,5 +1,6 @@
 //! What the tests of this crate start from: a healthy, approved server and a request for it.
 
+use chrono::{DateTime, Utc};
 use shared::{
     Arn, FailedCall, FaultKind, Mode, Unobserved,
     drs::{Direction, Server, SourceServerId, SourceServerRef, Staging, State},
@@ -12,6 +13,9 @@ use crate::{
     plan::Step,
     policy::Policy,
 };
+
+/// When DRS last saw the agent of every server.
+pub(crate) const NOON: DateTime<Utc> = DateTime::from_timestamp(1_795_262_400, 0).unwrap();
 
 /// The approval that every server carries.
 pub(crate) const APPROVED: (&str, &str) = ("drover:approved", "CHG1");
@@ -45,6 +49,9 @@ pub(crate) fn server(number: usize) -> Server {
         tags: [(APPROVED.0.to_owned(), APPROVED.1.to_owned())].into(),
         replicated_bytes: Some(1),
         replication_hours: Some(1),
+        last_seen: Some(NOON),
+        lag_seconds: Some(0),
+        replication_error: None,
     }
 }
 
@@ -86,6 +93,7 @@ pub(crate) fn command(action: Action, targets: Vec<Target>) -> Command {
         targets,
         mode: Mode::Enforce,
         expires_at: None,
+        terminated_at: None,
     }
 }
 

@@ -47,6 +47,30 @@ pub(crate) fn ambiguous(servers: &[&Server]) -> Grounds<Reason> {
     listing(Grounds::new(Reason::Ambiguous), "sourceServerIDs", ids)
 }
 
+/// A machine that was seen so many seconds after its end, as the event says it.
+pub(crate) fn seen_after_end(seconds: u64) -> Grounds<Reason> {
+    // When it was seen is in the evidence.
+    let minutes = seconds / 60;
+
+    Grounds::new(Reason::AgentAlive)
+        .detail(format!(
+            "seen {minutes} minutes after the event says that it was terminated"
+        ))
+        .fact("secondsAfterTermination", seconds)
+}
+
+/// An agent that was seen within the time of silence which the deployment asks for.
+pub(crate) fn not_silent(seconds: u64, required: u64) -> Grounds<Reason> {
+    Grounds::new(Reason::AgentAlive)
+        .detail(format!(
+            "seen {} minutes ago, {required} are required",
+            seconds / 60
+        ))
+        .fact("agentSilentSeconds", seconds)
+        .fact("limit", required)
+        .fact("variable", "REQUIRE_SILENT_MINUTES")
+}
+
 pub(crate) fn delete_not_allowed() -> Grounds<Reason> {
     Grounds::new(Reason::DeleteNotAllowed).fact("variable", "ALLOW_DELETE")
 }

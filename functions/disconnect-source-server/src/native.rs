@@ -1,5 +1,6 @@
 //! Events of AWS itself that ask for something.
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use shared::{AwsInstanceId, Event, Rejection, RejectionCode, strict};
 
@@ -8,6 +9,7 @@ pub(crate) struct TerminatedInstance {
     pub(crate) id: AwsInstanceId,
     pub(crate) account: Option<String>,
     pub(crate) region: Option<String>,
+    pub(crate) at: Option<DateTime<Utc>>,
 }
 
 pub(crate) fn is_instance_state_change(event: &Event) -> bool {
@@ -37,5 +39,6 @@ pub(crate) fn read_termination(event: &Event) -> Result<TerminatedInstance, Reje
         id: detail.instance_id,
         account: event.account.clone(),
         region: event.region.clone(),
+        at: event.time,
     })
 }

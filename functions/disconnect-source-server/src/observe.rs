@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use shared::{
     CallRecord, FailedCall, Unobserved,
@@ -23,6 +24,10 @@ pub(crate) const CALLS_PER_OBSERVATION: usize = 3;
 /// instances, and the two steps of a target with a read after each. Without them nothing would be
 /// started.
 const CALLS_KEPT_FREE: usize = 6;
+
+/// How long after the event of its termination DRS may still see a machine: clocks differ, and AWS
+/// does not say how exact `lastSeenByServiceDateTime` is.
+const LAST_WORDS_SECONDS: u64 = 15 * 60;
 
 /// Reads everything that the plan for a request depends on.
 ///
@@ -72,8 +77,14 @@ async fn read(
         servers: listed.servers,
         account: needs_size.then_some(listed.size),
         usage: None,
+        silent_seconds: BTreeMap::new(),
+        seconds_after_end: BTreeMap::new(),
         recovery_points: BTreeMap::new(),
     };
+    snapshot.silent_seconds = silences(&snapshot.servers, context.invocation.time());
+    if let Some(end) = command.terminated_at {
+        snapshot.seconds_after_end = seen_after(&snapshot.servers, end);
+    }
 
     let matched = matched(&command.targets, &snapshot.servers);
     // Nothing can be changed, so nothing more has to be known.
@@ -96,6 +107,29 @@ async fn read(
     });
 
     Ok(snapshot)
+}
+
+/// For how many seconds DRS has not seen the agent of each server.
+fn silences(servers: &[Server], now: DateTime<Utc>) -> BTreeMap<SourceServerId, u64> {
+    // A clock that is behind that of DRS makes an agent seen now, and not later.
+    let since = |seen: DateTime<Utc>| (now - seen).num_seconds().try_into().unwrap_or(0);
+
+    servers
+        .iter()
+        .filter_map(|server| Some((server.id.clone(), since(server.last_seen?))))
+        .collect()
+}
+
+/// How many seconds after its machine ended DRS saw the agent of each server, where that is more than
+/// a slip of two clocks.
+fn seen_after(servers: &[Server], end: DateTime<Utc>) -> BTreeMap<SourceServerId, u64> {
+    let after = |server: &Server| u64::try_from((server.last_seen? - end).num_seconds()).ok();
+    let seen = servers
+        .iter()
+        .filter_map(|server| Some((server.id.clone(), after(server)?)));
+
+    seen.filter(|(_, seconds)| *seconds > LAST_WORDS_SECONDS)
+        .collect()
 }
 
 /// The records that a deletion names by ID, and that were not listed.
@@ -225,9 +259,11 @@ async fn count_recovery_points(
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
     use crate::{
-        fixtures::{by_id, command, disconnected, id, server},
+        fixtures::{NOON, by_id, command, disconnected, id, server},
         plan::{Step, plan},
     };
 
@@ -263,6 +299,30 @@ mod tests {
         assert_eq!(filter(vec![by_id(1)], true), ServerFilter::All);
         let mixed = vec![by_id(1), by_instance()];
         assert_eq!(filter(mixed, false), ServerFilter::All);
+    }
+
+    #[test]
+    fn an_agent_is_silent_since_drs_last_saw_it() {
+        let mut servers: Vec<Server> = (1..=3).map(server).collect();
+        servers[1].last_seen = None;
+        // By a clock that is ahead of the function's.
+        servers[2].last_seen = Some(NOON + TimeDelta::hours(1));
+
+        let silent = silences(&servers, NOON + TimeDelta::minutes(2));
+        assert_eq!(silent, [(id(1), 120), (id(3), 0)].into());
+    }
+
+    #[test]
+    fn a_machine_may_be_seen_a_quarter_of_an_hour_after_its_end() {
+        let seen = |seconds| seen_after(&[server(1)], NOON - TimeDelta::seconds(seconds));
+
+        for seconds in [-60, 0, 900] {
+            assert_eq!(seen(seconds), [].into());
+        }
+        assert_eq!(seen(901), [(id(1), 901)].into());
+        let mut unseen = server(1);
+        unseen.last_seen = None;
+        assert_eq!(seen_after(&[unseen], NOON - TimeDelta::days(1)), [].into());
     }
 
     #[test]

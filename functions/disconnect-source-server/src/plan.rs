@@ -255,8 +255,28 @@ fn forbidden(
     against.extend(policy.guardrails.against(&command.request_id, tags));
 
     against.extend(without_arn(server));
+    if command.action != Action::Delete && server.state != State::Disconnected {
+        against.extend(alive(server, snapshot, policy));
+    }
     against.extend(in_use(server, snapshot));
     against
+}
+
+/// A machine that still talks to DRS is not gone: after its termination never, and otherwise as far
+/// as the deployment asks for silence.
+fn alive(server: &Server, snapshot: &Snapshot, policy: &Policy) -> Option<Grounds<Reason>> {
+    if let Some(seconds) = snapshot.seconds_after_end.get(&server.id) {
+        return Some(grounds::seen_after_end(*seconds));
+    }
+
+    let required = policy.require_silent_minutes;
+    match snapshot.silent_seconds.get(&server.id) {
+        _ if required == 0 => None,
+        Some(seconds) if *seconds >= required * 60 => None,
+        Some(seconds) => Some(grounds::not_silent(*seconds, required)),
+        // What DRS does not say is no proof of silence.
+        None => Some(grounds::unknown("lifeCycle.lastSeenByServiceDateTime")),
+    }
 }
 
 /// Without an ARN the tags of a server cannot be changed.
@@ -478,6 +498,52 @@ mod tests {
 
     fn refused(reason: Reason) -> Verdict {
         Refused(vec![reason.into()])
+    }
+
+    // Invariant 1.
+    #[test]
+    fn a_machine_that_talks_after_its_termination_is_not_gone() {
+        let planned = |action, change: fn(&mut Server)| {
+            let snapshot = Snapshot {
+                seconds_after_end: [(id(1), 960)].into(),
+                ..with(change)
+            };
+            plan_one(action, by_id(1), &snapshot, &policy())
+        };
+
+        let talks = planned(Action::Disconnect, |_| {});
+        assert_eq!(talks, refused(Reason::AgentAlive));
+        // One that is disconnected already may have talked before.
+        let disconnected = planned(Action::Retire, disconnected);
+        assert_eq!(disconnected, Pending(Reason::RecordAwaitsDeletion));
+    }
+
+    // Invariant 1.
+    #[test]
+    fn a_deployment_may_ask_for_silence_before_a_disconnect() {
+        let planned = |silent: Option<u64>, required: u64, action| {
+            let snapshot = Snapshot {
+                silent_seconds: silent.map(|seconds| (id(1), seconds)).into_iter().collect(),
+                ..with(|_| {})
+            };
+            let policy = Policy {
+                require_silent_minutes: required,
+                ..policy()
+            };
+            plan_one(action, by_id(1), &snapshot, &policy)
+        };
+
+        let goes = Act(vec![Step::Disconnect]);
+        assert_eq!(planned(Some(0), 0, Action::Retire), goes);
+        assert_eq!(planned(Some(1800), 30, Action::Retire), goes);
+        let talks = planned(Some(1799), 30, Action::Retire);
+        assert_eq!(talks, refused(Reason::AgentAlive));
+        // What DRS does not say is no silence.
+        let unknown = planned(None, 30, Action::Retire);
+        assert_eq!(unknown, refused(Reason::UnknownState));
+        // The record of a server has no agent.
+        let deletion = planned(Some(0), 30, Action::Delete);
+        assert_eq!(deletion, refused(Reason::NotDisconnected));
     }
 
     fn reasons(verdict: &Verdict) -> Vec<Reason> {

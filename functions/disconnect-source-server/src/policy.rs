@@ -4,7 +4,7 @@ use shared::{
     Guardrails,
     drs::AccountSize,
     guardrails::ApprovalRule,
-    variables::{BadVariable, boolean, count, environment},
+    variables::{BadVariable, boolean, count, environment, minutes},
 };
 
 use crate::command::Action;
@@ -18,17 +18,21 @@ pub struct Policy {
     pub max_share_percent: usize,
     /// `ALLOW_DELETE`: whether records may be deleted.
     pub allow_delete: bool,
+    /// `REQUIRE_SILENT_MINUTES`: for how long the agent of a server must not have been seen before a
+    /// disconnect; 0 does not ask.
+    pub require_silent_minutes: u64,
 }
 
 impl Policy {
     /// The names of all variables, in the order of the README's table.
-    pub const VARIABLES: [&str; 6] = [
+    pub const VARIABLES: [&str; 7] = [
         "MODE",
         "APPROVAL_TAG",
         "PROTECTION_TAG",
         "MAX_TARGETS",
         "MAX_SHARE_PERCENT",
         "ALLOW_DELETE",
+        "REQUIRE_SILENT_MINUTES",
     ];
 
     /// Reads the process's environment.
@@ -52,6 +56,10 @@ impl Policy {
             guardrails: Guardrails::from_lookup(&lookup, ApprovalRule::Optional)?,
             max_share_percent: count("MAX_SHARE_PERCENT", value("MAX_SHARE_PERCENT", "10"))?,
             allow_delete: boolean("ALLOW_DELETE", value("ALLOW_DELETE", "false"))?,
+            require_silent_minutes: minutes(
+                "REQUIRE_SILENT_MINUTES",
+                value("REQUIRE_SILENT_MINUTES", "0"),
+            )?,
         })
     }
 

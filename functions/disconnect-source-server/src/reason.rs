@@ -56,6 +56,8 @@ pub enum Reason {
     NotApproved,
     /// The approval tag on the source server names another request.
     ApprovedForAnotherRequest,
+    /// The agent of the source server still talks to DRS, so its machine is not gone.
+    AgentAlive,
     /// A recovery instance of the source server exists and may be in use.
     RecoveryInstancePresent,
     /// A drill instance of the source server exists; end the drill first.
@@ -112,6 +114,7 @@ impl Explain for Reason {
             Self::Protected => &[advice::UNPROTECT],
             Self::NotApproved => &[advice::APPROVE],
             Self::ApprovedForAnotherRequest => &[advice::APPROVE_INSTEAD],
+            Self::AgentAlive => &[advice::STOP_MACHINE],
             Self::RecoveryInstancePresent => &[advice::END_RECOVERY],
             Self::DrillInstancePresent => &[advice::END_DRILL],
             Self::JobRunning => &[advice::WAIT_FOR_JOB],

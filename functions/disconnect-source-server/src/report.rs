@@ -1,6 +1,6 @@
 //! `report`: what may truthfully be said of each target, and why.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
@@ -30,6 +30,14 @@ struct Evidence<'a> {
     state_before: &'a str,
     /// The replication state at the last read after a change.
     state_after: Option<&'a str>,
+    /// When DRS last saw the agent.
+    last_seen_by_service_date_time: Option<DateTime<Utc>>,
+    /// For how long it had not seen it, when the server was first read.
+    agent_silent_seconds: Option<u64>,
+    /// How far the replication was behind.
+    lag_seconds: Option<u64>,
+    /// Why the replication was stalled, by the name of DRS.
+    data_replication_error: Option<&'a String>,
     /// How many recovery points there were, if they could be counted.
     recovery_points: Option<usize>,
     /// How many of them this run destroyed.
@@ -284,6 +292,10 @@ fn evidence<'a>(
         approved_for: policy.guardrails.approved_request(&server.tags),
         state_before: state(Some(server)),
         state_after: run.was_read_back().then(|| state(run.last.server.as_ref())),
+        last_seen_by_service_date_time: server.last_seen,
+        agent_silent_seconds: execution.silent_seconds.get(&server.id).copied(),
+        lag_seconds: server.lag_seconds,
+        data_replication_error: server.replication_error.as_ref(),
         recovery_points,
         recovery_points_lost: recovery_points.filter(|_| ended),
         replicated_bytes: server.replicated_bytes,
@@ -332,7 +344,6 @@ fn planned(action: Action, run: &TargetRun) -> Vec<PlannedStep> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use chrono::DateTime;
     use shared::{Call, FaultKind, Grounds, Invocation, drs::Drs};
     use tokio::time::Instant;
 
@@ -472,6 +483,7 @@ mod tests {
             let execution = Execution {
                 runs,
                 recovery_points: BTreeMap::new(),
+                silent_seconds: BTreeMap::new(),
             };
             report_in_context(&command, &execution).next_request
         };
@@ -503,6 +515,7 @@ mod tests {
         let execution = Execution {
             runs: vec![run],
             recovery_points: BTreeMap::new(),
+            silent_seconds: BTreeMap::new(),
         };
 
         report_in_context(&command, &execution).targets.remove(0)
@@ -551,6 +564,7 @@ mod tests {
         let execution = Execution {
             runs: vec![run(LATER)],
             recovery_points: BTreeMap::new(),
+            silent_seconds: BTreeMap::new(),
         };
         assert_eq!(
             report_in_context(&command, &execution).summary,
@@ -617,6 +631,7 @@ mod tests {
             let execution = Execution {
                 runs: Vec::new(),
                 recovery_points: [].into(),
+                silent_seconds: BTreeMap::new(),
             };
             let evidence = evidence(&run, &execution, &policy).unwrap();
             evidence.state_after.map(str::to_owned)
@@ -644,6 +659,7 @@ mod tests {
             let execution = Execution {
                 runs: Vec::new(),
                 recovery_points: [(id(1), 3)].into(),
+                silent_seconds: BTreeMap::new(),
             };
             evidence(&run, &execution, &policy)
                 .unwrap()

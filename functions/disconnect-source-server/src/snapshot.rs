@@ -16,6 +16,12 @@ pub struct Snapshot {
     /// What may use the servers; not read where no server matched a target, and so not to be
     /// mistaken for nothing.
     pub usage: Option<Usage>,
+    /// For how many seconds DRS has not seen the agent of each server, by the clock of the read; a
+    /// server is missing if DRS does not say.
+    pub silent_seconds: BTreeMap<SourceServerId, u64>,
+    /// How many seconds after the end of its machine, by a native event, DRS saw the agent of a server;
+    /// one that was not seen well after it is missing.
+    pub seconds_after_end: BTreeMap<SourceServerId, u64>,
     /// How many recovery points each server has that is to be disconnected; a server is missing if
     /// they could not be counted.
     pub recovery_points: BTreeMap<SourceServerId, usize>,
@@ -39,6 +45,8 @@ impl Snapshot {
             servers: Vec::new(),
             account: None,
             usage: None,
+            silent_seconds: BTreeMap::new(),
+            seconds_after_end: BTreeMap::new(),
             recovery_points: BTreeMap::new(),
         }
     }

@@ -1,5 +1,7 @@
 //! What DRS answers, as far as decisions need it: our own types, so that planners know no SDK.
 
+use chrono::{DateTime, Utc};
+
 use crate::{
     arn::{Arn, Resource, ResourceRef},
     guardrails::Tags,
@@ -67,6 +69,12 @@ pub struct Server {
     pub replicated_bytes: Option<i64>,
     /// `lifeCycle.elapsedReplicationDuration` in whole hours, if it was readable.
     pub replication_hours: Option<u64>,
+    /// `lifeCycle.lastSeenByServiceDateTime`: when DRS last saw its agent, if it was readable.
+    pub last_seen: Option<DateTime<Utc>>,
+    /// `dataReplicationInfo.lagDuration` in seconds, if there is a lag and it was readable.
+    pub lag_seconds: Option<u64>,
+    /// `dataReplicationInfo.dataReplicationError.error`, by its name.
+    pub replication_error: Option<String>,
 }
 
 /// The replication state of a source server.

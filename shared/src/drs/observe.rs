@@ -295,9 +295,12 @@ fn read_server(server: &types::SourceServer) -> Option<Server> {
     let disks = replication
         .map(|info| info.replicated_disks())
         .unwrap_or_default();
-    let duration = server
-        .life_cycle()
-        .and_then(|cycle| cycle.elapsed_replication_duration());
+    let cycle = server.life_cycle();
+    let duration = cycle.and_then(|cycle| cycle.elapsed_replication_duration());
+    let last_seen = cycle.and_then(|cycle| cycle.last_seen_by_service_date_time());
+    let error = replication
+        .and_then(|info| info.data_replication_error())
+        .and_then(|error| error.error());
 
     Some(Server {
         id: read_id(server.source_server_id())?,
@@ -321,7 +324,12 @@ fn read_server(server: &types::SourceServer) -> Option<Server> {
         recovery_instance_id: owned(server.recovery_instance_id()).filter(|id| !id.is_empty()),
         tags: read_tags(server.tags()),
         replicated_bytes: replicated_bytes(disks),
-        replication_hours: duration.and_then(whole_hours),
+        replication_hours: duration.and_then(seconds_of).map(|seconds| seconds / 3600),
+        last_seen: last_seen.and_then(|text| text.parse().ok()),
+        lag_seconds: replication
+            .and_then(|info| info.lag_duration())
+            .and_then(seconds_of),
+        replication_error: error.map(|error| error.as_str().to_owned()),
     })
 }
 
@@ -389,9 +397,9 @@ fn read_staging(area: Option<&types::StagingArea>) -> Staging {
     }
 }
 
-/// The whole hours of an ISO 8601 duration such as `P30DT4H5M6S`. Years and months have no fixed
-/// length and are not read.
-fn whole_hours(duration: &str) -> Option<u64> {
+/// The seconds of an ISO 8601 duration such as `P30DT4H5M6S`. Years and months have no fixed length
+/// and are not read.
+fn seconds_of(duration: &str) -> Option<u64> {
     let mut seconds = 0_u64;
     let mut number = String::new();
     let mut in_time = false;
@@ -409,7 +417,7 @@ fn whole_hours(duration: &str) -> Option<u64> {
         }
     }
 
-    number.is_empty().then_some(seconds / 3600)
+    number.is_empty().then_some(seconds)
 }
 
 fn seconds_in(unit: char, in_time: bool) -> Option<u64> {
@@ -493,14 +501,14 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn durations_are_read_in_whole_hours() {
+    fn durations_are_read_in_seconds() {
         let cases = [
-            ("PT1H", Some(1)),
-            ("P30DT4H5M6S", Some(724)),
-            ("P1W", Some(168)),
+            ("PT1H", Some(3600)),
+            ("P30DT4H5M6S", Some(2_606_706)),
+            ("P1W", Some(604_800)),
             ("PT0.5S", Some(0)),
-            ("PT7200S", Some(2)),
-            ("PT90M3000S", Some(2)),
+            ("PT7200S", Some(7200)),
+            ("PT90M3000S", Some(8400)),
             ("P1Y", None),
             ("P1M", None),
             ("1H", None),
@@ -508,7 +516,7 @@ pub(crate) mod tests {
             ("PT99999999999999999999H", None),
         ];
         for (text, expected) in cases {
-            assert_eq!(whole_hours(text), expected, "{text}");
+            assert_eq!(seconds_of(text), expected, "{text}");
         }
     }
 

@@ -29,6 +29,8 @@ pub(crate) enum Change {
     Rename(String),
     /// The agent is installed anew: the same machine under another ID.
     Reregister(String),
+    /// The machine is gone, or cannot reach DRS any more.
+    Silence(String),
 }
 
 impl Change {
@@ -45,7 +47,8 @@ impl Change {
             | Self::Unapprove(id)
             | Self::Restore { id, .. }
             | Self::Retag(id)
-            | Self::Rename(id) => {
+            | Self::Rename(id)
+            | Self::Silence(id) => {
                 let now = world.now;
                 if let Some(server) = world.server(id) {
                     self.apply_to_server(server, now);
@@ -68,6 +71,7 @@ impl Change {
                     server.tags.remove(APPROVED);
                 }
             }
+            Self::Silence(_) => server.agent_unreachable_since = Some(now),
             Self::Rename(_) => server.hostname = Some("renamed".to_owned()),
             Self::Retag(_) => _ = server.tags.insert("team".to_owned(), now.to_string()),
             _ => {}

@@ -68,6 +68,10 @@ pub(crate) fn generate(seed: u64) -> Scenario {
         if chance(rng, 80) {
             Change::Approve(id(number), instance(number)).apply(&mut world);
         }
+        // A machine that is gone is silent; now and then it is another one that is meant.
+        if chance(rng, 85) {
+            Change::Silence(id(number)).apply(&mut world);
+        }
         requests[0] = terminated(rng, number);
     }
 
@@ -94,7 +98,7 @@ pub(crate) fn generate(seed: u64) -> Scenario {
 
 fn change(rng: &mut fastrand::Rng, count: usize) -> scenario::Change {
     let server = id(rng.usize(1..=count));
-    let change = match rng.u8(0..12) {
+    let change = match rng.u8(0..13) {
         // A drill makes a server unavailable for a disconnect, so it comes more often.
         0 | 1 => Change::DrillStarts(server),
         2 => Change::DrillEnds(server),
@@ -111,6 +115,7 @@ fn change(rng: &mut fastrand::Rng, count: usize) -> scenario::Change {
         // What is gone for good happens less often.
         10 if rng.bool() => Change::Delete(server),
         10 => Change::Reregister(server),
+        11 => Change::Silence(server),
         _ => Change::Retag(server),
     };
 
@@ -135,11 +140,14 @@ fn variables(rng: &mut fastrand::Rng) -> Variables {
         _ => "100",
     };
 
+    let silent_minutes = if chance(rng, 6) { "30" } else { "0" };
+
     let all = vec![
         ("MODE", mode.to_owned()),
         ("ALLOW_DELETE", allow_delete.to_string()),
         ("MAX_TARGETS", max_targets.to_owned()),
         ("MAX_SHARE_PERCENT", max_share.to_owned()),
+        ("REQUIRE_SILENT_MINUTES", silent_minutes.to_owned()),
     ];
     some_left_out(rng, all)
 }
@@ -156,6 +164,10 @@ fn world(rng: &mut fastrand::Rng, count: usize) -> World {
         lose_names(rng, &mut server);
         add_tags(rng, &mut server);
         add_state(rng, &mut server);
+        if chance(rng, 15) {
+            let minutes = rng.i64(0..90);
+            server.agent_unreachable_since = Some(epoch() - TimeDelta::minutes(minutes));
+        }
         if chance(rng, 8) && !server.is_disconnected() {
             add_recovery_instance(rng, &mut world, &mut server, number);
         }
@@ -426,7 +438,11 @@ fn terminated(rng: &mut fastrand::Rng, number: usize) -> Request {
         "originAccountID": account,
         "originRegion": region,
     });
-    let detail = json!({ "action": "disconnect", "targets": [target] });
+    let detail = json!({
+        "action": "disconnect",
+        "targets": [target],
+        "terminatedAt": event["time"],
+    });
 
     native(rng, &instance, &event, detail, &EVENTS)
 }

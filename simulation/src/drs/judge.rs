@@ -197,6 +197,10 @@ fn about(case: &Case<'_>, server: &SourceServer, target: &Value) -> Verdict {
             action == "delete" && !server.is_disconnected(),
             "not_disconnected",
         ),
+        (
+            action != "delete" && !server.is_disconnected() && is_alive(case, server),
+            "agent_alive",
+        ),
     ]));
     reasons.extend(in_use(case.world, server));
 
@@ -208,6 +212,27 @@ fn about(case: &Case<'_>, server: &SourceServer, target: &Value) -> Verdict {
         "retire" => Verdict::Act(vec![Step::Disconnect]),
         _ => Verdict::Act(vec![Step::Disconnect, Step::Untag]),
     }
+}
+
+/// Whether the agent talks on although its machine is said to be gone, or was heard too lately.
+fn is_alive(case: &Case<'_>, server: &SourceServer) -> bool {
+    let now = case.world.now;
+    let seen = last_seen(server, now);
+    let detail = case.request.detail.as_ref();
+    let end = detail.and_then(|detail| detail["terminatedAt"].as_str());
+    let end = end.and_then(|end| end.parse::<DateTime<Utc>>().ok());
+
+    // Some minutes may pass between the end of a machine and the last word of it.
+    let talks_on = end.is_some_and(|end| seen > end + TimeDelta::minutes(15));
+    let required = case.scenario.number("REQUIRE_SILENT_MINUTES", 0) as i64;
+    talks_on || (now - seen).num_seconds() < required * 60
+}
+
+/// When DRS last heard of the agent: now, unless something keeps it silent.
+fn last_seen(server: &SourceServer, now: DateTime<Utc>) -> DateTime<Utc> {
+    let silent_since = server.agent_unreachable_since.or(server.agent_gone_at);
+
+    silent_since.map_or(now, |since| since.min(now))
 }
 
 /// Everything that somebody does with a server, or that nobody understands.
@@ -387,6 +412,12 @@ fn evidence(case: &Case<'_>, server: &SourceServer) -> Value {
         "approvedFor": approval.map(|it| it.replace('\u{202e}', "\u{fffd}")),
         "stateBefore": state,
         "stateAfter": null,
+        "lagSeconds": (server.data_replication_state == "CONTINUOUS").then_some(0),
+        "dataReplicationError": match server.data_replication_state.as_str() {
+            "STALLED" if server.agent_unreachable_since.is_some() => Some("AGENT_NOT_SEEN"),
+            "STALLED" => Some("NOT_CONVERGING"),
+            _ => None,
+        },
         "replicatedBytes": bytes,
         "replicationHours": hours(case.world, server),
         "replicationHoursEnded": null,

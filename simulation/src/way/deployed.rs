@@ -11,11 +11,12 @@ use crate::{
 };
 
 /// The parameters of the template that the variables of the functions come from.
-const PARAMETERS: [(&str, &str); 5] = [
+const PARAMETERS: [(&str, &str); 6] = [
     ("MODE", "Mode"),
     ("ALLOW_DELETE", "AllowDelete"),
     ("MAX_TARGETS", "MaxTargets"),
     ("MAX_SHARE_PERCENT", "MaxSharePercent"),
+    ("REQUIRE_SILENT_MINUTES", "RequireSilentMinutes"),
     ("REPLICA_REGIONS", "ReplicaRegions"),
 ];
 
