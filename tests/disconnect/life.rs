@@ -79,6 +79,27 @@ async fn a_server_is_disconnected_after_the_silence_that_the_deployment_asks_for
     }
 }
 
+/// Nobody can send the event of a termination again.
+// Invariant 1.
+#[tokio::test]
+async fn a_terminated_machine_is_disconnected_once_it_has_been_silent() {
+    let end = Utc::now() - TimeDelta::minutes(10);
+    let mut stage = Stage::with(of_instance(Some(end))).await;
+    stage.policy.require_silent_minutes = 30;
+
+    let waiting = stage.deliver(&terminated(end)).await;
+    assert_eq!(waiting.conclusion(), "pending agent_not_silent_yet");
+    assert_eq!(waiting.body["lookAgainAfterSeconds"], 900);
+    assert_eq!(stage.changes(), [""; 0]);
+
+    let earlier = end - TimeDelta::minutes(30);
+    stage
+        .local
+        .change(|world| *world = of_instance(Some(earlier)));
+    let gone = stage.deliver(&terminated(end)).await;
+    assert_eq!(gone.conclusion(), "done disconnected");
+}
+
 /// What DRS leaves out is no proof of silence.
 #[tokio::test]
 async fn a_server_that_drs_never_saw_is_not_known_to_be_silent() {
@@ -93,10 +114,7 @@ async fn a_server_that_drs_never_saw_is_not_known_to_be_silent() {
         .change(|world| *world = World::with([approved(ONE)]));
     stage.policy.require_silent_minutes = 30;
     let answer = stage.disconnect().await;
-    assert_eq!(answer.conclusion(), "refused unknown_state");
-    let reason = &answer.body["targets"][0]["reasons"][0];
-    assert_eq!(
-        reason["facts"]["member"],
-        "lifeCycle.lastSeenByServiceDateTime"
-    );
+    assert_eq!(answer.conclusion(), "refused agent_alive");
+    let message = answer.body["targets"][0]["message"].as_str().unwrap();
+    assert!(message.contains("DRS does not say when"), "{message}");
 }

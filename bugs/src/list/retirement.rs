@@ -297,6 +297,12 @@ pub(super) const BUGS: &[Bug] = &[
         from: "        _ if required == 0 => None,",
         to: "        None => None,\n        _ if required == 0 => None,",
     },
+    Bug {
+        name: "an event does not wait for the silence of its machine",
+        file: DISCONNECT_PLAN,
+        from: "if command.is_native() && lacks_silence",
+        to: "if false && lacks_silence",
+    },
     // Each step follows on a read, once, and by the first plan.
     Bug {
         name: "a step that only a later plan asks for is taken",

@@ -56,9 +56,9 @@ pub(crate) const CHECK_ORIGIN: Advice = Advice::operator(
 pub(crate) const UNPROTECT: Advice =
     Advice::approver("Remove the tag, if the server may go after all.")
         .by("aws drs untag-resource --region {region} --resource-arn {arn} --tag-keys {tag}");
-pub(crate) const STOP_MACHINE: Advice = Advice::requester(
-    "Check that this is the machine which is to go, and stop it. Send the request again once its \
-     agent has been silent for long enough.",
+pub(crate) const CHECK_MACHINE: Advice = Advice::requester(
+    "Check that this is the machine which is to go. Once it is silent, send the request again; \
+     after an event, send a request of your own.",
 )
 .by("aws drs describe-source-servers --region {region} \
      --filters sourceServerIDs={sourceServerID} \

@@ -125,6 +125,12 @@ impl Command {
         }
     }
 
+    /// Whether it comes from an event of AWS itself, which nobody can send again.
+    #[must_use]
+    pub fn is_native(&self) -> bool {
+        self.terminated_at.is_some()
+    }
+
     /// The same command with its targets named by the IDs of the servers that they turned out to
     /// be, so that a later read cannot find another server under the same name.
     #[must_use]

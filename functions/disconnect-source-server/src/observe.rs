@@ -81,7 +81,7 @@ async fn read(
         seconds_after_end: BTreeMap::new(),
         recovery_points: BTreeMap::new(),
     };
-    snapshot.silent_seconds = silences(&snapshot.servers, context.invocation.time());
+    snapshot.silent_seconds = silences(&snapshot.servers, context.invocation.now);
     if let Some(end) = command.terminated_at {
         snapshot.seconds_after_end = seen_after(&snapshot.servers, end);
     }

@@ -172,6 +172,11 @@ fn plan_disconnect(
         return Refused(against);
     }
 
+    // The machine of an event has just ended, and its silence is still to come.
+    if command.is_native() && lacks_silence(server, snapshot, policy).is_some() {
+        return Pending(Reason::AgentNotSilentYet);
+    }
+
     // The approval goes last, so that a run which is killed in between can be resumed.
     let mut steps = vec![Step::Disconnect];
     steps.extend(consume_approval(command, server, policy));
@@ -255,27 +260,45 @@ fn forbidden(
     against.extend(policy.guardrails.against(&command.request_id, tags));
 
     against.extend(without_arn(server));
-    if command.action != Action::Delete && server.state != State::Disconnected {
-        against.extend(alive(server, snapshot, policy));
-    }
     against.extend(in_use(server, snapshot));
+    // Last: whoever reads why a protected server may not go is not to be told to stop it.
+    if command.action != Action::Delete && server.state != State::Disconnected {
+        against.extend(alive(command, server, snapshot, policy));
+    }
     against
 }
 
-/// A machine that still talks to DRS is not gone: after its termination never, and otherwise as far
-/// as the deployment asks for silence.
-fn alive(server: &Server, snapshot: &Snapshot, policy: &Policy) -> Option<Grounds<Reason>> {
-    if let Some(seconds) = snapshot.seconds_after_end.get(&server.id) {
-        return Some(grounds::seen_after_end(*seconds));
-    }
+/// A machine that still talks to DRS is not gone: after its termination never, and for a request as
+/// far as the deployment asks for silence.
+fn alive(
+    command: &Command,
+    server: &Server,
+    snapshot: &Snapshot,
+    policy: &Policy,
+) -> Vec<Grounds<Reason>> {
+    let after_end = snapshot.seconds_after_end.get(&server.id);
+    let mut against: Vec<_> = after_end
+        .copied()
+        .map(grounds::seen_after_end)
+        .into_iter()
+        .collect();
 
+    // An event comes within seconds of its end, and nobody sends it again.
+    if !command.is_native() {
+        against.extend(lacks_silence(server, snapshot, policy));
+    }
+    against
+}
+
+/// What a server lacks of the silence that the deployment asks for.
+fn lacks_silence(server: &Server, snapshot: &Snapshot, policy: &Policy) -> Option<Grounds<Reason>> {
     let required = policy.require_silent_minutes;
+
     match snapshot.silent_seconds.get(&server.id) {
         _ if required == 0 => None,
         Some(seconds) if *seconds >= required * 60 => None,
-        Some(seconds) => Some(grounds::not_silent(*seconds, required)),
         // What DRS does not say is no proof of silence.
-        None => Some(grounds::unknown("lifeCycle.lastSeenByServiceDateTime")),
+        silent => Some(grounds::not_silent(silent.copied(), required)),
     }
 }
 
@@ -462,7 +485,7 @@ mod tests {
     use super::*;
     use crate::{
         fixtures::{
-            APPROVED, by_hostname, by_id, command, consume, disconnected, id, policy, server,
+            APPROVED, NOON, by_hostname, by_id, command, consume, disconnected, id, policy, server,
         },
         snapshot::Usage,
     };
@@ -520,6 +543,29 @@ mod tests {
 
     // Invariant 1.
     #[test]
+    fn the_event_of_a_termination_waits_for_the_silence_of_its_machine() {
+        let planned = |silent: u64| {
+            let snapshot = Snapshot {
+                silent_seconds: [(id(1), silent)].into(),
+                ..with(|_| {})
+            };
+            let policy = Policy {
+                require_silent_minutes: 30,
+                ..policy()
+            };
+            let command = Command {
+                terminated_at: Some(NOON),
+                ..command(Action::Disconnect, vec![by_id(1)])
+            };
+            first_alone(&plan(&command, &snapshot, &policy).targets[0].verdict)
+        };
+
+        assert_eq!(planned(0), Pending(Reason::AgentNotSilentYet));
+        assert_eq!(planned(1800), Act(vec![Step::Disconnect, consume(1)]));
+    }
+
+    // Invariant 1.
+    #[test]
     fn a_deployment_may_ask_for_silence_before_a_disconnect() {
         let planned = |silent: Option<u64>, required: u64, action| {
             let snapshot = Snapshot {
@@ -540,7 +586,7 @@ mod tests {
         assert_eq!(talks, refused(Reason::AgentAlive));
         // What DRS does not say is no silence.
         let unknown = planned(None, 30, Action::Retire);
-        assert_eq!(unknown, refused(Reason::UnknownState));
+        assert_eq!(unknown, refused(Reason::AgentAlive));
         // The record of a server has no agent.
         let deletion = planned(Some(0), 30, Action::Delete);
         assert_eq!(deletion, refused(Reason::NotDisconnected));

@@ -13,6 +13,9 @@ pub const STAGING_CLEANUP_SECONDS: u32 = 90 * 60;
 /// When a change that a read does not show yet is worth another look.
 pub const SOON_SECONDS: u32 = 60;
 
+/// When an agent that is not silent yet is worth another look.
+pub const SILENCE_SECONDS: u32 = 15 * 60;
+
 /// Why a target is treated as it is: a closed set. The first line of each comment is the sentence
 /// in the report and in the README's table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumMessage, VariantArray)]
@@ -26,6 +29,8 @@ pub enum Reason {
     ///
     /// A delete that is sent before may succeed and leave the resources behind.
     RecordAwaitsDeletion,
+    /// The instance was terminated, and its agent has not been silent for long enough yet.
+    AgentNotSilentYet,
     /// AWS accepted the change, but a read does not show it yet.
     NotSeenYet,
     /// Not started: the function's deadline was too close to finish.
@@ -56,7 +61,7 @@ pub enum Reason {
     NotApproved,
     /// The approval tag on the source server names another request.
     ApprovedForAnotherRequest,
-    /// The agent of the source server still talks to DRS, so its machine is not gone.
+    /// DRS saw the agent of the source server too lately, so its machine may not be gone.
     AgentAlive,
     /// A recovery instance of the source server exists and may be in use.
     RecoveryInstancePresent,
@@ -98,7 +103,7 @@ impl Explain for Reason {
         match self {
             Self::Disconnected | Self::RecordDeleted => &[],
             Self::RecordAwaitsDeletion => &[advice::AWAITS_DELETION],
-            Self::NotSeenYet | Self::OutOfTime => &[advice::SEND_AGAIN],
+            Self::NotSeenYet | Self::OutOfTime | Self::AgentNotSilentYet => &[advice::SEND_AGAIN],
             Self::PlanMode => &[advice::CARRY_OUT],
 
             Self::NotInitialised => &[advice::FIND_REGION],
@@ -114,7 +119,7 @@ impl Explain for Reason {
             Self::Protected => &[advice::UNPROTECT],
             Self::NotApproved => &[advice::APPROVE],
             Self::ApprovedForAnotherRequest => &[advice::APPROVE_INSTEAD],
-            Self::AgentAlive => &[advice::STOP_MACHINE],
+            Self::AgentAlive => &[advice::CHECK_MACHINE],
             Self::RecoveryInstancePresent => &[advice::END_RECOVERY],
             Self::DrillInstancePresent => &[advice::END_DRILL],
             Self::JobRunning => &[advice::WAIT_FOR_JOB],
@@ -134,6 +139,7 @@ impl Explain for Reason {
     fn look_again_after_seconds(&self) -> Option<u32> {
         match self {
             Self::RecordAwaitsDeletion => Some(STAGING_CLEANUP_SECONDS),
+            Self::AgentNotSilentYet => Some(SILENCE_SECONDS),
             Self::NotSeenYet | Self::OutOfTime => Some(SOON_SECONDS),
             _ => None,
         }
@@ -173,6 +179,7 @@ mod tests {
             .filter_map(|reason| Some((*reason, reason.look_again_after_seconds()?)));
         let expected = [
             (Reason::RecordAwaitsDeletion, 90 * 60),
+            (Reason::AgentNotSilentYet, 15 * 60),
             (Reason::NotSeenYet, SOON_SECONDS),
             (Reason::OutOfTime, SOON_SECONDS),
         ];

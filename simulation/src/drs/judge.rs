@@ -36,6 +36,8 @@ enum Verdict {
     Done(&'static str),
     /// The record is to be deleted later.
     Awaits,
+    /// The machine of an event is to be silent first.
+    AwaitsSilence,
     /// Every reason against it.
     Refused(Vec<&'static str>),
     Act(Vec<Step>),
@@ -68,7 +70,7 @@ pub(crate) fn judge(case: &Case<'_>) -> Judgement {
 pub(crate) fn reasons_against(case: &Case<'_>, target: &Value) -> Vec<&'static str> {
     match find(case, target).verdict {
         Verdict::Refused(reasons) => reasons,
-        Verdict::Done(_) | Verdict::Awaits | Verdict::Act(_) => Vec::new(),
+        Verdict::Done(_) | Verdict::Awaits | Verdict::AwaitsSilence | Verdict::Act(_) => Vec::new(),
     }
 }
 
@@ -202,11 +204,13 @@ fn about(case: &Case<'_>, server: &SourceServer, target: &Value) -> Verdict {
             "agent_alive",
         ),
     ]));
+    let waits = is_event(case) && !server.is_disconnected() && lacks_silence(case, server);
     reasons.extend(in_use(case.world, server));
 
     // Without a reason against it, the action has its steps.
     match action {
         _ if !reasons.is_empty() => Verdict::Refused(reasons),
+        _ if waits => Verdict::AwaitsSilence,
         "delete" => Verdict::Act(vec![Step::Delete]),
         "retire" if server.is_disconnected() => Verdict::Awaits,
         "retire" => Verdict::Act(vec![Step::Disconnect]),
@@ -224,8 +228,22 @@ fn is_alive(case: &Case<'_>, server: &SourceServer) -> bool {
 
     // Some minutes may pass between the end of a machine and the last word of it.
     let talks_on = end.is_some_and(|end| seen > end + TimeDelta::minutes(15));
+    talks_on || !is_event(case) && lacks_silence(case, server)
+}
+
+/// Whether the request is the event of a termination.
+fn is_event(case: &Case<'_>) -> bool {
+    let detail = case.request.detail.as_ref();
+
+    detail.is_some_and(|detail| detail["terminatedAt"].is_string())
+}
+
+/// Whether the agent has not been silent for as long as the deployment asks for.
+fn lacks_silence(case: &Case<'_>, server: &SourceServer) -> bool {
+    let now = case.world.now;
     let required = case.scenario.number("REQUIRE_SILENT_MINUTES", 0) as i64;
-    talks_on || (now - seen).num_seconds() < required * 60
+
+    (now - last_seen(server, now)).num_seconds() < required * 60
 }
 
 /// When DRS last heard of the agent: now, unless something keeps it silent.
@@ -291,7 +309,7 @@ impl Finding<'_> {
     fn refuse(&mut self, reason: &'static str) {
         match &mut self.verdict {
             Verdict::Refused(reasons) => reasons.push(reason),
-            Verdict::Done(_) | Verdict::Awaits | Verdict::Act(_) => {
+            Verdict::Done(_) | Verdict::Awaits | Verdict::AwaitsSilence | Verdict::Act(_) => {
                 self.verdict = Verdict::Refused(vec![reason]);
             }
         }
@@ -347,6 +365,7 @@ fn expected(case: &Case<'_>, finding: &Finding<'_>) -> Expected {
     let mut expected = match &finding.verdict {
         Verdict::Done(reason) => Expected::said("already_done", vec![reason]),
         Verdict::Awaits => Expected::said("pending", vec!["record_awaits_deletion"]),
+        Verdict::AwaitsSilence => Expected::said("pending", vec!["agent_not_silent_yet"]),
         Verdict::Refused(reasons) => Expected::said("refused", reasons.clone()),
         Verdict::Act(_) => Expected::said("planned", vec!["plan_mode"]),
     };
@@ -373,8 +392,11 @@ fn expected(case: &Case<'_>, finding: &Finding<'_>) -> Expected {
         true => vec!["DeleteSourceServer"],
         false => Vec::new(),
     });
-    let awaits = expected.reasons == ["record_awaits_deletion"];
-    expected.look_again = awaits.then_some(STAGING_REMOVED);
+    expected.look_again = match expected.reasons.as_slice() {
+        ["record_awaits_deletion"] => Some(STAGING_REMOVED),
+        ["agent_not_silent_yet"] => Some(900),
+        _ => None,
+    };
     expected
 }
 

@@ -199,6 +199,7 @@ impl Claim<'_> {
                 let is_seen = !self.has_changed() || self.was_read_back();
                 is_seen && self.server_ever(SourceServer::is_disconnected)
             }
+            "agent_not_silent_yet" => self.state.scenario.number("REQUIRE_SILENT_MINUTES", 0) > 0,
             "not_seen_yet" => self.changes.iter().any(|call| call.is_ok()),
             "out_of_time" => true,
             _ => false,
