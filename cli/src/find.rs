@@ -40,14 +40,17 @@ pub(crate) struct Found {
     pub(crate) reports: Vec<Report>,
     /// What is like a report and cannot be read as one: the member, and what is wrong with it.
     pub(crate) unreadable: Vec<String>,
-    /// Where those with the same summary stand among them: a log may hold a hundred thousand.
-    by_summary: HashMap<String, Vec<usize>>,
+    /// Where those of the same time and summary stand among them: a log may hold a hundred
+    /// thousand.
+    alike: HashMap<(Option<String>, String), Vec<usize>>,
 }
 
 impl Found {
     /// Adds a report, unless it is there: a fleet and a result event hold the same one twice.
     fn add(&mut self, report: Report) {
-        let places = self.by_summary.entry(report.summary.clone()).or_default();
+        let started = report.invocation.as_ref().map(|it| it.started_at.clone());
+        let key = (started, report.summary.clone());
+        let places = self.alike.entry(key).or_default();
 
         let mut alike = places.iter().filter_map(|place| self.reports.get(*place));
         if !alike.any(|known| *known == report) {

@@ -178,16 +178,18 @@ impl Screen {
 
     /// When a server that is to be disconnected last talked, and how far it is behind.
     fn signs_of_life(self, target: &Target) -> Vec<String> {
-        let Some(silent) = target.figure("agentSilentSeconds").filter(|_| goes(target)) else {
+        // Evidence of another version of drover has none of them.
+        if !goes(target) || target.evidence.get("agentSilentSeconds").is_none() {
             return Vec::new();
-        };
+        }
 
-        let mut signs = match is_live(target) {
-            true => format!(
-                "{WARN}live{WARN:#}: agent seen {} ago",
-                units::seconds(silent)
-            ),
-            false => format!("{DIM}agent silent for {}{DIM:#}", units::seconds(silent)),
+        let silent = target.figure("agentSilentSeconds").map(units::seconds);
+        let mut signs = match silent {
+            Some(silent) if is_live(target) => {
+                format!("{WARN}live{WARN:#}: agent seen {silent} ago")
+            }
+            Some(silent) => format!("{DIM}agent silent for {silent}{DIM:#}"),
+            None => format!("{DIM}DRS does not say when the agent was seen{DIM:#}"),
         };
         if let Some(lag) = target.figure("lagSeconds") {
             signs += &format!("{DIM}, lag {}{DIM:#}", units::seconds(lag));
@@ -347,7 +349,7 @@ fn what(target: &Target) -> String {
             let message = &target.message;
             match target.replica() {
                 Some((id, region)) => format!("already so, replica {id} in {region}"),
-                None => format!("already so: {message}"),
+                None => format!("already so: {message}{loss}"),
             }
         }
         outcome => {
@@ -412,10 +414,8 @@ fn loss(targets: &[&Target]) -> String {
         let size = size.unwrap_or_else(|| "an unknown size".to_owned());
         return format!("; destroys what it holds, {size}");
     }
-    if targets
-        .iter()
-        .any(|target| target.target.get("lost").is_some())
-    {
+    // A deletion destroys nothing itself, and ends what has.
+    if targets.iter().all(|target| ends_a_loss(target)) {
         return lost_earlier(targets);
     }
     let losing: Vec<&&Target> = targets.iter().filter(has).collect();
@@ -428,8 +428,8 @@ fn loss(targets: &[&Target]) -> String {
 
     // Figures of which one is not known have no sum.
     let sum = |name: &str| -> Option<u64> {
-        let figures = losing.iter().map(|target| target.figure(name));
-        figures.sum()
+        let mut figures = losing.iter().map(|target| target.figure(name));
+        figures.try_fold(0, |sum: u64, figure| Some(sum.saturating_add(figure?)))
     };
     let Some(count) = sum(points) else {
         return match is_over {
@@ -454,6 +454,13 @@ fn loss(targets: &[&Target]) -> String {
     text
 }
 
+/// Whether a target ends what its disconnect destroyed, as the request says.
+fn ends_a_loss(target: &Target) -> bool {
+    let is_ended = matches!(target.outcome.as_str(), "planned" | "done" | "already_done");
+
+    is_ended && target.target.get("lost").is_some()
+}
+
 /// What the disconnect of these targets destroyed, where the request for the deletion says so.
 fn lost_earlier(targets: &[&Target]) -> String {
     let figures = |name| {
@@ -464,17 +471,18 @@ fn lost_earlier(targets: &[&Target]) -> String {
 
     // Of which one is not known, the sum is not.
     if let Some(points) = figures("recoveryPoints") {
-        lost.push(units::counted(points.into_iter().sum(), "recovery point"));
+        let points = points.into_iter().fold(0, u64::saturating_add);
+        lost.push(units::counted(points, "recovery point"));
     }
     if let Some(longest) = figures("replicationHours").and_then(|it| it.into_iter().max()) {
         let up_to = if targets.len() > 1 { "up to " } else { "" };
-        lost.push(format!("replicated for {up_to}{}", units::hours(longest)));
+        lost.push(format!("a replication of {up_to}{}", units::hours(longest)));
     }
     match lost.is_empty() {
-        true => String::new(),
+        true => "; what disconnecting destroyed is not known of all".to_owned(),
         false => format!(
-            "; its disconnect destroyed {}, as the request says",
-            lost.join(", ")
+            "; disconnecting destroyed {}, as the request says",
+            lost.join(" and ")
         ),
     }
 }
@@ -557,7 +565,9 @@ fn lost_points(targets: &[&Target], is_plan: bool) -> Option<u64> {
     let figures: Vec<Option<u64>> = losing.map(|target| target.figure(name)).collect();
     match figures.is_empty() {
         true => None,
-        false => figures.into_iter().sum(),
+        false => figures
+            .into_iter()
+            .try_fold(0, |sum: u64, figure| Some(sum.saturating_add(figure?))),
     }
 }
 
@@ -641,6 +651,9 @@ mod tests {
         let live = json!({ "agentSilentSeconds": 130, "lagSeconds": 0 });
         let expected = "    live: agent seen 2 minutes ago, lag 0 seconds";
         assert_eq!(signs(live), expected);
+        let unseen = json!({ "agentSilentSeconds": null });
+        let expected = "    DRS does not say when the agent was seen";
+        assert_eq!(signs(unseen), expected);
         let silent = json!({
             "agentSilentSeconds": 260_000,
             "lagSeconds": null,
@@ -659,9 +672,9 @@ mod tests {
         deleted["plan"] = json!([{ "step": "DeleteSourceServer", "when": "now" }]);
         deleted["target"]["lost"] = json!({ "recoveryPoints": 37, "replicationHours": 6528 });
 
-        let destroyed = "37 recovery points, replicated for 272 days";
+        let destroyed = "37 recovery points and a replication of 272 days";
         let expected = format!(
-            "- web01 s-1: done, and read back; its disconnect destroyed {destroyed}, as the request \
+            "- web01 s-1: done, and read back; disconnecting destroyed {destroyed}, as the request \
              says"
         );
         assert_eq!(targets(report.clone()), [expected]);

@@ -21,8 +21,17 @@ struct Resource {
     name: Option<String>,
     /// The values of its members, by path.
     members: BTreeMap<String, String>,
-    /// The answer that lists it, and the file system that it is a part of.
-    listed_by: Option<(&'static str, Option<String>)>,
+    /// The answer that lists it; `None` for the account itself.
+    listed_by: Option<Listing>,
+}
+
+/// The answer that lists a resource: its Region, its operation, and the file system that it is about,
+/// if it is about one alone.
+#[derive(Debug, PartialEq, Eq)]
+struct Listing {
+    region: String,
+    operation: &'static str,
+    file_system: Option<String>,
 }
 
 /// A list of resources: the member that is the ID, those that are names, and the answer of AWS that
@@ -96,7 +105,7 @@ pub(crate) fn changes(before: &World, after: &World) -> Result<Vec<String>> {
         let (place, id) = key;
         let line = match (before.get(key), after.get(key)) {
             // What nobody collected is neither gone nor new.
-            (Some(one), None) | (None, Some(one)) if !is_known(worlds, place, one) => {
+            (Some(one), None) | (None, Some(one)) if !is_known(worlds, one) => {
                 format!("{WARN}?{WARN:#} {}: not collected", title(id, one, place))
             }
             (Some(before), None) => format!("{BAD}-{BAD:#} {}", title(id, before, place)),
@@ -113,13 +122,15 @@ pub(crate) fn changes(before: &World, after: &World) -> Result<Vec<String>> {
 }
 
 /// Whether both worlds know of a resource whether they have it.
-fn is_known(worlds: [&World; 2], place: &str, resource: &Resource) -> bool {
-    let Some((operation, owner)) = &resource.listed_by else {
+fn is_known(worlds: [&World; 2], resource: &Resource) -> bool {
+    let Some(listing) = &resource.listed_by else {
         return true;
     };
 
+    let (region, operation) = (&listing.region, listing.operation);
+    let file_system = listing.file_system.as_deref();
     let mut worlds = worlds.iter();
-    worlds.all(|world| knows(world.known.as_ref(), place, operation, owner.as_deref()))
+    worlds.all(|world| knows(world.known.as_ref(), region, operation, file_system))
 }
 
 /// A resource by its ID, its name, and the place in which it is.
@@ -161,7 +172,10 @@ fn resources(world: &World) -> Result<Resources> {
     };
     let mut resources = Resources::new();
 
-    for service in ["drs", "efs"] {
+    for (service, operation) in [
+        ("drs", "DescribeSourceServers"),
+        ("efs", "DescribeFileSystems"),
+    ] {
         let Some(Value::Object(regions)) = world.remove(service) else {
             continue;
         };
@@ -171,7 +185,7 @@ fn resources(world: &World) -> Result<Resources> {
             };
             add_region(&region, &mut members, &mut resources);
             // A Region may be initialised without having anything.
-            let own = Resource::of(&mut members, &[]);
+            let own = Resource::of(&mut members, &[]).listed_by(&region, operation, None);
             resources.insert((String::new(), format!("{service} in {region}")), own);
         }
     }
@@ -235,10 +249,8 @@ fn add(
     let Some(Value::String(id)) = members.remove(list.id) else {
         return;
     };
-    let resource = Resource {
-        listed_by: Some((list.operation, owner)),
-        ..Resource::of(&mut members, list.names)
-    };
+    let resource = Resource::of(&mut members, list.names);
+    let resource = resource.listed_by(place, list.operation, owner);
 
     resources.insert((place.to_owned(), id), resource);
 }
@@ -255,9 +267,10 @@ fn add_replication(replication: Value, resources: &mut Resources) {
 
     let (from, to) = (text("sourceFileSystemId"), text("destinationFileSystemId"));
     let (region, other) = (text("sourceRegion"), text("destinationRegion"));
-    let id = format!("{from} -> {to} in {other}");
-    let resource = Resource::of(&mut members, &[]);
-    resources.insert((region, id), resource);
+    let id = format!("{from} in {region} -> {to} in {other}");
+    let operation = "DescribeReplicationConfigurations";
+    let resource = Resource::of(&mut members, &[]).listed_by(&region, operation, Some(from));
+    resources.insert((String::new(), id), resource);
 }
 
 impl Resource {
@@ -279,6 +292,18 @@ impl Resource {
             resource.flatten(name, value);
         }
         resource
+    }
+
+    /// The same with the answer that lists it.
+    fn listed_by(self, region: &str, operation: &'static str, file_system: Option<String>) -> Self {
+        Self {
+            listed_by: Some(Listing {
+                region: region.to_owned(),
+                operation,
+                file_system,
+            }),
+            ..self
+        }
     }
 
     /// Adds a member, and those inside it by their paths.
@@ -401,6 +426,8 @@ mod tests {
         let lines = plain(&before, &after);
         let of_file_system = "? fs-00000001 in eu-west-1: not collected";
         assert!(lines.iter().any(|line| line == of_file_system), "{lines:?}");
+        let is_gone = lines.iter().any(|line| line.starts_with('-'));
+        assert!(!is_gone, "{lines:?}");
         let of_points = format!("~ {ID} (web01): recoveryPoints 37 -> unknown");
         assert!(lines.contains(&of_points), "{lines:?}");
     }
@@ -416,7 +443,7 @@ mod tests {
 
         let lines = plain(&before, &after);
         assert_eq!(lines[0], "~ account: behaviour.pageSize 50 -> 10");
-        let is_new = |line: &&String| line.starts_with("+ fs-00000001 -> fs-00000001 in eu-west-1");
+        let is_new = |line: &&String| line.starts_with("+ fs-00000001 in eu-west-1 -> fs-00000001");
         assert!(lines.iter().any(|line| is_new(&line)), "{lines:?}");
     }
 }

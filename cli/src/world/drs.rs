@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use emulator::{Job, RecoveryInstance, SourceServer};
 use serde::Deserialize;
 use serde_json::Value;
@@ -172,8 +172,11 @@ impl DescribedServer {
     fn last_seen(&self, now: DateTime<Utc>, reason: &str) -> Option<DateTime<Utc>> {
         let error = self.data_replication_info.data_replication_error.as_ref();
         let is_silent = error.is_some_and(|it| it.error.as_deref() == Some(reason));
+        let is_ended = self.data_replication_info.data_replication_state == "DISCONNECTED";
 
         let Time(seen) = self.life_cycle.as_ref()?.last_seen_by_service_date_time?;
+        // Whatever is said of it, an agent that talks is seen every few minutes.
+        let is_silent = is_silent || !is_ended && now - seen > TimeDelta::minutes(15);
         is_silent.then(|| seen.min(now))
     }
 }
