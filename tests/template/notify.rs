@@ -317,7 +317,7 @@ fn that_nothing_was_changed_is_told_only_if_the_report_proves_it() {
     assert!(text.contains(expected), "{text}");
 
     report["mode"] = json!("plan");
-    let expected = "The last attempt was in plan mode and changed nothing.";
+    let expected = "The last attempt was in plan mode and changed nothing. An earlier attempt, if in enforce mode, may have changed something.";
     assert_eq!(changes_told(&report, 3), expected);
 }
 
@@ -439,6 +439,22 @@ fn a_request_is_told_by_its_id_where_it_has_one() {
         (
             json!({ "source": "aws.elasticfilesystem", "detail": { "eventName": "TagResource" } }),
             "unknown",
+        ),
+        (
+            json!({ "source": "aws.elasticfilesystem", "detail": {
+                "requestID": "of CloudTrail", "requestParameters": { "resourceId": "fs-1" },
+            } }),
+            "fs-1",
+        ),
+        (
+            json!({ "source": "aws.elasticfilesystem", "detail": {
+                "requestID": "of CloudTrail", "responseElements": { "fileSystemId": "fs-2" },
+            } }),
+            "fs-2",
+        ),
+        (
+            json!({ "source": "com.example", "detail": { "requestID": "CHG3" } }),
+            "CHG3",
         ),
         (in_a_message.clone(), "unknown"),
         (json!({ "requestID": 5, "detail": [] }), "unknown"),
