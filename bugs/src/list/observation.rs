@@ -254,10 +254,10 @@ pub(super) const BUGS: &[Bug] = &[
         to: "let away = home.clone();",
     },
     Bug {
-        name: "access points are named before a replication is created, and not while it is",
+        name: "a plan promises access points that the destination has",
         file: BOOTSTRAP_OBSERVE,
-        from: "if is_to_come(view) && target",
-        to: "if view.replication.is_none() && target",
+        from: "Resources::to_come(&points, &existing_points)",
+        to: "Resources::to_come(&points, &[])",
     },
     Bug {
         name: "a policy is translated without access points",

@@ -2,7 +2,7 @@
 
 use shared::{
     CallRecord, FailedCall, Region,
-    efs::{AccessPoint, FileSystemId, RegionalEfs, ReplicationStatus},
+    efs::{AccessPoint, FileSystem, FileSystemId, RegionalEfs, ReplicationStatus},
 };
 
 use crate::{
@@ -95,6 +95,7 @@ async fn read(
     }
     view.replication = home.replication(source_id.as_ref(), calls).await?;
 
+    let mut existing_points = Vec::new();
     // A replica that does not exist yet has no other side.
     if let Some((region, id)) = other_side(target, view) {
         let away = context.efs.in_region(&region);
@@ -103,16 +104,18 @@ async fn read(
         if view.replication.is_none() && view.destination.is_some() {
             view.replication_of_destination = away.replication(&id, calls).await?;
         }
+        if let Some(existing) = own_destination(view).filter(|_| names_points(target, view)) {
+            existing_points = away.access_points(&existing.id, |_| false, calls).await?;
+        }
 
         if let Some(replica) = provisionable(view).filter(|_| requests_resources(target)) {
             let (source, replica) = ((home, source_id), (&away, replica));
             view.resources = Some(resources(command, target, source, replica, calls).await?);
         }
     }
-    if is_to_come(view) && target.replica.access_points == Copying::Copy {
-        // A plan names what the replica will get before anything is done.
+    if names_points(target, view) {
         let points = home.access_points(source_id, |_| false, calls).await?;
-        view.resources = Some(Resources::to_come(&points));
+        view.resources = Some(Resources::to_come(&points, &existing_points));
     }
     Ok(())
 }
@@ -139,16 +142,23 @@ fn other_side(target: &Target, view: &View) -> Option<(Region, String)> {
 fn provisionable(view: &View) -> Option<&FileSystemId> {
     let is_enabled = view.replication.as_ref()?.status == ReplicationStatus::Enabled;
 
-    let replica = view.destination.as_ref()?;
-    let is_own = replica.owner_id == view.source.as_ref()?.owner_id;
-    (is_enabled && is_own).then_some(&replica.id)
+    let replica = own_destination(view)?;
+    is_enabled.then_some(&replica.id)
 }
 
-/// Whether EFS is still to set up the replication.
-fn is_to_come(view: &View) -> bool {
-    let mut replication = view.replication.iter();
+/// The destination, if it is in the account of its source.
+fn own_destination(view: &View) -> Option<&FileSystem> {
+    let owner = &view.source.as_ref()?.owner_id;
 
-    replication.all(|replication| replication.status == ReplicationStatus::Enabling)
+    view.destination
+        .as_ref()
+        .filter(|destination| destination.owner_id == *owner)
+}
+
+/// Whether the plan names the access points that a replica will get: before anything is done, and
+/// not at each look while EFS sets up the replication, since a file system may have 10,000.
+fn names_points(target: &Target, view: &View) -> bool {
+    view.replication.is_none() && target.replica.access_points == Copying::Copy
 }
 
 /// What both file systems have of what the request asks for: first the replica, then the source.

@@ -171,11 +171,12 @@ impl Resources {
     }
 
     /// What is known of a replica that is still to come: it will lack these access points of the
-    /// source. Only those that a report names are kept.
+    /// source, unless the existing file system that becomes it has them. Only those that a report
+    /// names are kept.
     #[must_use]
-    pub fn to_come(source: &[AccessPoint]) -> Self {
+    pub fn to_come(source: &[AccessPoint], existing: &[AccessPoint]) -> Self {
         Self {
-            access_points: Some(AccessPoints::compare(source, &[], NAMED, |_| false)),
+            access_points: Some(AccessPoints::compare(source, existing, NAMED, |_| false)),
             ..Self::default()
         }
     }

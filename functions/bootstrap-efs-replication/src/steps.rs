@@ -10,7 +10,7 @@ use crate::{
     plan::{BOOTSTRAPPED_BY_TAG, Resource, Step, Verdict, copied_tags},
     policy::Policy,
     reason::Reason,
-    snapshot::{MissingPoints, NAMED},
+    snapshot::NAMED,
 };
 
 /// Every step of the first plan, and those that will follow it.
@@ -197,7 +197,7 @@ fn resources_to_follow(target: &Target, run: &TargetRun, policy: &Policy) -> Vec
         steps.push(later("CreateMountTarget", resource_sentence(&mount_target)));
     }
     if asked.access_points == Copying::Copy {
-        steps.extend(access_points_to_come(&run.missing_before));
+        steps.extend(access_points_to_come(run));
     }
     if asked.lifecycle == Copying::Copy {
         let sentence = "set the source's lifecycle transitions, where they differ";
@@ -228,8 +228,15 @@ fn resources_to_follow(target: &Target, run: &TargetRun, policy: &Policy) -> Vec
     steps
 }
 
-/// The access points that the replica will get, if the source still has them then.
-fn access_points_to_come(missing: &MissingPoints) -> Vec<PlannedStep> {
+/// The access points that the replica will get, if the source still has them then. Once there is a
+/// replication, they are read with the replica's own.
+fn access_points_to_come(run: &TargetRun) -> Vec<PlannedStep> {
+    if run.view.replication.is_some() && run.first.steps().is_empty() {
+        let sentence = "create an access point like each of the source's";
+        return vec![later("CreateAccessPoint", sentence.to_owned())];
+    }
+
+    let missing = &run.missing_before;
     let like = |point: &AccessPoint| resource_sentence(&Resource::AccessPoint(point.clone()));
     let (named, more) = named_and_more(missing.count);
 
@@ -292,7 +299,7 @@ mod tests {
             SOURCE, access_point, command, file_system, point, policy, provision, replication,
             tags, target,
         },
-        snapshot::{Observation, Resources, View},
+        snapshot::{MissingPoints, Observation, Resources, View},
     };
 
     fn backup() -> Step {
@@ -335,7 +342,7 @@ mod tests {
 
         View {
             source: Some(source),
-            resources: Some(Resources::to_come(&points)),
+            resources: Some(Resources::to_come(&points, &[])),
             ..View::default()
         }
     }
@@ -387,8 +394,16 @@ mod tests {
         assert_eq!(plan[0], "Now: replicate to a new file system in eu-west-1");
         assert_eq!(plan[1..], LATER);
 
+        // While EFS sets up the replication, its access points are not read at each look.
         let enabling = Verdict::Pending(Reason::ReplicationEnabling);
-        assert_eq!(planned(&target, enabling, alone()), LATER);
+        let view = View {
+            replication: Some(replication()),
+            ..alone()
+        };
+        let plan = planned(&target, enabling, view);
+        let each = "ReplicationEnabled: create an access point like each of the source's";
+        assert_eq!(plan[1], each);
+        assert_eq!(plan[2..], LATER[3..]);
     }
 
     #[test]
@@ -397,10 +412,11 @@ mod tests {
             let points = (1..=count).map(|number| access_point(&format!("fsap-{number}"), "/"));
             let points: Vec<AccessPoint> = points.collect();
             let view = View {
-                resources: Some(Resources::to_come(&points)),
+                resources: Some(Resources::to_come(&points, &[])),
                 ..View::default()
             };
-            let steps = access_points_to_come(&view.missing_access_points());
+            let run = TargetRun::new(Verdict::Act(Vec::new()), Observation::Complete(view));
+            let steps = access_points_to_come(&run);
             (
                 steps.len(),
                 steps.last().map(|it| (it.sentence.clone(), it.count)),

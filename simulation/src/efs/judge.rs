@@ -262,8 +262,13 @@ impl Wish<'_> {
         let mut calls = vec!["CreateMountTarget"; mount_targets];
         if copies("accessPoints") {
             // The source's own, each named; of more than four the last step counts the rest.
-            let points = self.source.access_points.iter();
-            let points = points.filter(|point| point.state == "available");
+            let world = self.case.world;
+            let existing = self.wanted.existing;
+            let existing = existing.and_then(|id| find(world, &self.wanted.region, id));
+            let points = self.source.access_points.iter().filter(|point| {
+                let has = existing.is_some_and(|it| parts::counterpart(it, point).is_some());
+                point.state == "available" && !has
+            });
             calls.extend(vec!["CreateAccessPoint"; points.count().min(4)]);
         }
         let has_tags = !parts::own_tags(self.source).is_empty();

@@ -138,7 +138,10 @@ fn add_access_point(parts: &mut Parts, replica: &FileSystem, point: &AccessPoint
 }
 
 /// The access point behind which a client acts as the same user in the same directory.
-fn counterpart<'a>(replica: &'a FileSystem, point: &AccessPoint) -> Option<&'a AccessPoint> {
+pub(crate) fn counterpart<'a>(
+    replica: &'a FileSystem,
+    point: &AccessPoint,
+) -> Option<&'a AccessPoint> {
     let mut existing = replica.access_points.iter();
 
     existing.find(|existing| behind(existing) == behind(point))
