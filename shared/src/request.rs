@@ -91,15 +91,24 @@ pub fn check_expiry(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(),
         let message = format!("the request expired at {expires}; it is {is}");
         return Err(Rejection::new(RejectionCode::Expired, message).about("expiresAt"));
     }
+    check_not_too_late(expires_at, now)
+}
 
+/// Refuses a request that would not go stale for too long.
+///
+/// # Errors
+///
+/// [`RejectionCode::ExpiresTooLate`].
+pub fn check_not_too_late(expires_at: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Rejection> {
     // A sender whose clock is ahead asks for a day, and not for more.
-    if expires_at > now + TimeDelta::hours(MAX_HOURS_TO_EXPIRY) + CLOCKS {
-        let message = format!(
-            "expiresAt {expires} is more than {MAX_HOURS_TO_EXPIRY} hours ahead; it is {is}"
-        );
-        return Err(Rejection::new(RejectionCode::ExpiresTooLate, message).about("expiresAt"));
+    if expires_at <= now + TimeDelta::hours(MAX_HOURS_TO_EXPIRY) + CLOCKS {
+        return Ok(());
     }
-    Ok(())
+
+    let [expires, is] = [expires_at, now].map(|it| it.to_rfc3339_opts(SecondsFormat::Secs, true));
+    let message =
+        format!("expiresAt {expires} is more than {MAX_HOURS_TO_EXPIRY} hours ahead; it is {is}");
+    Err(Rejection::new(RejectionCode::ExpiresTooLate, message).about("expiresAt"))
 }
 
 /// Refuses a request with no targets or too many; `field` is where they stand.

@@ -55,7 +55,7 @@ pub(crate) fn judge(state: &mut State, attempt: usize, body: &Value) {
     if calm.disturbances != state.disturbances || !is_last {
         return;
     }
-    if request.detail.is_none() || request.is_refused_at(log.clock) {
+    if request.detail.is_none() || state.rejects(&request, log.clock) {
         return;
     }
 

@@ -61,7 +61,12 @@ impl Effect {
 impl Case<'_> {
     /// Whether the request may only be planned.
     pub(crate) fn is_plan(&self) -> bool {
-        self.request.is_dry_run() || !self.scenario.enforces()
+        self.request.is_dry_run() || !self.scenario.enforces() || self.is_expired()
+    }
+
+    /// Whether the request has expired, so that nothing may be changed for it.
+    pub(crate) fn is_expired(&self) -> bool {
+        self.request.is_stale(self.world.now)
     }
 
     /// Whether the request names more targets than the deployment allows.

@@ -43,6 +43,8 @@ pub(crate) struct Subject {
     pub(crate) bugs: &'static [Bug],
     /// The timeout that its README asks for, in seconds.
     pub(crate) needs_seconds: u64,
+    /// Whether it looks at what a request is about after its expiry, and tells what it sees.
+    pub(crate) looks_after_expiry: bool,
     /// The operations that it may change something with.
     pub(crate) steps: &'static [&'static str],
     /// Those of them by which a target counts as changed.
@@ -410,6 +412,13 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Whether a request is rejected at a time of the function's clock, whatever it asks for.
+    pub(crate) fn rejects(&self, request: &Request, clock: DateTime<Utc>) -> bool {
+        let is_over = request.is_stale(clock) && !self.subject.looks_after_expiry;
+
+        is_over || request.lasts_too_long(clock)
+    }
+
     pub(crate) fn new(
         subject: &'static Subject,
         scenario: Scenario,

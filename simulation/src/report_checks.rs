@@ -39,7 +39,7 @@ fn check_report(state: &mut State, attempt: usize, error_type: Option<&str>, bod
     let outcome = body["outcome"].as_str().unwrap_or("?");
     check_error_type(state, outcome, error_type);
 
-    let is_request = request.detail.is_some() && !request.is_refused_at(log.clock);
+    let is_request = request.detail.is_some() && !state.rejects(&request, log.clock);
     if !is_request {
         return check_rejection(state, &log, &request, error_type, body);
     }

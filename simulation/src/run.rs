@@ -415,7 +415,8 @@ impl Simulation {
         }
     }
 
-    /// Delivers the first request once more after it has expired; nothing may be read for it.
+    /// Delivers the first request once more after it has expired; nothing may be changed for it, and
+    /// nothing read where a function does not look any more.
     async fn replay_expired(&self, worker: &mut Worker) {
         let first = self.state().requests.first().cloned();
         let Some(expires_at) = first.and_then(|first| first.expires_at) else {

@@ -172,14 +172,12 @@ impl Request {
         self.expires_at.is_some_and(|expires_at| now >= expires_at)
     }
 
-    /// Whether it has expired by a clock, or by a clock that is behind is good for too long.
-    pub(crate) fn is_refused_at(&self, clock: DateTime<Utc>) -> bool {
+    /// Whether it is good for too long, by a clock that may be behind.
+    pub(crate) fn lasts_too_long(&self, clock: DateTime<Utc>) -> bool {
         let latest = clock + TimeDelta::hours(24) + SIGNATURE;
 
-        self.is_stale(clock)
-            || self
-                .expires_at
-                .is_some_and(|expires_at| expires_at > latest)
+        self.expires_at
+            .is_some_and(|expires_at| expires_at > latest)
     }
 
     pub(crate) fn is_dry_run(&self) -> bool {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod destinations;
+mod expiry;
 mod faults;
 mod large;
 mod overwrite;

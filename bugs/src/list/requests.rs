@@ -4,7 +4,6 @@ use crate::bug::Bug;
 
 const ARN: &str = "shared/src/arn.rs";
 const BOOTSTRAP_COMMAND: &str = "functions/bootstrap-efs-replication/src/command.rs";
-const BOOTSTRAP_REQUEST: &str = "functions/bootstrap-efs-replication/src/request.rs";
 const DISCONNECT_COMMAND: &str = "functions/disconnect-source-server/src/command.rs";
 const DISCONNECT_REQUEST: &str = "functions/disconnect-source-server/src/request.rs";
 const ENVELOPE: &str = "shared/src/envelope.rs";
@@ -116,10 +115,9 @@ pub(super) const BUGS: &[Bug] = &[
     },
     Bug {
         name: "an expired replication is created",
-        file: BOOTSTRAP_REQUEST,
-        from: "    check_expiry(request.expires_at.0, now)?;
-",
-        to: "",
+        file: "functions/bootstrap-efs-replication/src/command.rs",
+        from: "is_expired: request.expires_at.0 <= now,",
+        to: "is_expired: false,",
     },
     Bug {
         name: "a request is carried out in the second in which it expires",

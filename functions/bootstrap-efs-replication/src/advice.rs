@@ -23,6 +23,11 @@ pub(crate) const LOOK_AT_REPLICA: Advice =
     Advice::operator("Look at the replica, and repair what is in error.").by(SHOW_REPLICA);
 
 // What is done, or would be.
+pub(crate) const MARK_ANEW: Advice = Advice::requester(
+    "Nothing, or send the request with a new expiresAt, so that the replica is marked.",
+);
+pub(crate) const SEND_ANEW: Advice =
+    Advice::requester("Send the request with a new expiresAt. It goes on from what is there.");
 pub(crate) const FREE_A_TAG: Advice = Advice::operator(
     "Nothing, or remove a tag of the replica and send the same request again, so that it is marked.",
 );

@@ -30,6 +30,8 @@ pub struct Command {
     pub targets: Vec<Target>,
     /// `Plan` for a dry run.
     pub mode: Mode,
+    /// Whether the request had expired when it arrived, so that nothing may be changed for it.
+    pub is_expired: bool,
 }
 
 /// One file system that is to have a replica.
@@ -73,9 +75,9 @@ impl Command {
     /// A [`Rejection`] that names the first rule that the message breaks.
     pub fn parse(message: &Message, now: DateTime<Utc>) -> Result<Self, Rejection> {
         match message {
-            Message::Bare(text) => Self::from_request(request::read(text, now)?),
+            Message::Bare(text) => Self::from_request(request::read(text, now)?, now),
             Message::Event(event) if event.detail_type == DETAIL_TYPE => {
-                Self::from_request(request::read(detail(event)?, now)?)
+                Self::from_request(request::read(detail(event)?, now)?, now)
             }
             // Of AWS's own events, the calls that create or tag a file system may ask for a
             // replica.
@@ -86,7 +88,7 @@ impl Command {
         }
     }
 
-    fn from_request(request: Request) -> Result<Self, Rejection> {
+    fn from_request(request: Request, now: DateTime<Utc>) -> Result<Self, Rejection> {
         let mut targets = Vec::new();
         for (position, target) in request.targets.into_iter().enumerate() {
             let target = Target::from_request(target.0);
@@ -100,6 +102,7 @@ impl Command {
                 true => Mode::Plan,
                 false => Mode::Enforce,
             },
+            is_expired: request.expires_at.0 <= now,
         })
     }
 
@@ -122,6 +125,7 @@ impl Command {
             request_id,
             targets: vec![target],
             mode: Mode::Enforce,
+            is_expired: false,
         })
     }
 }

@@ -141,6 +141,7 @@ pub(crate) fn command(targets: Vec<Target>) -> Command {
         request_id: "CHG1".to_owned().try_into().unwrap(),
         targets,
         mode: Mode::Enforce,
+        is_expired: false,
     }
 }
 

@@ -165,9 +165,22 @@ fn is_same(earlier: &Target, target: &Target) -> bool {
         || overwritten.is_some() && overwritten == existing(earlier)
 }
 
-/// Decides about one target by itself.
+/// Decides about one target by itself. For a request that has expired nothing is changed any more;
+/// what is there is told all the same, since a first sync may take days.
 #[must_use]
 pub fn plan_target(command: &Command, target: &Target, view: &View, policy: &Policy) -> Verdict {
+    let verdict = decide(command, target, view, policy);
+
+    match &verdict {
+        Act(steps) if command.is_expired => match steps.as_slice() {
+            [step] if step.is_mark() => Done(Reason::ReplicaUsableAfterExpiry),
+            _ => refused(Reason::Expired),
+        },
+        _ => verdict,
+    }
+}
+
+fn decide(command: &Command, target: &Target, view: &View, policy: &Policy) -> Verdict {
     let Some(source) = &view.source else {
         return refused(Reason::NotFound);
     };
@@ -676,6 +689,18 @@ impl Step {
         match (self.access_point(), other.access_point()) {
             (Some(point), Some(other)) => point.id == other.id,
             _ => self == other,
+        }
+    }
+
+    /// Whether it marks a replica as usable, the last step of all.
+    #[must_use]
+    pub fn is_mark(&self) -> bool {
+        match self {
+            Self::Provision {
+                resource: Resource::Tags(tags),
+                ..
+            } => tags.contains_key(BOOTSTRAPPED_BY_TAG),
+            _ => false,
         }
     }
 
@@ -1229,6 +1254,32 @@ mod tests {
                 expected,
             );
         }
+    }
+
+    // Invariant 7.
+    #[test]
+    fn what_has_expired_changes_nothing_and_is_told_all_the_same() {
+        let planned = |view: View| {
+            let command = Command {
+                is_expired: true,
+                ..command(vec![target()])
+            };
+            plan_target(&command, &target(), &view, &policy())
+        };
+        let alone = View {
+            source: Some(file_system(SOURCE, "us-east-1")),
+            ..View::default()
+        };
+        assert_eq!(planned(alone.clone()), refused(Reason::Expired));
+
+        let usable = View {
+            replication: Some(replication()),
+            destination: Some(file_system(REPLICA, "eu-west-1")),
+            ..alone
+        };
+        let told = Done(Reason::ReplicaUsableAfterExpiry);
+        assert_eq!(planned(usable), told);
+        assert_eq!(planned(View::default()), refused(Reason::NotFound));
     }
 
     // Invariant 5.

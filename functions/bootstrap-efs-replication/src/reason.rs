@@ -15,6 +15,8 @@ pub enum Reason {
     ReplicaUsable,
     /// The replica is usable; its 50 tags leave no room for drover:bootstrapped-by.
     ReplicaUsableUnmarked,
+    /// The replica is usable; the request has expired, so it is not marked.
+    ReplicaUsableAfterExpiry,
     /// Plan mode: nothing was changed; these steps would be taken.
     PlanMode,
     /// The source file system is still being created or updated.
@@ -33,6 +35,8 @@ pub enum Reason {
     NotReadyYet,
     /// Not started or not finished: the function's deadline was too close.
     OutOfTime,
+    /// The request has expired, so what is missing is not created for it.
+    Expired,
     /// No file system with this ID exists in this account and Region.
     NotFound,
     /// Another target of this request has the same source or overwrites the same destination.
@@ -122,6 +126,8 @@ impl Explain for Reason {
     fn advice(&self) -> &'static [Advice] {
         match self {
             Self::ReplicaUsable => &[],
+            Self::ReplicaUsableAfterExpiry => &[advice::MARK_ANEW],
+            Self::Expired => &[advice::SEND_ANEW],
             Self::ReplicaUsableUnmarked => &[advice::FREE_A_TAG],
             Self::PlanMode => &[advice::CARRY_OUT],
             Self::SourceNotAvailable

@@ -299,6 +299,7 @@ mod tests {
             request_id: "CHG1".to_owned().try_into().unwrap(),
             targets: vec![target()],
             mode: Mode::Enforce,
+            is_expired: false,
         }
     }
 

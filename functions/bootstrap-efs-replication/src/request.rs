@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use shared::{
     Rejection, RequestId,
     efs::{FileSystemId, FileSystemRef},
-    request::{Timestamp, check_count, check_expiry, check_version},
+    request::{Timestamp, check_count, check_not_too_late, check_version},
     strict::{self, Object},
 };
 
@@ -176,7 +176,8 @@ pub(crate) fn read(text: &str, now: DateTime<Utc>) -> Result<Request, Rejection>
     check_version(text)?;
     let request: Request = strict::read(text)?;
 
-    check_expiry(request.expires_at.0, now)?;
+    // Whether it has expired is for the planner: expiry forbids changes, and no looks.
+    check_not_too_late(request.expires_at.0, now)?;
     check_count("targets", request.targets.len(), MAX_TARGETS)?;
 
     Ok(request)

@@ -20,8 +20,12 @@ pub(crate) fn whole_plan(
     run: &TargetRun,
     policy: &Policy,
 ) -> Vec<PlannedStep> {
-    let mut plan = now(run.first.steps());
+    // For a request that has expired nothing is done, now or later.
+    if command.is_expired {
+        return Vec::new();
+    }
 
+    let mut plan = now(run.first.steps());
     plan.extend(access_points_to_follow(command, run));
     let awaits_replica = match &run.first {
         Verdict::Act(steps) => steps.iter().any(is_replication),
@@ -268,14 +272,7 @@ fn will_be_marked(target: &Target, run: &TargetRun) -> bool {
     let replica = view.destination.as_ref();
     let has_mark = replica.is_some_and(|it| it.tags.contains_key(BOOTSTRAPPED_BY_TAG));
 
-    let mut steps = run.first.steps().iter();
-    let gets_mark = steps.any(|step| match step {
-        Step::Provision {
-            resource: Resource::Tags(tags),
-            ..
-        } => tags.contains_key(BOOTSTRAPPED_BY_TAG),
-        _ => false,
-    });
+    let gets_mark = run.first.steps().iter().any(Step::is_mark);
     is_own && !has_mark && !gets_mark
 }
 

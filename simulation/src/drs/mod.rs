@@ -32,6 +32,7 @@ pub(crate) static SUBJECT: Subject = Subject {
     by_hand: by_hand::by_hand,
     bugs: &bugs::BUGS,
     needs_seconds: 300,
+    looks_after_expiry: false,
     steps: &STEPS,
     main_steps: &["DisconnectSourceServer", "DeleteSourceServer"],
     bad_settings: &mistakes::SETTINGS,

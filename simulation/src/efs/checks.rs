@@ -30,7 +30,7 @@ pub(crate) fn on_change(state: &mut State, attempt: usize, call: &Call) {
     } = call;
 
     // What holds for every operation.
-    if request.is_refused_at(log.clock) {
+    if request.is_stale(log.clock) || request.lasts_too_long(log.clock) {
         state.violate(7, format!("{operation} for a request that has expired"));
     }
     let targets = request.targets().len();

@@ -107,6 +107,21 @@ struct Wish<'a> {
 }
 
 fn of_target(case: &Case<'_>, target: &Value) -> Expected {
+    let expected = while_it_lasts(case, target);
+    if expected.outcome != "planned" || !case.is_expired() {
+        return expected;
+    }
+
+    // What is there is told after the expiry, and nothing is changed: not even the mark is set.
+    match expected.plan.as_slice() {
+        [step] if step.contains(MARK) => {
+            Expected::said("already_done", vec!["replica_usable_after_expiry"])
+        }
+        _ => refused(vec!["expired"]),
+    }
+}
+
+fn while_it_lasts(case: &Case<'_>, target: &Value) -> Expected {
     let (id, name) = (source_id(target), text(target, "sourceFileSystemId"));
     let Some(source) = find(case.world, HERE, id) else {
         return refused(vec!["not_found"]);

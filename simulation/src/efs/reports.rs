@@ -159,8 +159,9 @@ impl Claim<'_> {
             mixed
         });
 
-        self.ever(|world| is_usable(world, self.target))
-            || mixed.any(|world| is_usable(&world, self.target))
+        let is_marked = self.reason != "replica_usable_after_expiry";
+        let was = |world: &World| is_usable(world, self.target, is_marked);
+        self.ever(was) || mixed.any(|world| was(&world))
     }
 
     /// Whether the source was so in some world that the attempt may have read.
@@ -250,6 +251,7 @@ impl Claim<'_> {
         match reason {
             "named_twice" => self.is_named_twice(),
             "over_max_targets" => self.request.targets().len() > scenario.number("MAX_TARGETS", 10),
+            "expired" => self.request.is_stale(self.log.clock),
             reason if self.state.is_of_wording(reason) => true,
             // Tags alone may lag, as no world ever was.
             "no_replicate_to_tag" if self.was_read_without_tag() => true,

@@ -43,8 +43,8 @@ pub(crate) fn find<'a>(world: &'a World, region: &str, id: &str) -> Option<&'a F
 }
 
 /// Whether the replica of a target is usable: replicated, where it was requested, and with every
-/// part that was requested.
-pub(crate) fn is_usable(world: &World, target: &Value) -> bool {
+/// part that was requested. One for a request that has expired need not be marked.
+pub(crate) fn is_usable(world: &World, target: &Value, has_to_be_marked: bool) -> bool {
     let id = source_id(target);
     let Some(source) = find(world, HERE, id) else {
         return false;
@@ -70,7 +70,7 @@ pub(crate) fn is_usable(world: &World, target: &Value) -> bool {
     };
 
     is_synced
-        && is_marked
+        && (is_marked || !has_to_be_marked)
         && replica.life_cycle_state == "available"
         && is_where_requested(replication, replica, &target["destination"])
         && parts::compare(ends, &target["replica"]).is_complete()
