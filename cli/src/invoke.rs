@@ -6,14 +6,14 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::ValueEnum;
 use emulator::{Binaries, Cloud, Emulator, InvocationResult, World};
 use hyper::body::Bytes;
 
 use crate::{
     console, files, find, functions, layout::Layout, narrative, report::Report, sanitize::sanitize,
-    screen::Screen, world::changes,
+    screen::Screen, units, world::changes,
 };
 
 /// What stands below the help text of both commands.
@@ -26,6 +26,10 @@ const EXAMPLES: &str = "Examples:
 
 Exit codes: 0 Ok; 1 the function failed; 2 wrong usage. With --exit-code also: 3 refused or
 rejected; 4 pending; 5 failed.";
+
+/// From which age of an account on its dates are too old for the clock of this machine, in seconds:
+/// a talking agent is seen every few minutes.
+const OLD_ACCOUNT_SECONDS: u64 = 15 * 60;
 
 /// What both commands need to invoke a function.
 #[derive(clap::Args)]
@@ -166,6 +170,9 @@ async fn invoke(
         ),
     })?;
     // Warnings come last, where they are noticed.
+    if let Some(warning) = old_account(&before, Utc::now()) {
+        console::warn(&warning);
+    }
     for complaint in emulator.finish().err().into_iter().flatten() {
         console::warn(&complaint);
     }
@@ -239,6 +246,21 @@ fn prepare(arguments: &Arguments, mode: Option<Mode>, binaries: &Binaries) -> Re
         event: event.to_owned(),
         payload,
         world,
+    })
+}
+
+/// A warning about an account of the past: functions tell ages by the clock of this machine.
+fn old_account(world: &World, now: DateTime<Utc>) -> Option<String> {
+    let age = (now - world.now).num_seconds().unsigned_abs();
+    let is_old = world.now < now && age > OLD_ACCOUNT_SECONDS;
+
+    is_old.then(|| {
+        let time = world.now.format("%Y-%m-%d %H:%M UTC");
+        format!(
+            "the account is as it was at {time}, {} ago: an agent that was seen then counts as \
+             silent since",
+            units::seconds(age)
+        )
     })
 }
 

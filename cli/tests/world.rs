@@ -12,6 +12,8 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+use serde_json::json;
+
 const ANSWERS: &str = r#"
 {"answerOf": "drs describe-source-servers", "region": "us-east-1"}
 {"items": [{"sourceServerID": "s-0123456789abcdef0",
@@ -89,6 +91,51 @@ fn answers_become_a_world_and_what_is_missing_is_said() {
     ] {
         assert!(said.contains(line), "`{line}` is not in {said}");
     }
+}
+
+#[test]
+fn an_agent_that_talked_when_it_was_collected_keeps_its_server() {
+    let folder = Folder::new("alive");
+    let now = chrono::Utc::now();
+    let time = |minutes| (now - chrono::TimeDelta::minutes(minutes)).to_rfc3339();
+    let server = json!({
+        "sourceServerID": "s-0123456789abcdef0",
+        "arn": "arn:aws:drs:us-east-1:111122223333:source-server/s-0123456789abcdef0",
+        "dataReplicationInfo": { "dataReplicationState": "CONTINUOUS" },
+        "sourceCloudProperties": { "originAccountID": "111122223333", "originRegion": "us-east-1" },
+        "lifeCycle": { "lastSeenByServiceDateTime": time(2) },
+        "sourceProperties": { "identificationHints": { "awsInstanceID": "i-0123456789abcdef0" } },
+        "tags": { "drover:approved": "i-0123456789abcdef0" },
+    });
+    let answers = [
+        json!({ "answerOf": "drs describe-source-servers", "region": "us-east-1" }),
+        json!({ "items": [server] }),
+        json!({ "answerOf": "drs describe-recovery-instances", "region": "us-east-1" }),
+        json!({ "items": [] }),
+        json!({ "answerOf": "drs describe-jobs", "region": "us-east-1" }),
+        json!({ "items": [] }),
+    ];
+    let answers = answers.map(|answer| answer.to_string()).join("\n");
+    let world = text(&drover(&["world", "import", "-"], &answers).stdout);
+    let world = folder.write("world.json", &world);
+    let plan = |minutes| {
+        let event = json!({
+            "source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification",
+            "account": "111122223333", "region": "us-east-1", "time": time(minutes),
+            "detail": { "instance-id": "i-0123456789abcdef0", "state": "terminated" },
+        });
+        let event = folder.write("event.json", &event.to_string());
+        text(&drover(&["plan", "--json", &event, "--world", &world], "").stdout)
+    };
+
+    // A machine that was terminated an hour ago does not talk.
+    let planned = plan(60);
+    assert!(planned.contains("\"agent_alive\""), "{planned}");
+    let planned = plan(5);
+    assert!(
+        planned.contains("1 of 1 would be disconnected"),
+        "{planned}"
+    );
 }
 
 #[test]

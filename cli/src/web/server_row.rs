@@ -94,9 +94,11 @@ fn liveness(server: &SourceServer, now: DateTime<Utc>) -> String {
     // A disconnect sets a time that is still to come.
     let gone = server.agent_gone_at.filter(|gone| *gone <= now);
 
-    match (server.agent_unreachable_since, gone) {
-        (Some(since), _) => format!("agent last seen {}", ago(since, now)),
-        (None, Some(gone)) => format!("agent gone {}", ago(gone, now)),
+    let seen = server.agent_unreachable_since.or(server.agent_seen_at);
+
+    match (gone, seen) {
+        (Some(gone), _) => format!("agent gone {}", ago(gone, now)),
+        (None, Some(seen)) => format!("agent last seen {}", ago(seen, now)),
         (None, None) if server.is_disconnected() => "agent not replicating".to_owned(),
         (None, None) => "agent seen now".to_owned(),
     }

@@ -43,6 +43,7 @@ pub(super) struct DescribedServer {
 struct ReplicationInfo {
     data_replication_state: String,
     data_replication_error: Option<ReplicationError>,
+    lag_duration: Option<Duration>,
     replicated_disks: Option<Vec<ReplicatedDisk>>,
 }
 
@@ -108,7 +109,13 @@ impl DescribedServer {
         let mut server = SourceServer::new(&self.id);
         let (disk_bytes, replicated_bytes) = self.sizes();
         server.first_byte_at = self.life_cycle.as_ref().and_then(|it| it.first_byte(now));
-        server.agent_unreachable_since = self.last_seen(now, "AGENT_NOT_SEEN");
+        let seen = self.last_seen(now);
+        match self.is_silent(seen, now) {
+            true => server.agent_unreachable_since = seen,
+            false => server.agent_seen_at = seen,
+        }
+        server.lag_seconds = self.data_replication_info.lag();
+        server.data_replication_error = self.data_replication_info.error();
         server.data_replication_state = self.data_replication_info.data_replication_state;
         server.tags = self.tags.unwrap_or_default();
 
@@ -168,16 +175,33 @@ impl DescribedServer {
         }
     }
 
-    /// When its agent was last seen, if it is silent: for a reason, or since a disconnect.
-    fn last_seen(&self, now: DateTime<Utc>, reason: &str) -> Option<DateTime<Utc>> {
-        let error = self.data_replication_info.data_replication_error.as_ref();
-        let is_silent = error.is_some_and(|it| it.error.as_deref() == Some(reason));
-        let is_ended = self.data_replication_info.data_replication_state == "DISCONNECTED";
-
+    /// When its agent was last seen.
+    fn last_seen(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         let Time(seen) = self.life_cycle.as_ref()?.last_seen_by_service_date_time?;
-        // Whatever is said of it, an agent that talks is seen every few minutes.
-        let is_silent = is_silent || !is_ended && now - seen > TimeDelta::minutes(15);
-        is_silent.then(|| seen.min(now))
+        Some(seen.min(now))
+    }
+
+    /// Whether something keeps its agent from reaching DRS.
+    fn is_silent(&self, seen: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
+        let info = &self.data_replication_info;
+        let is_missed = info.error().as_deref() == Some("AGENT_NOT_SEEN");
+
+        // Whatever is said of it, an agent that talks is seen every few minutes, until a disconnect.
+        let is_old = seen.is_some_and(|seen| now - seen > TimeDelta::minutes(15));
+        is_missed || is_old && info.data_replication_state != "DISCONNECTED"
+    }
+}
+
+impl ReplicationInfo {
+    /// The code of the replication error.
+    fn error(&self) -> Option<String> {
+        self.data_replication_error.as_ref()?.error.clone()
+    }
+
+    /// By how many seconds the replica lags.
+    fn lag(&self) -> Option<u32> {
+        let Duration(lag) = self.lag_duration?;
+        u32::try_from(lag.num_seconds()).ok()
     }
 }
 

@@ -10,17 +10,19 @@ use serde_json::{Map, Value};
 use super::words::Words;
 
 /// The members whose texts are words of AWS, times, or places.
-pub(super) const KEPT: [&str; 37] = [
+pub(super) const KEPT: [&str; 39] = [
     "region",
     "now",
     "began",
     "dataReplicationState",
+    "dataReplicationError",
     "replicationDirection",
     "stagingStatus",
     "replicatingSince",
     "firstByteAt",
     "stagingGoneAt",
     "agentUnreachableSince",
+    "agentSeenAt",
     "agentGoneAt",
     "originRegion",
     "ec2InstanceState",

@@ -156,7 +156,32 @@ fn a_server_with_every_member_of_the_reference_is_imported() {
     assert_eq!(server.first_byte_at, first);
     let seen = "2026-11-28T00:00:00Z".parse().ok();
     assert_eq!(server.agent_unreachable_since, seen);
+    assert_eq!(
+        server.data_replication_error.as_deref(),
+        Some("AGENT_NOT_SEEN")
+    );
     assert_eq!(imported.world.account, "111122223333");
+}
+
+#[test]
+fn an_agent_that_talks_comes_with_the_time_when_it_was_seen() {
+    let mut whole = whole_server();
+    whole["lifeCycle"]["lastSeenByServiceDateTime"] = json!("2026-11-29T11:58:00Z");
+    let info = &mut whole["dataReplicationInfo"];
+    info["dataReplicationState"] = json!("CONTINUOUS");
+    info["dataReplicationError"] = json!(null);
+
+    let mut imported = import_all(&[json!({ "items": [whole] })]).unwrap();
+    let server = imported.world.server(ID).unwrap();
+    let seen = "2026-11-29T11:58:00Z".parse().ok();
+    assert_eq!(
+        (server.agent_seen_at, server.agent_unreachable_since),
+        (seen, None)
+    );
+    assert_eq!(
+        (server.lag_seconds, &server.data_replication_error),
+        (Some(300), &None)
+    );
 }
 
 #[test]

@@ -227,15 +227,7 @@ fn carried(mut world: World) -> World {
         drs.source_servers
             .sort_by(|one, other| one.id.cmp(&other.id));
         for server in &mut drs.source_servers {
-            // Which replication began when is told by one date, without the steps of a start.
-            let began = server.replicating_since.unwrap_or(long_ago);
-            server.first_byte_at = server.first_byte_at.or(Some(began));
-            server.recovery_points = u32::try_from(server.points(now).len()).unwrap();
-            server.replicating_since = None;
-            (server.staging_gone_at, server.agent_gone_at) = (None, None);
-            // Only a stall for this reason shows it.
-            let is_stalled = server.data_replication_state == "STALLED";
-            server.agent_unreachable_since = server.agent_unreachable_since.filter(|_| is_stalled);
+            carried_server(server, now, long_ago);
         }
         for job in &mut drs.jobs {
             if job.status(now) != "COMPLETED" {
@@ -273,6 +265,34 @@ fn carried(mut world: World) -> World {
         replication.first_sync_ends_at = last.unwrap_or(now + TimeDelta::hours(1));
     }
     world
+}
+
+/// A server as its answers can carry it.
+fn carried_server(server: &mut SourceServer, now: DateTime<Utc>, long_ago: DateTime<Utc>) {
+    // Which replication began when is told by one date, without the steps of a start.
+    let began = server.replicating_since.unwrap_or(long_ago);
+    server.first_byte_at = server.first_byte_at.or(Some(began));
+    server.recovery_points = u32::try_from(server.points(now).len()).unwrap();
+    server.replicating_since = None;
+    // An agent that talks was seen at the time of the answer.
+    if server.agent_unreachable_since.is_none() {
+        let gone = server.agent_gone_at.unwrap_or(now);
+        server.agent_seen_at = server.agent_seen_at.or(Some(gone.min(now)));
+    }
+    (server.staging_gone_at, server.agent_gone_at) = (None, None);
+    // What a state implies is told as well.
+    let implied = match (
+        &*server.data_replication_state,
+        server.agent_unreachable_since,
+    ) {
+        ("STALLED", Some(_)) => Some("AGENT_NOT_SEEN"),
+        ("STALLED", None) => Some("NOT_CONVERGING"),
+        _ => None,
+    };
+    let error = server.data_replication_error.take();
+    server.data_replication_error = error.or(implied.map(str::to_owned));
+    let is_continuous = server.data_replication_state == "CONTINUOUS";
+    server.lag_seconds = server.lag_seconds.or(is_continuous.then_some(0));
 }
 
 /// Checks that a world comes back from its answers.
@@ -345,6 +365,8 @@ fn rich_drs() -> Value {
                 { "sourceServerID": "s-00000000000000002", "diskBytes": 7,
                   "dataReplicationState": "DISCONNECTED", "recoveryPoints": 0 },
                 { "sourceServerID": "s-00000000000000003", "replicationDirection": "FAILBACK",
+                  "agentSeenAt": "2026-11-29T11:58:00Z", "lagSeconds": 90,
+                  "dataReplicationError": "SNAPSHOTS_FAILURE",
                   "reversedDirectionSourceServerArn":
                   "arn:aws:drs:eu-west-1:111122223333:source-server/s-00000000000000009",
                   "firstByteAt": "2026-11-20T12:30:00Z", "recoveryPoints": 3 },

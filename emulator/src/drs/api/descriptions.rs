@@ -17,12 +17,11 @@ use crate::{
 };
 
 /// The members that the emulator makes up about every server.
-const MADE_UP: [&str; 14] = [
+const MADE_UP: [&str; 13] = [
     "/agentVersion",
     "/lastLaunchResult",
     "/lifeCycle/lastLaunch",
     "/stagingArea/errorMessage",
-    "/dataReplicationInfo/lagDuration",
     "/dataReplicationInfo/stagingAvailabilityZone",
     "/sourceCloudProperties/originAvailabilityZone",
     "/sourceProperties/lastUpdatedDateTime",
@@ -90,13 +89,16 @@ fn without_made_up(mut json: Value, server: &SourceServer, context: &Context) ->
     if !is_dated {
         json = context.without_made_up(json, &DATES);
     }
-    if server.silent_since().is_none() {
+    if server.last_seen().is_none() {
         let last_seen = ["/lifeCycle/lastSeenByServiceDateTime"];
         json = context.without_made_up(json, &last_seen);
     }
-    if server.agent_unreachable_since.is_none() {
+    if server.data_replication_error.is_none() && server.agent_unreachable_since.is_none() {
         let error = ["/dataReplicationInfo/dataReplicationError"];
         json = context.without_made_up(json, &error);
+    }
+    if server.lag_seconds.is_none() {
+        json = context.without_made_up(json, &["/dataReplicationInfo/lagDuration"]);
     }
     // Without a size there are no disks to show.
     if server.disk_bytes == 0 {
@@ -132,18 +134,12 @@ fn replication_json(server: &SourceServer, context: &Context) -> Value {
         }],
     });
 
-    match server.data_replication_state.as_str() {
-        "CONTINUOUS" => put(&mut json, "lagDuration", json!("PT0S")),
-        "STALLED" => {
-            // Any other error of the API would do for a server whose agent is seen.
-            let error = match server.agent_unreachable_since {
-                Some(_) => "AGENT_NOT_SEEN",
-                None => "NOT_CONVERGING",
-            };
-            let error = json!({ "error": error, "rawError": "the replication is stalled" });
-            put(&mut json, "dataReplicationError", error);
-        }
-        _ => {}
+    if let Some(seconds) = server.lag() {
+        put(&mut json, "lagDuration", json!(format!("PT{seconds}S")));
+    }
+    if let Some(error) = server.replication_error() {
+        let error = json!({ "error": error, "rawError": "the emulator's replication error" });
+        put(&mut json, "dataReplicationError", error);
     }
 
     // A replication that has ended, or that started before the world began, shows no start.
@@ -183,7 +179,7 @@ fn life_cycle_json(server: &SourceServer, view: &View<'_>) -> Value {
     // ISO 8601 with days and hours, as DRS writes it.
     let hours = (now - since).num_hours();
     // The agent talks to DRS until a disconnect has uninstalled it, unless it cannot.
-    let last_seen = server.silent_since().map_or(now, |since| since.min(now));
+    let last_seen = server.last_seen().map_or(now, |seen| seen.min(now));
 
     let mut json = json!({
         "addedToServiceDateTime": time(since),

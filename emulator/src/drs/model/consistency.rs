@@ -37,10 +37,8 @@ impl SourceServer {
         if self.replicating_since.is_some_and(|since| since > now) {
             return Err(format!("{id} replicates since a time in the future"));
         }
-        if self
-            .agent_unreachable_since
-            .is_some_and(|since| since > now)
-        {
+        let seen = [self.agent_unreachable_since, self.agent_seen_at];
+        if seen.into_iter().flatten().any(|seen| seen > now) {
             return Err(format!("{id} was last seen at a time in the future"));
         }
 

@@ -47,9 +47,34 @@ impl SourceServer {
         self.data_replication_state == "DISCONNECTED"
     }
 
-    /// Since when its agent is not seen, or will not be, if that is known.
-    pub(crate) fn silent_since(&self) -> Option<DateTime<Utc>> {
-        self.agent_unreachable_since.or(self.agent_gone_at)
+    /// When its agent was last seen, or will be; `None` for one that talks at any time.
+    pub(crate) fn last_seen(&self) -> Option<DateTime<Utc>> {
+        self.agent_unreachable_since
+            .or(self.agent_gone_at)
+            .or(self.agent_seen_at)
+    }
+
+    /// The code of its replication error, if it has one.
+    pub(crate) fn replication_error(&self) -> Option<&str> {
+        if self.is_disconnected() {
+            return None;
+        }
+
+        // Any other error of the API would do for a server that is STALLED while its agent is seen.
+        let is_stalled = self.data_replication_state == "STALLED";
+        let implied = match self.agent_unreachable_since {
+            Some(_) => "AGENT_NOT_SEEN",
+            None => "NOT_CONVERGING",
+        };
+        let error = self.data_replication_error.as_deref();
+        error.or(is_stalled.then_some(implied))
+    }
+
+    /// By how many seconds its replica lags. A disconnect nullifies it (`DisconnectSourceServer`).
+    pub(crate) fn lag(&self) -> Option<u32> {
+        let is_continuous = self.data_replication_state == "CONTINUOUS";
+        let lag = self.lag_seconds.or(is_continuous.then_some(0));
+        lag.filter(|_| !self.is_disconnected())
     }
 
     /// The times of its recovery points, newest first.
@@ -98,6 +123,7 @@ impl SourceServer {
     /// Starts replication from the beginning, as an operator does who restores a server.
     pub fn start(&mut self, now: DateTime<Utc>) {
         self.data_replication_state = "INITIATING".to_owned();
+        (self.data_replication_error, self.lag_seconds) = (None, None);
         // The limit of a world file ends with the replication that it was for.
         self.recovery_points = a_week_of_points();
         self.replicating_since = Some(now);

@@ -67,6 +67,12 @@ pub struct SourceServer {
     /// The replication state, as the API spells it.
     #[serde(default = "continuous")]
     pub data_replication_state: String,
+    /// The code of its replication error, as the API spells it; by default that of its state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_replication_error: Option<String>,
+    /// By how many seconds the replica lags; by default none if it is CONTINUOUS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag_seconds: Option<u32>,
     /// FAILOVER or FAILBACK.
     #[serde(default = "failover")]
     pub replication_direction: String,
@@ -111,6 +117,9 @@ pub struct SourceServer {
     /// When the agent was last seen, where something keeps it from reaching DRS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_unreachable_since: Option<DateTime<Utc>>,
+    /// When the agent of an imported server was last seen, if nothing keeps it from reaching DRS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_seen_at: Option<DateTime<Utc>>,
     /// When the agent is uninstalled. A disconnect sets it, if it can reach DRS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_gone_at: Option<DateTime<Utc>>,
@@ -189,6 +198,8 @@ impl SourceServer {
             origin_region: None,
 
             data_replication_state: continuous(),
+            data_replication_error: None,
+            lag_seconds: None,
             replication_direction: failover(),
             reversed_direction_source_server_arn: None,
             staging_status: not_extended(),
@@ -203,6 +214,7 @@ impl SourceServer {
             replicating_since: None,
             staging_gone_at: None,
             agent_unreachable_since: None,
+            agent_seen_at: None,
             agent_gone_at: None,
         }
     }
