@@ -8,6 +8,7 @@
 )]
 
 mod air;
+mod audit_servers;
 mod bootstrap;
 mod circles;
 mod disconnect;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use template::{ACCOUNT, Deployment, REGION, pattern::matches, text_of};
 
 use crate::{
-    functions::{BOOTSTRAP, DISCONNECT, FUNCTIONS, Function},
+    functions::{AUDIT_SERVERS, BOOTSTRAP, CHANGING, DISCONNECT, FUNCTIONS, Function},
     iam::everything,
     stage::{Answer, drs, efs, event},
     tidy::list,
@@ -70,6 +70,7 @@ fn no_sample_event_reaches_a_function_that_does_not_handle_it() {
             "ec2-state-change-terminated.derived.json" => vec!["InstanceTerminated"],
             "cloudtrail-efs-createfilesystem.derived.json"
             | "cloudtrail-efs-tagresource.derived.json" => vec!["FileSystemTagged"],
+            "drs-replication-stalled.json" => vec!["ServerAuditStall"],
             _ => vec![],
         };
         let rules = rules_of(&deployment, &event(&format!("samples/{file}")));
@@ -119,6 +120,7 @@ fn no_request_under_the_name_of_aws_reaches_a_function() {
     for (function, file) in [
         (&DISCONNECT, "decommission-requested.json"),
         (&BOOTSTRAP, "replication-requested.json"),
+        (&AUDIT_SERVERS, "audit-requested.json"),
     ] {
         let mut request = function.event(file);
         let name = function.name();
@@ -241,7 +243,7 @@ fn a_message_for_a_function_that_is_not_there_is_kept() {
         (&BOOTSTRAP, "replication-requested.json"),
     ];
 
-    for only in FUNCTIONS {
+    for only in CHANGING {
         let parameters = [("Functions", only.name()), ("TopicTrigger", "ENABLED")];
         let deployment = Deployment::with(&parameters);
 

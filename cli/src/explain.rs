@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use audit_source_servers::{finding::Finding as OfServers, reason::Reason as OfServerAudit};
 use bootstrap_efs_replication::reason::Reason as OfReplication;
 use disconnect_source_server::reason::Reason as OfRetirement;
 use serde_json::Map;
@@ -76,6 +77,12 @@ fn entries() -> Vec<Entry> {
     let replication = OfReplication::ALL
         .iter()
         .map(|reason| of_reason(reason, "bootstrap-efs-replication"));
+    let of_audit = OfServerAudit::ALL
+        .iter()
+        .map(|reason| of_reason(reason, "audit-source-servers"));
+    let findings = OfServers::ALL
+        .iter()
+        .map(|finding| of_finding(finding, "finding of audit-source-servers"));
     let faults = FaultKind::ALL.iter().map(|kind| of_fault(*kind));
 
     let outcomes = Outcome::ALL.iter().map(|outcome| Entry {
@@ -109,6 +116,8 @@ fn entries() -> Vec<Entry> {
 
     retirement
         .chain(replication)
+        .chain(of_audit)
+        .chain(findings)
         .chain(outcomes)
         .chain(faults)
         .chain(rejections)
@@ -135,6 +144,16 @@ fn of_reason(reason: &(impl Explain + EnumMessage), place: &'static str) -> Entr
         meaning: meaning(reason),
         advice,
         again,
+    }
+}
+
+fn of_finding(finding: &(impl Explain + EnumMessage), place: &'static str) -> Entry {
+    Entry {
+        name: code(finding),
+        place,
+        meaning: meaning(finding),
+        advice: finding.advice().to_vec(),
+        again: "Yes. An audit only looks.".to_owned(),
     }
 }
 

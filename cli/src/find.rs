@@ -107,8 +107,8 @@ fn collect(value: &Value, depth: usize, found: &mut Found) {
     match value {
         Value::Object(members) => {
             if is_report(value) {
-                match serde_path_to_error::deserialize(sanitized(value.clone())) {
-                    Ok(report) => found.add(report),
+                match serde_path_to_error::deserialize::<_, Report>(sanitized(value.clone())) {
+                    Ok(report) => found.add(report.with_findings()),
                     Err(wrong) => found.unreadable.push(wrong.to_string()),
                 }
                 return;

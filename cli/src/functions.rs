@@ -24,7 +24,7 @@ pub(crate) struct Function {
 }
 
 /// Every function that is started by an event.
-pub(crate) static FUNCTIONS: [Function; 2] = [
+pub(crate) static FUNCTIONS: [Function; 3] = [
     Function {
         name: "disconnect-source-server",
         detail_type: disconnect_source_server::command::DETAIL_TYPE,
@@ -38,6 +38,14 @@ pub(crate) static FUNCTIONS: [Function; 2] = [
         native_source: "aws.elasticfilesystem",
         names: &["sourceFileSystemId"],
         read: |message, now| bootstrap_efs_replication::Command::parse(message, now).map(drop),
+    },
+    Function {
+        name: "audit-source-servers",
+        detail_type: audit_source_servers::command::DETAIL_TYPE,
+        native_source: "aws.drs",
+        // Its requests have no targets.
+        names: &[],
+        read: |message, _| audit_source_servers::Command::parse(message).map(drop),
     },
 ];
 
@@ -315,7 +323,7 @@ mod tests {
             said.contains("Did you mean `bootstrap-efs-replication`?"),
             "{said}"
         );
-        let said = known("audit").err().unwrap().to_string();
+        let said = known("promote").err().unwrap().to_string();
         assert!(!said.contains("mean"), "{said}");
 
         let meant = |detail_type: &str| {

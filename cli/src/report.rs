@@ -4,6 +4,9 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+/// What stands for an outcome where an audit found something.
+pub(crate) const FOUND: &str = "found";
+
 /// The answer to one request.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -19,7 +22,29 @@ pub(crate) struct Report {
     pub(crate) cut: Vec<String>,
     pub(crate) invocation: Option<Processed>,
     pub(crate) targets: Vec<Target>,
+    pub(crate) audit: Option<Audit>,
     pub(crate) calls: Vec<Call>,
+}
+
+/// What an audit found.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(crate) struct Audit {
+    pub(crate) totals: Value,
+    pub(crate) found: Vec<Found>,
+    pub(crate) unlisted: u64,
+}
+
+/// A resource that something should be done about.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(crate) struct Found {
+    name: String,
+    resource: Value,
+    findings: Vec<Reason>,
+    next_steps: Vec<NextStep>,
+    evidence: Value,
+    request: Option<Value>,
 }
 
 /// Where and when a request was processed.
@@ -91,6 +116,27 @@ pub(crate) struct Call {
 }
 
 impl Report {
+    /// The same with what an audit found among its targets, where people are shown it.
+    pub(crate) fn with_findings(mut self) -> Self {
+        let Some(audit) = self.audit.take() else {
+            return self;
+        };
+
+        // What it was looked for in comes first, with the figures of all.
+        if let [whole] = self.targets.as_mut_slice()
+            && whole.evidence.is_null()
+        {
+            whole.evidence = audit.totals;
+        }
+        self.targets
+            .extend(audit.found.into_iter().map(Target::from));
+        if audit.unlisted > 0 {
+            let more = format!("; {} more are listed in the log alone", audit.unlisted);
+            self.summary.push_str(&more);
+        }
+        self
+    }
+
     /// Where and when it was made, in one line.
     pub(crate) fn origin(&self) -> Option<String> {
         let made = self.invocation.as_ref()?;
@@ -106,6 +152,31 @@ impl Report {
     /// Whether nothing could be changed.
     pub(crate) fn is_plan(&self) -> bool {
         self.mode == "plan"
+    }
+}
+
+impl From<Found> for Target {
+    fn from(found: Found) -> Self {
+        let first = found.findings.first().cloned().unwrap_or_default();
+        let mut next_steps = found.next_steps;
+        // As one line, which can be pasted.
+        next_steps.extend(found.request.map(|request| NextStep {
+            who: "requester".to_owned(),
+            what: "Once it is approved, send this request.".to_owned(),
+            command: Some(request.to_string()),
+        }));
+
+        Self {
+            name: found.name,
+            resource: found.resource,
+            outcome: FOUND.to_owned(),
+            reason: first.reason,
+            message: first.message,
+            reasons: found.findings,
+            next_steps,
+            evidence: found.evidence,
+            ..Self::default()
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use crate::{
     console::{BAD, DIM, GOOD, HEAD, WARN},
     layout::Layout,
-    report::{NextStep, Report, Target},
+    report::{FOUND, NextStep, Report, Target},
     units,
 };
 
@@ -50,7 +50,7 @@ impl Mark {
         match target.outcome.as_str() {
             "indeterminate" | "retryable" => Self::Indeterminate,
             "permanent" | "failed" => Self::Broken,
-            "refused" | "rejected" => Self::Refused,
+            "refused" | "rejected" | FOUND => Self::Refused,
             "already_done" => Self::AlreadySo,
             // What was not started, or is not seen yet, has destroyed nothing so far.
             "pending" if matches!(target.reason.as_str(), "out_of_time" | "not_seen_yet") => {
@@ -341,6 +341,9 @@ fn what(target: &Target) -> String {
     match target.outcome.as_str() {
         "planned" if steps.len() <= 2 => steps.join(", then ") + &loss,
         "planned" => format!("{} steps", steps.len()) + &loss,
+        FOUND => target.message.clone(),
+        // A look changes nothing that could be read back.
+        "done" if target.reason == "audited" => target.message.clone(),
         "done" => match target.replica() {
             Some((id, region)) => format!("done, and read back: replica {id} in {region}"),
             None => "done, and read back".to_owned() + &loss,
@@ -517,7 +520,8 @@ fn worst(report: &Report) -> Option<Mark> {
 
 /// `Plan for CHG1: 3 to disconnect (111 recovery points destroyed), 3 refused.`
 fn last_words(report: &Report) -> String {
-    let Some(request) = &report.request_id else {
+    let is_audit = report.targets.iter().any(|it| it.reason == "audited");
+    let Some(request) = report.request_id.as_ref().filter(|_| !is_audit) else {
         return report.summary.clone();
     };
 

@@ -1,6 +1,7 @@
 //! Figures in units for people. Exact values are in the JSON.
 
 use chrono::{DateTime, Utc};
+pub(crate) use shared::units::{counted, hours, seconds};
 
 /// A size in the largest unit of which there is one, with at most one decimal.
 pub(crate) fn size(bytes: u64) -> String {
@@ -17,32 +18,6 @@ pub(crate) fn size(bytes: u64) -> String {
     match (size * 10.0).round() / 10.0 {
         whole if whole.fract() == 0.0 => format!("{whole:.0} {unit}"),
         rounded => format!("{rounded:.1} {unit}"),
-    }
-}
-
-/// Hours, in days once there are two of them.
-pub(crate) fn hours(hours: u64) -> String {
-    match hours {
-        0..48 => counted(hours, "hour"),
-        _ => counted(hours / 24, "day"),
-    }
-}
-
-/// Seconds, in the largest unit of which there are two.
-pub(crate) fn seconds(seconds: u64) -> String {
-    match seconds {
-        0..120 => counted(seconds, "second"),
-        // To the nearest: what is said is a moment old.
-        120..7200 => counted((seconds + 30) / 60, "minute"),
-        _ => hours((seconds + 1800) / 3600),
-    }
-}
-
-/// A number of things.
-pub(crate) fn counted(count: u64, thing: &str) -> String {
-    match count {
-        1 => format!("1 {thing}"),
-        _ => format!("{count} {thing}s"),
     }
 }
 
@@ -73,16 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn times_have_units_for_people() {
-        assert_eq!(hours(1), "1 hour");
-        assert_eq!(hours(47), "47 hours");
-        assert_eq!(hours(4320), "180 days");
-        assert_eq!(seconds(1), "1 second");
-        assert_eq!(seconds(300), "5 minutes");
-        assert_eq!(seconds(5400), "90 minutes");
-        assert_eq!(seconds(12 * 3600 - 1), "12 hours");
-        assert_eq!(seconds(8 * 3600), "8 hours");
-
+    fn a_time_is_ahead_or_past() {
         let now = Utc::now();
         assert_eq!(distance(now + TimeDelta::hours(12), now), "in 12 hours");
         assert_eq!(distance(now - TimeDelta::minutes(5), now), "5 minutes ago");

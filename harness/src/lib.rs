@@ -3,6 +3,7 @@
 //!
 //! To add a function, write its value in a file of its own and list it in [`FUNCTIONS`].
 
+mod audit_servers;
 pub mod binary;
 mod bootstrap;
 pub mod connector;
@@ -10,6 +11,7 @@ mod disconnect;
 mod function;
 
 pub use crate::{
+    audit_servers::AUDIT_SERVERS,
     binary::Binary,
     bootstrap::BOOTSTRAP,
     connector::sdk_config,
@@ -18,7 +20,7 @@ pub use crate::{
 };
 
 /// Every function of drover.
-pub const FUNCTIONS: [&FunctionUnderTest; 2] = [&DISCONNECT, &BOOTSTRAP];
+pub const FUNCTIONS: [&FunctionUnderTest; 3] = [&DISCONNECT, &BOOTSTRAP, &AUDIT_SERVERS];
 
 /// The function with a name.
 #[must_use]

@@ -42,6 +42,8 @@ pub struct Event {
     pub region: Option<String>,
     /// When it happened, if that was readable.
     pub time: Option<DateTime<Utc>>,
+    /// The ARNs of what it happened to, as far as they were readable.
+    pub resources: Vec<String>,
     /// The JSON text of `detail`.
     pub detail: String,
 }
@@ -160,6 +162,14 @@ impl<'a> Members<'a> {
     fn needed_text(&self, name: &str) -> Result<String, Rejection> {
         let value = self.needed(name)?;
         serde_json::from_str(value.get()).map_err(|error| strict::rejection_of(name, &error))
+    }
+
+    /// The texts in a member that is a list of nothing else.
+    fn texts(&self, name: &str) -> Vec<String> {
+        let list = self.one(name).ok().flatten();
+        let texts = list.and_then(|value| serde_json::from_str(value.get()).ok());
+
+        texts.unwrap_or_default()
     }
 
     /// The objects in a member that is a list.
@@ -387,6 +397,7 @@ fn open_event(text: &str, members: &Members<'_>) -> Result<Message, Rejection> {
             .ok()
             .flatten()
             .and_then(|time| time.parse().ok()),
+        resources: members.texts("resources"),
         detail: members.needed("detail")?.get().to_owned(),
     }))
 }

@@ -114,13 +114,20 @@ impl<K: Kind> TryFrom<String> for Id<K> {
     }
 }
 
+impl<K> Id<K> {
+    /// The same text as an identifier of another kind, of which every one of this kind is one.
+    pub(crate) fn widened<Other>(self) -> Id<Other> {
+        Id {
+            text: self.text,
+            kind: PhantomData,
+        }
+    }
+}
+
 impl From<AwsInstanceId> for RequestId {
     /// Every instance ID is a valid request ID; a native event has no other name.
     fn from(id: AwsInstanceId) -> Self {
-        Self {
-            text: id.text,
-            kind: PhantomData,
-        }
+        id.widened()
     }
 }
 

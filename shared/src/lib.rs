@@ -16,6 +16,8 @@
 //!   [`target_report`] for each target. It is made of a [`conclusion`]: reasons with their
 //!   [`grounds`], and [`advice`] on what to do next.
 //!
+//! - An [`audit`] looks and changes nothing: its report lists what it found, the worst first.
+//!
 //! What belongs to a service stands behind a feature of its name: `drs`, `efs`. Nothing here knows
 //! a function.
 
@@ -23,6 +25,7 @@ pub mod advice;
 pub mod answer;
 pub mod api;
 pub mod arn;
+pub mod audit;
 pub mod bounded;
 mod classify;
 mod codes;
@@ -51,6 +54,7 @@ pub mod start;
 pub mod strict;
 mod summary;
 pub mod target_report;
+pub mod units;
 pub mod variables;
 pub mod variant;
 
@@ -58,6 +62,7 @@ pub use advice::Advice;
 pub use answer::{Answer, Failure};
 pub use api::{Api, Call, CallRecord, FailedCall, Unobserved};
 pub use arn::{AccountId, Arn, Region, ResourceRef};
+pub use audit::{Audit, Found};
 pub use conclusion::{Conclusion, Explain, Subject};
 pub use dispatch::Dispatcher;
 pub use envelope::{Event, Inbound, Message};

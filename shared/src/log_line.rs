@@ -16,8 +16,10 @@ use lambda_runtime::tracing::{
 };
 use serde_json::Value;
 
-/// The field whose text is JSON already, where this crate logs it.
-const REPORT: &str = "report";
+/// The fields whose text is JSON already, where this crate logs them.
+const JSON_FIELDS: [&str; 2] = ["report", "found"];
+/// The field whose text is a whole line by itself: CloudWatch looks for `_aws` nowhere but at the top.
+const METRICS: &str = "metrics";
 
 /// Writes `{"level":"INFO","fields":{"message":"…","report":{…}},"span":{…}}`.
 #[derive(Debug)]
@@ -37,10 +39,14 @@ where
         let metadata = event.metadata();
         let mut fields = Fields {
             text: String::new(),
+            metrics: None,
             // Elsewhere a field of this name may hold any text.
-            has_report: metadata.target().starts_with(env!("CARGO_PKG_NAME")),
+            is_own: metadata.target().starts_with(env!("CARGO_PKG_NAME")),
         };
         event.record(&mut fields);
+        if let Some(line) = fields.metrics {
+            return writeln!(writer, "{line}");
+        }
 
         // The template counts and alarms by these names.
         let (level, fields) = (metadata.level(), fields.text);
@@ -59,7 +65,8 @@ where
 /// The members of a JSON object, as they are visited.
 struct Fields {
     text: String,
-    has_report: bool,
+    metrics: Option<String>,
+    is_own: bool,
 }
 
 impl Fields {
@@ -73,10 +80,10 @@ impl Fields {
 
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
-        if self.has_report && field.name() == REPORT {
-            self.add(field, value);
-        } else {
-            self.add(field, &Value::from(value).to_string());
+        match field.name() {
+            METRICS if self.is_own => self.metrics = Some(value.to_owned()),
+            name if self.is_own && JSON_FIELDS.contains(&name) => self.add(field, value),
+            _ => self.add(field, &Value::from(value).to_string()),
         }
     }
 
@@ -158,6 +165,15 @@ mod tests {
             "span": { "requestId": "r-1" },
         });
         assert_eq!(line, expected);
+    }
+
+    #[test]
+    fn metrics_are_a_line_of_their_own() {
+        let line = logged(|| tracing::info!(metrics = r#"{"_aws":{},"Stalled":1}"#, "metrics"));
+        assert_eq!(line, json!({ "_aws": {}, "Stalled": 1 }));
+
+        let line = logged(|| tracing::warn!(target: "aws_config", metrics = "}{", "odd"));
+        assert_eq!(line["fields"]["metrics"], "}{");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::{
     api::Call,
+    audit::Audit,
     fault::FaultKind,
     invocation::Invocation,
     outcome::{Mode, Outcome},
@@ -52,6 +53,9 @@ pub struct Report {
     pub invocation: Option<Processed>,
     /// One for each target, in the order of the request.
     pub targets: Vec<TargetReport>,
+    /// What an audit found; absent in the report of a request for a change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<Audit>,
     /// The calls that were made for all targets together.
     pub calls: Vec<Call>,
 }
@@ -95,6 +99,7 @@ impl Report {
             cut: Vec::new(),
             invocation: None,
             targets: Vec::new(),
+            audit: None,
             calls: Vec::new(),
         }
     }
@@ -130,6 +135,7 @@ impl Report {
             cut: Vec::new(),
             invocation: None,
             targets,
+            audit: None,
             calls,
         }
     }
@@ -162,6 +168,7 @@ impl Report {
         self.summary = sanitize(&self.summary);
 
         self.targets.iter_mut().for_each(TargetReport::sanitize);
+        self.audit.iter_mut().for_each(Audit::sanitize);
         for call in &mut self.calls {
             call.answer = sanitize(&call.answer);
         }

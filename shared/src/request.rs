@@ -164,6 +164,7 @@ mod tests {
             account: None,
             region: None,
             time: None,
+            resources: Vec::new(),
             detail,
         }
     }

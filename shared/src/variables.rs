@@ -1,7 +1,7 @@
 //! The variables of a deployment, each read once, at start; a bad value stops the function with a
 //! sentence.
 
-use std::fmt;
+use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 use crate::outcome::Mode;
 
@@ -76,21 +76,13 @@ pub fn tag_key(name: &'static str, found: String) -> Result<String, BadVariable>
     ))
 }
 
-/// A whole number from 1 to 100.
+/// A whole number from 1 to 100: nothing of drover's is counted beyond a hundred.
 ///
 /// # Errors
 ///
 /// A [`BadVariable`] for anything else.
 pub fn count(name: &'static str, found: String) -> Result<usize, BadVariable> {
-    match found.parse() {
-        // Nothing of drover's is counted beyond a hundred.
-        Ok(number @ 1..=100) => Ok(number),
-        _ => Err(BadVariable::new(
-            name,
-            found,
-            "a whole number from 1 to 100",
-        )),
-    }
+    number(name, found, 1..=100, "a whole number from 1 to 100")
 }
 
 /// A number of minutes, up to thirty days; 0 asks for nothing.
@@ -99,13 +91,51 @@ pub fn count(name: &'static str, found: String) -> Result<usize, BadVariable> {
 ///
 /// A [`BadVariable`] for anything else.
 pub fn minutes(name: &'static str, found: String) -> Result<u64, BadVariable> {
+    let expected = "a whole number of minutes from 0 to 43200";
+
+    number(name, found, 0..=43_200, expected)
+}
+
+/// A number of hours, from one hour to a year.
+///
+/// # Errors
+///
+/// A [`BadVariable`] for anything else.
+pub fn hours(name: &'static str, found: String) -> Result<u64, BadVariable> {
+    let expected = "a whole number of hours from 1 to 8760";
+
+    number(name, found, 1..=8760, expected)
+}
+
+/// A price in any currency, from 0 to 1000; 0 is unknown.
+///
+/// # Errors
+///
+/// A [`BadVariable`] for anything else.
+pub fn rate(name: &'static str, found: String) -> Result<f64, BadVariable> {
+    // A comma, a sign or a currency may be a mistake for anything.
+    let is_plain = found.bytes().all(|it| it.is_ascii_digit() || it == b'.');
+
     match found.parse() {
-        Ok(number @ 0..=43_200) => Ok(number),
+        Ok(rate @ 0.0..=1000.0) if is_plain => Ok(rate),
         _ => Err(BadVariable::new(
             name,
             found,
-            "a whole number of minutes from 0 to 43200",
+            "a number from 0 to 1000 such as 0.028",
         )),
+    }
+}
+
+fn number<T: FromStr + PartialOrd>(
+    name: &'static str,
+    found: String,
+    allowed: RangeInclusive<T>,
+    expected: &'static str,
+) -> Result<T, BadVariable> {
+    // What does not fit the type is as wrong as what is not allowed.
+    match found.parse() {
+        Ok(number) if allowed.contains(&number) => Ok(number),
+        _ => Err(BadVariable::new(name, found, expected)),
     }
 }
 
@@ -174,6 +204,23 @@ mod tests {
         assert_eq!(
             ["43201", "-1", "1.5", "1h", ""].map(|text| read(minutes, text)),
             [None; 5]
+        );
+    }
+
+    #[test]
+    fn hours_go_from_one_to_a_year_and_a_rate_is_plain() {
+        assert_eq!(
+            ["1", "8760"].map(|text| read(hours, text)),
+            [Some(1), Some(8760)]
+        );
+        assert_eq!(["0", "8761", ""].map(|text| read(hours, text)), [None; 3]);
+        assert_eq!(
+            ["0", "0.028", "1000"].map(|text| read(rate, text)),
+            [Some(0.0), Some(0.028), Some(1000.0)]
+        );
+        assert_eq!(
+            ["", "0,028", "-1", "1e2", "inf", "1000.1"].map(|text| read(rate, text)),
+            [None; 6]
         );
     }
 

@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 use crate::{resolve::Deployment, values::text_of, written::WRITTEN};
 
 /// Every trigger; by default each is off.
-pub const TRIGGERS: [(&str, &str); 5] = [
+pub const TRIGGERS: [(&str, &str); 7] = [
     ("EventTrigger", "ENABLED"),
     ("TopicTrigger", "ENABLED"),
     ("QueueTrigger", "ENABLED"),
     ("InstanceTerminatedTrigger", "ENABLED"),
     ("FileSystemTaggedTrigger", "ENABLED"),
+    ("ReplicationStalledTrigger", "ENABLED"),
+    ("AuditTrigger", "ENABLED"),
 ];
 
 impl Deployment {

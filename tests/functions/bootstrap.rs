@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use template::ask;
 
 use crate::{
-    functions::{Function, Gate, Parts, asked, world_of_events},
+    functions::{Changes, Function, Gate, Parts, asked, world_of_events},
     stage::efs::{
         ROLE, Stage, beside_existing, beside_theirs, over_existing, over_theirs, provisioned,
         source_with_parts,
@@ -17,7 +17,6 @@ pub(crate) static BOOTSTRAP: Function = Function {
     parts: Parts {
         words: &["Bootstrap"],
         metric: "Replications",
-        queue: "ReplicationQueue",
         logs: "BootstrapLogs",
     },
     timeout_seconds: 600,
@@ -29,14 +28,17 @@ pub(crate) static BOOTSTRAP: Function = Function {
     flows: || Box::pin(flows()),
     forbidden,
     allowed: provisioning,
-    gate: Gate {
-        parameter: "ReplicationRoleArn",
-        action: "iam:PassRole",
-        more: || {
-            let action = "elasticfilesystem:DescribeFileSystems";
-            vec![ask_there(action, THEIR_REPLICA)]
+    changes: Some(Changes {
+        queue: "ReplicationQueue",
+        gate: Gate {
+            parameter: "ReplicationRoleArn",
+            action: "iam:PassRole",
+            more: || {
+                let action = "elasticfilesystem:DescribeFileSystems";
+                vec![ask_there(action, THEIR_REPLICA)]
+            },
         },
-    },
+    }),
 };
 
 async fn flows() -> Vec<IamRequest> {

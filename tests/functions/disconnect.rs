@@ -5,7 +5,7 @@ use emulator::IamRequest;
 use template::ask;
 
 use crate::{
-    functions::{Function, Gate, Parts, asked, world_of_events},
+    functions::{Changes, Function, Gate, Parts, asked, world_of_events},
     stage::drs::{ONE, Stage, by_id, request},
 };
 
@@ -14,7 +14,6 @@ pub(crate) static DISCONNECT: Function = Function {
     parts: Parts {
         words: &["Disconnect", "Decommission"],
         metric: "Decommissions",
-        queue: "DecommissionQueue",
         logs: "DisconnectLogs",
     },
     timeout_seconds: 300,
@@ -28,11 +27,14 @@ pub(crate) static DISCONNECT: Function = Function {
     flows: || Box::pin(flows()),
     forbidden,
     allowed: Vec::new,
-    gate: Gate {
-        parameter: "AllowDelete",
-        action: "drs:DeleteSourceServer",
-        more: Vec::new,
-    },
+    changes: Some(Changes {
+        queue: "DecommissionQueue",
+        gate: Gate {
+            parameter: "AllowDelete",
+            action: "drs:DeleteSourceServer",
+            more: Vec::new,
+        },
+    }),
 };
 
 async fn flows() -> Vec<IamRequest> {

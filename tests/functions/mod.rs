@@ -3,6 +3,7 @@
 //!
 //! To add a function, write its value in a file of its own and list it in [`FUNCTIONS`].
 
+mod audit_servers;
 mod bootstrap;
 mod disconnect;
 
@@ -11,14 +12,18 @@ use futures_util::future::LocalBoxFuture;
 use harness::FunctionUnderTest;
 use serde_json::Value;
 
-pub(crate) use self::{bootstrap::BOOTSTRAP, disconnect::DISCONNECT};
+pub(crate) use self::{audit_servers::AUDIT_SERVERS, bootstrap::BOOTSTRAP, disconnect::DISCONNECT};
 use crate::{
     stage::event,
     tidy::{list, read},
 };
 
 /// Every function of drover.
-pub(crate) static FUNCTIONS: [&Function; 2] = [&DISCONNECT, &BOOTSTRAP];
+pub(crate) static FUNCTIONS: [&Function; 3] = [&DISCONNECT, &BOOTSTRAP, &AUDIT_SERVERS];
+
+/// The functions that change something: the others only look, by a schedule or a request from the
+/// bus.
+pub(crate) static CHANGING: [&Function; 2] = [&DISCONNECT, &BOOTSTRAP];
 
 /// One function, its parts in the template, and its rights.
 pub(crate) struct Function {
@@ -35,6 +40,14 @@ pub(crate) struct Function {
     pub(crate) forbidden: fn() -> Vec<IamRequest>,
     /// What is allowed right beside the forbidden.
     pub(crate) allowed: fn() -> Vec<IamRequest>,
+    /// What a function has that changes something.
+    pub(crate) changes: Option<Changes>,
+}
+
+/// What a function has that changes something.
+pub(crate) struct Changes {
+    /// The logical ID of its queue of requests.
+    pub(crate) queue: &'static str,
     /// A parameter without which one action is denied.
     pub(crate) gate: Gate,
 }
@@ -44,7 +57,6 @@ pub(crate) struct Parts {
     /// What the logical IDs of its own parts contain, and no others do.
     pub(crate) words: &'static [&'static str],
     pub(crate) metric: &'static str,
-    pub(crate) queue: &'static str,
     pub(crate) logs: &'static str,
 }
 
@@ -59,6 +71,13 @@ pub(crate) struct Gate {
 impl Function {
     pub(crate) fn name(&self) -> &'static str {
         self.under_test.name
+    }
+
+    /// What it has because it changes something.
+    pub(crate) fn changes(&self) -> &Changes {
+        let only_looks = || panic!("{} only looks", self.name());
+
+        self.changes.as_ref().unwrap_or_else(only_looks)
     }
 
     /// The names of its example events.
@@ -78,11 +97,20 @@ impl Function {
         files.iter().map(|file| self.event(file)).collect()
     }
 
-    /// The other functions.
+    /// The functions that a stack for this one has: those of its service.
+    pub(crate) fn stack(&self) -> impl Iterator<Item = &'static Self> {
+        let service = self.under_test.service;
+        let functions = FUNCTIONS.into_iter();
+
+        functions.filter(move |other| other.under_test.service == service)
+    }
+
+    /// The functions that a stack for this one does not have.
     pub(crate) fn others(&self) -> impl Iterator<Item = &'static Self> {
+        let service = self.under_test.service;
         let others = FUNCTIONS.into_iter();
 
-        others.filter(|other| other.name() != self.name())
+        others.filter(move |other| other.under_test.service != service)
     }
 }
 

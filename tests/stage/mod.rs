@@ -2,6 +2,7 @@
 //! between them.
 
 pub(crate) mod answers;
+pub(crate) mod audit;
 pub(crate) mod drs;
 pub(crate) mod efs;
 

@@ -118,7 +118,7 @@ fn alarms_watch_metrics_that_aws_documents() {
             }
         }
         assert_eq!(
-            checked, 31,
+            checked, 36,
             "the alarms have so many metrics of AWS: change the number here if all are meant"
         );
     }
@@ -298,13 +298,14 @@ const fn letters(
 }
 
 /// Every alarm of the template.
-const ALARMS: [Expected; 15] = [
+const ALARMS: [Expected; 16] = [
     Expected {
         threshold: "3",
         periods: (1, 900),
         ..one(
             "errors",
             &[
+                "AWS/Lambda Errors drover-audit-source-servers",
                 "AWS/Lambda Errors drover-bootstrap-efs-replication",
                 "AWS/Lambda Errors drover-disconnect-source-server",
             ],
@@ -332,6 +333,7 @@ const ALARMS: [Expected; 15] = [
             "drover/drover Decommissions permanent",
             "drover/drover Replications failed",
             "drover/drover Replications permanent",
+            "drover/drover ServerAudits permanent",
         ],
         "Only a human can repair what AWS or the deployment rejects for good.",
     ),
@@ -360,6 +362,8 @@ const ALARMS: [Expected; 15] = [
             "AWS/Events InvocationsFailedToBeSentToDlq drover-FileSystemTagged",
             "AWS/Events InvocationsFailedToBeSentToDlq drover-InstanceTerminated",
             "AWS/Events InvocationsFailedToBeSentToDlq drover-ReplicationRequested",
+            "AWS/Events InvocationsFailedToBeSentToDlq drover-ServerAuditRequested",
+            "AWS/Events InvocationsFailedToBeSentToDlq drover-ServerAuditStall",
             "AWS/SNS NumberOfNotificationsFailedToRedriveToDlq Requests",
         ],
         "Nothing keeps such an event.",
@@ -373,6 +377,7 @@ const ALARMS: [Expected; 15] = [
             "AWS/Events InvocationsFailedToBeSentToDlq drover-NotifyResult",
             "AWS/Events InvocationsFailedToBeSentToDlq drover-PendingResult",
             "AWS/Events InvocationsFailedToBeSentToDlq drover-RequestFailed",
+            "AWS/Lambda DestinationDeliveryFailures drover-audit-source-servers",
             "AWS/Lambda DestinationDeliveryFailures drover-bootstrap-efs-replication",
             "AWS/Lambda DestinationDeliveryFailures drover-disconnect-source-server",
         ],
@@ -383,6 +388,7 @@ const ALARMS: [Expected; 15] = [
         &[
             "drover/drover Decommissions rejected",
             "drover/drover Replications rejected",
+            "drover/drover ServerAudits rejected",
         ],
         "Who asks by queue learns of a mistake in no other way.",
     ),
@@ -395,6 +401,20 @@ const ALARMS: [Expected; 15] = [
             "replication-lag",
             &[],
             "EFS's objective is 15 minutes; three periods, since a sync may be late once.",
+        )
+    },
+    Expected {
+        periods: (1, 3600),
+        statistic: "Maximum",
+        ..one(
+            "servers-at-risk",
+            &[
+                "drover/drover QuotaNear drover-audit-source-servers",
+                "drover/drover ReplicationError drover-audit-source-servers",
+                "drover/drover ReplicationStalled drover-audit-source-servers",
+                "drover/drover ReplicationStopped drover-audit-source-servers",
+            ],
+            "An audit has no memory; each one that finds such a thing says so again.",
         )
     },
     one(
@@ -414,6 +434,7 @@ const ALARMS: [Expected; 15] = [
         ..one(
             "throttles",
             &[
+                "AWS/Lambda Throttles drover-audit-source-servers",
                 "AWS/Lambda Throttles drover-bootstrap-efs-replication",
                 "AWS/Lambda Throttles drover-disconnect-source-server",
             ],

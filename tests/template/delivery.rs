@@ -5,7 +5,11 @@ use template::{
     Deployment, Role, arn_of_role, ask, delivery::Way, facts::is_within, text_of, texts_of,
 };
 
-use crate::{functions::FUNCTIONS, iam::everything, template::on_another_bus};
+use crate::{
+    functions::{CHANGING, FUNCTIONS},
+    iam::everything,
+    template::on_another_bus,
+};
 
 /// The ways of all rules: to each target, and to the queue for what a target does not take.
 fn ways_of_rules(deployment: &Deployment) -> Vec<Way> {
@@ -176,8 +180,8 @@ fn dead_letters_are_kept_for_as_long_as_aws_allows_and_survive_the_stack() {
 fn a_queue_of_requests_ends_with_the_stack_and_has_a_dead_letter_queue() {
     let deployment = everything();
 
-    for function in FUNCTIONS {
-        let queue = function.parts.queue;
+    for function in CHANGING {
+        let queue = function.changes().queue;
         let resource = &deployment.resources[queue];
         assert_eq!(resource["DeletionPolicy"], "Delete", "{queue}");
 
@@ -203,11 +207,11 @@ fn logs_and_lists_of_fleets_survive_the_stack() {
 fn a_queue_hides_a_message_for_as_long_as_its_function_may_take() {
     let deployment = everything();
     let mappings = deployment.of_type("AWS::Lambda::EventSourceMapping");
-    assert_eq!(mappings.len(), FUNCTIONS.len());
+    assert_eq!(mappings.len(), CHANGING.len());
 
-    for function in FUNCTIONS {
+    for function in CHANGING {
         let name = function.name();
-        let queue = deployment.properties(function.parts.queue);
+        let queue = deployment.properties(function.changes().queue);
         let hidden = queue["VisibilityTimeout"].as_u64().unwrap();
         let properties = deployment.properties(deployment.function(name));
         let timeout = properties["Timeout"].as_u64().unwrap();
@@ -224,9 +228,9 @@ fn a_queue_hides_a_message_for_as_long_as_its_function_may_take() {
 fn a_function_reads_its_queue_and_reports_what_it_did_not_finish() {
     let deployment = everything();
 
-    for function in FUNCTIONS {
+    for function in CHANGING {
         let name = function.name();
-        let queue = deployment.arn(function.parts.queue);
+        let queue = deployment.arn(function.changes().queue);
         let mappings = deployment.of_type("AWS::Lambda::EventSourceMapping");
         let mapping = mappings
             .iter()

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use template::execution::{End, Execution, Failure};
 
 use crate::{
-    functions::{DISCONNECT, FUNCTIONS},
+    functions::{CHANGING, DISCONNECT},
     rules::rules_of,
     template::{
         follow_up::TRANSIENT,
@@ -122,7 +122,7 @@ fn a_fleet_sends_one_request_for_each_item() {
 
 #[test]
 fn a_fleet_invokes_the_function_that_its_input_names() {
-    for function in FUNCTIONS {
+    for function in CHANGING {
         for way in WAYS {
             let named = arn(function.name());
             let mut services = Simulated::always(Ok(pending(60)));
@@ -291,7 +291,7 @@ fn an_item_of_a_stopped_function_is_retried_for_hours() {
 
 #[test]
 fn an_item_may_take_as_long_as_its_function_and_no_longer() {
-    let longest = FUNCTIONS.map(|function| function.timeout_seconds);
+    let longest = CHANGING.map(|function| function.timeout_seconds);
     let mut services = Simulated::always(Ok(report("done")));
     services.took = longest.into_iter().max().unwrap();
     assert_succeeded(&fleet(&servers(1), Way::Items, &mut services));
@@ -333,7 +333,7 @@ fn an_event_that_the_bus_refuses_is_published_again() {
 #[test]
 fn a_fleet_without_a_list_a_request_or_a_function_is_refused() {
     let (name, request) = (DISCONNECT.name(), json!({ "requestID": "CHG1" }));
-    let both = FUNCTIONS.map(|function| function.name());
+    let both = CHANGING.map(|function| function.name());
     let contents = [
         json!({ "function": name }),
         json!({ "function": name, "request": request }),

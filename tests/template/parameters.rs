@@ -12,7 +12,7 @@ use template::{
 };
 
 use crate::{
-    functions::{FUNCTIONS, Function},
+    functions::{CHANGING, FUNCTIONS, Function},
     iam::everything,
     tidy::list,
 };
@@ -132,6 +132,11 @@ fn distinct_values() -> Deployment {
         ("MaxTargets", "11"),
         ("MaxSharePercent", "12"),
         ("RequireSilentMinutes", "16"),
+        ("SilentHours", "17"),
+        ("LagMinutes", "18"),
+        ("SyncHours", "19"),
+        ("QuotaPercent", "20"),
+        ("ServerHourRate", "0.21"),
         ("ReplicaRegions", "eu-west-1,eu-north-1"),
         ("NotificationEmail", "ops@example.com"),
         ("ReplicationObjectiveSeconds", "1234"),
@@ -183,7 +188,7 @@ fn every_parameter_beside_the_functions_reaches_its_resource() {
     let groups = deployment.of_type("AWS::Logs::LogGroup");
     assert_eq!(
         groups.len(),
-        3,
+        4,
         "one log group for each function and one for the machines: change the number here"
     );
     for (name, group) in groups {
@@ -231,15 +236,18 @@ fn only_events_of_aws_stay_on_the_default_bus() {
             "FileSystemTagged",
             "InstanceTerminated",
             "MachineTimedOut",
-            "NotifyMachineFailure"
+            "NotifyMachineFailure",
+            "ServerAuditStall"
         ]
     );
 }
 
-/// The names of everything that is switched on: enabled rules, subscriptions and mappings.
+/// The names of everything that is switched on: enabled rules and schedules, subscriptions and
+/// mappings.
 fn switched_on(parameters: &[(&str, &str)]) -> BTreeSet<String> {
     let deployment = Deployment::with(parameters);
     let mut rules = deployment.of_type("AWS::Events::Rule");
+    rules.extend(deployment.of_type("AWS::Scheduler::Schedule"));
     rules.retain(|(_, rule)| rule["State"] == "ENABLED");
 
     let subscriptions = deployment.of_type("AWS::SNS::Subscription");
@@ -256,7 +264,11 @@ fn a_trigger_switches_on_what_it_names_and_nothing_else() {
     let triggers = [
         (
             "EventTrigger",
-            vec!["DecommissionRequested", "ReplicationRequested"],
+            vec![
+                "DecommissionRequested",
+                "ReplicationRequested",
+                "ServerAuditRequested",
+            ],
         ),
         (
             "TopicTrigger",
@@ -272,6 +284,8 @@ fn a_trigger_switches_on_what_it_names_and_nothing_else() {
         ),
         ("InstanceTerminatedTrigger", vec!["InstanceTerminated"]),
         ("FileSystemTaggedTrigger", vec!["FileSystemTagged"]),
+        ("ReplicationStalledTrigger", vec!["ServerAuditStall"]),
+        ("AuditTrigger", vec!["ServerAuditSchedule"]),
     ];
 
     let always = switched_on(&[]);
@@ -300,14 +314,17 @@ fn stack_with(functions: &str) -> Deployment {
 /// A reference to a resource that does not exist fails to resolve, so nothing refers to the others.
 #[test]
 fn a_stack_may_have_one_function_alone() {
-    for function in FUNCTIONS {
+    for function in CHANGING {
         let name = function.name();
         let deployment = stack_with(name);
         let functions = deployment.of_type("AWS::Serverless::Function");
-        let [(resource, _)] = functions[..] else {
-            panic!("{name} is not alone")
-        };
-        assert_eq!(resource, deployment.function(name));
+        let mut expected: Vec<&str> = function
+            .stack()
+            .map(|own| deployment.function(own.name()))
+            .collect();
+        expected.sort_unstable();
+        let resources = functions.iter().map(|(resource, _)| *resource);
+        assert!(resources.eq(expected), "{name} is not alone");
 
         for kind in [
             "AWS::Serverless::StateMachine",
@@ -319,14 +336,18 @@ fn a_stack_may_have_one_function_alone() {
         }
         for (permission, properties) in deployment.of_type("AWS::Lambda::Permission") {
             let permitted = text_of(&properties["FunctionName"]);
-            assert_eq!(permitted, format!("drover-{name}"), "{permission}");
+            let mut own = function.stack();
+            assert!(
+                own.any(|own| permitted == format!("drover-{}", own.name())),
+                "{permission}"
+            );
         }
     }
 }
 
 #[test]
 fn a_stack_with_one_function_handles_no_result_of_another() {
-    for function in FUNCTIONS {
+    for function in CHANGING {
         let deployment = stack_with(function.name());
         for (rule, properties) in deployment.of_type("AWS::Events::Rule") {
             let rule_text = properties.to_string();
@@ -341,7 +362,7 @@ fn a_stack_with_one_function_handles_no_result_of_another() {
 #[test]
 fn stacks_with_one_function_each_have_everything_between_them() {
     let all = stack_with("all");
-    let stacks = FUNCTIONS.map(|function| (function, stack_with(function.name())));
+    let stacks = CHANGING.map(|function| (function, stack_with(function.name())));
 
     for name in all.resources.keys() {
         let having: Vec<&Function> = stacks
@@ -397,6 +418,11 @@ fn every_output_names_what_it_says() {
 
     let expected = [
         (
+            "AuditSourceServersName",
+            "drover-audit-source-servers".to_owned(),
+        ),
+        ("ServerAuditLogGroup", "ServerAuditLogs".to_owned()),
+        (
             "BootstrapEfsReplicationName",
             "drover-bootstrap-efs-replication".to_owned(),
         ),
@@ -428,7 +454,7 @@ fn every_output_names_what_it_says() {
 }
 
 /// Each parameter with a pattern: what it takes, and what it refuses.
-const FORMS: [(&str, &[&str], &[&str]); 4] = [
+const FORMS: [(&str, &[&str], &[&str]); 6] = [
     (
         "ReplicaRegions",
         &["*", "eu-west-1", "us-gov-west-1", "ap-southeast-2"],
@@ -465,6 +491,16 @@ const FORMS: [(&str, &[&str], &[&str]); 4] = [
             "a bus",
             "arn:aws:events:us-east-1:111122223333:event-bus/x",
         ],
+    ),
+    (
+        "AuditSchedule",
+        &["cron(0 6 * * ? *)", "rate(1 day)"],
+        &["", "daily", "cron()", "at(2026-11-29T06:00:00)"],
+    ),
+    (
+        "ServerHourRate",
+        &["0", "0.028", "999.999999"],
+        &["", "-1", "0,028", "1e3", "1000", "0.0280000"],
     ),
     (
         "NotificationEmail",

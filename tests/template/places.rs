@@ -15,7 +15,7 @@ struct Parameter {
 }
 
 /// A value for each parameter. No two are the same, and none is a default where it need not be.
-const VALUES: [(&str, &str); 21] = [
+const VALUES: [(&str, &str); 29] = [
     ("Functions", "all"),
     ("Mode", "enforce"),
     ("AllowDelete", "true"),
@@ -30,6 +30,14 @@ const VALUES: [(&str, &str); 21] = [
     ("QueueTrigger", "ENABLED"),
     ("InstanceTerminatedTrigger", "ENABLED"),
     ("FileSystemTaggedTrigger", "ENABLED"),
+    ("ReplicationStalledTrigger", "ENABLED"),
+    ("AuditTrigger", "ENABLED"),
+    ("AuditSchedule", "rate(2 days)"),
+    ("SilentHours", "58"),
+    ("LagMinutes", "59"),
+    ("SyncHours", "60"),
+    ("QuotaPercent", "61"),
+    ("ServerHourRate", "0.62"),
     ("NotificationEmail", "ops@example.com"),
     ("ReplicationObjectiveSeconds", "1234"),
     ("LogRetentionDays", "30"),
@@ -41,7 +49,7 @@ const VALUES: [(&str, &str); 21] = [
 
 /// Another value for each parameter but `Functions`, whose stacks are compared elsewhere, and what
 /// it changes.
-const PARAMETERS: [Parameter; 20] = [
+const PARAMETERS: [Parameter; 28] = [
     Parameter {
         name: "Mode",
         value: "plan",
@@ -58,6 +66,7 @@ const PARAMETERS: [Parameter; 20] = [
         name: "AllowDelete",
         value: "false",
         places: &[
+            "AuditSourceServers Environment Variables ALLOW_DELETE",
             "DisconnectRole Policies change DeleteApproved",
             "DisconnectSourceServer Environment Variables ALLOW_DELETE",
         ],
@@ -100,6 +109,8 @@ const PARAMETERS: [Parameter; 20] = [
         name: "EventBusName",
         value: "other-bus",
         places: &[
+            "AuditSourceServers EventInvokeConfig DestinationConfig OnFailure Destination",
+            "AuditSourceServers EventInvokeConfig DestinationConfig OnSuccess Destination",
             "BootstrapEfsReplication EventInvokeConfig DestinationConfig OnFailure Destination",
             "BootstrapEfsReplication EventInvokeConfig DestinationConfig OnSuccess Destination",
             "BootstrapRole Policies run SendResults Resource",
@@ -119,6 +130,7 @@ const PARAMETERS: [Parameter; 20] = [
             "FollowUpRole Policies follow-up SendResults Resource",
             "LostEventsAlarm Metrics m1 MetricStat Metric Dimensions EventBusName Value",
             "LostEventsAlarm Metrics m2 MetricStat Metric Dimensions EventBusName Value",
+            "LostEventsAlarm Metrics m6 MetricStat Metric Dimensions EventBusName Value",
             "LostResultsAlarm Metrics m3 MetricStat Metric Dimensions EventBusName Value",
             "LostResultsAlarm Metrics m5 MetricStat Metric Dimensions EventBusName Value",
             "LostResultsAlarm Metrics m6 MetricStat Metric Dimensions EventBusName Value",
@@ -129,18 +141,26 @@ const PARAMETERS: [Parameter; 20] = [
             "ReplicationRequested EventBusName",
             "ReplicationRequestedMayInvoke SourceArn",
             "RequestFailed EventBusName",
+            "ServerAuditRequested EventBusName",
+            "ServerAuditRequestedMayInvoke SourceArn",
+            "ServerAuditRole Policies run SendResults Resource",
             "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 0",
             "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 1",
+            "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 10",
             "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 4",
-            "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 5",
+            "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 6",
             "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 7",
-            "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 8",
+            "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 9",
         ],
     },
     Parameter {
         name: "EventTrigger",
         value: "DISABLED",
-        places: &["DecommissionRequested State", "ReplicationRequested State"],
+        places: &[
+            "DecommissionRequested State",
+            "ReplicationRequested State",
+            "ServerAuditRequested State",
+        ],
     },
     Parameter {
         name: "TopicTrigger",
@@ -187,6 +207,46 @@ const PARAMETERS: [Parameter; 20] = [
         places: &["FileSystemTagged State"],
     },
     Parameter {
+        name: "ReplicationStalledTrigger",
+        value: "DISABLED",
+        places: &["ServerAuditStall State"],
+    },
+    Parameter {
+        name: "AuditTrigger",
+        value: "DISABLED",
+        places: &["ServerAuditSchedule State"],
+    },
+    Parameter {
+        name: "AuditSchedule",
+        value: "rate(3 days)",
+        places: &["ServerAuditSchedule ScheduleExpression"],
+    },
+    Parameter {
+        name: "SilentHours",
+        value: "78",
+        places: &["AuditSourceServers Environment Variables SILENT_HOURS"],
+    },
+    Parameter {
+        name: "LagMinutes",
+        value: "79",
+        places: &["AuditSourceServers Environment Variables LAG_MINUTES"],
+    },
+    Parameter {
+        name: "SyncHours",
+        value: "80",
+        places: &["AuditSourceServers Environment Variables SYNC_HOURS"],
+    },
+    Parameter {
+        name: "QuotaPercent",
+        value: "81",
+        places: &["AuditSourceServers Environment Variables QUOTA_PERCENT"],
+    },
+    Parameter {
+        name: "ServerHourRate",
+        value: "0.82",
+        places: &["AuditSourceServers Environment Variables SERVER_HOUR_RATE"],
+    },
+    Parameter {
         name: "NotificationEmail",
         value: "others@example.com",
         places: &["NotificationsByEmail Endpoint"],
@@ -203,12 +263,14 @@ const PARAMETERS: [Parameter; 20] = [
             "BootstrapLogs RetentionInDays",
             "DisconnectLogs RetentionInDays",
             "MachineLogs RetentionInDays",
+            "ServerAuditLogs RetentionInDays",
         ],
     },
     Parameter {
         name: "Architecture",
         value: "arm64",
         places: &[
+            "AuditSourceServers Architectures 0",
             "BootstrapEfsReplication Architectures 0",
             "DisconnectSourceServer Architectures 0",
         ],
@@ -217,6 +279,7 @@ const PARAMETERS: [Parameter; 20] = [
         name: "ReservedConcurrency",
         value: "75",
         places: &[
+            "AuditSourceServers ReservedConcurrentExecutions",
             "BootstrapEfsReplication ReservedConcurrentExecutions",
             "DisconnectSourceServer ReservedConcurrentExecutions",
         ],

@@ -31,7 +31,7 @@ fn a_policy_has_no_condition_key_that_its_service_does_not_pass_on() {
     }
 
     assert_eq!(
-        checked, 14,
+        checked, 16,
         "so many statements let a service in: change the number here if all are meant"
     );
 }
@@ -268,15 +268,16 @@ fn all_statements() -> Vec<(String, String, Value)> {
 /// What a statement allows with a wildcard: its roles or policies, its `Sid`, every pattern in
 /// resources, actions and conditions, and why no narrower one is possible or needed.
 #[rustfmt::skip] // A row a statement.
-const WILDCARDS: [(&str, &str, &[&str], &str); 32] = [
+const WILDCARDS: [(&str, &str, &[&str], &str); 35] = [
     ("NotificationsPolicy", "AllowCloudWatch", &["arn:aws:cloudwatch:us-east-1:111122223333:alarm:drover-*"], "the alarms of this stack"),
     ("NotificationsKey", "AllowAccount", &["*", "kms:*"], "the policy is the key's own, and IAM decides"),
     ("NotificationsKey", "AllowEventBridge", &["*", "kms:GenerateDataKey*"], "the policy is the key's own"),
     ("NotificationsKey", "AllowCloudWatch", &["*", "kms:GenerateDataKey*"], "the policy is the key's own"),
     ("FleetRole FollowUpRole NotifyRole", "", &["arn:aws:states:us-east-1:111122223333:stateMachine:*"], "a name would make a circle of role and machine"),
     ("BootstrapRole", "WriteLogs", &["arn:aws:logs:us-east-1:111122223333:log-group:BootstrapLogs:*"], "the streams of one group"),
+    ("ServerAuditRole", "WriteLogs", &["arn:aws:logs:us-east-1:111122223333:log-group:ServerAuditLogs:*"], "the streams of one group"),
     ("DisconnectRole", "WriteLogs", &["arn:aws:logs:us-east-1:111122223333:log-group:DisconnectLogs:*"], "the streams of one group"),
-    ("BootstrapRole DisconnectRole FleetRole FollowUpRole NotifyRole", "SendTraces", &["*"], "the actions support no resource"),
+    ("BootstrapRole DisconnectRole ServerAuditRole FleetRole FollowUpRole NotifyRole", "SendTraces", &["*"], "the actions support no resource"),
     ("BootstrapRole", "ReadQueue", &["arn:aws:sqs:us-east-1:111122223333:drover-ReplicationQueue-*"], "the queue may not be there yet"),
     ("DisconnectRole", "ReadQueue", &["arn:aws:sqs:us-east-1:111122223333:drover-DecommissionQueue-*"], "the queue may not be there yet"),
     ("BootstrapRole", "ReadFileSystems", &["arn:aws:elasticfilesystem:*:111122223333:file-system/*"], "both ends of any replication"),
@@ -290,6 +291,8 @@ const WILDCARDS: [(&str, &str, &[&str], &str); 32] = [
     ("BootstrapRole", "CreateServiceLinkedRole", &["arn:aws:iam::111122223333:role/aws-service-role/elasticfilesystem.amazonaws.com/*"], "the one role of EFS"),
     ("BootstrapRole", "EncryptReplicas", &["arn:aws:kms:*:111122223333:key/*", "elasticfilesystem.*.amazonaws.com"], "the request names the key; through EFS alone"),
     ("BootstrapRole", "ReadReplicasInOtherAccounts", &["arn:aws:elasticfilesystem:*:*:file-system/*"], "the request names the account"),
+    ("ServerAuditRole", "ListServersAndInstances", &["*"], "the actions support no resource"),
+    ("ServerAuditRole", "CountRecoveryPoints", &["arn:aws:drs:us-east-1:111122223333:source-server/*"], "any server may have gone"),
     ("DisconnectRole", "ListServersAndUsage", &["*"], "the actions support no resource"),
     ("DisconnectRole", "CountRecoveryPoints", &["arn:aws:drs:us-east-1:111122223333:source-server/*"], "any server may be named"),
     ("DisconnectRole", "DisconnectApproved", &["arn:aws:drs:us-east-1:111122223333:source-server/*"], "any server with an approval"),
@@ -339,7 +342,7 @@ fn every_wildcard_has_a_reason() {
 
 /// What a role may do that no scenario of a function shows: to run, to be started, to write logs.
 #[rustfmt::skip] // A row a statement.
-const ACTIONS: [(&str, &str, &str); 16] = [
+const ACTIONS: [(&str, &str, &str); 18] = [
     ("WriteLogs", "logs:CreateLogStream logs:PutLogEvents", "Lambda writes the log with the function's role"),
     ("SendTraces", "xray:PutTraceSegments xray:PutTelemetryRecords", "Lambda sends traces with the function's role"),
     ("SendTraces", "xray:PutTraceSegments xray:PutTelemetryRecords xray:GetSamplingRules xray:GetSamplingTargets", "Step Functions samples too"),
@@ -352,6 +355,8 @@ const ACTIONS: [(&str, &str, &str); 16] = [
     ("ReadLists", "s3:GetObject", "the list of a fleet"),
     ("StoreLists", "s3:PutObject", "a list that came in the input"),
     ("WriteResults", "s3:PutObject s3:ListMultipartUploadParts s3:AbortMultipartUpload", "what a result writer needs"),
+    ("InvokeAudits", "lambda:InvokeFunction", "the schedule starts audits"),
+    ("KeepUndelivered", "sqs:SendMessage", "what a schedule could not deliver"),
     ("StartFollowUps", "states:StartExecution", "the rule starts follow-ups"),
     ("StartNotifications", "states:StartExecution", "the rules start notifications"),
     ("Publish", "sns:Publish", "a notification is a message on the topic"),

@@ -19,10 +19,11 @@ const METRIC: &str = "AWS::Logs::MetricFilter";
 const QUEUE: &str = "AWS::SQS::Queue";
 const REQUESTS: &str = "DecommissionQueue ReplicationQueue";
 const RULE: &str = "AWS::Events::Rule";
+const SCHEDULE: &str = "AWS::Scheduler::Schedule";
 const SUBSCRIPTION: &str = "AWS::SNS::Subscription";
 
 #[rustfmt::skip] // A row a setting.
-const SETTINGS: [Setting; 62] = [
+const SETTINGS: [Setting; 66] = [
     (FUNCTION, "Metadata BuildMethod", "rust-cargolambda", "SAM builds the crate"),
     (FUNCTION, "Handler", "bootstrap", "Lambda starts the file of this name"),
     (FUNCTION, "Runtime", "provided.al2023", "Lambda has no runtime of its own for Rust"),
@@ -38,8 +39,10 @@ const SETTINGS: [Setting; 62] = [
     ("DisconnectSourceServer", "Timeout", "300", "several servers with every call at its slowest"),
     ("BootstrapEfsReplication", "Timeout", "600", "the resources of a replica with every call at its slowest"),
 
-    ("DisconnectLogs BootstrapLogs", "DeletionPolicy", "RetainExceptOnCreate", "the only record of reports from queues"),
-    ("DisconnectLogs BootstrapLogs", "UpdateReplacePolicy", "Retain", "the only record of reports from queues"),
+    ("AuditSourceServers", "Timeout", "600", "the largest account, and as long as a machine waits for a function"),
+
+    ("DisconnectLogs BootstrapLogs ServerAuditLogs", "DeletionPolicy", "RetainExceptOnCreate", "the only record of reports from queues"),
+    ("DisconnectLogs BootstrapLogs ServerAuditLogs", "UpdateReplacePolicy", "Retain", "the only record of reports from queues"),
     ("MachineLogs", "DeletionPolicy", "Delete", "its name is fixed, and another stack may need it"),
     ("MachineLogs", "UpdateReplacePolicy", "Delete", "its name is fixed, and another stack may need it"),
     (METRIC, "MetricTransformations MetricValue", "1", "one for each request"),
@@ -48,6 +51,10 @@ const SETTINGS: [Setting; 62] = [
     (RULE, "Targets RetryPolicy MaximumEventAgeInSeconds", "86400", "as long as EventBridge keeps an event, and a request is valid"),
     (RULE, "Targets RetryPolicy MaximumRetryAttempts", "185", "as often as EventBridge tries"),
     ("RequestFailed MachineTimedOut", "Targets InputPath", "$.detail", "a replay sends what stands in the letter"),
+
+    (SCHEDULE, "FlexibleTimeWindow MaximumWindowInMinutes", "15", "several stacks do not ask AWS in the same second"),
+    (SCHEDULE, "Target RetryPolicy MaximumEventAgeInSeconds", "86400", "the next audit comes a day later"),
+    (SCHEDULE, "Target RetryPolicy MaximumRetryAttempts", "185", "as often as EventBridge Scheduler tries"),
 
     (SUBSCRIPTION, "FilterPolicyScope", "MessageBody", "a message is an event, and has no attributes"),
     ("DecommissionSubscription ReplicationSubscription", "Protocol", "lambda", "SNS invokes the function"),
@@ -89,8 +96,8 @@ const SETTINGS: [Setting; 62] = [
     ("Fleets", "LifecycleConfiguration Rules ExpirationInDays", "365", "as long as logs are kept by default"),
     ("Fleets", "LifecycleConfiguration Rules NoncurrentVersionExpiration NoncurrentDays", "30", "a month to find a list again"),
     ("Fleets", "LifecycleConfiguration Rules AbortIncompleteMultipartUpload DaysAfterInitiation", "7", "parts of an upload that never ended"),
-    ("DisconnectSourceServer BootstrapEfsReplication", "EventInvokeConfig DestinationConfig OnSuccess Type", "EventBridge", "a result is an event on the bus"),
-    ("DisconnectSourceServer BootstrapEfsReplication", "EventInvokeConfig DestinationConfig OnFailure Type", "EventBridge", "a failure is an event on the bus"),
+    (FUNCTION, "EventInvokeConfig DestinationConfig OnSuccess Type", "EventBridge", "a result is an event on the bus"),
+    (FUNCTION, "EventInvokeConfig DestinationConfig OnFailure Type", "EventBridge", "a failure is an event on the bus"),
 ];
 
 /// Members that are settings although they are texts.

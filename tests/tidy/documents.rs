@@ -60,7 +60,12 @@ fn first_cells(document: &str, heading: &str) -> Vec<String> {
 }
 
 /// The tables that are written by hand, each with the test that holds it.
-const HELD_BY_HAND: [(&str, &str, &str); 12] = [
+const HELD_BY_HAND: [(&str, &str, &str); 13] = [
+    (
+        "functions/audit-source-servers/README.md",
+        "### Variables",
+        "each_function_lists_its_variables",
+    ),
     (
         "README.md",
         "## What it does",
@@ -153,9 +158,12 @@ fn every_table_is_generated_or_held_by_a_test() {
 #[test]
 fn members_that_cannot_come_back_are_those_of_the_round_trip() {
     let text = read("cli/src/world/tests/round_trip.rs");
-    // What a world loses is one function there.
-    let carried = text.split("fn carried(").nth(1).unwrap();
-    let carried = carried.split("\n}\n").next().unwrap();
+    // What a world loses is two functions there.
+    let body = |name: &str| -> String {
+        let after = text.split(&format!("fn {name}(")).nth(1).unwrap();
+        after.split("\n}\n").next().unwrap().to_owned()
+    };
+    let carried = body("carried") + &body("carried_server");
     let snake_case = |name: &str| -> String {
         let letters = name
             .chars()

@@ -67,6 +67,13 @@ const FIVE_WORDS: [&str; 5] = [
     "execute(",
     "report(",
 ];
+/// The same for a function that only looks.
+const FOUR_WORDS: [&str; 4] = ["Command::parse(", "observe(", "assess(", "report("];
+
+/// Whether a function only looks.
+fn is_audit(function: &str) -> bool {
+    function.starts_with("audit-")
+}
 
 #[test]
 fn every_function_reads_as_the_five_words() {
@@ -74,17 +81,24 @@ fn every_function_reads_as_the_five_words() {
         let code = code_of(&format!("functions/{function}/src/lib.rs"));
         let body = code.split("pub async fn handle").nth(1).unwrap();
 
-        let positions = FIVE_WORDS.map(|word| {
-            body.find(word)
-                .unwrap_or_else(|| panic!("{function} does not say `{word}`"))
-        });
+        let words: &[&str] = match is_audit(&function) {
+            true => &FOUR_WORDS,
+            false => &FIVE_WORDS,
+        };
+        let positions: Vec<usize> = words
+            .iter()
+            .map(|word| {
+                body.find(word)
+                    .unwrap_or_else(|| panic!("{function} does not say `{word}`"))
+            })
+            .collect();
         assert!(positions.is_sorted(), "{function}: {positions:?}");
         assert!(body.lines().count() <= 60, "{function}");
     }
 }
 
 /// The files that every function has, so that who knows one finds the way in another.
-const FILES: [&str; 13] = [
+const FILES: [&str; 11] = [
     "main.rs",
     "lib.rs",
     "request.rs",
@@ -94,21 +108,28 @@ const FILES: [&str; 13] = [
     "policy.rs",
     "snapshot.rs",
     "observe.rs",
-    "plan.rs",
-    "execute.rs",
     "reason.rs",
     "report.rs",
 ];
+/// What a function has besides, if it changes something, and if it only looks.
+const MORE_FILES: [[&str; 2]; 2] = [["plan.rs", "execute.rs"], ["finding.rs", "assess.rs"]];
 
 #[test]
 fn every_function_has_the_same_files() {
     for function in list("functions") {
         let files = list(&format!("functions/{function}/src"));
-        for file in FILES {
-            assert!(
-                files.iter().any(|known| known == file),
-                "{function} has no {file}"
-            );
+        let has = |file: &str| files.iter().any(|known| known == file);
+        let [changing, looking] = MORE_FILES;
+        let (more, none) = match is_audit(&function) {
+            true => (looking, changing),
+            false => (changing, looking),
+        };
+        for file in FILES.into_iter().chain(more) {
+            assert!(has(file), "{function} has no {file}");
+        }
+        // Invariant 11: what only looks has nothing to execute.
+        for file in none {
+            assert!(!has(file), "{function} has {file}");
         }
     }
 }
@@ -117,7 +138,10 @@ fn every_function_has_the_same_files() {
 fn the_planner_is_pure() {
     let planners: Vec<String> = list("functions")
         .iter()
-        .map(|function| format!("functions/{function}/src/plan.rs"))
+        .map(|function| {
+            let planner = if is_audit(function) { "assess" } else { "plan" };
+            format!("functions/{function}/src/{planner}.rs")
+        })
         .collect();
     lacks(
         &planners,
@@ -139,12 +163,13 @@ fn the_planner_is_pure() {
 }
 
 /// The files of a function from the ground up: each may use those before it, and none after it.
-const FLOORS: [&str; 18] = [
+const FLOORS: [&str; 20] = [
     "request",
     "native",
     "command",
     "advice",
     "reason",
+    "finding",
     "policy",
     "grounds",
     "snapshot",
@@ -155,6 +180,7 @@ const FLOORS: [&str; 18] = [
     "comparison",
     "observe",
     "plan",
+    "assess",
     "execute",
     "steps",
     "report",

@@ -126,6 +126,8 @@ fn the_reference_lists_what_code_and_template_define() {
             ("step", members("pub struct PlannedStep {")),
             ("when", whens()),
             ("call", members("pub struct Call {")),
+            ("audit", members("pub struct Audit {")),
+            ("found", members("pub struct Found {")),
             ("outcomes", outcomes()),
             ("faults", faults()),
             ("rejections", rejections()),
@@ -159,6 +161,16 @@ fn reasons<R: Explain + EnumMessage>(readme: &str, all: &[R]) -> String {
 
 const DISCONNECT: &str = "functions/disconnect-source-server/README.md";
 const BOOTSTRAP: &str = "functions/bootstrap-efs-replication/README.md";
+const AUDIT_SERVERS: &str = "functions/audit-source-servers/README.md";
+
+/// What an audit can find, the worst first.
+fn findings<F: EnumMessage + Serialize>(all: &[F]) -> String {
+    let rows = all
+        .iter()
+        .map(|finding| [quoted(finding), meaning(finding)]);
+
+    table(["finding", "meaning"], rows)
+}
 
 #[test]
 fn each_function_lists_its_reasons() {
@@ -167,13 +179,17 @@ fn each_function_lists_its_reasons() {
 
     let bootstrap = reasons(BOOTSTRAP, bootstrap_efs_replication::reason::Reason::ALL);
     check_sections(BOOTSTRAP, &[("reasons", bootstrap)]);
+
+    let servers = reasons(AUDIT_SERVERS, audit_source_servers::reason::Reason::ALL);
+    let found = findings(audit_source_servers::finding::Finding::ALL);
+    check_sections(AUDIT_SERVERS, &[("reasons", servers), ("findings", found)]);
 }
 
 #[test]
 fn each_reason_stands_with_outcomes() {
     let known: Vec<String> = Outcome::ALL.iter().map(code).collect();
 
-    for readme in [DISCONNECT, BOOTSTRAP] {
+    for readme in [DISCONNECT, BOOTSTRAP, AUDIT_SERVERS] {
         let text = read(readme);
         let rows = section(&text, "reasons").lines().skip(3);
         for row in rows {

@@ -96,8 +96,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a limit may be zero",
         file: VARIABLES,
-        from: "Ok(number @ 1..=100) => Ok(number),",
-        to: "Ok(number @ 0..=100) => Ok(number),",
+        from: "number(name, found, 1..=100, ",
+        to: "number(name, found, 0..=100, ",
     },
     Bug {
         name: "a tag key may end with a space",

@@ -58,8 +58,10 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "ALLOW_DELETE follows nothing",
         file: TEMPLATE,
-        from: "ALLOW_DELETE: !Ref AllowDelete",
-        to: r#"ALLOW_DELETE: "false""#,
+        from: "ALLOW_DELETE: !Ref AllowDelete
+          REQUIRE",
+        to: r#"ALLOW_DELETE: "false"
+          REQUIRE"#,
     },
     Bug {
         name: "enforces whatever the mode",
@@ -130,11 +132,15 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "logs are kept as long as the objective says",
         file: TEMPLATE,
-        from: "    Condition: Disconnects
+        from: "  DisconnectLogs:
+    Type: AWS::Logs::LogGroup
+    Condition: Disconnects
     DeletionPolicy: RetainExceptOnCreate
     UpdateReplacePolicy: Retain
     Properties: { RetentionInDays: !Ref LogRetentionDays",
-        to: "    Condition: Disconnects
+        to: "  DisconnectLogs:
+    Type: AWS::Logs::LogGroup
+    Condition: Disconnects
     DeletionPolicy: RetainExceptOnCreate
     UpdateReplacePolicy: Retain
     Properties: { RetentionInDays: !Ref ReplicationObjectiveSeconds",
@@ -345,8 +351,10 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a function has half of its time",
         file: TEMPLATE,
-        from: "Timeout: 600",
-        to: "Timeout: 300",
+        from: "verify it, with every call at its slowest.
+      Timeout: 600",
+        to: "verify it, with every call at its slowest.
+      Timeout: 300",
     },
     Bug {
         name: "a function has more memory than it needs",
@@ -396,10 +404,10 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "an alarm rings at a hundred failures",
         file: TEMPLATE,
-        from: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: permanent }] }
+        from: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: indeterminate }] }
       ComparisonOperator: GreaterThanOrEqualToThreshold
       Threshold: 1"#,
-        to: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: permanent }] }
+        to: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: indeterminate }] }
       ComparisonOperator: GreaterThanOrEqualToThreshold
       Threshold: 100"#,
     },
@@ -438,17 +446,11 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "an alarm's actions are off",
         file: TEMPLATE,
-        from: "          - !Ref AWS::NoValue
-      ComparisonOperator: GreaterThanOrEqualToThreshold
-      Threshold: 1
-      EvaluationPeriods: 1
-      TreatMissingData: notBreaching",
-        to: "          - !Ref AWS::NoValue
-      ComparisonOperator: GreaterThanOrEqualToThreshold
-      Threshold: 1
-      EvaluationPeriods: 1
-      TreatMissingData: notBreaching
-      ActionsEnabled: false",
+        from: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: indeterminate }] }
+"#,
+        to: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: indeterminate }] }
+      ActionsEnabled: false
+"#,
     },
     Bug {
         name: "an alarm rings where nothing is known",
@@ -463,17 +465,17 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "an alarm rings below its threshold",
         file: TEMPLATE,
-        from: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: rejected }] }
+        from: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: indeterminate }] }
       ComparisonOperator: GreaterThanOrEqualToThreshold"#,
-        to: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: rejected }] }
+        to: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: indeterminate }] }
       ComparisonOperator: LessThanThreshold"#,
     },
     Bug {
         name: "an alarm does not ring at its threshold",
         file: TEMPLATE,
-        from: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: rejected }] }
+        from: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: indeterminate }] }
       ComparisonOperator: GreaterThanOrEqualToThreshold"#,
-        to: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: rejected }] }
+        to: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: indeterminate }] }
       ComparisonOperator: GreaterThanThreshold"#,
     },
     Bug {
@@ -916,12 +918,12 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a machine may put events on every bus",
         file: TEMPLATE,
-        from: "                  - !If [Replicates, !GetAtt BootstrapEfsReplication.Arn, !Ref AWS::NoValue]
+        from: "                Resource: !Sub ${Fleets.Arn}/results/*
               - Sid: SendResults
                 Effect: Allow
                 Action: events:PutEvents
                 Resource: !Sub arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:event-bus/${EventBusName}",
-        to: r#"                  - !If [Replicates, !GetAtt BootstrapEfsReplication.Arn, !Ref AWS::NoValue]
+        to: r#"                Resource: !Sub ${Fleets.Arn}/results/*
               - Sid: SendResults
                 Effect: Allow
                 Action: events:PutEvents

@@ -220,7 +220,7 @@ async fn read_back(
 
     // By ID: the narrowest read, and the one that a rename cannot mislead.
     let filter = ServerFilter::Ids(unconfirmed.clone());
-    let read = context.drs.source_servers(&filter, |_| true, calls);
+    let read = context.drs.source_servers(&filter, Some, calls);
     match context.invocation.observe(read).await {
         Ok(listed) => {
             snapshot.replace(&unconfirmed, listed.map(|listed| listed.servers));

@@ -4,6 +4,7 @@ use serde_json::Value;
 use shared::{
     Grounds,
     drs::{AccountSize, Server, ServerInJob, State},
+    units,
 };
 
 use crate::{
@@ -50,7 +51,7 @@ pub(crate) fn ambiguous(servers: &[&Server]) -> Grounds<Reason> {
 /// A machine that was seen so many seconds after its end, as the event says it.
 pub(crate) fn seen_after_end(seconds: u64) -> Grounds<Reason> {
     // When it was seen is in the evidence.
-    let span = span(seconds);
+    let span = units::seconds(seconds);
 
     Grounds::new(Reason::AgentAlive)
         .detail(format!(
@@ -62,27 +63,18 @@ pub(crate) fn seen_after_end(seconds: u64) -> Grounds<Reason> {
 /// An agent that was seen within the time of silence which the deployment asks for.
 pub(crate) fn not_silent(seconds: Option<u64>, required: u64) -> Grounds<Reason> {
     let seen = match seconds {
-        Some(seconds) => format!("seen {} ago", span(seconds)),
+        Some(seconds) => format!("seen {} ago", units::seconds(seconds)),
         None => "DRS does not say when it was seen".to_owned(),
     };
 
     Grounds::new(Reason::AgentAlive)
         .detail(format!(
             "{seen}, {} of silence are required",
-            span(required * 60)
+            units::seconds(required * 60)
         ))
         .fact("agentSilentSeconds", seconds)
         .fact("limit", required)
         .fact("variable", "REQUIRE_SILENT_MINUTES")
-}
-
-/// Seconds in the largest unit of which there are two.
-fn span(seconds: u64) -> String {
-    match seconds / 60 {
-        minutes @ 0..120 => format!("{minutes} minutes"),
-        minutes @ 120..2880 => format!("{} hours", minutes / 60),
-        minutes => format!("{} days", minutes / 1440),
-    }
 }
 
 pub(crate) fn delete_not_allowed() -> Grounds<Reason> {

@@ -52,21 +52,22 @@ async fn read(
 ) -> Result<Snapshot, FailedCall> {
     let Context { drs, policy, .. } = *context;
     let needs_size = policy.needs_account_size(command.targets.len());
-    let is_named = |server: &Server| {
+    let named = |server: Server| {
         let mut targets = command.targets.iter();
-        targets.any(|target| has_name(target, server))
+        let is_named = targets.any(|target| has_name(target, &server));
+        is_named.then_some(server)
     };
 
     // Only servers that a target may mean are kept in memory.
     let filter = server_filter(command, needs_size);
-    let Some(mut listed) = drs.source_servers(&filter, is_named, calls).await? else {
+    let Some(mut listed) = drs.source_servers(&filter, named, calls).await? else {
         return Ok(Snapshot::uninitialised());
     };
     // A record may move between two pages of a list while it is read. One that is asked for alone
     // cannot, and only that proves that it is deleted.
     for id in missing_records(command, &filter, &listed.servers) {
         let alone = ServerFilter::Ids(vec![id]);
-        let found = drs.source_servers(&alone, is_named, calls).await?;
+        let found = drs.source_servers(&alone, named, calls).await?;
         listed
             .servers
             .extend(found.into_iter().flat_map(|found| found.servers));

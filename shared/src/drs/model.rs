@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     arn::{Arn, Resource, ResourceRef},
     guardrails::Tags,
-    ids::{Id, Kind, matches_pattern},
+    ids::{Id, Kind, RequestId, matches_pattern},
 };
 
 /// The ID of a source server: `s-` and 17 ASCII letters or digits.
@@ -32,6 +32,13 @@ impl Resource for SourceServerKind {
     const TYPE: &'static str = "source-server";
     const EXPECTED_ARN: &'static str =
         "the ARN of a source server: arn:aws:drs:REGION:ACCOUNT:source-server/ID";
+}
+
+impl From<SourceServerId> for RequestId {
+    /// Every ID of a source server is a valid request ID; a native event has no other name.
+    fn from(id: SourceServerId) -> Self {
+        id.widened()
+    }
 }
 
 /// A source server.

@@ -56,7 +56,7 @@ pub struct SourceServers {
 }
 
 impl Drs {
-    /// Lists source servers and keeps those that `keep` names; `None` where DRS was never
+    /// Lists source servers and keeps what `keep` leaves of each; `None` where DRS was never
     /// initialised, and so has no servers.
     ///
     /// An account may have 4,000 records with 50 tags each, which would not fit into a function's
@@ -68,7 +68,7 @@ impl Drs {
     pub async fn source_servers(
         &self,
         filter: &ServerFilter,
-        keep: impl Fn(&Server) -> bool,
+        keep: impl Fn(Server) -> Option<Server>,
         record: &CallRecord,
     ) -> Result<Option<SourceServers>, FailedCall> {
         // A record that moves between pages while it is listed may be seen twice; its ID makes it
@@ -90,7 +90,7 @@ impl Drs {
                 for item in page.items() {
                     let server = read_server(item).ok_or(FaultKind::Unreadable)?;
                     connected.insert(server.id.clone(), server.state != State::Disconnected);
-                    if keep(&server) {
+                    if let Some(server) = keep(server) {
                         servers.insert(server.id.clone(), server);
                     }
                 }
@@ -139,26 +139,50 @@ impl Drs {
             let filter = DescribeRecoveryInstancesRequestFilters::builder()
                 .set_source_server_ids(Some(texts(ids)))
                 .build();
-            let pages = self
-                .client
-                .describe_recovery_instances()
-                .filters(filter)
-                .into_paginator()
-                .stop_on_duplicate_token(false)
-                .send();
-
-            self.api(record)
-                .list(
-                    "DescribeRecoveryInstances",
-                    pages,
-                    |page| page.next_token(),
-                    |page| {
-                        instances.extend(page.items().iter().map(read_recovery_instance));
-                        Ok(())
-                    },
-                )
-                .await?;
+            instances.extend(self.list_recovery_instances(Some(filter), record).await?);
         }
+
+        Ok(instances)
+    }
+
+    /// The recovery instances of the account and Region.
+    ///
+    /// # Errors
+    ///
+    /// The call and its fault.
+    pub async fn all_recovery_instances(
+        &self,
+        record: &CallRecord,
+    ) -> Result<Vec<RecoveryInstance>, FailedCall> {
+        self.list_recovery_instances(None, record).await
+    }
+
+    async fn list_recovery_instances(
+        &self,
+        filter: Option<DescribeRecoveryInstancesRequestFilters>,
+        record: &CallRecord,
+    ) -> Result<Vec<RecoveryInstance>, FailedCall> {
+        let mut instances = Vec::new();
+        // Without a filter DRS lists those of all servers.
+        let pages = self
+            .client
+            .describe_recovery_instances()
+            .set_filters(filter)
+            .into_paginator()
+            .stop_on_duplicate_token(false)
+            .send();
+
+        self.api(record)
+            .list(
+                "DescribeRecoveryInstances",
+                pages,
+                |page| page.next_token(),
+                |page| {
+                    instances.extend(page.items().iter().map(read_recovery_instance));
+                    Ok(())
+                },
+            )
+            .await?;
 
         Ok(instances)
     }

@@ -1,0 +1,137 @@
+//! `observe`: what an assessment depends on, read from DRS.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, stream};
+use shared::{
+    CallRecord, FailedCall, Unobserved,
+    drs::{CONCURRENT_CALLS, Server, ServerFilter, SourceServerId},
+};
+
+use crate::{command::Command, context::Context, policy::Policy, snapshot::Snapshot};
+
+/// How many calls an observation makes one after the other, at least.
+pub(crate) const CALLS_PER_OBSERVATION: usize = 2;
+
+/// How many calls are kept free while recovery points are counted, so that the report is made.
+const CALLS_KEPT_FREE: usize = 2;
+
+/// The most servers whose recovery points are counted: each costs a call, and an account may have
+/// thousands of old records.
+const MOST_COUNTED: usize = 200;
+
+/// Reads everything that an audit depends on.
+///
+/// # Errors
+///
+/// The first call that failed, or that there was no time: a list that was not read is never taken
+/// for an empty one.
+pub(crate) async fn observe(
+    command: &Command,
+    context: &Context<'_>,
+    calls: &CallRecord,
+) -> Result<Snapshot, Unobserved> {
+    let reads = read(command, context, calls);
+
+    context.invocation.observe(reads).await
+}
+
+async fn read(
+    command: &Command,
+    context: &Context<'_>,
+    calls: &CallRecord,
+) -> Result<Snapshot, FailedCall> {
+    let Context { drs, policy, .. } = *context;
+    // The narrowest filter that serves: a stall is about one server.
+    let ids = command.source_servers.as_ref().map(|servers| {
+        let ids = servers.iter().map(|server| server.id.clone());
+        ids.collect::<Vec<_>>()
+    });
+    let filter = match &ids {
+        Some(ids) => ServerFilter::Ids(ids.clone()),
+        None => ServerFilter::All,
+    };
+
+    let keep = |server| Some(without_other_tags(server, policy));
+    let Some(listed) = drs.source_servers(&filter, keep, calls).await? else {
+        return Ok(Snapshot::uninitialised());
+    };
+    // Instances after servers: one that is launched in between is seen.
+    let recovery_instances = match &ids {
+        Some(ids) => drs.recovery_instances(ids, calls).await?,
+        None => drs.all_recovery_instances(calls).await?,
+    };
+
+    let mut snapshot = Snapshot {
+        initialised: true,
+        silent_seconds: silences(&listed.servers, context.invocation.now),
+        servers: listed.servers,
+        account: ids.is_none().then_some(listed.size),
+        recovery_instances,
+        recovery_points: BTreeMap::new(),
+    };
+    let may_go = snapshot
+        .servers
+        .iter()
+        .filter(|server| snapshot.may_go(server, policy));
+    let counted: Vec<SourceServerId> = may_go
+        .map(|server| server.id.clone())
+        .take(MOST_COUNTED)
+        .collect();
+    snapshot.recovery_points = count_recovery_points(&counted, context, calls).await;
+
+    Ok(snapshot)
+}
+
+/// A server with the tags of approval and protection alone: 4,000 records with 50 tags each would
+/// not fit into the function's memory.
+fn without_other_tags(mut server: Server, policy: &Policy) -> Server {
+    let guardrails = &policy.guardrails;
+
+    server.tags.retain(|key, _| guardrails.is_control_tag(key));
+    server
+}
+
+/// For how many seconds DRS has not seen the agent of each server.
+fn silences(servers: &[Server], now: DateTime<Utc>) -> BTreeMap<SourceServerId, u64> {
+    // A clock that is behind that of DRS makes an agent seen now, and not later.
+    let since = |seen: DateTime<Utc>| (now - seen).num_seconds().try_into().unwrap_or(0);
+
+    servers
+        .iter()
+        .filter_map(|server| Some((server.id.clone(), since(server.last_seen?))))
+        .collect()
+}
+
+/// Counts recovery points. A server whose count failed is left out, and so is one for which there is
+/// no time: they are told as not counted.
+async fn count_recovery_points(
+    ids: &[SourceServerId],
+    context: &Context<'_>,
+    calls: &CallRecord,
+) -> BTreeMap<SourceServerId, usize> {
+    let counts = ids.iter().map(async |id| {
+        let record = CallRecord::default();
+        // The report matters more than the last count.
+        if context.invocation.calls_left() <= CALLS_KEPT_FREE {
+            return (id, None, record);
+        }
+
+        let count = context.drs.count_recovery_points(id, &record).await;
+        (id, count.ok(), record)
+    });
+    let counted: Vec<_> = stream::iter(counts)
+        .buffered(CONCURRENT_CALLS)
+        .collect()
+        .await;
+
+    let mut recovery_points = BTreeMap::new();
+    for (id, count, record) in counted {
+        calls.merge(record);
+        if let Some(count) = count {
+            recovery_points.insert(id.clone(), count);
+        }
+    }
+    recovery_points
+}
