@@ -1,6 +1,6 @@
 //! What an audit found: the resources that something should be done about, the worst first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lambda_runtime::tracing;
 use serde::Serialize;
@@ -102,11 +102,13 @@ impl Audit {
         // Before they are measured and logged.
         found.iter_mut().for_each(Found::sanitize);
 
-        // A resource may have several findings, each of them once.
+        // Two members may be unknown, or two quotas near: a resource counts once for each finding.
         let mut counts = BTreeMap::new();
-        let findings = found.iter().flat_map(|it| &it.findings);
-        for finding in findings {
-            *counts.entry(finding.reason.clone()).or_insert(0) += 1;
+        for one in &found {
+            let codes: BTreeSet<&String> = one.findings.iter().map(|it| &it.reason).collect();
+            for code in codes {
+                *counts.entry(code.clone()).or_insert(0) += 1;
+            }
         }
 
         // Counted before the rest goes to the log.
@@ -230,7 +232,7 @@ mod tests {
     #[test]
     fn resources_and_findings_are_counted() {
         let two = vec![
-            found("a", &["stalled", "agent_silent"], ""),
+            found("a", &["stalled", "agent_silent", "agent_silent"], ""),
             found("b", &["agent_silent"], ""),
         ];
         let audit = Audit::of(40, Map::new(), two);

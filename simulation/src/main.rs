@@ -10,6 +10,7 @@
     reason = "a simulator that meets the unexpected must fail loudly, and it prints to a terminal"
 )]
 
+mod audit;
 mod bugs;
 mod calls;
 mod connector;

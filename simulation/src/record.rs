@@ -19,6 +19,7 @@ use template::{Deployment, Role};
 use tokio::time::Instant;
 
 use crate::{
+    audit::Auditor,
     constants::{REPLICATION_ROLE, epoch},
     judgement::{Calm, Case, Judgement},
     narrative::{About, Line},
@@ -32,6 +33,8 @@ pub(crate) const STALE: TimeDelta = TimeDelta::seconds(10);
 /// A function in the simulator: how its scenarios are made, and what must hold of it.
 pub(crate) struct Subject {
     pub(crate) function: &'static FunctionUnderTest,
+    /// The function that audits what this one changes.
+    pub(crate) audit: Option<Auditor>,
     /// The detail-type of a request for it.
     pub(crate) detail_type: &'static str,
     /// The logical ID of its queue in the template.

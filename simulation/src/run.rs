@@ -61,6 +61,7 @@ pub(crate) fn run(
         simulation.stop_faults().await;
         simulation.settle().await;
         simulation.aftermath().await;
+        simulation.audit().await;
 
         let mut state = simulation.state();
         state.catch_up();

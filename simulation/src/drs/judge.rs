@@ -247,7 +247,7 @@ fn lacks_silence(case: &Case<'_>, server: &SourceServer) -> bool {
 }
 
 /// When DRS last heard of the agent: now, unless something keeps it silent.
-fn last_seen(server: &SourceServer, now: DateTime<Utc>) -> DateTime<Utc> {
+pub(super) fn last_seen(server: &SourceServer, now: DateTime<Utc>) -> DateTime<Utc> {
     let silent_since = server.agent_unreachable_since.or(server.agent_gone_at);
 
     silent_since.map_or(now, |since| since.min(now))

@@ -1,5 +1,6 @@
 //! `disconnect-source-server`: how its scenarios are made, and what must hold of source servers.
 
+mod audit;
 mod bugs;
 mod by_hand;
 pub(crate) mod changes;
@@ -59,4 +60,5 @@ pub(crate) static SUBJECT: Subject = Subject {
     // What is done to a server has no more to it than the server.
     content: |_, _| Value::Null,
     at_the_end: |_| {},
+    audit: Some(audit::AUDITOR),
 };

@@ -71,4 +71,5 @@ pub(crate) static SUBJECT: Subject = Subject {
     gist: gist::gist,
     content: contents::of_call,
     at_the_end: checks::at_the_end,
+    audit: None,
 };
