@@ -16,6 +16,8 @@ use crate::{
 const PENDING: &str = "PendingResult";
 /// The rule that notifies of a result.
 const RESULT: &str = "NotifyResult";
+/// The rule that tells people of the events of DRS.
+const RECOVERY: &str = "NotifyRecoveryEvent";
 /// The rules that notify of a failure and keep its request.
 const FAILED: [&str; 2] = ["NotifyFailure", "RequestFailed"];
 /// The rule that notifies of a failed state machine.
@@ -45,7 +47,9 @@ fn every_event_of_a_function_reaches_it_and_no_other() {
         let arn = arn(&deployment, function);
         for file in function.event_files() {
             let event = function.event(&file);
-            let rules = rules_of(&deployment, &event);
+            let mut rules = rules_of(&deployment, &event);
+            // What people are told besides.
+            rules.retain(|rule| rule != RECOVERY);
 
             // A bare request, or one in a message, is not on a bus.
             let expected = usize::from(event.get("detail-type").is_some());
@@ -70,7 +74,13 @@ fn no_sample_event_reaches_a_function_that_does_not_handle_it() {
             "ec2-state-change-terminated.derived.json" => vec!["InstanceTerminated"],
             "cloudtrail-efs-createfilesystem.derived.json"
             | "cloudtrail-efs-tagresource.derived.json" => vec!["FileSystemTagged"],
-            "drs-replication-stalled.json" => vec!["ServerAuditStall"],
+            "drs-replication-stalled.json" => vec![RECOVERY, "ServerAuditStall"],
+            // Told to people, and to no function.
+            "drs-replication-not-stalled.json"
+            | "drs-launch-failed.json"
+            | "drs-launch-succeeded.json"
+            | "drs-failback-state-completed.json"
+            | "drs-failback-state-error.json" => vec![RECOVERY],
             _ => vec![],
         };
         let rules = rules_of(&deployment, &event(&format!("samples/{file}")));
@@ -187,7 +197,7 @@ fn a_notification_knows_what_it_names() {
         named.dedup();
         assert!(paths.keys().eq(named), "{name}: {template}");
     }
-    assert_eq!(checked, 1);
+    assert_eq!(checked, 2);
 }
 
 /// The endpoints of the subscriptions that a message on the topic matches.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{resolve::Deployment, values::text_of, written::WRITTEN};
 
 /// Every trigger; by default each is off.
-pub const TRIGGERS: [(&str, &str); 7] = [
+pub const TRIGGERS: [(&str, &str); 8] = [
     ("EventTrigger", "ENABLED"),
     ("TopicTrigger", "ENABLED"),
     ("QueueTrigger", "ENABLED"),
@@ -15,6 +15,7 @@ pub const TRIGGERS: [(&str, &str); 7] = [
     ("FileSystemTaggedTrigger", "ENABLED"),
     ("ReplicationStalledTrigger", "ENABLED"),
     ("AuditTrigger", "ENABLED"),
+    ("RecoveryEventsTrigger", "ENABLED"),
 ];
 
 impl Deployment {

@@ -11,7 +11,7 @@ use crate::{
 pub(crate) static AUDIT_SERVERS: Function = Function {
     under_test: &harness::AUDIT_SERVERS,
     parts: Parts {
-        words: &["ServerAudit", "AuditSourceServers"],
+        words: &["ServerAudit", "AuditSourceServers", "RecoveryEvent"],
         metric: "ServerAudits",
         logs: "ServerAuditLogs",
     },

@@ -118,7 +118,7 @@ fn alarms_watch_metrics_that_aws_documents() {
             }
         }
         assert_eq!(
-            checked, 36,
+            checked, 37,
             "the alarms have so many metrics of AWS: change the number here if all are meant"
         );
     }
@@ -361,6 +361,7 @@ const ALARMS: [Expected; 16] = [
             "AWS/Events InvocationsFailedToBeSentToDlq drover-DecommissionRequested",
             "AWS/Events InvocationsFailedToBeSentToDlq drover-FileSystemTagged",
             "AWS/Events InvocationsFailedToBeSentToDlq drover-InstanceTerminated",
+            "AWS/Events InvocationsFailedToBeSentToDlq drover-NotifyRecoveryEvent",
             "AWS/Events InvocationsFailedToBeSentToDlq drover-ReplicationRequested",
             "AWS/Events InvocationsFailedToBeSentToDlq drover-ServerAuditRequested",
             "AWS/Events InvocationsFailedToBeSentToDlq drover-ServerAuditStall",

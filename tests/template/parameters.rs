@@ -237,6 +237,7 @@ fn only_events_of_aws_stay_on_the_default_bus() {
             "InstanceTerminated",
             "MachineTimedOut",
             "NotifyMachineFailure",
+            "NotifyRecoveryEvent",
             "ServerAuditStall"
         ]
     );
@@ -286,6 +287,7 @@ fn a_trigger_switches_on_what_it_names_and_nothing_else() {
         ("FileSystemTaggedTrigger", vec!["FileSystemTagged"]),
         ("ReplicationStalledTrigger", vec!["ServerAuditStall"]),
         ("AuditTrigger", vec!["ServerAuditSchedule"]),
+        ("RecoveryEventsTrigger", vec!["NotifyRecoveryEvent"]),
     ];
 
     let always = switched_on(&[]);

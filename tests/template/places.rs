@@ -15,7 +15,7 @@ struct Parameter {
 }
 
 /// A value for each parameter. No two are the same, and none is a default where it need not be.
-const VALUES: [(&str, &str); 29] = [
+const VALUES: [(&str, &str); 30] = [
     ("Functions", "all"),
     ("Mode", "enforce"),
     ("AllowDelete", "true"),
@@ -38,6 +38,7 @@ const VALUES: [(&str, &str); 29] = [
     ("SyncHours", "60"),
     ("QuotaPercent", "61"),
     ("ServerHourRate", "0.62"),
+    ("RecoveryEventsTrigger", "ENABLED"),
     ("NotificationEmail", "ops@example.com"),
     ("ReplicationObjectiveSeconds", "1234"),
     ("LogRetentionDays", "30"),
@@ -49,7 +50,7 @@ const VALUES: [(&str, &str); 29] = [
 
 /// Another value for each parameter but `Functions`, whose stacks are compared elsewhere, and what
 /// it changes.
-const PARAMETERS: [Parameter; 28] = [
+const PARAMETERS: [Parameter; 29] = [
     Parameter {
         name: "Mode",
         value: "plan",
@@ -245,6 +246,11 @@ const PARAMETERS: [Parameter; 28] = [
         name: "ServerHourRate",
         value: "0.82",
         places: &["AuditSourceServers Environment Variables SERVER_HOUR_RATE"],
+    },
+    Parameter {
+        name: "RecoveryEventsTrigger",
+        value: "DISABLED",
+        places: &["NotifyRecoveryEvent State"],
     },
     Parameter {
         name: "NotificationEmail",
