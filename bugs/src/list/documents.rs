@@ -2,14 +2,14 @@
 
 use crate::bug::Bug;
 
-const BOOTSTRAP_DOCUMENT: &str = "functions/bootstrap-efs-replication/src/document.rs";
+const EFS_DOCUMENT: &str = "shared/src/efs/document.rs";
 const BOOTSTRAP_PLAN: &str = "functions/bootstrap-efs-replication/src/plan.rs";
 
 pub(super) const BUGS: &[Bug] = &[
     // Every statement of the source, and every one of the replica's own, stands.
     Bug {
         name: "a Deny of the source is dropped",
-        file: BOOTSTRAP_DOCUMENT,
+        file: EFS_DOCUMENT,
         from: "for statement in self::statements(source) {",
         to: r#"for statement in self::statements(source) {
         if statement.get("Effect") == Some(&json!("Deny")) {
@@ -18,13 +18,13 @@ pub(super) const BUGS: &[Bug] = &[
     },
     Bug {
         name: "statements that differ in their Condition are the same",
-        file: BOOTSTRAP_DOCUMENT,
+        file: EFS_DOCUMENT,
         from: r#".map(|members| members.remove("Sid"));"#,
         to: r#".map(|members| (members.remove("Sid"), members.remove("Condition")));"#,
     },
     Bug {
         name: "the replica's own statements are replaced",
-        file: BOOTSTRAP_DOCUMENT,
+        file: EFS_DOCUMENT,
         from: "let mut statements = replica.map(statements).unwrap_or_default();",
         to: "let mut statements: Vec<Value> = Vec::new();",
     },
@@ -36,34 +36,34 @@ pub(super) const BUGS: &[Bug] = &[
     },
     Bug {
         name: "two statements get one Sid",
-        file: BOOTSTRAP_DOCUMENT,
+        file: EFS_DOCUMENT,
         from: "with_fresh_sid(translated, &statements)",
         to: "translated",
     },
     Bug {
         name: "a list in another order is another statement",
-        file: BOOTSTRAP_DOCUMENT,
+        file: EFS_DOCUMENT,
         from: "            values.sort_by_key(Value::to_string);
 ",
         to: "",
     },
     Bug {
         name: "a list of one and its only member differ",
-        file: BOOTSTRAP_DOCUMENT,
+        file: EFS_DOCUMENT,
         from: "                1 => values.remove(0),
 ",
         to: "",
     },
     Bug {
         name: "a policy without a version gets the old one",
-        file: BOOTSTRAP_DOCUMENT,
+        file: EFS_DOCUMENT,
         from: r#".or_insert_with(|| json!("2012-10-17"));"#,
         to: r#".or_insert_with(|| json!("2008-10-17"));"#,
     },
     // A name means the same on the replica's side, or nothing.
     Bug {
         name: "ARNs are translated by their beginning",
-        file: BOOTSTRAP_DOCUMENT,
+        file: EFS_DOCUMENT,
         from: "if let Some(name) = names.get(text) {
         return Ok(name.clone());
     }",
@@ -73,19 +73,19 @@ pub(super) const BUGS: &[Bug] = &[
     },
     Bug {
         name: "an access point without a counterpart stays in the policy",
-        file: BOOTSTRAP_DOCUMENT,
+        file: EFS_DOCUMENT,
         from: "if is_efs || is_network || leaves_region {",
         to: "if is_network || leaves_region {",
     },
     Bug {
         name: "a VPC of the source's Region stays in the policy",
-        file: BOOTSTRAP_DOCUMENT,
+        file: EFS_DOCUMENT,
         from: "if is_efs || is_network || leaves_region {",
         to: "if is_efs || leaves_region {",
     },
     Bug {
         name: "another resource of the source's Region stays in the policy",
-        file: BOOTSTRAP_DOCUMENT,
+        file: EFS_DOCUMENT,
         from: "if is_efs || is_network || leaves_region {",
         to: "if is_efs || is_network {",
     },

@@ -47,7 +47,7 @@ pub(super) const BUGS: &[Bug] = &[
     },
     Bug {
         name: "a broken access point is named by the ID of the healthy one",
-        file: "functions/bootstrap-efs-replication/src/snapshot.rs",
+        file: "shared/src/efs/comparison.rs",
         from: "                self.broken.get_or_insert_with(|| existing.id.clone());
 ",
         to: "                self.broken.get_or_insert_with(|| point.id.clone());
@@ -55,7 +55,7 @@ pub(super) const BUGS: &[Bug] = &[
     },
     Bug {
         name: "a policy that names a VPC is copied as it is",
-        file: "functions/bootstrap-efs-replication/src/document.rs",
+        file: "shared/src/efs/document.rs",
         from: r#"    let is_network = text.starts_with("vpc-") || text.starts_with("vpce-");
 "#,
         to: r#"    let is_network = text.starts_with("vpce-");

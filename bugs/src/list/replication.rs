@@ -7,6 +7,8 @@ const BOOTSTRAP_EXECUTE: &str = "functions/bootstrap-efs-replication/src/execute
 const BOOTSTRAP_PLAN: &str = "functions/bootstrap-efs-replication/src/plan.rs";
 const BOOTSTRAP_POLICY: &str = "functions/bootstrap-efs-replication/src/policy.rs";
 const BOOTSTRAP_SNAPSHOT: &str = "functions/bootstrap-efs-replication/src/snapshot.rs";
+const EFS_COMPARISON: &str = "shared/src/efs/comparison.rs";
+const EFS_TAGS: &str = "shared/src/efs/tags.rs";
 
 pub(super) const BUGS: &[Bug] = &[
     // A source and its destination are fit for a replication, or are refused.
@@ -186,15 +188,15 @@ pub(super) const BUGS: &[Bug] = &[
     },
     Bug {
         name: "drover's own tags are copied to the replica",
-        file: BOOTSTRAP_PLAN,
-        from: r#"is_of_aws(key) || key.starts_with("drover:") || policy.guardrails.is_control_tag(key)"#,
-        to: "is_of_aws(key) || policy.guardrails.is_control_tag(key)",
+        file: EFS_TAGS,
+        from: r#"is_of_aws(key) || key.starts_with("drover:") || guardrails.is_control_tag(key)"#,
+        to: "is_of_aws(key) || guardrails.is_control_tag(key)",
     },
     Bug {
         name: "the approval is copied to the replica",
-        file: BOOTSTRAP_PLAN,
-        from: r#"is_of_aws(key) || key.starts_with("drover:") || policy.guardrails.is_control_tag(key)"#,
-        to: r#"is_of_aws(key) || key.starts_with("drover:") || key == policy.guardrails.protection_tag"#,
+        file: EFS_TAGS,
+        from: r#"is_of_aws(key) || key.starts_with("drover:") || guardrails.is_control_tag(key)"#,
+        to: r#"is_of_aws(key) || key.starts_with("drover:") || key == guardrails.protection_tag"#,
     },
     Bug {
         name: "a tag with another value is left",
@@ -205,7 +207,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "copied access points lose their tags",
         file: BOOTSTRAP_PLAN,
-        from: "tags: copied_tags(&point.tags, policy),",
+        from: "tags: copied_tags(&point.tags, &policy.guardrails),",
         to: "tags: Tags::new(),",
     },
     // What the replica has is compared with what it should have.
@@ -253,20 +255,20 @@ pub(super) const BUGS: &[Bug] = &[
     },
     Bug {
         name: "access points are compared by their path alone",
-        file: BOOTSTRAP_SNAPSHOT,
+        file: EFS_COMPARISON,
         from: "existing.root == point.root",
         to: "existing.root.path == point.root.path",
     },
     Bug {
         name: "access points are compared without their user",
-        file: BOOTSTRAP_SNAPSHOT,
+        file: EFS_COMPARISON,
         from: "existing.root == point.root",
         to: "existing.root.path == point.root.path
             && existing.root.creation_info == point.root.creation_info",
     },
     Bug {
         name: "access points are compared without their owner and permissions",
-        file: BOOTSTRAP_SNAPSHOT,
+        file: EFS_COMPARISON,
         from: "existing.root == point.root",
         to: "existing.root.path == point.root.path
             && existing.root.posix_user == point.root.posix_user",
@@ -279,21 +281,21 @@ pub(super) const BUGS: &[Bug] = &[
     },
     Bug {
         name: "missing access points beyond the limit are forgotten",
-        file: BOOTSTRAP_SNAPSHOT,
+        file: EFS_COMPARISON,
         from: "// The observation after those that come first shows which come next.
             self.is_creating = true;",
         to: "// They are counted.",
     },
     Bug {
         name: "a broken access point is not reported",
-        file: BOOTSTRAP_SNAPSHOT,
+        file: EFS_COMPARISON,
         from: "                self.broken.get_or_insert_with(|| existing.id.clone());
 ",
         to: "",
     },
     Bug {
         name: "an access point that is being deleted is copied",
-        file: BOOTSTRAP_SNAPSHOT,
+        file: EFS_COMPARISON,
         from: "LifeCycle::Deleting | LifeCycle::Error => return,",
         to: "LifeCycle::Deleting | LifeCycle::Error => {}",
     },

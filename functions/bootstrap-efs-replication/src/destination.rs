@@ -3,7 +3,7 @@
 use shared::{
     AccountId, Arn, Grounds, Region,
     arn::region_of_zone,
-    efs::{Destination, FileSystem, FileSystemRef, Replication},
+    efs::{Destination, FileSystem, FileSystemRef, REPLICATE_TO_TAG, Replication},
 };
 
 use crate::{
@@ -12,9 +12,6 @@ use crate::{
     reason::Reason,
     snapshot::View,
 };
-
-/// The tag by which a file system asks for a replica itself; its value is a Region.
-pub const REPLICATE_TO_TAG: &str = "drover:replicate-to";
 
 /// Where the replica is to be: as the request says, or as the tag of the source does.
 ///

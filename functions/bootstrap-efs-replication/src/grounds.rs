@@ -8,9 +8,6 @@ use shared::{
 
 use crate::{policy::Policy, reason::Reason};
 
-/// The most characters of EFS's own words in a message.
-const MAX_STATUS_MESSAGE: usize = 300;
-
 /// The tag of the source that says nothing, or nothing that is a Region.
 pub(crate) fn replicate_to(reason: Reason, tag: &str, source: &FileSystem) -> Grounds<Reason> {
     let grounds = Grounds::new(reason).fact("tag", tag);
@@ -86,14 +83,10 @@ pub(crate) fn other_key(
 pub(crate) fn not_running(reason: Reason, replication: &Replication) -> Grounds<Reason> {
     let grounds = Grounds::new(reason);
 
-    match &replication.status_message {
-        Some(message) => {
-            // It is written by EFS and may be of any length.
-            let message: String = message.chars().take(MAX_STATUS_MESSAGE).collect();
-            grounds
-                .detail(message.as_str())
-                .fact("statusMessage", message)
-        }
+    match replication.short_status_message() {
+        Some(message) => grounds
+            .detail(message.as_str())
+            .fact("statusMessage", message),
         None => grounds,
     }
 }
@@ -132,7 +125,7 @@ mod tests {
 
         let grounds = not_running(Reason::ReplicationPaused, &stopped);
         let words = grounds.detail.unwrap();
-        assert_eq!(words.chars().count(), MAX_STATUS_MESSAGE);
+        assert_eq!(words.chars().count(), 300);
         assert_eq!(grounds.facts["statusMessage"], words);
     }
 

@@ -12,7 +12,6 @@ mod advice;
 pub mod command;
 mod context;
 pub mod destination;
-pub mod document;
 pub mod execute;
 #[cfg(test)]
 mod fixtures;

@@ -2,14 +2,14 @@
 
 use shared::{
     CallRecord, FailedCall, Region,
-    efs::{AccessPoint, FileSystem, FileSystemId, RegionalEfs, ReplicationStatus},
+    efs::{AccessPoint, Counterparts, FileSystem, FileSystemId, RegionalEfs, ReplicationStatus},
 };
 
 use crate::{
     command::{Command, Copying, Replica, Target},
     context::{Context, for_each_target},
     destination::{destination, reference, requests_resources},
-    snapshot::{Incomplete, Observation, OneSide, Resources, Snapshot, View, is_missing},
+    snapshot::{Incomplete, Observation, OneSide, Resources, Snapshot, View},
 };
 
 /// How many calls an observation makes one after the other, at least.
@@ -217,10 +217,11 @@ async fn one_side(
 
 /// Names the first `limit` access points that the replica lacks: only their tags are needed.
 fn first_missing(replica: &[AccessPoint], limit: usize) -> impl FnMut(&AccessPoint) -> bool {
+    let replica = Counterparts::new(replica);
     let mut missing = 0;
 
     move |point| {
-        let is_missing = is_missing(point, replica);
+        let is_missing = replica.lack(point);
         missing += usize::from(is_missing);
         is_missing && missing <= limit
     }

@@ -8,8 +8,9 @@ use serde_json::Value;
 use shared::{
     Grounds, Mode, Region, Unobserved,
     efs::{
-        AccessPoint, Destination, FileSystem, FileSystemId, FileSystemRef, LifeCycle, Protection,
-        Replication, ReplicationStatus, Transitions,
+        AccessPoint, BOOTSTRAPPED_BY_TAG, Destination, FileSystem, FileSystemId, FileSystemRef,
+        LifeCycle, MAX_TAGS, Protection, Replication, ReplicationStatus, Transitions, copied_tags,
+        count_user_tags, document,
     },
     guardrails::{Refusal, Tags},
 };
@@ -21,19 +22,11 @@ use crate::{
         destination, destination_conflicts, has_another_key, matches_destination,
         requests_resources,
     },
-    document, grounds,
+    grounds,
     policy::Policy,
     reason::Reason,
     snapshot::{Observation, Resources, Snapshot, View},
 };
-
-/// The tag that a replica gets when it is first found usable; its value is the request. It says
-/// which change created the replica, and the invocation that sets it is the one that reports
-/// `done`.
-pub const BOOTSTRAPPED_BY_TAG: &str = "drover:bootstrapped-by";
-
-/// The most tags of a file system that are not AWS's own (EFS User Guide, quotas).
-const MAX_TAGS: usize = 50;
 
 /// One call that changes something.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -439,28 +432,6 @@ impl Existing<'_> {
     }
 }
 
-/// The tags that are copied: not those of AWS, which nobody may write, nor those by which drover is
-/// controlled, since each of them speaks of one file system.
-pub(crate) fn copied_tags(tags: &Tags, policy: &Policy) -> Tags {
-    let stays = |key: &str| {
-        is_of_aws(key) || key.starts_with("drover:") || policy.guardrails.is_control_tag(key)
-    };
-
-    tags.iter()
-        .filter(|(key, _)| !stays(key))
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect()
-}
-
-/// How many tags count: those of AWS itself do not.
-fn count_user_tags(tags: &Tags) -> usize {
-    tags.keys().filter(|key| !is_of_aws(key)).count()
-}
-
-fn is_of_aws(key: &str) -> bool {
-    key.to_lowercase().starts_with("aws:")
-}
-
 /// What a replica lacks of what was requested.
 #[derive(Default)]
 struct Missing {
@@ -512,7 +483,7 @@ impl Missing {
         self.is_creating |= points.is_creating;
         for point in &points.missing {
             self.resources.push(Resource::AccessPoint(AccessPoint {
-                tags: copied_tags(&point.tags, policy),
+                tags: copied_tags(&point.tags, &policy.guardrails),
                 ..point.clone()
             }));
         }
@@ -570,7 +541,7 @@ impl Missing {
         }
 
         // A tag with another value is set again; tags of the replica's own stay.
-        let mut missing = copied_tags(&source.tags, policy);
+        let mut missing = copied_tags(&source.tags, &policy.guardrails);
         missing.retain(|key, value| replica.tags.get(key) != Some(value));
         if missing.is_empty() {
             return;
@@ -733,14 +704,13 @@ mod tests {
 
     use serde_json::json;
     use shared::{
-        efs::{AccessPointRoot, MountTarget, Owner, PosixUser},
+        efs::{AccessPointRoot, MountTarget, Owner, PosixUser, REPLICATE_TO_TAG},
         guardrails::Approval,
     };
 
     use super::*;
     use crate::{
         command::{Replica as Requested, RequestedMountTarget},
-        destination::REPLICATE_TO_TAG,
         fixtures::{
             REPLICA, SOURCE, access_point, account, arn, command, file_system, id, policy,
             provision, reference, region, replication, target,

@@ -1,11 +1,9 @@
 //! What was observed of EFS on both sides, as far as decisions need it.
 
-use std::collections::BTreeMap;
-
 use serde_json::Value;
 use shared::{
     Unobserved,
-    efs::{AccessPoint, FileSystem, LifeCycle, MountTarget, Replication, Transitions},
+    efs::{AccessPoint, AccessPoints, FileSystem, MountTarget, Replication, Transitions},
 };
 
 use crate::command::{Copying, Replica};
@@ -92,23 +90,6 @@ pub struct OneSide {
     pub backup: Option<bool>,
     /// Its file system policy, if it has one.
     pub policy: Option<Option<Value>>,
-}
-
-/// The access points of the source, compared with those of the replica.
-///
-/// A file system may have 10,000 of them, so that only the difference is kept.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AccessPoints {
-    /// Those of the source to be created next on the replica, with their tags.
-    pub missing: Vec<AccessPoint>,
-    /// How many are missing in all.
-    pub missing_count: usize,
-    /// Whether any is still being created, or will be by a later plan.
-    pub is_creating: bool,
-    /// The ID of the first counterpart that is broken.
-    pub broken: Option<String>,
-    /// The ARNs of the source's access points that its policy names, and of their counterparts.
-    pub counterparts: BTreeMap<String, String>,
 }
 
 /// The access points that a replica lacks, as a report tells them.
@@ -205,85 +186,6 @@ impl<T> Pair<T> {
     }
 }
 
-impl AccessPoints {
-    /// Compares both sides. At most `limit` missing ones are kept; `named` says whether the
-    /// source's policy names an ARN.
-    #[must_use]
-    pub fn compare(
-        source: &[AccessPoint],
-        replica: &[AccessPoint],
-        limit: usize,
-        named: impl Fn(&str) -> bool,
-    ) -> Self {
-        let mut compared = Self::default();
-
-        for point in source {
-            match counterpart(point, replica) {
-                Some(existing) => compared.add_existing(point, existing, &named),
-                None => compared.add_missing(point, limit),
-            }
-        }
-        compared
-    }
-
-    fn add_missing(&mut self, point: &AccessPoint, limit: usize) {
-        match point.state {
-            LifeCycle::Available => {}
-            // It will be there to copy.
-            LifeCycle::Creating | LifeCycle::Updating => {
-                self.is_creating = true;
-                return;
-            }
-            // It is about to disappear.
-            LifeCycle::Deleting | LifeCycle::Error => return,
-        }
-
-        self.missing_count += 1;
-        // The limit bounds memory, and with it what one run creates.
-        if self.missing.len() < limit {
-            self.missing.push(point.clone());
-        } else {
-            // The observation after those that come first shows which come next.
-            self.is_creating = true;
-        }
-    }
-
-    fn add_existing(
-        &mut self,
-        point: &AccessPoint,
-        existing: &AccessPoint,
-        named: impl Fn(&str) -> bool,
-    ) {
-        if let (Some(from), Some(to)) = (&point.arn, &existing.arn)
-            && named(from.as_ref())
-        {
-            self.counterparts.insert(from.to_string(), to.to_string());
-        }
-
-        // Only what the source can still hand over has to be there.
-        match (point.state, existing.state) {
-            (LifeCycle::Deleting | LifeCycle::Error, _) => {}
-            (LifeCycle::Creating | LifeCycle::Updating, _) => self.is_creating = true,
-            (_, LifeCycle::Available) => {}
-            (_, LifeCycle::Creating | LifeCycle::Updating) => self.is_creating = true,
-            (_, LifeCycle::Deleting | LifeCycle::Error) => {
-                self.broken.get_or_insert_with(|| existing.id.clone());
-            }
-        }
-    }
-}
-
-/// Whether an access point of the source is to be created on the replica.
-#[must_use]
-pub fn is_missing(point: &AccessPoint, replica: &[AccessPoint]) -> bool {
-    point.state == LifeCycle::Available && counterpart(point, replica).is_none()
-}
-
-/// The access point of the replica behind which a client finds the same.
-fn counterpart<'a>(point: &AccessPoint, replica: &'a [AccessPoint]) -> Option<&'a AccessPoint> {
-    replica.iter().find(|existing| existing.root == point.root)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -312,24 +214,6 @@ mod tests {
     }
 
     #[test]
-    fn access_points_beyond_the_limit_are_counted_and_awaited() {
-        let source = [
-            access_point("fsap-00000001", "/app"),
-            access_point("fsap-00000002", "/data"),
-        ];
-        let compare = |limit| {
-            let compared = AccessPoints::compare(&source, &[], limit, |_| false);
-            let kept = compared.missing.len();
-            (kept, compared.missing_count, compared.is_creating)
-        };
-
-        assert_eq!(compare(2), (2, 2, false));
-        assert_eq!(compare(1), (1, 2, true));
-        // Where none may be created, nothing is complete.
-        assert_eq!(compare(0), (0, 2, true));
-    }
-
-    #[test]
     fn a_view_counts_what_is_missing_and_drops_what_has_served() {
         let source = OneSide {
             access_points: Some(vec![access_point("fsap-00000001", "/app"); 3]),
@@ -348,17 +232,5 @@ mod tests {
         assert_eq!(view.missing_access_points().first.len(), 1);
         assert_eq!(View::default().missing_access_points().count, 0);
         assert_eq!(view.without_resources(), View::default());
-    }
-
-    #[test]
-    fn the_counterpart_is_what_is_broken() {
-        let source = [access_point("fsap-00000001", "/app")];
-        let replica = AccessPoint {
-            state: LifeCycle::Error,
-            ..access_point("fsap-00000002", "/app")
-        };
-
-        let compared = AccessPoints::compare(&source, &[replica], 1, |_| false);
-        assert_eq!(compared.broken.as_deref(), Some("fsap-00000002"));
     }
 }

@@ -1,13 +1,16 @@
 //! The whole plan of a target as a report has it: the steps that are taken now, and those that come
 //! once EFS has done its part.
 
-use shared::{PlannedStep, When, code, efs::AccessPoint};
+use shared::{
+    PlannedStep, When, code,
+    efs::{AccessPoint, BOOTSTRAPPED_BY_TAG, copied_tags},
+};
 
 use crate::{
     command::{Command, Copying, Target},
     execute::TargetRun,
     observe::access_points_per_target,
-    plan::{BOOTSTRAPPED_BY_TAG, Resource, Step, Verdict, copied_tags},
+    plan::{Resource, Step, Verdict},
     policy::Policy,
     reason::Reason,
     snapshot::NAMED,
@@ -223,7 +226,7 @@ fn resources_to_follow(target: &Target, run: &TargetRun, policy: &Policy) -> Vec
         .as_ref()
         .filter(|_| asked.tags == Copying::Copy)
     {
-        let tags = copied_tags(&source.tags, policy);
+        let tags = copied_tags(&source.tags, &policy.guardrails);
         if !tags.is_empty() {
             let sentence = resource_sentence(&Resource::Tags(tags));
             steps.push(later("TagResource", sentence));

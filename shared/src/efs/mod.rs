@@ -5,12 +5,17 @@
 
 mod change;
 mod client;
+mod comparison;
+pub mod document;
 mod model;
 mod observe;
+mod tags;
 
 pub use client::{Efs, RegionalEfs};
+pub use comparison::{AccessPoints, Counterparts};
 pub use model::{
     AccessPoint, AccessPointRoot, Destination, FileSystem, FileSystemId, FileSystemKind,
     FileSystemRef, LifeCycle, MountTarget, Owner, PosixUser, Protection, Replication,
     ReplicationStatus, Transitions,
 };
+pub use tags::{BOOTSTRAPPED_BY_TAG, MAX_TAGS, REPLICATE_TO_TAG, copied_tags, count_user_tags};

@@ -113,6 +113,19 @@ pub struct Replication {
     pub last_replicated: Option<DateTime<Utc>>,
 }
 
+/// The most characters of EFS's own words that a report repeats.
+const MAX_STATUS_MESSAGE: usize = 300;
+
+impl Replication {
+    /// What EFS says of the status, as much of it as fits into a report: it may be of any length.
+    #[must_use]
+    pub fn short_status_message(&self) -> Option<String> {
+        let message = self.status_message.as_ref()?;
+
+        Some(message.chars().take(MAX_STATUS_MESSAGE).collect())
+    }
+}
+
 /// The status of a replication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReplicationStatus {
