@@ -87,6 +87,7 @@ pub(crate) fn file_system(id: &str, region: &str) -> FileSystem {
         availability_zone_name: None,
         protection: Protection::Enabled,
         size_in_bytes: 6144,
+        mount_targets: 0,
         tags: Tags::new(),
     }
 }
@@ -112,11 +113,13 @@ pub(crate) fn replication() -> Replication {
     Replication {
         source_id: id(SOURCE),
         source_region: region("us-east-1"),
+        source_owner_id: None,
         destination_id: id(REPLICA),
         destination_region: region("eu-west-1"),
         destination_owner_id: None,
         status: ReplicationStatus::Enabled,
         status_message: None,
+        created: None,
         last_replicated: DateTime::from_timestamp(1_800_000_000, 0),
     }
 }

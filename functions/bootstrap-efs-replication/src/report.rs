@@ -251,8 +251,8 @@ fn evidence(run: &TargetRun, now: DateTime<Utc>) -> Evidence {
     let created = run.attempts.iter().filter(|attempt| attempt.succeeded());
 
     Evidence {
-        status_before: run.status_before.map(status),
-        status: replication.map(|replication| status(replication.status)),
+        status_before: run.status_before.map(ReplicationStatus::name),
+        status: replication.map(|replication| replication.status.name()),
         last_replicated_timestamp: synced,
         seconds_since_last_sync: age,
         within_objective: age.map(|age| age <= OBJECTIVE_SECONDS),
@@ -261,18 +261,6 @@ fn evidence(run: &TargetRun, now: DateTime<Utc>) -> Evidence {
         access_points_missing: run.missing_access_points,
         created: sentences(created.map(|attempt| &attempt.step)),
         differs: sentences(run.open_steps()),
-    }
-}
-
-fn status(status: ReplicationStatus) -> &'static str {
-    match status {
-        ReplicationStatus::Enabling => "ENABLING",
-        ReplicationStatus::Enabled => "ENABLED",
-        ReplicationStatus::Pausing => "PAUSING",
-        ReplicationStatus::Paused => "PAUSED",
-        ReplicationStatus::Error => "ERROR",
-        ReplicationStatus::Deleting => "DELETING",
-        ReplicationStatus::Unknown => "unknown",
     }
 }
 

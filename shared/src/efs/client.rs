@@ -98,7 +98,8 @@ impl RegionalEfs {
     }
 
     /// The Region of the client, if its configuration names a readable one.
-    pub(super) fn region(&self) -> Option<Region> {
+    #[must_use]
+    pub fn region(&self) -> Option<Region> {
         // What the client was made for, not what an answer claims.
         let region = self.client.config().region()?;
 

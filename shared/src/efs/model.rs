@@ -60,6 +60,8 @@ pub struct FileSystem {
     pub protection: Protection,
     /// `SizeInBytes.Value`.
     pub size_in_bytes: i64,
+    /// `NumberOfMountTargets`.
+    pub mount_targets: usize,
     /// `Tags`.
     pub tags: Tags,
 }
@@ -99,6 +101,8 @@ pub struct Replication {
     pub source_id: FileSystemId,
     /// `SourceFileSystemRegion`.
     pub source_region: Region,
+    /// `SourceFileSystemOwnerId`, or the account of `SourceFileSystemArn`.
+    pub source_owner_id: Option<AccountId>,
     /// `Destinations[0].FileSystemId`.
     pub destination_id: FileSystemId,
     /// `Destinations[0].Region`.
@@ -109,6 +113,8 @@ pub struct Replication {
     pub status: ReplicationStatus,
     /// `Destinations[0].StatusMessage`.
     pub status_message: Option<String>,
+    /// `CreationTime`.
+    pub created: Option<DateTime<Utc>>,
     /// `Destinations[0].LastReplicatedTimestamp`: absent until the first sync is complete.
     pub last_replicated: Option<DateTime<Utc>>,
 }
@@ -143,6 +149,22 @@ pub enum ReplicationStatus {
     Deleting,
     /// A status that this program does not know.
     Unknown,
+}
+
+impl ReplicationStatus {
+    /// As the API spells it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Enabling => "ENABLING",
+            Self::Enabled => "ENABLED",
+            Self::Pausing => "PAUSING",
+            Self::Paused => "PAUSED",
+            Self::Error => "ERROR",
+            Self::Deleting => "DELETING",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// Where a replication leads, or is to lead.

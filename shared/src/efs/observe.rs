@@ -3,14 +3,11 @@
 //!
 //! A list of several pages may show an item twice that has moved meanwhile; it counts once.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use aws_sdk_efs::{
-    operation::describe_replication_configurations::DescribeReplicationConfigurationsOutput,
-    types::{
-        self, LifeCycleState, LifecyclePolicy, MountTargetDescription,
-        ReplicationOverwriteProtection, ReplicationStatus as SdkReplicationStatus, Tag,
-    },
+use aws_sdk_efs::types::{
+    self, LifeCycleState, LifecyclePolicy, MountTargetDescription, ReplicationOverwriteProtection,
+    ReplicationStatus as SdkReplicationStatus, Tag,
 };
 use chrono::DateTime;
 use serde_json::Value;
@@ -68,6 +65,88 @@ impl RegionalEfs {
         Ok(Some(file_system))
     }
 
+    /// Lists the file systems of the account in the Region, and keeps what `keep` leaves of each.
+    ///
+    /// An account may have 1,000 with 50 tags each, which would not fit into a function's memory.
+    ///
+    /// # Errors
+    ///
+    /// The call and its fault; [`FaultKind::Unreadable`] for a file system without a readable ID.
+    pub async fn file_systems(
+        &self,
+        mut keep: impl FnMut(FileSystem) -> Option<FileSystem>,
+        record: &CallRecord,
+    ) -> Result<BTreeMap<FileSystemId, FileSystem>, FailedCall> {
+        const OPERATION: &str = "DescribeFileSystems";
+        let unreadable = || FailedCall::new(OPERATION, FaultKind::Unreadable);
+
+        let region = self.region().ok_or_else(unreadable)?;
+        let mut file_systems = BTreeMap::new();
+        let pages = self
+            .client
+            .describe_file_systems()
+            .into_paginator()
+            .stop_on_duplicate_token(false)
+            .send();
+        self.api(record)
+            .list(
+                OPERATION,
+                pages,
+                |page| page.next_marker(),
+                |page| {
+                    for found in page.file_systems() {
+                        let read = read_file_system(found, region.clone());
+                        // One that is left out would be told as missing.
+                        let file_system = read.ok_or(FaultKind::Unreadable)?;
+                        if let Some(kept) = keep(file_system) {
+                            file_systems.insert(kept.id.clone(), kept);
+                        }
+                    }
+                    Ok(())
+                },
+            )
+            .await?;
+
+        Ok(file_systems)
+    }
+
+    /// Lists the replications that start or end in the Region, at a file system of the account.
+    ///
+    /// # Errors
+    ///
+    /// The call and its fault; [`FaultKind::Unreadable`] for a replication that names no source or
+    /// not one destination.
+    pub async fn replications(&self, record: &CallRecord) -> Result<Vec<Replication>, FailedCall> {
+        let mut replications = Vec::new();
+        let mut sources = BTreeSet::new();
+        let pages = self
+            .client
+            .describe_replication_configurations()
+            .into_paginator()
+            .stop_on_duplicate_token(false)
+            .send();
+
+        self.api(record)
+            .list(
+                "DescribeReplicationConfigurations",
+                pages,
+                |page| page.next_token(),
+                |page| {
+                    for found in page.replications() {
+                        let read = read_replication(found).ok_or(FaultKind::Unreadable)?;
+                        // A source has one replication.
+                        let source = (read.source_region.clone(), read.source_id.clone());
+                        if sources.insert(source) {
+                            replications.push(read);
+                        }
+                    }
+                    Ok(())
+                },
+            )
+            .await?;
+        Ok(replications)
+    }
+
     /// The replication that a file system is part of, on either end; `None` only if EFS says that
     /// there is none.
     ///
@@ -96,7 +175,11 @@ impl RegionalEfs {
         };
 
         let unreadable = || FailedCall::new(OPERATION, FaultKind::Unreadable);
-        read_replication(&answer).ok_or_else(unreadable).map(Some)
+        // EFS has an error for none, and allows no more than one.
+        let [found] = answer.replications() else {
+            return Err(unreadable());
+        };
+        read_replication(found).ok_or_else(unreadable).map(Some)
     }
 
     /// The mount targets of a file system, with their security groups.
@@ -324,16 +407,13 @@ fn read_file_system(found: &types::FileSystemDescription, region: Region) -> Opt
             .size_in_bytes()
             .map(|size| size.value())
             .unwrap_or_default(),
+        mount_targets: usize::try_from(found.number_of_mount_targets()).unwrap_or_default(),
         tags: read_tags(found.tags()),
     })
 }
 
-/// The one replication of a file system with its one destination; EFS has an error for none, and
-/// allows no more.
-fn read_replication(answer: &DescribeReplicationConfigurationsOutput) -> Option<Replication> {
-    let [found] = answer.replications() else {
-        return None;
-    };
+/// A replication with its one destination; EFS allows no more.
+fn read_replication(found: &types::ReplicationConfigurationDescription) -> Option<Replication> {
     let [destination] = found.destinations() else {
         return None;
     };
@@ -344,6 +424,7 @@ fn read_replication(answer: &DescribeReplicationConfigurationsOutput) -> Option<
     Some(Replication {
         source_id: id(found.source_file_system_id())?,
         source_region: region(found.source_file_system_region())?,
+        source_owner_id: read_source_owner(found),
         destination_id: id(destination.file_system_id())?,
         destination_region: region(destination.region())?,
         destination_owner_id: destination.owner_id().and_then(read_account),
@@ -357,10 +438,18 @@ fn read_replication(answer: &DescribeReplicationConfigurationsOutput) -> Option<
             _ => ReplicationStatus::Unknown,
         },
         status_message: destination.status_message().map(str::to_owned),
+        created: DateTime::from_timestamp(found.creation_time().secs(), 0),
         last_replicated: destination
             .last_replicated_timestamp()
             .and_then(|time| DateTime::from_timestamp(time.secs(), 0)),
     })
+}
+
+/// The account of a source. AWS may leave it out, but not the ARN that says it too.
+fn read_source_owner(found: &types::ReplicationConfigurationDescription) -> Option<AccountId> {
+    let owner = found.source_file_system_owner_id().and_then(read_account);
+
+    owner.or_else(|| read_arn(Some(found.source_file_system_arn()))?.account())
 }
 
 fn read_access_point(found: &types::AccessPointDescription) -> AccessPoint {
@@ -543,10 +632,7 @@ mod tests {
                 .destinations(destination)
                 .build()
                 .unwrap();
-            let answer = DescribeReplicationConfigurationsOutput::builder()
-                .replications(found)
-                .build();
-            read_replication(&answer).unwrap().status
+            read_replication(&found).unwrap().status
         };
 
         assert_eq!(status("ENABLED"), ReplicationStatus::Enabled);
