@@ -8,6 +8,7 @@
 )]
 
 mod air;
+mod audit_file_systems;
 mod audit_servers;
 mod bootstrap;
 mod circles;

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use template::{ACCOUNT, Deployment, REGION, pattern::matches, text_of};
 
 use crate::{
-    functions::{AUDIT_SERVERS, BOOTSTRAP, CHANGING, DISCONNECT, FUNCTIONS, Function},
+    functions::{
+        AUDIT_FILE_SYSTEMS, AUDIT_SERVERS, BOOTSTRAP, CHANGING, DISCONNECT, FUNCTIONS, Function,
+    },
     iam::everything,
     stage::{Answer, drs, efs, event},
     tidy::list,
@@ -131,6 +133,7 @@ fn no_request_under_the_name_of_aws_reaches_a_function() {
         (&DISCONNECT, "decommission-requested.json"),
         (&BOOTSTRAP, "replication-requested.json"),
         (&AUDIT_SERVERS, "audit-requested.json"),
+        (&AUDIT_FILE_SYSTEMS, "audit-requested.json"),
     ] {
         let mut request = function.event(file);
         let name = function.name();

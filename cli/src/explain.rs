@@ -4,6 +4,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use audit_file_systems::{finding::Finding as OfFileSystems, reason::Reason as OfFileSystemAudit};
 use audit_source_servers::{finding::Finding as OfServers, reason::Reason as OfServerAudit};
 use bootstrap_efs_replication::reason::Reason as OfReplication;
 use disconnect_source_server::reason::Reason as OfRetirement;
@@ -83,6 +84,12 @@ fn entries() -> Vec<Entry> {
     let findings = OfServers::ALL
         .iter()
         .map(|finding| of_finding(finding, "finding of audit-source-servers"));
+    let of_file_system_audit = OfFileSystemAudit::ALL
+        .iter()
+        .map(|reason| of_reason(reason, "audit-file-systems"));
+    let of_file_systems = OfFileSystems::ALL
+        .iter()
+        .map(|finding| of_finding(finding, "finding of audit-file-systems"));
     let faults = FaultKind::ALL.iter().map(|kind| of_fault(*kind));
 
     let outcomes = Outcome::ALL.iter().map(|outcome| Entry {
@@ -118,6 +125,8 @@ fn entries() -> Vec<Entry> {
         .chain(replication)
         .chain(of_audit)
         .chain(findings)
+        .chain(of_file_system_audit)
+        .chain(of_file_systems)
         .chain(outcomes)
         .chain(faults)
         .chain(rejections)

@@ -24,7 +24,7 @@ pub(crate) struct Function {
 }
 
 /// Every function that is started by an event.
-pub(crate) static FUNCTIONS: [Function; 3] = [
+pub(crate) static FUNCTIONS: [Function; 4] = [
     Function {
         name: "disconnect-source-server",
         detail_type: disconnect_source_server::command::DETAIL_TYPE,
@@ -46,6 +46,14 @@ pub(crate) static FUNCTIONS: [Function; 3] = [
         // Its requests have no targets.
         names: &[],
         read: |message, _| audit_source_servers::Command::parse(message).map(drop),
+    },
+    Function {
+        name: "audit-file-systems",
+        detail_type: audit_file_systems::command::DETAIL_TYPE,
+        // No event of AWS asks for it: those of EFS ask for replicas.
+        native_source: "",
+        names: &[],
+        read: |message, _| audit_file_systems::Command::parse(message).map(drop),
     },
 ];
 
@@ -199,23 +207,34 @@ fn meant_kind(message: &Message) -> Option<&'static str> {
     kinds.find(|kind| given != kind && is_alike(given, kind))
 }
 
+/// The names of the functions to which a message is a request.
+fn readers(message: &Message, now: DateTime<Utc>) -> impl Iterator<Item = &'static str> {
+    let functions = FUNCTIONS.iter();
+
+    functions
+        .filter(move |function| function.read(message, now).is_ok())
+        .map(|function| function.name)
+}
+
 /// The function that an event is a request for.
 ///
 /// # Errors
 ///
 /// When it is one for none, with why, or for several.
 pub(crate) fn of_event(event: &str, now: DateTime<Utc>) -> Result<String> {
-    let messages = messages(event).into_iter();
+    let messages = messages(event);
+    // A bare request for all that an account has is one for each function that audits.
+    let mut names: Vec<&str> = messages
+        .iter()
+        .flatten()
+        .flat_map(|it| readers(it, now))
+        .collect();
+    let messages = messages.into_iter();
     let said: Vec<_> = messages
         .map(|message| match message {
             Ok(message) => read(&message, now),
             Err(rejection) => (None, Err(rejection)),
         })
-        .collect();
-    let mut names: Vec<&str> = said
-        .iter()
-        .filter(|(_, said)| said.is_ok())
-        .filter_map(|(function, _)| Some(function.as_ref()?.name))
         .collect();
     names.sort_unstable();
     names.dedup();
@@ -229,7 +248,7 @@ pub(crate) fn of_event(event: &str, now: DateTime<Utc>) -> Result<String> {
         // To guess would be to run the wrong one.
         several => {
             let names = several.join(" and ");
-            bail!("the event holds requests for {names}. Name the function before the event.")
+            bail!("the event is a request for {names}. Name the function before the event.")
         }
     }
 }
@@ -339,6 +358,15 @@ mod tests {
         }
         assert_eq!(meant(right), None);
         assert_eq!(meant("Heartbeat"), None);
+    }
+
+    #[test]
+    fn a_request_that_two_functions_read_needs_a_name() {
+        let all = r#"{"version": 1, "requestID": "daily"}"#;
+        let error = of_event(all, now()).unwrap_err().to_string();
+
+        let both = "a request for audit-file-systems and audit-source-servers. Name the function";
+        assert!(error.contains(both), "{error}");
     }
 
     #[test]

@@ -162,7 +162,7 @@ impl From<Found> for Target {
         // As one line, which can be pasted.
         next_steps.extend(found.request.map(|request| NextStep {
             who: "requester".to_owned(),
-            what: "Once it is approved, send this request.".to_owned(),
+            what: "To have drover do it, send this request.".to_owned(),
             command: Some(request.to_string()),
         }));
 

@@ -3,6 +3,7 @@
 //!
 //! To add a function, write its value in a file of its own and list it in [`FUNCTIONS`].
 
+mod audit_file_systems;
 mod audit_servers;
 pub mod binary;
 mod bootstrap;
@@ -11,6 +12,7 @@ mod disconnect;
 mod function;
 
 pub use crate::{
+    audit_file_systems::AUDIT_FILE_SYSTEMS,
     audit_servers::AUDIT_SERVERS,
     binary::Binary,
     bootstrap::BOOTSTRAP,
@@ -20,7 +22,8 @@ pub use crate::{
 };
 
 /// Every function of drover.
-pub const FUNCTIONS: [&FunctionUnderTest; 3] = [&DISCONNECT, &BOOTSTRAP, &AUDIT_SERVERS];
+pub const FUNCTIONS: [&FunctionUnderTest; 4] =
+    [&DISCONNECT, &BOOTSTRAP, &AUDIT_SERVERS, &AUDIT_FILE_SYSTEMS];
 
 /// The function with a name.
 #[must_use]

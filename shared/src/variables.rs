@@ -96,6 +96,17 @@ pub fn minutes(name: &'static str, found: String) -> Result<u64, BadVariable> {
     number(name, found, 0..=43_200, expected)
 }
 
+/// A number of seconds, from a minute to a day.
+///
+/// # Errors
+///
+/// A [`BadVariable`] for anything else.
+pub fn seconds(name: &'static str, found: String) -> Result<u64, BadVariable> {
+    let expected = "a whole number of seconds from 60 to 86400";
+
+    number(name, found, 60..=86_400, expected)
+}
+
 /// A number of hours, from one hour to a year.
 ///
 /// # Errors
@@ -209,6 +220,14 @@ mod tests {
 
     #[test]
     fn hours_go_from_one_to_a_year_and_a_rate_is_plain() {
+        assert_eq!(
+            ["60", "86400"].map(|text| read(seconds, text)),
+            [Some(60), Some(86_400)]
+        );
+        assert_eq!(
+            ["59", "86401", ""].map(|text| read(seconds, text)),
+            [None; 3]
+        );
         assert_eq!(
             ["1", "8760"].map(|text| read(hours, text)),
             [Some(1), Some(8760)]

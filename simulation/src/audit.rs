@@ -23,7 +23,6 @@ use emulator::{
 };
 use fastrand::Rng;
 use harness::{
-    FunctionUnderTest,
     connector::{to_call, to_response, to_response_with},
     parts, sdk_config,
 };
@@ -35,6 +34,7 @@ use shared::{
 use tokio::time::Instant;
 
 use crate::{
+    auditor::{Auditor, Findings},
     record::{Simulation, text},
     scenario::Variables,
 };
@@ -50,23 +50,6 @@ const FAULTS: [FaultKind; 6] = [
     FaultKind::Truncated,
     FaultKind::ExpiredToken,
 ];
-
-/// What is found of each resource, by the name that its report has.
-pub(crate) type Findings = BTreeMap<String, BTreeSet<&'static str>>;
-
-/// A function that only looks, beside one that changes something.
-#[derive(Debug)]
-pub(crate) struct Auditor {
-    pub(crate) function: &'static FunctionUnderTest,
-    /// The lists without which nothing may be said.
-    pub(crate) lists: &'static [&'static str],
-    /// Settings of the function.
-    pub(crate) settings: fn(&mut Rng) -> Variables,
-    /// Changes what a scenario leaves alone.
-    pub(crate) disturb: fn(&mut Rng, &mut World),
-    /// What is true of a world; `None` where the service was never initialised.
-    pub(crate) expected: fn(&World, &Variables) -> Option<Findings>,
-}
 
 /// What an audit answered.
 struct Audited {

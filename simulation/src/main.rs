@@ -11,6 +11,7 @@
 )]
 
 mod audit;
+mod auditor;
 mod bugs;
 mod calls;
 mod connector;

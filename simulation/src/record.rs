@@ -19,7 +19,7 @@ use template::{Deployment, Role};
 use tokio::time::Instant;
 
 use crate::{
-    audit::Auditor,
+    auditor::Auditor,
     constants::{REPLICATION_ROLE, epoch},
     judgement::{Calm, Case, Judgement},
     narrative::{About, Line},

@@ -3,6 +3,7 @@
 //!
 //! To add a function, write its value in a file of its own and list it in [`FUNCTIONS`].
 
+mod audit_file_systems;
 mod audit_servers;
 mod bootstrap;
 mod disconnect;
@@ -12,14 +13,18 @@ use futures_util::future::LocalBoxFuture;
 use harness::FunctionUnderTest;
 use serde_json::Value;
 
-pub(crate) use self::{audit_servers::AUDIT_SERVERS, bootstrap::BOOTSTRAP, disconnect::DISCONNECT};
+pub(crate) use self::{
+    audit_file_systems::AUDIT_FILE_SYSTEMS, audit_servers::AUDIT_SERVERS, bootstrap::BOOTSTRAP,
+    disconnect::DISCONNECT,
+};
 use crate::{
     stage::event,
     tidy::{list, read},
 };
 
 /// Every function of drover.
-pub(crate) static FUNCTIONS: [&Function; 3] = [&DISCONNECT, &BOOTSTRAP, &AUDIT_SERVERS];
+pub(crate) static FUNCTIONS: [&Function; 4] =
+    [&DISCONNECT, &BOOTSTRAP, &AUDIT_SERVERS, &AUDIT_FILE_SYSTEMS];
 
 /// The functions that change something: the others only look, by a schedule or a request from the
 /// bus.

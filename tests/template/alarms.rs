@@ -118,7 +118,7 @@ fn alarms_watch_metrics_that_aws_documents() {
             }
         }
         assert_eq!(
-            checked, 37,
+            checked, 41,
             "the alarms have so many metrics of AWS: change the number here if all are meant"
         );
     }
@@ -305,6 +305,7 @@ const ALARMS: [Expected; 16] = [
         ..one(
             "errors",
             &[
+                "AWS/Lambda Errors drover-audit-file-systems",
                 "AWS/Lambda Errors drover-audit-source-servers",
                 "AWS/Lambda Errors drover-bootstrap-efs-replication",
                 "AWS/Lambda Errors drover-disconnect-source-server",
@@ -331,6 +332,7 @@ const ALARMS: [Expected; 16] = [
         &[
             "drover/drover Decommissions failed",
             "drover/drover Decommissions permanent",
+            "drover/drover FileSystemAudits permanent",
             "drover/drover Replications failed",
             "drover/drover Replications permanent",
             "drover/drover ServerAudits permanent",
@@ -359,6 +361,7 @@ const ALARMS: [Expected; 16] = [
         "lost-events",
         &[
             "AWS/Events InvocationsFailedToBeSentToDlq drover-DecommissionRequested",
+            "AWS/Events InvocationsFailedToBeSentToDlq drover-FileSystemAuditRequested",
             "AWS/Events InvocationsFailedToBeSentToDlq drover-FileSystemTagged",
             "AWS/Events InvocationsFailedToBeSentToDlq drover-InstanceTerminated",
             "AWS/Events InvocationsFailedToBeSentToDlq drover-NotifyRecoveryEvent",
@@ -378,6 +381,7 @@ const ALARMS: [Expected; 16] = [
             "AWS/Events InvocationsFailedToBeSentToDlq drover-NotifyResult",
             "AWS/Events InvocationsFailedToBeSentToDlq drover-PendingResult",
             "AWS/Events InvocationsFailedToBeSentToDlq drover-RequestFailed",
+            "AWS/Lambda DestinationDeliveryFailures drover-audit-file-systems",
             "AWS/Lambda DestinationDeliveryFailures drover-audit-source-servers",
             "AWS/Lambda DestinationDeliveryFailures drover-bootstrap-efs-replication",
             "AWS/Lambda DestinationDeliveryFailures drover-disconnect-source-server",
@@ -388,6 +392,7 @@ const ALARMS: [Expected; 16] = [
         "rejected",
         &[
             "drover/drover Decommissions rejected",
+            "drover/drover FileSystemAudits rejected",
             "drover/drover Replications rejected",
             "drover/drover ServerAudits rejected",
         ],
@@ -435,6 +440,7 @@ const ALARMS: [Expected; 16] = [
         ..one(
             "throttles",
             &[
+                "AWS/Lambda Throttles drover-audit-file-systems",
                 "AWS/Lambda Throttles drover-audit-source-servers",
                 "AWS/Lambda Throttles drover-bootstrap-efs-replication",
                 "AWS/Lambda Throttles drover-disconnect-source-server",

@@ -188,7 +188,7 @@ fn every_parameter_beside_the_functions_reaches_its_resource() {
     let groups = deployment.of_type("AWS::Logs::LogGroup");
     assert_eq!(
         groups.len(),
-        4,
+        5,
         "one log group for each function and one for the machines: change the number here"
     );
     for (name, group) in groups {
@@ -267,6 +267,7 @@ fn a_trigger_switches_on_what_it_names_and_nothing_else() {
             "EventTrigger",
             vec![
                 "DecommissionRequested",
+                "FileSystemAuditRequested",
                 "ReplicationRequested",
                 "ServerAuditRequested",
             ],
@@ -286,7 +287,10 @@ fn a_trigger_switches_on_what_it_names_and_nothing_else() {
         ("InstanceTerminatedTrigger", vec!["InstanceTerminated"]),
         ("FileSystemTaggedTrigger", vec!["FileSystemTagged"]),
         ("ReplicationStalledTrigger", vec!["ServerAuditStall"]),
-        ("AuditTrigger", vec!["ServerAuditSchedule"]),
+        (
+            "AuditTrigger",
+            vec!["FileSystemAuditSchedule", "ServerAuditSchedule"],
+        ),
         ("RecoveryEventsTrigger", vec!["NotifyRecoveryEvent"]),
     ];
 
@@ -423,6 +427,11 @@ fn every_output_names_what_it_says() {
             "AuditSourceServersName",
             "drover-audit-source-servers".to_owned(),
         ),
+        (
+            "AuditFileSystemsName",
+            "drover-audit-file-systems".to_owned(),
+        ),
+        ("FileSystemAuditLogGroup", "FileSystemAuditLogs".to_owned()),
         ("ServerAuditLogGroup", "ServerAuditLogs".to_owned()),
         (
             "BootstrapEfsReplicationName",

@@ -110,6 +110,8 @@ const PARAMETERS: [Parameter; 29] = [
         name: "EventBusName",
         value: "other-bus",
         places: &[
+            "AuditFileSystems EventInvokeConfig DestinationConfig OnFailure Destination",
+            "AuditFileSystems EventInvokeConfig DestinationConfig OnSuccess Destination",
             "AuditSourceServers EventInvokeConfig DestinationConfig OnFailure Destination",
             "AuditSourceServers EventInvokeConfig DestinationConfig OnSuccess Destination",
             "BootstrapEfsReplication EventInvokeConfig DestinationConfig OnFailure Destination",
@@ -121,6 +123,9 @@ const PARAMETERS: [Parameter; 29] = [
             "DisconnectSourceServer EventInvokeConfig DestinationConfig OnFailure Destination",
             "DisconnectSourceServer EventInvokeConfig DestinationConfig OnSuccess Destination",
             "FailedRequestsPolicy AllowEventBridge ArnEquals aws:SourceArn 0",
+            "FileSystemAuditRequested EventBusName",
+            "FileSystemAuditRequestedMayInvoke SourceArn",
+            "FileSystemAuditRole Policies run SendResults Resource",
             "Fleet Definition States Publish the failure Arguments Entries 0 EventBusName",
             "Fleet Definition States Publish the result Arguments Entries 0 EventBusName",
             "Fleet DefinitionSubstitutions EventBusName",
@@ -132,6 +137,7 @@ const PARAMETERS: [Parameter; 29] = [
             "LostEventsAlarm Metrics m1 MetricStat Metric Dimensions EventBusName Value",
             "LostEventsAlarm Metrics m2 MetricStat Metric Dimensions EventBusName Value",
             "LostEventsAlarm Metrics m6 MetricStat Metric Dimensions EventBusName Value",
+            "LostEventsAlarm Metrics m9 MetricStat Metric Dimensions EventBusName Value",
             "LostResultsAlarm Metrics m3 MetricStat Metric Dimensions EventBusName Value",
             "LostResultsAlarm Metrics m5 MetricStat Metric Dimensions EventBusName Value",
             "LostResultsAlarm Metrics m6 MetricStat Metric Dimensions EventBusName Value",
@@ -148,10 +154,11 @@ const PARAMETERS: [Parameter; 29] = [
             "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 0",
             "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 1",
             "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 10",
+            "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 11",
             "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 4",
             "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 6",
             "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 7",
-            "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 9",
+            "UndeliveredEventsPolicy AllowEventBridge ArnEquals aws:SourceArn 8",
         ],
     },
     Parameter {
@@ -159,6 +166,7 @@ const PARAMETERS: [Parameter; 29] = [
         value: "DISABLED",
         places: &[
             "DecommissionRequested State",
+            "FileSystemAuditRequested State",
             "ReplicationRequested State",
             "ServerAuditRequested State",
         ],
@@ -215,12 +223,15 @@ const PARAMETERS: [Parameter; 29] = [
     Parameter {
         name: "AuditTrigger",
         value: "DISABLED",
-        places: &["ServerAuditSchedule State"],
+        places: &["FileSystemAuditSchedule State", "ServerAuditSchedule State"],
     },
     Parameter {
         name: "AuditSchedule",
         value: "rate(3 days)",
-        places: &["ServerAuditSchedule ScheduleExpression"],
+        places: &[
+            "FileSystemAuditSchedule ScheduleExpression",
+            "ServerAuditSchedule ScheduleExpression",
+        ],
     },
     Parameter {
         name: "SilentHours",
@@ -260,7 +271,11 @@ const PARAMETERS: [Parameter; 29] = [
     Parameter {
         name: "ReplicationObjectiveSeconds",
         value: "74",
-        places: &["Dashboard DashboardBody", "ReplicationLagAlarm Threshold"],
+        places: &[
+            "AuditFileSystems Environment Variables SYNC_SECONDS",
+            "Dashboard DashboardBody",
+            "ReplicationLagAlarm Threshold",
+        ],
     },
     Parameter {
         name: "LogRetentionDays",
@@ -268,6 +283,7 @@ const PARAMETERS: [Parameter; 29] = [
         places: &[
             "BootstrapLogs RetentionInDays",
             "DisconnectLogs RetentionInDays",
+            "FileSystemAuditLogs RetentionInDays",
             "MachineLogs RetentionInDays",
             "ServerAuditLogs RetentionInDays",
         ],
@@ -276,6 +292,7 @@ const PARAMETERS: [Parameter; 29] = [
         name: "Architecture",
         value: "arm64",
         places: &[
+            "AuditFileSystems Architectures 0",
             "AuditSourceServers Architectures 0",
             "BootstrapEfsReplication Architectures 0",
             "DisconnectSourceServer Architectures 0",
@@ -285,6 +302,7 @@ const PARAMETERS: [Parameter; 29] = [
         name: "ReservedConcurrency",
         value: "75",
         places: &[
+            "AuditFileSystems ReservedConcurrentExecutions",
             "AuditSourceServers ReservedConcurrentExecutions",
             "BootstrapEfsReplication ReservedConcurrentExecutions",
             "DisconnectSourceServer ReservedConcurrentExecutions",

@@ -31,7 +31,7 @@ fn a_policy_has_no_condition_key_that_its_service_does_not_pass_on() {
     }
 
     assert_eq!(
-        checked, 16,
+        checked, 17,
         "so many statements let a service in: change the number here if all are meant"
     );
 }
@@ -268,16 +268,19 @@ fn all_statements() -> Vec<(String, String, Value)> {
 /// What a statement allows with a wildcard: its roles or policies, its `Sid`, every pattern in
 /// resources, actions and conditions, and why no narrower one is possible or needed.
 #[rustfmt::skip] // A row a statement.
-const WILDCARDS: [(&str, &str, &[&str], &str); 35] = [
+const WILDCARDS: [(&str, &str, &[&str], &str); 38] = [
     ("NotificationsPolicy", "AllowCloudWatch", &["arn:aws:cloudwatch:us-east-1:111122223333:alarm:drover-*"], "the alarms of this stack"),
     ("NotificationsKey", "AllowAccount", &["*", "kms:*"], "the policy is the key's own, and IAM decides"),
     ("NotificationsKey", "AllowEventBridge", &["*", "kms:GenerateDataKey*"], "the policy is the key's own"),
     ("NotificationsKey", "AllowCloudWatch", &["*", "kms:GenerateDataKey*"], "the policy is the key's own"),
     ("FleetRole FollowUpRole NotifyRole", "", &["arn:aws:states:us-east-1:111122223333:stateMachine:*"], "a name would make a circle of role and machine"),
     ("BootstrapRole", "WriteLogs", &["arn:aws:logs:us-east-1:111122223333:log-group:BootstrapLogs:*"], "the streams of one group"),
+    ("FileSystemAuditRole", "WriteLogs", &["arn:aws:logs:us-east-1:111122223333:log-group:FileSystemAuditLogs:*"], "the streams of one group"),
+    ("FileSystemAuditRole", "ListFileSystems", &["*"], "a list of all is asked of no resource"),
+    ("FileSystemAuditRole", "ReadFileSystems", &["arn:aws:elasticfilesystem:*:111122223333:file-system/*"], "replicas may be in any Region"),
     ("ServerAuditRole", "WriteLogs", &["arn:aws:logs:us-east-1:111122223333:log-group:ServerAuditLogs:*"], "the streams of one group"),
     ("DisconnectRole", "WriteLogs", &["arn:aws:logs:us-east-1:111122223333:log-group:DisconnectLogs:*"], "the streams of one group"),
-    ("BootstrapRole DisconnectRole ServerAuditRole FleetRole FollowUpRole NotifyRole", "SendTraces", &["*"], "the actions support no resource"),
+    ("BootstrapRole DisconnectRole ServerAuditRole FileSystemAuditRole FleetRole FollowUpRole NotifyRole", "SendTraces", &["*"], "the actions support no resource"),
     ("BootstrapRole", "ReadQueue", &["arn:aws:sqs:us-east-1:111122223333:drover-ReplicationQueue-*"], "the queue may not be there yet"),
     ("DisconnectRole", "ReadQueue", &["arn:aws:sqs:us-east-1:111122223333:drover-DecommissionQueue-*"], "the queue may not be there yet"),
     ("BootstrapRole", "ReadFileSystems", &["arn:aws:elasticfilesystem:*:111122223333:file-system/*"], "both ends of any replication"),

@@ -39,10 +39,10 @@ const SETTINGS: [Setting; 66] = [
     ("DisconnectSourceServer", "Timeout", "300", "several servers with every call at its slowest"),
     ("BootstrapEfsReplication", "Timeout", "600", "the resources of a replica with every call at its slowest"),
 
-    ("AuditSourceServers", "Timeout", "600", "the largest account, and as long as a machine waits for a function"),
+    ("AuditSourceServers AuditFileSystems", "Timeout", "600", "the largest account, and as long as a machine waits for a function"),
 
-    ("DisconnectLogs BootstrapLogs ServerAuditLogs", "DeletionPolicy", "RetainExceptOnCreate", "the only record of reports from queues"),
-    ("DisconnectLogs BootstrapLogs ServerAuditLogs", "UpdateReplacePolicy", "Retain", "the only record of reports from queues"),
+    ("DisconnectLogs BootstrapLogs ServerAuditLogs FileSystemAuditLogs", "DeletionPolicy", "RetainExceptOnCreate", "the only record of reports from queues"),
+    ("DisconnectLogs BootstrapLogs ServerAuditLogs FileSystemAuditLogs", "UpdateReplacePolicy", "Retain", "the only record of reports from queues"),
     ("MachineLogs", "DeletionPolicy", "Delete", "its name is fixed, and another stack may need it"),
     ("MachineLogs", "UpdateReplacePolicy", "Delete", "its name is fixed, and another stack may need it"),
     (METRIC, "MetricTransformations MetricValue", "1", "one for each request"),

@@ -162,6 +162,7 @@ fn reasons<R: Explain + EnumMessage>(readme: &str, all: &[R]) -> String {
 const DISCONNECT: &str = "functions/disconnect-source-server/README.md";
 const BOOTSTRAP: &str = "functions/bootstrap-efs-replication/README.md";
 const AUDIT_SERVERS: &str = "functions/audit-source-servers/README.md";
+const AUDIT_FILE_SYSTEMS: &str = "functions/audit-file-systems/README.md";
 
 /// What an audit can find, the worst first.
 fn findings<F: EnumMessage + Serialize>(all: &[F]) -> String {
@@ -183,13 +184,21 @@ fn each_function_lists_its_reasons() {
     let servers = reasons(AUDIT_SERVERS, audit_source_servers::reason::Reason::ALL);
     let found = findings(audit_source_servers::finding::Finding::ALL);
     check_sections(AUDIT_SERVERS, &[("reasons", servers), ("findings", found)]);
+
+    let all = audit_file_systems::reason::Reason::ALL;
+    let file_systems = reasons(AUDIT_FILE_SYSTEMS, all);
+    let found = findings(audit_file_systems::finding::Finding::ALL);
+    check_sections(
+        AUDIT_FILE_SYSTEMS,
+        &[("reasons", file_systems), ("findings", found)],
+    );
 }
 
 #[test]
 fn each_reason_stands_with_outcomes() {
     let known: Vec<String> = Outcome::ALL.iter().map(code).collect();
 
-    for readme in [DISCONNECT, BOOTSTRAP, AUDIT_SERVERS] {
+    for readme in [DISCONNECT, BOOTSTRAP, AUDIT_SERVERS, AUDIT_FILE_SYSTEMS] {
         let text = read(readme);
         let rows = section(&text, "reasons").lines().skip(3);
         for row in rows {

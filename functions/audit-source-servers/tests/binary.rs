@@ -1,7 +1,6 @@
 //! The real binary over the Runtime API: a good event, a fault, and the largest account.
 
 #![expect(
-    clippy::indexing_slicing,
     clippy::unwrap_used,
     reason = "a test that meets the unexpected must fail loudly"
 )]

@@ -35,6 +35,7 @@ impl AccessPoints {
         let mut compared = Self::default();
 
         for point in source {
+            // Neither IDs nor tags: what a client finds is what it mounts.
             match replica.find(point) {
                 Some(existing) => compared.add_existing(point, existing, &named),
                 None => compared.add_missing(point, limit),
@@ -55,6 +56,7 @@ impl AccessPoints {
             LifeCycle::Deleting | LifeCycle::Error => return,
         }
 
+        // All are counted, also those that are not kept.
         self.missing_count += 1;
         // The limit bounds memory, and with it what one run creates.
         if self.missing.len() < limit {
@@ -110,14 +112,17 @@ impl<'a> Counterparts<'a> {
     /// Whether an access point of the source is to be created on the replica.
     #[must_use]
     pub fn lack(&self, point: &AccessPoint) -> bool {
+        // What is still created, or goes, is not there to be copied.
         point.state == LifeCycle::Available && self.find(point).is_none()
     }
 
     /// The access point of the replica behind which a client finds the same.
     fn find(&self, point: &AccessPoint) -> Option<&'a AccessPoint> {
+        // Of one path there are few, but for the root, which any number of users may have.
         let alike = self.0.get(point.root.path.as_str())?;
         let mut alike = alike.iter().copied();
 
+        // The user and the owner of the directory count as much as its path.
         alike.find(|existing| existing.root == point.root)
     }
 }

@@ -126,6 +126,7 @@ impl Replication {
     /// What EFS says of the status, as much of it as fits into a report: it may be of any length.
     #[must_use]
     pub fn short_status_message(&self) -> Option<String> {
+        // Characters, so that none is cut in two.
         let message = self.status_message.as_ref()?;
 
         Some(message.chars().take(MAX_STATUS_MESSAGE).collect())
@@ -162,6 +163,7 @@ impl ReplicationStatus {
             Self::Paused => "PAUSED",
             Self::Error => "ERROR",
             Self::Deleting => "DELETING",
+            // In small letters, which no status of the API has.
             Self::Unknown => "unknown",
         }
     }

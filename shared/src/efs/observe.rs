@@ -80,7 +80,9 @@ impl RegionalEfs {
         const OPERATION: &str = "DescribeFileSystems";
         let unreadable = || FailedCall::new(OPERATION, FaultKind::Unreadable);
 
+        // Without a Region nobody knew where they are.
         let region = self.region().ok_or_else(unreadable)?;
+        // By ID: a list of several pages may show one twice.
         let mut file_systems = BTreeMap::new();
         let pages = self
             .client
@@ -98,6 +100,7 @@ impl RegionalEfs {
                         let read = read_file_system(found, region.clone());
                         // One that is left out would be told as missing.
                         let file_system = read.ok_or(FaultKind::Unreadable)?;
+                        // What is not kept is gone with its page.
                         if let Some(kept) = keep(file_system) {
                             file_systems.insert(kept.id.clone(), kept);
                         }
@@ -117,6 +120,7 @@ impl RegionalEfs {
     /// The call and its fault; [`FaultKind::Unreadable`] for a replication that names no source or
     /// not one destination.
     pub async fn replications(&self, record: &CallRecord) -> Result<Vec<Replication>, FailedCall> {
+        // Without a file system EFS lists them all, and an empty list is no error.
         let mut replications = Vec::new();
         let mut sources = BTreeSet::new();
         let pages = self
@@ -407,6 +411,7 @@ fn read_file_system(found: &types::FileSystemDescription, region: Region) -> Opt
             .size_in_bytes()
             .map(|size| size.value())
             .unwrap_or_default(),
+        // A number below zero would be none either.
         mount_targets: usize::try_from(found.number_of_mount_targets()).unwrap_or_default(),
         tags: read_tags(found.tags()),
     })
@@ -447,6 +452,7 @@ fn read_replication(found: &types::ReplicationConfigurationDescription) -> Optio
 
 /// The account of a source. AWS may leave it out, but not the ARN that says it too.
 fn read_source_owner(found: &types::ReplicationConfigurationDescription) -> Option<AccountId> {
+    // Only by its account is a source known that a bare ID does not find.
     let owner = found.source_file_system_owner_id().and_then(read_account);
 
     owner.or_else(|| read_arn(Some(found.source_file_system_arn()))?.account())

@@ -20,6 +20,7 @@ pub fn copied_tags(tags: &Tags, guardrails: &Guardrails) -> Tags {
     let stays =
         |key: &str| is_of_aws(key) || key.starts_with("drover:") || guardrails.is_control_tag(key);
 
+    // Values are copied as they are.
     tags.iter()
         .filter(|(key, _)| !stays(key))
         .map(|(key, value)| (key.clone(), value.clone()))
@@ -29,10 +30,12 @@ pub fn copied_tags(tags: &Tags, guardrails: &Guardrails) -> Tags {
 /// How many tags count: those of AWS itself do not.
 #[must_use]
 pub fn count_user_tags(tags: &Tags) -> usize {
+    // Backups alone add one of AWS's.
     tags.keys().filter(|key| !is_of_aws(key)).count()
 }
 
 fn is_of_aws(key: &str) -> bool {
+    // Nobody may write one, in whatever case.
     key.to_lowercase().starts_with("aws:")
 }
 

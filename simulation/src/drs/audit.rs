@@ -8,7 +8,7 @@ use emulator::{Drs, SourceServer, World};
 use fastrand::Rng;
 
 use crate::{
-    audit::{Auditor, Findings},
+    auditor::{Auditor, Findings},
     constants::{APPROVED, HERE, UNHEARD_OF},
     drs::judge::last_seen,
     scenario::Variables,
