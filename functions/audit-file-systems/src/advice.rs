@@ -18,7 +18,7 @@ pub(crate) const FIND: Advice =
 pub(crate) const MAKE_READABLE: Advice = Advice::operator(
     "Fix what the message names, such as a permission or a Region that is off, then audit again.",
 )
-.by("aws efs describe-file-systems --region {destinationRegion} --max-items 1");
+.by("aws efs describe-file-systems --region {unreadRegion} --max-items 1");
 pub(crate) const AUDIT_THERE: Advice =
     Advice::operator("Look at the replica in its own account.").by(SHOW_REPLICA);
 

@@ -95,8 +95,7 @@ pub fn assess<'a>(snapshot: &'a Snapshot, policy: &Policy) -> Assessment<'a> {
     });
     // A Region without replicas of ours may hold what is not seen now.
     let regions = snapshot.unread_regions.iter().map(|(region, why)| {
-        let finding = not_read("the file systems of the Region", why);
-        let finding = finding.fact("destinationRegion", region.to_string());
+        let finding = not_read("the file systems of the Region", region, why);
         assessed(Subject::Region(region), vec![finding], None)
     });
 
@@ -182,7 +181,10 @@ fn source(outgoing: &Outgoing) -> Option<Grounds<Finding>> {
     // A source of another account would not be listed here.
     match &outgoing.source {
         Sighting::Gone => Some(Finding::SourceGone.into()),
-        Sighting::Unread(why) => Some(not_read("the source", why)),
+        Sighting::Unread(why) => {
+            let region = &outgoing.replication.source_region;
+            Some(not_read("the source", region, why))
+        }
         Sighting::Seen(_) | Sighting::InAnotherAccount(_) => None,
     }
 }
@@ -251,7 +253,10 @@ fn replica(outgoing: &Outgoing) -> Vec<Grounds<Finding>> {
             let account = account.to_string();
             return vec![grounds.detail(account.as_str()).fact("account", account)];
         }
-        Sighting::Unread(why) => return vec![not_read("the replica", why)],
+        Sighting::Unread(why) => {
+            let region = &outgoing.replication.destination_region;
+            return vec![not_read("the replica", region, why)];
+        }
     };
     match replica.state {
         LifeCycle::Available | LifeCycle::Updating => {}
@@ -279,7 +284,11 @@ fn state(finding: Finding, state: &str) -> Grounds<Finding> {
 fn comparison(outgoing: &Outgoing) -> Vec<Grounds<Finding>> {
     match &outgoing.comparison {
         Comparison::NotDue => Vec::new(),
-        Comparison::Unread(why) => vec![not_read("what both file systems have", why)],
+        Comparison::Unread(why) => {
+            // The fault may be of either side; what is in the own Region is read for others too.
+            let region = &outgoing.replication.destination_region;
+            vec![not_read("what both file systems have", region, why)]
+        }
         Comparison::Complete(differences) => {
             let found = [
                 access_points(differences),
@@ -389,7 +398,7 @@ fn of_incoming(incoming: &Incoming) -> Option<Grounds<Finding>> {
 
     match &incoming.source {
         Sighting::Gone => Some(Finding::SourceGone.into()),
-        Sighting::Unread(why) => Some(not_read("the source", why)),
+        Sighting::Unread(why) => Some(not_read("the source", &replication.source_region, why)),
         // A source that left a replication behind cannot be asked.
         Sighting::InAnotherAccount(_) if replication.status == ReplicationStatus::Error => {
             let message = replication.short_status_message();
@@ -486,8 +495,10 @@ fn unknown(member: &str) -> Grounds<Finding> {
         .fact("member", member)
 }
 
-fn not_read(what: &str, why: &Unobserved) -> Grounds<Finding> {
-    let grounds = Grounds::new(Finding::NotRead).fact("unread", what);
+fn not_read(what: &str, region: &Region, why: &Unobserved) -> Grounds<Finding> {
+    let grounds = Grounds::new(Finding::NotRead)
+        .fact("unread", what)
+        .fact("unreadRegion", region.to_string());
 
     match why {
         Unobserved::OutOfTime => grounds.detail(format!("{what}: the time was up")),
@@ -938,5 +949,12 @@ mod tests {
         use Finding::*;
         let expected = [ReplicationInError, NoMountTarget, ReplicaNotMarked];
         assert_eq!(order.collect::<Vec<_>>(), expected);
+
+        // Of one replication too, whichever was read first.
+        let both = |it: &mut Outgoing| {
+            it.seconds_since_sync = Some(901);
+            it.replica = Sighting::Unread(failed());
+        };
+        assert_eq!(self::found(both), [NotRead, SyncOverdue]);
     }
 }

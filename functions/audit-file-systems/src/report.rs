@@ -488,6 +488,11 @@ mod tests {
         let show = command(&unfinished());
         assert!(show.contains("--region eu-west-1"), "{show}");
         assert!(show.contains("fs-00000002"), "{show}");
+        let unread = Snapshot {
+            unread_regions: [(region(THERE), Unobserved::OutOfTime)].into(),
+            ..Snapshot::default()
+        };
+        assert!(command(&unread).contains("--region eu-west-1"));
         let mut gone = unfinished();
         gone.outgoing[0].source = Sighting::Gone;
         let delete = command(&gone);
