@@ -92,29 +92,37 @@ async fn a_disconnect_answers_with_the_server_as_it_is_from_then_on() {
     assert_eq!(after.source_properties(), before.source_properties());
 }
 
+/// The times of the recovery points that DRS lists.
+async fn points(client: &Client) -> Vec<String> {
+    let list = client.describe_recovery_snapshots().source_server_id(ONE);
+    let list = list.send().await.unwrap();
+
+    let times = list.items().iter().map(|point| point.timestamp());
+    times.map(|time| time.unwrap().to_owned()).collect()
+}
+
 // Pages: DRS-01, DRS-02.
 #[tokio::test]
-async fn a_disconnect_ends_the_replication_at_once_and_its_recovery_points_with_it() {
+async fn a_disconnect_ends_the_replication_at_once() {
     let (local, client) = one().await;
-    let points = async || {
-        let list = client.describe_recovery_snapshots().source_server_id(ONE);
-        list.send().await.unwrap().items().len()
-    };
-    assert_eq!(points().await, 37);
+    let before = points(&client).await;
+    assert_eq!(before.len(), 37);
+    // DRS takes a point every ten minutes.
+    local.advance(minutes(10));
+    let before = (before, points(&client).await);
+    assert_ne!(before.0, before.1);
 
     disconnect(&client).await.unwrap();
-    assert_eq!(points().await, 0);
-    // No time brings them back.
-    local.advance(TimeDelta::days(1));
-    assert_eq!(points().await, 0);
     assert_eq!(
         state(&described(&client).await),
         &DataReplicationState::Disconnected
     );
+    local.advance(minutes(89));
+    assert_eq!(points(&client).await, before.1, "no point is taken");
 }
 
-/// The emulator has no EC2: until when staging resources exist is a date, and what a deletion of
-/// the record is refused for where the account says so.
+/// The emulator has no EC2: of the staging resources it shows the recovery points, and refuses the
+/// deletion of the record where the account says so.
 // Pages: DRS-03.
 #[tokio::test]
 async fn the_staging_resources_are_gone_ninety_minutes_after_the_disconnect() {
@@ -128,9 +136,43 @@ async fn the_staging_resources_are_gone_ninety_minutes_after_the_disconnect() {
     };
 
     local.advance(minutes(89));
+    assert_eq!(points(&client).await.len(), 37);
     assert!(!delete().await);
     local.advance(minutes(1));
+    assert_eq!(points(&client).await, [""; 0]);
+    // No time brings them back.
+    local.advance(TimeDelta::days(1));
+    assert_eq!(points(&client).await, [""; 0]);
     assert!(delete().await);
+}
+
+/// While the initial sync runs, DRS says when it will be complete.
+// Pages: DRS-07 to DRS-09.
+#[tokio::test]
+async fn a_disconnect_sets_the_sizes_to_zero_and_nullifies_lag_and_estimate_at_once() {
+    let mut world = World::with([SourceServer::new(ONE)]);
+    let since = world.now - minutes(60);
+    let server = world.server(ONE).unwrap();
+    server.data_replication_state = "INITIAL_SYNC".to_owned();
+    (server.replicating_since, server.lag_seconds) = (Some(since), Some(90));
+    let (_local, client) = account(world).await;
+
+    let before = described(&client).await;
+    let replication = before.data_replication_info().unwrap();
+    assert!(replication.replicated_disks()[0].total_storage_bytes() > 0);
+    assert_eq!(replication.lag_duration(), Some("PT90S"));
+    assert!(replication.eta_date_time().is_some());
+
+    disconnect(&client).await.unwrap();
+    let after = described(&client).await;
+    let replication = after.data_replication_info().unwrap();
+    assert_eq!(state(&after), &DataReplicationState::Disconnected);
+    assert!(!replication.replicated_disks().is_empty());
+    for disk in replication.replicated_disks() {
+        assert_eq!(disk.total_storage_bytes(), 0);
+    }
+    assert_eq!(replication.lag_duration(), None);
+    assert_eq!(replication.eta_date_time(), None);
 }
 
 // Pages: DRS-05, DRS-38.

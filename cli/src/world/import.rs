@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, Result, anyhow};
+use chrono::TimeDelta;
 use emulator::{FileSystem, World};
 
 use super::{
@@ -10,6 +11,10 @@ use super::{
     document::Document,
     draft::{Draft, Place},
 };
+
+/// How long AWS may take to remove the staging resources of a disconnected server
+/// (`DisconnectSourceServer`, API reference).
+const STAGING_REMOVED: TimeDelta = TimeDelta::minutes(90);
 
 /// A world, and what was noticed when it was made.
 pub(super) struct Imported {
@@ -87,6 +92,7 @@ impl Draft {
     fn finish(mut self) -> Result<Imported> {
         self.know_parts();
         self.know_recovery_points();
+        self.date_cleanups();
         self.note_forgotten_ends();
         self.world.region = self.home()?;
         // In one order, whatever that of the answers.
@@ -158,6 +164,20 @@ impl Draft {
             // Four thousand names say no more than none.
             if self.knows(Kind::SourceServers, &region) && unknown.len() < ids.len() {
                 self.know_except(kind, &region, unknown);
+            }
+        }
+    }
+
+    /// Dates the end of staging areas that a disconnect has left to AWS: none of them is older than
+    /// the answers.
+    fn date_cleanups(&mut self) {
+        let latest = self.world.now + STAGING_REMOVED;
+        let regions = self.world.drs.regions.values_mut();
+
+        // Recovery points that are still listed are part of a staging area.
+        for server in regions.flat_map(|drs| &mut drs.source_servers) {
+            if server.is_disconnected() && server.recovery_points > 0 {
+                server.staging_gone_at = Some(latest);
             }
         }
     }

@@ -279,7 +279,10 @@ fn carried_server(server: &mut SourceServer, now: DateTime<Utc>, long_ago: DateT
         let gone = server.agent_gone_at.unwrap_or(now);
         server.agent_seen_at = server.agent_seen_at.or(Some(gone.min(now)));
     }
-    (server.staging_gone_at, server.agent_gone_at) = (None, None);
+    // When AWS will have removed what is left is told by nothing but its promise.
+    let has_points = server.is_disconnected() && server.recovery_points > 0;
+    server.staging_gone_at = has_points.then(|| now + TimeDelta::minutes(90));
+    server.agent_gone_at = None;
     // What a state implies is told as well.
     let implied = match (
         &*server.data_replication_state,
@@ -364,6 +367,10 @@ fn rich_drs() -> Value {
                   "replicatedBytes": 5, "recoveryPoints": 90 },
                 { "sourceServerID": "s-00000000000000002", "diskBytes": 7,
                   "dataReplicationState": "DISCONNECTED", "recoveryPoints": 0 },
+                { "sourceServerID": "s-00000000000000005", "recoveryPoints": 4,
+                  "dataReplicationState": "DISCONNECTED",
+                  "agentGoneAt": "2026-11-29T11:40:00Z",
+                  "stagingGoneAt": "2026-11-29T13:00:00Z" },
                 { "sourceServerID": "s-00000000000000003", "replicationDirection": "FAILBACK",
                   "agentSeenAt": "2026-11-29T11:58:00Z", "lagSeconds": 90,
                   "dataReplicationError": "SNAPSHOTS_FAILURE",

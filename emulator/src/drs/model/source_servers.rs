@@ -80,9 +80,20 @@ impl SourceServer {
     /// The times of its recovery points, newest first.
     ///
     /// DRS takes a point every ten minutes. Of the points older than an hour it keeps the first of
-    /// each hour, and of those a day older the first of each day.
+    /// each hour, and of those a day older the first of each day. After a disconnect those that
+    /// there are stay as they are, and end with the staging area.
     #[must_use]
     pub fn points(&self, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
+        match (self.is_disconnected(), self.staging_gone_at) {
+            (false, _) => self.points_taken_by(now),
+            // The replication stopped as long before as AWS takes to clean up.
+            (true, Some(gone)) if now < gone => self.points_taken_by(now.min(gone - STAGING_GONE)),
+            (true, _) => Vec::new(),
+        }
+    }
+
+    /// The points of a replication that goes on until a time.
+    fn points_taken_by(&self, now: DateTime<Utc>) -> Vec<DateTime<Utc>> {
         let hour_ago = now - TimeDelta::hours(1);
         let day_ago = hour_ago - TimeDelta::hours(24);
         let most = self.recovery_points as usize;
@@ -185,8 +196,8 @@ impl Drs {
         fresh("s-", self.taken_server_ids())
     }
 
-    /// `DisconnectSourceServer`: ends replication and destroys the recovery points. The staging
-    /// resources and the agent disappear later.
+    /// `DisconnectSourceServer`: ends replication. The staging resources, its recovery points among
+    /// them, and the agent disappear later.
     ///
     /// # Errors
     ///
@@ -228,7 +239,6 @@ impl Drs {
         // A second disconnect does not delay the cleanup of the first.
         if !server.is_disconnected() {
             server.data_replication_state = "DISCONNECTED".to_owned();
-            server.recovery_points = 0;
             server.staging_gone_at = Some(now + STAGING_GONE);
             // The command to uninstall itself reaches only an agent that can reach DRS.
             let is_reached = server.agent_unreachable_since.is_none();
@@ -338,12 +348,11 @@ mod tests {
     };
 
     #[test]
-    fn disconnect_destroys_recovery_points_and_schedules_cleanup() {
+    fn disconnect_ends_replication_and_schedules_cleanup() {
         let mut drs = drs();
         let server = drs.disconnect(ID, &call_at(noon())).unwrap();
 
         assert_eq!(server.data_replication_state, "DISCONNECTED");
-        assert_eq!(server.recovery_points, 0);
         assert_eq!(
             server.staging_gone_at,
             Some(noon() + TimeDelta::minutes(90))
@@ -400,6 +409,25 @@ mod tests {
             ..SourceServer::new(ID)
         };
         assert_eq!(few.points(noon()), server.points(noon())[..3]);
+    }
+
+    #[test]
+    fn recovery_points_end_with_the_staging_area() {
+        let mut drs = drs();
+        let before = drs.source_servers[0].points(noon());
+        let server = drs.disconnect(ID, &call_at(noon())).unwrap();
+        let points = |minutes| server.points(noon() + TimeDelta::minutes(minutes));
+
+        assert_eq!(points(0), before);
+        assert_eq!(points(89), before, "none is taken, and none is dropped");
+        assert!(points(90).is_empty());
+
+        // A server that was disconnected before the world began has been cleaned up.
+        let old = SourceServer {
+            data_replication_state: "DISCONNECTED".to_owned(),
+            ..SourceServer::new(ID)
+        };
+        assert!(old.points(noon()).is_empty());
     }
 
     #[test]

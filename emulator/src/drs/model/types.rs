@@ -111,7 +111,7 @@ pub struct SourceServer {
     /// When replication last started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicating_since: Option<DateTime<Utc>>,
-    /// When the staging resources are gone. A disconnect sets it.
+    /// When the staging resources are gone, its recovery points among them. A disconnect sets it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub staging_gone_at: Option<DateTime<Utc>>,
     /// When the agent was last seen, where something keeps it from reaching DRS.
