@@ -58,6 +58,7 @@ pub(crate) fn everything() -> Deployment {
     let more = [
         ("Mode", "enforce"),
         ("AllowDelete", "true"),
+        ("VerifyCleanup", "true"),
         ("ReplicaRegions", "eu-west-1"),
         ("ReplicationRoleArn", ROLE),
     ];

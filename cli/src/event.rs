@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 enum Kind {
-    /// A request to disconnect, retire or delete source servers.
+    /// A request to disconnect, retire, delete or verify source servers.
     Decommission(Decommission),
     /// A request for replicas of file systems.
     Replicate(Replicate),
@@ -71,6 +71,9 @@ struct Decommission {
     /// What to do with them.
     #[arg(long, default_value = "disconnect")]
     action: Action,
+    /// Of a deletion: do not wait until AWS has removed the staging resources.
+    #[arg(long)]
+    skip_cleanup_check: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -78,6 +81,7 @@ enum Action {
     Disconnect,
     Retire,
     Delete,
+    Verify,
 }
 
 #[derive(clap::Args)]
@@ -223,7 +227,12 @@ impl Decommission {
             Action::Disconnect => "disconnect",
             Action::Retire => "retire",
             Action::Delete => "delete",
+            Action::Verify => "verify",
         });
+        // Only a deletion knows it, so that it is not told where nobody asks for it.
+        if self.skip_cleanup_check {
+            detail["skipCleanupCheck"] = json!(true);
+        }
         Ok(Event::of(
             disconnect_source_server::command::DETAIL_TYPE,
             detail,
@@ -462,6 +471,9 @@ mod tests {
     fn every_kind_is_understood_by_its_function_in_every_envelope() {
         let kinds = [
             "event decommission --request CHG1 --server web01",
+            "event decommission --request CHG1 --server web01 --action verify",
+            "event decommission --request CHG1 --server web01 --action delete \
+             --skip-cleanup-check",
             "event replicate --request CHG1 --file-system fs-0123456789abcdef0 --to eu-west-1 \
              --subnet subnet-0abc1234 --copy access-points,tags --backup enabled",
             "event terminated --instance i-0abc1234def567890",

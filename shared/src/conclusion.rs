@@ -151,6 +151,17 @@ impl Conclusion {
         }
     }
 
+    /// The same with one more reason, which changes neither the outcome nor when to look again.
+    #[must_use]
+    pub fn with<R: Explain>(mut self, grounds: impl Into<Grounds<R>>) -> Self {
+        let grounds = grounds.into();
+        let place = self.reasons.len();
+
+        self.advice.extend(advised((place, &grounds)));
+        self.reasons.push(stated(&grounds));
+        self
+    }
+
     /// The name of the reason that counts.
     #[must_use]
     pub fn reason(&self) -> &str {

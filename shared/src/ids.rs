@@ -34,6 +34,10 @@ pub type RequestId = Id<Request>;
 /// hexadecimal digits.
 pub type AwsInstanceId = Id<AwsInstance>;
 
+/// The ID of an EBS snapshot, as in `ebsSnapshots` of a recovery point: `snap-` and 8 to 17
+/// hexadecimal digits.
+pub type EbsSnapshotId = Id<EbsSnapshot>;
+
 /// The kind of [`RequestId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Request;
@@ -41,6 +45,10 @@ pub struct Request;
 /// The kind of [`AwsInstanceId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AwsInstance;
+
+/// The kind of [`EbsSnapshotId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EbsSnapshot;
 
 impl Kind for Request {
     const EXPECTED: &'static str = "a requestID: 1 to 128 letters, digits and . _ : / = + @ -";
@@ -56,6 +64,14 @@ impl Kind for AwsInstance {
 
     fn matches(text: &str) -> bool {
         matches_pattern(text, "i-", u8::is_ascii_hexdigit, 8..=17)
+    }
+}
+
+impl Kind for EbsSnapshot {
+    const EXPECTED: &'static str = "an EBS snapshot ID: snap- and 8 to 17 hexadecimal digits";
+
+    fn matches(text: &str) -> bool {
+        matches_pattern(text, "snap-", u8::is_ascii_hexdigit, 8..=17)
     }
 }
 

@@ -69,7 +69,7 @@ pub use envelope::{Event, Inbound, Message};
 pub use fault::{Fault, FaultKind};
 pub use grounds::Grounds;
 pub use guardrails::Guardrails;
-pub use ids::{AwsInstanceId, RequestId};
+pub use ids::{AwsInstanceId, EbsSnapshotId, RequestId};
 pub use invocation::Invocation;
 pub use outcome::{Mode, Outcome};
 pub use rate_limit::RateLimiter;

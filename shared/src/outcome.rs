@@ -23,7 +23,7 @@ pub enum Outcome {
     Permanent,
     /// AWS is still working on it, or there was no time to start; send the event again later.
     Pending,
-    /// AWS rejected the change permanently; manual action required.
+    /// AWS rejected the change permanently, or did not finish it; manual action required.
     Failed,
     /// A rule or the request itself forbids it; nothing was changed.
     Refused,

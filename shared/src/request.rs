@@ -2,7 +2,7 @@
 //! targets.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
@@ -131,7 +131,7 @@ pub fn check_count(field: &str, count: usize, most: usize) -> Result<(), Rejecti
 }
 
 /// A point in time as RFC 3339 writes it, and in no other way.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Timestamp(pub DateTime<Utc>);
 

@@ -157,7 +157,7 @@ fn fitting(
 
     Judgement {
         targets: targets.collect(),
-        next_request: match names_what(body) == last.next_request {
+        next_request: match hands_on(body, &last.next_request) {
             true => last.next_request,
             false => first.next_request,
         },
@@ -186,16 +186,16 @@ fn complaint(judgement: &Judgement, body: &Value, made: &[String]) -> Option<Str
         return wrong_changes;
     }
 
-    let next = names_what(body);
-    if next != judgement.next_request {
-        let must = &judgement.next_request;
+    let must = &judgement.next_request;
+    if !hands_on(body, must) {
+        let next = names_what(body);
         return Some(format!("hands on {next} where {must} was to be handed on"));
     }
     None
 }
 
-/// The request that a report hands on, without what was lost: that repeats the evidence, which is
-/// judged where it stands.
+/// The request that a report hands on, without what was seen of a disconnect: that repeats the
+/// evidence, which is judged where it stands.
 fn names_what(body: &Value) -> Value {
     let mut next = body["nextRequest"].clone();
     let targets = next.get_mut("targets").and_then(Value::as_array_mut);
@@ -203,9 +203,21 @@ fn names_what(body: &Value) -> Value {
     for target in targets.into_iter().flatten() {
         if let Some(members) = target.as_object_mut() {
             members.remove("lost");
+            members.remove("disconnect");
         }
     }
     next
+}
+
+/// Whether a report hands on what it must.
+fn hands_on(body: &Value, must: &Value) -> bool {
+    let mut next = names_what(body);
+    // An event of AWS does not expire, so any time is right for what follows on it.
+    if next.is_object() && must["expiresAt"].is_null() {
+        next["expiresAt"] = Value::Null;
+    }
+
+    next == *must
 }
 
 /// The changes that were to be made and were not, and those that were made and were not to be.
@@ -254,6 +266,12 @@ fn complaint_where_denied(
 }
 
 fn of_target_where_denied(expected: &Expected, result: &Value, operation: &str) -> Option<String> {
+    // A staging area that cannot be read is not proven to be gone.
+    let is_unproven = result["reason"] == "cleanup_awaits_verification";
+    let is_about_it = says_denied(result, operation);
+    if operation == EVIDENCE && (is_unproven || is_about_it) {
+        return None;
+    }
     if operation == EVIDENCE {
         let mut answered = result.clone();
         answered["plan"] = json!([]);

@@ -47,7 +47,7 @@ pub(crate) struct Subject {
     /// The timeout that its README asks for, in seconds.
     pub(crate) needs_seconds: u64,
     /// Whether it looks at what a request is about after its expiry, and tells what it sees.
-    pub(crate) looks_after_expiry: bool,
+    pub(crate) looks_after_expiry: fn(&Request) -> bool,
     /// The operations that it may change something with.
     pub(crate) steps: &'static [&'static str],
     /// Those of them by which a target counts as changed.
@@ -318,8 +318,14 @@ impl Figures {
         let outcome = text(result, "outcome");
         *self.outcomes.entry(outcome.to_owned()).or_default() += 1;
 
-        let reason = format!("{outcome} {}", text(result, "reason"));
-        *self.reasons.entry(reason).or_default() += 1;
+        // A refusal counts by its first reason; what stands beside another one is told by itself.
+        let stated = result["reasons"].as_array().into_iter().flatten();
+        let beside = stated.skip(1).filter(|_| outcome != "refused");
+        let beside = beside.map(|stated| text(stated, "reason"));
+        for reason in beside.chain([text(result, "reason")]) {
+            let reason = format!("{outcome} {reason}");
+            *self.reasons.entry(reason).or_default() += 1;
+        }
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -417,7 +423,7 @@ pub(crate) struct State {
 impl State {
     /// Whether a request is rejected at a time of the function's clock, whatever it asks for.
     pub(crate) fn rejects(&self, request: &Request, clock: DateTime<Utc>) -> bool {
-        let is_over = request.is_stale(clock) && !self.subject.looks_after_expiry;
+        let is_over = request.is_stale(clock) && !(self.subject.looks_after_expiry)(request);
 
         is_over || request.lasts_too_long(clock)
     }
@@ -588,7 +594,13 @@ impl State {
     }
 
     pub(crate) fn ending(&self) -> Ending {
-        let targets = self.requests.iter().map(|request| request.targets().len());
+        // What only looks was never to be changed.
+        let looks = |request: &&Arc<Request>| {
+            let detail = request.detail.as_ref();
+            detail.is_some_and(|detail| detail["action"] == "verify")
+        };
+        let changing = self.requests.iter().filter(|request| !looks(request));
+        let targets = changing.map(|request| request.targets().len());
         // A resource that a request changes several times is one target of it.
         let is_main = |effect: &&Effect| self.subject.main_steps.contains(&&*effect.operation);
         let changed: BTreeSet<(usize, &str)> = self

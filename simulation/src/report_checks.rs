@@ -140,9 +140,7 @@ fn check_last_look(state: &mut State, log: &AttemptLog) {
 /// What a request hands on must not overtake what it has to be sent again for.
 fn check_next_request(state: &mut State, body: &Value) {
     let mut results = body["targets"].as_array().into_iter().flatten();
-    let is_open = |result: &Value| {
-        result["outcome"] == "pending" && result["reason"] != "record_awaits_deletion"
-    };
+    let is_open = |result: &Value| result["outcome"] == "pending" && !awaits_next(result);
     let open = results.position(is_open);
 
     if let Some(number) = open.filter(|_| !body["nextRequest"].is_null()) {
@@ -157,10 +155,20 @@ fn check_next_request(state: &mut State, body: &Value) {
     check_handed_on_loss(state, body);
 }
 
-/// The deletion says again what its disconnect destroyed: neither more nor less than the evidence.
+/// Whether all that a target waits for is the request that the report hands on.
+fn awaits_next(result: &Value) -> bool {
+    let reason = text(result, "reason");
+
+    matches!(
+        reason,
+        "record_awaits_deletion" | "cleanup_awaits_verification"
+    )
+}
+
+/// What follows says again what its disconnect destroyed: neither more nor less than the evidence.
 fn check_handed_on_loss(state: &mut State, body: &Value) {
     let results = body["targets"].as_array().into_iter().flatten();
-    let awaiting = results.filter(|result| result["reason"] == "record_awaits_deletion");
+    let awaiting = results.filter(|result| awaits_next(result));
     let next = body["nextRequest"]["targets"].as_array();
     let pairs = next.into_iter().flatten().zip(awaiting);
 
@@ -231,8 +239,8 @@ pub(crate) fn is_settled(body: &Value) -> bool {
     let mut results = body["targets"].as_array().into_iter().flatten();
 
     results.all(|result| match text(result, "outcome") {
-        // The deletion is another request, which the report hands on.
-        "pending" => result["reason"] == "record_awaits_deletion",
+        // The deletion or the verification is another request, which the report hands on.
+        "pending" => awaits_next(result),
         "done" | "already_done" | "refused" | "planned" | "failed" => true,
         _ => false,
     })

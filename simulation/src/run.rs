@@ -361,7 +361,7 @@ impl Simulation {
     /// Adds the request that a report names, once, to those that settle.
     fn follow_up(&self, body: &Value) {
         let mut state = self.state();
-        // A retirement ends with a deletion that it asks for.
+        // A retirement ends with a deletion that it asks for, and a disconnect with a verification.
         let next = body["nextRequest"].clone();
 
         if next.is_object() && state.requests.len() < MOST_REQUESTS {

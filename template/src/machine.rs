@@ -68,6 +68,10 @@ pub fn needed(state: &Value, deployment: &Deployment) -> Vec<(&'static str, Stri
             let arn = format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{bus}");
             ("events:PutEvents", arn)
         }
+        // The action supports no resource.
+        "arn:aws:states:::aws-sdk:ec2:describeSnapshots" => {
+            ("ec2:DescribeSnapshots", "*".to_owned())
+        }
         "arn:aws:states:::sns:publish" => return published(&argument("TopicArn"), deployment),
         "arn:aws:states:::s3:getObject" => ("s3:GetObject", object("lists/any.json")),
         // The key is that of the execution.

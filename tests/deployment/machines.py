@@ -35,6 +35,7 @@ INVOKE = "arn:aws:states:::lambda:invoke"
 START = "arn:aws:states:::states:startExecution"
 PUT_EVENTS = "arn:aws:states:::events:putEvents"
 PUBLISH = "arn:aws:states:::sns:publish"
+DESCRIBE_SNAPSHOTS = "arn:aws:states:::aws-sdk:ec2:describeSnapshots"
 PUT_OBJECT = "arn:aws:states:::aws-sdk:s3:putObject"
 FIELDS = {
     "Pass": {"Type", "Assign", "Output", "Next", "End"},
@@ -261,6 +262,7 @@ class World:
         self.bucket, self.children, self.failures, self.concurrency = {}, [], [], None
         self.refuse_events, self.refuse_objects, self.functions = 0, 0, []
         self.refuse_messages, self.messages = 0, []
+        self.refuse_questions, self.snapshots, self.asked = 0, [], []
 
     def call(self, resource: str, arguments: dict):
         if resource == INVOKE:
@@ -285,6 +287,14 @@ class World:
             assert arguments["TopicArn"] == "topic", arguments
             self.messages.append((arguments["Subject"], arguments["Message"]))
             return 0, {"MessageId": "any"}
+        if resource == DESCRIBE_SNAPSHOTS:
+            [asked] = arguments["Filters"]
+            assert asked["Name"] == "snapshot-id" and arguments["OwnerIds"] == ["self"], arguments
+            if self.refuse_questions:
+                self.refuse_questions -= 1
+                return 0, Failed("Ec2.Ec2Exception")
+            self.asked.append(asked["Values"])
+            return 0, {"Snapshots": [{"SnapshotId": it} for it in self.snapshots if it in asked["Values"]]}
         if resource == PUT_OBJECT:
             if self.refuse_objects:
                 self.refuse_objects -= 1
@@ -382,6 +392,23 @@ def a_follow_up_sends_the_request_that_the_report_names():
     world = World(report("pending", lookAgainAfterSeconds=60), report("done"))
     follow_up(world, report("pending", lookAgainAfterSeconds=60, nextRequest=deletion))
     assert world.requests == [deletion, deletion], world.requests
+
+
+def a_follow_up_asks_ec2_for_exactly_the_snapshots_that_the_request_names():
+    of = {"s-1": ["snap-1", "snap-2"], "s-2": ["snap-3"]}
+    targets = [{"sourceServerID": name, "disconnect": {"ebsSnapshotIDs": ids}} for name, ids in of.items()]
+    verification = {"requestID": "CHG1", "action": "verify", "targets": [*targets, {"sourceServerID": "s-3"}]}
+    for left, one in ((["snap-1", "snap-3"], False), (["snap-2"], False), ([], False), (["snap-1"], True)):
+        world = World(report("already_done"))
+        world.snapshots = [*left, "snap-9"]
+        request = verification if not one else {"targets": [{"disconnect": {"ebsSnapshotIDs": ["snap-1"]}}]}
+        follow_up(world, report("pending", lookAgainAfterSeconds=60, nextRequest=request))
+        assert world.asked == [["snap-1"] if one else ["snap-1", "snap-2", "snap-3"]], world.asked
+        assert [event["ebsSnapshotsLeft"] for event in world.published] == [left], world.published
+    world = World(report("already_done"))
+    world.refuse_questions = 5
+    follow_up(world, report("pending", lookAgainAfterSeconds=60, nextRequest=verification))
+    assert "ebsSnapshotsLeft" not in world.published[0], "what EC2 did not answer is not told as nothing"
 
 
 def a_plan_gets_no_follow_up():

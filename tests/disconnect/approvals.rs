@@ -36,6 +36,8 @@ async fn a_server_is_disconnected_and_its_approval_consumed() {
         "stateAfter": "DISCONNECTED",
         "recoveryPoints": 37,
         "recoveryPointsLost": 37,
+        "ebsSnapshotIDs": target["evidence"]["ebsSnapshotIDs"],
+        "leftovers": null,
         "replicatedBytes": 107_374_182_400_u64,
         "replicationHours": 4320,
         "replicationHoursEnded": 4320,

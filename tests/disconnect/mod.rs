@@ -3,6 +3,7 @@
 mod answers;
 mod approvals;
 mod batches;
+mod cleanup;
 mod faults;
 mod life;
 mod limits;

@@ -36,11 +36,14 @@ async fn a_retirement_names_the_request_that_deletes_the_records() {
     assert_eq!(report["lookAgainAfterSeconds"], 5400);
     let next = &report["nextRequest"];
     let lost = json!({ "recoveryPoints": 37, "replicationHours": 4320 });
+    let at = &next["targets"][0]["disconnect"]["at"];
+    let disconnect = json!({ "at": at, "agentSilentSeconds": 0 });
     assert_eq!(
         next["targets"],
         json!([
-            { "sourceServerID": ONE, "lost": lost },
-            { "hostname": "db03", "sourceServerID": number(3), "lost": lost },
+            { "sourceServerID": ONE, "lost": lost, "disconnect": disconnect },
+            { "hostname": "db03", "sourceServerID": number(3), "lost": lost,
+              "disconnect": disconnect },
         ])
     );
     stage.local.advance(TimeDelta::minutes(90));
@@ -188,7 +191,8 @@ async fn a_deletion_that_aws_does_not_allow_yet_is_retried() {
     world.behaviour.delete_before_cleanup = Reply::Conflict;
     let stage = Stage::with(world).await;
     stage.deliver(&request("retire", &[by_id(ONE)])).await;
-    let delete = request("delete", &[by_id(ONE)]);
+    let mut delete = request("delete", &[by_id(ONE)]);
+    delete["skipCleanupCheck"] = json!(true);
 
     assert_eq!(
         stage.deliver(&delete).await.conclusion(),

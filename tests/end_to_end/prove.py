@@ -56,7 +56,7 @@ def approved(number: int, change: str, **more) -> dict:
 
 def world() -> dict:
     """The account: servers for each proof, the fleet of 200, of which each tenth is not approved, and file systems."""
-    singles = [approved(number, f"CHG{number}") for number in range(1, 20)]
+    singles = [approved(number, f"CHG{number}") for number in (*range(1, 20), 21)]
     instance = approved(
         20, "i-0123456789abcdef0", awsInstanceID="i-0123456789abcdef0", originAccountID=ACCOUNT, originRegion=REGION
     )
@@ -610,6 +610,18 @@ def a_retirement_continues_with_the_deletion(proof: Proof) -> None:
     expect(f"s-{8:017}" not in proof.servers(), "the record is gone")
 
 
+def a_disconnect_is_verified_once_aws_has_cleaned_up(proof: Proof) -> None:
+    """A verification is pending while recovery points are listed; its follow-up looks again and reports the proof."""
+    proof.put(proof.request("CHG21", server_id(21)))
+    proof.result("CHG21", "done")
+    snapshots = {"disconnect": {"ebsSnapshotIDs": ["snap-0123456789abcdef0"]}}
+    proof.put(proof.request("CHG21", server_id(21) | snapshots, action="verify"))
+    proof.result("CHG21", "pending")
+    proof.control_account("advance", {"minutes": 91})
+    report = proof.result("CHG21", "already_done", source="drover")
+    expect(report["targets"][0]["reason"] == "cleanup_verified", "the report", report)
+
+
 def a_request_that_expires_while_pending_is_kept(proof: Proof) -> None:
     """A retirement that expires before its record can be deleted ends in the dead letters."""
     request = proof.request("CHG11", server_id(11), action="retire")
@@ -919,6 +931,7 @@ WITH_EVERYTHING = [
     a_message_that_always_fails_leaves_the_queue,
     a_replication_is_followed_up_until_it_is_usable,
     a_retirement_continues_with_the_deletion,
+    a_disconnect_is_verified_once_aws_has_cleaned_up,
     a_request_that_expires_while_pending_is_kept,
     a_fleet_completes_within_its_tolerance,
     a_fleet_from_the_bucket_stops_when_too_many_items_are_refused,

@@ -23,6 +23,7 @@ pub(crate) static DISCONNECT: Function = Function {
         ("MAX_TARGETS", "11"),
         ("MAX_SHARE_PERCENT", "12"),
         ("REQUIRE_SILENT_MINUTES", "16"),
+        ("VERIFY_CLEANUP", "true"),
     ],
     flows: || Box::pin(flows()),
     forbidden,

@@ -117,6 +117,74 @@ fn a_follow_up_invokes_the_function_that_the_result_names() {
     }
 }
 
+/// What follows a disconnect, with the snapshots that DRS named before it.
+fn verification() -> Value {
+    json!({ "requestID": "CHG1", "action": "verify", "targets": [
+        { "sourceServerID": "s-1",
+          "disconnect": { "ebsSnapshotIDs": ["snap-00000001", "snap-00000002"] } },
+        { "sourceServerID": "s-2", "disconnect": { "at": "2026-11-21T10:30:00Z" } },
+        { "sourceServerID": "s-3", "disconnect": { "ebsSnapshotIDs": ["snap-00000003"] } },
+    ] })
+}
+
+/// A disconnect whose clean-up is to be verified, followed up.
+fn verified(services: &mut Simulated) -> Execution {
+    let mut result = pending(5400);
+    result["nextRequest"] = verification();
+
+    follow_up(&result, services)
+}
+
+#[test]
+fn a_follow_up_asks_ec2_for_exactly_the_snapshots_that_the_request_names() {
+    let all = ["snap-00000001", "snap-00000002", "snap-00000003"];
+    let cases: [&[&str]; 3] = [&[], &["snap-00000002"], &["snap-00000001", "snap-00000003"]];
+
+    for left in cases {
+        let mut services = Simulated::answering(&[Ok(pending(900)), Ok(report("already_done"))]);
+        services.snapshots = [left, &["snap-99999999"]].concat();
+        let ended = verified(&mut services);
+
+        assert_eq!(ended.end, End::Succeeded(report("already_done")));
+        assert_eq!(services.asked_snapshots, all, "once, at the end");
+        assert_eq!(services.event()["detail"]["ebsSnapshotsLeft"], json!(left));
+    }
+}
+
+#[test]
+fn a_failed_verification_names_the_snapshots_too() {
+    let mut services = Simulated::always(Ok(report("failed")));
+    services.snapshots = vec!["snap-00000003"];
+    verified(&mut services);
+
+    let detail = &services.event()["detail"];
+    assert_eq!(detail["responsePayload"]["outcome"], "failed");
+    assert_eq!(detail["ebsSnapshotsLeft"], json!(["snap-00000003"]));
+}
+
+/// What EC2 did not answer is not told as nothing.
+// Invariant 3.
+#[test]
+fn a_result_is_published_without_snapshots_where_ec2_was_not_asked() {
+    let mut services = Simulated::always(Ok(report("already_done")));
+    services.refused_questions = 5;
+    let ended = verified(&mut services);
+    assert_eq!(ended.end, End::Succeeded(report("already_done")));
+    assert_eq!(services.event()["detail"].get("ebsSnapshotsLeft"), None);
+
+    // Four refusals are asked again.
+    let mut services = Simulated::always(Ok(report("already_done")));
+    services.refused_questions = 4;
+    verified(&mut services);
+    let left = &services.event()["detail"]["ebsSnapshotsLeft"];
+    assert_eq!(*left, json!([]));
+
+    let mut services = Simulated::always(Ok(report("done")));
+    follow_up(&pending(60), &mut services);
+    assert_eq!(services.asked_snapshots, [Value::Null; 0]);
+    assert_eq!(services.event()["detail"].get("ebsSnapshotsLeft"), None);
+}
+
 #[test]
 fn a_plan_gets_no_follow_up() {
     let mut services = Simulated::always(Ok(report("done")));

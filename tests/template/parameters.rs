@@ -132,6 +132,7 @@ fn distinct_values() -> Deployment {
         ("MaxTargets", "11"),
         ("MaxSharePercent", "12"),
         ("RequireSilentMinutes", "16"),
+        ("VerifyCleanup", "true"),
         ("SilentHours", "17"),
         ("LagMinutes", "18"),
         ("SyncHours", "19"),

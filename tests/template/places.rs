@@ -15,13 +15,14 @@ struct Parameter {
 }
 
 /// A value for each parameter. No two are the same, and none is a default where it need not be.
-const VALUES: [(&str, &str); 30] = [
+const VALUES: [(&str, &str); 31] = [
     ("Functions", "all"),
     ("Mode", "enforce"),
     ("AllowDelete", "true"),
     ("MaxTargets", "51"),
     ("MaxSharePercent", "52"),
     ("RequireSilentMinutes", "53"),
+    ("VerifyCleanup", "true"),
     ("ReplicaRegions", "eu-west-1"),
     ("ReplicationRoleArn", ROLE),
     ("EventBusName", "requests"),
@@ -50,7 +51,7 @@ const VALUES: [(&str, &str); 30] = [
 
 /// Another value for each parameter but `Functions`, whose stacks are compared elsewhere, and what
 /// it changes.
-const PARAMETERS: [Parameter; 29] = [
+const PARAMETERS: [Parameter; 30] = [
     Parameter {
         name: "Mode",
         value: "plan",
@@ -89,6 +90,14 @@ const PARAMETERS: [Parameter; 29] = [
         name: "RequireSilentMinutes",
         value: "73",
         places: &["DisconnectSourceServer Environment Variables REQUIRE_SILENT_MINUTES"],
+    },
+    Parameter {
+        name: "VerifyCleanup",
+        value: "false",
+        places: &[
+            "DisconnectSourceServer Environment Variables VERIFY_CLEANUP",
+            "FollowUpRole Policies follow-up FindSnapshots",
+        ],
     },
     Parameter {
         name: "ReplicaRegions",

@@ -268,7 +268,7 @@ fn all_statements() -> Vec<(String, String, Value)> {
 /// What a statement allows with a wildcard: its roles or policies, its `Sid`, every pattern in
 /// resources, actions and conditions, and why no narrower one is possible or needed.
 #[rustfmt::skip] // A row a statement.
-const WILDCARDS: [(&str, &str, &[&str], &str); 38] = [
+const WILDCARDS: [(&str, &str, &[&str], &str); 39] = [
     ("NotificationsPolicy", "AllowCloudWatch", &["arn:aws:cloudwatch:us-east-1:111122223333:alarm:drover-*"], "the alarms of this stack"),
     ("NotificationsKey", "AllowAccount", &["*", "kms:*"], "the policy is the key's own, and IAM decides"),
     ("NotificationsKey", "AllowEventBridge", &["*", "kms:GenerateDataKey*"], "the policy is the key's own"),
@@ -305,6 +305,7 @@ const WILDCARDS: [(&str, &str, &[&str], &str); 38] = [
     ("FleetRole", "ReadLists", &["arn:aws:s3:::Fleets/*"], "an operator chooses the key of a list"),
     ("FleetRole", "StoreLists", &["arn:aws:s3:::Fleets/items/*"], "one list for each execution"),
     ("FleetRole", "WriteResults", &["arn:aws:s3:::Fleets/results/*"], "several objects for each execution"),
+    ("FollowUpRole", "FindSnapshots", &["*"], "the action supports no resource"),
     ("NotifyRole", "EncryptNotifications", &["kms:GenerateDataKey*"], "SNS documents the two actions so"),
     ("FleetRole FollowUpRole NotifyRole", "DeliverLogs", &["*"], "the actions support no resource"),
 ];
@@ -345,7 +346,7 @@ fn every_wildcard_has_a_reason() {
 
 /// What a role may do that no scenario of a function shows: to run, to be started, to write logs.
 #[rustfmt::skip] // A row a statement.
-const ACTIONS: [(&str, &str, &str); 18] = [
+const ACTIONS: [(&str, &str, &str); 19] = [
     ("WriteLogs", "logs:CreateLogStream logs:PutLogEvents", "Lambda writes the log with the function's role"),
     ("SendTraces", "xray:PutTraceSegments xray:PutTelemetryRecords", "Lambda sends traces with the function's role"),
     ("SendTraces", "xray:PutTraceSegments xray:PutTelemetryRecords xray:GetSamplingRules xray:GetSamplingTargets", "Step Functions samples too"),
@@ -353,6 +354,7 @@ const ACTIONS: [(&str, &str, &str); 18] = [
     ("ReadQueue", "sqs:ReceiveMessage sqs:DeleteMessage sqs:GetQueueAttributes", "Lambda reads the queue with the function's role"),
     ("InvokeFunctions", "lambda:InvokeFunction", "a machine sends requests"),
     ("DeliverLogs", "logs:CreateLogDelivery logs:GetLogDelivery logs:UpdateLogDelivery logs:DeleteLogDelivery logs:ListLogDeliveries logs:PutResourcePolicy logs:DescribeResourcePolicies logs:DescribeLogGroups", "what Step Functions documents for its log"),
+    ("FindSnapshots", "ec2:DescribeSnapshots", "what is left of a staging area"),
     ("StartItems", "states:StartExecution", "a distributed map starts executions, and a pending item a follow-up"),
     ("WatchItems", "states:DescribeExecution states:StopExecution", "a distributed map stops what it started"),
     ("ReadLists", "s3:GetObject", "the list of a fleet"),

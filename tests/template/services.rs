@@ -49,11 +49,16 @@ pub(super) struct Simulated {
     /// The inputs of follow-ups that were started.
     pub(super) started: Vec<Value>,
     pub(super) bucket: BTreeMap<String, Value>,
+    /// The EBS snapshots that EC2 still has.
+    pub(super) snapshots: Vec<&'static str>,
+    /// The snapshots about which EC2 was asked.
+    pub(super) asked_snapshots: Vec<Value>,
     /// So many calls of each of these services fail first.
     pub(super) refused_events: u32,
     pub(super) refused_messages: u32,
     pub(super) refused_starts: u32,
     pub(super) refused_objects: u32,
+    pub(super) refused_questions: u32,
 }
 
 impl Simulated {
@@ -67,10 +72,13 @@ impl Simulated {
             messages: Vec::new(),
             started: Vec::new(),
             bucket: BTreeMap::new(),
+            snapshots: Vec::new(),
+            asked_snapshots: Vec::new(),
             refused_events: 0,
             refused_messages: 0,
             refused_starts: 0,
             refused_objects: 0,
+            refused_questions: 0,
         }
     }
 
@@ -170,6 +178,25 @@ impl Simulated {
         Ok(json!({ "MessageId": "any" }))
     }
 
+    /// A filter that finds nothing is no error, as a snapshot that is named otherwise would be.
+    fn describe_snapshots(&mut self, arguments: &Value) -> FunctionAnswer {
+        refuse(&mut self.refused_questions, "Ec2.Ec2Exception")?;
+        assert_eq!(arguments["OwnerIds"], json!(["self"]));
+        let [filter] = &arguments["Filters"].as_array().unwrap()[..] else {
+            panic!("{arguments} has one filter")
+        };
+        assert_eq!(filter["Name"], "snapshot-id");
+        let asked = filter["Values"].as_array().unwrap();
+        self.asked_snapshots.extend(asked.iter().cloned());
+
+        let left = self
+            .snapshots
+            .iter()
+            .filter(|id| asked.contains(&json!(id)));
+        let described = left.map(|id| json!({ "SnapshotId": id, "State": "completed" }));
+        Ok(json!({ "Snapshots": described.collect::<Vec<_>>() }))
+    }
+
     fn start(&mut self, arguments: &Value) -> FunctionAnswer {
         refuse(&mut self.refused_starts, "Sfn.SfnException")?;
         let follow_up = DEPLOYMENT.arn("FollowUp");
@@ -225,6 +252,9 @@ impl Simulated {
             "arn:aws:states:::events:putEvents" => (0, self.publish(arguments)),
             "arn:aws:states:::sns:publish" => (0, self.notify(arguments)),
             "arn:aws:states:::states:startExecution" => (0, self.start(arguments)),
+            "arn:aws:states:::aws-sdk:ec2:describeSnapshots" => {
+                (0, self.describe_snapshots(arguments))
+            }
             "arn:aws:states:::aws-sdk:s3:putObject" => (0, self.put(arguments)),
             "arn:aws:states:::s3:getObject" => (0, self.get(arguments)),
             "arn:aws:states:::s3:putObject" => {

@@ -57,6 +57,30 @@ pub(super) const BUGS: &[Bug] = &[
         to: r#""waited": "{% $max"#,
     },
     Bug {
+        name: "a follow-up never asks EC2",
+        file: FOLLOW_UP,
+        from: "$exists($request.targets.disconnect.ebsSnapshotIDs)",
+        to: "$exists($request.disconnect.ebsSnapshotIDs)",
+    },
+    Bug {
+        name: "EC2 is asked for all snapshots of the account",
+        file: FOLLOW_UP,
+        from: r#""Name": "snapshot-id""#,
+        to: r#""Name": "owner-id""#,
+    },
+    Bug {
+        name: "what EC2 did not answer is told as nothing",
+        file: FOLLOW_UP,
+        from: r#""found": {}"#,
+        to: r#""found": { "ebsSnapshotsLeft": [] }"#,
+    },
+    Bug {
+        name: "what EC2 found is not told",
+        file: FOLLOW_UP,
+        from: "'responsePayload': $report }, $found])",
+        to: "'responsePayload': $report }])",
+    },
+    Bug {
         name: "a follow-up ignores the next request",
         file: FOLLOW_UP,
         from: r#""{% $exists($report.nextRequest) ? $report.nextRequest : $request %}""#,

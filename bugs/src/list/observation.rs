@@ -93,8 +93,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "only the recovery points of the last page count",
         file: DRS_OBSERVE,
-        from: "let items = page.items().iter();",
-        to: "let items = page.items().iter();\n                    ids.clear();",
+        from: "                    for point in page.items() {",
+        to: "                    ids.clear();\n                    for point in page.items() {",
     },
     // What AWS says of a server is taken as it stands, and what is unknown stays unknown.
     Bug {
@@ -225,8 +225,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "recovery points that could not be counted are none",
         file: DISCONNECT_OBSERVE,
-        from: "(id, count.ok(), record)",
-        to: "(id, Some(count.unwrap_or_default()), record)",
+        from: "(id, points.ok(), record)",
+        to: "(id, Some(points.unwrap_or_default()), record)",
     },
     Bug {
         name: "counting recovery points takes the time of the steps",
@@ -237,8 +237,51 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "the recovery points that a retirement destroys are not counted",
         file: DISCONNECT_OBSERVE,
-        from: "if command.action == Action::Delete ||",
-        to: "if command.action != Action::Disconnect ||",
+        from: "matches!(command.action, Action::Disconnect | Action::Retire)",
+        to: "command.action == Action::Disconnect",
+    },
+    // What is left of a staging area is read in whole, and for as long as it may be there.
+    Bug {
+        name: "a disk that still has data is nothing left of a staging area",
+        file: DISCONNECT_OBSERVE,
+        from: "disks: server.staged_disks,",
+        to: "disks: 0,",
+    },
+    Bug {
+        name: "a lag is nothing left of a staging area",
+        file: DISCONNECT_OBSERVE,
+        from: "lag: server.has_lag,",
+        to: "lag: false,",
+    },
+    Bug {
+        name: "an estimate is no lag",
+        file: DRS_OBSERVE,
+        from: "has_lag: [lag, estimate]",
+        to: "has_lag: [lag, None]",
+    },
+    Bug {
+        name: "a staging area that is left is a failure at once",
+        file: DISCONNECT_OBSERVE,
+        from: "seconds.is_some_and(|seconds| seconds > STAGING_OVERDUE_SECONDS.into())",
+        to: "seconds.is_some()",
+    },
+    Bug {
+        name: "a staging area that cannot be read is waited for",
+        file: DISCONNECT_OBSERVE,
+        from: "Some(call) if is_needed => Err(call),",
+        to: "Some(call) if false => Err(call),",
+    },
+    Bug {
+        name: "a disconnect depends on what is left of servers that were disconnected before",
+        file: DISCONNECT_OBSERVE,
+        from: "Some(call) if is_needed => Err(call),",
+        to: "Some(call) => Err(call),",
+    },
+    Bug {
+        name: "the snapshots of the oldest recovery points are kept",
+        file: DRS_OBSERVE,
+        from: "RecoverySnapshotsOrder::Desc",
+        to: "RecoverySnapshotsOrder::Asc",
     },
     // Of EFS both sides are read, each where it is.
     Bug {

@@ -7,10 +7,10 @@ pub(super) const BUGS: &[Bug] = &[
         name: "old records make room for more retirements",
         file: "functions/disconnect-source-server/src/policy.rs",
         from: "        Action::Disconnect | Action::Retire => account.connected,
-        Action::Delete => account.records,
+        Action::Delete | Action::Verify => account.records,
 ",
         to: "        Action::Disconnect => account.connected,
-        Action::Retire | Action::Delete => account.records,
+        Action::Retire | Action::Delete | Action::Verify => account.records,
 ",
     },
     Bug {
@@ -115,12 +115,12 @@ pub(super) const BUGS: &[Bug] = &[
             continue;
         }
         // Something else is still pending: the same request has to be sent again first.
-        if target.reason != awaits_deletion {
+        if target.reason != awaits {
             return None;
         }
 ",
         to: "        // Only what is disconnected by now can be deleted next.
-        if target.outcome != Outcome::Pending || target.reason != awaits_deletion {
+        if target.outcome != Outcome::Pending || target.reason != awaits {
             continue;
         }
 ",

@@ -19,8 +19,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a refusal after a disconnect is what is said",
         file: DISCONNECT_REPORT,
-        from: "let shows_the_change = !matches!(run.last.verdict, Verdict::Refused(_));",
-        to: "let shows_the_change = true;",
+        from: "!matches!(run.last.verdict, Verdict::Refused(_) | Verdict::Failed(_));",
+        to: "true;",
     },
     Bug {
         name: "done is said of a server that could not be read back",
@@ -144,9 +144,9 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a deletion is sent while another target is pending",
         file: DISCONNECT_REPORT,
-        from: "if target.reason != awaits_deletion {
+        from: "if target.reason != awaits {
             return None;",
-        to: "if target.reason != awaits_deletion {
+        to: "if target.reason != awaits {
             continue;",
     },
     Bug {
@@ -170,8 +170,45 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a deletion does not expire with its retirement",
         file: DISCONNECT_REPORT,
-        from: r#""expiresAt": command.expires_at,"#,
+        from: r#""expiresAt": expires_at.unwrap_or(now(context) + a_day),"#,
         to: r#""expiresAt": Value::Null,"#,
+    },
+    Bug {
+        name: "what follows an event has no expiry",
+        file: DISCONNECT_REPORT,
+        from: r#""expiresAt": expires_at.unwrap_or(now(context) + a_day),"#,
+        to: r#""expiresAt": expires_at.filter(|at| *at < now(context) + a_day),"#,
+    },
+    Bug {
+        name: "what follows an event names the account of its machine",
+        file: DISCONNECT_REPORT,
+        from: r#"    members.remove("originAccountID");
+"#,
+        to: "",
+    },
+    Bug {
+        name: "snapshots are handed on although nobody asks for them",
+        file: DISCONNECT_REPORT,
+        from: "match context.policy.verify_cleanup {",
+        to: "match true {",
+    },
+    Bug {
+        name: "an agent that was uninstalled counts as silent before",
+        file: DISCONNECT_REPORT,
+        from: "silent.filter(|_| run.ended_replication())",
+        to: "silent",
+    },
+    Bug {
+        name: "an agent that could not be reached is not told of",
+        file: DISCONNECT_REPORT,
+        from: "true => conclusion.with(Reason::AgentMayRemain),",
+        to: "true => conclusion,",
+    },
+    Bug {
+        name: "the agent of a machine that is gone may remain",
+        file: DISCONNECT_REPORT,
+        from: "was_unreachable && run.ended_replication() && !command.is_native()",
+        to: "was_unreachable && run.ended_replication()",
     },
     Bug {
         name: "a record is deleted after a quarter of an hour",

@@ -225,4 +225,22 @@ pub(super) const BUGS: &[Bug] = &[
         from: "self.arn.as_ref().map_or(self.id.as_ref(), Arn::as_ref)",
         to: "self.id.as_ref()",
     },
+    Bug {
+        name: "a verification goes stale",
+        file: "functions/disconnect-source-server/src/request.rs",
+        from: "Action::Verify => check_not_too_late(request.expires_at.0, now)?,",
+        to: "Action::Verify => check_expiry(request.expires_at.0, now)?,",
+    },
+    Bug {
+        name: "a disconnect may skip the check of a clean-up",
+        file: "functions/disconnect-source-server/src/command.rs",
+        from: "if request.skip_cleanup_check && request.action != Action::Delete {",
+        to: "if request.skip_cleanup_check && request.action == Action::Verify {",
+    },
+    Bug {
+        name: "a request names any number of snapshots",
+        file: "functions/disconnect-source-server/src/command.rs",
+        from: "if snapshots > EBS_SNAPSHOTS_KEPT {",
+        to: "if snapshots > 1000 * EBS_SNAPSHOTS_KEPT {",
+    },
 ];

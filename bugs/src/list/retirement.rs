@@ -180,7 +180,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a retirement that awaits its deletion says done",
         file: DISCONNECT_PLAN,
-        from: "return Pending(Reason::RecordAwaitsDeletion);",
+        from: "return Pending(Reason::RecordAwaitsDeletion.into());",
         to: "return Done(Reason::Disconnected);",
     },
     Bug {
@@ -190,6 +190,56 @@ pub(super) const BUGS: &[Bug] = &[
         against.push",
         to: "    if false {
         against.push",
+    },
+    // With a record goes what DRS shows of its staging area, so that its deletion waits.
+    Bug {
+        name: "a record is deleted while something of its staging area is left",
+        file: DISCONNECT_PLAN,
+        from: "Some(verdict) if !command.skip_cleanup_check => verdict,",
+        to: "Some(verdict) if false => verdict,",
+    },
+    Bug {
+        name: "a deletion that does not want to wait waits",
+        file: DISCONNECT_PLAN,
+        from: "Some(verdict) if !command.skip_cleanup_check => verdict,",
+        to: "Some(verdict) => verdict,",
+    },
+    Bug {
+        name: "a staging area that was not read is gone",
+        file: DISCONNECT_PLAN,
+        from: "        Some(leftovers) if leftovers.is_empty() => None,
+",
+        to: "        None => None,
+        Some(leftovers) if leftovers.is_empty() => None,
+",
+    },
+    Bug {
+        name: "a staging area that is left is waited for without end",
+        file: DISCONNECT_PLAN,
+        from: "Some(left) if snapshot.cleanup_overdue.contains(&server.id) => {",
+        to: "Some(left) if false => {",
+    },
+    Bug {
+        name: "a server that replicates again is verified",
+        file: DISCONNECT_PLAN,
+        from: "    if server.state != State::Disconnected {
+        return Refused(vec![grounds::not_disconnected(server)]);
+    }
+
+    unproven",
+        to: "    unproven",
+    },
+    Bug {
+        name: "a disconnect is done before its clean-up is verified",
+        file: DISCONNECT_PLAN,
+        from: "Some(_) if policy.verify_cleanup =>",
+        to: "Some(Failed(_)) if policy.verify_cleanup =>",
+    },
+    Bug {
+        name: "every deployment waits for the clean-up",
+        file: DISCONNECT_PLAN,
+        from: "Some(_) if policy.verify_cleanup =>",
+        to: "Some(_) =>",
     },
     // Absence is success for a deletion by a plain ID alone.
     Bug {

@@ -6,6 +6,20 @@ const TEMPLATE: &str = "template.yaml";
 
 pub(super) const BUGS: &[Bug] = &[
     Bug {
+        name: "VerifyCleanup reaches no function",
+        file: TEMPLATE,
+        from: "VERIFY_CLEANUP: !Ref VerifyCleanup",
+        to: "VERIFY_CLEANUP: false",
+    },
+    Bug {
+        name: "every follow-up may read snapshots",
+        file: TEMPLATE,
+        from: "                - Verifies
+                - Sid: FindSnapshots",
+        to: "                - Disconnects
+                - Sid: FindSnapshots",
+    },
+    Bug {
         name: "Mode does not reach the function",
         file: TEMPLATE,
         from: "      Timeout: 300

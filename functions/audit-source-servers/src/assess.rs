@@ -200,7 +200,7 @@ impl Case<'_> {
     /// What is left of a server that is DISCONNECTED.
     fn disconnected(&self) -> Grounds<Finding> {
         match self.snapshot.recovery_points.get(&self.server.id) {
-            Some(0) => Grounds::new(Finding::RecordRemains),
+            Some(0) if self.server.staged_disks == 0 => Grounds::new(Finding::RecordRemains),
             Some(points) => Grounds::new(Finding::StagingLeft)
                 .detail(units::counted(*points as u64, "recovery point"))
                 .fact("recoveryPoints", *points),
@@ -275,9 +275,10 @@ impl Case<'_> {
         let approved = self.approved_request().map(RequestId::into);
         let is_silent = self.snapshot.silence(server, self.policy).is_some();
         let points = self.snapshot.recovery_points.get(&server.id);
+        let is_clean = points == Some(&0) && server.staged_disks == 0;
         let action = match (&server.state, self.policy.allow_delete) {
             // What is still needed as evidence is not deleted.
-            (State::Disconnected, true) if points == Some(&0) => "delete",
+            (State::Disconnected, true) if is_clean => "delete",
             (State::Connected(_), true) if approved.is_some() || is_silent => "retire",
             (State::Connected(_), false) if approved.is_some() || is_silent => "disconnect",
             _ => return None,
@@ -564,6 +565,8 @@ mod tests {
         assert_eq!(codes(&snapshot), [StagingLeft]);
         snapshot.recovery_points.insert(id(1), 0);
         assert_eq!(codes(&snapshot), [RecordRemains]);
+        snapshot.servers[0].staged_disks = 1;
+        assert_eq!(codes(&snapshot), [StagingLeft]);
     }
 
     #[test]

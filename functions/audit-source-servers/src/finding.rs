@@ -43,7 +43,7 @@ pub enum Finding {
     RecoveryInstanceRemains,
     /// A drill instance remains, which costs money and keeps the source server from being retired.
     DrillInstanceRemains,
-    /// The source server is DISCONNECTED, and recovery points are still listed.
+    /// The source server is DISCONNECTED, and recovery points or disks of its staging area remain.
     ///
     /// AWS removes them within 90 minutes of a disconnect.
     StagingLeft,

@@ -38,6 +38,8 @@ pub(crate) fn server(number: usize) -> Server {
         last_seen: None,
         lag_seconds: Some(0),
         replication_error: None,
+        staged_disks: 0,
+        has_lag: false,
     }
 }
 

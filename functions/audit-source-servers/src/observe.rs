@@ -118,8 +118,8 @@ async fn count_recovery_points(
             return (id, None, record);
         }
 
-        let count = context.drs.count_recovery_points(id, &record).await;
-        (id, count.ok(), record)
+        let points = context.drs.recovery_points(id, &record).await;
+        (id, points.ok().map(|points| points.count), record)
     });
     let counted: Vec<_> = stream::iter(counts)
         .buffered(CONCURRENT_CALLS)

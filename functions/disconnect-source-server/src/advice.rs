@@ -12,6 +12,8 @@ const LIST_NAMES: &str = "aws drs describe-source-servers --region {region} --ou
      --query 'items[].[sourceServerID, sourceProperties.identificationHints.hostname]'";
 const SHOW_INSTANCES: &str = "aws drs describe-recovery-instances --region {region} \
      --filters sourceServerIDs={sourceServerID}";
+const SHOW_POINTS: &str = "aws drs describe-recovery-snapshots --region {region} \
+     --source-server-id {sourceServerID}";
 const TAG: &str = "aws drs tag-resource --region {region} --resource-arn {arn} \
      --tags {tag}={requestID}";
 
@@ -30,6 +32,24 @@ pub(crate) const LOOK: Advice =
 pub(crate) const AWAITS_DELETION: Advice = Advice::requester(
     "Nothing after an event: the follow-up machine deletes the record. After an invocation by \
      hand, send the report's nextRequest once AWS has removed the staging resources.",
+);
+pub(crate) const AWAITS_VERIFICATION: Advice = Advice::requester(
+    "Nothing after an event: the follow-up machine verifies. After an invocation by hand, send the \
+     report's nextRequest once AWS has removed the staging resources.",
+);
+pub(crate) const AWAIT_CLEANUP: Advice = Advice::requester(
+    "Nothing after an event: the follow-up machine looks again. After an invocation by hand, send \
+     the same request again. A delete with skipCleanupCheck true does not wait.",
+)
+.by(SHOW_POINTS);
+pub(crate) const REPORT_LEFTOVERS: Advice = Advice::operator(
+    "Open a case with AWS Support: DRS removes the staging resources itself. Keep the record until \
+     then; a delete with skipCleanupCheck true gives it up.",
+)
+.by(SHOW_POINTS);
+pub(crate) const UNINSTALL_AGENT: Advice = Advice::operator(
+    "If the machine still exists, uninstall the AWS Replication Agent on it: stopAgent.sh and \
+     uninstall_agent_linux.sh on Linux, install_agent_windows.exe --remove on Windows.",
 );
 pub(crate) const CARRY_OUT: Advice = Advice::requester(
     "To carry out the plan, send the request with dryRun false to a deployment with Mode=enforce.",

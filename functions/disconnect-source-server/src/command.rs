@@ -6,15 +6,19 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use shared::{
     AwsInstanceId, Message, Mode, Rejection, RejectionCode, RequestId,
-    drs::{SourceServerId, SourceServerRef},
+    drs::{EBS_SNAPSHOTS_KEPT, SourceServerId, SourceServerRef},
     request::{detail, unsupported},
 };
 
-pub use crate::request::{Action, DETAIL_TYPE, HostName, Lost};
+pub use crate::request::{Action, DETAIL_TYPE, HostName, Lost, PriorDisconnect};
 use crate::{
     native::{self, TerminatedInstance},
     request::{self, Request, RequestedServer},
 };
+
+/// For how many seconds DRS must not have seen an agent to take it for one that it cannot reach. An
+/// agent that talks is seen every few minutes.
+pub const UNREACHABLE_SECONDS: u64 = 15 * 60;
 
 /// What is asked for, validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub struct Command {
     pub expires_at: Option<DateTime<Utc>>,
     /// When the instance of a native event was terminated, as the event says.
     pub terminated_at: Option<DateTime<Utc>>,
+    /// Whether a record may be deleted while DRS shows something of its staging area.
+    pub skip_cleanup_check: bool,
 }
 
 /// How a request names one source server. Every name that is given must match the same server.
@@ -57,9 +63,13 @@ pub struct Target {
     /// `sourceCloudProperties.originRegion`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin_region: Option<String>,
-    /// Of a deletion: what the disconnect before it destroyed, as the request says.
+    /// Of a deletion or a verification: what the disconnect before it destroyed, as the request
+    /// says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lost: Option<Lost>,
+    /// Of a deletion or a verification: the disconnect before it, as the request says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disconnect: Option<PriorDisconnect>,
 }
 
 impl Command {
@@ -83,6 +93,13 @@ impl Command {
     }
 
     fn from_request(request: Request) -> Result<Self, Rejection> {
+        // Nothing else waits for the staging area.
+        if request.skip_cleanup_check && request.action != Action::Delete {
+            let message = "`skipCleanupCheck` is for the action delete: nothing else waits";
+            let rejection = Rejection::new(RejectionCode::InvalidValue, message);
+            return Err(rejection.about("skipCleanupCheck"));
+        }
+
         let mut targets = Vec::new();
         for (position, server) in request.targets.into_iter().enumerate() {
             let target = Target::from_request(request.action, server.0);
@@ -99,6 +116,7 @@ impl Command {
             },
             expires_at: Some(request.expires_at.0),
             terminated_at: None,
+            skip_cleanup_check: request.skip_cleanup_check,
         })
     }
 
@@ -122,6 +140,7 @@ impl Command {
             mode: Mode::Enforce,
             expires_at: None,
             terminated_at: instance.at,
+            skip_cleanup_check: false,
         }
     }
 
@@ -176,16 +195,41 @@ impl Target {
             let message = "names no server: sourceServerID, awsInstanceID, hostname or fqdn";
             return Err(Rejection::new(RejectionCode::InvalidValue, message));
         }
-        // A disconnect counts what it destroys itself.
-        if server.lost.is_some() && action != Action::Delete {
-            let message = "`lost` is for the action delete: it says what the disconnect destroyed";
+        // A disconnect sees by itself what it destroys, and when.
+        let follows = matches!(action, Action::Delete | Action::Verify);
+        let tells = server.lost.is_some() || server.disconnect.is_some();
+        if tells && !follows {
+            let message = "`lost` and `disconnect` are for the actions delete and verify: they say \
+                           what the disconnect before was";
+            return Err(Rejection::new(RejectionCode::InvalidValue, message));
+        }
+        let disconnect = server.disconnect.map(|disconnect| disconnect.0);
+        let snapshots = disconnect
+            .as_ref()
+            .map_or(0, |it| it.ebs_snapshot_ids.len());
+        if snapshots > EBS_SNAPSHOTS_KEPT {
+            let message =
+                format!("{snapshots} `ebsSnapshotIDs`; at most {EBS_SNAPSHOTS_KEPT} are read");
             return Err(Rejection::new(RejectionCode::InvalidValue, message));
         }
 
         Ok(Self {
             lost: server.lost.map(|lost| lost.0),
+            disconnect,
             ..named
         })
+    }
+
+    /// Whether DRS could not tell the agent to uninstall itself, as the request says: a disconnect
+    /// tells only an agent that can be reached.
+    #[must_use]
+    pub fn was_unreachable(&self) -> bool {
+        let silent = self
+            .disconnect
+            .as_ref()
+            .and_then(|it| it.agent_silent_seconds);
+
+        silent.is_some_and(|seconds| seconds >= UNREACHABLE_SECONDS)
     }
 }
 
@@ -240,6 +284,76 @@ mod tests {
             (command.action, command.mode),
             (Action::Disconnect, Mode::Enforce)
         );
+    }
+
+    #[test]
+    fn what_follows_a_disconnect_says_what_was_seen_of_it() {
+        let disconnect = json!({
+            "at": "2026-11-21T10:30:00Z",
+            "agentSilentSeconds": 900,
+            "ebsSnapshotIDs": ["snap-0123456789abcdef0"],
+        });
+        let mut named = json!({ "hostname": "app01", "disconnect": disconnect.clone() });
+        for action in ["delete", "verify"] {
+            let mut request = server(named.clone());
+            request["action"] = json!(action);
+            let target = parse(&request).unwrap().targets.remove(0);
+            assert!(target.was_unreachable());
+            assert_eq!(json!(target), named);
+        }
+        rejects(
+            &server(named.clone()),
+            RejectionCode::InvalidValue,
+            "`disconnect` are for",
+        );
+
+        let mut rejects_part = |member: &str, value: Value, code, part: &str| {
+            named["disconnect"] = disconnect.clone();
+            named["disconnect"][member] = value;
+            let mut request = server(named.clone());
+            request["action"] = json!("verify");
+            rejects(&request, code, part);
+        };
+        let snapshots = vec!["snap-01234567"; 11];
+        let invalid = RejectionCode::InvalidValue;
+        rejects_part("ebsSnapshotIDs", json!(snapshots), invalid, "at most 10");
+        rejects_part("ebsSnapshotIDs", json!(["vol-01234567"]), invalid, "snap-");
+        rejects_part("at", json!("yesterday"), invalid, "a date and time");
+        rejects_part("at", Value::Null, RejectionCode::WrongType, "null");
+    }
+
+    #[test]
+    fn an_agent_that_was_seen_lately_was_told_to_uninstall_itself() {
+        let was_unreachable = |seconds: Value| {
+            let disconnect = json!({ "agentSilentSeconds": seconds });
+            let mut request = server(json!({ "hostname": "a", "disconnect": disconnect }));
+            request["action"] = json!("verify");
+            parse(&request).unwrap().targets[0].was_unreachable()
+        };
+
+        assert!(!was_unreachable(json!(899)));
+        assert!(was_unreachable(json!(900)));
+    }
+
+    #[test]
+    fn only_a_deletion_can_skip_the_check_of_the_clean_up() {
+        let mut skips = with("skipCleanupCheck", json!(true));
+        rejects(&skips, RejectionCode::InvalidValue, "skipCleanupCheck");
+        skips["action"] = json!("delete");
+        assert!(parse(&skips).unwrap().skip_cleanup_check);
+    }
+
+    /// A verification only reads, and may come days after the request that it follows.
+    // Invariant 7.
+    #[test]
+    fn a_verification_does_not_go_stale_and_cannot_be_made_to_last() {
+        let mut request = with("expiresAt", json!("2026-11-20T00:00:00Z"));
+        rejects(&request, RejectionCode::Expired, "expired");
+        request["action"] = json!("verify");
+        parse(&request).unwrap();
+
+        request["expiresAt"] = json!("2026-11-23T00:00:00Z");
+        rejects(&request, RejectionCode::ExpiresTooLate, "24 hours");
     }
 
     #[test]
@@ -380,7 +494,7 @@ mod tests {
         rejects(
             &server(named),
             InvalidValue,
-            "`targets[0]`: `lost` is for the action delete",
+            "`targets[0]`: `lost` and `disconnect` are for",
         );
         rejects(
             &deletion(json!({ "lost": lost })),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 use shared::{
     CallRecord, Unobserved,
-    drs::{CONCURRENT_CALLS, Server, ServerFilter, SourceServerId, State},
+    drs::{CONCURRENT_CALLS, RecoveryPoints, Server, ServerFilter, SourceServerId, State},
     settle::Made,
 };
 
@@ -16,16 +16,18 @@ use crate::{
     command::Command,
     context::Context,
     plan::{Plan, Step, TargetPlan, plan},
-    snapshot::Snapshot,
+    snapshot::{Leftovers, Snapshot},
 };
 
 /// What became of a plan.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Execution {
     /// One for each target, in the order of the request.
     pub runs: Vec<TargetRun>,
-    /// How many recovery points each server had before.
-    pub recovery_points: BTreeMap<SourceServerId, usize>,
+    /// The recovery points of each server before.
+    pub recovery_points: BTreeMap<SourceServerId, RecoveryPoints>,
+    /// What was left of the staging area of each server at the first read.
+    pub leftovers: BTreeMap<SourceServerId, Leftovers>,
     /// For how many seconds DRS had not seen the agent of each server at the first read.
     pub silent_seconds: BTreeMap<SourceServerId, u64>,
 }
@@ -108,11 +110,7 @@ pub(crate) async fn execute(
         }
     }
 
-    Execution {
-        runs,
-        recovery_points: snapshot.recovery_points,
-        silent_seconds: snapshot.silent_seconds,
-    }
+    Execution::of(runs, snapshot)
 }
 
 /// Leaves those targets for which there would not be time before the deadline, with every call at
@@ -233,9 +231,17 @@ async fn read_back(
 impl Execution {
     /// A plan that is not executed.
     pub(crate) fn none(plan: Plan, snapshot: Snapshot) -> Self {
+        let runs = plan.targets.into_iter().map(TargetRun::new);
+
+        Self::of(runs.collect(), snapshot)
+    }
+
+    /// What became of the targets, with what the first read showed.
+    fn of(runs: Vec<TargetRun>, snapshot: Snapshot) -> Self {
         Self {
-            runs: plan.targets.into_iter().map(TargetRun::new).collect(),
+            runs,
             recovery_points: snapshot.recovery_points,
+            leftovers: snapshot.leftovers,
             silent_seconds: snapshot.silent_seconds,
         }
     }
@@ -278,6 +284,12 @@ impl TargetRun {
     /// Whether the approval is to be removed after the next step.
     fn consumes_next(&self) -> bool {
         matches!(self.last.steps(), [_, Step::ConsumeApproval { .. }, ..])
+    }
+
+    /// For how many seconds DRS had not seen the agent of the server at the first read.
+    #[must_use]
+    pub fn silent_seconds(&self, execution: &Execution) -> Option<u64> {
+        execution.silent_seconds.get(self.id()?).copied()
     }
 
     fn id(&self) -> Option<&SourceServerId> {

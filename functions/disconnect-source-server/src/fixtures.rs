@@ -52,6 +52,8 @@ pub(crate) fn server(number: usize) -> Server {
         last_seen: Some(NOON),
         lag_seconds: Some(0),
         replication_error: None,
+        staged_disks: 1,
+        has_lag: true,
     }
 }
 
@@ -82,6 +84,7 @@ pub(crate) fn by_hostname(name: &str) -> Target {
 /// Makes a server one that was disconnected.
 pub(crate) fn disconnected(server: &mut Server) {
     server.state = State::Disconnected;
+    (server.staged_disks, server.has_lag) = (0, false);
 }
 
 /// A request under CHG1.
@@ -94,6 +97,7 @@ pub(crate) fn command(action: Action, targets: Vec<Target>) -> Command {
         mode: Mode::Enforce,
         expires_at: None,
         terminated_at: None,
+        skip_cleanup_check: false,
     }
 }
 

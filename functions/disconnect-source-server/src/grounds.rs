@@ -11,6 +11,7 @@ use crate::{
     command::Action,
     policy::{Policy, share_base},
     reason::Reason,
+    snapshot::Leftovers,
 };
 
 /// How many IDs a reason names.
@@ -92,6 +93,35 @@ pub(crate) fn not_disconnected(server: &Server) -> Grounds<Reason> {
         .fact("dataReplicationState", state)
 }
 
+/// What DRS still shows of a staging area; `None` is what was not read.
+pub(crate) fn left_over(reason: Reason, leftovers: Option<&Leftovers>) -> Grounds<Reason> {
+    let grounds = Grounds::new(reason);
+    let Some(leftovers) = leftovers else {
+        return grounds;
+    };
+
+    let Leftovers {
+        disks,
+        lag,
+        recovery_points,
+    } = leftovers;
+    let mut left = Vec::new();
+    if *disks > 0 {
+        left.push(format!("{disks} disks"));
+    }
+    if *lag {
+        left.push("a lag".to_owned());
+    }
+    if *recovery_points > 0 {
+        left.push(format!("{recovery_points} recovery points"));
+    }
+    grounds
+        .detail(left.join(", "))
+        .fact("disks", *disks)
+        .fact("lag", *lag)
+        .fact("recoveryPoints", *recovery_points)
+}
+
 /// The member of the record that this program does not understand.
 pub(crate) fn unknown(member: &str) -> Grounds<Reason> {
     Grounds::new(Reason::UnknownState)
@@ -152,7 +182,7 @@ pub(crate) fn over_share(
     let servers = share_base(action, account);
     let counted = match action {
         Action::Disconnect | Action::Retire => "connected servers",
-        Action::Delete => "records",
+        Action::Delete | Action::Verify => "records",
     };
     // To one decimal, rounded up: what is over the limit never looks like the limit.
     let tenths = (changes * 1000).div_ceil(servers.max(1));
@@ -228,6 +258,23 @@ mod tests {
         assert_eq!(found.facts["sourceServerIDs"].as_array().unwrap().len(), 10);
         let detail = found.detail.unwrap();
         assert!(detail.starts_with(id(1).as_ref()) && detail.ends_with(" and 2 more"));
+    }
+
+    #[test]
+    fn what_is_left_is_told_part_by_part() {
+        let leftovers = Leftovers {
+            disks: 2,
+            lag: false,
+            recovery_points: 37,
+        };
+        let left = left_over(Reason::StagingLeft, Some(&leftovers));
+
+        assert_eq!(left.detail.as_deref(), Some("2 disks, 37 recovery points"));
+        let facts = json!({ "disks": 2, "lag": false, "recoveryPoints": 37 });
+        assert_eq!(json!(left.facts), facts);
+        // What was not read has no figures.
+        let unread = left_over(Reason::CleanupPending, None);
+        assert_eq!((unread.detail, json!(unread.facts)), (None, json!({})));
     }
 
     #[test]

@@ -1,12 +1,15 @@
 //! `observe`: what a plan depends on, read from DRS.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use shared::{
     CallRecord, FailedCall, Unobserved,
-    drs::{CONCURRENT_CALLS, Direction, Server, ServerFilter, SourceServerId, Staging, State},
+    drs::{
+        CONCURRENT_CALLS, Direction, RecoveryPoints, Server, ServerFilter, SourceServerId, Staging,
+        State,
+    },
 };
 
 use crate::{
@@ -14,7 +17,8 @@ use crate::{
     context::Context,
     matching::{Found, find, has_name, matched, mismatches},
     policy::Policy,
-    snapshot::{Snapshot, Usage},
+    reason::STAGING_OVERDUE_SECONDS,
+    snapshot::{Leftovers, Snapshot, Usage},
 };
 
 /// How many calls an observation makes one after the other, at least.
@@ -51,7 +55,9 @@ async fn read(
     calls: &CallRecord,
 ) -> Result<Snapshot, FailedCall> {
     let Context { drs, policy, .. } = *context;
-    let needs_size = policy.needs_account_size(command.targets.len());
+    // A verification changes nothing, and so is no share of anything.
+    let changes = command.action != Action::Verify;
+    let needs_size = changes && policy.needs_account_size(command.targets.len());
     let named = |server: Server| {
         let mut targets = command.targets.iter();
         let is_named = targets.any(|target| has_name(target, &server));
@@ -77,15 +83,9 @@ async fn read(
         initialised: true,
         servers: listed.servers,
         account: needs_size.then_some(listed.size),
-        usage: None,
-        silent_seconds: BTreeMap::new(),
-        seconds_after_end: BTreeMap::new(),
-        recovery_points: BTreeMap::new(),
+        ..Snapshot::uninitialised()
     };
-    snapshot.silent_seconds = silences(&snapshot.servers, context.invocation.now);
-    if let Some(end) = command.terminated_at {
-        snapshot.seconds_after_end = seen_after(&snapshot.servers, end);
-    }
+    read_clock(command, context.invocation.now, &mut snapshot);
 
     let matched = matched(&command.targets, &snapshot.servers);
     // Nothing can be changed, so nothing more has to be known.
@@ -97,7 +97,12 @@ async fn read(
 
     // One list after the other: concurrent calls would each open a connection. What may use the
     // servers comes last, since it changes by itself.
-    snapshot.recovery_points = count_recovery_points(&losing, context, calls).await;
+    snapshot.recovery_points = read_recovery_points(&losing, context, calls).await;
+    snapshot.leftovers = read_leftovers(command, &snapshot, context, calls).await?;
+    // Whatever uses a server, a verification changes nothing.
+    if command.action == Action::Verify {
+        return Ok(snapshot);
+    }
 
     // Jobs first: one that ends in between has left its instance for the second list.
     let servers_in_jobs = drs.servers_in_jobs(calls).await?;
@@ -108,6 +113,35 @@ async fn read(
     });
 
     Ok(snapshot)
+}
+
+/// Notes everything of a request and of its servers that is a matter of time.
+fn read_clock(command: &Command, now: DateTime<Utc>, snapshot: &mut Snapshot) {
+    snapshot.silent_seconds = silences(&snapshot.servers, now);
+    snapshot.cleanup_overdue = overdue(&command.targets, &snapshot.servers, now);
+
+    if let Some(end) = command.terminated_at {
+        snapshot.seconds_after_end = seen_after(&snapshot.servers, end);
+    }
+}
+
+/// The servers whose disconnect, by the request, is so long ago that AWS should have removed their
+/// staging areas.
+fn overdue(targets: &[Target], servers: &[Server], now: DateTime<Utc>) -> BTreeSet<SourceServerId> {
+    let is_overdue = |target: &&Target| {
+        let disconnected_at = target.disconnect.as_ref().and_then(|it| it.at);
+        let seconds = disconnected_at.map(|seen| (now - seen.0).num_seconds());
+        seconds.is_some_and(|seconds| seconds > STAGING_OVERDUE_SECONDS.into())
+    };
+
+    targets
+        .iter()
+        .filter(is_overdue)
+        .filter_map(|target| match find(target, servers) {
+            Found::One(server) => Some(server.id.clone()),
+            Found::Nothing | Found::Several(_) => None,
+        })
+        .collect()
 }
 
 /// For how many seconds DRS has not seen the agent of each server.
@@ -191,8 +225,8 @@ fn servers_losing_recovery_points(
     policy: &Policy,
 ) -> Vec<SourceServerId> {
     let within_limits = policy.guardrails.check_targets(command.targets.len());
-    if command.action == Action::Delete || !policy.allows(command.action) || within_limits.is_err()
-    {
+    let disconnects = matches!(command.action, Action::Disconnect | Action::Retire);
+    if !disconnects || !policy.allows(command.action) || within_limits.is_err() {
         return Vec::new();
     }
 
@@ -224,46 +258,134 @@ fn may_be_disconnected(command: &Command, server: &Server, policy: &Policy) -> b
         && server.arn.is_some()
 }
 
-/// Counts the recovery points that disconnects would destroy.
+/// Reads the recovery points that disconnects would destroy.
 ///
-/// They are evidence and decide nothing. A server whose count failed is left out, and the report
-/// says that the number is not known; so is one for which there is no time.
-async fn count_recovery_points(
+/// They are evidence and decide nothing. A server whose points could not be read is left out, and
+/// the report says that their number is not known; so is one for which there is no time.
+async fn read_recovery_points(
     ids: &[SourceServerId],
     context: &Context<'_>,
     calls: &CallRecord,
-) -> BTreeMap<SourceServerId, usize> {
-    let counts = ids.iter().map(async |id| {
+) -> BTreeMap<SourceServerId, RecoveryPoints> {
+    let reads = ids.iter().map(async |id| {
         let record = CallRecord::default();
         // Counting must not take the time that the steps need.
         if context.invocation.calls_left() <= CALLS_KEPT_FREE {
             return (id, None, record);
         }
 
-        let count = context.drs.count_recovery_points(id, &record).await;
-        (id, count.ok(), record)
+        let points = context.drs.recovery_points(id, &record).await;
+        (id, points.ok(), record)
     });
-    let counted: Vec<_> = stream::iter(counts)
+    let read: Vec<_> = stream::iter(reads)
         .buffered(CONCURRENT_CALLS)
         .collect()
         .await;
 
     let mut recovery_points = BTreeMap::new();
-    for (id, count, record) in counted {
+    for (id, points, record) in read {
         calls.merge(record);
-        if let Some(count) = count {
-            recovery_points.insert(id.clone(), count);
+        if let Some(points) = points {
+            recovery_points.insert(id.clone(), points);
         }
     }
     recovery_points
 }
 
+/// Reads what DRS shows of the staging areas of servers that are DISCONNECTED.
+///
+/// # Errors
+///
+/// The first call that failed, where the request is about nothing else: a staging area that was not
+/// read is never taken for one that is gone. For a disconnect it is left out, and verified later.
+async fn read_leftovers(
+    command: &Command,
+    snapshot: &Snapshot,
+    context: &Context<'_>,
+    calls: &CallRecord,
+) -> Result<BTreeMap<SourceServerId, Leftovers>, FailedCall> {
+    let servers = servers_to_prove(command, snapshot, context.policy);
+    let is_needed = command.action != Action::Disconnect;
+    let reads = servers.into_iter().map(async |server| {
+        let record = CallRecord::default();
+        // What can be verified later must not take the time that the steps need.
+        if !is_needed && context.invocation.calls_left() <= CALLS_KEPT_FREE {
+            return (server, None, record);
+        }
+
+        let points = context.drs.recovery_points(&server.id, &record).await;
+        (server, Some(points), record)
+    });
+    let read: Vec<_> = stream::iter(reads)
+        .buffered(CONCURRENT_CALLS)
+        .collect()
+        .await;
+
+    let mut leftovers = BTreeMap::new();
+    let mut failed = None;
+    for (server, points, record) in read {
+        calls.merge(record);
+        match points {
+            Some(Ok(points)) => {
+                leftovers.insert(server.id.clone(), left_over(server, &points));
+            }
+            Some(Err(call)) => failed = failed.or(Some(call)),
+            None => {}
+        }
+    }
+    match failed {
+        Some(call) if is_needed => Err(call),
+        _ => Ok(leftovers),
+    }
+}
+
+/// The servers of which the plan depends on what is left of their staging areas.
+fn servers_to_prove<'a>(
+    command: &Command,
+    snapshot: &'a Snapshot,
+    policy: &Policy,
+) -> Vec<&'a Server> {
+    let asks = match command.action {
+        Action::Verify => true,
+        Action::Delete => policy.allows(command.action) && !command.skip_cleanup_check,
+        Action::Disconnect => policy.verify_cleanup,
+        // Its deletion asks.
+        Action::Retire => false,
+    };
+    let within_limits = policy.guardrails.check_targets(command.targets.len());
+    if !asks || within_limits.is_err() {
+        return Vec::new();
+    }
+
+    let mut servers: Vec<&Server> = Vec::new();
+    for target in &command.targets {
+        if let Found::One(server) = find(target, &snapshot.servers)
+            && mismatches(target, server).is_empty()
+            && server.state == State::Disconnected
+            && !servers.contains(&server)
+        {
+            servers.push(server);
+        }
+    }
+    servers
+}
+
+fn left_over(server: &Server, points: &RecoveryPoints) -> Leftovers {
+    Leftovers {
+        disks: server.staged_disks,
+        lag: server.has_lag,
+        recovery_points: points.count,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
+    use shared::request::Timestamp;
 
     use super::*;
     use crate::{
+        command::PriorDisconnect,
         fixtures::{NOON, by_id, command, disconnected, id, server},
         plan::{Step, plan},
     };
@@ -324,6 +446,58 @@ mod tests {
         let mut unseen = server(1);
         unseen.last_seen = None;
         assert_eq!(seen_after(&[unseen], NOON - TimeDelta::days(1)), [].into());
+    }
+
+    #[test]
+    fn a_clean_up_is_overdue_three_hours_after_the_disconnect_that_the_request_names() {
+        let after = |at: Option<i64>| {
+            let at = at.map(|minutes| Timestamp(NOON - TimeDelta::minutes(minutes)));
+            let disconnect = PriorDisconnect {
+                at,
+                ..PriorDisconnect::default()
+            };
+            let target = Target {
+                disconnect: Some(disconnect),
+                ..by_id(1)
+            };
+            overdue(&[target, by_id(2)], &[server(1), server(2)], NOON)
+        };
+
+        assert_eq!(after(Some(181)), [id(1)].into());
+        for at in [Some(180), Some(-60), None] {
+            assert_eq!(after(at), [].into());
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_read_of_disconnected_servers_where_it_decides_something() {
+        let mut servers: Vec<Server> = (1..=2).map(server).collect();
+        disconnected(&mut servers[0]);
+        let snapshot = Snapshot {
+            servers,
+            ..Snapshot::uninitialised()
+        };
+        let read = |action, skip_cleanup_check, variables: &[(&str, &str)]| {
+            let command = Command {
+                skip_cleanup_check,
+                ..command(action, vec![by_id(1), by_id(1), by_id(2)])
+            };
+            let servers = servers_to_prove(&command, &snapshot, &policy(variables));
+            servers.iter().map(|it| it.id.clone()).collect::<Vec<_>>()
+        };
+        let nothing: [SourceServerId; 0] = [];
+
+        assert_eq!(read(Action::Verify, false, &[]), [id(1)]);
+        let few = [("MAX_TARGETS", "2")];
+        assert_eq!(read(Action::Verify, false, &few), nothing);
+        let deletes = [("ALLOW_DELETE", "true")];
+        assert_eq!(read(Action::Delete, false, &deletes), [id(1)]);
+        assert_eq!(read(Action::Delete, true, &deletes), nothing);
+        assert_eq!(read(Action::Delete, false, &[]), nothing);
+        assert_eq!(read(Action::Retire, false, &deletes), nothing);
+        assert_eq!(read(Action::Disconnect, false, &[]), nothing);
+        let verifies = [("VERIFY_CLEANUP", "true")];
+        assert_eq!(read(Action::Disconnect, false, &verifies), [id(1)]);
     }
 
     #[test]

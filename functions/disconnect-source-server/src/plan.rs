@@ -10,7 +10,7 @@ use shared::{
     guardrails::Refusal,
 };
 
-use self::Verdict::{Act, Done, Pending, Refused};
+use self::Verdict::{Act, Done, Failed, Pending, Refused};
 use crate::{
     command::{Action, Command, Target},
     grounds,
@@ -44,7 +44,9 @@ pub enum Verdict {
     /// Nothing is left to do.
     Done(Reason),
     /// It takes time; observe again later.
-    Pending(Reason),
+    Pending(Grounds<Reason>),
+    /// It took too long, and a human has to look.
+    Failed(Grounds<Reason>),
     /// These rules forbid it, in the order in which they are asked; never empty.
     Refused(Vec<Grounds<Reason>>),
 }
@@ -154,6 +156,7 @@ fn plan_server(
         Action::Disconnect => plan_disconnect(command, server, snapshot, policy),
         Action::Retire => plan_retire(command, server, snapshot, policy),
         Action::Delete => plan_delete(command, server, snapshot, policy),
+        Action::Verify => plan_verify(server, snapshot),
     }
 }
 
@@ -165,7 +168,7 @@ fn plan_disconnect(
 ) -> Verdict {
     // It may have been disconnected by us, by an earlier delivery, or by an operator.
     if server.state == State::Disconnected {
-        return plan_remainder(command, server, policy);
+        return plan_remainder(command, server, snapshot, policy);
     }
     let against = forbidden(command, server, snapshot, policy);
     if !against.is_empty() {
@@ -174,7 +177,7 @@ fn plan_disconnect(
 
     // The machine of an event has just ended, and its silence is still to come.
     if command.is_native() && lacks_silence(server, snapshot, policy).is_some() {
-        return Pending(Reason::AgentNotSilentYet);
+        return Pending(Reason::AgentNotSilentYet.into());
     }
 
     // The approval goes last, so that a run which is killed in between can be resumed.
@@ -184,12 +187,17 @@ fn plan_disconnect(
 }
 
 /// A run that was killed after the disconnect continues here: its approval is still to be removed.
-fn plan_remainder(command: &Command, server: &Server, policy: &Policy) -> Verdict {
+fn plan_remainder(
+    command: &Command,
+    server: &Server,
+    snapshot: &Snapshot,
+    policy: &Policy,
+) -> Verdict {
     let guardrails = &policy.guardrails;
     // Without an approval of this request there is nothing of ours to tidy up.
     let approval = guardrails.approval_of(&command.request_id, &server.tags);
     if approval.is_none() {
-        return Done(Reason::Disconnected);
+        return finished(server, snapshot, policy);
     }
 
     let mut against: Vec<_> = guardrails
@@ -202,7 +210,16 @@ fn plan_remainder(command: &Command, server: &Server, policy: &Policy) -> Verdic
     }
     match consume_approval(command, server, policy) {
         Some(step) => Act(vec![step]),
-        None => Done(Reason::Disconnected),
+        None => finished(server, snapshot, policy),
+    }
+}
+
+/// What is said of a disconnected server of which nothing is left to be changed.
+fn finished(server: &Server, snapshot: &Snapshot, policy: &Policy) -> Verdict {
+    match unproven(server, snapshot) {
+        // Right after the disconnect nothing of the staging area was read yet.
+        Some(_) if policy.verify_cleanup => Pending(Reason::CleanupAwaitsVerification.into()),
+        _ => Done(Reason::Disconnected),
     }
 }
 
@@ -216,9 +233,9 @@ fn plan_retire(
     if !against.is_empty() {
         return Refused(against);
     }
-    // AWS documents no call that shows when the staging resources are gone.
+    // The deletion waits until DRS shows nothing of the staging area, whoever disconnected it.
     if server.state == State::Disconnected {
-        return Pending(Reason::RecordAwaitsDeletion);
+        return Pending(Reason::RecordAwaitsDeletion.into());
     }
 
     // The approval stays: the deletion needs it.
@@ -240,7 +257,34 @@ fn plan_delete(
         return Refused(against);
     }
 
-    Act(vec![Step::Delete])
+    // With the record goes the only place where DRS shows what it has left behind.
+    match unproven(server, snapshot) {
+        Some(verdict) if !command.skip_cleanup_check => verdict,
+        _ => Act(vec![Step::Delete]),
+    }
+}
+
+/// Changes nothing, so no approval is asked for.
+fn plan_verify(server: &Server, snapshot: &Snapshot) -> Verdict {
+    // A server that replicates again has a staging area, and needs it.
+    if server.state != State::Disconnected {
+        return Refused(vec![grounds::not_disconnected(server)]);
+    }
+
+    unproven(server, snapshot).unwrap_or(Done(Reason::CleanupVerified))
+}
+
+/// What is said of a disconnected server while it is not proven that its staging area is gone;
+/// `None` once it is.
+fn unproven(server: &Server, snapshot: &Snapshot) -> Option<Verdict> {
+    match snapshot.leftovers.get(&server.id) {
+        Some(leftovers) if leftovers.is_empty() => None,
+        Some(left) if snapshot.cleanup_overdue.contains(&server.id) => {
+            Some(Failed(grounds::left_over(Reason::StagingLeft, Some(left))))
+        }
+        // What was not read is no proof, and no failure.
+        left => Some(Pending(grounds::left_over(Reason::CleanupPending, left))),
+    }
 }
 
 /// Every rule that forbids to change this server.
@@ -443,7 +487,7 @@ impl TargetPlan {
     pub fn steps(&self) -> &[Step] {
         match &self.verdict {
             Act(steps) => steps,
-            Done(_) | Pending(_) | Refused(_) => &[],
+            Done(_) | Pending(_) | Failed(_) | Refused(_) => &[],
         }
     }
 
@@ -487,7 +531,7 @@ mod tests {
         fixtures::{
             APPROVED, NOON, by_hostname, by_id, command, consume, disconnected, id, policy, server,
         },
-        snapshot::Usage,
+        snapshot::{Leftovers, Usage},
     };
 
     fn with(change: impl FnOnce(&mut Server)) -> Snapshot {
@@ -496,8 +540,13 @@ mod tests {
         snapshot_of(vec![server])
     }
 
+    /// Nothing uses these servers, and of those that are DISCONNECTED nothing is left.
     fn snapshot_of(servers: Vec<Server>) -> Snapshot {
+        let ended = servers.iter().filter(|it| it.state == State::Disconnected);
+        let leftovers = ended.map(|server| (server.id.clone(), Leftovers::default()));
+
         Snapshot {
+            leftovers: leftovers.collect(),
             servers,
             initialised: true,
             usage: Some(Usage::default()),
@@ -538,7 +587,7 @@ mod tests {
         assert_eq!(talks, refused(Reason::AgentAlive));
         // One that is disconnected already may have talked before.
         let disconnected = planned(Action::Retire, disconnected);
-        assert_eq!(disconnected, Pending(Reason::RecordAwaitsDeletion));
+        assert_eq!(disconnected, Pending(Reason::RecordAwaitsDeletion.into()));
     }
 
     // Invariant 1.
@@ -560,7 +609,7 @@ mod tests {
             first_alone(&plan(&command, &snapshot, &policy).targets[0].verdict)
         };
 
-        assert_eq!(planned(0), Pending(Reason::AgentNotSilentYet));
+        assert_eq!(planned(0), Pending(Reason::AgentNotSilentYet.into()));
         assert_eq!(planned(1800), Act(vec![Step::Disconnect, consume(1)]));
     }
 
@@ -636,7 +685,7 @@ mod tests {
         check(
             Action::Retire,
             &ended,
-            Pending(Reason::RecordAwaitsDeletion),
+            Pending(Reason::RecordAwaitsDeletion.into()),
         );
         check(Action::Delete, &ended, Act(vec![Step::Delete]));
     }
@@ -1133,6 +1182,127 @@ mod tests {
         }
     }
 
+    fn one_point() -> Leftovers {
+        Leftovers {
+            recovery_points: 1,
+            ..Leftovers::default()
+        }
+    }
+
+    /// A server that is DISCONNECTED, and of which this is left.
+    fn ended_with(left: Option<Leftovers>, overdue: bool) -> Snapshot {
+        let mut snapshot = with(disconnected);
+        snapshot.leftovers = left.map(|left| (id(1), left)).into_iter().collect();
+        snapshot.cleanup_overdue = overdue.then(|| id(1)).into_iter().collect();
+        snapshot
+    }
+
+    fn name_of(verdict: &Verdict) -> Reason {
+        match verdict {
+            Done(reason) => *reason,
+            Pending(why) | Failed(why) => why.reason,
+            Act(_) | Refused(_) => panic!("{verdict:?}"),
+        }
+    }
+
+    // Invariant 3.
+    #[test]
+    fn a_clean_up_is_verified_once_nothing_is_left_and_failed_after_a_time() {
+        let planned = |left, overdue| {
+            let snapshot = ended_with(left, overdue);
+            plan_one(Action::Verify, by_id(1), &snapshot, &policy())
+        };
+        let parts = [
+            one_point(),
+            Leftovers {
+                disks: 1,
+                ..Leftovers::default()
+            },
+            Leftovers {
+                lag: true,
+                ..Leftovers::default()
+            },
+        ];
+
+        for overdue in [false, true] {
+            let clean = planned(Some(Leftovers::default()), overdue);
+            assert_eq!(clean, Done(Reason::CleanupVerified));
+            // What was not read is neither.
+            let unread = planned(None, overdue);
+            assert_eq!(unread, Pending(Reason::CleanupPending.into()));
+        }
+        for part in parts {
+            let waits = planned(Some(part), false);
+            assert!(matches!(waits, Pending(_)), "{waits:?}");
+            assert_eq!(name_of(&waits), Reason::CleanupPending);
+            let failed = planned(Some(part), true);
+            assert!(matches!(failed, Failed(_)), "{failed:?}");
+            assert_eq!(name_of(&failed), Reason::StagingLeft);
+        }
+    }
+
+    #[test]
+    fn a_verification_needs_a_disconnected_server_and_nothing_else() {
+        let connected = plan_one(Action::Verify, by_id(1), &with(|_| {}), &policy());
+        assert_eq!(connected, refused(Reason::NotDisconnected));
+
+        let mut snapshot = with(|server| {
+            disconnected(server);
+            server.tags = [("drover:protected".to_owned(), String::new())].into();
+        });
+        snapshot.usage = None;
+        let planned = plan_one(Action::Verify, by_id(1), &snapshot, &policy());
+        assert_eq!(planned, Done(Reason::CleanupVerified));
+    }
+
+    // Invariant 3.
+    #[test]
+    fn a_record_is_deleted_once_nothing_is_left_unless_the_request_gives_that_up() {
+        let planned = |left, overdue, skip_cleanup_check| {
+            let command = Command {
+                skip_cleanup_check,
+                ..command(Action::Delete, vec![by_id(1)])
+            };
+            let plan = plan(&command, &ended_with(left, overdue), &policy());
+            plan.targets[0].verdict.clone()
+        };
+        let deletes = Act(vec![Step::Delete]);
+
+        assert_eq!(planned(Some(Leftovers::default()), false, false), deletes);
+        let waits = planned(Some(one_point()), false, false);
+        assert_eq!(name_of(&waits), Reason::CleanupPending);
+        assert_eq!(
+            name_of(&planned(None, false, false)),
+            Reason::CleanupPending
+        );
+        let failed = planned(Some(one_point()), true, false);
+        assert_eq!(name_of(&failed), Reason::StagingLeft);
+        for left in [None, Some(one_point())] {
+            assert_eq!(planned(left, true, true), deletes);
+        }
+    }
+
+    #[test]
+    fn a_disconnect_awaits_its_verification_where_the_deployment_asks_for_it() {
+        let planned = |left, verify_cleanup| {
+            let mut snapshot = ended_with(left, false);
+            snapshot.servers[0].tags.clear();
+            let policy = Policy {
+                verify_cleanup,
+                ..policy()
+            };
+            plan_one(Action::Disconnect, by_id(1), &snapshot, &policy)
+        };
+        let awaits = Pending(Reason::CleanupAwaitsVerification.into());
+
+        for left in [None, Some(one_point())] {
+            assert_eq!(planned(left, true), awaits);
+            assert_eq!(planned(left, false), Done(Reason::Disconnected));
+        }
+        let clean = planned(Some(Leftovers::default()), true);
+        assert_eq!(clean, Done(Reason::Disconnected));
+    }
+
     #[test]
     fn a_server_that_is_protected_after_a_killed_run_keeps_its_approval() {
         let snapshot = with(|server| {
@@ -1161,7 +1331,7 @@ mod tests {
     #[test]
     #[expect(clippy::too_many_lines, reason = "one combination after the other")]
     fn no_step_is_taken_that_any_rule_forbids() {
-        for bits in 0..512_u32 {
+        for bits in 0..1024_u32 {
             let bit = |position: u32| bits & (1 << position) != 0;
             let [
                 ended,
@@ -1173,7 +1343,8 @@ mod tests {
                 by_name,
                 misnamed,
                 is_in_job,
-            ] = [0, 1, 2, 3, 4, 5, 6, 7, 8].map(bit);
+                is_left,
+            ] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map(bit);
             let mut snapshot = with(|server| {
                 server.state = if ended {
                     State::Disconnected
@@ -1199,6 +1370,9 @@ mod tests {
                 servers_in_jobs: is_in_job.then(|| in_job(Some(id(1)))).into_iter().collect(),
                 ..Usage::default()
             });
+            if is_left {
+                snapshot.leftovers.insert(id(1), one_point());
+            }
             let policy = Policy {
                 allow_delete: !no_delete,
                 ..policy()
@@ -1216,7 +1390,12 @@ mod tests {
             };
             let touchable = !unapproved && !protected && !misnamed;
             let free = touchable && !failback && !launched && !is_in_job;
-            for action in [Action::Disconnect, Action::Retire, Action::Delete] {
+            for action in [
+                Action::Disconnect,
+                Action::Retire,
+                Action::Delete,
+                Action::Verify,
+            ] {
                 let planned = plan(&command(action, vec![target.clone()]), &snapshot, &policy)
                     .targets
                     .remove(0);
@@ -1225,7 +1404,7 @@ mod tests {
                     && !ended
                     && (action == Action::Disconnect || action == Action::Retire && !no_delete);
                 assert_eq!(takes(Step::Disconnect), disconnects, "{bits:b} {action:?}");
-                let deletes = free && ended && action == Action::Delete && !no_delete;
+                let deletes = free && ended && action == Action::Delete && !no_delete && !is_left;
                 assert_eq!(takes(Step::Delete), deletes, "{bits:b} {action:?}");
                 let consumes = action == Action::Disconnect && touchable && (ended || free);
                 assert_eq!(takes(consume(1)), consumes, "{bits:b} {action:?}");

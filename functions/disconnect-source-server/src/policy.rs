@@ -21,11 +21,14 @@ pub struct Policy {
     /// `REQUIRE_SILENT_MINUTES`: for how long the agent of a server must not have been seen before a
     /// disconnect; 0 does not ask.
     pub require_silent_minutes: u64,
+    /// `VERIFY_CLEANUP`: whether the follow-up of a disconnect verifies that AWS has removed the
+    /// staging resources.
+    pub verify_cleanup: bool,
 }
 
 impl Policy {
     /// The names of all variables, in the order of the README's table.
-    pub const VARIABLES: [&str; 7] = [
+    pub const VARIABLES: [&str; 8] = [
         "MODE",
         "APPROVAL_TAG",
         "PROTECTION_TAG",
@@ -33,6 +36,7 @@ impl Policy {
         "MAX_SHARE_PERCENT",
         "ALLOW_DELETE",
         "REQUIRE_SILENT_MINUTES",
+        "VERIFY_CLEANUP",
     ];
 
     /// Reads the process's environment.
@@ -60,6 +64,7 @@ impl Policy {
                 "REQUIRE_SILENT_MINUTES",
                 value("REQUIRE_SILENT_MINUTES", "0"),
             )?,
+            verify_cleanup: boolean("VERIFY_CLEANUP", value("VERIFY_CLEANUP", "false"))?,
         })
     }
 
@@ -67,7 +72,7 @@ impl Policy {
     #[must_use]
     pub fn allows(&self, action: Action) -> bool {
         match action {
-            Action::Disconnect => true,
+            Action::Disconnect | Action::Verify => true,
             Action::Retire | Action::Delete => self.allow_delete,
         }
     }
@@ -90,12 +95,12 @@ impl Policy {
 }
 
 /// The servers of which a share is computed. A disconnect takes its share of those that are still
-/// connected: old records must not make room for more.
+/// connected: old records must not make room for more. A verification changes none.
 #[must_use]
 pub fn share_base(action: Action, account: AccountSize) -> usize {
     match action {
         Action::Disconnect | Action::Retire => account.connected,
-        Action::Delete => account.records,
+        Action::Delete | Action::Verify => account.records,
     }
 }
 
@@ -120,6 +125,7 @@ mod tests {
         assert_eq!(policy.guardrails.mode, Mode::Plan);
         assert_eq!(policy.max_share_percent, 10);
         assert!(!policy.allow_delete);
+        assert!(!policy.verify_cleanup);
     }
 
     #[test]
@@ -128,12 +134,14 @@ mod tests {
             ("MODE", "enforce"),
             ("MAX_SHARE_PERCENT", "1"),
             ("ALLOW_DELETE", "true"),
+            ("VERIFY_CLEANUP", "true"),
         ];
         let policy = read(&variables).unwrap();
 
         assert_eq!(policy.guardrails.mode, Mode::Enforce);
         assert_eq!(policy.max_share_percent, 1);
         assert!(policy.allow_delete);
+        assert!(policy.verify_cleanup);
     }
 
     #[test]
@@ -162,6 +170,7 @@ mod tests {
             let policy = read(&[("ALLOW_DELETE", value)]).unwrap();
 
             assert!(policy.allows(Action::Disconnect));
+            assert!(policy.allows(Action::Verify));
             assert_eq!(policy.allows(Action::Retire), allow_delete);
             assert_eq!(policy.allows(Action::Delete), allow_delete);
         }

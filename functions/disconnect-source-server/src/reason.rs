@@ -13,6 +13,12 @@ pub const STAGING_CLEANUP_SECONDS: u32 = 90 * 60;
 /// When a change that a read does not show yet is worth another look.
 pub const SOON_SECONDS: u32 = 60;
 
+/// After how long a staging area that is left is a failure: twice what AWS promises.
+pub const STAGING_OVERDUE_SECONDS: u32 = 2 * STAGING_CLEANUP_SECONDS;
+
+/// When a staging area that AWS is still removing is worth another look.
+pub const CLEANUP_SECONDS: u32 = 15 * 60;
+
 /// When an agent that is not silent yet is worth another look.
 pub const SILENCE_SECONDS: u32 = 15 * 60;
 
@@ -25,10 +31,18 @@ pub enum Reason {
     Disconnected,
     /// No record of the server exists.
     RecordDeleted,
+    /// DRS shows nothing of the staging area any more: no disk, no lag and no recovery point.
+    CleanupVerified,
+    /// DRS could not reach the agent before the disconnect, so it may remain on the machine.
+    AgentMayRemain,
     /// Disconnected; delete the record once AWS has removed the staging resources, in 90 minutes.
     ///
-    /// A delete that is sent before may succeed and leave the resources behind.
+    /// A delete that is sent before waits until DRS shows nothing of them.
     RecordAwaitsDeletion,
+    /// Disconnected; verify that AWS has removed the staging resources, in 90 minutes.
+    CleanupAwaitsVerification,
+    /// DRS still shows something of the staging area, which AWS removes within 90 minutes.
+    CleanupPending,
     /// The instance was terminated, and its agent has not been silent for long enough yet.
     AgentNotSilentYet,
     /// AWS accepted the change, but a read does not show it yet.
@@ -37,6 +51,8 @@ pub enum Reason {
     OutOfTime,
     /// Plan mode: nothing was changed; these steps would be taken.
     PlanMode,
+    /// DRS still shows something of the staging area, 3 hours after the disconnect.
+    StagingLeft,
     /// DRS was never initialised in this account and Region, so it has no source servers.
     NotInitialised,
     /// No source server with this name exists in this account and Region.
@@ -79,7 +95,7 @@ pub enum Reason {
     ExtensionError,
     /// AWS reports a state of the source server that this version of drover does not know.
     UnknownState,
-    /// Only the record of a DISCONNECTED source server can be deleted.
+    /// The source server is not DISCONNECTED, so its record cannot be deleted and nothing is verified.
     NotDisconnected,
     /// This deployment does not allow records to be deleted (ALLOW_DELETE).
     DeleteNotAllowed,
@@ -101,8 +117,12 @@ impl Explain for Reason {
 
     fn advice(&self) -> &'static [Advice] {
         match self {
-            Self::Disconnected | Self::RecordDeleted => &[],
+            Self::Disconnected | Self::RecordDeleted | Self::CleanupVerified => &[],
+            Self::AgentMayRemain => &[advice::UNINSTALL_AGENT],
             Self::RecordAwaitsDeletion => &[advice::AWAITS_DELETION],
+            Self::CleanupAwaitsVerification => &[advice::AWAITS_VERIFICATION],
+            Self::CleanupPending => &[advice::AWAIT_CLEANUP],
+            Self::StagingLeft => &[advice::REPORT_LEFTOVERS],
             Self::NotSeenYet | Self::OutOfTime | Self::AgentNotSilentYet => &[advice::SEND_AGAIN],
             Self::PlanMode => &[advice::CARRY_OUT],
 
@@ -138,7 +158,10 @@ impl Explain for Reason {
 
     fn look_again_after_seconds(&self) -> Option<u32> {
         match self {
-            Self::RecordAwaitsDeletion => Some(STAGING_CLEANUP_SECONDS),
+            Self::RecordAwaitsDeletion | Self::CleanupAwaitsVerification => {
+                Some(STAGING_CLEANUP_SECONDS)
+            }
+            Self::CleanupPending => Some(CLEANUP_SECONDS),
             Self::AgentNotSilentYet => Some(SILENCE_SECONDS),
             Self::NotSeenYet | Self::OutOfTime => Some(SOON_SECONDS),
             _ => None,
@@ -165,8 +188,12 @@ mod tests {
 
     #[test]
     fn everything_that_is_refused_has_a_way_out() {
-        let is_good =
-            |reason: &Reason| matches!(reason, Reason::Disconnected | Reason::RecordDeleted);
+        let is_good = |reason: &Reason| {
+            matches!(
+                reason,
+                Reason::Disconnected | Reason::RecordDeleted | Reason::CleanupVerified
+            )
+        };
         for reason in Reason::ALL.iter().filter(|reason| !is_good(reason)) {
             assert!(!reason.advice().is_empty(), "{reason:?}");
         }
@@ -179,6 +206,8 @@ mod tests {
             .filter_map(|reason| Some((*reason, reason.look_again_after_seconds()?)));
         let expected = [
             (Reason::RecordAwaitsDeletion, 90 * 60),
+            (Reason::CleanupAwaitsVerification, 90 * 60),
+            (Reason::CleanupPending, 15 * 60),
             (Reason::AgentNotSilentYet, 15 * 60),
             (Reason::NotSeenYet, SOON_SECONDS),
             (Reason::OutOfTime, SOON_SECONDS),

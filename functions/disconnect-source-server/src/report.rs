@@ -1,23 +1,31 @@
 //! `report`: what may truthfully be said of each target, and why.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::slice;
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
-    CallRecord, Conclusion, Mode, Outcome, PlannedStep, Report, Subject, TargetReport, Unobserved,
-    When, Wording, code,
-    drs::{Server, State},
+    CallRecord, Conclusion, EbsSnapshotId, Mode, Outcome, PlannedStep, Report, Subject,
+    TargetReport, Unobserved, When, Wording, code,
+    drs::{EBS_SNAPSHOTS_KEPT, Server, State},
+    request::{MAX_HOURS_TO_EXPIRY, Timestamp},
     settle::{Change, ReadBack, Settled, settle},
 };
 
 use crate::{
-    command::{Action, Command, Lost, Target},
+    command::{Action, Command, Lost, PriorDisconnect, Target, UNREACHABLE_SECONDS},
     context::Context,
     execute::{Execution, TargetRun},
     plan::{Step, Verdict},
     policy::Policy,
     reason::{Reason, STAGING_CLEANUP_SECONDS},
+    snapshot::Leftovers,
 };
+
+/// How many EBS snapshots a request hands on. EC2 takes 200 in one filter, and describes each with
+/// its tags; the whole has to fit a state of the follow-up machine.
+const SNAPSHOTS_OF_A_REQUEST: usize = 100;
 
 /// What was read before and after. Host names and addresses of AWS's answer stay out of it: reports
 /// are logged.
@@ -42,6 +50,11 @@ struct Evidence<'a> {
     recovery_points: Option<usize>,
     /// How many of them this run destroyed.
     recovery_points_lost: Option<usize>,
+    /// The EBS snapshots of the newest of them, by their IDs.
+    #[serde(rename = "ebsSnapshotIDs")]
+    ebs_snapshot_ids: Option<&'a [EbsSnapshotId]>,
+    /// What DRS showed of the staging area of a server that was DISCONNECTED, if it was read.
+    leftovers: Option<&'a Leftovers>,
     /// The bytes replicated so far.
     replicated_bytes: Option<i64>,
     /// How long the server has replicated.
@@ -89,6 +102,10 @@ pub(crate) fn report(
             Mode::Plan => preview(run),
             Mode::Enforce => conclude(run),
         };
+        let conclusion = match agent_may_remain(command, target, run, execution) {
+            true => conclusion.with(Reason::AgentMayRemain),
+            false => conclusion,
+        };
         let server = run.first.server.as_ref();
         let subject = subject(command, target, server, context);
 
@@ -104,7 +121,7 @@ pub(crate) fn report(
     }
 
     let mut report = written(command, mode, targets, context, calls);
-    report.next_request = next_request(command, &report);
+    report.next_request = next_request(command, &report, execution, context);
     report
 }
 
@@ -116,16 +133,22 @@ fn written(
     context: &Context<'_>,
     calls: CallRecord,
 ) -> Report {
-    let awaits = code(Reason::RecordAwaitsDeletion);
+    let awaits = match command.action {
+        Action::Disconnect => code(Reason::CleanupAwaitsVerification),
+        Action::Retire | Action::Delete | Action::Verify => code(Reason::RecordAwaitsDeletion),
+    };
+    let awaited = match command.action {
+        Action::Disconnect => "the clean-up is verified from",
+        Action::Retire | Action::Delete | Action::Verify => "records can be deleted from",
+    };
     // AWS takes up to 90 minutes from the disconnect on.
     let from = context.invocation.time() + TimeDelta::seconds(STAGING_CLEANUP_SECONDS.into());
-    let note = from
-        .format("records can be deleted from %H:%M UTC")
-        .to_string();
+    let note = format!("{awaited} {}", from.format("%H:%M UTC"));
 
     let done = match command.action {
         Action::Disconnect | Action::Retire => "disconnected",
         Action::Delete => "deleted",
+        Action::Verify => "cleaned up",
     };
     let wording = Wording {
         request_id: command.request_id.as_ref(),
@@ -133,6 +156,7 @@ fn written(
             Action::Disconnect => "disconnect",
             Action::Retire => "retire",
             Action::Delete => "delete",
+            Action::Verify => "verify",
         },
         planned: done,
         done,
@@ -192,7 +216,7 @@ fn conclude(run: &TargetRun) -> Conclusion {
 
     // What a read shows counts, whatever the call answered. A refusal after a change does not: it
     // speaks of what comes next, not of what was done.
-    let shows_the_change = !matches!(run.last.verdict, Verdict::Refused(_));
+    let shows_the_change = !matches!(run.last.verdict, Verdict::Refused(_) | Verdict::Failed(_));
     if last.unread.is_none()
         && shows_the_change
         && let Some(conclusion) = stated(&run.last.verdict, Outcome::Done)
@@ -214,45 +238,92 @@ fn stated(verdict: &Verdict, done: Outcome) -> Option<Conclusion> {
     match verdict {
         Verdict::Act(_) => None,
         Verdict::Done(reason) => Some(Conclusion::new(done, *reason)),
-        Verdict::Pending(reason) => Some(Conclusion::new(Outcome::Pending, *reason)),
+        Verdict::Pending(why) => Some(Conclusion::of(Outcome::Pending, slice::from_ref(why))),
+        Verdict::Failed(why) => Some(Conclusion::of(Outcome::Failed, slice::from_ref(why))),
         Verdict::Refused(against) => Some(Conclusion::of(Outcome::Refused, against)),
     }
 }
 
-/// The deletion that a retirement ends with, of those servers and no others, once it is all that is
-/// still to be done.
-fn next_request(command: &Command, report: &Report) -> Option<Value> {
-    let awaits_deletion = code(Reason::RecordAwaitsDeletion);
+/// Whether DRS could not tell the agent to uninstall itself, which matters once the server is
+/// disconnected.
+fn agent_may_remain(
+    command: &Command,
+    target: &Target,
+    run: &TargetRun,
+    execution: &Execution,
+) -> bool {
+    match command.action {
+        Action::Disconnect | Action::Retire => {
+            // The machine of an event is gone, and its agent with it.
+            let silent = run.silent_seconds(execution);
+            let was_unreachable = silent.is_some_and(|seconds| seconds >= UNREACHABLE_SECONDS);
+            was_unreachable && run.ended_replication() && !command.is_native()
+        }
+        Action::Delete | Action::Verify => {
+            let is_good = matches!(run.last.verdict, Verdict::Done(_));
+            is_good && target.was_unreachable()
+        }
+    }
+}
+
+/// What a request ends with after AWS has cleaned up, of those servers and no others, once it is all
+/// that is still to be done: the deletion of a retirement, and the verification of a disconnect.
+fn next_request(
+    command: &Command,
+    report: &Report,
+    execution: &Execution,
+    context: &Context<'_>,
+) -> Option<Value> {
+    let (action, awaits) = match command.action {
+        Action::Disconnect => (Action::Verify, Reason::CleanupAwaitsVerification),
+        Action::Retire => (Action::Delete, Reason::RecordAwaitsDeletion),
+        // They are sent again as they are.
+        Action::Delete | Action::Verify => return None,
+    };
+    let awaits = code(awaits);
     let mut targets = Vec::new();
 
-    for target in &report.targets {
+    for (target, run) in report.targets.iter().zip(&execution.runs) {
         if target.outcome != Outcome::Pending {
             continue;
         }
         // Something else is still pending: the same request has to be sent again first.
-        if target.reason != awaits_deletion {
+        if target.reason != awaits {
             return None;
         }
-        targets.push(handed_on(target));
+        targets.push(handed_on(target, run, execution, context));
     }
-    // Without a retirement there is nothing to follow up.
+    // Without such a server there is nothing to follow up.
     if targets.is_empty() {
         return None;
     }
 
+    // An event of AWS does not expire, and what follows on it is good for as long as a request.
+    let a_day = TimeDelta::hours(MAX_HOURS_TO_EXPIRY);
+    let expires_at = command.expires_at;
     Some(json!({
         "version": 1,
         "requestID": command.request_id,
-        "expiresAt": command.expires_at,
-        "action": Action::Delete,
+        "expiresAt": expires_at.unwrap_or(now(context) + a_day),
+        "action": action,
         "targets": targets,
         "dryRun": report.mode == Mode::Plan,
     }))
 }
 
+/// When the invocation started, in whole seconds.
+fn now(context: &Context<'_>) -> DateTime<Utc> {
+    context.invocation.now.trunc_subsecs(0)
+}
+
 /// A target in the words of the request, by the ID of the server that it turned out to be, and with
-/// what its disconnect destroyed: the last report of a retirement is to say so, too.
-fn handed_on(report: &TargetReport) -> Value {
+/// what its disconnect was and destroyed: the last report is to say so, too.
+fn handed_on(
+    report: &TargetReport,
+    run: &TargetRun,
+    execution: &Execution,
+    context: &Context<'_>,
+) -> Value {
     const ID: &str = "sourceServerID";
     let mut target = report.target.clone();
     let Some(members) = target.as_object_mut() else {
@@ -260,10 +331,13 @@ fn handed_on(report: &TargetReport) -> Value {
     };
 
     if let Some(id) = report.resource.get(ID) {
-        // The deletion must mean the server that was disconnected, even if another has its name by
+        // The request must mean the server that was disconnected, even if another has its name by
         // then.
         members.entry(ID).or_insert_with(|| id.clone());
     }
+    // What an event says of its machine is no part of a request.
+    members.remove("originAccountID");
+    members.remove("originRegion");
 
     let figure = |name| report.evidence.get(name).and_then(Value::as_u64);
     let lost = Lost {
@@ -274,18 +348,49 @@ fn handed_on(report: &TargetReport) -> Value {
     if lost.recovery_points.is_some() || lost.replication_hours.is_some() {
         members.insert("lost".to_owned(), json!(lost));
     }
+    let disconnect = disconnect(run, execution, context);
+    members.insert("disconnect".to_owned(), json!(disconnect));
     target
+}
+
+/// What there is to say of the disconnect of a server that is DISCONNECTED.
+fn disconnect(run: &TargetRun, execution: &Execution, context: &Context<'_>) -> PriorDisconnect {
+    // An agent that was uninstalled is silent, too.
+    let silent = run.silent_seconds(execution);
+    let snapshots = match context.policy.verify_cleanup {
+        true => ebs_snapshots(run, execution).map(<[_]>::to_vec),
+        // Nobody would ask EC2 for them.
+        false => None,
+    };
+
+    PriorDisconnect {
+        at: Some(Timestamp(now(context))),
+        agent_silent_seconds: silent.filter(|_| run.ended_replication()),
+        ebs_snapshot_ids: snapshots.unwrap_or_default(),
+    }
+}
+
+/// The EBS snapshots of the newest recovery points of a server, before it was disconnected: as many
+/// as its share of what one request hands on.
+fn ebs_snapshots<'a>(run: &TargetRun, execution: &'a Execution) -> Option<&'a [EbsSnapshotId]> {
+    let id = &run.first.server.as_ref()?.id;
+    let newest = &execution.recovery_points.get(id)?.ebs_snapshots;
+
+    let share = SNAPSHOTS_OF_A_REQUEST / execution.runs.len().max(1);
+    let most = share.clamp(1, EBS_SNAPSHOTS_KEPT).min(newest.len());
+    newest.get(..most)
 }
 
 /// A loss is reported only where the last read shows that the replication has ended.
 fn evidence<'a>(
     run: &'a TargetRun,
-    execution: &Execution,
+    execution: &'a Execution,
     policy: &Policy,
 ) -> Option<Evidence<'a>> {
     let server = run.first.server.as_ref()?;
-    // Counted before the disconnect: afterwards they no longer exist.
-    let recovery_points = execution.recovery_points.get(&server.id).copied();
+    // Counted before the disconnect: afterwards they are on their way out.
+    let recovery_points = execution.recovery_points.get(&server.id);
+    let recovery_points = recovery_points.map(|points| points.count);
     let ended = run.ended_replication();
 
     Some(Evidence {
@@ -293,11 +398,13 @@ fn evidence<'a>(
         state_before: state(Some(server)),
         state_after: run.was_read_back().then(|| state(run.last.server.as_ref())),
         last_seen_by_service_date_time: server.last_seen,
-        agent_silent_seconds: execution.silent_seconds.get(&server.id).copied(),
+        agent_silent_seconds: run.silent_seconds(execution),
         lag_seconds: server.lag_seconds,
         data_replication_error: server.replication_error.as_ref(),
         recovery_points,
         recovery_points_lost: recovery_points.filter(|_| ended),
+        ebs_snapshot_ids: ebs_snapshots(run, execution),
+        leftovers: execution.leftovers.get(&server.id),
         replicated_bytes: server.replicated_bytes,
         replication_hours: server.replication_hours,
         replication_hours_ended: server.replication_hours.filter(|_| ended),
@@ -342,9 +449,10 @@ fn planned(action: Action, run: &TargetRun) -> Vec<PlannedStep> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use shared::{Call, FaultKind, Grounds, Invocation, drs::Drs};
+    use shared::{
+        Call, FaultKind, Grounds, Invocation,
+        drs::{Drs, RecoveryPoints},
+    };
     use tokio::time::Instant;
 
     use super::*;
@@ -355,7 +463,10 @@ mod tests {
     };
 
     const DONE: Verdict = Verdict::Done(Reason::Disconnected);
-    const LATER: Verdict = Verdict::Pending(Reason::RecordAwaitsDeletion);
+
+    fn later() -> Verdict {
+        Verdict::Pending(Reason::RecordAwaitsDeletion.into())
+    }
 
     fn forbidden() -> Verdict {
         Verdict::Refused(vec![Reason::Protected.into()])
@@ -402,7 +513,7 @@ mod tests {
         let already_done = (Outcome::AlreadyDone, "disconnected".to_owned());
         assert_eq!(concluded(DONE), already_done);
         let pending = (Outcome::Pending, "record_awaits_deletion".to_owned());
-        assert_eq!(concluded(LATER), pending);
+        assert_eq!(concluded(later()), pending);
         let refused = (Outcome::Refused, "protected".to_owned());
         assert_eq!(concluded(forbidden()), refused);
     }
@@ -417,7 +528,7 @@ mod tests {
         ] {
             let attempt = || tried(result);
             check(attempt(), &target(DONE), Outcome::Done, "disconnected");
-            let later = target(LATER);
+            let later = target(later());
             check(
                 attempt(),
                 &later,
@@ -472,7 +583,7 @@ mod tests {
 
     #[test]
     fn a_deletion_follows_once_nothing_else_is_pending() {
-        let done = TargetRun::new(target(LATER));
+        let done = TargetRun::new(target(later()));
         let doubtful = TargetRun {
             first: unfinished(),
             attempts: vec![untried()],
@@ -482,15 +593,38 @@ mod tests {
             let command = command(Action::Retire, (1..=runs.len()).map(by_id).collect());
             let execution = Execution {
                 runs,
-                recovery_points: BTreeMap::new(),
-                silent_seconds: BTreeMap::new(),
+                ..Execution::default()
             };
             report_in_context(&command, &execution).next_request
         };
 
-        let targets = json!([{ "sourceServerID": id(1) }]);
+        let at = json!({ "at": "2027-01-15T08:00:00Z" });
+        let targets = json!([{ "sourceServerID": id(1), "disconnect": at }]);
         assert_eq!(next(vec![done.clone()]).unwrap()["targets"], targets);
         assert_eq!(next(vec![done, doubtful]), None);
+    }
+
+    #[test]
+    fn one_question_to_ec2_holds_the_snapshots_of_all_targets() {
+        let snapshot = |number| EbsSnapshotId::try_from(format!("snap-{number:017}")).unwrap();
+        let points = RecoveryPoints {
+            count: 37,
+            ebs_snapshots: (0..EBS_SNAPSHOTS_KEPT).map(snapshot).collect(),
+        };
+        let run = TargetRun::new(TargetPlan {
+            server: Some(server(1)),
+            verdict: DONE,
+        });
+
+        let kept = |targets: usize| {
+            let execution = Execution {
+                runs: vec![run.clone(); targets],
+                recovery_points: [(id(1), points.clone())].into(),
+                ..Execution::default()
+            };
+            ebs_snapshots(&run, &execution).unwrap().len()
+        };
+        assert_eq!([1, 10, 11, 100].map(kept), [10, 10, 9, 1]);
     }
 
     #[test]
@@ -514,8 +648,7 @@ mod tests {
         let command = command(Action::Disconnect, vec![by_id(1)]);
         let execution = Execution {
             runs: vec![run],
-            recovery_points: BTreeMap::new(),
-            silent_seconds: BTreeMap::new(),
+            ..Execution::default()
         };
 
         report_in_context(&command, &execution).targets.remove(0)
@@ -558,13 +691,12 @@ mod tests {
             ("DeleteSourceServer", When::StagingRemoved),
         ];
         assert_eq!(steps, expected);
-        assert_eq!(planned(LATER)[0].when, When::StagingRemoved);
+        assert_eq!(planned(later())[0].when, When::StagingRemoved);
         assert!(planned(forbidden()).is_empty());
 
         let execution = Execution {
-            runs: vec![run(LATER)],
-            recovery_points: BTreeMap::new(),
-            silent_seconds: BTreeMap::new(),
+            runs: vec![run(later())],
+            ..Execution::default()
         };
         assert_eq!(
             report_in_context(&command, &execution).summary,
@@ -628,11 +760,7 @@ mod tests {
                 attempts: vec![attempt],
                 last: connected,
             };
-            let execution = Execution {
-                runs: Vec::new(),
-                recovery_points: [].into(),
-                silent_seconds: BTreeMap::new(),
-            };
+            let execution = Execution::default();
             let evidence = evidence(&run, &execution, &policy).unwrap();
             evidence.state_after.map(str::to_owned)
         };
@@ -650,6 +778,10 @@ mod tests {
             ..unfinished()
         };
         let connected = || State::Connected("CONTINUOUS".to_owned());
+        let points = RecoveryPoints {
+            count: 3,
+            ..RecoveryPoints::default()
+        };
         let lost = |attempt: Attempt, last: State| {
             let run = TargetRun {
                 first: in_state(connected()),
@@ -657,9 +789,8 @@ mod tests {
                 last: in_state(last),
             };
             let execution = Execution {
-                runs: Vec::new(),
-                recovery_points: [(id(1), 3)].into(),
-                silent_seconds: BTreeMap::new(),
+                recovery_points: [(id(1), points.clone())].into(),
+                ..Execution::default()
             };
             evidence(&run, &execution, &policy)
                 .unwrap()

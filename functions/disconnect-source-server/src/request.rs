@@ -3,10 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use shared::{
-    AwsInstanceId, Rejection, RequestId,
+    AwsInstanceId, EbsSnapshotId, Rejection, RequestId,
     drs::SourceServerRef,
     ids::{Id, Kind, matches_pattern},
-    request::{Timestamp, check_count, check_expiry, check_version},
+    request::{Timestamp, check_count, check_expiry, check_not_too_late, check_version},
     strict::{self, Object},
 };
 
@@ -26,8 +26,11 @@ pub enum Action {
     Disconnect,
     /// Disconnect and keep the approval: the record is to be deleted 90 minutes later.
     Retire,
-    /// Delete the record of a server that is DISCONNECTED.
+    /// Delete the record of a server that is DISCONNECTED, once DRS shows nothing of its staging
+    /// area.
     Delete,
+    /// Read whether DRS shows anything of the staging area of a server that is DISCONNECTED.
+    Verify,
 }
 
 /// A host name as the DRS agent reported it: 1 to 255 ASCII letters, digits and `. _ -`.
@@ -85,6 +88,10 @@ pub(crate) struct Request {
     /// Whether to observe, plan and report only.
     #[serde(default)]
     pub(crate) dry_run: bool,
+    /// Of a deletion: whether to delete the record even while DRS shows something of the staging
+    /// area.
+    #[serde(default)]
+    pub(crate) skip_cleanup_check: bool,
 }
 
 /// One source server. Every name that is given must match the same server exactly.
@@ -134,11 +141,15 @@ pub(crate) struct RequestedServer {
         )
     )]
     pub(crate) fqdn: Option<HostName>,
-    /// Of a deletion: what the disconnect before it destroyed, as its report says. It is reported
-    /// again, and decides nothing.
+    /// Of a deletion or a verification: what the disconnect before it destroyed, as its report
+    /// says. It is reported again, and decides nothing.
     #[serde(default, deserialize_with = "present")]
     #[cfg_attr(test, schemars(with = "Lost"))]
     pub(crate) lost: Option<Object<Lost>>,
+    /// Of a deletion or a verification: the disconnect before it, as its report says.
+    #[serde(default, deserialize_with = "present")]
+    #[cfg_attr(test, schemars(with = "PriorDisconnect"))]
+    pub(crate) disconnect: Option<Object<PriorDisconnect>>,
 }
 
 /// What a disconnect destroyed for good, as an earlier report of the same request says.
@@ -165,6 +176,48 @@ pub struct Lost {
     pub replication_hours: Option<u64>,
 }
 
+/// The disconnect of a server, as an earlier report of the same request says: DRS remembers nothing
+/// of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(transform = tests::drop_null_defaults))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct PriorDisconnect {
+    /// When a report saw the server DISCONNECTED, to within minutes: RFC 3339. Without it a staging
+    /// area that is left is waited for and never a failure.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(test, schemars(with = "String", extend("format" = "date-time")))]
+    pub at: Option<Timestamp>,
+    /// For how many seconds DRS had not seen the agent before.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[cfg_attr(test, schemars(with = "u64"))]
+    pub agent_silent_seconds: Option<u64>,
+    /// The EBS snapshots of the newest recovery points before, at most ten. The follow-up asks EC2
+    /// for them.
+    #[serde(
+        rename = "ebsSnapshotIDs",
+        default,
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    #[cfg_attr(
+        test,
+        schemars(
+            with = "Vec<String>",
+            length(max = 10),
+            inner(regex(pattern = r"^snap-[0-9A-Fa-f]{8,17}$"))
+        )
+    )]
+    pub ebs_snapshot_ids: Vec<EbsSnapshotId>,
+}
+
 /// A field that may be left out but not be `null`: a template that filled in nothing is a mistake,
 /// not a wish.
 fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
@@ -181,7 +234,13 @@ pub(crate) fn read(text: &str, now: DateTime<Utc>) -> Result<Request, Rejection>
     check_version(text)?;
     let request: Request = strict::read(text)?;
 
-    check_expiry(request.expires_at.0, now)?;
+    // Expiry forbids changes, and no looks.
+    match request.action {
+        Action::Verify => check_not_too_late(request.expires_at.0, now)?,
+        Action::Disconnect | Action::Retire | Action::Delete => {
+            check_expiry(request.expires_at.0, now)?;
+        }
+    }
     check_count("targets", request.targets.len(), MAX_TARGETS)?;
 
     Ok(request)

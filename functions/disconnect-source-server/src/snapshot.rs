@@ -1,8 +1,11 @@
 //! What was observed of DRS, as far as decisions need it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use shared::drs::{AccountSize, RecoveryInstance, Server, ServerInJob, SourceServerId, State};
+use serde::Serialize;
+use shared::drs::{
+    AccountSize, RecoveryInstance, RecoveryPoints, Server, ServerInJob, SourceServerId, State,
+};
 
 /// What was observed of DRS in one account and Region.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,9 +25,35 @@ pub struct Snapshot {
     /// How many seconds after the end of its machine, by a native event, DRS saw the agent of a server;
     /// one that was not seen well after it is missing.
     pub seconds_after_end: BTreeMap<SourceServerId, u64>,
-    /// How many recovery points each server has that is to be disconnected; a server is missing if
-    /// they could not be counted.
-    pub recovery_points: BTreeMap<SourceServerId, usize>,
+    /// The recovery points of each server that is to be disconnected; a server is missing if they
+    /// could not be counted.
+    pub recovery_points: BTreeMap<SourceServerId, RecoveryPoints>,
+    /// What DRS still shows of the staging area of each server that is DISCONNECTED; a server is
+    /// missing if that was not read, and then nothing is proven.
+    pub leftovers: BTreeMap<SourceServerId, Leftovers>,
+    /// The servers whose staging area AWS should have removed by now, by the time of the disconnect
+    /// that the request names.
+    pub cleanup_overdue: BTreeSet<SourceServerId>,
+}
+
+/// What DRS shows of the staging area of a server that is DISCONNECTED.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Leftovers {
+    /// How many disks have a `totalStorageBytes` above zero.
+    pub disks: usize,
+    /// Whether there is a `lagDuration` or an `etaDateTime`.
+    pub lag: bool,
+    /// How many recovery points are listed.
+    pub recovery_points: usize,
+}
+
+impl Leftovers {
+    /// Whether nothing is left, as far as DRS shows it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What may use a server, so that it must not be changed.
@@ -48,6 +77,8 @@ impl Snapshot {
             silent_seconds: BTreeMap::new(),
             seconds_after_end: BTreeMap::new(),
             recovery_points: BTreeMap::new(),
+            leftovers: BTreeMap::new(),
+            cleanup_overdue: BTreeSet::new(),
         }
     }
 

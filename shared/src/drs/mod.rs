@@ -11,10 +11,10 @@ mod observe;
 pub use change::DisconnectResponse;
 pub use client::Drs;
 pub use model::{
-    AccountSize, Direction, RecoveryInstance, Server, ServerInJob, SourceServerId,
+    AccountSize, Direction, RecoveryInstance, RecoveryPoints, Server, ServerInJob, SourceServerId,
     SourceServerKind, SourceServerRef, Staging, State,
 };
-pub use observe::{ServerFilter, SourceServers};
+pub use observe::{EBS_SNAPSHOTS_KEPT, ServerFilter, SourceServers};
 
 /// How many calls are under way at once. DRS publishes no limit; this is far below what its console
 /// makes.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     arn::{Arn, Resource, ResourceRef},
     guardrails::Tags,
-    ids::{Id, Kind, RequestId, matches_pattern},
+    ids::{EbsSnapshotId, Id, Kind, RequestId, matches_pattern},
 };
 
 /// The ID of a source server: `s-` and 17 ASCII letters or digits.
@@ -82,6 +82,10 @@ pub struct Server {
     pub lag_seconds: Option<u64>,
     /// `dataReplicationInfo.dataReplicationError.error`, by its name.
     pub replication_error: Option<String>,
+    /// How many of its disks have a `totalStorageBytes` above zero.
+    pub staged_disks: usize,
+    /// Whether `dataReplicationInfo` has a `lagDuration` or an `etaDateTime`, readable or not.
+    pub has_lag: bool,
 }
 
 /// The replication state of a source server.
@@ -119,6 +123,15 @@ pub enum Staging {
     ExtensionError,
     /// A status that this program does not know.
     Unknown,
+}
+
+/// The recovery points of a source server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RecoveryPoints {
+    /// How many DRS lists.
+    pub count: usize,
+    /// The EBS snapshots of the newest points, newest first; a bounded number of them.
+    pub ebs_snapshots: Vec<EbsSnapshotId>,
 }
 
 /// A recovery instance.

@@ -6,15 +6,16 @@ use aws_sdk_drs::{
     operation::describe_source_servers::DescribeSourceServersOutput,
     types::{
         self, DataReplicationState, DescribeRecoveryInstancesRequestFilters,
-        DescribeSourceServersRequestFilters, ExtensionStatus, JobStatus, ReplicationDirection,
+        DescribeSourceServersRequestFilters, ExtensionStatus, JobStatus, RecoverySnapshotsOrder,
+        ReplicationDirection,
     },
 };
 
 use super::{
     client::Drs,
     model::{
-        AccountSize, Direction, RecoveryInstance, Server, ServerInJob, SourceServerId, Staging,
-        State,
+        AccountSize, Direction, RecoveryInstance, RecoveryPoints, Server, ServerInJob,
+        SourceServerId, Staging, State,
     },
 };
 use crate::{
@@ -22,11 +23,15 @@ use crate::{
     arn::Arn,
     fault::FaultKind,
     guardrails::Tags,
-    ids::AwsInstanceId,
+    ids::{AwsInstanceId, EbsSnapshotId},
 };
 
 /// The most IDs that one filter of DescribeSourceServers or DescribeRecoveryInstances takes.
 const IDS_PER_FILTER: usize = 200;
+
+/// How many EBS snapshots are kept of the newest recovery points of a server. A point has one for
+/// each disk, of which there may be 60, and a server has hundreds of points.
+pub const EBS_SNAPSHOTS_KEPT: usize = 10;
 
 /// How many servers a page is asked to hold. DRS has no upper bound; with 50 tags on each a page is
 /// 5 MB.
@@ -221,22 +226,25 @@ impl Drs {
         Ok(servers)
     }
 
-    /// How many recovery points a server has.
+    /// The recovery points of a server.
     ///
     /// # Errors
     ///
     /// The call and its fault.
-    pub async fn count_recovery_points(
+    pub async fn recovery_points(
         &self,
         id: &SourceServerId,
         record: &CallRecord,
-    ) -> Result<usize, FailedCall> {
+    ) -> Result<RecoveryPoints, FailedCall> {
         // A list of several pages may show one twice that has moved meanwhile.
         let mut ids = BTreeSet::new();
+        let mut ebs_snapshots = Vec::new();
         let pages = self
             .client
             .describe_recovery_snapshots()
             .source_server_id(id.as_ref())
+            // The newest first: AWS does not say which order is the default.
+            .order(RecoverySnapshotsOrder::Desc)
             .into_paginator()
             .stop_on_duplicate_token(false)
             .send();
@@ -247,15 +255,31 @@ impl Drs {
                 pages,
                 |page| page.next_token(),
                 |page| {
-                    let items = page.items().iter();
-                    ids.extend(items.map(|point| point.snapshot_id().to_owned()));
+                    for point in page.items() {
+                        if ids.insert(point.snapshot_id().to_owned()) {
+                            keep_snapshots(point, &mut ebs_snapshots);
+                        }
+                    }
                     Ok(())
                 },
             )
             .await?;
 
-        Ok(ids.len())
+        Ok(RecoveryPoints {
+            count: ids.len(),
+            ebs_snapshots,
+        })
     }
+}
+
+/// Keeps the EBS snapshots of a recovery point, while there is room.
+fn keep_snapshots(point: &types::RecoverySnapshot, kept: &mut Vec<EbsSnapshotId>) {
+    let room = EBS_SNAPSHOTS_KEPT.saturating_sub(kept.len());
+    let named = point.ebs_snapshots().iter();
+
+    // They are evidence, and decide nothing: one that is not readable is no fault.
+    let readable = named.filter_map(|id| EbsSnapshotId::try_from(id.clone()).ok());
+    kept.extend(readable.take(room));
 }
 
 fn sdk_filters(filter: &ServerFilter) -> Vec<DescribeSourceServersRequestFilters> {
@@ -325,6 +349,8 @@ fn read_server(server: &types::SourceServer) -> Option<Server> {
     let error = replication
         .and_then(|info| info.data_replication_error())
         .and_then(|error| error.error());
+    let lag = replication.and_then(|info| info.lag_duration());
+    let estimate = replication.and_then(|info| info.eta_date_time());
 
     Some(Server {
         id: read_id(server.source_server_id())?,
@@ -350,10 +376,17 @@ fn read_server(server: &types::SourceServer) -> Option<Server> {
         replicated_bytes: replicated_bytes(disks),
         replication_hours: duration.and_then(seconds_of).map(|seconds| seconds / 3600),
         last_seen: last_seen.and_then(|text| text.parse().ok()),
-        lag_seconds: replication
-            .and_then(|info| info.lag_duration())
-            .and_then(seconds_of),
+        lag_seconds: lag.and_then(seconds_of),
         replication_error: error.map(|error| error.as_str().to_owned()),
+        staged_disks: disks
+            .iter()
+            .filter(|disk| disk.total_storage_bytes() > 0)
+            .count(),
+        // Some answers of AWS have an empty text for what is not there.
+        has_lag: [lag, estimate]
+            .into_iter()
+            .flatten()
+            .any(|text| !text.is_empty()),
     })
 }
 

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Each was found in some tool of this kind.
-pub(crate) static BUGS: [Bug; 19] = [
+pub(crate) static BUGS: [Bug; 20] = [
     Bug {
         name: "409 taken as success",
         conclusion: |_, target| {
@@ -120,6 +120,16 @@ pub(crate) static BUGS: [Bug; 19] = [
             each_server(tampering, body, |_, server| {
                 server["recoveryInstanceId"] = Value::Null;
             });
+        },
+        ..Bug::NONE
+    },
+    Bug {
+        name: "deleted without proof",
+        body: |tampering, body| {
+            let detail = tampering.request.detail.as_ref();
+            if detail.is_some_and(|detail| detail["action"] == "delete") {
+                empty_list(tampering, body, "DescribeRecoverySnapshots");
+            }
         },
         ..Bug::NONE
     },

@@ -10,8 +10,8 @@ use crate::{
     drs::{
         changes,
         observed::{
-            is_ambiguous, is_free, jobs_were_read_first, matches, observed_servers, was_counted,
-            was_searched,
+            is_ambiguous, is_free, jobs_were_read_first, matches, observed_servers, shows_nothing,
+            was_counted, was_searched,
         },
     },
     record::{AttemptLog, Call, State, text},
@@ -69,7 +69,7 @@ fn rules(
     request: &Request,
     server: &Value,
     call: &Call,
-) -> [(u8, bool, &'static str); 14] {
+) -> [(u8, bool, &'static str); 15] {
     let id = call.subject.as_str();
     let action = request.detail.as_ref().map(|detail| text(detail, "action"));
     let action = action.unwrap_or_default();
@@ -84,8 +84,7 @@ fn rules(
     let untags = call.operation == "UntagResource";
     let reads = observed_servers(log, id);
     let first = reads.last().filter(|_| untags).copied().unwrap_or(server);
-    let mut targets = request.targets();
-    targets.retain(|target| matches(target, first));
+    let targets = targets_of(request, first);
     let is_matched = !targets.is_empty();
     // What matches nothing need not match nothing else.
     let of_targets = |holds: &dyn Fn(&Value) -> bool| !is_matched || targets.iter().any(holds);
@@ -104,6 +103,7 @@ fn rules(
     // A job that ends between two lists has left its instance by the second.
     let jobs_come_first = untags || jobs_were_read_first(log);
     let may_delete = call.operation != "DeleteSourceServer" || is_disconnected;
+    let is_proven = is_proven(log, request, server, call);
 
     // One server is always within the share, and everything is within all of it.
     let has_share = state.scenario.number("MAX_SHARE_PERCENT", 10) < 100;
@@ -139,9 +139,27 @@ fn rules(
             "was changed although jobs were read after what they leave behind",
         ),
         (1, may_delete, "is not DISCONNECTED"),
+        (1, is_proven, "may have a staging area"),
         (1, server["arn"].is_string(), "has no ARN"),
         (6, is_counted, "was changed before the servers were counted"),
     ]
+}
+
+/// Whether DRS showed nothing of the staging area of a server that is deleted, or the request gives
+/// that up: with its record goes what it shows.
+fn is_proven(log: &AttemptLog, request: &Request, server: &Value, call: &Call) -> bool {
+    let detail = request.detail.as_ref();
+    let skips = detail.is_some_and(|detail| detail["skipCleanupCheck"] == true);
+
+    call.operation != "DeleteSourceServer" || skips || shows_nothing(log, server)
+}
+
+/// The targets of a request that mean this server, as it was read.
+fn targets_of(request: &Request, server: &Value) -> Vec<Value> {
+    let mut targets = request.targets();
+    targets.retain(|target| matches(target, server));
+
+    targets
 }
 
 /// Whether a call is part of an action. A retirement keeps the approval for the deletion that

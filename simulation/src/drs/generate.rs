@@ -142,12 +142,15 @@ fn variables(rng: &mut fastrand::Rng) -> Variables {
 
     let silent_minutes = if chance(rng, 6) { "30" } else { "0" };
 
+    let verify_cleanup = chance(rng, 40);
+
     let all = vec![
         ("MODE", mode.to_owned()),
         ("ALLOW_DELETE", allow_delete.to_string()),
         ("MAX_TARGETS", max_targets.to_owned()),
         ("MAX_SHARE_PERCENT", max_share.to_owned()),
         ("REQUIRE_SILENT_MINUTES", silent_minutes.to_owned()),
+        ("VERIFY_CLEANUP", verify_cleanup.to_string()),
     ];
     some_left_out(rng, all)
 }
@@ -235,7 +238,14 @@ fn add_tags(rng: &mut fastrand::Rng, server: &mut SourceServer) {
 /// A third of the servers has something that stands out.
 fn add_state(rng: &mut fastrand::Rng, server: &mut SourceServer) {
     match rng.u8(0..100) {
-        0..10 => "DISCONNECTED".clone_into(&mut server.data_replication_state),
+        0..10 => {
+            "DISCONNECTED".clone_into(&mut server.data_replication_state);
+            // AWS may still be cleaning up, or leave something behind for hours.
+            if chance(rng, 50) {
+                let minutes = rng.i64(1..300);
+                server.staging_gone_at = Some(epoch() + TimeDelta::minutes(minutes));
+            }
+        }
         10..18 => "STALLED".clone_into(&mut server.data_replication_state),
         18..20 => "EXTENDED".clone_into(&mut server.staging_status),
         20 => "EXTENSION_ERROR".clone_into(&mut server.staging_status),
@@ -319,18 +329,26 @@ fn add_job(rng: &mut fastrand::Rng, world: &mut World, number: usize, count: usi
 }
 
 fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
-    let targets: Vec<Value> = numbers(rng, count, 5)
+    let mut targets: Vec<Value> = numbers(rng, count, 5)
         .into_iter()
         .map(|number| target(rng, number))
         .collect();
     let action = match rng.u8(0..100) {
         // A retirement hands on a deletion; a deletion needs a disconnected server.
-        0..68 => "disconnect",
-        68..93 => "retire",
-        _ => "delete",
+        0..66 => "disconnect",
+        66..90 => "retire",
+        90..96 => "delete",
+        _ => "verify",
     };
+    if action == "delete" || action == "verify" {
+        for target in &mut targets {
+            if chance(rng, 50) {
+                target["disconnect"] = disconnect(rng);
+            }
+        }
+    }
     let hours = hours_to_expiry(rng);
-    let detail = json!({
+    let mut detail = json!({
         "version": 1,
         "requestID": change,
         "expiresAt": expiry(hours),
@@ -338,8 +356,22 @@ fn request(rng: &mut fastrand::Rng, change: &str, count: usize) -> Request {
         "targets": targets,
         "dryRun": chance(rng, 3),
     });
+    if action == "delete" && chance(rng, 30) {
+        detail["skipCleanupCheck"] = json!(true);
+    }
 
     wrapped(rng, detail, DETAIL_TYPE, &REQUESTS)
+}
+
+/// What somebody says of the disconnect before a deletion or a verification.
+fn disconnect(rng: &mut fastrand::Rng) -> Value {
+    let seen = epoch() - TimeDelta::minutes(rng.i64(-10..300));
+    let mut disconnect = json!({ "at": seen });
+
+    if chance(rng, 50) {
+        disconnect["agentSilentSeconds"] = json!(rng.u32(0..2000));
+    }
+    disconnect
 }
 
 /// A server by one of its names or by several, of which one in fifteen is another server's or

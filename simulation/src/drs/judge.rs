@@ -36,6 +36,12 @@ enum Verdict {
     Done(&'static str),
     /// The record is to be deleted later.
     Awaits,
+    /// It is to be verified later that AWS has cleaned up.
+    AwaitsVerification,
+    /// AWS still shows something of the staging area.
+    AwaitsCleanup,
+    /// It does so for too long.
+    Left,
     /// The machine of an event is to be silent first.
     AwaitsSilence,
     /// Every reason against it.
@@ -70,7 +76,7 @@ pub(crate) fn judge(case: &Case<'_>) -> Judgement {
 pub(crate) fn reasons_against(case: &Case<'_>, target: &Value) -> Vec<&'static str> {
     match find(case, target).verdict {
         Verdict::Refused(reasons) => reasons,
-        Verdict::Done(_) | Verdict::Awaits | Verdict::AwaitsSilence | Verdict::Act(_) => Vec::new(),
+        _ => Vec::new(),
     }
 }
 
@@ -172,6 +178,9 @@ fn about(case: &Case<'_>, server: &SourceServer, target: &Value) -> Verdict {
         return Verdict::Refused(reasons);
     }
 
+    if action == "verify" {
+        return verified(case, server, target);
+    }
     // It is disconnected already: all that may be left is the approval.
     if action == "disconnect" && server.is_disconnected() {
         if is_approved && is_protected {
@@ -180,6 +189,7 @@ fn about(case: &Case<'_>, server: &SourceServer, target: &Value) -> Verdict {
         return match (reasons.is_empty(), is_approved) {
             (false, _) => Verdict::Refused(reasons),
             (true, true) => Verdict::Act(vec![Step::Untag]),
+            (true, false) if awaits_verification(case, server) => Verdict::AwaitsVerification,
             (true, false) => Verdict::Done("disconnected"),
         };
     }
@@ -211,11 +221,64 @@ fn about(case: &Case<'_>, server: &SourceServer, target: &Value) -> Verdict {
     match action {
         _ if !reasons.is_empty() => Verdict::Refused(reasons),
         _ if waits => Verdict::AwaitsSilence,
+        "delete" if !skips_check(case) && has_staging(case.world, server) => left(case, target),
         "delete" => Verdict::Act(vec![Step::Delete]),
         "retire" if server.is_disconnected() => Verdict::Awaits,
         "retire" => Verdict::Act(vec![Step::Disconnect]),
         _ => Verdict::Act(vec![Step::Disconnect, Step::Untag]),
     }
+}
+
+/// What a verification says of a server: nothing but what is left of its staging area.
+fn verified(case: &Case<'_>, server: &SourceServer, target: &Value) -> Verdict {
+    match (server.is_disconnected(), has_staging(case.world, server)) {
+        (false, _) => Verdict::Refused(vec!["not_disconnected"]),
+        (true, true) => left(case, target),
+        (true, false) => Verdict::Done("cleanup_verified"),
+    }
+}
+
+/// Whether DRS shows anything of the staging area of a disconnected server: only its recovery
+/// points, since a disconnect clears the record at once.
+pub(crate) fn has_staging(world: &World, server: &SourceServer) -> bool {
+    !server.points(world.now).is_empty()
+}
+
+/// A staging area that is left: AWS is given twice the time that it promises, from the disconnect
+/// that the request names.
+fn left(case: &Case<'_>, target: &Value) -> Verdict {
+    match is_overdue(target, case.world.now) {
+        true => Verdict::Left,
+        false => Verdict::AwaitsCleanup,
+    }
+}
+
+/// Whether AWS should have cleaned up by a time, after the disconnect that a target names.
+pub(crate) fn is_overdue(target: &Value, now: DateTime<Utc>) -> bool {
+    let seen = target["disconnect"]["at"].as_str();
+    let seen = seen.and_then(|seen| seen.parse::<DateTime<Utc>>().ok());
+
+    seen.is_some_and(|seen| now - seen > TimeDelta::hours(3))
+}
+
+/// Whether the deployment follows up a disconnect.
+fn verifies(case: &Case<'_>) -> bool {
+    case.scenario.variable("VERIFY_CLEANUP") == Some("true")
+}
+
+/// Whether a server that was disconnected before is to be verified later: where something is left, or
+/// where there is no time to ask.
+fn awaits_verification(case: &Case<'_>, server: &SourceServer) -> bool {
+    let has_time = case.scenario.timeout_seconds >= ENOUGH_TIME;
+
+    verifies(case) && (has_staging(case.world, server) || !has_time)
+}
+
+/// Whether a deletion does not wait for the clean-up.
+fn skips_check(case: &Case<'_>) -> bool {
+    let detail = case.request.detail.as_ref();
+
+    detail.is_some_and(|detail| detail["skipCleanupCheck"] == true)
 }
 
 /// Whether the agent talks on although its machine is said to be gone, or was heard too lately.
@@ -309,9 +372,7 @@ impl Finding<'_> {
     fn refuse(&mut self, reason: &'static str) {
         match &mut self.verdict {
             Verdict::Refused(reasons) => reasons.push(reason),
-            Verdict::Done(_) | Verdict::Awaits | Verdict::AwaitsSilence | Verdict::Act(_) => {
-                self.verdict = Verdict::Refused(vec![reason]);
-            }
+            _ => self.verdict = Verdict::Refused(vec![reason]),
         }
     }
 }
@@ -366,6 +427,11 @@ fn expected(case: &Case<'_>, finding: &Finding<'_>) -> Expected {
         Verdict::Done(reason) => Expected::said("already_done", vec![reason]),
         Verdict::Awaits => Expected::said("pending", vec!["record_awaits_deletion"]),
         Verdict::AwaitsSilence => Expected::said("pending", vec!["agent_not_silent_yet"]),
+        Verdict::AwaitsVerification => {
+            Expected::said("pending", vec!["cleanup_awaits_verification"])
+        }
+        Verdict::AwaitsCleanup => Expected::said("pending", vec!["cleanup_pending"]),
+        Verdict::Left => Expected::said("failed", vec!["staging_left"]),
         Verdict::Refused(reasons) => Expected::said("refused", reasons.clone()),
         Verdict::Act(_) => Expected::said("planned", vec!["plan_mode"]),
     };
@@ -393,7 +459,8 @@ fn expected(case: &Case<'_>, finding: &Finding<'_>) -> Expected {
         false => Vec::new(),
     });
     expected.look_again = match expected.reasons.as_slice() {
-        ["record_awaits_deletion"] => Some(STAGING_REMOVED),
+        ["record_awaits_deletion" | "cleanup_awaits_verification"] => Some(STAGING_REMOVED),
+        ["cleanup_pending"] => Some(900),
         ["agent_not_silent_yet"] => Some(900),
         _ => None,
     };
@@ -474,6 +541,13 @@ fn act(case: &Case<'_>, server: &SourceServer, steps: &[Step], expected: &mut Ex
     (expected.outcome, expected.reasons) = match steps {
         [Step::Delete] => ("done", vec!["record_deleted"]),
         [Step::Disconnect] => ("pending", vec!["record_awaits_deletion"]),
+        // What was just disconnected has a staging area, whatever DRS shows of it.
+        [Step::Disconnect, ..] if verifies(case) => {
+            ("pending", vec!["cleanup_awaits_verification"])
+        }
+        [Step::Untag] if awaits_verification(case, server) => {
+            ("pending", vec!["cleanup_awaits_verification"])
+        }
         _ => ("done", vec!["disconnected"]),
     };
     let operations = steps.iter().map(|step| match step {
@@ -504,9 +578,20 @@ fn act(case: &Case<'_>, server: &SourceServer, steps: &[Step], expected: &mut Ex
     }
 }
 
-/// The deletion of all servers that await it, where nothing else is pending.
+/// The deletion or the verification of all servers that await it, where nothing else is pending.
 fn next_request(case: &Case<'_>, findings: &[Finding<'_>], targets: &[Expected]) -> Value {
-    let awaits = |expected: &Expected| expected.reasons == ["record_awaits_deletion"];
+    let (awaited, next) = match action(case) {
+        "retire" => ("record_awaits_deletion", "delete"),
+        "disconnect" => ("cleanup_awaits_verification", "verify"),
+        _ => return Value::Null,
+    };
+    let awaits = |expected: &Expected| expected.reasons == [awaited];
+    if targets
+        .iter()
+        .any(|it| it.outcome == "pending" && !awaits(it))
+    {
+        return Value::Null;
+    }
     let awaiting: Vec<Value> = case
         .request
         .targets()
@@ -518,6 +603,10 @@ fn next_request(case: &Case<'_>, findings: &[Finding<'_>], targets: &[Expected])
             // The target in its own words, and by the ID that it turned out to have.
             if target["sourceServerID"].is_null() {
                 target["sourceServerID"] = json!(finding.server?.id);
+            }
+            // What an event says of its machine is no part of a request.
+            if let Some(members) = target.as_object_mut() {
+                members.retain(|name, _| !name.starts_with("origin"));
             }
             Some(target)
         })
@@ -533,7 +622,7 @@ fn next_request(case: &Case<'_>, findings: &[Finding<'_>], targets: &[Expected])
         "version": 1,
         "requestID": case.request.id,
         "expiresAt": detail["expiresAt"],
-        "action": "delete",
+        "action": next,
         "targets": awaiting,
         "dryRun": case.is_plan(),
     })

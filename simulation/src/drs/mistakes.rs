@@ -17,11 +17,28 @@ fn by_arn(request: &mut Value, parts: &str) {
 }
 
 /// What is wrong in a request.
-pub(crate) const REQUESTS: [Mistake; 21] = [
+pub(crate) const REQUESTS: [Mistake; 25] = [
     |request| request["action"] = json!("Disconnect"),
     |request| request["action"] = json!("terminate"),
     |request| request["action"] = Value::Null,
     |request| request["targets"][0] = json!({}),
+    // What only a deletion or a verification may say.
+    |request| request["skipCleanupCheck"] = json!("true"),
+    |request| name(request, "disconnect", json!({ "at": "2027-01-15 08:00" })),
+    |request| {
+        name(
+            request,
+            "disconnect",
+            json!({ "ebsSnapshotIDs": ["vol-00000001"] }),
+        )
+    },
+    |request| {
+        name(
+            request,
+            "disconnect",
+            json!({ "ebsSnapshotIDs": vec!["snap-00000001"; 11] }),
+        )
+    },
     |request| name(request, "sourceServerId", json!("s-00000000000000001")),
     // IDs and ARNs of another shape, or of something else.
     |request| name(request, "sourceServerID", json!("s-1")),
@@ -54,7 +71,8 @@ pub(crate) const EVENTS: [Mistake; 5] = [
 ];
 
 /// Settings with which the function may not start.
-pub(crate) const SETTINGS: [(&str, &str); 5] = [
+pub(crate) const SETTINGS: [(&str, &str); 6] = [
+    ("VERIFY_CLEANUP", "yes"),
     ("ALLOW_DELETE", "1"),
     ("ALLOW_DELETE", "TRUE"),
     ("MAX_SHARE_PERCENT", "0"),

@@ -124,6 +124,18 @@ pub(crate) fn points_read(log: &AttemptLog, id: &str) -> Option<usize> {
     pages().any(|page| !page.has_more()).then_some(points.len())
 }
 
+/// Whether DRS showed nothing of the staging area of a server: neither on its record nor in the list
+/// of its recovery points, which was read to its end.
+pub(crate) fn shows_nothing(log: &AttemptLog, server: &Value) -> bool {
+    let info = &server["dataReplicationInfo"];
+    let mut disks = info["replicatedDisks"].as_array().into_iter().flatten();
+    let has_data = disks.any(|disk| disk["totalStorageBytes"] != 0);
+    let has_lag = !info["lagDuration"].is_null() || !info["etaDateTime"].is_null();
+
+    let points = points_read(log, text(server, "sourceServerID"));
+    !has_data && !has_lag && points == Some(0)
+}
+
 fn items(body: &Value) -> &[Value] {
     body["items"].as_array().map_or(&[], Vec::as_slice)
 }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use emulator::{SourceServer, World};
 use serde_json::{Value, json};
 
 use crate::{
     constants::{APPROVED, HERE},
     drs::{
-        judge::{is_named, reasons_against},
+        judge::{has_staging, is_named, is_overdue, reasons_against},
         observed::points_read,
     },
     fault_checks::is_in_doubt,
@@ -17,6 +18,9 @@ use crate::{
     record::{AttemptLog, Call, Reported, State, hides_an_effect, made, text},
     scenario::Request,
 };
+
+/// The longest that Lambda lets an invocation take, in seconds.
+const LONGEST_INVOCATION: i64 = 900;
 
 /// The worlds that an attempt may have read, and what it reports of one server.
 struct Claim<'a> {
@@ -66,11 +70,15 @@ pub(crate) fn on_report(state: &mut State, attempt: usize, reported: Reported<'_
     let wrong = claim.wrong(outcome, message, &reported.all_ids("sourceServerID"));
     let lost = &result["evidence"]["recoveryPointsLost"];
     let has_lost = claim.has_lost(lost);
+    let wrong_hand_over = wrongly_handed_on(&claim, &reported);
 
     if let Some(wrong) = wrong {
         let right = right_answer(state, &request, claim.worlds.last(), reported.number);
         let made = made(&claim.changes);
         let complaint = untrue(&reported, id, &format!("{wrong}{made}"), &right);
+        state.violate(3, complaint);
+    }
+    if let Some(complaint) = wrong_hand_over {
         state.violate(3, complaint);
     }
     if !has_lost {
@@ -84,7 +92,10 @@ impl Claim<'_> {
     fn wrong(&self, outcome: &str, message: &str, all_ids: &[&str]) -> Option<&'static str> {
         let is_in_doubt = is_in_doubt(&self.changes, message);
         let hides_an_effect = hides_an_effect(&self.changes, message);
-        let is_failure = matches!(self.reason, "rejected_by_aws" | "unreadable");
+        let is_failure = match self.reason {
+            "staging_left" => self.is_left() && is_overdue(self.target, self.log.clock),
+            reason => matches!(reason, "rejected_by_aws" | "unreadable"),
+        };
 
         // Whether it holds, and what is wrong if it does not.
         let rules: &[(bool, &str)] = match outcome {
@@ -165,8 +176,23 @@ impl Claim<'_> {
                 let is_gone = !self.id.is_empty() && find(world, self.id).is_none();
                 is_gone || named(world, self.target).is_empty()
             }),
+            // The server and its recovery points are read one after the other.
+            "cleanup_verified" => {
+                let is_clean = |world: &World| {
+                    find(world, self.id).is_none_or(|server| !has_staging(world, server))
+                };
+                self.server_ever(SourceServer::is_disconnected) && self.ever(is_clean)
+            }
             _ => false,
         }
+    }
+
+    /// Whether DRS ever showed something of the staging area of the disconnected server.
+    fn is_left(&self) -> bool {
+        let is_left =
+            |world: &World| find(world, self.id).is_some_and(|server| has_staging(world, server));
+
+        self.server_ever(SourceServer::is_disconnected) && self.ever(is_left)
     }
 
     /// A missing record proves a deletion only where the target names it by its ID, and DRS was asked
@@ -199,6 +225,12 @@ impl Claim<'_> {
                 let is_seen = !self.has_changed() || self.was_read_back();
                 is_seen && self.server_ever(SourceServer::is_disconnected)
             }
+            "cleanup_awaits_verification" => {
+                let is_seen = !self.has_changed() || self.was_read_back();
+                let verifies = self.state.scenario.variable("VERIFY_CLEANUP") == Some("true");
+                verifies && is_seen && self.server_ever(SourceServer::is_disconnected)
+            }
+            "cleanup_pending" => !self.has_changed() && self.is_left(),
             "agent_not_silent_yet" => self.state.scenario.number("REQUIRE_SILENT_MINUTES", 0) > 0,
             "not_seen_yet" => self.changes.iter().any(|call| call.is_ok()),
             "out_of_time" => true,
@@ -263,6 +295,36 @@ impl Claim<'_> {
             call.operation == "DescribeSourceServers" && !call.input["nextToken"].is_null()
         })
     }
+}
+
+/// What is not so of the disconnect that the next request names.
+fn wrongly_handed_on(claim: &Claim<'_>, reported: &Reported<'_>) -> Option<String> {
+    // A server that is named twice is handed on once.
+    if claim.reason == "named_twice" {
+        return None;
+    }
+    let next = reported.body["nextRequest"]["targets"].as_array();
+    let mut next = next.into_iter().flatten();
+    let target = next.find(|target| target["sourceServerID"] == claim.id)?;
+    let disconnect = &target["disconnect"];
+
+    // The clock of the function says when its invocation began, which may be one for a whole batch.
+    let seen = text(disconnect, "at").parse::<DateTime<Utc>>().ok();
+    let before = seen.map(|seen| (claim.log.clock - seen).num_seconds());
+    let is_then = before.is_some_and(|seconds| (0..=LONGEST_INVOCATION).contains(&seconds));
+    let silent = &disconnect["agentSilentSeconds"];
+    let mut changes = claim.changes.iter();
+    let is_disconnected = changes.any(|call| call.operation == "DisconnectSourceServer");
+    let is_silence = silent.is_null()
+        || is_disconnected && *silent == reported.result["evidence"]["agentSilentSeconds"];
+    // Nobody asks EC2 for them where the deployment does not verify.
+    let snapshots = disconnect["ebsSnapshotIDs"].as_array();
+    let verifies = claim.state.scenario.variable("VERIFY_CLEANUP") == Some("true");
+    let are_snapshots = snapshots
+        .is_none_or(|ids| verifies && json!(ids) == reported.result["evidence"]["ebsSnapshotIDs"]);
+
+    let is_right = is_then && is_silence && are_snapshots;
+    (!is_right).then(|| format!("hands on {disconnect} of {}, which was not so", claim.id))
 }
 
 /// A world with the servers of another one.

@@ -45,7 +45,7 @@ pub(crate) static SUBJECT: Subject = Subject {
     by_hand: by_hand::by_hand,
     bugs: &bugs::BUGS,
     needs_seconds: 600,
-    looks_after_expiry: true,
+    looks_after_expiry: |_| true,
     steps: &STEPS,
     main_steps: &["CreateReplicationConfiguration"],
     bad_settings: &mistakes::SETTINGS,

@@ -36,6 +36,8 @@ pub(super) struct Caller<'a> {
     /// How many pending items need a follow-up, and how many got one.
     pub(super) pending: Cell<usize>,
     pub(super) followed: Cell<usize>,
+    /// The EBS snapshots that EC2 still had when it was asked; null if it did not answer.
+    pub(super) left: RefCell<Value>,
     /// Whether the topic is away for as long as the execution may take.
     pub(super) topic_away: OnceCell<bool>,
 }
@@ -83,6 +85,7 @@ impl<'a> Caller<'a> {
             running: Cell::new(0),
             pending: Cell::new(0),
             followed: Cell::new(0),
+            left: RefCell::new(Value::Null),
             topic_away: OnceCell::new(),
         }
     }

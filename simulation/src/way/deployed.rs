@@ -11,12 +11,13 @@ use crate::{
 };
 
 /// The parameters of the template that the variables of the functions come from.
-const PARAMETERS: [(&str, &str); 6] = [
+const PARAMETERS: [(&str, &str); 7] = [
     ("MODE", "Mode"),
     ("ALLOW_DELETE", "AllowDelete"),
     ("MAX_TARGETS", "MaxTargets"),
     ("MAX_SHARE_PERCENT", "MaxSharePercent"),
     ("REQUIRE_SILENT_MINUTES", "RequireSilentMinutes"),
+    ("VERIFY_CLEANUP", "VerifyCleanup"),
     ("REPLICA_REGIONS", "ReplicaRegions"),
 ];
 

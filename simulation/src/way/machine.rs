@@ -233,6 +233,27 @@ impl Caller<'_> {
         Ok(json!({ "MessageId": self.account.id() }))
     }
 
+    /// EC2 finds by a filter what it still has, so that what is gone is no error.
+    fn describe_snapshots(&self, arguments: &Value) -> Result<Value, Failure> {
+        self.check_role("ec2:DescribeSnapshots", "*")?;
+        self.hiccup("Ec2.Ec2Exception")?;
+
+        let filter = &arguments["Filters"][0];
+        let named = named_snapshots(&self.last.borrow().request);
+        if filter["Name"] != "snapshot-id" || filter["Values"] != json!(named) {
+            let complaint = format!("EC2 is asked for {arguments} where {named:?} were named");
+            self.account.violate(self.tag, 3, &complaint);
+        }
+        // Most of them AWS has removed.
+        let left = named.into_iter().filter(|_| self.account.chance(10));
+        let left: Vec<Value> = left.collect();
+        let described = left.iter().map(|id| json!({ "SnapshotId": id }));
+        let described: Vec<Value> = described.collect();
+
+        self.left.replace(json!(left));
+        Ok(json!({ "Snapshots": described }))
+    }
+
     fn start(&self, arguments: &Value) -> Result<Value, Failure> {
         let machine = text_of(&arguments["StateMachineArn"]);
         self.check_role("states:StartExecution", &machine)?;
@@ -306,6 +327,9 @@ impl Services for Caller<'_> {
                 "arn:aws:states:::lambda:invoke" => self.invoke(arguments).await,
                 "arn:aws:states:::events:putEvents" => self.publish(arguments),
                 "arn:aws:states:::sns:publish" => self.notify(arguments).await,
+                "arn:aws:states:::aws-sdk:ec2:describeSnapshots" => {
+                    self.describe_snapshots(arguments)
+                }
                 "arn:aws:states:::states:startExecution" => self.start(arguments),
                 "arn:aws:states:::aws-sdk:s3:putObject" => self.store(arguments),
                 "arn:aws:states:::s3:getObject" => self.load(arguments),
@@ -326,4 +350,12 @@ impl Services for Caller<'_> {
     fn jittered(&self, longest: u64) -> u64 {
         self.account.below(longest + 1)
     }
+}
+
+/// Every EBS snapshot that a request names, in its order.
+fn named_snapshots(request: &Value) -> Vec<Value> {
+    let targets = request["targets"].as_array().into_iter().flatten();
+    let lists = targets.filter_map(|target| target["disconnect"]["ebsSnapshotIDs"].as_array());
+
+    lists.flatten().cloned().collect()
 }

@@ -26,7 +26,7 @@ const RETRIER: [&str; 6] = [
 const CATCHER: [&str; 4] = ["ErrorEquals", "Assign", "Output", "Next"];
 
 /// The services that the machines call.
-const RESOURCES: [&str; 7] = [
+const RESOURCES: [&str; 8] = [
     "arn:aws:states:::lambda:invoke",
     "arn:aws:states:::states:startExecution",
     "arn:aws:states:::events:putEvents",
@@ -34,6 +34,7 @@ const RESOURCES: [&str; 7] = [
     "arn:aws:states:::s3:getObject",
     "arn:aws:states:::s3:putObject",
     "arn:aws:states:::sns:publish",
+    "arn:aws:states:::aws-sdk:ec2:describeSnapshots",
 ];
 
 /// The fields of a state of this type.
