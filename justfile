@@ -59,5 +59,7 @@ gate:
 dist:
     cargo build --release --locked --package disconnect-source-server
     cargo build --release --locked --package bootstrap-efs-replication
+    cargo build --release --locked --package audit-source-servers
+    cargo build --release --locked --package audit-file-systems
     cargo build --release --locked --package cli
     tests/dist/pack "${CARGO_TARGET_DIR:-target}/release" dist

@@ -10,6 +10,7 @@ use crate::{
     advice::NextStep,
     conclusion::{Conclusion, Explain, Subject},
     grounds::Grounds,
+    ids::RequestId,
     invocation::Invocation,
     outcome::Outcome,
     sanitize::{sanitize, sanitize_value},
@@ -18,6 +19,8 @@ use crate::{
 
 /// The most resources that a report lists in full.
 const MOST_LISTED: usize = 50;
+/// How many kinds of findings a sentence names.
+const MOST_NAMED: usize = 4;
 /// The most bytes that they may have together, so that the report fits what carries it.
 const MOST_BYTES: usize = 60_000;
 
@@ -94,11 +97,20 @@ impl Found {
 }
 
 impl Audit {
-    /// The audit of some resources; `found` are those with findings, the worst first.
+    /// The audit of some resources; `found` are those with findings, the worst first, and `whole` is
+    /// what is to be said of the account that they are in.
     ///
     /// What a report has no room for is logged, one line each.
     #[must_use]
-    pub fn of(examined: usize, totals: Map<String, Value>, mut found: Vec<Found>) -> Self {
+    pub fn of(
+        examined: usize,
+        totals: Map<String, Value>,
+        whole: Option<Found>,
+        resources: Vec<Found>,
+    ) -> Self {
+        let with_findings = resources.len();
+        // What is said of all comes first.
+        let mut found: Vec<Found> = whole.into_iter().chain(resources).collect();
         // Before they are measured and logged.
         found.iter_mut().for_each(Found::sanitize);
 
@@ -111,8 +123,6 @@ impl Audit {
             }
         }
 
-        // Counted before the rest goes to the log.
-        let with_findings = found.len();
         let rest = found.split_off(fitting(&found));
         for one in &rest {
             tracing::info!(found = json!(one).to_string(), "{}", one.name);
@@ -125,6 +135,36 @@ impl Audit {
             found,
             unlisted: rest.len(),
         }
+    }
+
+    /// The audit in one sentence for people. `what` are the resources and where they are; `kinds` are
+    /// the codes of all findings that there are, the worst first.
+    #[must_use]
+    pub fn sentence(
+        &self,
+        request: &RequestId,
+        what: &str,
+        kinds: impl Iterator<Item = String>,
+    ) -> String {
+        let (examined, with) = (self.examined, self.with_findings);
+        if self.counts.is_empty() {
+            return format!("{request} audit: nothing found in {examined} {what}");
+        }
+
+        let mut named: Vec<String> = kinds
+            .filter_map(|kind| {
+                let count = self.counts.get(&kind)?;
+                Some(format!("{count} {}", kind.replace('_', " ")))
+            })
+            .collect();
+        // The report itself counts every one.
+        let more = named.len().saturating_sub(MOST_NAMED);
+        named.truncate(MOST_NAMED);
+        if more > 0 {
+            named.push(format!("{more} other findings"));
+        }
+        let named = named.join(", ");
+        format!("{request} audit: {with} of {examined} {what} have findings: {named}")
     }
 
     /// Logs the figures as metrics: CloudWatch makes them of a line in its embedded metric format.
@@ -235,14 +275,34 @@ mod tests {
             found("a", &["stalled", "agent_silent", "agent_silent"], ""),
             found("b", &["agent_silent"], ""),
         ];
-        let audit = Audit::of(40, Map::new(), two);
+        let audit = Audit::of(40, Map::new(), Some(found("all", &["quota_near"], "")), two);
 
         assert_eq!((audit.examined, audit.with_findings), (40, 2));
         assert_eq!(
             json!(audit.counts),
-            json!({ "agent_silent": 2, "stalled": 1 })
+            json!({ "agent_silent": 2, "quota_near": 1, "stalled": 1 })
         );
-        assert_eq!((audit.found.len(), audit.unlisted), (2, 0));
+        assert_eq!((audit.found.len(), audit.unlisted), (3, 0));
+        assert_eq!(audit.found[0].name, "all");
+    }
+
+    #[test]
+    fn a_sentence_names_the_worst_and_counts_the_rest() {
+        let request = RequestId::try_from("AUDIT1".to_owned()).unwrap();
+        let kinds = || ["e", "d", "c", "b", "a"].map(str::to_owned).into_iter();
+        let with = |found| Audit::of(9, Map::new(), None, found);
+
+        let some = with(vec![found("x", &["a", "b"], ""), found("y", &["b"], "")]);
+        let sentence = some.sentence(&request, "servers", kinds());
+        assert_eq!(
+            sentence,
+            "AUDIT1 audit: 2 of 9 servers have findings: 2 b, 1 a"
+        );
+        let many = with(vec![found("x", &["a", "b", "c", "d", "e"], "")]);
+        let sentence = many.sentence(&request, "servers", kinds());
+        assert!(sentence.ends_with(": 1 e, 1 d, 1 c, 1 b, 1 other findings"));
+        let none = with(vec![]).sentence(&request, "servers", kinds());
+        assert_eq!(none, "AUDIT1 audit: nothing found in 9 servers");
     }
 
     // Invariant 10.
@@ -250,7 +310,7 @@ mod tests {
     fn a_report_lists_the_worst_and_counts_all() {
         let many = |message: &str| {
             let found = (0..4000).map(|_| found("a", &["stalled", "slow"], message));
-            Audit::of(4000, Map::new(), found.collect())
+            Audit::of(4000, Map::new(), None, found.collect())
         };
 
         let audit = many("short");
@@ -264,7 +324,7 @@ mod tests {
 
     #[test]
     fn metrics_count_every_kind_of_finding() {
-        let audit = Audit::of(7, Map::new(), vec![found("a", &["agent_silent"], "")]);
+        let audit = Audit::of(7, Map::new(), None, vec![found("a", &["agent_silent"], "")]);
         let kinds = ["agent_silent", "stalled"].map(str::to_owned).into_iter();
         let now = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let mut invocation = Invocation::at(now, tokio::time::Instant::now());
@@ -290,7 +350,12 @@ mod tests {
 
     #[test]
     fn every_text_of_a_finding_is_sanitized() {
-        let audit = Audit::of(1, Map::new(), vec![found("a\u{1b}", &["x"], "b\u{1b}")]);
+        let audit = Audit::of(
+            1,
+            Map::new(),
+            None,
+            vec![found("a\u{1b}", &["x"], "b\u{1b}")],
+        );
 
         let json = json!(audit).to_string();
         assert!(!json.contains("\\u001b"), "{json}");

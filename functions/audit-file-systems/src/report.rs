@@ -20,8 +20,6 @@ use crate::{
 
 /// For how long a request that is offered is good, in hours.
 const GOOD_FOR: i64 = 12;
-/// How many findings the summary names.
-const NAMED: usize = 4;
 
 /// What was read of a file system and its replication. Names and other tags stay out of it: reports
 /// are logged.
@@ -93,7 +91,11 @@ pub(crate) fn report(
     let mut report = Report::of(wording(command), Mode::Plan, targets, calls.into_calls());
     // Where nothing was looked at, the reasons say why.
     if report.outcome == Outcome::Done {
-        report.summary = summary(command, &audit, context);
+        // Replicas and what may be overwritten are in other Regions.
+        let region = &context.invocation.function.region;
+        let what = format!("file systems, from {region},");
+        let kinds = Finding::ALL.iter().map(code);
+        report.summary = audit.sentence(&command.request_id, &what, kinds);
     }
     report.audit = Some(audit);
     report
@@ -179,7 +181,7 @@ fn audit(
     let found = assessed.map(|assessed| found(command, assessed, context));
 
     let totals = totals(snapshot, assessment);
-    Audit::of(snapshot.examined(), totals, found.collect())
+    Audit::of(snapshot.examined(), totals, None, found.collect())
 }
 
 /// What is to be said of one file system, replication or Region.
@@ -340,35 +342,6 @@ fn totals(snapshot: &Snapshot, assessment: &Assessment<'_>) -> Map<String, Value
     totals.insert("replications".to_owned(), json!(replications));
     totals.insert("replicasCompared".to_owned(), json!(compared));
     totals
-}
-
-/// The audit in one sentence for people.
-fn summary(command: &Command, audit: &Audit, context: &Context<'_>) -> String {
-    let (request, region) = (&command.request_id, &context.invocation.function.region);
-    let (examined, with) = (audit.examined, audit.with_findings);
-    // Replicas and what may be overwritten are in other Regions.
-    if with == 0 {
-        return format!("{request} audit: nothing found in {examined} file systems, from {region}");
-    }
-
-    // In the order of the findings, the worst first.
-    let mut named: Vec<String> = Finding::ALL
-        .iter()
-        .filter_map(|finding| {
-            let code = code(finding);
-            let count = audit.counts.get(&code)?;
-            Some(format!("{count} {}", code.replace('_', " ")))
-        })
-        .collect();
-    let more = named.len().saturating_sub(NAMED);
-    named.truncate(NAMED);
-    if more > 0 {
-        named.push(format!("{more} other findings"));
-    }
-    format!(
-        "{request} audit: {with} of {examined} file systems have findings, from {region}: {}",
-        named.join(", ")
-    )
 }
 
 #[cfg(test)]

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use futures_util::{StreamExt, stream};
 use shared::{
     CallRecord, FailedCall, Unobserved,
-    drs::{CONCURRENT_CALLS, Server, ServerFilter, SourceServerId},
+    drs::{CONCURRENT_CALLS, Server, ServerFilter, SourceServerId, silent_seconds},
 };
 
 use crate::{command::Command, context::Context, policy::Policy, snapshot::Snapshot};
@@ -65,7 +64,7 @@ async fn read(
 
     let mut snapshot = Snapshot {
         initialised: true,
-        silent_seconds: silences(&listed.servers, context.invocation.now),
+        silent_seconds: silent_seconds(&listed.servers, context.invocation.now),
         servers: listed.servers,
         account: ids.is_none().then_some(listed.size),
         recovery_instances,
@@ -91,17 +90,6 @@ fn without_other_tags(mut server: Server, policy: &Policy) -> Server {
 
     server.tags.retain(|key, _| guardrails.is_control_tag(key));
     server
-}
-
-/// For how many seconds DRS has not seen the agent of each server.
-fn silences(servers: &[Server], now: DateTime<Utc>) -> BTreeMap<SourceServerId, u64> {
-    // A clock that is behind that of DRS makes an agent seen now, and not later.
-    let since = |seen: DateTime<Utc>| (now - seen).num_seconds().try_into().unwrap_or(0);
-
-    servers
-        .iter()
-        .filter_map(|server| Some((server.id.clone(), since(server.last_seen?))))
-        .collect()
 }
 
 /// Counts recovery points. A server whose count failed is left out, and so is one for which there is

@@ -22,8 +22,6 @@ use crate::{
 const GOOD_FOR: i64 = 12;
 /// The hours of a month, by which AWS counts.
 const MONTH: f64 = 730.0;
-/// How many findings the summary names.
-const NAMED: usize = 4;
 
 /// What was read of a server. Host names and addresses of AWS's answer stay out of it: reports are
 /// logged.
@@ -95,7 +93,10 @@ pub(crate) fn report(
     let mut report = Report::of(wording(command), Mode::Plan, targets, calls.into_calls());
     // Where nothing was looked at, the reasons say why.
     if report.outcome == Outcome::Done {
-        report.summary = summary(command, &audit, context);
+        let region = &context.invocation.function.region;
+        let what = format!("source servers in {region}");
+        let kinds = Finding::ALL.iter().map(code);
+        report.summary = audit.sentence(&command.request_id, &what, kinds);
     }
     report.audit = Some(audit);
     report
@@ -188,19 +189,17 @@ fn audit(
     assessment: &Assessment<'_>,
     context: &Context<'_>,
 ) -> Audit {
-    let mut found = Vec::new();
-
-    // Of the account first: a quota that is used up stops every new machine.
-    if !assessment.account.is_empty() {
+    // A quota that is used up stops every new machine.
+    let account = (!assessment.account.is_empty()).then(|| {
         let mut subject = subject(command, None, None, context);
         subject.resource = json!({ "account": context.invocation.function.account });
-        found.push(Found::new(subject, &assessment.account, Value::Null));
-    }
+        Found::new(subject, &assessment.account, Value::Null)
+    });
     let servers = assessment.servers.iter();
-    found.extend(servers.map(|assessed| of_server(command, snapshot, assessed, context)));
+    let found = servers.map(|assessed| of_server(command, snapshot, assessed, context));
 
     let totals = totals(snapshot, assessment, context);
-    Audit::of(snapshot.servers.len(), totals, found)
+    Audit::of(snapshot.servers.len(), totals, account, found.collect())
 }
 
 /// What is to be said of a server.
@@ -308,32 +307,4 @@ fn totals(
         totals.insert("monthlyCostOfOffered".to_owned(), json!(cost));
     }
     totals
-}
-
-/// The audit in one sentence for people.
-fn summary(command: &Command, audit: &Audit, context: &Context<'_>) -> String {
-    let (request, region) = (&command.request_id, &context.invocation.function.region);
-    let (examined, with) = (audit.examined, audit.with_findings);
-    if with == 0 {
-        return format!("{request} audit: nothing found in {examined} source servers of {region}");
-    }
-
-    // In the order of the findings, the worst first.
-    let mut named: Vec<String> = Finding::ALL
-        .iter()
-        .filter_map(|finding| {
-            let code = code(finding);
-            let count = audit.counts.get(&code)?;
-            Some(format!("{count} {}", code.replace('_', " ")))
-        })
-        .collect();
-    let more = named.len().saturating_sub(NAMED);
-    named.truncate(NAMED);
-    if more > 0 {
-        named.push(format!("{more} other findings"));
-    }
-    format!(
-        "{request} audit: {with} of {examined} source servers in {region} have findings: {}",
-        named.join(", ")
-    )
 }

@@ -8,7 +8,7 @@ use shared::{
     CallRecord, FailedCall, Unobserved,
     drs::{
         CONCURRENT_CALLS, Direction, RecoveryPoints, Server, ServerFilter, SourceServerId, Staging,
-        State,
+        State, silent_seconds,
     },
 };
 
@@ -117,7 +117,7 @@ async fn read(
 
 /// Notes everything of a request and of its servers that is a matter of time.
 fn read_clock(command: &Command, now: DateTime<Utc>, snapshot: &mut Snapshot) {
-    snapshot.silent_seconds = silences(&snapshot.servers, now);
+    snapshot.silent_seconds = silent_seconds(&snapshot.servers, now);
     snapshot.cleanup_overdue = overdue(&command.targets, &snapshot.servers, now);
 
     if let Some(end) = command.terminated_at {
@@ -141,17 +141,6 @@ fn overdue(targets: &[Target], servers: &[Server], now: DateTime<Utc>) -> BTreeS
             Found::One(server) => Some(server.id.clone()),
             Found::Nothing | Found::Several(_) => None,
         })
-        .collect()
-}
-
-/// For how many seconds DRS has not seen the agent of each server.
-fn silences(servers: &[Server], now: DateTime<Utc>) -> BTreeMap<SourceServerId, u64> {
-    // A clock that is behind that of DRS makes an agent seen now, and not later.
-    let since = |seen: DateTime<Utc>| (now - seen).num_seconds().try_into().unwrap_or(0);
-
-    servers
-        .iter()
-        .filter_map(|server| Some((server.id.clone(), since(server.last_seen?))))
         .collect()
 }
 
@@ -431,7 +420,7 @@ mod tests {
         // By a clock that is ahead of the function's.
         servers[2].last_seen = Some(NOON + TimeDelta::hours(1));
 
-        let silent = silences(&servers, NOON + TimeDelta::minutes(2));
+        let silent = silent_seconds(&servers, NOON + TimeDelta::minutes(2));
         assert_eq!(silent, [(id(1), 120), (id(3), 0)].into());
     }
 

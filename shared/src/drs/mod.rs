@@ -14,7 +14,7 @@ pub use model::{
     AccountSize, Direction, RecoveryInstance, RecoveryPoints, Server, ServerInJob, SourceServerId,
     SourceServerKind, SourceServerRef, Staging, State,
 };
-pub use observe::{EBS_SNAPSHOTS_KEPT, ServerFilter, SourceServers};
+pub use observe::{EBS_SNAPSHOTS_KEPT, ServerFilter, SourceServers, silent_seconds};
 
 /// How many calls are under way at once. DRS publishes no limit; this is far below what its console
 /// makes.

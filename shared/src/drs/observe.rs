@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use chrono::{DateTime, Utc};
+
 use aws_sdk_drs::{
     operation::describe_source_servers::DescribeSourceServersOutput,
     types::{
@@ -280,6 +282,19 @@ fn keep_snapshots(point: &types::RecoverySnapshot, kept: &mut Vec<EbsSnapshotId>
     // They are evidence, and decide nothing: one that is not readable is no fault.
     let readable = named.filter_map(|id| EbsSnapshotId::try_from(id.clone()).ok());
     kept.extend(readable.take(room));
+}
+
+/// For how many seconds DRS has not seen the agent of each server; one of which DRS does not say it
+/// is missing.
+#[must_use]
+pub fn silent_seconds(servers: &[Server], now: DateTime<Utc>) -> BTreeMap<SourceServerId, u64> {
+    // A clock that is behind that of DRS makes an agent seen now, and not later.
+    let since = |seen: DateTime<Utc>| (now - seen).num_seconds().try_into().unwrap_or(0);
+
+    servers
+        .iter()
+        .filter_map(|server| Some((server.id.clone(), since(server.last_seen?))))
+        .collect()
 }
 
 fn sdk_filters(filter: &ServerFilter) -> Vec<DescribeSourceServersRequestFilters> {
