@@ -250,6 +250,8 @@ async fn an_agent_that_was_silent_before_the_disconnect_may_remain() {
     // Whoever finds the server disconnected cannot tell.
     let again = stage.deliver(&request("retire", &[by_id(ONE)])).await.body;
     assert_eq!(other_reasons(&again), [""; 0]);
+    let disconnect = &again["nextRequest"]["targets"][0]["disconnect"];
+    assert!(disconnect["at"].is_string() && disconnect["agentSilentSeconds"].is_null());
 
     stage.local.advance(TimeDelta::minutes(90));
     let mut verify = report["nextRequest"].clone();
