@@ -4,6 +4,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::units;
+
 /// What stands for an outcome where an audit found something.
 pub(crate) const FOUND: &str = "found";
 
@@ -155,14 +157,32 @@ impl Report {
     }
 }
 
+/// What is said beside a request that an audit offers: before it is sent, what it destroys.
+fn what_it_does(request: &Value, points: Option<u64>) -> String {
+    let send = "To have drover do it, send this request.";
+    let action = request.get("action").and_then(Value::as_str);
+
+    match (action, points) {
+        (Some("disconnect" | "retire"), Some(points)) => {
+            let points = units::counted(points, "recovery point");
+            format!("{send} It destroys {points} for good.")
+        }
+        (Some("disconnect" | "retire"), None) => {
+            format!("{send} It destroys the recovery points for good.")
+        }
+        _ => send.to_owned(),
+    }
+}
+
 impl From<Found> for Target {
     fn from(found: Found) -> Self {
         let first = found.findings.first().cloned().unwrap_or_default();
         let mut next_steps = found.next_steps;
         // As one line, which can be pasted.
+        let points = found.evidence.get("recoveryPoints").and_then(Value::as_u64);
         next_steps.extend(found.request.map(|request| NextStep {
             who: "requester".to_owned(),
-            what: "To have drover do it, send this request.".to_owned(),
+            what: what_it_does(&request, points),
             command: Some(request.to_string()),
         }));
 

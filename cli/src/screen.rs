@@ -52,6 +52,8 @@ impl Mark {
             "permanent" | "failed" => Self::Broken,
             "refused" | "rejected" | FOUND => Self::Refused,
             "already_done" => Self::AlreadySo,
+            // A look changes nothing.
+            "done" if target.reason == "audited" => Self::AlreadySo,
             // What was not started, or is not seen yet, has destroyed nothing so far.
             "pending" if matches!(target.reason.as_str(), "out_of_time" | "not_seen_yet") => {
                 Self::Changes

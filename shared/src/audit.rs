@@ -98,14 +98,14 @@ impl Found {
 
 impl Audit {
     /// The audit of some resources; `found` are those with findings, the worst first, and `whole` is
-    /// what is to be said of the account that they are in.
+    /// what is to be said of the account or the Regions that they are in.
     ///
     /// What a report has no room for is logged, one line each.
     #[must_use]
     pub fn of(
         examined: usize,
         totals: Map<String, Value>,
-        whole: Option<Found>,
+        whole: Vec<Found>,
         resources: Vec<Found>,
     ) -> Self {
         let with_findings = resources.len();
@@ -275,7 +275,7 @@ mod tests {
             found("a", &["stalled", "agent_silent", "agent_silent"], ""),
             found("b", &["agent_silent"], ""),
         ];
-        let audit = Audit::of(40, Map::new(), Some(found("all", &["quota_near"], "")), two);
+        let audit = Audit::of(40, Map::new(), vec![found("all", &["quota_near"], "")], two);
 
         assert_eq!((audit.examined, audit.with_findings), (40, 2));
         assert_eq!(
@@ -290,7 +290,7 @@ mod tests {
     fn a_sentence_names_the_worst_and_counts_the_rest() {
         let request = RequestId::try_from("AUDIT1".to_owned()).unwrap();
         let kinds = || ["e", "d", "c", "b", "a"].map(str::to_owned).into_iter();
-        let with = |found| Audit::of(9, Map::new(), None, found);
+        let with = |found| Audit::of(9, Map::new(), vec![], found);
 
         let some = with(vec![found("x", &["a", "b"], ""), found("y", &["b"], "")]);
         let sentence = some.sentence(&request, "servers", kinds());
@@ -310,7 +310,7 @@ mod tests {
     fn a_report_lists_the_worst_and_counts_all() {
         let many = |message: &str| {
             let found = (0..4000).map(|_| found("a", &["stalled", "slow"], message));
-            Audit::of(4000, Map::new(), None, found.collect())
+            Audit::of(4000, Map::new(), vec![], found.collect())
         };
 
         let audit = many("short");
@@ -324,7 +324,12 @@ mod tests {
 
     #[test]
     fn metrics_count_every_kind_of_finding() {
-        let audit = Audit::of(7, Map::new(), None, vec![found("a", &["agent_silent"], "")]);
+        let audit = Audit::of(
+            7,
+            Map::new(),
+            vec![],
+            vec![found("a", &["agent_silent"], "")],
+        );
         let kinds = ["agent_silent", "stalled"].map(str::to_owned).into_iter();
         let now = chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         let mut invocation = Invocation::at(now, tokio::time::Instant::now());
@@ -353,7 +358,7 @@ mod tests {
         let audit = Audit::of(
             1,
             Map::new(),
-            None,
+            vec![],
             vec![found("a\u{1b}", &["x"], "b\u{1b}")],
         );
 

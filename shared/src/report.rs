@@ -140,6 +140,21 @@ impl Report {
         }
     }
 
+    /// Of an audit: what is to be added of the named resources that could not be looked at.
+    #[must_use]
+    pub fn unaudited(&self) -> String {
+        let refused = self.targets.iter();
+        let refused = refused.filter(|target| target.outcome != Outcome::Done);
+
+        let names: Vec<String> = refused
+            .map(|target| format!("{} ({})", target.name, target.reason.replace('_', " ")))
+            .collect();
+        match names.is_empty() {
+            true => String::new(),
+            false => format!(". Not looked at: {}", names.join(", ")),
+        }
+    }
+
     /// The same report with where and when it was made.
     #[must_use]
     pub fn processed_in(self, invocation: &Invocation) -> Self {

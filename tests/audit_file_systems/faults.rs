@@ -54,8 +54,8 @@ async fn a_replica_that_cannot_be_listed_is_told_as_not_read() {
         let answer = stage.audit().await;
         // EFS's word on the replication is told all the same.
         let expected = [
-            "fs-00000002: replication_paused, not_read, sync_overdue",
             "file systems of eu-west-1: not_read",
+            "fs-00000002: replication_paused, not_read, sync_overdue",
             "fs-00000001: not_read",
         ];
         assert_eq!(found(&answer), expected, "{kind:?}");

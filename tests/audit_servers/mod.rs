@@ -269,5 +269,8 @@ async fn named_servers_are_looked_at_and_no_others() {
     assert_eq!(answer.body["audit"]["examined"], 1);
     assert_eq!(audit(&number(3)).await.conclusion(), "refused not_found");
     let elsewhere = format!("arn:aws:drs:us-east-1:999999999999:source-server/{ONE}");
-    assert_eq!(audit(&elsewhere).await.conclusion(), "refused arn_mismatch");
+    let answer = audit(&elsewhere).await;
+    assert_eq!(answer.conclusion(), "refused arn_mismatch");
+    // Whoever means another account is offered nothing here.
+    assert_eq!(found(&answer), [""; 0]);
 }

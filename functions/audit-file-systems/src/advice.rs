@@ -30,6 +30,11 @@ pub(crate) const RECREATE: Advice = Advice::operator(
     "aws efs delete-replication-configuration --region {region} \
      --source-file-system-id {sourceFileSystemId}",
 );
+pub(crate) const FIND_REPLICA: Advice = Advice::operator(
+    "Find out what became of the replica. If it is gone, delete the replication, then create a new \
+     one.",
+)
+.by(SHOW_REPLICATION);
 pub(crate) const PROMOTE: Advice = Advice::operator(
     "If the data is needed, delete what is left of the replication, which makes the replica \
      writable. If it is not, delete the replica afterwards.",
@@ -44,7 +49,8 @@ pub(crate) const FIND_CAUSE: Advice = Advice::operator(
 )
 .by(SHOW_REPLICATION);
 pub(crate) const SEND_OR_UNTAG: Advice = Advice::requester(
-    "If no replica is needed, remove the tag. Otherwise send the request that is offered.",
+    "If no replica is needed, remove the tag. Otherwise send a request for it, once nothing else is \
+     said against it.",
 )
 .by(
     "aws efs untag-resource --region {region} --resource-id {sourceFileSystemId} \
@@ -95,17 +101,20 @@ pub(crate) const REPLICATE_ELSEWHERE: Advice = Advice::operator(
     "aws efs delete-replication-configuration --region {region} \
      --source-file-system-id {sourceFileSystemId}",
 );
-pub(crate) const PROVISION: Advice = Advice::requester(
-    "Compare the replica with its source. The request that is offered provides what is lacking.",
+pub(crate) const SHARE_REGION: Advice = Advice::operator(
+    "Decide whether one Region is enough. A replica in another one needs a new replication, and \
+     another first sync.",
 )
-.by(SHOW_REPLICA);
+.by(SHOW_REPLICATION);
+pub(crate) const PROVISION: Advice =
+    Advice::requester("Compare the replica with its source, and request what is lacking.")
+        .by(SHOW_REPLICA);
 pub(crate) const EDIT_POLICY: Advice = Advice::operator(
     "Remove what the message names from the source's policy, or write the replica's policy by hand.",
 )
 .by(
     "aws efs describe-file-system-policy --region {region} --file-system-id {sourceFileSystemId}",
 );
-pub(crate) const MARK: Advice = Advice::requester(
-    "Look at the replica. The request that is offered verifies it, and marks it as usable.",
-)
-.by(SHOW_REPLICA);
+pub(crate) const MARK: Advice =
+    Advice::requester("Look at the replica. A request for it verifies it, and marks it as usable.")
+        .by(SHOW_REPLICA);

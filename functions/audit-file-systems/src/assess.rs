@@ -540,7 +540,9 @@ fn provisioning(outgoing: &Outgoing, findings: &[Grounds<Finding>]) -> Option<Pr
         .filter(|(finding, _)| fits || *finding != Finding::TagsDiffer)
         .map(|(_, copied)| copied)
         .collect();
-    if copies.is_empty() && !has(Finding::ReplicaNotMarked) {
+    // A mark says that the replica is usable, which nothing can mount and nobody may use.
+    let is_usable = !has(Finding::NoMountTarget) && !has(Finding::PolicyNotTranslatable);
+    if copies.is_empty() && !(has(Finding::ReplicaNotMarked) && is_usable) {
         return None;
     }
 

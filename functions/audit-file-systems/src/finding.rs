@@ -79,7 +79,7 @@ impl Explain for Finding {
         match self {
             Self::ReplicationInError => &[advice::RECREATE],
             Self::SourceGone => &[advice::PROMOTE],
-            Self::ReplicaNotFound => &[advice::RECREATE],
+            Self::ReplicaNotFound => &[advice::FIND_REPLICA],
             Self::ReplicaUnusable => &[advice::LOOK_AT_REPLICA],
             Self::ReplicationPaused => &[advice::FIND_CAUSE],
             Self::NotReplicated => &[advice::SEND_OR_UNTAG],
@@ -91,7 +91,8 @@ impl Explain for Finding {
             Self::FirstSyncOverdue => &[advice::WAIT],
             Self::NoMountTarget => &[advice::MOUNT],
             Self::OverwriteProtectionOff => &[advice::PROTECT],
-            Self::SameRegion | Self::OtherRegion => &[advice::REPLICATE_ELSEWHERE],
+            Self::SameRegion => &[advice::SHARE_REGION],
+            Self::OtherRegion => &[advice::REPLICATE_ELSEWHERE],
 
             // What one request mends together.
             Self::AccessPointsDiffer

@@ -87,15 +87,18 @@ pub(crate) fn report(
     });
 
     let audit = audit(command, snapshot, assessment, context);
-    audit.log_metrics(Finding::ALL.iter().map(code), context.invocation);
+    // Figures of some file systems are not those of the account.
+    if command.file_systems.is_none() {
+        audit.log_metrics(Finding::ALL.iter().map(code), context.invocation);
+    }
     let mut report = Report::of(wording(command), Mode::Plan, targets, calls.into_calls());
     // Where nothing was looked at, the reasons say why.
-    if report.outcome == Outcome::Done {
+    if audit.examined > 0 || report.outcome == Outcome::Done {
         // Replicas and what may be overwritten are in other Regions.
         let region = &context.invocation.function.region;
-        let what = format!("file systems, from {region},");
+        let what = format!("file systems from {region}");
         let kinds = Finding::ALL.iter().map(code);
-        report.summary = audit.sentence(&command.request_id, &what, kinds);
+        report.summary = audit.sentence(&command.request_id, &what, kinds) + &report.unaudited();
     }
     report.audit = Some(audit);
     report
@@ -176,12 +179,38 @@ fn audit(
     assessment: &Assessment<'_>,
     context: &Context<'_>,
 ) -> Audit {
-    // The list bounds itself, and logs what it has no room for.
-    let assessed = assessment.found.iter();
-    let found = assessed.map(|assessed| found(command, assessed, context));
+    // Of a file system that an ARN does not mean, nothing is said.
+    let meant = assessment.found.iter();
+    let meant = meant.filter(|assessed| is_meant(command, &assessed.subject));
+    let is_region = |it: &&Assessed<'_>| matches!(it.subject, assess::Subject::Region(_));
+    let (regions, resources): (Vec<_>, Vec<_>) = meant.partition(is_region);
 
+    // The list bounds itself, and logs what it has no room for.
+    let told = |assessed: Vec<&Assessed<'_>>| {
+        let assessed = assessed.into_iter();
+        assessed.map(|it| found(command, it, context)).collect()
+    };
     let totals = totals(snapshot, assessment);
-    Audit::of(snapshot.examined(), totals, None, found.collect())
+    Audit::of(snapshot.examined(), totals, told(regions), told(resources))
+}
+
+/// Whether a request that names file systems means what something is said of.
+fn is_meant(command: &Command, subject: &assess::Subject<'_>) -> bool {
+    let found = match subject {
+        assess::Subject::Outgoing(it) => it.source.seen(),
+        assess::Subject::Incoming(it) => Some(&it.replica),
+        assess::Subject::Alone(it) => Some(*it),
+        assess::Subject::Region(_) => None,
+    };
+    let (Some(named), Some(found)) = (&command.file_systems, found) else {
+        return true;
+    };
+
+    // An ARN of another account or Region is about another file system.
+    named.iter().all(|asked| {
+        let is_other = asked.arn.is_some() && asked.arn != found.arn;
+        asked.id != found.id || !is_other
+    })
 }
 
 /// What is to be said of one file system, replication or Region.
@@ -487,14 +516,14 @@ mod tests {
         });
         assert_eq!(report["audit"]["totals"], totals);
         assert_eq!(report["audit"]["examined"], 2);
-        let summary = "AUDIT audit: 2 of 2 file systems have findings, from us-east-1: \
+        let summary = "AUDIT audit: 2 of 2 file systems from us-east-1 have findings: \
                        1 not replicated, 1 tags differ";
         assert_eq!(report["summary"], summary);
         let healthy = Snapshot {
             outgoing: vec![outgoing()],
             ..Snapshot::default()
         };
-        let summary = "AUDIT audit: nothing found in 1 file systems, from us-east-1";
+        let summary = "AUDIT audit: nothing found in 1 file systems from us-east-1";
         assert_eq!(reported(&healthy, None)["summary"], summary);
     }
 

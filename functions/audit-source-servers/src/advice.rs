@@ -41,8 +41,10 @@ pub(crate) const LOOK: Advice =
 pub(crate) const CHECK_MACHINE: Advice =
     Advice::operator("Find out whether the machine still exists. If it does, repair its agent.")
         .by(SHOW_RECORD);
-pub(crate) const APPROVE: Advice = Advice::approver("If it is gone, approve its retirement.")
-    .by("aws drs tag-resource --region {region} --resource-arn {arn} --tags {tag}={requestID}");
+/// Beside an offered request that is not approved yet.
+pub(crate) const APPROVE: Advice =
+    Advice::approver("If the server may go, approve the request that is offered.")
+        .by("aws drs tag-resource --region {region} --resource-arn {arn} --tags {tag}={requestID}");
 pub(crate) const SEND: Advice =
     Advice::requester("Send the request that was approved, or remove the approval.")
         .by("aws drs untag-resource --region {region} --resource-arn {arn} --tag-keys {tag}");
@@ -67,10 +69,9 @@ pub(crate) const WAIT_FOR_STAGING: Advice = Advice::operator(
      behind.",
 )
 .by("aws drs describe-recovery-snapshots --region {region} --source-server-id {sourceServerID}");
-pub(crate) const DELETE_RECORD: Advice = Advice::requester(
-    "Approve and send a request with action delete, or delete the record by hand.",
-)
-.by("aws drs delete-source-server --region {region} --source-server-id {sourceServerID}");
+pub(crate) const DELETE_RECORD: Advice =
+    Advice::requester("If nobody needs the record, approve and send a request with action delete.")
+        .by(SHOW_RECORD);
 pub(crate) const RAISE_QUOTA: Advice =
     Advice::operator("Retire what is not needed, or ask AWS for more.")
         .by("aws service-quotas list-service-quotas --region {region} --service-code drs");

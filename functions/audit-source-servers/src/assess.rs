@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use shared::{
     Grounds, RequestId,
     drs::{Direction, Server, SourceServerId, Staging, State},
+    guardrails::Approval,
     units,
 };
 
@@ -15,6 +16,9 @@ use crate::{finding::Finding, policy::Policy, snapshot::Snapshot};
 pub const MOST_CONNECTED: usize = 300;
 /// How many records of source servers an account and Region may have (DRS quotas).
 pub const MOST_RECORDS: usize = 4000;
+
+/// From which percentage of silent agents on nothing is offered for their silence.
+const OUTAGE_PERCENT: usize = 10;
 
 /// What is to be said of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub struct Assessed<'a> {
 pub struct Proposal {
     /// The ID of the request, and the value of the approval that it needs.
     pub request_id: String,
+    /// Whether the server carries this approval already.
+    pub is_approved: bool,
     /// `disconnect`, `retire` or `delete`.
     pub action: &'static str,
 }
@@ -49,6 +55,7 @@ pub struct Proposal {
 #[must_use]
 pub fn assess<'a>(snapshot: &'a Snapshot, policy: &Policy) -> Assessment<'a> {
     let duplicates = Duplicates::among(&snapshot.servers);
+    let is_outage = is_outage(snapshot, policy);
     let mut servers = Vec::new();
 
     for server in &snapshot.servers {
@@ -61,7 +68,7 @@ pub fn assess<'a>(snapshot: &'a Snapshot, policy: &Policy) -> Assessment<'a> {
         findings.extend(duplicates.of(server));
         findings.sort_by_key(|grounds| grounds.reason);
         if !findings.is_empty() {
-            let proposal = case.proposal();
+            let proposal = case.proposal(is_outage);
             servers.push(Assessed {
                 server,
                 findings,
@@ -79,6 +86,17 @@ pub fn assess<'a>(snapshot: &'a Snapshot, policy: &Policy) -> Assessment<'a> {
         account: quotas(snapshot, policy),
         servers,
     }
+}
+
+/// Whether so many agents are silent that a site or a network is down, and not some machines gone:
+/// what DRS holds of them is all that is left then. One server is always few.
+fn is_outage(snapshot: &Snapshot, policy: &Policy) -> bool {
+    let connected = |server: &&Server| matches!(server.state, State::Connected(_));
+    let all = snapshot.servers.iter().filter(connected).count();
+    let silent = snapshot.servers.iter();
+    let silent = silent.filter(|server| snapshot.silence(server, policy).is_some());
+
+    silent.count() > (all * OUTAGE_PERCENT / 100).max(1)
 }
 
 /// A server, and what it is judged by.
@@ -186,9 +204,9 @@ impl Case<'_> {
         let guardrails = &self.policy.guardrails;
         let request = guardrails.approved_request(&self.server.tags)?;
         // What keeps the request from being carried out, and is no finding by itself.
-        let protected = match guardrails.check_protection(&self.server.tags) {
-            Ok(()) => "",
-            Err(_) => ", and protected",
+        let protected = match self.is_protected() {
+            false => "",
+            true => ", and protected",
         };
 
         let grounds = Grounds::new(Finding::ApprovedStillConnected)
@@ -199,15 +217,39 @@ impl Case<'_> {
 
     /// What is left of a server that is DISCONNECTED.
     fn disconnected(&self) -> Grounds<Finding> {
-        match self.snapshot.recovery_points.get(&self.server.id) {
-            Some(0) if self.server.staged_disks == 0 => Grounds::new(Finding::RecordRemains),
-            Some(points) => Grounds::new(Finding::StagingLeft)
-                .detail(units::counted(*points as u64, "recovery point"))
-                .fact("recoveryPoints", *points),
-            None => {
-                Grounds::new(Finding::RecordRemains).detail("its recovery points were not counted")
-            }
+        let points = self.snapshot.recovery_points.get(&self.server.id).copied();
+        let disks = self.server.staged_disks;
+        if self.is_clean() || points.is_none() && disks == 0 && !self.server.has_lag {
+            let grounds = Grounds::new(Finding::RecordRemains);
+            return match (self.is_protected(), points) {
+                (true, _) => grounds.detail("protected"),
+                (false, None) => grounds.detail("its recovery points were not counted"),
+                (false, Some(_)) => grounds,
+            };
         }
+
+        let points = points.unwrap_or_default();
+        let (points_left, disks_left) = (
+            units::counted(points as u64, "recovery point"),
+            units::counted(disks as u64, "disk"),
+        );
+        Grounds::new(Finding::StagingLeft)
+            .detail(format!("{points_left} and {disks_left}"))
+            .fact("recoveryPoints", points)
+            .fact("disks", disks)
+    }
+
+    /// Whether nothing of the staging area is left, as a deletion asks for it.
+    fn is_clean(&self) -> bool {
+        let points = self.snapshot.recovery_points.get(&self.server.id);
+
+        points == Some(&0) && self.server.staged_disks == 0 && !self.server.has_lag
+    }
+
+    fn is_protected(&self) -> bool {
+        let guardrails = &self.policy.guardrails;
+
+        guardrails.check_protection(&self.server.tags).is_err()
     }
 
     fn staging(&self) -> Option<Grounds<Finding>> {
@@ -234,7 +276,9 @@ impl Case<'_> {
     fn instances(&self) -> Vec<Grounds<Finding>> {
         let mut by_kind: BTreeMap<Finding, Vec<String>> = BTreeMap::new();
         for instance in &self.snapshot.recovery_instances {
-            if instance.source_server_id.as_ref() == Some(&self.server.id) {
+            // One that AWS does not name may be that of any server.
+            let id = instance.source_server_id.as_ref();
+            if id.is_none_or(|id| *id == self.server.id) {
                 let kind = match instance.is_drill {
                     true => Finding::DrillInstanceRemains,
                     false => Finding::RecoveryInstanceRemains,
@@ -260,31 +304,29 @@ impl Case<'_> {
     }
 
     /// The request that would retire the server, unless it would be refused.
-    fn proposal(&self) -> Option<Proposal> {
+    fn proposal(&self, is_outage: bool) -> Option<Proposal> {
         let server = self.server;
-        let is_protected = self
-            .policy
-            .guardrails
-            .check_protection(&server.tags)
-            .is_err();
         let is_plain = server.staging == Staging::Own && server.direction == Direction::Failover;
-        if is_protected || !is_plain || server.arn.is_none() || !self.instances().is_empty() {
+        if self.is_protected() || !is_plain || server.arn.is_none() || !self.instances().is_empty()
+        {
             return None;
         }
 
         let approved = self.approved_request().map(RequestId::into);
+        // Silence alone offers nothing where many are silent, or where nobody would have to approve.
         let is_silent = self.snapshot.silence(server, self.policy).is_some();
-        let points = self.snapshot.recovery_points.get(&server.id);
-        let is_clean = points == Some(&0) && server.staged_disks == 0;
+        let needs_approval = matches!(self.policy.guardrails.approval, Approval::Tag(_));
+        let may_go = is_silent && !is_outage && needs_approval;
         let action = match (&server.state, self.policy.allow_delete) {
-            // What is still needed as evidence is not deleted.
-            (State::Disconnected, true) if is_clean => "delete",
-            (State::Connected(_), true) if approved.is_some() || is_silent => "retire",
-            (State::Connected(_), false) if approved.is_some() || is_silent => "disconnect",
+            (State::Disconnected, true) if self.is_clean() => "delete",
+            (State::Connected(_), true) if may_go => "retire",
+            // Whoever approved a machine that talks knows which action was meant: the milder one.
+            (State::Connected(_), _) if approved.is_some() || may_go => "disconnect",
             _ => return None,
         };
 
         Some(Proposal {
+            is_approved: approved.is_some(),
             request_id: approved.unwrap_or_else(|| format!("{action}-{}", server.id)),
             action,
         })
@@ -648,6 +690,11 @@ mod tests {
         }
 
         assert_eq!(offered(|_| {}), named("retire"));
+        let talking = snapshot_of_approved();
+        assert_eq!(
+            proposed(&talking, &policy()),
+            Some(("CHG1".to_owned(), "disconnect"))
+        );
         let approved = offered(|it| tag(it, "drover:approved"));
         assert_eq!(approved, Some(("CHG1".to_owned(), "retire")));
         // Whatever refuses a request keeps it from being offered.
@@ -671,6 +718,30 @@ mod tests {
             ..policy()
         };
         assert_eq!(proposed(&silent, &careful), named("disconnect"));
+    }
+
+    /// A server that is approved and talks.
+    fn snapshot_of_approved() -> Snapshot {
+        let mut approved = server(1);
+        let tag = ("drover:approved".to_owned(), "CHG1".to_owned());
+        approved.tags.extend([tag]);
+        snapshot(vec![approved])
+    }
+
+    #[test]
+    fn where_many_are_silent_nothing_is_offered_for_it() {
+        let silent = |count: usize| {
+            let mut snapshot = snapshot((1..=20).map(server).collect());
+            let ids = (1..=count).map(|number| (id(number), 999_999));
+            snapshot.silent_seconds.extend(ids);
+            snapshot
+        };
+
+        assert!(proposed(&silent(2), &policy()).is_some());
+        assert_eq!(proposed(&silent(3), &policy()), None);
+        let unapproved =
+            Policy::from_lookup(|name| (name == "APPROVAL_TAG").then(|| "none".to_owned()));
+        assert_eq!(proposed(&silent(1), &unapproved.unwrap()), None);
     }
 
     #[test]

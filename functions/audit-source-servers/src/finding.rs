@@ -73,7 +73,7 @@ impl Explain for Finding {
             Self::ExtensionError => &[advice::REPAIR_EXTENSION],
             Self::UnknownState => &[advice::LOOK],
 
-            Self::AgentSilent => &[advice::CHECK_MACHINE, advice::APPROVE],
+            Self::AgentSilent => &[advice::CHECK_MACHINE],
             Self::ApprovedStillConnected => &[advice::SEND],
             Self::FailbackOpen => &[advice::FINISH_FAILBACK],
             Self::DuplicateInstance | Self::DuplicateName => &[advice::RETIRE_DUPLICATE],

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 use shared::{
     CallRecord, FailedCall, Unobserved,
-    drs::{CONCURRENT_CALLS, Server, ServerFilter, SourceServerId, silent_seconds},
+    drs::{CONCURRENT_CALLS, Server, ServerFilter, SourceServerId, State, silent_seconds},
 };
 
 use crate::{command::Command, context::Context, policy::Policy, snapshot::Snapshot};
@@ -70,14 +70,16 @@ async fn read(
         recovery_instances,
         recovery_points: BTreeMap::new(),
     };
-    let may_go = snapshot
-        .servers
-        .iter()
-        .filter(|server| snapshot.may_go(server, policy));
-    let counted: Vec<SourceServerId> = may_go
-        .map(|server| server.id.clone())
-        .take(MOST_COUNTED)
-        .collect();
+    // Those that have gone first: of them the count decides what is offered.
+    let servers = snapshot.servers.iter();
+    let may_go = servers.filter(|server| snapshot.may_go(server, policy));
+    let (gone, may_go): (Vec<_>, Vec<_>) =
+        may_go.partition(|server| server.state == State::Disconnected);
+    let counted = gone
+        .into_iter()
+        .chain(may_go)
+        .map(|server| server.id.clone());
+    let counted: Vec<SourceServerId> = counted.take(MOST_COUNTED).collect();
     snapshot.recovery_points = count_recovery_points(&counted, context, calls).await;
 
     Ok(snapshot)

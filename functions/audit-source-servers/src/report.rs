@@ -10,6 +10,7 @@ use shared::{
 };
 
 use crate::{
+    advice,
     assess::{Assessed, Assessment, Proposal},
     command::Command,
     context::Context,
@@ -89,14 +90,17 @@ pub(crate) fn report(
     });
 
     let audit = audit(command, snapshot, assessment, context);
-    audit.log_metrics(Finding::ALL.iter().map(code), context.invocation);
+    // Figures of some servers are not those of the account.
+    if command.source_servers.is_none() {
+        audit.log_metrics(Finding::ALL.iter().map(code), context.invocation);
+    }
     let mut report = Report::of(wording(command), Mode::Plan, targets, calls.into_calls());
     // Where nothing was looked at, the reasons say why.
-    if report.outcome == Outcome::Done {
+    if audit.examined > 0 || report.outcome == Outcome::Done {
         let region = &context.invocation.function.region;
         let what = format!("source servers in {region}");
         let kinds = Finding::ALL.iter().map(code);
-        report.summary = audit.sentence(&command.request_id, &what, kinds);
+        report.summary = audit.sentence(&command.request_id, &what, kinds) + &report.unaudited();
     }
     report.audit = Some(audit);
     report
@@ -111,6 +115,21 @@ fn each(
         Some(servers) => servers.iter().map(|server| target(Some(server))).collect(),
         None => vec![target(None)],
     }
+}
+
+/// Whether a server is one that the request means, if it names any.
+fn is_meant(command: &Command, server: &Server) -> bool {
+    let Some(named) = &command.source_servers else {
+        return true;
+    };
+
+    named.iter().any(|asked| {
+        let is_arn = asked
+            .arn
+            .as_ref()
+            .is_none_or(|arn| server.arn.as_ref() == Some(arn));
+        asked.id == server.id && is_arn
+    })
 }
 
 /// Whether a server that a request names, or the account, could be looked at.
@@ -195,11 +214,20 @@ fn audit(
         subject.resource = json!({ "account": context.invocation.function.account });
         Found::new(subject, &assessment.account, Value::Null)
     });
+    // Of a server that an ARN does not mean, nothing is said.
     let servers = assessment.servers.iter();
+    let servers = servers.filter(|assessed| is_meant(command, assessed.server));
     let found = servers.map(|assessed| of_server(command, snapshot, assessed, context));
 
     let totals = totals(snapshot, assessment, context);
-    Audit::of(snapshot.servers.len(), totals, account, found.collect())
+    let examined = snapshot.servers.iter();
+    let examined = examined.filter(|server| is_meant(command, server)).count();
+    Audit::of(
+        examined,
+        totals,
+        account.into_iter().collect(),
+        found.collect(),
+    )
 }
 
 /// What is to be said of a server.
@@ -227,7 +255,10 @@ fn of_server(
     subject.name = server.id.to_string();
 
     let evidence = json!(evidence(server, snapshot, context));
+    let approve = advice::APPROVE.fill(&subject.facts);
     let mut found = Found::new(subject, &assessed.findings, evidence);
+    let unapproved = assessed.proposal.as_ref().filter(|it| !it.is_approved);
+    found.next_steps.extend(unapproved.map(|_| approve));
     let expires_at = context.invocation.now + TimeDelta::hours(GOOD_FOR);
     let proposal = assessed.proposal.as_ref();
     found.request = proposal.map(|proposal| request(proposal, server, expires_at));

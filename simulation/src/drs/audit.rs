@@ -183,7 +183,7 @@ impl Case<'_> {
 
     fn of_instances(&self, say: &mut impl FnMut(bool, &'static str)) {
         let all = self.drs.recovery_instances.iter();
-        let own = all.filter(|it| it.source_server_id == self.server.id);
+        let own = all.filter(|it| [&self.server.id, ""].contains(&it.source_server_id.as_str()));
         let (drills, others): (Vec<_>, Vec<_>) = own.partition(|it| it.is_drill);
 
         let is_named = self.server.recovery_instance_id.is_some();
