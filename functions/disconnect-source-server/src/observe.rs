@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
 use shared::{
     CallRecord, FailedCall, Unobserved,
@@ -130,8 +130,8 @@ fn read_clock(command: &Command, now: DateTime<Utc>, snapshot: &mut Snapshot) {
 fn overdue(targets: &[Target], servers: &[Server], now: DateTime<Utc>) -> BTreeSet<SourceServerId> {
     let is_overdue = |target: &&Target| {
         let disconnected_at = target.disconnect.as_ref().and_then(|it| it.at);
-        let seconds = disconnected_at.map(|seen| (now - seen.0).num_seconds());
-        seconds.is_some_and(|seconds| seconds > STAGING_OVERDUE_SECONDS.into())
+        let allowed = TimeDelta::seconds(STAGING_OVERDUE_SECONDS.into());
+        disconnected_at.is_some_and(|seen| now - seen.0 > allowed)
     };
 
     targets
