@@ -262,8 +262,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a staging area that is left is a failure at once",
         file: DISCONNECT_OBSERVE,
-        from: "seconds.is_some_and(|seconds| seconds > STAGING_OVERDUE_SECONDS.into())",
-        to: "seconds.is_some()",
+        from: "disconnected_at.is_some_and(|seen| now - seen.0 > allowed)",
+        to: "disconnected_at.is_some_and(|seen| now - seen.0 > allowed / 1000)",
     },
     Bug {
         name: "a staging area that cannot be read is waited for",
