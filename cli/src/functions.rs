@@ -224,25 +224,19 @@ fn readers(message: &Message, now: DateTime<Utc>) -> impl Iterator<Item = &'stat
 pub(crate) fn of_event(event: &str, now: DateTime<Utc>) -> Result<String> {
     let messages = messages(event);
     // A bare request for all that an account has is one for each function that audits.
-    let mut names: Vec<&str> = messages
-        .iter()
-        .flatten()
-        .flat_map(|it| readers(it, now))
-        .collect();
-    let messages = messages.into_iter();
-    let said: Vec<_> = messages
-        .map(|message| match message {
-            Ok(message) => read(&message, now),
-            Err(rejection) => (None, Err(rejection)),
-        })
-        .collect();
+    let read_by = messages.iter().flatten().flat_map(|it| readers(it, now));
+    let mut names: Vec<&str> = read_by.collect();
     names.sort_unstable();
     names.dedup();
 
     match names.as_slice() {
         [name] => Ok((*name).to_owned()),
         [] => {
-            let why: Vec<String> = said.iter().filter_map(reason).collect();
+            let said = messages.into_iter().map(|message| match message {
+                Ok(message) => read(&message, now),
+                Err(rejection) => (None, Err(rejection)),
+            });
+            let why: Vec<String> = said.filter_map(|said| reason(&said)).collect();
             bail!("no function reads this event: {}", why.join("; "))
         }
         // To guess would be to run the wrong one.

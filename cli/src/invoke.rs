@@ -251,10 +251,10 @@ fn prepare(arguments: &Arguments, mode: Option<Mode>, binaries: &Binaries) -> Re
 
 /// A warning about an account of the past: functions tell ages by the clock of this machine.
 fn old_account(world: &World, now: DateTime<Utc>) -> Option<String> {
-    let age = (now - world.now).num_seconds().unsigned_abs();
-    let is_old = world.now < now && age > OLD_ACCOUNT_SECONDS;
+    // Time that was advanced is ahead of this machine.
+    let age = u64::try_from((now - world.now).num_seconds()).ok()?;
 
-    is_old.then(|| {
+    (age > OLD_ACCOUNT_SECONDS).then(|| {
         let time = world.now.format("%Y-%m-%d %H:%M UTC");
         format!(
             "the account is as it was at {time}, {} ago: an agent that was seen then counts as \

@@ -194,6 +194,15 @@ impl<K> ResourceRef<K> {
     }
 }
 
+impl<K: PartialEq> ResourceRef<K> {
+    /// Whether it names a resource: by its ID, and by its ARN too, if one was given.
+    #[must_use]
+    pub fn means(&self, id: &Id<K>, arn: Option<&Arn>) -> bool {
+        // The same ID in another account or Region is another resource.
+        self.id == *id && self.arn.as_ref().is_none_or(|own| Some(own) == arn)
+    }
+}
+
 impl<K> From<Id<K>> for ResourceRef<K> {
     fn from(id: Id<K>) -> Self {
         Self { id, arn: None }

@@ -217,10 +217,6 @@ impl Audit {
         }
         line
     }
-
-    pub(crate) fn sanitize(&mut self) {
-        self.found.iter_mut().for_each(Found::sanitize);
-    }
 }
 
 /// How many resources a report has room for.

@@ -183,7 +183,6 @@ impl Report {
         self.summary = sanitize(&self.summary);
 
         self.targets.iter_mut().for_each(TargetReport::sanitize);
-        self.audit.iter_mut().for_each(Audit::sanitize);
         for call in &mut self.calls {
             call.answer = sanitize(&call.answer);
         }

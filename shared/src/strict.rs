@@ -15,6 +15,20 @@ pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
 /// The deepest nesting of arrays and objects; PutEvents accepts more than a thousand levels.
 pub const MAX_DEPTH: usize = 32;
 
+/// Reads a field that may be left out but not be `null`: a template that filled in nothing is a
+/// mistake, not a wish.
+///
+/// # Errors
+///
+/// Those of a `T`, which `null` is not.
+pub fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
 /// A `T` that was written as a JSON object.
 ///
 /// A derived struct also accepts an array with its fields in order; in a request that is a mistake,

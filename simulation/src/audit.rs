@@ -13,19 +13,12 @@ use aws_smithy_runtime_api::client::{
         HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
     },
     orchestrator::HttpRequest,
-    result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
-use aws_smithy_types::{body::SdkBody, retry::RetryConfig, timeout::TimeoutConfig};
-use emulator::{
-    Cloud, Fault, FaultKind, World,
-    wire::{SLOW, Wire},
-};
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use emulator::{Cloud, Fault, FaultKind, World};
 use fastrand::Rng;
-use harness::{
-    connector::{to_call, to_response, to_response_with},
-    parts, sdk_config,
-};
+use harness::{connector::to_call, parts, sdk_config};
 use serde_json::{Value, json};
 use shared::{
     Invocation,
@@ -35,6 +28,7 @@ use tokio::time::Instant;
 
 use crate::{
     auditor::{Auditor, Findings},
+    connector::respond,
     record::{Simulation, text},
     scenario::Variables,
 };
@@ -224,18 +218,7 @@ impl HttpConnector for Connector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let wire = lock(&self.0).call(to_call(&request));
 
-        HttpConnectorFuture::new(async move {
-            match wire {
-                Wire::Answer(answer) => to_response(&answer),
-                Wire::Slow(answer) => {
-                    tokio::time::sleep(SLOW).await;
-                    to_response(&answer)
-                }
-                Wire::Truncate(answer) => to_response_with(&answer, SdkBody::taken()),
-                Wire::Reset => Err(ConnectorError::io("connection reset".into())),
-                Wire::Hang => std::future::pending().await,
-            }
-        })
+        HttpConnectorFuture::new(respond(wire))
     }
 }
 

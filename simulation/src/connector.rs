@@ -222,7 +222,8 @@ impl HttpClient for Connector {
     }
 }
 
-async fn respond(wire: Wire) -> Result<HttpResponse, ConnectorError> {
+/// What the SDK gets for an answer.
+pub(crate) async fn respond(wire: Wire) -> Result<HttpResponse, ConnectorError> {
     match wire {
         Wire::Answer(answer) => to_response(&answer),
         Wire::Slow(answer) => {

@@ -28,7 +28,7 @@ async fn a_fault_of_a_list_here_is_the_outcome_of_the_audit() {
             // So that there is a second page, whose token can be repeated.
             world.behaviour.longest_page = 1;
             replicate(&mut world, 2, |_| {});
-            let stage = Stage::with(world).await;
+            let stage = deployed(world).await;
             stage.fault(Fault::next(operation, kind).in_region(HERE), 9);
 
             let answer = stage.audit().await;
@@ -48,7 +48,7 @@ async fn a_replica_that_cannot_be_listed_is_told_as_not_read() {
         let mut world = healthy();
         world.behaviour.longest_page = 1;
         replicate(&mut world, 2, |it| it.order("PAUSED", "The Region is off."));
-        let stage = Stage::with(world).await;
+        let stage = deployed(world).await;
         stage.fault(Fault::next("DescribeFileSystems", kind).in_region(THERE), 9);
 
         let answer = stage.audit().await;
@@ -67,7 +67,7 @@ async fn a_replica_that_cannot_be_listed_is_told_as_not_read() {
 async fn what_cannot_be_compared_is_told_as_not_read() {
     for region in [HERE, THERE] {
         for operation in COMPARED {
-            let stage = Stage::with(healthy()).await;
+            let stage = deployed(healthy()).await;
             let denied = Fault::next(operation, FaultKind::AccessDenied);
             stage.fault(denied.in_region(region), 9);
 
@@ -90,7 +90,7 @@ async fn a_region_that_hangs_hides_no_other() {
     replicate_to(&mut world, 2, "eu-north-1", |it| {
         it.replica.mount_targets.clear()
     });
-    let stage = Stage::with(world).await;
+    let stage = deployed(world).await;
     let hang = Fault::next("DescribeFileSystems", FaultKind::HangBefore);
     stage.fault(hang.in_region(THERE), 9);
 
@@ -105,7 +105,7 @@ async fn a_region_that_hangs_hides_no_other() {
 // Invariant 8.
 #[tokio::test]
 async fn without_time_nothing_is_told_as_known() {
-    let mut stage = Stage::with(healthy()).await;
+    let mut stage = deployed(healthy()).await;
     stage.seconds_left = 0;
     let answer = stage.audit().await;
     assert_eq!(answer.conclusion(), "pending out_of_time");

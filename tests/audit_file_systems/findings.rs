@@ -7,7 +7,7 @@ use super::*;
 
 #[tokio::test]
 async fn a_healthy_replication_has_nothing_to_be_found() {
-    let stage = Stage::with(healthy()).await;
+    let stage = deployed(healthy()).await;
     let answer = stage.audit().await;
 
     assert_eq!(answer.conclusion(), "done audited");
@@ -72,7 +72,7 @@ fn broken_replications() -> World {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_replication_is_found() {
-    let stage = Stage::with(broken_replications()).await;
+    let stage = deployed(broken_replications()).await;
     let found = stage.finds().await;
 
     expect![[r#"
@@ -96,7 +96,7 @@ async fn the_words_of_efs_and_the_figures_are_told() {
     let told = async |change: fn(&mut Pair<'_>)| {
         let mut world = World::empty();
         replicate(&mut world, 1, change);
-        message(&Stage::with(world).await.audit().await)
+        message(&deployed(world).await.audit().await)
     };
 
     let paused = told(|it| it.order("PAUSED", "The Region is off.")).await;
@@ -155,7 +155,7 @@ fn lacking_replicas() -> World {
 
 #[tokio::test]
 async fn what_a_replica_lacks_of_its_source_is_found_and_offered() {
-    let stage = Stage::with(lacking_replicas()).await;
+    let stage = deployed(lacking_replicas()).await;
     let answer = stage.audit().await;
 
     expect![[r#"
@@ -199,7 +199,7 @@ async fn file_systems_without_a_replication_are_found() {
             open("fs-00000005").tagged("drover:bootstrapped-by", "CHG1"),
         )
         .with_file_system(THERE, FileSystem::new("fs-00000006"));
-    let stage = Stage::with(world).await;
+    let stage = deployed(world).await;
 
     let expected = [
         "fs-00000001: not_replicated",
@@ -239,10 +239,10 @@ fn left_behind(owner: Option<&str>) -> World {
 
 #[tokio::test]
 async fn a_source_that_is_gone_is_told_from_one_of_another_account() {
-    let gone = Stage::with(left_behind(None)).await;
+    let gone = deployed(left_behind(None)).await;
     assert_eq!(gone.finds().await, ["fs-0000a001: source_gone"]);
 
-    let theirs = Stage::with(left_behind(Some("999999999999"))).await;
+    let theirs = deployed(left_behind(Some("999999999999"))).await;
     assert_eq!(theirs.finds().await, ["fs-0000a001: replication_in_error"]);
     // Nothing of another account is looked for.
     let calls = theirs.calls();
@@ -250,7 +250,7 @@ async fn a_source_that_is_gone_is_told_from_one_of_another_account() {
 
     let mut there = left_behind(None).with_file_system(THERE, FileSystem::new("fs-00000001"));
     there.efs.replications[0].forgotten_by = None;
-    assert_eq!(Stage::with(there).await.finds().await, [""; 0]);
+    assert_eq!(deployed(there).await.finds().await, [""; 0]);
 }
 
 #[tokio::test]
@@ -261,7 +261,7 @@ async fn a_replica_in_another_account_is_told_as_not_read() {
         it.replica.owner_id = Some("999999999999".to_owned());
         it.replica.mount_targets.clear();
     });
-    let stage = Stage::with(world).await;
+    let stage = deployed(world).await;
 
     let expected = ["fs-00000001: replica_in_another_account"];
     assert_eq!(stage.finds().await, expected);
@@ -277,7 +277,7 @@ async fn what_is_on_a_later_page_is_found() {
     for number in 1..=5 {
         replicate(&mut world, number, |it| it.replica.mount_targets.clear());
     }
-    let found = Stage::with(world).await.finds().await;
+    let found = deployed(world).await.finds().await;
 
     let expected: Vec<String> = (1..=5)
         .map(|number| format!("{}: no_mount_target", ids(number).0))

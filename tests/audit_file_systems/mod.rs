@@ -9,97 +9,22 @@ use emulator::{
     AccessPoint, Emulator, Fault, FaultKind, FileSystem, MountTarget, OrderedStatus, Replication,
     World,
 };
-use harness::AUDIT_FILE_SYSTEMS;
 use serde_json::{Value, json};
 
 use crate::{
-    functions, iam,
-    stage::{Answer, invocation, sdk_config},
+    functions::AUDIT_FILE_SYSTEMS,
+    stage::{
+        Answer,
+        audit::{Stage, found},
+    },
 };
 
 const HERE: &str = "us-east-1";
 const THERE: &str = "eu-west-1";
 
-/// An emulated account, and the function with some variables.
-struct Stage {
-    local: Emulator,
-    variables: Vec<(&'static str, &'static str)>,
-    seconds_left: u64,
-}
-
-// Invariant 11: however a scenario ends, nothing was changed.
-impl Drop for Stage {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            assert_eq!(self.local.changes(), [""; 0]);
-        }
-        iam::check(&self.local, &functions::AUDIT_FILE_SYSTEMS, "", None);
-    }
-}
-
-impl Stage {
-    async fn with(world: World) -> Self {
-        Self {
-            local: Emulator::without_functions(world).await.unwrap(),
-            variables: Vec::new(),
-            seconds_left: 900,
-        }
-    }
-
-    async fn deliver(&self, event: &Value) -> Answer {
-        let variable = |name: &str| {
-            let mut set = self.variables.iter();
-            let (_, value) = set.find(|(known, _)| *known == name)?;
-            Some((*value).to_owned())
-        };
-        let handle = (AUDIT_FILE_SYSTEMS.start)(&sdk_config(&self.local), &variable).unwrap();
-
-        Answer::new(handle(event.to_string(), invocation(self.seconds_left)).await)
-    }
-
-    /// An audit of everything.
-    async fn audit(&self) -> Answer {
-        let all = json!({ "version": 1, "requestID": "AUDIT1" });
-
-        self.deliver(&all).await
-    }
-
-    /// What an audit of everything finds.
-    async fn finds(&self) -> Vec<String> {
-        let answer = self.audit().await;
-        assert_eq!(answer.conclusion(), "done audited");
-
-        found(&answer)
-    }
-
-    fn fault(&self, fault: Fault, times: u32) {
-        self.local.inject(Fault { times, ..fault });
-    }
-
-    /// The calls so far, each as its Region and operation, without repetitions.
-    fn calls(&self) -> Vec<String> {
-        let journal = self.local.journal();
-        let calls = journal
-            .iter()
-            .map(|it| format!("{} {}", it.region, it.operation));
-        let mut calls: Vec<String> = calls.collect();
-
-        calls.sort();
-        calls.dedup();
-        calls
-    }
-}
-
-/// What was found, as `name: finding, finding`.
-fn found(answer: &Answer) -> Vec<String> {
-    let found = answer.body["audit"]["found"].as_array();
-
-    let lines = found.into_iter().flatten().map(|one| {
-        let findings = one["findings"].as_array().unwrap().iter();
-        let codes: Vec<&str> = findings.map(|it| it["reason"].as_str().unwrap()).collect();
-        format!("{}: {}", one["name"].as_str().unwrap(), codes.join(", "))
-    });
-    lines.collect()
+/// An account in which the function is deployed.
+async fn deployed(world: World) -> Stage {
+    Stage::with(&AUDIT_FILE_SYSTEMS, world).await
 }
 
 /// The message of the first finding.

@@ -4,7 +4,7 @@ use bootstrap_efs_replication::{Efs, Policy, handle};
 use emulator::FileSystem;
 
 use super::*;
-use crate::stage::event;
+use crate::stage::{event, invocation, sdk_config};
 
 fn named(ids: &[&str]) -> Value {
     json!({ "version": 1, "requestID": "AUDIT1", "sourceFileSystemIds": ids })
@@ -16,7 +16,7 @@ async fn a_request_is_answered_for_each_file_system_that_it_names() {
     for number in 1..=3 {
         replicate(&mut world, number, |it| it.replica.mount_targets.clear());
     }
-    let stage = Stage::with(world).await;
+    let stage = deployed(world).await;
     let answer = stage.deliver(&named(&["fs-00000002", "fs-00000009"])).await;
 
     assert_eq!(found(&answer), ["fs-00000002: no_mount_target"]);
@@ -31,7 +31,7 @@ async fn a_replica_can_be_named_too() {
     replicate_to(&mut world, 1, HERE, |it| {
         it.replica.mount_targets[0].availability_zone_name = "us-east-1a".to_owned();
     });
-    let stage = Stage::with(world).await;
+    let stage = deployed(world).await;
 
     let answer = stage.deliver(&named(&["fs-0000a001"])).await;
     assert_eq!(answer.conclusion(), "done audited");
@@ -41,7 +41,7 @@ async fn a_replica_can_be_named_too() {
 #[tokio::test]
 async fn the_examples_are_audits_of_the_example_account() {
     let world = World::from_json(&crate::tidy::read("emulator/worlds/default.json")).unwrap();
-    let stage = Stage::with(world).await;
+    let stage = deployed(world).await;
 
     let all = stage
         .deliver(&event("audit-file-systems/audit-requested.json"))
@@ -62,7 +62,7 @@ async fn the_examples_are_audits_of_the_example_account() {
 async fn the_objective_is_that_of_the_deployment() {
     let mut world = World::empty();
     replicate(&mut world, 1, |it| it.order("ENABLED", ""));
-    let mut stage = Stage::with(world).await;
+    let mut stage = deployed(world).await;
 
     stage.variables = vec![("SYNC_SECONDS", "82800")];
     assert_eq!(stage.finds().await, ["fs-00000001: sync_overdue"]);
@@ -87,7 +87,7 @@ async fn what_is_offered_mends_what_was_found() {
     let asking = FileSystem::new("fs-00000002").tagged("drover:replicate-to", THERE);
     let world = world.with_file_system(HERE, asking);
 
-    let stage = Stage::with(world.clone()).await;
+    let stage = deployed(world.clone()).await;
     let answer = stage.audit().await;
     let expected = [
         "fs-00000002: not_replicated",
@@ -119,7 +119,7 @@ async fn what_is_offered_mends_what_was_found() {
         replication.first_sync_ends_at = yesterday();
     }
     mended.now = Utc::now();
-    let found = Stage::with(mended).await.finds().await;
+    let found = deployed(mended).await.finds().await;
     // No request knows the subnet of a mount target.
     assert_eq!(found, ["fs-00000002: no_mount_target"]);
 }

@@ -1,7 +1,7 @@
 //! Scenarios of `audit-source-servers`: an emulated account, and what is found in it.
 
 use chrono::{TimeDelta, Utc};
-use emulator::{FaultKind, Job, RecoveryInstance, SourceServer, World};
+use emulator::{Fault, FaultKind, Job, RecoveryInstance, SourceServer, World};
 use serde_json::{Value, json};
 
 use crate::{
@@ -14,11 +14,7 @@ use crate::{
 
 /// What is found in a world.
 async fn found_in(world: World) -> Vec<String> {
-    let stage = Stage::with(&AUDIT_SERVERS, world).await;
-    let answer = stage.audit().await;
-
-    assert_eq!(answer.conclusion(), "done audited");
-    found(&answer)
+    Stage::with(&AUDIT_SERVERS, world).await.finds().await
 }
 
 /// What is found of one server.
@@ -212,7 +208,7 @@ async fn what_could_not_be_listed_is_never_nothing_found() {
             (FaultKind::InternalError, "retryable"),
         ] {
             let stage = Stage::with(&AUDIT_SERVERS, World::with([server()])).await;
-            let stage = stage.next(operation, kind, 5);
+            stage.fault(Fault::next(operation, kind), 5);
             let answer = stage.audit().await;
             assert!(
                 answer.conclusion().starts_with(expected),
@@ -227,7 +223,8 @@ async fn what_could_not_be_listed_is_never_nothing_found() {
     let mut world = World::with([in_state("DISCONNECTED")]);
     world.here().source_servers[0].recovery_points = 0;
     let stage = Stage::with(&AUDIT_SERVERS, world).await;
-    let stage = stage.next("DescribeRecoverySnapshots", FaultKind::AccessDenied, 1);
+    let denied = Fault::next("DescribeRecoverySnapshots", FaultKind::AccessDenied);
+    stage.fault(denied, 1);
     let answer = stage.audit().await;
     let found = &answer.body["audit"]["found"][0];
     assert_eq!(found["evidence"]["recoveryPoints"], Value::Null);
@@ -236,10 +233,10 @@ async fn what_could_not_be_listed_is_never_nothing_found() {
 
 #[tokio::test]
 async fn without_time_nothing_is_looked_at() {
-    let stage = Stage::with(&AUDIT_SERVERS, World::with([server()])).await;
-    let request = json!({ "version": 1, "requestID": "AUDIT1" });
+    let mut stage = Stage::with(&AUDIT_SERVERS, World::with([server()])).await;
+    stage.seconds_left = 0;
 
-    let answer = stage.deliver_within(&request, 0).await;
+    let answer = stage.audit().await;
     assert_eq!(answer.conclusion(), "pending out_of_time");
     assert_eq!(answer.body["lookAgainAfterSeconds"], 60);
 }
@@ -271,6 +268,8 @@ async fn named_servers_are_looked_at_and_no_others() {
     let elsewhere = format!("arn:aws:drs:us-east-1:999999999999:source-server/{ONE}");
     let answer = audit(&elsewhere).await;
     assert_eq!(answer.conclusion(), "refused arn_mismatch");
-    // Whoever means another account is offered nothing here.
+    // Whoever means another account is told and offered nothing of this one.
     assert_eq!(found(&answer), [""; 0]);
+    assert_eq!(answer.body["audit"]["examined"], 0);
+    assert_eq!(answer.body["audit"]["totals"]["replicatedBytes"], 0);
 }

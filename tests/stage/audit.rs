@@ -1,6 +1,6 @@
 //! A stage for the functions that only look.
 
-use emulator::{Emulator, Fault, FaultKind, World};
+use emulator::{Emulator, Fault, World};
 use serde_json::{Value, json};
 
 use crate::{
@@ -13,7 +13,8 @@ pub(crate) struct Stage {
     pub(crate) local: Emulator,
     function: &'static Function,
     /// The environment of the function.
-    variables: Vec<(&'static str, &'static str)>,
+    pub(crate) variables: Vec<(&'static str, &'static str)>,
+    pub(crate) seconds_left: u64,
 }
 
 /// However a scenario ends, nothing was changed, and the role of the template allows its calls.
@@ -33,6 +34,7 @@ impl Stage {
             local: Emulator::without_functions(world).await.unwrap(),
             function,
             variables: Vec::new(),
+            seconds_left: 900,
         }
     }
 
@@ -42,21 +44,25 @@ impl Stage {
         self
     }
 
-    /// Lets the next calls of an operation meet a fault.
-    pub(crate) fn next(self, operation: &str, kind: FaultKind, times: u32) -> Self {
-        self.local.inject(Fault {
-            times,
-            ..Fault::next(operation, kind)
-        });
-        self
+    /// Lets the next calls meet a fault.
+    pub(crate) fn fault(&self, fault: Fault, times: u32) {
+        self.local.inject(Fault { times, ..fault });
+    }
+
+    /// The calls so far, each as its Region and operation, without repetitions.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        let journal = self.local.journal();
+        let calls = journal
+            .iter()
+            .map(|it| format!("{} {}", it.region, it.operation));
+        let mut calls: Vec<String> = calls.collect();
+
+        calls.sort();
+        calls.dedup();
+        calls
     }
 
     pub(crate) async fn deliver(&self, event: &Value) -> Answer {
-        self.deliver_within(event, 900).await
-    }
-
-    /// The same with so many seconds left.
-    pub(crate) async fn deliver_within(&self, event: &Value, seconds: u64) -> Answer {
         let variable = |name: &str| {
             let mut set = self.variables.iter();
             let (_, value) = set.find(|(known, _)| *known == name)?;
@@ -65,13 +71,21 @@ impl Stage {
         let start = self.function.under_test.start;
         let handle = start(&sdk_config(&self.local), &variable).unwrap();
 
-        Answer::new(handle(event.to_string(), invocation(seconds)).await)
+        Answer::new(handle(event.to_string(), invocation(self.seconds_left)).await)
     }
 
     /// An audit of everything.
     pub(crate) async fn audit(&self) -> Answer {
         self.deliver(&json!({ "version": 1, "requestID": "AUDIT1" }))
             .await
+    }
+
+    /// What an audit of everything finds.
+    pub(crate) async fn finds(&self) -> Vec<String> {
+        let answer = self.audit().await;
+        assert_eq!(answer.conclusion(), "done audited");
+
+        found(&answer)
     }
 }
 

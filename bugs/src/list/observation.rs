@@ -6,6 +6,7 @@ const API: &str = "shared/src/api.rs";
 const BOOTSTRAP_OBSERVE: &str = "functions/bootstrap-efs-replication/src/observe.rs";
 const DISCONNECT_OBSERVE: &str = "functions/disconnect-source-server/src/observe.rs";
 const DRS_CHANGE: &str = "shared/src/drs/change.rs";
+const DRS_MODEL: &str = "shared/src/drs/model.rs";
 const DRS_OBSERVE: &str = "shared/src/drs/observe.rs";
 const EFS_OBSERVE: &str = "shared/src/efs/observe.rs";
 
@@ -225,14 +226,14 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "recovery points that could not be counted are none",
         file: DISCONNECT_OBSERVE,
-        from: "(id, points.ok(), record)",
-        to: "(id, Some(points.unwrap_or_default()), record)",
+        from: "Some((id.clone(), points.ok()?))",
+        to: "Some((id.clone(), points.unwrap_or_default()))",
     },
     Bug {
         name: "counting recovery points takes the time of the steps",
         file: DISCONNECT_OBSERVE,
-        from: "if context.invocation.calls_left() <= CALLS_KEPT_FREE {",
-        to: "if context.invocation.calls_left() == 0 {",
+        from: "let has_time = || context.invocation.calls_left() > CALLS_KEPT_FREE;",
+        to: "let has_time = || context.invocation.calls_left() > 0;",
     },
     Bug {
         name: "the recovery points that a retirement destroys are not counted",
@@ -243,13 +244,13 @@ pub(super) const BUGS: &[Bug] = &[
     // What is left of a staging area is read in whole, and for as long as it may be there.
     Bug {
         name: "a disk that still has data is nothing left of a staging area",
-        file: DISCONNECT_OBSERVE,
+        file: DRS_MODEL,
         from: "disks: server.staged_disks,",
         to: "disks: 0,",
     },
     Bug {
         name: "a lag is nothing left of a staging area",
-        file: DISCONNECT_OBSERVE,
+        file: DRS_MODEL,
         from: "lag: server.has_lag,",
         to: "lag: false,",
     },
@@ -268,14 +269,14 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a staging area that cannot be read is waited for",
         file: DISCONNECT_OBSERVE,
-        from: "Some(call) if is_needed => Err(call),",
-        to: "Some(call) if false => Err(call),",
+        from: "(Err(call), _) if is_needed => return Err(call),",
+        to: "(Err(call), _) if false => return Err(call),",
     },
     Bug {
         name: "a disconnect depends on what is left of servers that were disconnected before",
         file: DISCONNECT_OBSERVE,
-        from: "Some(call) if is_needed => Err(call),",
-        to: "Some(call) => Err(call),",
+        from: "(Err(call), _) if is_needed => return Err(call),",
+        to: "(Err(call), _) => return Err(call),",
     },
     Bug {
         name: "the snapshots of the oldest recovery points are kept",

@@ -89,7 +89,7 @@ pub(super) const BUGS: &[Bug] = &[
     },
     Bug {
         name: "a name that is null counts as left out",
-        file: DISCONNECT_REQUEST,
+        file: STRICT,
         from: "T::deserialize(deserializer).map(Some)",
         to: "Option::<T>::deserialize(deserializer)",
     },

@@ -11,6 +11,7 @@ use shared::{
 };
 
 use crate::{
+    command::Command,
     finding::Finding,
     policy::Policy,
     snapshot::{
@@ -21,6 +22,8 @@ use crate::{
 /// What is to be said of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assessment<'a> {
+    /// What was looked at.
+    pub examined: Vec<Subject<'a>>,
     /// What something is to be said of, the worst first.
     pub found: Vec<Assessed<'a>>,
 }
@@ -45,8 +48,30 @@ pub enum Subject<'a> {
     Incoming(&'a Incoming),
     /// A file system in no replication.
     Alone(&'a FileSystem),
+    /// A file system of a replica's Region whose overwrite protection is disabled.
+    Unprotected(&'a FileSystem),
     /// The list of a Region that could not be read.
     Region(&'a Region),
+}
+
+impl<'a> Subject<'a> {
+    /// The replication from the Region that it is, if it is one.
+    pub(crate) fn outgoing(&self) -> Option<&'a Outgoing> {
+        match self {
+            Self::Outgoing(it) => Some(it),
+            _ => None,
+        }
+    }
+
+    /// The file system that a request names it by, if it was read.
+    fn file_system(self) -> Option<&'a FileSystem> {
+        match self {
+            Self::Outgoing(it) => it.source.seen(),
+            Self::Incoming(it) => Some(&it.replica),
+            Self::Alone(it) | Self::Unprotected(it) => Some(it),
+            Self::Region(_) => None,
+        }
+    }
 }
 
 /// A request for a replica, or for what it lacks, that is offered.
@@ -73,45 +98,53 @@ const COPIES: [(Finding, &str); 4] = [
     (Finding::TagsDiffer, "tags"),
 ];
 
-/// Assesses everything that was observed.
+/// Assesses everything that was observed and that the command means.
 #[must_use]
-pub fn assess<'a>(snapshot: &'a Snapshot, policy: &Policy) -> Assessment<'a> {
-    let outgoing = snapshot.outgoing.iter().map(|it| {
-        let findings = of_outgoing(it, policy);
-        let proposal = provisioning(it, &findings);
-        assessed(Subject::Outgoing(it), findings, proposal)
-    });
-    let incoming = snapshot.incoming.iter().map(|it| {
-        let findings = of_incoming(it).into_iter().collect();
-        assessed(Subject::Incoming(it), findings, None)
-    });
-    let alone = snapshot.alone.iter().map(|it| {
-        let findings = of_alone(it, policy);
-        assessed(Subject::Alone(it), findings, replicating(it))
-    });
-    let unprotected = snapshot.unprotected.iter().map(|it| {
-        let findings = unprotected(it, policy).into_iter().collect();
-        assessed(Subject::Alone(it), findings, None)
-    });
+pub fn assess<'a>(command: &Command, snapshot: &'a Snapshot, policy: &Policy) -> Assessment<'a> {
+    // A replica elsewhere counts with its source.
+    let examined: Vec<Subject<'_>> = subjects(snapshot)
+        .filter(|subject| command.means(subject.file_system()))
+        .collect();
+    let told = examined.iter().map(|subject| of_subject(*subject, policy));
     // A Region without replicas of ours may hold what is not seen now.
     let regions = snapshot.unread_regions.iter().map(|(region, why)| {
         let finding = not_read("the file systems of the Region", region, why);
         assessed(Subject::Region(region), vec![finding], None)
     });
 
-    let mut found: Vec<Assessed<'_>> = regions
-        .chain(outgoing)
-        .chain(incoming)
-        .chain(alone)
-        .chain(unprotected)
-        .flatten()
-        .collect();
+    let mut found: Vec<Assessed<'_>> = regions.chain(told).flatten().collect();
     // The worst first; of two alike, the one with more to say.
     found.sort_by_key(|it| {
         let worst = it.findings.first().map(|grounds| grounds.reason);
         (worst, usize::MAX - it.findings.len())
     });
-    Assessment { found }
+    Assessment { examined, found }
+}
+
+/// Everything of a snapshot of which something can be said, but for its Regions.
+fn subjects(snapshot: &Snapshot) -> impl Iterator<Item = Subject<'_>> {
+    let outgoing = snapshot.outgoing.iter().map(Subject::Outgoing);
+    let incoming = snapshot.incoming.iter().map(Subject::Incoming);
+    let alone = snapshot.alone.iter().map(Subject::Alone);
+    let unprotected = snapshot.unprotected.iter().map(Subject::Unprotected);
+
+    outgoing.chain(incoming).chain(alone).chain(unprotected)
+}
+
+fn of_subject<'a>(subject: Subject<'a>, policy: &Policy) -> Option<Assessed<'a>> {
+    let (findings, proposal) = match subject {
+        Subject::Outgoing(it) => {
+            let findings = of_outgoing(it, policy);
+            let proposal = provisioning(it, &findings);
+            (findings, proposal)
+        }
+        Subject::Incoming(it) => (of_incoming(it).into_iter().collect(), None),
+        Subject::Alone(it) => (of_alone(it, policy), replicating(it)),
+        Subject::Unprotected(it) => (unprotected(it, policy).into_iter().collect(), None),
+        Subject::Region(_) => (Vec::new(), None),
+    };
+
+    assessed(subject, findings, proposal)
 }
 
 /// What is to be said, if anything is.
@@ -564,7 +597,7 @@ mod tests {
 
     use super::*;
     use crate::fixtures::{
-        HERE, REPLICA, SOURCE, THERE, access_point, file_system, outgoing, policy, region,
+        HERE, REPLICA, SOURCE, THERE, access_point, all, file_system, outgoing, policy, region,
         replication, tagged,
     };
 
@@ -593,7 +626,7 @@ mod tests {
     /// What is found first, and what is offered for it.
     fn first(snapshot: Snapshot) -> (Vec<Finding>, Option<Proposal>) {
         let policy = policy();
-        let mut found = assess(&snapshot, &policy).found.into_iter();
+        let mut found = assess(&all(), &snapshot, &policy).found.into_iter();
 
         found.next().map_or((Vec::new(), None), |it| {
             let findings = it.findings.iter().map(|grounds| grounds.reason);
@@ -609,7 +642,7 @@ mod tests {
             ..Snapshot::default()
         };
         let policy = policy();
-        let found = assess(&snapshot, &policy).found;
+        let found = assess(&all(), &snapshot, &policy).found;
         let details = found.iter().flat_map(|it| &it.findings);
         details
             .map(|it| it.detail.clone().unwrap_or_default())
@@ -946,7 +979,7 @@ mod tests {
         };
 
         let policy = policy();
-        let found = assess(&snapshot, &policy).found;
+        let found = assess(&all(), &snapshot, &policy).found;
         let order = found.iter().map(|it| it.findings[0].reason);
         use Finding::*;
         let expected = [ReplicationInError, NoMountTarget, ReplicaNotMarked];

@@ -2,7 +2,7 @@
 
 use shared::{
     Message, Rejection, RequestId,
-    efs::FileSystemRef,
+    efs::{FileSystem, FileSystemRef},
     request::{detail, unsupported},
 };
 
@@ -34,6 +34,20 @@ impl Command {
             // EFS sends no events of its own that ask for a look.
             Message::Event(event) => Err(unsupported(event)),
         }
+    }
+
+    /// Whether something of a file system is to be looked at: not if the request names only the
+    /// file system of that ID in another account or Region.
+    #[must_use]
+    pub fn means(&self, found: Option<&FileSystem>) -> bool {
+        // What was not read is told of whoever asks, and so is a replica with its source.
+        let (Some(found), Some(named)) = (found, &self.file_systems) else {
+            return true;
+        };
+
+        let mut named = named.iter().filter(|asked| asked.id == found.id).peekable();
+        let is_named = named.peek().is_some();
+        !is_named || named.any(|asked| asked.means(&found.id, found.arn.as_ref()))
     }
 
     fn from_request(request: Request) -> Self {

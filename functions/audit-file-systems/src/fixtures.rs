@@ -11,6 +11,7 @@ use shared::{
 };
 
 use crate::{
+    command::Command,
     policy::Policy,
     snapshot::{Comparison, Outgoing, Sighting, TagDifference},
 };
@@ -103,6 +104,14 @@ pub(crate) fn outgoing() -> Outgoing {
             ..TagDifference::default()
         }),
         comparison: Comparison::Complete(Box::default()),
+    }
+}
+
+/// A request for all of the account and Region.
+pub(crate) fn all() -> Command {
+    Command {
+        request_id: "AUDIT".to_owned().try_into().unwrap(),
+        file_systems: None,
     }
 }
 

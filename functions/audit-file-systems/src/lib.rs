@@ -73,6 +73,6 @@ async fn process(command: &Command, context: &Context<'_>) -> Report {
         Err(why) => return unobserved(command, &why, context, calls),
     };
 
-    let assessment = assess(&snapshot, context.policy);
+    let assessment = assess(command, &snapshot, context.policy);
     report(command, &snapshot, &assessment, context, calls)
 }

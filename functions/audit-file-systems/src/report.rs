@@ -86,7 +86,7 @@ pub(crate) fn report(
         Conclusion::new(outcome, reason).into_report(subject, json!(evidence))
     });
 
-    let audit = audit(command, snapshot, assessment, context);
+    let audit = audit(command, assessment, context);
     // Figures of some file systems are not those of the account.
     if command.file_systems.is_none() {
         audit.log_metrics(Finding::ALL.iter().map(code), context.invocation);
@@ -120,9 +120,9 @@ fn looked_at(asked: Option<&FileSystemRef>, found: Option<&FileSystem>) -> (Outc
     match (asked, found) {
         (None, _) => (Outcome::Done, Reason::Audited),
         (Some(_), None) => (Outcome::Refused, Reason::NotFound),
-        (Some(asked), Some(found)) => match &asked.arn {
-            Some(arn) if found.arn.as_ref() != Some(arn) => (Outcome::Refused, Reason::ArnMismatch),
-            _ => (Outcome::Done, Reason::Audited),
+        (Some(asked), Some(found)) => match asked.means(&found.id, found.arn.as_ref()) {
+            true => (Outcome::Done, Reason::Audited),
+            false => (Outcome::Refused, Reason::ArnMismatch),
         },
     }
 }
@@ -173,44 +173,23 @@ fn subject(
 }
 
 /// What was found, with the totals of what something is to be said of.
-fn audit(
-    command: &Command,
-    snapshot: &Snapshot,
-    assessment: &Assessment<'_>,
-    context: &Context<'_>,
-) -> Audit {
-    // Of a file system that an ARN does not mean, nothing is said.
-    let meant = assessment.found.iter();
-    let meant = meant.filter(|assessed| is_meant(command, &assessed.subject));
+fn audit(command: &Command, assessment: &Assessment<'_>, context: &Context<'_>) -> Audit {
     let is_region = |it: &&Assessed<'_>| matches!(it.subject, assess::Subject::Region(_));
-    let (regions, resources): (Vec<_>, Vec<_>) = meant.partition(is_region);
+    let found_in_all = assessment.found.iter();
+    let (regions, resources): (Vec<_>, Vec<_>) = found_in_all.partition(is_region);
 
     // The list bounds itself, and logs what it has no room for.
     let told = |assessed: Vec<&Assessed<'_>>| {
         let assessed = assessed.into_iter();
         assessed.map(|it| found(command, it, context)).collect()
     };
-    let totals = totals(snapshot, assessment);
-    Audit::of(snapshot.examined(), totals, told(regions), told(resources))
-}
-
-/// Whether a request that names file systems means what something is said of.
-fn is_meant(command: &Command, subject: &assess::Subject<'_>) -> bool {
-    let found = match subject {
-        assess::Subject::Outgoing(it) => it.source.seen(),
-        assess::Subject::Incoming(it) => Some(&it.replica),
-        assess::Subject::Alone(it) => Some(*it),
-        assess::Subject::Region(_) => None,
-    };
-    let (Some(named), Some(found)) = (&command.file_systems, found) else {
-        return true;
-    };
-
-    // An ARN of another account or Region is about another file system.
-    named.iter().all(|asked| {
-        let is_other = asked.arn.is_some() && asked.arn != found.arn;
-        asked.id != found.id || !is_other
-    })
+    let totals = totals(assessment);
+    Audit::of(
+        assessment.examined.len(),
+        totals,
+        told(regions),
+        told(resources),
+    )
 }
 
 /// What is to be said of one file system, replication or Region.
@@ -233,7 +212,7 @@ fn found(command: &Command, assessed: &Assessed<'_>, context: &Context<'_>) -> F
             subject.resource = replication_resource(&it.replication);
             json!(evidence_of_one(&it.replica))
         }
-        assess::Subject::Alone(it) => {
+        assess::Subject::Alone(it) | assess::Subject::Unprotected(it) => {
             know(&mut subject, "sourceFileSystemId", it.id.as_ref());
             know(&mut subject, "region", it.region.as_ref());
             subject.name = it.id.to_string();
@@ -341,33 +320,29 @@ fn missing(outgoing: &Outgoing) -> Option<usize> {
 }
 
 /// What that which something is to be said of holds together.
-fn totals(snapshot: &Snapshot, assessment: &Assessment<'_>) -> Map<String, Value> {
-    let outgoing = || {
-        let found = assessment.found.iter();
-        found.filter_map(|it| match it.subject {
-            assess::Subject::Outgoing(outgoing) => Some(outgoing),
-            _ => None,
-        })
-    };
+fn totals(assessment: &Assessment<'_>) -> Map<String, Value> {
+    let found = || assessment.found.iter().map(|it| &it.subject);
+    let outgoing = || found().filter_map(assess::Subject::outgoing);
     // The size of the source: that of a replica lags behind.
     let sources = outgoing().filter_map(|it| it.source.seen());
     let replicated: i64 = sources.map(|source| source.size_in_bytes).sum();
-    let unreplicated = assessment.found.iter().filter_map(|it| match it.subject {
-        assess::Subject::Alone(alone) if alone.tags.contains_key(REPLICATE_TO_TAG) => {
-            Some(alone.size_in_bytes)
-        }
+    let alone = found().filter_map(|subject| match subject {
+        assess::Subject::Alone(alone) | assess::Subject::Unprotected(alone) => Some(alone),
         _ => None,
     });
-    let compared = snapshot.outgoing.iter().filter_map(missing).count();
+    let unreplicated = alone.filter(|it| it.tags.contains_key(REPLICATE_TO_TAG));
+    let unreplicated: i64 = unreplicated.map(|it| it.size_in_bytes).sum();
+    let examined = || assessment.examined.iter();
+    let replications = || examined().filter_map(assess::Subject::outgoing);
 
     let mut totals = Map::new();
     totals.insert("replicatedBytes".to_owned(), json!(replicated));
-    let unreplicated = unreplicated.sum::<i64>();
     totals.insert("unreplicatedBytes".to_owned(), json!(unreplicated));
     let lacking = outgoing().filter_map(missing).sum::<usize>();
     totals.insert("accessPointsMissing".to_owned(), json!(lacking));
     // Not every replica may be compared: what is not told as lacking may be unknown.
-    let replications = snapshot.outgoing.len();
+    let compared = replications().filter_map(missing).count();
+    let replications = replications().count();
     totals.insert("replications".to_owned(), json!(replications));
     totals.insert("replicasCompared".to_owned(), json!(compared));
     totals
@@ -381,7 +356,7 @@ mod tests {
     use super::*;
     use crate::{
         assess::assess,
-        fixtures::{HERE, SOURCE, THERE, file_system, outgoing, policy, region, tagged},
+        fixtures::{HERE, SOURCE, THERE, all, file_system, outgoing, policy, region, tagged},
         snapshot::{Sighting, TagDifference},
     };
 
@@ -411,10 +386,10 @@ mod tests {
         };
 
         let command = Command {
-            request_id: "AUDIT".to_owned().try_into().unwrap(),
             file_systems: asked,
+            ..all()
         };
-        let assessment = assess(snapshot, &policy);
+        let assessment = assess(&command, snapshot, &policy);
         let calls = CallRecord::default();
         json!(report(&command, snapshot, &assessment, &context, calls))
     }
@@ -532,9 +507,12 @@ mod tests {
         let arn = |region: &str| {
             format!("arn:aws:elasticfilesystem:{region}:111122223333:file-system/{SOURCE}")
         };
+        let asked_for = |named: &[&str]| {
+            let asked = named.iter().map(|it| (*it).to_owned().try_into().unwrap());
+            reported(&tagged_alone(), Some(asked.collect()))
+        };
         let answer = |named: &str| {
-            let asked = FileSystemRef::try_from(named.to_owned()).unwrap();
-            let report = reported(&tagged_alone(), Some(vec![asked]));
+            let report = asked_for(&[named]);
             let target = &report["targets"][0];
             (target["outcome"].clone(), target["reason"].clone())
         };
@@ -545,5 +523,15 @@ mod tests {
         assert_eq!(answer(&arn(THERE)), other);
         let unknown = (json!("refused"), json!("not_found"));
         assert_eq!(answer("fs-00000009"), unknown);
+
+        // What is not meant is neither looked at nor counted, unless another name means it.
+        let counted = |named: &[&str]| {
+            let audit = &asked_for(named)["audit"];
+            let bytes = &audit["totals"]["unreplicatedBytes"];
+            (audit["examined"].clone(), bytes.clone())
+        };
+        assert_eq!(counted(&[&arn(THERE)]), (json!(0), json!(0)));
+        assert_eq!(counted(&[&arn(HERE)]), (json!(1), json!(6144)));
+        assert_eq!(counted(&[&arn(HERE), &arn(THERE)]), (json!(1), json!(6144)));
     }
 }

@@ -135,13 +135,6 @@ impl Snapshot {
         let mut all = outgoing.chain(replicas).chain(incoming).chain(&self.alone);
         all.find(|file_system| file_system.id == *id)
     }
-
-    /// How many file systems were looked at.
-    #[must_use]
-    pub fn examined(&self) -> usize {
-        // A replica elsewhere counts with its source.
-        self.outgoing.len() + self.incoming.len() + self.alone.len() + self.unprotected.len()
-    }
 }
 
 impl Outgoing {

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use shared::{
     Grounds, RequestId,
-    drs::{Direction, Server, SourceServerId, Staging, State},
+    drs::{Direction, Leftovers, Server, SourceServerId, Staging, State},
     guardrails::Approval,
     units,
 };
 
-use crate::{finding::Finding, policy::Policy, snapshot::Snapshot};
+use crate::{command::Command, finding::Finding, policy::Policy, snapshot::Snapshot};
 
 /// How many servers of an account and Region may replicate at the same time (DRS quotas).
 pub const MOST_CONNECTED: usize = 300;
@@ -23,6 +23,8 @@ const OUTAGE_PERCENT: usize = 10;
 /// What is to be said of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assessment<'a> {
+    /// How many servers were looked at.
+    pub examined: usize,
     /// Of the account itself.
     pub account: Vec<Grounds<Finding>>,
     /// Of the servers that something is to be said of, the worst first.
@@ -51,14 +53,17 @@ pub struct Proposal {
     pub action: &'static str,
 }
 
-/// Assesses everything that was observed.
+/// Assesses everything that was observed and that the command means.
 #[must_use]
-pub fn assess<'a>(snapshot: &'a Snapshot, policy: &Policy) -> Assessment<'a> {
-    let duplicates = Duplicates::among(&snapshot.servers);
-    let is_outage = is_outage(snapshot, policy);
-    let mut servers = Vec::new();
+pub fn assess<'a>(command: &Command, snapshot: &'a Snapshot, policy: &Policy) -> Assessment<'a> {
+    // Of a server that only an ID of the request fits, nothing is said.
+    let servers = snapshot.servers.iter();
+    let meant: Vec<&Server> = servers.filter(|server| command.means(server)).collect();
 
-    for server in &snapshot.servers {
+    let duplicates = Duplicates::among(&meant);
+    let is_outage = is_outage(&meant, snapshot, policy);
+    let mut servers = Vec::new();
+    for server in meant.iter().copied() {
         let case = Case {
             server,
             snapshot,
@@ -83,6 +88,7 @@ pub fn assess<'a>(snapshot: &'a Snapshot, policy: &Policy) -> Assessment<'a> {
         (worst, usize::MAX - it.findings.len())
     });
     Assessment {
+        examined: meant.len(),
         account: quotas(snapshot, policy),
         servers,
     }
@@ -90,10 +96,10 @@ pub fn assess<'a>(snapshot: &'a Snapshot, policy: &Policy) -> Assessment<'a> {
 
 /// Whether so many agents are silent that a site or a network is down, and not some machines gone:
 /// what DRS holds of them is all that is left then. One server is always few.
-fn is_outage(snapshot: &Snapshot, policy: &Policy) -> bool {
-    let connected = |server: &&Server| matches!(server.state, State::Connected(_));
-    let all = snapshot.servers.iter().filter(connected).count();
-    let silent = snapshot.servers.iter();
+fn is_outage(servers: &[&Server], snapshot: &Snapshot, policy: &Policy) -> bool {
+    let is_connected = |server: &&&Server| matches!(server.state, State::Connected(_));
+    let all = servers.iter().filter(is_connected).count();
+    let silent = servers.iter();
     let silent = silent.filter(|server| snapshot.silence(server, policy).is_some());
 
     silent.count() > (all * OUTAGE_PERCENT / 100).max(1)
@@ -204,9 +210,10 @@ impl Case<'_> {
         let guardrails = &self.policy.guardrails;
         let request = guardrails.approved_request(&self.server.tags)?;
         // What keeps the request from being carried out, and is no finding by itself.
-        let protected = match self.is_protected() {
-            false => "",
-            true => ", and protected",
+        let protected = if self.is_protected() {
+            ", and protected"
+        } else {
+            ""
         };
 
         let grounds = Grounds::new(Finding::ApprovedStillConnected)
@@ -217,33 +224,32 @@ impl Case<'_> {
 
     /// What is left of a server that is DISCONNECTED.
     fn disconnected(&self) -> Grounds<Finding> {
-        let points = self.snapshot.recovery_points.get(&self.server.id).copied();
-        let disks = self.server.staged_disks;
-        if self.is_clean() || points.is_none() && disks == 0 && !self.server.has_lag {
-            let grounds = Grounds::new(Finding::RecordRemains);
-            return match (self.is_protected(), points) {
-                (true, _) => grounds.detail("protected"),
-                (false, None) => grounds.detail("its recovery points were not counted"),
-                (false, Some(_)) => grounds,
-            };
+        let left = self.leftovers();
+        if !left.is_empty() {
+            return Grounds::new(Finding::StagingLeft)
+                .detail(left.words())
+                .fact("recoveryPoints", left.recovery_points)
+                .fact("disks", left.disks);
         }
 
-        let points = points.unwrap_or_default();
-        let (points_left, disks_left) = (
-            units::counted(points as u64, "recovery point"),
-            units::counted(disks as u64, "disk"),
-        );
-        Grounds::new(Finding::StagingLeft)
-            .detail(format!("{points_left} and {disks_left}"))
-            .fact("recoveryPoints", points)
-            .fact("disks", disks)
+        let grounds = Grounds::new(Finding::RecordRemains);
+        match (self.is_protected(), self.points()) {
+            (true, _) => grounds.detail("protected"),
+            (false, None) => grounds.detail("its recovery points were not counted"),
+            (false, Some(_)) => grounds,
+        }
     }
 
-    /// Whether nothing of the staging area is left, as a deletion asks for it.
-    fn is_clean(&self) -> bool {
-        let points = self.snapshot.recovery_points.get(&self.server.id);
+    /// How many recovery points the server has, if they were counted.
+    fn points(&self) -> Option<usize> {
+        let points = &self.snapshot.recovery_points;
 
-        points == Some(&0) && self.server.staged_disks == 0 && !self.server.has_lag
+        points.get(&self.server.id).copied()
+    }
+
+    /// What was seen of its staging area: what was not counted was not seen.
+    fn leftovers(&self) -> Leftovers {
+        Leftovers::seen(self.server, self.points().unwrap_or_default())
     }
 
     fn is_protected(&self) -> bool {
@@ -317,8 +323,10 @@ impl Case<'_> {
         let is_silent = self.snapshot.silence(server, self.policy).is_some();
         let needs_approval = matches!(self.policy.guardrails.approval, Approval::Tag(_));
         let may_go = is_silent && !is_outage && needs_approval;
+        // As a deletion asks for it: nothing is proven by points that were not counted.
+        let is_clean = self.points().is_some() && self.leftovers().is_empty();
         let action = match (&server.state, self.policy.allow_delete) {
-            (State::Disconnected, true) if self.is_clean() => "delete",
+            (State::Disconnected, true) if is_clean => "delete",
             (State::Connected(_), true) if may_go => "retire",
             // Whoever approved a machine that talks knows which action was meant: the milder one.
             (State::Connected(_), _) if approved.is_some() || may_go => "disconnect",
@@ -347,14 +355,15 @@ struct Duplicates<'a> {
 }
 
 impl<'a> Duplicates<'a> {
-    fn among(servers: &'a [Server]) -> Self {
+    fn among(servers: &[&'a Server]) -> Self {
         let mut found = Self {
             by_instance: BTreeMap::new(),
             by_name: BTreeMap::new(),
         };
 
         // Host names are compared here, and never told.
-        for server in servers.iter().filter(|server| replicates_alone(server)) {
+        let alone = servers.iter().copied();
+        for server in alone.filter(|server| replicates_alone(server)) {
             if let Some(id) = server.aws_instance_id.as_deref() {
                 found.by_instance.entry(id).or_default().push(&server.id);
             }
@@ -455,7 +464,7 @@ mod tests {
     use shared::drs::{AccountSize, RecoveryInstance};
 
     use super::*;
-    use crate::fixtures::{id, policy, server, snapshot};
+    use crate::fixtures::{all, id, policy, server, snapshot};
 
     /// What is found of one server after a change to it.
     fn found(change: impl FnOnce(&mut Server)) -> Vec<Finding> {
@@ -467,7 +476,7 @@ mod tests {
     /// What is found of the first server.
     fn codes(snapshot: &Snapshot) -> Vec<Finding> {
         let policy = policy();
-        let assessment = assess(snapshot, &policy);
+        let assessment = assess(&all(), snapshot, &policy);
         let first = assessment.servers.into_iter().next();
 
         first.map_or_else(Vec::new, |it| {
@@ -480,7 +489,7 @@ mod tests {
     }
 
     fn proposed(snapshot: &Snapshot, policy: &Policy) -> Option<(String, &'static str)> {
-        let assessment = assess(snapshot, policy);
+        let assessment = assess(&all(), snapshot, policy);
         let proposal = assessment.servers.into_iter().next()?.proposal?;
         Some((proposal.request_id, proposal.action))
     }
@@ -549,7 +558,11 @@ mod tests {
         };
         let mut late = server(1);
         late.lag_seconds = Some(999_999);
-        assert!(assess(&snapshot(vec![late]), &unasked).servers.is_empty());
+        assert!(
+            assess(&all(), &snapshot(vec![late]), &unasked)
+                .servers
+                .is_empty()
+        );
     }
 
     #[test]
@@ -655,7 +668,7 @@ mod tests {
         ]);
 
         let policy = policy();
-        let assessment = assess(&snapshot, &policy);
+        let assessment = assess(&all(), &snapshot, &policy);
         let order = assessment.servers.iter().map(|it| it.server.id.clone());
         assert_eq!(order.collect::<Vec<_>>(), [4, 3, 2, 1].map(id));
     }
@@ -665,13 +678,17 @@ mod tests {
         let near = |connected, records| {
             let mut snapshot = snapshot(vec![]);
             snapshot.account = Some(AccountSize { records, connected });
-            assess(&snapshot, &policy()).account.len()
+            assess(&all(), &snapshot, &policy()).account.len()
         };
 
         assert_eq!(near(239, 3199), 0);
         assert_eq!(near(240, 3199), 1);
         assert_eq!(near(240, 3200), 2);
-        assert!(assess(&snapshot(vec![]), &policy()).account.is_empty());
+        assert!(
+            assess(&all(), &snapshot(vec![]), &policy())
+                .account
+                .is_empty()
+        );
     }
 
     #[test]

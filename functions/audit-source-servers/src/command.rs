@@ -2,7 +2,7 @@
 
 use shared::{
     Message, Rejection, RequestId,
-    drs::SourceServerRef,
+    drs::{Server, SourceServerRef},
     request::{detail, unsupported},
 };
 
@@ -39,6 +39,17 @@ impl Command {
             }
             Message::Event(event) => Err(unsupported(event)),
         }
+    }
+
+    /// Whether a server is one that is to be looked at.
+    #[must_use]
+    pub fn means(&self, server: &Server) -> bool {
+        let Some(named) = &self.source_servers else {
+            return true;
+        };
+
+        let mut named = named.iter();
+        named.any(|asked| asked.means(&server.id, server.arn.as_ref()))
     }
 
     fn from_request(request: Request) -> Self {

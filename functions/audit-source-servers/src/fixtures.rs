@@ -7,10 +7,18 @@ use shared::{
     drs::{Direction, Server, SourceServerId, Staging, State},
 };
 
-use crate::{policy::Policy, snapshot::Snapshot};
+use crate::{command::Command, policy::Policy, snapshot::Snapshot};
 
 pub(crate) fn id(number: usize) -> SourceServerId {
     SourceServerId::try_from(format!("s-{number:017}")).unwrap()
+}
+
+/// An audit of everything.
+pub(crate) fn all() -> Command {
+    Command {
+        request_id: "AUDIT1".to_owned().try_into().unwrap(),
+        source_servers: None,
+    }
 }
 
 /// A healthy server.

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use futures_util::{StreamExt, stream};
 use shared::{
     CallRecord, FailedCall, Unobserved,
-    drs::{CONCURRENT_CALLS, Server, ServerFilter, SourceServerId, State, silent_seconds},
+    drs::{Server, ServerFilter, SourceServerId, State, silent_seconds},
 };
 
 use crate::{command::Command, context::Context, policy::Policy, snapshot::Snapshot};
@@ -101,27 +100,11 @@ async fn count_recovery_points(
     context: &Context<'_>,
     calls: &CallRecord,
 ) -> BTreeMap<SourceServerId, usize> {
-    let counts = ids.iter().map(async |id| {
-        let record = CallRecord::default();
-        // The report matters more than the last count.
-        if context.invocation.calls_left() <= CALLS_KEPT_FREE {
-            return (id, None, record);
-        }
+    // The report matters more than the last count.
+    let has_time = || context.invocation.calls_left() > CALLS_KEPT_FREE;
+    let read = context.drs.recovery_points_of(ids, has_time, calls).await;
 
-        let points = context.drs.recovery_points(id, &record).await;
-        (id, points.ok().map(|points| points.count), record)
-    });
-    let counted: Vec<_> = stream::iter(counts)
-        .buffered(CONCURRENT_CALLS)
+    read.into_iter()
+        .filter_map(|(id, points)| Some((id.clone(), points.ok()?.count)))
         .collect()
-        .await;
-
-    let mut recovery_points = BTreeMap::new();
-    for (id, count, record) in counted {
-        calls.merge(record);
-        if let Some(count) = count {
-            recovery_points.insert(id.clone(), count);
-        }
-    }
-    recovery_points
 }

@@ -117,21 +117,6 @@ fn each(
     }
 }
 
-/// Whether a server is one that the request means, if it names any.
-fn is_meant(command: &Command, server: &Server) -> bool {
-    let Some(named) = &command.source_servers else {
-        return true;
-    };
-
-    named.iter().any(|asked| {
-        let is_arn = asked
-            .arn
-            .as_ref()
-            .is_none_or(|arn| server.arn.as_ref() == Some(arn));
-        asked.id == server.id && is_arn
-    })
-}
-
 /// Whether a server that a request names, or the account, could be looked at.
 fn looked_at(
     snapshot: &Snapshot,
@@ -146,11 +131,9 @@ fn looked_at(
     match (asked, server) {
         (None, _) => (Outcome::Done, Reason::Audited),
         (Some(_), None) => (Outcome::Refused, Reason::NotFound),
-        (Some(asked), Some(server)) => match &asked.arn {
-            Some(arn) if server.arn.as_ref() != Some(arn) => {
-                (Outcome::Refused, Reason::ArnMismatch)
-            }
-            _ => (Outcome::Done, Reason::Audited),
+        (Some(asked), Some(server)) => match asked.means(&server.id, server.arn.as_ref()) {
+            true => (Outcome::Done, Reason::Audited),
+            false => (Outcome::Refused, Reason::ArnMismatch),
         },
     }
 }
@@ -214,16 +197,12 @@ fn audit(
         subject.resource = json!({ "account": context.invocation.function.account });
         Found::new(subject, &assessment.account, Value::Null)
     });
-    // Of a server that an ARN does not mean, nothing is said.
     let servers = assessment.servers.iter();
-    let servers = servers.filter(|assessed| is_meant(command, assessed.server));
     let found = servers.map(|assessed| of_server(command, snapshot, assessed, context));
 
     let totals = totals(snapshot, assessment, context);
-    let examined = snapshot.servers.iter();
-    let examined = examined.filter(|server| is_meant(command, server)).count();
     Audit::of(
-        examined,
+        assessment.examined,
         totals,
         account.into_iter().collect(),
         found.collect(),
@@ -239,6 +218,9 @@ fn of_server(
 ) -> Found {
     let server = assessed.server;
     let mut subject = subject(command, None, Some(server), context);
+    subject.name = server.id.to_string();
+    // The ID of the audit is that of no request which is offered.
+    subject.facts.remove("requestID");
     let mut know = |name: &str, value: String| {
         drop(subject.facts.insert(name.to_owned(), value.into()));
     };
@@ -247,21 +229,19 @@ fn of_server(
     if let Some(arn) = &server.arn {
         know("arn", arn.to_string());
     }
-    if let Some(proposal) = &assessed.proposal {
-        know("requestID", proposal.request_id.clone());
-    } else {
-        subject.facts.remove("requestID");
-    }
-    subject.name = server.id.to_string();
-
     let evidence = json!(evidence(server, snapshot, context));
+    let Some(proposal) = &assessed.proposal else {
+        return Found::new(subject, &assessed.findings, evidence);
+    };
+
+    know("requestID", proposal.request_id.clone());
     let approve = advice::APPROVE.fill(&subject.facts);
     let mut found = Found::new(subject, &assessed.findings, evidence);
-    let unapproved = assessed.proposal.as_ref().filter(|it| !it.is_approved);
-    found.next_steps.extend(unapproved.map(|_| approve));
+    if !proposal.is_approved {
+        found.next_steps.push(approve);
+    }
     let expires_at = context.invocation.now + TimeDelta::hours(GOOD_FOR);
-    let proposal = assessed.proposal.as_ref();
-    found.request = proposal.map(|proposal| request(proposal, server, expires_at));
+    found.request = Some(request(proposal, server, expires_at));
     found
 }
 

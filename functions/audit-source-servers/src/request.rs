@@ -1,6 +1,6 @@
 //! The contract of a request, version 1, as it is written on the wire.
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use shared::{
     Rejection, RequestId,
     drs::SourceServerRef,
@@ -41,22 +41,16 @@ pub(crate) struct Request {
     )]
     pub(crate) request_id: RequestId,
     /// The IDs or ARNs of the only servers to look at; all of the account and Region without it.
-    #[serde(rename = "sourceServerIDs", default, deserialize_with = "present")]
+    #[serde(
+        rename = "sourceServerIDs",
+        default,
+        deserialize_with = "strict::present"
+    )]
     #[cfg_attr(
         test,
         schemars(with = "Vec<String>", length(min = 1, max = 100), transform = tests::drop_default)
     )]
     pub(crate) source_servers: Option<Vec<SourceServerRef>>,
-}
-
-/// A field that may be left out but not be `null`: a template that filled in nothing is a mistake,
-/// not a wish.
-fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    T::deserialize(deserializer).map(Some)
 }
 
 /// Reads the detail of a request.

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, stream};
 use shared::{
     CallRecord, Unobserved,
-    drs::{CONCURRENT_CALLS, RecoveryPoints, Server, ServerFilter, SourceServerId, State},
+    drs::{
+        CONCURRENT_CALLS, Leftovers, RecoveryPoints, Server, ServerFilter, SourceServerId, State,
+    },
     settle::Made,
 };
 
@@ -16,7 +18,7 @@ use crate::{
     command::Command,
     context::Context,
     plan::{Plan, Step, TargetPlan, plan},
-    snapshot::{Leftovers, Snapshot},
+    snapshot::Snapshot,
 };
 
 /// What became of a plan.

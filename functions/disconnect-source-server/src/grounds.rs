@@ -3,7 +3,7 @@
 use serde_json::Value;
 use shared::{
     Grounds,
-    drs::{AccountSize, Server, ServerInJob, State},
+    drs::{AccountSize, Leftovers, Server, ServerInJob, State},
     units,
 };
 
@@ -11,7 +11,6 @@ use crate::{
     command::Action,
     policy::{Policy, share_base},
     reason::Reason,
-    snapshot::Leftovers,
 };
 
 /// How many IDs a reason names.
@@ -100,26 +99,11 @@ pub(crate) fn left_over(reason: Reason, leftovers: Option<&Leftovers>) -> Ground
         return grounds;
     };
 
-    let Leftovers {
-        disks,
-        lag,
-        recovery_points,
-    } = leftovers;
-    let mut left = Vec::new();
-    if *disks > 0 {
-        left.push(format!("{disks} disks"));
-    }
-    if *lag {
-        left.push("a lag".to_owned());
-    }
-    if *recovery_points > 0 {
-        left.push(format!("{recovery_points} recovery points"));
-    }
     grounds
-        .detail(left.join(", "))
-        .fact("disks", *disks)
-        .fact("lag", *lag)
-        .fact("recoveryPoints", *recovery_points)
+        .detail(leftovers.words())
+        .fact("disks", leftovers.disks)
+        .fact("lag", leftovers.lag)
+        .fact("recoveryPoints", leftovers.recovery_points)
 }
 
 /// The member of the record that this program does not understand.

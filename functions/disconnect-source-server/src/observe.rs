@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::{StreamExt, stream};
 use shared::{
     CallRecord, FailedCall, Unobserved,
     drs::{
-        CONCURRENT_CALLS, Direction, RecoveryPoints, Server, ServerFilter, SourceServerId, Staging,
-        State, silent_seconds,
+        Direction, Leftovers, RecoveryPoints, Server, ServerFilter, SourceServerId, Staging, State,
+        silent_seconds,
     },
 };
 
@@ -18,7 +17,7 @@ use crate::{
     matching::{Found, find, has_name, matched, mismatches},
     policy::Policy,
     reason::STAGING_OVERDUE_SECONDS,
-    snapshot::{Leftovers, Snapshot, Usage},
+    snapshot::{Snapshot, Usage},
 };
 
 /// How many calls an observation makes one after the other, at least.
@@ -256,29 +255,13 @@ async fn read_recovery_points(
     context: &Context<'_>,
     calls: &CallRecord,
 ) -> BTreeMap<SourceServerId, RecoveryPoints> {
-    let reads = ids.iter().map(async |id| {
-        let record = CallRecord::default();
-        // Counting must not take the time that the steps need.
-        if context.invocation.calls_left() <= CALLS_KEPT_FREE {
-            return (id, None, record);
-        }
+    // Counting must not take the time that the steps need.
+    let has_time = || context.invocation.calls_left() > CALLS_KEPT_FREE;
+    let read = context.drs.recovery_points_of(ids, has_time, calls).await;
 
-        let points = context.drs.recovery_points(id, &record).await;
-        (id, points.ok(), record)
-    });
-    let read: Vec<_> = stream::iter(reads)
-        .buffered(CONCURRENT_CALLS)
+    read.into_iter()
+        .filter_map(|(id, points)| Some((id.clone(), points.ok()?)))
         .collect()
-        .await;
-
-    let mut recovery_points = BTreeMap::new();
-    for (id, points, record) in read {
-        calls.merge(record);
-        if let Some(points) = points {
-            recovery_points.insert(id.clone(), points);
-        }
-    }
-    recovery_points
 }
 
 /// Reads what DRS shows of the staging areas of servers that are DISCONNECTED.
@@ -294,38 +277,24 @@ async fn read_leftovers(
     calls: &CallRecord,
 ) -> Result<BTreeMap<SourceServerId, Leftovers>, FailedCall> {
     let servers = servers_to_prove(command, snapshot, context.policy);
+    let ids = servers.iter().map(|server| &server.id);
     let is_needed = command.action != Action::Disconnect;
-    let reads = servers.into_iter().map(async |server| {
-        let record = CallRecord::default();
-        // What can be verified later must not take the time that the steps need.
-        if !is_needed && context.invocation.calls_left() <= CALLS_KEPT_FREE {
-            return (server, None, record);
-        }
-
-        let points = context.drs.recovery_points(&server.id, &record).await;
-        (server, Some(points), record)
-    });
-    let read: Vec<_> = stream::iter(reads)
-        .buffered(CONCURRENT_CALLS)
-        .collect()
-        .await;
+    // What can be verified later must not take the time that the steps need.
+    let has_time = || is_needed || context.invocation.calls_left() > CALLS_KEPT_FREE;
+    let read = context.drs.recovery_points_of(ids, has_time, calls).await;
 
     let mut leftovers = BTreeMap::new();
-    let mut failed = None;
-    for (server, points, record) in read {
-        calls.merge(record);
-        match points {
-            Some(Ok(points)) => {
-                leftovers.insert(server.id.clone(), left_over(server, &points));
+    for (id, points) in read {
+        let server = servers.iter().find(|server| server.id == *id);
+        match (points, server) {
+            (Ok(points), Some(server)) => {
+                leftovers.insert(id.clone(), Leftovers::seen(server, points.count));
             }
-            Some(Err(call)) => failed = failed.or(Some(call)),
-            None => {}
+            (Err(call), _) if is_needed => return Err(call),
+            _ => {}
         }
     }
-    match failed {
-        Some(call) if is_needed => Err(call),
-        _ => Ok(leftovers),
-    }
+    Ok(leftovers)
 }
 
 /// The servers of which the plan depends on what is left of their staging areas.
@@ -357,14 +326,6 @@ fn servers_to_prove<'a>(
         }
     }
     servers
-}
-
-fn left_over(server: &Server, points: &RecoveryPoints) -> Leftovers {
-    Leftovers {
-        disks: server.staged_disks,
-        lag: server.has_lag,
-        recovery_points: points.count,
-    }
 }
 
 #[cfg(test)]

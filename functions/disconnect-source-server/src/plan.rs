@@ -524,14 +524,17 @@ impl From<Refusal> for Reason {
 
 #[cfg(test)]
 mod tests {
-    use shared::{drs::AccountSize, guardrails::Approval};
+    use shared::{
+        drs::{AccountSize, Leftovers},
+        guardrails::Approval,
+    };
 
     use super::*;
     use crate::{
         fixtures::{
             APPROVED, NOON, by_hostname, by_id, command, consume, disconnected, id, policy, server,
         },
-        snapshot::{Leftovers, Usage},
+        snapshot::Usage,
     };
 
     fn with(change: impl FnOnce(&mut Server)) -> Snapshot {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use shared::{
     CallRecord, Conclusion, EbsSnapshotId, Mode, Outcome, PlannedStep, Report, Subject,
     TargetReport, Unobserved, When, Wording, code,
-    drs::{EBS_SNAPSHOTS_KEPT, Server, State},
+    drs::{EBS_SNAPSHOTS_KEPT, Leftovers, Server, State},
     request::{MAX_HOURS_TO_EXPIRY, Timestamp},
     settle::{Change, ReadBack, Settled, settle},
 };
@@ -20,7 +20,6 @@ use crate::{
     plan::{Step, Verdict},
     policy::Policy,
     reason::{Reason, STAGING_CLEANUP_SECONDS},
-    snapshot::Leftovers,
 };
 
 /// How many EBS snapshots a request hands on. EC2 takes 200 in one filter, and describes each with

@@ -101,7 +101,11 @@ pub(crate) struct Request {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RequestedServer {
     /// The ID or the ARN of the source server.
-    #[serde(rename = "sourceServerID", default, deserialize_with = "present")]
+    #[serde(
+        rename = "sourceServerID",
+        default,
+        deserialize_with = "strict::present"
+    )]
     #[cfg_attr(
         test,
         schemars(
@@ -113,14 +117,18 @@ pub(crate) struct RequestedServer {
     )]
     pub(crate) source_server: Option<SourceServerRef>,
     /// The EC2 instance that is replicated.
-    #[serde(rename = "awsInstanceID", default, deserialize_with = "present")]
+    #[serde(
+        rename = "awsInstanceID",
+        default,
+        deserialize_with = "strict::present"
+    )]
     #[cfg_attr(
         test,
         schemars(with = "String", regex(pattern = r"^i-[0-9A-Fa-f]{8,17}$"))
     )]
     pub(crate) aws_instance_id: Option<AwsInstanceId>,
     /// The host name, as the DRS agent reported it.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "strict::present")]
     #[cfg_attr(
         test,
         schemars(
@@ -131,7 +139,7 @@ pub(crate) struct RequestedServer {
     )]
     pub(crate) hostname: Option<HostName>,
     /// The fully qualified host name, as the DRS agent reported it.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "strict::present")]
     #[cfg_attr(
         test,
         schemars(
@@ -143,11 +151,11 @@ pub(crate) struct RequestedServer {
     pub(crate) fqdn: Option<HostName>,
     /// Of a deletion or a verification: what the disconnect before it destroyed, as its report
     /// says. It is reported again, and decides nothing.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "strict::present")]
     #[cfg_attr(test, schemars(with = "Lost"))]
     pub(crate) lost: Option<Object<Lost>>,
     /// Of a deletion or a verification: the disconnect before it, as its report says.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "strict::present")]
     #[cfg_attr(test, schemars(with = "PriorDisconnect"))]
     pub(crate) disconnect: Option<Object<PriorDisconnect>>,
 }
@@ -161,7 +169,7 @@ pub struct Lost {
     /// How many recovery points.
     #[serde(
         default,
-        deserialize_with = "present",
+        deserialize_with = "strict::present",
         skip_serializing_if = "Option::is_none"
     )]
     #[cfg_attr(test, schemars(with = "u64"))]
@@ -169,7 +177,7 @@ pub struct Lost {
     /// How long the server had replicated, in hours.
     #[serde(
         default,
-        deserialize_with = "present",
+        deserialize_with = "strict::present",
         skip_serializing_if = "Option::is_none"
     )]
     #[cfg_attr(test, schemars(with = "u64"))]
@@ -187,7 +195,7 @@ pub struct PriorDisconnect {
     /// area that is left is waited for and never a failure.
     #[serde(
         default,
-        deserialize_with = "present",
+        deserialize_with = "strict::present",
         skip_serializing_if = "Option::is_none"
     )]
     #[cfg_attr(test, schemars(with = "String", extend("format" = "date-time")))]
@@ -195,7 +203,7 @@ pub struct PriorDisconnect {
     /// For how many seconds DRS had not seen the agent before.
     #[serde(
         default,
-        deserialize_with = "present",
+        deserialize_with = "strict::present",
         skip_serializing_if = "Option::is_none"
     )]
     #[cfg_attr(test, schemars(with = "u64"))]
@@ -216,16 +224,6 @@ pub struct PriorDisconnect {
         )
     )]
     pub ebs_snapshot_ids: Vec<EbsSnapshotId>,
-}
-
-/// A field that may be left out but not be `null`: a template that filled in nothing is a mistake,
-/// not a wish.
-fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    T::deserialize(deserializer).map(Some)
 }
 
 /// Reads the detail of a request at the time `now`.

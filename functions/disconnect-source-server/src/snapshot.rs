@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
 use shared::drs::{
-    AccountSize, RecoveryInstance, RecoveryPoints, Server, ServerInJob, SourceServerId, State,
+    AccountSize, Leftovers, RecoveryInstance, RecoveryPoints, Server, ServerInJob, SourceServerId,
+    State,
 };
 
 /// What was observed of DRS in one account and Region.
@@ -34,26 +34,6 @@ pub struct Snapshot {
     /// The servers whose staging area AWS should have removed by now, by the time of the disconnect
     /// that the request names.
     pub cleanup_overdue: BTreeSet<SourceServerId>,
-}
-
-/// What DRS shows of the staging area of a server that is DISCONNECTED.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Leftovers {
-    /// How many disks have a `totalStorageBytes` above zero.
-    pub disks: usize,
-    /// Whether there is a `lagDuration` or an `etaDateTime`.
-    pub lag: bool,
-    /// How many recovery points are listed.
-    pub recovery_points: usize,
-}
-
-impl Leftovers {
-    /// Whether nothing is left, as far as DRS shows it.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 /// What may use a server, so that it must not be changed.

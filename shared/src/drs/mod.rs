@@ -11,8 +11,8 @@ mod observe;
 pub use change::DisconnectResponse;
 pub use client::Drs;
 pub use model::{
-    AccountSize, Direction, RecoveryInstance, RecoveryPoints, Server, ServerInJob, SourceServerId,
-    SourceServerKind, SourceServerRef, Staging, State,
+    AccountSize, Direction, Leftovers, RecoveryInstance, RecoveryPoints, Server, ServerInJob,
+    SourceServerId, SourceServerKind, SourceServerRef, Staging, State,
 };
 pub use observe::{EBS_SNAPSHOTS_KEPT, ServerFilter, SourceServers, silent_seconds};
 

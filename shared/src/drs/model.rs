@@ -1,11 +1,13 @@
 //! What DRS answers, as far as decisions need it: our own types, so that planners know no SDK.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use crate::{
     arn::{Arn, Resource, ResourceRef},
     guardrails::Tags,
     ids::{EbsSnapshotId, Id, Kind, RequestId, matches_pattern},
+    units,
 };
 
 /// The ID of a source server: `s-` and 17 ASCII letters or digits.
@@ -132,6 +134,56 @@ pub struct RecoveryPoints {
     pub count: usize,
     /// The EBS snapshots of the newest points, newest first; a bounded number of them.
     pub ebs_snapshots: Vec<EbsSnapshotId>,
+}
+
+/// What DRS shows of the staging area of a source server that is DISCONNECTED.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Leftovers {
+    /// How many disks have a `totalStorageBytes` above zero.
+    pub disks: usize,
+    /// Whether there is a `lagDuration` or an `etaDateTime`.
+    pub lag: bool,
+    /// How many recovery points are listed.
+    pub recovery_points: usize,
+}
+
+impl Leftovers {
+    /// What a record shows, beside so many recovery points.
+    #[must_use]
+    pub fn seen(server: &Server, recovery_points: usize) -> Self {
+        Self {
+            disks: server.staged_disks,
+            lag: server.has_lag,
+            recovery_points,
+        }
+    }
+
+    /// Whether nothing is left, as far as DRS shows it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What is left, as a phrase for people.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let mut left = Vec::new();
+
+        if self.disks > 0 {
+            left.push(units::counted(self.disks as u64, "disk"));
+        }
+        if self.lag {
+            left.push("a lag".to_owned());
+        }
+        if self.recovery_points > 0 {
+            left.push(units::counted(
+                self.recovery_points as u64,
+                "recovery point",
+            ));
+        }
+        left.join(", ")
+    }
 }
 
 /// A recovery instance.

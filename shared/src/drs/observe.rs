@@ -2,8 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use chrono::{DateTime, Utc};
-
 use aws_sdk_drs::{
     operation::describe_source_servers::DescribeSourceServersOutput,
     types::{
@@ -12,8 +10,11 @@ use aws_sdk_drs::{
         ReplicationDirection,
     },
 };
+use chrono::{DateTime, Utc};
+use futures_util::{StreamExt, stream};
 
 use super::{
+    CONCURRENT_CALLS,
     client::Drs,
     model::{
         AccountSize, Direction, RecoveryInstance, RecoveryPoints, Server, ServerInJob,
@@ -226,6 +227,39 @@ impl Drs {
             .await?;
 
         Ok(servers)
+    }
+
+    /// The recovery points of several servers, a few at once, in their order. Once there is no time
+    /// any more, `has_time` says so, and the servers that are left are missing.
+    pub async fn recovery_points_of<'a>(
+        &self,
+        ids: impl IntoIterator<Item = &'a SourceServerId>,
+        has_time: impl Fn() -> bool,
+        record: &CallRecord,
+    ) -> Vec<(&'a SourceServerId, Result<RecoveryPoints, FailedCall>)> {
+        let has_time = &has_time;
+        let reads = ids.into_iter().map(async |id| {
+            if !has_time() {
+                return None;
+            }
+
+            let own = CallRecord::default();
+            let points = self.recovery_points(id, &own).await;
+            Some((id, points, own))
+        });
+        let read: Vec<_> = stream::iter(reads)
+            .buffered(CONCURRENT_CALLS)
+            .collect()
+            .await;
+
+        // Merged in their order, whichever was answered first.
+        read.into_iter()
+            .flatten()
+            .map(|(id, points, own)| {
+                record.merge(own);
+                (id, points)
+            })
+            .collect()
     }
 
     /// The recovery points of a server.
