@@ -3,7 +3,7 @@
 use std::{fmt, marker::PhantomData};
 
 use serde::de::{
-    Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor,
+    Deserialize, DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, Visitor,
     value::MapAccessDeserializer,
 };
 use serde_path_to_error::Path;
@@ -55,6 +55,41 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
         T::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+/// The members of an object whose names a contract does not know, in their order. A name that is
+/// given twice is refused, as a field is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Members<T>(pub Vec<(String, T)>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Members<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer
+            .deserialize_map(MembersVisitor(PhantomData))
+            .map(Members)
+    }
+}
+
+struct MembersVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for MembersVisitor<T> {
+    type Value = Vec<(String, T)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members: Self::Value = Vec::new();
+
+        while let Some((name, value)) = map.next_entry::<String, T>()? {
+            if members.iter().any(|(other, _)| *other == name) {
+                return Err(A::Error::custom(format!("duplicate field `{name}`")));
+            }
+            members.push((name, value));
+        }
+        Ok(members)
     }
 }
 

@@ -7,11 +7,10 @@ use crate::outcome::Mode;
 
 /// A variable that stops the function from starting.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name} is `{found}`, but must be {expected}")]
+#[error("{name} is {wrong}")]
 pub struct BadVariable {
     name: &'static str,
-    found: String,
-    expected: &'static str,
+    wrong: String,
 }
 
 /// `main` prints its error with `{:?}`, and a person reads it.
@@ -27,8 +26,16 @@ impl BadVariable {
     pub fn new(name: &'static str, found: String, expected: &'static str) -> Self {
         Self {
             name,
-            found,
-            expected,
+            wrong: format!("`{found}`, but must be {expected}"),
+        }
+    }
+
+    /// A variable by its name, and what is wrong in a value that is too long to repeat.
+    #[must_use]
+    pub fn because(name: &'static str, message: &str) -> Self {
+        Self {
+            name,
+            wrong: format!("wrong: {message}"),
         }
     }
 }

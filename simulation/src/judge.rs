@@ -348,10 +348,15 @@ fn of_target(expected: &Expected, result: &Value) -> Option<String> {
         ));
     }
 
-    // A refusal names everything that is against the target, and nothing else.
-    if outcome == "refused" {
+    // A refusal names everything that is against the target, a failure all that is broken, and
+    // neither anything else.
+    let mut must: BTreeSet<&str> = match outcome {
+        "refused" | "failed" => expected.reasons.iter().copied().collect(),
+        _ => BTreeSet::from([reason]),
+    };
+    if let Some(notes) = &expected.notes {
+        must.extend(notes);
         let said = reasons(result);
-        let must: BTreeSet<&str> = expected.reasons.iter().copied().collect();
         if said != must {
             return Some(format!("the reasons are {said:?} where {must:?} are right"));
         }

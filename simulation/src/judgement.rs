@@ -28,6 +28,8 @@ pub(crate) struct Expected {
     pub(crate) outcome: &'static str,
     /// Every reason that holds; the report has one of them.
     pub(crate) reasons: Vec<&'static str>,
+    /// The reasons that are told beside that one; `None` where the judge does not know.
+    pub(crate) notes: Option<Vec<&'static str>>,
     /// The calls that change something.
     pub(crate) effects: Vec<Effect>,
     /// The sentences of the plan, as far as its steps are taken now.
@@ -101,6 +103,7 @@ impl Expected {
         Self {
             outcome,
             reasons,
+            notes: Some(Vec::new()),
             effects: Vec::new(),
             plan: Vec::new(),
             later: (outcome == "refused").then(Vec::new),

@@ -455,6 +455,36 @@ async fn a_key_is_given_in_each_of_its_four_forms() {
     }
 }
 
+/// EFS may answer with the key that an alias stood for when the replica was created.
+#[tokio::test]
+async fn a_key_that_was_requested_by_an_alias_is_told_as_not_compared() {
+    const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
+    let stage = Stage::new().await.answered(|body| {
+        for file_system in body["FileSystems"].as_array_mut().into_iter().flatten() {
+            if file_system["KmsKeyId"] == "alias/dr" {
+                file_system["KmsKeyId"] = json!(KEY);
+            }
+        }
+    });
+    let by_alias = to(json!({ "region": THERE, "kmsKeyId": "alias/dr" }));
+    stage.deliver(&by_alias).await;
+    stage.wait(30);
+
+    let answer = stage.deliver(&by_alias).await;
+    assert_eq!(answer.conclusion(), "done replica_usable");
+    let target = &answer.body["targets"][0];
+    let reasons = target["reasons"].as_array().unwrap();
+    let told = reasons.last().unwrap();
+    assert_eq!(told["reason"], "kms_key_not_compared");
+    assert_eq!(told["facts"]["kmsKeyId"], KEY);
+    let steps = target["nextSteps"].as_array().unwrap();
+    let command = text(&steps.last().unwrap()["command"]);
+    assert_eq!(
+        command,
+        "aws kms describe-key --region eu-west-1 --key-id alias/dr"
+    );
+}
+
 // Pages: EFS-14, EFS-15.
 #[tokio::test]
 async fn a_replica_keeps_its_key_and_a_request_for_another_one_is_refused() {

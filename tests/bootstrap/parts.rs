@@ -1,11 +1,12 @@
 //! What a replica needs besides its data.
 
+use bootstrap_efs_replication::Policy;
 use emulator::{Fault, FaultKind, Reply};
 use serde_json::{Value, json};
 
 use crate::{
     bootstrap::reads,
-    stage::efs::{HERE, Stage, THERE, new_replica, provisioned, source_with_parts},
+    stage::efs::{HERE, SOURCE, Stage, THERE, new_replica, provisioned, source_with_parts},
 };
 
 // Invariant 3.
@@ -61,6 +62,83 @@ async fn every_requested_part_is_created_once() {
         replica.access_points[0].tags,
         [("Name".to_owned(), "app".to_owned())].into()
     );
+}
+
+// Invariant 3.
+#[tokio::test]
+async fn a_tagged_file_system_gets_the_parts_that_the_deployment_gives() {
+    let defaults = json!({ THERE: {
+        "kmsKeyId": "alias/dr",
+        "replica": {
+            "mountTargets": [{ "subnetId": "subnet-00000001", "securityGroups": ["sg-00000001"] }],
+            "accessPoints": "copy", "lifecycle": "copy", "backup": "enabled", "policy": "copy", "tags": "copy",
+        },
+    } });
+    let mut stage = Stage::with(source_with_parts()).await;
+    stage.policy = Policy::from_lookup(|name| match name {
+        "MODE" => Some("enforce".to_owned()),
+        "REPLICA_DEFAULTS" => Some(defaults.to_string()),
+        _ => None,
+    })
+    .unwrap();
+
+    let first = stage.deliver(&tagged()).await;
+    let planned: Vec<&str> = first.body["targets"][0]["plan"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| step["sentence"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        planned[..2],
+        [
+            "replicate to a new file system in eu-west-1, encrypted with alias/dr",
+            "create a mount target in subnet-00000001 with sg-00000001",
+        ]
+    );
+    assert_eq!(planned.len(), 8, "{planned:?}");
+
+    let mut conclusions = Vec::new();
+    for minutes in [5, 2, 20, 0] {
+        stage.wait(minutes);
+        conclusions.push(stage.conclusion(&tagged()).await);
+    }
+    let expected = [
+        "pending parts_not_available",
+        "pending first_sync_running",
+        "done replica_usable",
+        "already_done replica_usable",
+    ];
+    assert_eq!(conclusions, expected);
+    assert_eq!(stage.changes().len(), 8);
+
+    let replica = stage.replica();
+    assert_eq!(replica.kms_key_id.as_deref(), Some("alias/dr"));
+    assert_eq!(replica.mount_targets[0].subnet_id, "subnet-00000001");
+    assert_eq!(replica.access_points.len(), 1);
+    // The tag that asks for a replica asks for one of the source alone.
+    assert!(!replica.tags.contains_key("drover:replicate-to"));
+}
+
+/// The event of the tag of the source.
+fn tagged() -> Value {
+    json!({
+        "detail-type": "AWS API Call via CloudTrail", "source": "aws.elasticfilesystem",
+        "detail": { "eventSource": "elasticfilesystem.amazonaws.com", "eventName": "TagResource", "requestParameters": { "resourceId": SOURCE } },
+    })
+}
+
+#[tokio::test]
+async fn a_replica_that_nothing_can_mount_is_told_as_such() {
+    let stage = Stage::new().await;
+    stage.deliver(&new_replica()).await;
+    stage.wait(30);
+
+    let answer = stage.deliver(&new_replica()).await;
+    let target = &answer.body["targets"][0];
+    assert_eq!(answer.conclusion(), "done replica_usable");
+    assert_eq!(target["reasons"][1]["reason"], "no_mount_targets");
+    assert_eq!(target["nextSteps"][0]["who"], "requester");
 }
 
 #[tokio::test]

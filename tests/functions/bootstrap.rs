@@ -24,6 +24,10 @@ pub(crate) static BOOTSTRAP: Function = Function {
         ("MODE", "enforce"),
         ("MAX_TARGETS", "11"),
         ("REPLICA_REGIONS", "eu-west-1,eu-north-1"),
+        (
+            "REPLICA_DEFAULTS",
+            r#"{"eu-west-1":{"kmsKeyId":"alias/dr"}}"#,
+        ),
     ],
     flows: || Box::pin(flows()),
     forbidden,

@@ -139,6 +139,10 @@ fn distinct_values() -> Deployment {
         ("QuotaPercent", "20"),
         ("ServerHourRate", "0.21"),
         ("ReplicaRegions", "eu-west-1,eu-north-1"),
+        (
+            "ReplicaDefaults",
+            r#"{"eu-west-1":{"kmsKeyId":"alias/dr"}}"#,
+        ),
         ("NotificationEmail", "ops@example.com"),
         ("ReplicationObjectiveSeconds", "1234"),
         ("LogRetentionDays", "30"),
@@ -466,7 +470,7 @@ fn every_output_names_what_it_says() {
 }
 
 /// Each parameter with a pattern: what it takes, and what it refuses.
-const FORMS: [(&str, &[&str], &[&str]); 6] = [
+const FORMS: [(&str, &[&str], &[&str]); 7] = [
     (
         "ReplicaRegions",
         &["*", "eu-west-1", "us-gov-west-1", "ap-southeast-2"],
@@ -478,6 +482,11 @@ const FORMS: [(&str, &[&str], &[&str]); 6] = [
             "eu-west-1a",
             "x eu-west-1",
         ],
+    ),
+    (
+        "ReplicaDefaults",
+        &["{}", r#"{"eu-west-1":{"kmsKeyId":"alias/dr"}}"#],
+        &["", "[]", "eu-west-1", "{} and more"],
     ),
     (
         "ReplicationRoleArn",

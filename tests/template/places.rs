@@ -15,7 +15,7 @@ struct Parameter {
 }
 
 /// A value for each parameter. No two are the same, and none is a default where it need not be.
-const VALUES: [(&str, &str); 31] = [
+const VALUES: [(&str, &str); 32] = [
     ("Functions", "all"),
     ("Mode", "enforce"),
     ("AllowDelete", "true"),
@@ -24,6 +24,7 @@ const VALUES: [(&str, &str); 31] = [
     ("RequireSilentMinutes", "53"),
     ("VerifyCleanup", "true"),
     ("ReplicaRegions", "eu-west-1"),
+    ("ReplicaDefaults", r#"{"eu-west-1":{"kmsKeyId":"alias/a"}}"#),
     ("ReplicationRoleArn", ROLE),
     ("EventBusName", "requests"),
     ("EventTrigger", "ENABLED"),
@@ -51,7 +52,7 @@ const VALUES: [(&str, &str); 31] = [
 
 /// Another value for each parameter but `Functions`, whose stacks are compared elsewhere, and what
 /// it changes.
-const PARAMETERS: [Parameter; 30] = [
+const PARAMETERS: [Parameter; 31] = [
     Parameter {
         name: "Mode",
         value: "plan",
@@ -109,6 +110,11 @@ const PARAMETERS: [Parameter; 30] = [
             "BootstrapRole Policies change ProvisionReplicas StringLike aws:RequestedRegion 0",
             "BootstrapRole Policies change TagAccessPoints StringLike aws:RequestedRegion 0",
         ],
+    },
+    Parameter {
+        name: "ReplicaDefaults",
+        value: r#"{"eu-west-1":{"kmsKeyId":"alias/b"}}"#,
+        places: &["BootstrapEfsReplication Environment Variables REPLICA_DEFAULTS"],
     },
     Parameter {
         name: "ReplicationRoleArn",

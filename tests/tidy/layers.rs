@@ -162,13 +162,14 @@ fn the_planner_is_pure() {
 }
 
 /// The files of a function from the ground up: each may use those before it, and none after it.
-const FLOORS: [&str; 20] = [
+const FLOORS: [&str; 21] = [
     "request",
     "native",
     "command",
     "advice",
     "reason",
     "finding",
+    "defaults",
     "policy",
     "snapshot",
     "grounds",
@@ -221,8 +222,8 @@ fn no_function_names_an_sdk() {
 }
 
 #[test]
-fn only_requests_and_native_events_are_read_as_json() {
-    let readers = ["request.rs", "native.rs"];
+fn only_requests_native_events_and_defaults_are_read_as_json() {
+    let readers = ["request.rs", "native.rs", "defaults.rs"];
     lacks(
         &function_sources(&readers),
         &["strict::read", "envelope::open"],

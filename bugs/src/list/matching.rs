@@ -184,14 +184,14 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a key named by its ID counts as another key",
         file: BOOTSTRAP_DESTINATION,
-        from: "false => id(requested) == id(key),",
+        from: "false => name(requested) == name(key),",
         to: "false => requested == key,",
     },
     Bug {
         name: "a key named by its alias counts as another key",
         file: BOOTSTRAP_DESTINATION,
-        from: "    !is_alias && !is_same",
-        to: "    !is_same",
+        from: "false if name(requested).starts_with(\"alias/\") => KeyComparison::Unresolved,",
+        to: "false if key.is_empty() => KeyComparison::Unresolved,",
     },
     Bug {
         name: "a destination in another account is read by its ID",

@@ -318,7 +318,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "mount targets take no time to read",
         file: BOOTSTRAP_OBSERVE,
-        from: "CALLS_PER_OBSERVATION + CALLS_FOR_RESOURCES + target.replica.mount_targets.len()",
+        from: "CALLS_PER_OBSERVATION + CALLS_FOR_RESOURCES + asked.replica.mount_targets.len()",
         to: "CALLS_PER_OBSERVATION + CALLS_FOR_RESOURCES",
     },
     Bug {

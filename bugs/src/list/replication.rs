@@ -3,12 +3,15 @@
 use crate::bug::Bug;
 
 const BOOTSTRAP_CONTEXT: &str = "functions/bootstrap-efs-replication/src/context.rs";
+const BOOTSTRAP_DEFAULTS: &str = "functions/bootstrap-efs-replication/src/defaults.rs";
+const BOOTSTRAP_DESTINATION: &str = "functions/bootstrap-efs-replication/src/destination.rs";
 const BOOTSTRAP_EXECUTE: &str = "functions/bootstrap-efs-replication/src/execute.rs";
 const BOOTSTRAP_PLAN: &str = "functions/bootstrap-efs-replication/src/plan.rs";
 const BOOTSTRAP_POLICY: &str = "functions/bootstrap-efs-replication/src/policy.rs";
 const BOOTSTRAP_SNAPSHOT: &str = "functions/bootstrap-efs-replication/src/snapshot.rs";
 const EFS_COMPARISON: &str = "shared/src/efs/comparison.rs";
 const EFS_TAGS: &str = "shared/src/efs/tags.rs";
+const STRICT: &str = "shared/src/strict.rs";
 
 pub(super) const BUGS: &[Bug] = &[
     // A source and its destination are fit for a replication, or are refused.
@@ -58,7 +61,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a replica with another key is adopted",
         file: BOOTSTRAP_PLAN,
-        from: "        if has_another_key(view, destination) {",
+        from: "        if compare_keys(view, destination) == KeyComparison::Differs {",
         to: "        if false {",
     },
     Bug {
@@ -233,7 +236,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "access points are created without being asked for",
         file: BOOTSTRAP_PLAN,
-        from: "        if target.replica.access_points == Copying::Leave {
+        from: "        if asked.access_points == Copying::Leave {
             return;
         }
 ",
@@ -303,7 +306,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a step without time for its read is taken",
         file: BOOTSTRAP_EXECUTE,
-        from: "context.invocation.calls_left() > calls_per_observation(target);",
+        from: "context.invocation.calls_left() > calls_to_read;",
         to: "context.invocation.calls_left() > 0;",
     },
     Bug {
@@ -351,5 +354,68 @@ pub(super) const BUGS: &[Bug] = &[
         from: "    finished.sort_by_key(|(position, ..)| *position);
 ",
         to: "",
+    },
+    // What a deployment gives the replica of a tagged file system, and what is told of a usable one.
+    Bug {
+        name: "a tagged file system gets nothing of the defaults",
+        file: BOOTSTRAP_DESTINATION,
+        from: "replica: defaults.replica,",
+        to: "replica: Replica::default(),",
+    },
+    Bug {
+        name: "a tagged file system is replicated without the key of the defaults",
+        file: BOOTSTRAP_DESTINATION,
+        from: "kms_key_id: defaults.kms_key_id,",
+        to: "kms_key_id: None,",
+    },
+    Bug {
+        name: "a request takes the defaults of its Region",
+        file: BOOTSTRAP_DESTINATION,
+        from: "replica: target.replica.clone(),",
+        to: "replica: match destination.region() {
+                Some(region) => policy.replica_defaults.in_region(&region).replica,
+                None => target.replica.clone(),
+            },",
+    },
+    Bug {
+        name: "a replica that nothing can mount is called usable without a word of it",
+        file: BOOTSTRAP_PLAN,
+        from: "if asks_for_none && replica.is_some_and(|replica| replica.mount_targets == 0) {",
+        to: "if asks_for_none && replica.is_none() {",
+    },
+    Bug {
+        name: "a key that could not be compared is not told",
+        file: BOOTSTRAP_PLAN,
+        from: "== KeyComparison::Unresolved {",
+        to: "== KeyComparison::Differs {",
+    },
+    Bug {
+        name: "a replica in the clear has any key",
+        file: BOOTSTRAP_DESTINATION,
+        from: "            false => KeyComparison::Differs,
+        };",
+        to: "            false => KeyComparison::Same,
+        };",
+    },
+    Bug {
+        name: "defaults of a Region that is not allowed are taken",
+        file: BOOTSTRAP_POLICY,
+        from: "        policy.check_defaults()?;
+",
+        to: "",
+    },
+    Bug {
+        name: "a default key of another Region is taken",
+        file: BOOTSTRAP_DEFAULTS,
+        from: "            && other != *region
+",
+        to: "            && false
+",
+    },
+    Bug {
+        name: "of a Region with two defaults one counts",
+        file: STRICT,
+        from: "if members.iter().any(|(other, _)| *other == name) {",
+        to: "if false {",
     },
 ];

@@ -31,6 +31,16 @@ pub(crate) const SEND_ANEW: Advice =
 pub(crate) const FREE_A_TAG: Advice = Advice::operator(
     "Nothing, or remove a tag of the replica and send the same request again, so that it is marked.",
 );
+pub(crate) const ADD_MOUNT_TARGETS: Advice = Advice::requester(
+    "Send a request that names its mountTargets, so that the replica can be mounted in a disaster.",
+);
+pub(crate) const SET_DEFAULTS: Advice = Advice::operator(
+    "Or name subnets of the Region in the parameter ReplicaDefaults of the deployment, for the \
+     replicas that a tag asks for.",
+);
+pub(crate) const COMPARE_KEYS: Advice =
+    Advice::operator("Compare the ARN that KMS gives for the alias with the key of the replica.")
+        .by("aws kms describe-key --region {destinationRegion} --key-id {requestedKmsKeyId}");
 pub(crate) const CARRY_OUT: Advice = Advice::requester(
     "To carry out the plan, send the request with dryRun false to a deployment with Mode=enforce.",
 );

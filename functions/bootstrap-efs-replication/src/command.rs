@@ -39,7 +39,8 @@ pub struct Command {
 pub struct Target {
     /// The file system, in the function's own account and Region.
     pub source: FileSystemRef,
-    /// Where to; `None` means that the tag `drover:replicate-to` of the source says so.
+    /// Where to; `None` means that the tag `drover:replicate-to` of the source says so, and that the
+    /// defaults of the deployment say what else the replica is to have.
     pub destination: Option<Destination>,
     /// The ID of the file system that may be overwritten, repeated.
     pub overwrite: Option<FileSystemId>,
@@ -185,13 +186,7 @@ fn read_destination(destination: RequestedDestination) -> Result<Destination, Re
         "a zone such as eu-west-1a",
     )?;
 
-    let key = kms_key_id.as_deref();
-    check(
-        "kmsKeyId",
-        key,
-        is_kms_key,
-        "a KMS key: ID, ARN, alias or ARN of an alias",
-    )?;
+    check_kms_key(kms_key_id.as_deref())?;
 
     Ok(Destination {
         region,
@@ -220,8 +215,16 @@ fn read_role(text: String) -> Result<Arn, Rejection> {
     }
 }
 
+/// Refuses what can be no name of a KMS key.
+pub(crate) fn check_kms_key(key: Option<&str>) -> Result<(), Rejection> {
+    let expected = "a KMS key: ID, ARN, alias or ARN of an alias";
+
+    check("kmsKeyId", key, is_kms_key, expected)
+}
+
 impl Replica {
-    fn from_request(replica: RequestedReplica) -> Result<Self, Rejection> {
+    /// What a request, or a default, says that a replica is to have.
+    pub(crate) fn from_request(replica: RequestedReplica) -> Result<Self, Rejection> {
         let mount_targets = replica.mount_targets.into_iter();
         let mount_targets: Vec<RequestedMountTarget> =
             mount_targets.map(|target| target.0).collect();

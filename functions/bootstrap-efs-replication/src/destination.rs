@@ -9,18 +9,37 @@ use shared::{
 use crate::{
     command::{Replica, Target},
     grounds,
+    policy::Policy,
     reason::Reason,
     snapshot::View,
 };
 
-/// Where the replica is to be: as the request says, or as the tag of the source does.
+/// What a target asks for, once it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Where the replica is to be.
+    pub destination: Destination,
+    /// What it is to have besides the data.
+    pub replica: Replica,
+}
+
+/// What a target asks for: as the request says, or as the tag of the source and the defaults of the
+/// deployment do.
 ///
 /// # Errors
 ///
 /// The [`Reason`] why the tag says nothing, with the tag.
-pub fn destination(target: &Target, source: &FileSystem) -> Result<Destination, Grounds<Reason>> {
+pub fn asked(
+    target: &Target,
+    source: &FileSystem,
+    policy: &Policy,
+) -> Result<Asked, Grounds<Reason>> {
+    // A request is taken at its word: what it leaves out stays as it is.
     if let Some(destination) = &target.destination {
-        return Ok(destination.clone());
+        return Ok(Asked {
+            destination: destination.clone(),
+            replica: target.replica.clone(),
+        });
     }
 
     let wrong = |reason| grounds::replicate_to(reason, REPLICATE_TO_TAG, source);
@@ -28,16 +47,23 @@ pub fn destination(target: &Target, source: &FileSystem) -> Result<Destination, 
     let text = tag.ok_or_else(|| wrong(Reason::NoReplicateToTag))?;
     let region = Region::try_from(text.clone()).map_err(|_| wrong(Reason::BadReplicateToTag))?;
 
-    Ok(Destination {
-        region: Some(region),
-        ..Destination::default()
+    let defaults = policy.replica_defaults.in_region(&region);
+    Ok(Asked {
+        destination: Destination {
+            region: Some(region),
+            kms_key_id: defaults.kms_key_id,
+            ..Destination::default()
+        },
+        replica: defaults.replica,
     })
 }
 
-/// Whether the replica is to have anything besides the data.
-#[must_use]
-pub fn requests_resources(target: &Target) -> bool {
-    target.replica != Replica::default()
+impl Asked {
+    /// Whether the replica is to have anything besides the data.
+    #[must_use]
+    pub fn has_resources(&self) -> bool {
+        self.replica != Replica::default()
+    }
 }
 
 /// Everything that is wrong with a destination by itself or beside its source, whatever else
@@ -46,8 +72,9 @@ pub fn requests_resources(target: &Target) -> bool {
 pub fn destination_conflicts(
     target: &Target,
     source: &FileSystem,
-    destination: &Destination,
+    asked: &Asked,
 ) -> Vec<Grounds<Reason>> {
+    let destination = &asked.destination;
     let region = destination.region();
     let existing = destination.file_system.as_ref();
     let mut conflicts = Vec::new();
@@ -85,7 +112,7 @@ pub fn destination_conflicts(
     match (is_elsewhere, &destination.role_arn) {
         (true, None) => conflicts.push(Reason::RoleMissing.into()),
         (false, Some(_)) => conflicts.push(Reason::RoleNotNeeded.into()),
-        (true, Some(_)) if requests_resources(target) => {
+        (true, Some(_)) if asked.has_resources() => {
             conflicts.push(Reason::PartsInAnotherAccount.into());
         }
         (true, Some(_)) | (false, None) => {}
@@ -137,32 +164,52 @@ pub fn matches_destination(
     replica.availability_zone_name == destination.availability_zone_name
 }
 
-/// Whether the replica is encrypted with another key than requested.
+/// How the key of a replica compares with the one that was requested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyComparison {
+    /// It is that key, or none was requested, or the replica cannot be read.
+    Same,
+    /// It is another one, or the replica is not encrypted.
+    Differs,
+    /// Only KMS could tell what the requested alias stands for.
+    Unresolved,
+}
+
+/// Compares the key of the replica with the one that was requested.
 ///
-/// EFS reports the key by its ARN, or by its ID: its model allows both. What an alias stands for
-/// only KMS could tell, so a request by alias is not compared.
+/// EFS reports the key by its ARN, or by its ID: its model allows both, and an alias as well. It
+/// never says what an alias stands for.
 #[must_use]
-pub fn has_another_key(view: &View, destination: &Destination) -> bool {
-    let Some(requested) = destination.kms_key_id.as_deref() else {
-        return false;
+pub fn compare_keys(view: &View, destination: &Destination) -> KeyComparison {
+    let requested = destination.kms_key_id.as_deref();
+    let (Some(requested), Some(replica)) = (requested, &view.destination) else {
+        return KeyComparison::Same;
     };
-    let replica = view.destination.as_ref();
-    let Some(key) = replica.and_then(|replica| replica.kms_key_arn.as_deref()) else {
-        return false;
+    let Some(key) = replica.kms_key_arn.as_deref() else {
+        // EFS leaves it out for what is not encrypted.
+        return match replica.encrypted {
+            true => KeyComparison::Unresolved,
+            false => KeyComparison::Differs,
+        };
     };
 
-    let is_alias = requested.starts_with("alias/") || requested.contains(":alias/");
-    // Both may be an ARN or an ID. Where only one is an ARN, the IDs are compared.
-    let id = |key: &str| {
-        let of_arn = key.rsplit_once(":key/").map(|(_, id)| id.to_owned());
-        of_arn.unwrap_or_else(|| key.to_owned())
+    // Where only one is an ARN, it is compared by what the other has: `alias/NAME`, or the ID.
+    let name = |key: &str| {
+        let of_arn = key.rsplit_once(':').map_or(key, |(_, resource)| resource);
+        of_arn.trim_start_matches("key/").to_owned()
     };
     let are_arns = requested.starts_with("arn:") && key.starts_with("arn:");
     let is_same = match are_arns {
         true => requested == key,
-        false => id(requested) == id(key),
+        false => name(requested) == name(key),
     };
-    !is_alias && !is_same
+
+    match is_same {
+        true => KeyComparison::Same,
+        // Two names of one key differ as well.
+        false if name(requested).starts_with("alias/") => KeyComparison::Unresolved,
+        false => KeyComparison::Differs,
+    }
 }
 
 /// How the destination of a replication is named in a call: by the ARN of the request where there
@@ -191,30 +238,67 @@ mod tests {
     fn a_key_is_the_same_by_its_arn_and_by_its_id() {
         let arn = |account: &str, id: &str| format!("arn:aws:kms:eu-west-1:{account}:key/{id}");
         let own = arn("111122223333", "1");
-        let differs = |requested: &str, reported: &str| {
-            let view = View {
-                destination: Some(FileSystem {
-                    kms_key_arn: Some(reported.to_owned()),
-                    ..file_system("fs-00000002", "eu-west-1")
-                }),
-                ..View::default()
-            };
-            let destination = Destination {
-                kms_key_id: Some(requested.to_owned()),
-                ..Destination::default()
-            };
-            has_another_key(&view, &destination)
-        };
+        let compare = |requested: &str, reported: &str| compared(Some(requested), Some(reported));
 
         for same in [&own, "1"] {
-            assert!(!differs(same, &own), "{same}");
-            assert!(!differs(same, "1"), "{same}");
+            assert_eq!(compare(same, &own), KeyComparison::Same, "{same}");
+            assert_eq!(compare(same, "1"), KeyComparison::Same, "{same}");
         }
         let others = arn("999999999999", "1");
         for other in ["2", &arn("111122223333", "2"), &others] {
-            assert!(differs(other, &own), "{other}");
+            assert_eq!(compare(other, &own), KeyComparison::Differs, "{other}");
         }
-        assert!(!differs("alias/dr", &own));
+        assert_eq!(compared(None, Some(&own)), KeyComparison::Same);
+    }
+
+    #[test]
+    fn an_alias_is_compared_with_an_alias_alone() {
+        let arn = |account: &str| format!("arn:aws:kms:eu-west-1:{account}:alias/dr");
+        let own = arn("111122223333");
+        let compare = |requested: &str, reported: &str| compared(Some(requested), Some(reported));
+
+        for (requested, reported) in [("alias/dr", &*own), (&own, "alias/dr"), (&own, &own)] {
+            assert_eq!(
+                compare(requested, reported),
+                KeyComparison::Same,
+                "{requested}"
+            );
+        }
+        let key = "arn:aws:kms:eu-west-1:111122223333:key/1";
+        let others = arn("999999999999");
+        for (requested, reported) in [
+            ("alias/dr", key),
+            (&own, key),
+            ("alias/a", &own),
+            (&others, &own),
+        ] {
+            let compared = compare(requested, reported);
+            assert_eq!(compared, KeyComparison::Unresolved, "{requested}");
+        }
+    }
+
+    #[test]
+    fn a_replica_that_is_not_encrypted_has_not_the_key() {
+        assert_eq!(compared(Some("1"), None), KeyComparison::Differs);
+        assert_eq!(compared(None, None), KeyComparison::Same);
+    }
+
+    /// Compares a requested key with that of a replica, which is not encrypted if it has none.
+    fn compared(requested: Option<&str>, reported: Option<&str>) -> KeyComparison {
+        let view = View {
+            destination: Some(FileSystem {
+                encrypted: reported.is_some(),
+                kms_key_arn: reported.map(str::to_owned),
+                ..file_system("fs-00000002", "eu-west-1")
+            }),
+            ..View::default()
+        };
+        let destination = Destination {
+            kms_key_id: requested.map(str::to_owned),
+            ..Destination::default()
+        };
+
+        compare_keys(&view, &destination)
     }
 
     #[test]
@@ -226,7 +310,11 @@ mod tests {
                 file_system: Some(FileSystemRef::try_from(named.to_owned()).unwrap()),
                 ..Destination::default()
             };
-            let conflicts = destination_conflicts(&target(), &source, &destination);
+            let asked = Asked {
+                destination,
+                ..Asked::default()
+            };
+            let conflicts = destination_conflicts(&target(), &source, &asked);
             conflicts.first().map(|grounds| grounds.reason)
         };
 

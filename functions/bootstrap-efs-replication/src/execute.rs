@@ -12,6 +12,7 @@ use shared::{
 use crate::{
     command::{Backup, Command, Target},
     context::{Context, for_each_target},
+    destination::asked,
     observe::{calls_per_observation, observe_target},
     plan::{Plan, Resource, Step, Verdict, plan_target},
     snapshot::{Incomplete, MissingPoints, Observation, Snapshot, View},
@@ -125,10 +126,13 @@ async fn recheck(
 /// None depends on another of the round, so one that fails does not stop the rest.
 async fn take_next_steps(target: &Target, run: &TargetRun, context: &Context<'_>) -> Vec<Attempt> {
     let mut attempts = Vec::new();
+    let source = run.view.source.as_ref();
+    let asked = source.and_then(|source| asked(target, source, context.policy).ok());
+    let calls_to_read = calls_per_observation(&asked.unwrap_or_default());
 
     for step in run.next_steps() {
         // A step without time for a read after it would leave doubt for nothing.
-        let has_time = context.invocation.calls_left() > calls_per_observation(target);
+        let has_time = context.invocation.calls_left() > calls_to_read;
         let made = match has_time {
             true => Some(Box::pin(take(step, &target.source.id, context)).await),
             false => None,

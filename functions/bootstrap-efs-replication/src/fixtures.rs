@@ -12,8 +12,9 @@ use shared::{
 
 use crate::{
     command::{Command, Replica as Requested, Target},
-    plan::{Replica, Resource, Step},
+    plan::{Replica, Resource, Step, Verdict},
     policy::Policy,
+    reason::Reason,
 };
 
 pub(crate) const SOURCE: &str = "fs-00000001";
@@ -87,7 +88,7 @@ pub(crate) fn file_system(id: &str, region: &str) -> FileSystem {
         availability_zone_name: None,
         protection: Protection::Enabled,
         size_in_bytes: 6144,
-        mount_targets: 0,
+        mount_targets: 1,
         tags: Tags::new(),
     }
 }
@@ -146,6 +147,11 @@ pub(crate) fn command(targets: Vec<Target>) -> Command {
         mode: Mode::Enforce,
         is_expired: false,
     }
+}
+
+/// Nothing is left to do, and there is nothing else to know.
+pub(crate) fn done(reason: Reason) -> Verdict {
+    Verdict::Done(vec![reason.into()])
 }
 
 /// The defaults.

@@ -63,19 +63,20 @@ pub(crate) fn replicates_elsewhere(replication: &Replication) -> Grounds<Reason>
         .fact("destinationRegion", region.to_string())
 }
 
-pub(crate) fn other_key(
+/// The key that was requested, beside the one that the replica has.
+pub(crate) fn key(
+    reason: Reason,
     destination: &Destination,
     replica: Option<&FileSystem>,
 ) -> Grounds<Reason> {
-    let grounds = Grounds::new(Reason::KmsKeyDiffers);
     let requested = destination.kms_key_id.as_deref().unwrap_or_default();
+    let grounds = Grounds::new(reason).fact("requestedKmsKeyId", requested);
 
     match replica.and_then(|replica| replica.kms_key_arn.as_deref()) {
         Some(key) => grounds
-            .detail(key)
-            .fact("kmsKeyId", key)
-            .fact("requestedKmsKeyId", requested),
-        None => grounds,
+            .detail(format!("{key}; requested: {requested}"))
+            .fact("kmsKeyId", key),
+        None => grounds.detail(format!("EFS names none; requested: {requested}")),
     }
 }
 
@@ -152,8 +153,14 @@ mod tests {
             ..Destination::default()
         };
 
-        let grounds = other_key(&wanted, Some(&replica));
-        assert_eq!(grounds.facts["requestedKmsKeyId"], "alias/dr");
-        assert!(grounds.detail.unwrap().ends_with(":key/k"));
+        let named = key(Reason::KmsKeyDiffers, &wanted, Some(&replica));
+        assert_eq!(named.facts["requestedKmsKeyId"], "alias/dr");
+        let detail = named.detail.unwrap();
+        assert!(detail.ends_with(":key/k; requested: alias/dr"), "{detail}");
+
+        let unnamed = key(Reason::KmsKeyNotCompared, &wanted, None)
+            .detail
+            .unwrap();
+        assert_eq!(unnamed, "EFS names none; requested: alias/dr");
     }
 }

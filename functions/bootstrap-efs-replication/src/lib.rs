@@ -11,6 +11,7 @@
 mod advice;
 pub mod command;
 mod context;
+pub mod defaults;
 pub mod destination;
 pub mod execute;
 #[cfg(test)]

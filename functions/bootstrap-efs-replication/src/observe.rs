@@ -8,7 +8,7 @@ use shared::{
 use crate::{
     command::{Command, Copying, Replica, Target},
     context::{Context, for_each_target},
-    destination::{destination, reference, requests_resources},
+    destination::{Asked, asked, reference},
     snapshot::{Incomplete, Observation, OneSide, Resources, Snapshot, View},
 };
 
@@ -30,14 +30,14 @@ pub(crate) fn access_points_per_target(command: &Command) -> usize {
     share.unwrap_or_default().max(1)
 }
 
-/// How many calls an observation of this target makes one after the other.
+/// How many calls an observation of a target makes one after the other.
 #[must_use]
-pub(crate) fn calls_per_observation(target: &Target) -> usize {
-    if !requests_resources(target) {
+pub(crate) fn calls_per_observation(asked: &Asked) -> usize {
+    if !asked.has_resources() {
         return CALLS_PER_OBSERVATION;
     }
 
-    CALLS_PER_OBSERVATION + CALLS_FOR_RESOURCES + target.replica.mount_targets.len()
+    CALLS_PER_OBSERVATION + CALLS_FOR_RESOURCES + asked.replica.mount_targets.len()
 }
 
 /// Reads both sides of every target. One that cannot be observed does not hide the others.
@@ -90,30 +90,32 @@ async fn read(
 
     // The source decides what else has to be read.
     view.source = home.file_system(source_id.as_ref(), calls).await?;
-    if view.source.is_none() {
+    let Some(source) = &view.source else {
         return Ok(());
-    }
+    };
+    // A tag that says nothing asks for nothing.
+    let asked = &asked(target, source, context.policy).unwrap_or_default();
     view.replication = home.replication(source_id.as_ref(), calls).await?;
 
     let mut existing_points = Vec::new();
     // A replica that does not exist yet has no other side.
-    if let Some((region, id)) = other_side(target, view) {
+    if let Some((region, id)) = other_side(target, asked, view) {
         let away = context.efs.in_region(&region);
         view.destination = away.file_system(&id, calls).await?;
         // An existing destination may be part of somebody else's replication.
         if view.replication.is_none() && view.destination.is_some() {
             view.replication_of_destination = away.replication(&id, calls).await?;
         }
-        if let Some(existing) = own_destination(view).filter(|_| names_points(target, view)) {
+        if let Some(existing) = own_destination(view).filter(|_| names_points(asked, view)) {
             existing_points = away.access_points(&existing.id, |_| false, calls).await?;
         }
 
-        if let Some(replica) = provisionable(view).filter(|_| requests_resources(target)) {
+        if let Some(replica) = provisionable(view).filter(|_| asked.has_resources()) {
             let (source, replica) = ((home, source_id), (&away, replica));
-            view.resources = Some(resources(command, target, source, replica, calls).await?);
+            view.resources = Some(resources(command, asked, source, replica, calls).await?);
         }
     }
-    if names_points(target, view) {
+    if names_points(asked, view) {
         let points = home.access_points(source_id, |_| false, calls).await?;
         view.resources = Some(Resources::to_come(&points, &existing_points));
     }
@@ -122,7 +124,7 @@ async fn read(
 
 /// The Region, and the ID or ARN, of the destination: that of the replication, or else the existing
 /// one of the request.
-fn other_side(target: &Target, view: &View) -> Option<(Region, String)> {
+fn other_side(target: &Target, asked: &Asked, view: &View) -> Option<(Region, String)> {
     let source = view.source.as_ref()?;
 
     if let Some(replication) = &view.replication {
@@ -132,9 +134,8 @@ fn other_side(target: &Target, view: &View) -> Option<(Region, String)> {
         return is_source.then(|| (region, reference(target, replication)));
     }
 
-    let destination = destination(target, source).ok()?;
-    let existing = destination.file_system.as_ref()?;
-    Some((destination.region()?, existing.text().to_owned()))
+    let existing = asked.destination.file_system.as_ref()?;
+    Some((asked.destination.region()?, existing.text().to_owned()))
 }
 
 /// The replica, once EFS has set up the replication, unless it is in another account: what that has
@@ -157,26 +158,26 @@ fn own_destination(view: &View) -> Option<&FileSystem> {
 
 /// Whether the plan names the access points that a replica will get: before anything is done, and
 /// not at each look while EFS sets up the replication, since a file system may have 10,000.
-fn names_points(target: &Target, view: &View) -> bool {
-    view.replication.is_none() && target.replica.access_points == Copying::Copy
+fn names_points(asked: &Asked, view: &View) -> bool {
+    view.replication.is_none() && asked.replica.access_points == Copying::Copy
 }
 
 /// What both file systems have of what the request asks for: first the replica, then the source.
 async fn resources(
     command: &Command,
-    target: &Target,
+    asked: &Asked,
     source: (&RegionalEfs, &FileSystemId),
     replica: (&RegionalEfs, &FileSystemId),
     calls: &CallRecord,
 ) -> Result<Resources, FailedCall> {
     let limit = access_points_per_target(command);
-    let of_replica = one_side(replica, &target.replica, |_| false, calls).await?;
+    let of_replica = one_side(replica, &asked.replica, |_| false, calls).await?;
 
     // The source's own mount targets and backups decide nothing.
     let asked_of_source = Replica {
         mount_targets: Vec::new(),
         backup: None,
-        ..target.replica.clone()
+        ..asked.replica.clone()
     };
     let existing = of_replica.access_points.as_deref().unwrap_or_default();
     let keep_tags = first_missing(existing, limit);
@@ -230,19 +231,16 @@ fn first_missing(replica: &[AccessPoint], limit: usize) -> impl FnMut(&AccessPoi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        command::RequestedMountTarget,
-        fixtures::{access_point, target},
-    };
+    use crate::{command::RequestedMountTarget, fixtures::access_point};
 
     #[test]
     fn an_observation_of_resources_makes_more_calls_and_one_more_for_each_mount_target() {
-        let with = |mount_targets| Target {
+        let with = |mount_targets| Asked {
             replica: Replica {
                 mount_targets,
                 ..Replica::default()
             },
-            ..target()
+            ..Asked::default()
         };
         let mount_target = RequestedMountTarget {
             subnet_id: "subnet-00000001".to_owned(),

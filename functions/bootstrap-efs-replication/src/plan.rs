@@ -17,10 +17,9 @@ use shared::{
 
 use self::Verdict::{Act, Done, Failed, Pending, Refused};
 use crate::{
-    command::{Backup, Command, Copying, Target},
+    command::{Backup, Command, Copying, Replica as Requested, Target},
     destination::{
-        destination, destination_conflicts, has_another_key, matches_destination,
-        requests_resources,
+        Asked, KeyComparison, asked, compare_keys, destination_conflicts, matches_destination,
     },
     grounds,
     policy::Policy,
@@ -74,8 +73,8 @@ pub enum Resource {
 pub enum Verdict {
     /// These steps are to be taken, in order.
     Act(Vec<Step>),
-    /// Nothing is left to do.
-    Done(Reason),
+    /// Nothing is left to do; what else there is to know of it follows. Never empty.
+    Done(Vec<Grounds<Reason>>),
     /// It takes time; observe again later.
     Pending(Reason),
     /// These rules forbid it, in the order in which they are asked; never empty.
@@ -164,11 +163,8 @@ fn is_same(earlier: &Target, target: &Target) -> bool {
 pub fn plan_target(command: &Command, target: &Target, view: &View, policy: &Policy) -> Verdict {
     let verdict = decide(command, target, view, policy);
 
-    match &verdict {
-        Act(steps) if command.is_expired => match steps.as_slice() {
-            [step] if step.is_mark() => Done(Reason::ReplicaUsableAfterExpiry),
-            _ => refused(Reason::Expired),
-        },
+    match verdict {
+        Act(_) if command.is_expired => refused(Reason::Expired),
         _ => verdict,
     }
 }
@@ -185,12 +181,13 @@ fn decide(command: &Command, target: &Target, view: &View, policy: &Policy) -> V
     }
 
     // A request names its destination; a native event leaves it to the tag of the source.
-    let destination = match destination(target, source) {
-        Ok(destination) => destination,
+    let asked = match asked(target, source, policy) {
+        Ok(asked) => asked,
         Err(wrong) => return Refused(vec![wrong]),
     };
-    let mut against = destination_conflicts(target, source, &destination);
-    let region = destination
+    let mut against = destination_conflicts(target, source, &asked);
+    let region = asked
+        .destination
         .region()
         .unwrap_or_else(|| source.region.clone());
     // Checked before anything is adopted, not only before something is created.
@@ -206,14 +203,14 @@ fn decide(command: &Command, target: &Target, view: &View, policy: &Policy) -> V
         Some(replication) => {
             let context = Existing {
                 command,
-                target,
+                asked: &asked,
                 view,
                 source,
                 replication,
             };
-            context.plan(&destination, policy)
+            context.plan(policy)
         }
-        None => plan_new(command, target, view, source, destination, policy),
+        None => plan_new(command, target, view, source, asked.destination, policy),
     }
 }
 
@@ -325,20 +322,21 @@ fn encryption_conflict(
 /// adopted.
 struct Existing<'a> {
     command: &'a Command,
-    target: &'a Target,
+    asked: &'a Asked,
     view: &'a View,
     source: &'a FileSystem,
     replication: &'a Replication,
 }
 
 impl Existing<'_> {
-    fn plan(&self, destination: &Destination, policy: &Policy) -> Verdict {
+    fn plan(&self, policy: &Policy) -> Verdict {
         let Self {
             view,
             source,
             replication,
             ..
         } = *self;
+        let destination = &self.asked.destination;
 
         let is_source =
             replication.source_id == source.id && replication.source_region == source.region;
@@ -349,9 +347,8 @@ impl Existing<'_> {
         if !matches_destination(replication, view, source, destination) {
             return Refused(vec![grounds::replicates_elsewhere(replication)]);
         }
-        if has_another_key(view, destination) {
-            let replica = view.destination.as_ref();
-            return Refused(vec![grounds::other_key(destination, replica)]);
+        if compare_keys(view, destination) == KeyComparison::Differs {
+            return Refused(vec![self.key(Reason::KmsKeyDiffers)]);
         }
 
         // Only an enabled replication is provisioned; what else it may be decides about retries.
@@ -372,7 +369,8 @@ impl Existing<'_> {
     /// What the replica lacks, or what is in the way of providing it; `None` if it has every
     /// resource that was requested.
     fn plan_resources(&self, policy: &Policy) -> Option<Verdict> {
-        let requested = requests_resources(self.target);
+        let asked = &self.asked.replica;
+        let requested = self.asked.has_resources();
         let Some(replica) = &self.view.destination else {
             // In another account it may not be readable from here; EFS's word on the replication
             // has to do.
@@ -391,16 +389,16 @@ impl Existing<'_> {
 
         // What was not read cannot be complete.
         let resources = match &self.view.resources {
-            Some(resources) if resources.cover(&self.target.replica) => resources,
+            Some(resources) if resources.cover(asked) => resources,
             _ => return Some(failed(Reason::UnknownState)),
         };
         // In the order in which the replica becomes usable: mount targets first, tags last.
         let mut missing = Missing::default();
-        missing.add_mount_targets(self.target, resources);
-        missing.add_access_points(self.target, resources, policy);
-        missing.add_settings(self.target, resources);
+        missing.add_mount_targets(asked, resources);
+        missing.add_access_points(asked, resources, policy);
+        missing.add_settings(asked, resources);
         missing.add_policy(resources, self.source, replica);
-        missing.add_tags(self.target, self.source, replica, policy);
+        missing.add_tags(asked, self.source, replica, policy);
         missing.verdict(replica)
     }
 
@@ -413,13 +411,17 @@ impl Existing<'_> {
         // A replica in another account is not ours to tag.
         let replica = match &self.view.destination {
             Some(replica) if replica.owner_id == self.source.owner_id => replica,
-            _ => return Done(Reason::ReplicaUsable),
+            _ => return self.usable(Reason::ReplicaUsable),
         };
         if replica.tags.contains_key(BOOTSTRAPPED_BY_TAG) {
-            return Done(Reason::ReplicaUsable);
+            return self.usable(Reason::ReplicaUsable);
         }
         if count_user_tags(&replica.tags) >= MAX_TAGS {
-            return Done(Reason::ReplicaUsableUnmarked);
+            return self.usable(Reason::ReplicaUsableUnmarked);
+        }
+        // The mark would be a change, and nothing else is left.
+        if self.command.is_expired {
+            return self.usable(Reason::ReplicaUsableAfterExpiry);
         }
 
         // The mark is the last step, so that `done` is reported by the run that sets it.
@@ -429,6 +431,28 @@ impl Existing<'_> {
             replica: Replica::of(replica),
             resource: Resource::Tags(mark.into()),
         }])
+    }
+
+    /// The replica can be used; with what may be in the way of its use all the same.
+    fn usable(&self, reason: Reason) -> Verdict {
+        let mut known = vec![reason.into()];
+
+        // Those that were asked for are there by now.
+        let asks_for_none = self.asked.replica.mount_targets.is_empty();
+        let replica = self.view.destination.as_ref();
+        if asks_for_none && replica.is_some_and(|replica| replica.mount_targets == 0) {
+            known.push(Reason::NoMountTargets.into());
+        }
+        if compare_keys(self.view, &self.asked.destination) == KeyComparison::Unresolved {
+            known.push(self.key(Reason::KmsKeyNotCompared));
+        }
+        Done(known)
+    }
+
+    fn key(&self, reason: Reason) -> Grounds<Reason> {
+        let replica = self.view.destination.as_ref();
+
+        grounds::key(reason, &self.asked.destination, replica)
     }
 }
 
@@ -441,10 +465,10 @@ struct Missing {
 }
 
 impl Missing {
-    fn add_mount_targets(&mut self, target: &Target, resources: &Resources) {
+    fn add_mount_targets(&mut self, asked: &Requested, resources: &Resources) {
         let existing = resources.mount_targets.as_deref().unwrap_or_default();
 
-        for requested in &target.replica.mount_targets {
+        for requested in &asked.mount_targets {
             let subnet = &requested.subnet_id;
             // Neither the order nor a repetition makes a difference.
             let mut groups = requested.security_groups.clone();
@@ -468,8 +492,8 @@ impl Missing {
         }
     }
 
-    fn add_access_points(&mut self, target: &Target, resources: &Resources, policy: &Policy) {
-        if target.replica.access_points == Copying::Leave {
+    fn add_access_points(&mut self, asked: &Requested, resources: &Resources, policy: &Policy) {
+        if asked.access_points == Copying::Leave {
             return;
         }
         let Some(points) = &resources.access_points else {
@@ -489,7 +513,7 @@ impl Missing {
         }
     }
 
-    fn add_settings(&mut self, target: &Target, resources: &Resources) {
+    fn add_settings(&mut self, asked: &Requested, resources: &Resources) {
         if let Some(lifecycle) = &resources.lifecycle
             && lifecycle.source != lifecycle.replica
         {
@@ -497,7 +521,7 @@ impl Missing {
             self.resources.push(Resource::Lifecycle(transitions));
         }
 
-        if let (Some(requested), Some(is_on)) = (target.replica.backup, resources.backup)
+        if let (Some(requested), Some(is_on)) = (asked.backup, resources.backup)
             && is_on != (requested == Backup::Enabled)
         {
             self.resources.push(Resource::Backup(requested));
@@ -531,12 +555,12 @@ impl Missing {
 
     fn add_tags(
         &mut self,
-        target: &Target,
+        asked: &Requested,
         source: &FileSystem,
         replica: &FileSystem,
         policy: &Policy,
     ) {
-        if target.replica.tags == Copying::Leave {
+        if asked.tags == Copying::Leave {
             return;
         }
 
@@ -710,9 +734,9 @@ mod tests {
 
     use super::*;
     use crate::{
-        command::{Replica as Requested, RequestedMountTarget},
+        command::RequestedMountTarget,
         fixtures::{
-            REPLICA, SOURCE, access_point, account, arn, command, file_system, id, policy,
+            REPLICA, SOURCE, access_point, account, arn, command, done, file_system, id, policy,
             provision, reference, region, replication, target,
         },
         observe::access_points_per_target,
@@ -790,7 +814,7 @@ mod tests {
 
     fn reasons(verdict: &Verdict) -> Vec<Reason> {
         match verdict {
-            Refused(against) | Failed(against) => against.iter().map(|it| it.reason).collect(),
+            Refused(told) | Failed(told) | Done(told) => told.iter().map(|it| it.reason).collect(),
             _ => Vec::new(),
         }
     }
@@ -1079,7 +1103,7 @@ mod tests {
             state: LifeCycle::Available,
             security_groups: groups(["sg-1", "sg-2"]),
         }];
-        check(target, &view, Done(Reason::ReplicaUsable));
+        check(target, &view, done(Reason::ReplicaUsable));
     }
 
     #[test]
@@ -1120,7 +1144,7 @@ mod tests {
         assert!(
             matches!(marked(49, 3), Act(steps) if matches!(steps.as_slice(), [Step::Provision { resource: Resource::Tags(_), .. }]))
         );
-        assert_eq!(marked(50, 0), Done(Reason::ReplicaUsableUnmarked));
+        assert_eq!(marked(50, 0), done(Reason::ReplicaUsableUnmarked));
     }
 
     #[test]
@@ -1146,7 +1170,7 @@ mod tests {
 
     #[test]
     fn a_replica_that_is_synced_needs_nothing() {
-        check(target(), &replicating(), Done(Reason::ReplicaUsable));
+        check(target(), &replicating(), done(Reason::ReplicaUsable));
     }
 
     #[test]
@@ -1172,7 +1196,7 @@ mod tests {
         let theirs = changed(unmarked(), |view| {
             view.destination.as_mut().unwrap().owner_id = account("999999999999")
         });
-        check(target(), &theirs, Done(Reason::ReplicaUsable));
+        check(target(), &theirs, done(Reason::ReplicaUsable));
     }
 
     #[test]
@@ -1247,7 +1271,7 @@ mod tests {
             destination: Some(file_system(REPLICA, "eu-west-1")),
             ..alone
         };
-        let told = Done(Reason::ReplicaUsableAfterExpiry);
+        let told = done(Reason::ReplicaUsableAfterExpiry);
         assert_eq!(planned(usable), told);
         assert_eq!(planned(View::default()), refused(Reason::NotFound));
     }
@@ -1312,6 +1336,118 @@ mod tests {
                 refused(Reason::BadReplicateToTag),
             );
         }
+    }
+
+    /// What a deployment gives each replica in Ireland.
+    fn with_defaults() -> Policy {
+        const DEFAULTS: &str = r#"{ "eu-west-1": { "kmsKeyId": "alias/dr", "replica": {
+            "mountTargets": [{ "subnetId": "subnet-00000001" }], "backup": "enabled" } } }"#;
+
+        Policy::from_lookup(|name| (name == "REPLICA_DEFAULTS").then(|| DEFAULTS.to_owned()))
+            .unwrap()
+    }
+
+    /// A file system that asks by its tag for a replica in this Region.
+    fn tagged(region: &str, mut sides: Sides) -> (Target, Sides) {
+        let source = sides.source.as_mut().unwrap();
+        source.tags = [(REPLICATE_TO_TAG.to_owned(), region.to_owned())].into();
+        let native = Target {
+            destination: None,
+            ..target()
+        };
+
+        (native, sides)
+    }
+
+    #[test]
+    fn a_tagged_file_system_gets_what_the_deployment_gives_in_the_region_of_its_tag() {
+        let created = |region: &str| {
+            let (native, sides) = tagged(region, alone());
+            plan_sides(&command(vec![]), &native, &sides, &with_defaults())
+        };
+        let with_key = to(|destination| destination.kms_key_id = Some("alias/dr".to_owned()));
+        assert_eq!(created("eu-west-1"), create(&with_key));
+        let elsewhere = to(|destination| destination.region = Some(region("eu-north-1")));
+        assert_eq!(created("eu-north-1"), create(&elsewhere));
+
+        // Once there is a replica, it is given the rest.
+        let (native, sides) = tagged("eu-west-1", replicating());
+        let given = View {
+            resources: Some(Resources {
+                mount_targets: Some(vec![]),
+                backup: Some(false),
+                ..Resources::default()
+            }),
+            ..sides.view
+        };
+        let steps = plan_target(&command(vec![]), &native, &given, &with_defaults());
+        let expected = [
+            provision(Resource::MountTarget("subnet-00000001".to_owned(), vec![])),
+            provision(Resource::Backup(Backup::Enabled)),
+        ];
+        assert_eq!(steps, Act(expected.to_vec()));
+    }
+
+    #[test]
+    fn a_request_gets_what_it_names_and_no_defaults() {
+        let named = plan_sides(&command(vec![]), &target(), &alone(), &with_defaults());
+        assert_eq!(named, create(&target()));
+
+        // Also where the source has the tag.
+        let (_, sides) = tagged("eu-west-1", replicating());
+        let complete = plan_sides(&command(vec![]), &target(), &sides, &with_defaults());
+        assert_eq!(complete, done(Reason::ReplicaUsable));
+    }
+
+    // Invariant 3.
+    #[test]
+    fn a_replica_that_nothing_can_mount_is_usable_only_with_this_said() {
+        let bare = || {
+            changed(replicating(), |view| {
+                view.destination.as_mut().unwrap().mount_targets = 0
+            })
+        };
+        let said = |command: &Command, view: &Sides| {
+            reasons(&plan_target(command, &target(), &view.view, &policy()))
+        };
+
+        let told = [Reason::ReplicaUsable, Reason::NoMountTargets];
+        assert_eq!(said(&command(vec![]), &bare()), told);
+        assert_eq!(said(&command(vec![]), &replicating()), told[..1]);
+
+        // However its usability is told.
+        let expired = Command {
+            is_expired: true,
+            ..command(vec![])
+        };
+        let unmarked = changed(bare(), |view| {
+            view.destination.as_mut().unwrap().tags.clear()
+        });
+        let told = [Reason::ReplicaUsableAfterExpiry, Reason::NoMountTargets];
+        assert_eq!(said(&expired, &unmarked), told);
+        let full = changed(bare(), |view| {
+            let tags = (0..50).map(|number| (format!("tag{number}"), String::new()));
+            view.destination.as_mut().unwrap().tags = tags.collect();
+        });
+        let told = [Reason::ReplicaUsableUnmarked, Reason::NoMountTargets];
+        assert_eq!(said(&command(vec![]), &full), told);
+    }
+
+    #[test]
+    fn a_key_that_could_not_be_compared_is_told_with_the_one_that_the_replica_has() {
+        const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1";
+        let target = to(|destination| destination.kms_key_id = Some("alias/dr".to_owned()));
+        let adopted = changed(replicating(), |view| {
+            view.destination.as_mut().unwrap().kms_key_arn = Some(KEY.to_owned())
+        });
+
+        let verdict = plan_target(&command(vec![]), &target, &adopted.view, &policy());
+        let Done(known) = verdict else {
+            panic!("{verdict:?}");
+        };
+        assert_eq!(known[1].reason, Reason::KmsKeyNotCompared);
+        assert_eq!(known[1].facts["kmsKeyId"], KEY);
+        assert_eq!(known[1].facts["requestedKmsKeyId"], "alias/dr");
     }
 
     #[test]
@@ -1540,7 +1676,7 @@ mod tests {
             &with(|replication| replication.destination_region = region("us-west-2")),
             refused(Reason::ReplicatesElsewhere),
         );
-        check(over_existing(), &replicating(), Done(Reason::ReplicaUsable));
+        check(over_existing(), &replicating(), done(Reason::ReplicaUsable));
         let other = to(|destination| destination.file_system = Some(reference("fs-00000003")));
         check(other, &replicating(), refused(Reason::ReplicatesElsewhere));
         let zone = |name: &str| {
@@ -1555,7 +1691,7 @@ mod tests {
             view.destination.as_mut().unwrap().availability_zone_name =
                 Some("eu-west-1a".to_owned())
         });
-        check(zone("eu-west-1a"), &in_zone, Done(Reason::ReplicaUsable));
+        check(zone("eu-west-1a"), &in_zone, done(Reason::ReplicaUsable));
     }
 
     /// Everything is asked for; the source has one of each.
@@ -1649,7 +1785,7 @@ mod tests {
     #[test]
     fn a_complete_replica_needs_nothing_and_a_part_that_is_gone_is_made_again() {
         let (target, view) = complete();
-        check(target.clone(), &view, Done(Reason::ReplicaUsable));
+        check(target.clone(), &view, done(Reason::ReplicaUsable));
         let without =
             |change: fn(&mut Parts)| changed(view.clone(), |view| change(&mut view.replica_parts));
         for change in [
@@ -1702,7 +1838,7 @@ mod tests {
         );
         let mut any_group = target.clone();
         any_group.replica.mount_targets[0].security_groups.clear();
-        check(any_group, &other, Done(Reason::ReplicaUsable));
+        check(any_group, &other, done(Reason::ReplicaUsable));
         let source_point = |state| {
             changed(view.clone(), |view| {
                 view.source_parts.access_points[0].state = state
@@ -1716,7 +1852,7 @@ mod tests {
         check(
             target.clone(),
             &source_point(LifeCycle::Deleting),
-            Done(Reason::ReplicaUsable),
+            done(Reason::ReplicaUsable),
         );
         let creating = changed(view, |view| {
             view.destination.as_mut().unwrap().state = LifeCycle::Creating
@@ -1770,7 +1906,7 @@ mod tests {
         policy.guardrails.protection_tag = "keep".to_owned();
         assert_eq!(
             plan_sides(&command(vec![]), &target, &view, &policy),
-            Done(Reason::ReplicaUsable)
+            done(Reason::ReplicaUsable)
         );
     }
 
@@ -1850,7 +1986,7 @@ mod tests {
         assert_eq!(decide(&view.view), failed(Reason::UnknownState));
 
         let observed = view.observed_for(&command(vec![]), &target);
-        assert_eq!(decide(&observed), Done(Reason::ReplicaUsable));
+        assert_eq!(decide(&observed), done(Reason::ReplicaUsable));
         for forget in [
             |resources: &mut Resources| resources.mount_targets = None,
             |resources: &mut Resources| resources.access_points = None,

@@ -6,6 +6,8 @@ use shared::{
     variables::{BadVariable, environment},
 };
 
+use crate::defaults::ReplicaDefaults;
+
 /// What the deployment allows. By default nothing is changed, and replicas may be in any Region.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -14,16 +16,19 @@ pub struct Policy {
     pub guardrails: Guardrails,
     /// `REPLICA_REGIONS`: the Regions in which replicas may be; `None` for every Region.
     pub replica_regions: Option<Vec<Region>>,
+    /// `REPLICA_DEFAULTS`: what the replica of a tagged file system gets, by its Region.
+    pub replica_defaults: ReplicaDefaults,
 }
 
 impl Policy {
     /// The names of all variables, in the order of the README's table.
-    pub const VARIABLES: [&str; 5] = [
+    pub const VARIABLES: [&str; 6] = [
         "MODE",
         "APPROVAL_TAG",
         "PROTECTION_TAG",
         "MAX_TARGETS",
         "REPLICA_REGIONS",
+        "REPLICA_DEFAULTS",
     ];
 
     /// Reads the process's environment.
@@ -42,11 +47,29 @@ impl Policy {
     /// The first variable with a value that is not allowed.
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, BadVariable> {
         let regions = lookup("REPLICA_REGIONS").unwrap_or_else(|| "*".to_owned());
+        let defaults = lookup("REPLICA_DEFAULTS").unwrap_or_else(|| "{}".to_owned());
 
-        Ok(Self {
+        let policy = Self {
             guardrails: Guardrails::from_lookup(&lookup, ApprovalRule::Mandatory)?,
             replica_regions: read_regions("REPLICA_REGIONS", regions)?,
-        })
+            replica_defaults: ReplicaDefaults::read(&defaults)
+                .map_err(|wrong| BadVariable::because("REPLICA_DEFAULTS", &wrong.message))?,
+        };
+        policy.check_defaults()?;
+        Ok(policy)
+    }
+
+    /// Defaults for a Region in which no replica may be would never be used.
+    fn check_defaults(&self) -> Result<(), BadVariable> {
+        let mut regions = self.replica_defaults.regions();
+
+        match regions.find(|region| !self.allows_region(region)) {
+            Some(region) => {
+                let message = format!("`{region}`: the Region is not in REPLICA_REGIONS");
+                Err(BadVariable::because("REPLICA_DEFAULTS", &message))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Whether a replica may be in this Region.
@@ -97,6 +120,32 @@ mod tests {
 
         assert_eq!(policy.guardrails.mode, Mode::Plan);
         assert_eq!(policy.replica_regions, None);
+        assert_eq!(policy.replica_defaults, ReplicaDefaults::default());
+    }
+
+    #[test]
+    fn defaults_are_for_regions_in_which_replicas_may_be() {
+        let with = |regions: &str, defaults: &str| {
+            Policy::from_lookup(|name| match name {
+                "REPLICA_REGIONS" => Some(regions.to_owned()),
+                "REPLICA_DEFAULTS" => Some(defaults.to_owned()),
+                _ => None,
+            })
+        };
+
+        for regions in ["*", "eu-west-1,eu-north-1"] {
+            with(regions, r#"{ "eu-west-1": {} }"#).unwrap();
+        }
+        let wrong = with("eu-north-1", r#"{ "eu-west-1": {} }"#).unwrap_err();
+        assert_eq!(
+            wrong.to_string(),
+            "REPLICA_DEFAULTS is wrong: `eu-west-1`: the Region is not in REPLICA_REGIONS"
+        );
+        let wrong = with("*", "eu-west-1").unwrap_err().to_string();
+        assert!(
+            wrong.starts_with("REPLICA_DEFAULTS is wrong: not JSON"),
+            "{wrong}"
+        );
     }
 
     #[test]

@@ -17,6 +17,10 @@ pub enum Reason {
     ReplicaUsableUnmarked,
     /// The replica is usable; the request has expired, so it is not marked.
     ReplicaUsableAfterExpiry,
+    /// The replica has no mount target, so nothing can mount it.
+    NoMountTargets,
+    /// The replica's KMS key was not compared with the requested one: EFS resolves no alias.
+    KmsKeyNotCompared,
     /// Plan mode: nothing was changed; these steps would be taken.
     PlanMode,
     /// The source file system is still being created or updated.
@@ -129,6 +133,8 @@ impl Explain for Reason {
             Self::ReplicaUsableAfterExpiry => &[advice::MARK_ANEW],
             Self::Expired => &[advice::SEND_ANEW],
             Self::ReplicaUsableUnmarked => &[advice::FREE_A_TAG],
+            Self::NoMountTargets => &[advice::ADD_MOUNT_TARGETS, advice::SET_DEFAULTS],
+            Self::KmsKeyNotCompared => &[advice::COMPARE_KEYS],
             Self::PlanMode => &[advice::CARRY_OUT],
             Self::SourceNotAvailable
             | Self::ReplicationEnabling

@@ -162,7 +162,7 @@ fn stated(verdict: &Verdict, done: Outcome) -> Option<Conclusion> {
     Some(match verdict {
         Verdict::Act(_) => return None,
         Verdict::Unobserved(why) => Conclusion::unobserved(why, Reason::OutOfTime),
-        Verdict::Done(reason) => Conclusion::new(done, *reason),
+        Verdict::Done(known) => Conclusion::of(done, known),
         Verdict::Pending(reason) => Conclusion::new(Outcome::Pending, *reason),
         Verdict::Refused(against) => Conclusion::of(Outcome::Refused, against),
         Verdict::Failed(broken) => Conclusion::of(Outcome::Failed, broken),
@@ -277,7 +277,7 @@ mod tests {
     use super::*;
     use crate::{
         command::Backup,
-        fixtures::{file_system, point, policy, provision, replication, tags, target},
+        fixtures::{done, file_system, point, policy, provision, replication, tags, target},
         plan::Resource,
         snapshot::{Incomplete, Observation},
     };
@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn what_a_read_shows_counts_whatever_the_call_answered() {
-        let done = Verdict::Done(Reason::ReplicaUsable);
+        let usable = done(Reason::ReplicaUsable);
         let pending = Verdict::Pending(Reason::FirstSyncRunning);
 
         for attempt in [
@@ -358,7 +358,7 @@ mod tests {
             failed(FaultKind::Conflict),
         ] {
             let attempts = vec![attempt];
-            check(attempts.clone(), &done, Outcome::Done, "replica_usable");
+            check(attempts.clone(), &usable, Outcome::Done, "replica_usable");
             check(attempts, &pending, Outcome::Pending, "first_sync_running");
         }
     }
@@ -404,7 +404,7 @@ mod tests {
 
         let unfinished = with(Verdict::Act(vec![tags(1)]));
         assert!(unfinished.next_steps().is_empty());
-        let conclusion = conclude(&with(Verdict::Done(Reason::ReplicaUsable)));
+        let conclusion = conclude(&with(done(Reason::ReplicaUsable)));
         assert_ne!(conclusion.outcome, Outcome::Done);
     }
 
@@ -635,7 +635,7 @@ mod tests {
     #[test]
     fn the_objective_is_fifteen_minutes() {
         let within = |seconds| {
-            let report = reported(Verdict::Done(Reason::ReplicaUsable), view(), seconds);
+            let report = reported(done(Reason::ReplicaUsable), view(), seconds);
             let evidence = &report["targets"][0]["evidence"];
             evidence["withinObjective"].as_bool().unwrap()
         };

@@ -8,6 +8,7 @@ use shared::{
 
 use crate::{
     command::{Command, Copying, Target},
+    destination::{Asked, asked},
     execute::TargetRun,
     observe::access_points_per_target,
     plan::{Resource, Step, Verdict},
@@ -192,7 +193,12 @@ fn access_points_to_follow(command: &Command, run: &TargetRun) -> Option<Planned
 /// What the request asks for besides the data. What of it the replica will lack is known only once
 /// there is one.
 fn resources_to_follow(target: &Target, run: &TargetRun, policy: &Policy) -> Vec<PlannedStep> {
-    let asked = &target.replica;
+    let Some(source) = &run.view.source else {
+        return Vec::new();
+    };
+    let Ok(Asked { replica: asked, .. }) = asked(target, source, policy) else {
+        return Vec::new();
+    };
     let mut steps = Vec::new();
 
     // In the order in which they are created.
@@ -220,17 +226,10 @@ fn resources_to_follow(target: &Target, run: &TargetRun, policy: &Policy) -> Vec
     }
 
     // The source's tags are known already.
-    if let Some(source) = run
-        .view
-        .source
-        .as_ref()
-        .filter(|_| asked.tags == Copying::Copy)
-    {
-        let tags = copied_tags(&source.tags, &policy.guardrails);
-        if !tags.is_empty() {
-            let sentence = resource_sentence(&Resource::Tags(tags));
-            steps.push(later("TagResource", sentence));
-        }
+    let tags = copied_tags(&source.tags, &policy.guardrails);
+    if asked.tags == Copying::Copy && !tags.is_empty() {
+        let sentence = resource_sentence(&Resource::Tags(tags));
+        steps.push(later("TagResource", sentence));
     }
     steps
 }
@@ -296,8 +295,8 @@ mod tests {
     use crate::{
         command::{Backup, Replica, RequestedMountTarget},
         fixtures::{
-            SOURCE, access_point, command, file_system, point, policy, provision, replication,
-            tags, target,
+            SOURCE, access_point, command, done, file_system, point, policy, provision,
+            replication, tags, target,
         },
         snapshot::{MissingPoints, Observation, Resources, View},
     };
@@ -448,7 +447,7 @@ mod tests {
         let refused = Verdict::Refused(vec![Reason::ReplicatesElsewhere.into()]);
 
         assert!(planned(&everything(), refused, alone()).is_empty());
-        let usable = Verdict::Done(Reason::ReplicaUsable);
+        let usable = done(Reason::ReplicaUsable);
         assert!(planned(&everything(), usable, alone()).is_empty());
     }
 

@@ -17,6 +17,9 @@ const ENOUGH_TIME: u64 = 300;
 /// How long an attempt that nothing disturbs takes at the most, in seconds.
 const AT_MOST: i64 = 15;
 
+/// How long an agent is silent that DRS cannot reach any more, in seconds (README).
+const UNREACHABLE: i64 = 15 * 60;
+
 /// A step of a plan.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
@@ -62,9 +65,17 @@ pub(crate) fn judge(case: &Case<'_>) -> Judgement {
     refuse_duplicates(&mut findings);
     refuse_over_limits(case, &mut findings);
 
+    let named = case.request.targets();
     let targets: Vec<Expected> = findings
         .iter()
-        .map(|finding| expected(case, finding))
+        .zip(&named)
+        .map(|(finding, target)| {
+            let expected = expected(case, finding);
+            Expected {
+                notes: notes(case, finding, target, &expected),
+                ..expected
+            }
+        })
         .collect();
     Judgement {
         next_request: next_request(case, &findings, &targets),
@@ -465,6 +476,36 @@ fn expected(case: &Case<'_>, finding: &Finding<'_>) -> Expected {
         _ => None,
     };
     expected
+}
+
+/// Whether DRS could not tell the agent to uninstall itself: it was silent for a quarter of an hour
+/// before the disconnect. `None` where a minute decides.
+fn notes(
+    case: &Case<'_>,
+    finding: &Finding<'_>,
+    target: &Value,
+    expected: &Expected,
+) -> Option<Vec<&'static str>> {
+    let is_good = matches!(expected.outcome, "done" | "already_done");
+    let mut effects = expected.effects.iter();
+    let disconnects = effects.any(|effect| effect.operation == "DisconnectSourceServer");
+
+    let silent = match (action(case), finding.server) {
+        ("delete" | "verify", _) if is_good => {
+            let silent = &target["disconnect"]["agentSilentSeconds"];
+            silent.as_i64().unwrap_or_default()
+        }
+        // The machine of an event is gone, and its agent with it.
+        ("disconnect" | "retire", Some(server)) if disconnects && !case.request.is_of_aws() => {
+            let silent = case.world.now - last_seen(server, case.world.now);
+            if (silent.num_seconds() - UNREACHABLE).abs() < 60 {
+                return None;
+            }
+            silent.num_seconds()
+        }
+        _ => 0,
+    };
+    Some(holding(&[(silent >= UNREACHABLE, "agent_may_remain")]))
 }
 
 /// Whether DRS takes a recovery point, and drops another, while an attempt reads their list. Each

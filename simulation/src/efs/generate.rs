@@ -11,7 +11,7 @@ use crate::{
         some_left_out, wrapped,
     },
     efs::{
-        STEPS,
+        DEFAULT_KEY, STEPS,
         changes::Change,
         estate::{KEYS, existing, existing_file_system, source, source_file_system},
         mistakes::{EVENTS, REQUESTS},
@@ -58,7 +58,27 @@ pub(crate) fn generate(seed: u64) -> Scenario {
         // The shortest has not enough time for parts.
         timeouts: [300, 600, 900],
     };
-    scenario(rng, seed, world, requests, &draws)
+    let mut scenario = scenario(rng, seed, world, requests, &draws);
+    ask_for_defaults(&mut scenario);
+    scenario
+}
+
+/// What the event of a tag amounts to: the deployment says what else the replica is to have.
+fn ask_for_defaults(scenario: &mut Scenario) {
+    let Some(defaults) = scenario.variable("REPLICA_DEFAULTS") else {
+        return;
+    };
+    let defaults: Value = serde_json::from_str(defaults).unwrap_or_default();
+    let given = &defaults[THERE];
+
+    let requests = scenario.requests.iter_mut();
+    for request in requests.filter(|request| request.is_of_aws()) {
+        let targets = request.detail.as_mut().map(|detail| &mut detail["targets"]);
+        for target in targets.and_then(Value::as_array_mut).into_iter().flatten() {
+            target["replica"] = given["replica"].clone();
+            target[DEFAULT_KEY] = given["kmsKeyId"].clone();
+        }
+    }
 }
 
 /// What happens to a replica once it is usable.
@@ -79,12 +99,32 @@ fn variables(rng: &mut fastrand::Rng) -> Variables {
     let mode = if chance(rng, 96) { "enforce" } else { "plan" };
     let max_targets = if chance(rng, 5) { "2" } else { "10" };
 
-    let all = vec![
+    let mut all = vec![
         ("MODE", mode.to_owned()),
         ("MAX_TARGETS", max_targets.to_owned()),
         ("REPLICA_REGIONS", regions.to_owned()),
     ];
+    // Where no replica may be, none has defaults.
+    if chance(rng, 40) && (regions == "*" || regions.contains(THERE)) {
+        all.push(("REPLICA_DEFAULTS", defaults(rng).to_string()));
+    }
     some_left_out(rng, all)
+}
+
+/// What the replicas of tagged file systems get.
+fn defaults(rng: &mut fastrand::Rng) -> Value {
+    let mut given = json!({ "replica": replica(rng) });
+    if chance(rng, 40) {
+        let keys = [
+            KEYS[0],
+            KEYS[1],
+            "11111111-1111-1111-1111-111111111111",
+            "alias/dr",
+        ];
+        given["kmsKeyId"] = json!(rng.choice(keys));
+    }
+
+    json!({ THERE: given })
 }
 
 fn change(rng: &mut fastrand::Rng, count: usize) -> scenario::Change {

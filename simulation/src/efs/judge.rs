@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     constants::{APPROVED, HERE, PROTECTED, UNHEARD_OF},
     efs::{
-        MARK, REPLICATE_TO, contents,
+        DEFAULT_KEY, MARK, REPLICATE_TO, contents,
         parts::{self, Ends, Part, Parts},
         truth::find,
         wanted::{Wanted, id_in, source_id},
@@ -112,13 +112,8 @@ fn of_target(case: &Case<'_>, target: &Value) -> Expected {
         return expected;
     }
 
-    // What is there is told after the expiry, and nothing is changed: not even the mark is set.
-    match expected.plan.as_slice() {
-        [step] if step.contains(MARK) => {
-            Expected::said("already_done", vec!["replica_usable_after_expiry"])
-        }
-        _ => refused(vec!["expired"]),
-    }
+    // What is there is told after the expiry, and nothing is changed.
+    refused(vec!["expired"])
 }
 
 fn while_it_lasts(case: &Case<'_>, target: &Value) -> Expected {
@@ -138,7 +133,11 @@ fn while_it_lasts(case: &Case<'_>, target: &Value) -> Expected {
     match (destination.is_null(), source.tags.get(REPLICATE_TO)) {
         (true, None) => return refused(vec!["no_replicate_to_tag"]),
         (true, Some(tag)) if !is_region(tag) => return refused(vec!["bad_replicate_to_tag"]),
-        (true, Some(tag)) => wanted.region.clone_from(tag),
+        // The deployment says which key it has.
+        (true, Some(tag)) => {
+            wanted.region.clone_from(tag);
+            wanted.key = target[DEFAULT_KEY].as_str();
+        }
         (false, _) => {}
     }
     let wish = Wish {
@@ -420,18 +419,19 @@ impl Wish<'_> {
             }
     }
 
-    /// Whether the replica is encrypted with another key than the request names; an alias cannot be
-    /// compared.
+    /// Whether the replica is encrypted with another key than the request names, or not at all; an
+    /// alias cannot be compared.
     fn has_another_key(&self, replica: Option<&FileSystem>) -> bool {
-        let asked = self.wanted.key.filter(|key| !key.contains("alias/"));
-        // Without a key of its own, EFS encrypts with the one that AWS manages.
-        let encrypted = replica.filter(|replica| replica.encrypted);
-        let key = encrypted.map(|replica| replica.kms_key_id.as_deref().unwrap_or("aws/efs"));
-
-        match (asked, key) {
-            (Some(asked), Some(key)) => id_in(asked) != id_in(key),
-            _ => false,
+        let (Some(asked), Some(replica)) = (self.wanted.key, replica) else {
+            return false;
+        };
+        if !replica.encrypted || asked.contains("alias/") {
+            return !replica.encrypted;
         }
+
+        // Without a key of its own, EFS encrypts with the one that AWS manages.
+        let key = replica.kms_key_id.as_deref().unwrap_or("aws/efs");
+        id_in(asked) != id_in(key)
     }
 
     /// A source whose replication is set up: the parts of its replica, the first sync, the mark.
@@ -568,6 +568,33 @@ impl Wish<'_> {
         expected
     }
 
+    /// A replica that can be used, with what has to be known of it all the same.
+    fn usable(
+        &self,
+        outcome: &'static str,
+        reason: &'static str,
+        replica: Option<&FileSystem>,
+    ) -> Expected {
+        let asked = self.target["replica"]["mountTargets"].as_array();
+        let asks_for_none = asked.is_none_or(Vec::is_empty);
+        let is_unmounted = replica.is_some_and(|replica| replica.mount_targets.is_empty());
+
+        // Only KMS knows what an alias stands for, unless EFS names the same one.
+        let alias = self.wanted.key.filter(|key| key.contains("alias/"));
+        let named = replica.and_then(|replica| replica.kms_key_id.as_deref());
+        let is_named = alias.is_some_and(|alias| named.map(id_in) == Some(id_in(alias)));
+        let is_unresolved = alias.is_some() && replica.is_some() && !is_named;
+
+        let notes = holding(&[
+            (asks_for_none && is_unmounted, "no_mount_targets"),
+            (is_unresolved, "kms_key_not_compared"),
+        ]);
+        Expected {
+            notes: Some(notes),
+            ..Expected::said(outcome, vec![reason])
+        }
+    }
+
     /// What is left once the replica has every part: the first sync, and the mark.
     fn synced(&self, replication: &Replication, replica: Option<&FileSystem>) -> Expected {
         let world = self.case.world;
@@ -577,7 +604,7 @@ impl Wish<'_> {
         // A replica in another account is not ours to mark.
         let own = replica.filter(|replica| replica.owner(&world.account) == world.account);
         let Some(replica) = own else {
-            return Expected::said("already_done", vec!["replica_usable"]);
+            return self.usable("already_done", "replica_usable", replica);
         };
 
         // The mark makes the difference between `done` and `already_done`.
@@ -587,12 +614,17 @@ impl Wish<'_> {
                 true => "replica_usable",
                 false => "replica_usable_unmarked",
             };
-            return Expected::said("already_done", vec![reason]);
+            return self.usable("already_done", reason, own);
         };
+        // Not even the mark is set after the expiry.
+        if self.case.is_expired() {
+            return self.usable("already_done", "replica_usable_after_expiry", own);
+        }
         let mut expected = self.planned(parts::sentences(std::slice::from_ref(&mark)));
         if !self.case.is_plan() {
-            expected.outcome = "done";
-            expected.reasons = vec!["replica_usable"];
+            let usable = self.usable("done", "replica_usable", own);
+            expected.outcome = usable.outcome;
+            (expected.reasons, expected.notes) = (usable.reasons, usable.notes);
             expected.effects = vec![Effect {
                 operation: mark.operation(),
                 subject: replica.file_system_id.clone(),

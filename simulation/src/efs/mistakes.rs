@@ -131,10 +131,20 @@ fn tags(event: &mut Value, id: &str) {
 }
 
 /// Settings with which the function may not start.
-pub(crate) const SETTINGS: [(&str, &str); 4] = [
+pub(crate) const SETTINGS: [(&str, &str); 8] = [
     // What overwrites data never goes without an approval.
     ("APPROVAL_TAG", "none"),
     ("REPLICA_REGIONS", ""),
     ("REPLICA_REGIONS", "Ireland"),
     ("REPLICA_REGIONS", "eu-west-1,eu-west1"),
+    ("REPLICA_DEFAULTS", ""),
+    ("REPLICA_DEFAULTS", r#"{ "Ireland": {} }"#),
+    (
+        "REPLICA_DEFAULTS",
+        r#"{ "eu-west-1": {}, "eu-west-1": {} }"#,
+    ),
+    (
+        "REPLICA_DEFAULTS",
+        r#"{ "eu-west-1": { "replica": { "tags": "all" } } }"#,
+    ),
 ];

@@ -24,6 +24,8 @@ use crate::record::{Subject, without_resource_tags};
 const MARK: &str = "drover:bootstrapped-by";
 /// The tag by which a file system asks for a replica.
 const REPLICATE_TO: &str = "drover:replicate-to";
+/// Where the target of an event has the key that the deployment gives it.
+const DEFAULT_KEY: &str = "defaultKey";
 
 /// The operations that change something.
 pub(crate) const STEPS: [&str; 7] = [

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The parameters of the template that the variables of the functions come from.
-const PARAMETERS: [(&str, &str); 7] = [
+const PARAMETERS: [(&str, &str); 8] = [
     ("MODE", "Mode"),
     ("ALLOW_DELETE", "AllowDelete"),
     ("MAX_TARGETS", "MaxTargets"),
@@ -19,6 +19,7 @@ const PARAMETERS: [(&str, &str); 7] = [
     ("REQUIRE_SILENT_MINUTES", "RequireSilentMinutes"),
     ("VERIFY_CLEANUP", "VerifyCleanup"),
     ("REPLICA_REGIONS", "ReplicaRegions"),
+    ("REPLICA_DEFAULTS", "ReplicaDefaults"),
 ];
 
 /// A stack, and the function in it that is simulated.
