@@ -120,14 +120,22 @@ impl Simulation {
             return;
         };
 
-        let found = found_in(body);
-        if found != named(expected) {
-            let text = format!("an audit found {found:?}, and {expected:?} is true");
-            state.violate(3, text);
+        let (found, truth) = (found_in(body), named(expected));
+        let names: BTreeSet<&String> = found.keys().chain(truth.keys()).collect();
+        for name in names {
+            let (found, truth) = (found.get(name), truth.get(name));
+            if found != truth {
+                let text = format!("of {name} an audit found {found:?}, and {truth:?} is true");
+                state.violate(3, text);
+            }
         }
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
         for finding in expected.values().flatten() {
             *counts.entry(finding).or_default() += 1;
+        }
+        for (finding, count) in &counts {
+            let all = state.figures.findings.entry((*finding).to_owned());
+            *all.or_default() += count;
         }
         if body["audit"]["counts"] != json!(counts) {
             let text = format!(
@@ -146,7 +154,12 @@ fn found_in(body: &Value) -> BTreeMap<String, BTreeSet<String>> {
     let entries = found.into_iter().flatten().map(|one| {
         let findings = one["findings"].as_array().into_iter().flatten();
         let codes = findings.map(|it| text(it, "reason").to_owned());
-        (text(one, "name").to_owned(), codes.collect())
+        // An ID says nothing of a Region.
+        let name = match text(&one["resource"], "region") {
+            "" => text(one, "name").to_owned(),
+            region => format!("{} {region}", text(one, "name")),
+        };
+        (name, codes.collect())
     });
     entries.collect()
 }

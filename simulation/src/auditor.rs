@@ -17,6 +17,9 @@ pub(crate) struct Auditor {
     pub(crate) function: &'static FunctionUnderTest,
     /// The lists without which nothing may be said.
     pub(crate) lists: &'static [&'static str],
+    /// What it says of single resources, which are not named here, or of what it had no time for or
+    /// could not read, where an audit of the simulator fails as a whole.
+    pub(crate) never: &'static [&'static str],
     /// Settings of the function.
     pub(crate) settings: fn(&mut Rng) -> Variables,
     /// Changes what a scenario leaves alone.

@@ -62,8 +62,16 @@ pub(crate) fn never_happened(subject: &Subject, figures: &Figures) -> Vec<String
     let has_too_few = figures.changed * 3 < figures.requested;
     let too_few = has_too_few.then(|| "change of a third of the targets".to_owned());
 
+    let auditor = subject.audit.iter();
+    let missing_findings = auditor.flat_map(|auditor| {
+        let told = (auditor.function.reasons)().into_iter();
+        told.filter(|it| !auditor.never.contains(&it.as_str()))
+            .filter(|it| !happened(&figures.findings, it))
+    });
+
     missing_reasons
         .map(|it| format!("reason {it}"))
+        .chain(missing_findings.map(|it| format!("finding {it}")))
         .chain(missing_outcomes.map(|it| format!("outcome {it}")))
         .chain(missing_faults.map(|it| format!("fault {it}")))
         .chain(missing_steps.map(|it| format!("step {it}")))

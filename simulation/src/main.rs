@@ -217,6 +217,9 @@ fn print_figures(figures: &Figures) {
     println!("  steps           {}", counts(&figures.steps));
     println!("  switches        {}", counts(&figures.switches));
     println!("  events          {}", counts(&figures.events));
+    if !figures.findings.is_empty() {
+        println!("  findings        {}", counts(&figures.findings));
+    }
     if !figures.hops.is_empty() {
         println!("  hops            {}", counts(&figures.hops));
     }

@@ -301,6 +301,8 @@ pub(crate) struct Figures {
     pub(crate) switches: BTreeMap<String, u64>,
     /// Each kind of external event.
     pub(crate) events: BTreeMap<String, u64>,
+    /// What was true of the worlds that were audited.
+    pub(crate) findings: BTreeMap<String, u64>,
     /// Each hop between two services, where the template is simulated.
     pub(crate) hops: BTreeMap<String, u64>,
     /// The targets of all requests, and those of them on which something was changed.
@@ -349,6 +351,7 @@ impl Figures {
             (&mut self.steps, &other.steps),
             (&mut self.switches, &other.switches),
             (&mut self.events, &other.events),
+            (&mut self.findings, &other.findings),
             (&mut self.hops, &other.hops),
         ];
         for (all, more) in counts {

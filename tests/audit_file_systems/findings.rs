@@ -210,6 +210,27 @@ async fn file_systems_without_a_replication_are_found() {
     assert_eq!(stage.finds().await, expected);
 }
 
+#[tokio::test]
+async fn a_replica_that_is_gone_from_the_own_region_doubles_nothing() {
+    let mut world = World::empty();
+    replicate_to(&mut world, 1, HERE, |it| {
+        it.source.protection = "DISABLED".to_owned();
+    });
+    let here = world.efs.regions.get_mut(HERE).unwrap();
+    here.file_systems.retain(|it| it.file_system_id != ids(1).1);
+    let open = FileSystem {
+        protection: "DISABLED".to_owned(),
+        ..FileSystem::new("fs-00000003")
+    };
+    let stage = deployed(world.with_file_system(HERE, open)).await;
+
+    let expected = [
+        "fs-00000001: replica_not_found, same_region",
+        "fs-00000003: overwrite_protection_off",
+    ];
+    assert_eq!(stage.finds().await, expected);
+}
+
 /// A replica in the Region of the function whose source is in the other.
 fn left_behind(owner: Option<&str>) -> World {
     let (source, id) = ids(1);

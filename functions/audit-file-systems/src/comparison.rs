@@ -50,7 +50,8 @@ pub(crate) async fn compare(
             if let (Some(from), Some(to)) = (&source.arn, &replica.arn) {
                 names.insert(from.to_string(), to.to_string());
             }
-            compare_policies(&policy, existing.as_ref(), &names, &points)
+            add_points_to_come(&mut names, &points, &text);
+            compare_policies(&policy, existing.as_ref(), &names)
         }
     };
     Ok(Differences {
@@ -60,23 +61,22 @@ pub(crate) async fn compare(
     })
 }
 
-/// What the replica's policy lacks of the source's, translated as a request would.
-fn compare_policies(
-    source: &Value,
-    replica: Option<&Value>,
-    names: &Names,
-    points: &[AccessPoint],
-) -> PolicyDifference {
-    // An access point that is still missing gets its counterpart by the same request.
-    let will_have_counterpart = |name: &str| {
-        let mut arns = points.iter().filter_map(|point| point.arn.as_ref());
-        arns.any(|arn| arn.as_ref() == name)
-    };
+/// Gives each access point that the policy names and the replica lacks a counterpart: the request
+/// that copies the policy creates it first.
+fn add_points_to_come(names: &mut Names, points: &[AccessPoint], policy: &str) {
+    let arns = points.iter().filter_map(|point| point.arn.as_ref());
 
+    for arn in arns.filter(|arn| policy.contains(arn.as_ref())) {
+        let to_come = || format!("the counterpart of {arn}");
+        names.entry(arn.to_string()).or_insert_with(to_come);
+    }
+}
+
+/// What the replica's policy lacks of the source's, translated as a request would.
+fn compare_policies(source: &Value, replica: Option<&Value>, names: &Names) -> PolicyDifference {
     match document::merged(source, replica, names) {
         Ok(None) => PolicyDifference::None,
         Ok(Some(_)) => PolicyDifference::Lacking,
-        Err(name) if will_have_counterpart(&name) => PolicyDifference::Lacking,
         Err(name) => PolicyDifference::NotTranslatable(name),
     }
 }
@@ -107,7 +107,9 @@ mod tests {
         let names = Names::from([(source.clone(), replica.clone())]);
         let points = [access_point("fsap-00000001", "/app")];
         let differ = |of_source: Value, of_replica: Option<Value>| {
-            compare_policies(&of_source, of_replica.as_ref(), &names, &points)
+            let mut names = names.clone();
+            add_points_to_come(&mut names, &points, &of_source.to_string());
+            compare_policies(&of_source, of_replica.as_ref(), &names)
         };
 
         let existing = Some(policy(&replica, None));
@@ -124,7 +126,13 @@ mod tests {
             Lacking
         );
         let unknown = arn("access-point", "us-east-1", "fsap-0000000f").to_string();
-        let other = differ(policy(&source, Some(&unknown)), existing);
-        assert_eq!(other, NotTranslatable(unknown));
+        let other = differ(policy(&source, Some(&unknown)), existing.clone());
+        assert_eq!(other, NotTranslatable(unknown.clone()));
+
+        // A request for both would fail, and so would be offered for nothing.
+        let mut both = policy(&source, Some(&known));
+        let statements = both["Statement"].as_array_mut().unwrap();
+        statements.push(policy(&source, Some(&unknown))["Statement"][0].clone());
+        assert_eq!(differ(both, existing), NotTranslatable(unknown));
     }
 }

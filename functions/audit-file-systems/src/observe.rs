@@ -322,9 +322,11 @@ async fn read_replicas(
                         None => missing.push((region.clone(), it.replication.source_id.clone())),
                     }
                 }
-                // What is left is in no replication of ours.
+                // What is left is in no replication of ours. In the own Region it is told already.
                 let left = away.file_systems.into_values();
-                snapshot.unprotected.extend(left.filter(is_unprotected));
+                let is_away = context.efs.home().region().as_ref() != Some(&region);
+                let left = left.filter(|it| is_away && is_unprotected(it));
+                snapshot.unprotected.extend(left);
             }
             // Of a Region that cannot be listed nothing is known, also not that something is gone.
             Err(why) => {

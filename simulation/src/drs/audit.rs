@@ -18,6 +18,13 @@ use crate::{
 pub(super) const AUDITOR: Auditor = Auditor {
     function: &harness::AUDIT_SERVERS,
     lists: &["DescribeSourceServers", "DescribeRecoveryInstances"],
+    never: &[
+        "audited",
+        "out_of_time",
+        "not_initialised",
+        "not_found",
+        "arn_mismatch",
+    ],
     settings,
     disturb,
     expected,

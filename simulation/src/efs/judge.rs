@@ -157,7 +157,8 @@ fn while_it_lasts(case: &Case<'_>, target: &Value) -> Expected {
     }
 }
 
-fn is_region(text: &str) -> bool {
+/// Whether a text is the name of a Region, as far as it matters here.
+pub(crate) fn is_region(text: &str) -> bool {
     let parts: Vec<&str> = text.split('-').collect();
     let is_number = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
 

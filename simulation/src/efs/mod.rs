@@ -1,6 +1,7 @@
 //! `bootstrap-efs-replication`: how its scenarios are made, and what must hold of file systems and
 //! their replicas.
 
+mod audit;
 mod bugs;
 mod by_hand;
 pub(crate) mod changes;
@@ -73,5 +74,5 @@ pub(crate) static SUBJECT: Subject = Subject {
     gist: gist::gist,
     content: contents::of_call,
     at_the_end: checks::at_the_end,
-    audit: None,
+    audit: Some(audit::AUDITOR),
 };
