@@ -155,6 +155,28 @@ fn a_result_is_told_by_its_summary() {
 }
 
 #[test]
+fn snapshots_that_are_left_are_told_by_their_ids() {
+    let with = |left: Option<Value>| {
+        let mut event = result(&summarized("already_done", SUMMARY));
+        if let Some(left) = left {
+            event["detail"]["ebsSnapshotsLeft"] = left;
+        }
+        told(&event).1
+    };
+
+    let text = with(Some(json!(["snap-00000001", "snap-00000002"])));
+    let line = "\nEBS snapshots that EC2 still has: snap-00000001, snap-00000002\n\n";
+    assert!(text.contains(line), "{text}");
+    let text = with(Some(json!(["snap-00000001"])));
+    assert!(text.contains("still has: snap-00000001\n\n"), "{text}");
+    // None that is left, and none that was asked for, say nothing.
+    for left in [None, Some(json!([]))] {
+        let text = with(left);
+        assert!(!text.contains("EBS"), "{text}");
+    }
+}
+
+#[test]
 fn each_outcome_is_in_the_subject() {
     let outcomes = [
         "pending",
