@@ -25,6 +25,7 @@ from botocore.exceptions import ClientError
 ROOT = Path(__file__).resolve().parents[2]
 STACK, REGION, ACCOUNT = "drover", "us-east-1", "000000000000"
 DISCONNECT, BOOTSTRAP = f"{STACK}-disconnect-source-server", f"{STACK}-bootstrap-efs-replication"
+TAGGED = "fs-0123456789abcdef1"
 # A step of waiting of the state machines takes this much of its time, and a minute of CloudWatch so long.
 WAIT_SCALE = 0.002
 MINUTE_SECONDS = 0.2
@@ -63,11 +64,12 @@ def world() -> dict:
     fleet = [server(number) if number % 10 == 0 else approved(number, "FLEET") for number in range(1001, 1201)]
     refused = [server(number) for number in range(2001, 2011)]
     source = {"fileSystemId": "fs-0123456789abcdef0", "sizeBytes": 1073741824, "tags": {"Name": "shared-data"}}
+    tagged = {"fileSystemId": TAGGED, "sizeBytes": 1073741824, "tags": {"drover:replicate-to": "eu-west-1"}}
     return {
         "account": ACCOUNT,
         "region": REGION,
         "drs": {REGION: {"sourceServers": [*singles, instance, *fleet, *refused]}},
-        "efs": {REGION: {"fileSystems": [source]}},
+        "efs": {REGION: {"fileSystems": [source, tagged]}},
         # A record that is deleted before AWS has had its time is not: the wait must be real.
         "behaviour": {"deleteBeforeCleanup": "conflict"},
     }
@@ -515,6 +517,68 @@ def an_event_of_aws_reaches_its_function(proof: Proof) -> None:
     expect(report["outcome"] == "done" and proof.disconnected(20), "the server is DISCONNECTED", report)
 
 
+def an_audit_is_asked_for_from_the_bus(proof: Proof) -> None:
+    """An audit that is requested from the bus finds what is there, tells it, and changes nothing."""
+    before = proof.changes()
+    audits = (
+        ("AUDIT1", "Source Server Audit Requested", "approved_still_connected"),
+        ("AUDIT2", "File System Audit Requested", "not_replicated"),
+    )
+    for change, detail_type, finding in audits:
+        proof.put({"version": 1, "requestID": change}, detail_type)
+        report = proof.result(change, "done")
+        expect(report["audit"]["counts"].get(finding, 0) > 0, finding, report["audit"]["counts"])
+        proof.notification(f"drover done (us-east-1): {change} ", report["summary"])
+    expect(proof.changes() == before, "nothing was changed", proof.changes())
+
+
+def a_schedule_starts_an_audit(proof: Proof) -> None:
+    """What the schedules send is an audit of everything."""
+    # Nobody waits for six in the morning: the schedule is asked, and its function invoked with what it sends.
+    for name in ("ServerAuditSchedule", "FileSystemAuditSchedule"):
+        schedule = proof.client("scheduler").get_schedule(Name=f"{STACK}-{name}")
+        expect(schedule["State"] == "ENABLED", "the schedule", schedule)
+        time_of_schedule = "<aws.scheduler.scheduled-time>"
+        sent = schedule["Target"]["Input"].replace(time_of_schedule, "2026-11-22T06:00:00Z")
+        report = proof.invoke(schedule["Target"]["Arn"], json.loads(sent))
+        expect((report["outcome"], report["requestID"]) == ("done", "audit:2026-11-22T06:00:00Z"), "the audit", report)
+
+
+def a_tagged_file_system_gets_what_the_deployment_gives(proof: Proof) -> None:
+    """A file system that is tagged gets a replica with what ReplicaDefaults says."""
+    event = {
+        "version": "0",
+        "id": "1",
+        "source": "aws.elasticfilesystem",
+        "detail-type": "AWS API Call via CloudTrail",
+        "account": ACCOUNT,
+        "region": REGION,
+        "time": in_hours(0),
+        "resources": [],
+        "detail": {
+            "eventSource": "elasticfilesystem.amazonaws.com",
+            "eventName": "TagResource",
+            "requestParameters": {"resourceId": TAGGED, "tags": [{"key": "drover:replicate-to", "value": "eu-west-1"}]},
+        },
+    }
+    events = proof.client("events")
+    rules = {rule["Name"]: rule for rule in events.list_rules()["Rules"] if "FileSystemTagged" in rule["Name"]}
+    expect([rule["State"] for rule in rules.values()] == ["ENABLED"], "the rule", rules)
+    pattern = next(iter(rules.values()))["EventPattern"]
+    expect(events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"], "the pattern matches")
+    reasons = []
+    for minutes in (6, 5, 60, 0):
+        report = proof.invoke(BOOTSTRAP, event)
+        reasons.append(report["targets"][0]["reason"])
+        proof.control_account("advance", {"minutes": minutes})
+    expected = ["replication_enabling", "parts_not_available", "first_sync_running", "replica_usable"]
+    expect(reasons == expected, "step by step", report)
+    expect(len(report["targets"][0]["reasons"]) == 1, "something can mount it", report)
+    replicas = proof.account("world")["efs"]["eu-west-1"]["fileSystems"]
+    mounted = [target["subnetId"] for replica in replicas for target in replica.get("mountTargets", [])]
+    expect(mounted == ["subnet-0abc1234"], "the mount target", replicas)
+
+
 def a_failed_request_is_kept_with_its_report(proof: Proof) -> None:
     """A request that DRS denies ends in the dead letters, with its report and a notification."""
     proof.control_account("faults", {"operation": "DescribeSourceServers", "kind": "access_denied", "times": 3})
@@ -926,6 +990,9 @@ WITH_EVERYTHING = [
     a_message_reaches_its_function_through_the_topic,
     a_message_reaches_its_function_through_the_queue,
     an_event_of_aws_reaches_its_function,
+    an_audit_is_asked_for_from_the_bus,
+    a_schedule_starts_an_audit,
+    a_tagged_file_system_gets_what_the_deployment_gives,
     a_failed_request_is_kept_with_its_report,
     an_event_that_a_rule_may_not_deliver_is_kept,
     a_message_that_always_fails_leaves_the_queue,
@@ -950,8 +1017,18 @@ WITH_EVERYTHING = [
 ]
 ENABLED = {
     name: "ENABLED"
-    for name in ("EventTrigger", "TopicTrigger", "QueueTrigger", "InstanceTerminatedTrigger", "FileSystemTaggedTrigger")
+    for name in (
+        "EventTrigger",
+        "TopicTrigger",
+        "QueueTrigger",
+        "InstanceTerminatedTrigger",
+        "FileSystemTaggedTrigger",
+        "AuditTrigger",
+    )
 }
+# As the README of bootstrap-efs-replication writes it: `sam` takes a value with quotes only if they are escaped.
+DEFAULTS = json.dumps({"eu-west-1": {"replica": {"mountTargets": [{"subnetId": "subnet-0abc1234"}]}}})
+ESCAPED_DEFAULTS = '"' + DEFAULTS.replace('"', '\\"') + '"'
 
 
 def prove(proof: Proof) -> int:
@@ -959,7 +1036,7 @@ def prove(proof: Proof) -> int:
     step("deploy with default parameters", proof.deploy, Functions="all")
     for each in WITH_DEFAULTS:
         step(each.__doc__, each, proof)
-    step("deploy with every trigger, enforcing", proof.deploy, Mode="enforce", AllowDelete="true", **ENABLED)
+    step("deploy with every trigger, enforcing", proof.deploy, Mode="enforce", AllowDelete="true", ReplicaDefaults=ESCAPED_DEFAULTS, **ENABLED)
     step("subscribe", proof.subscribe)
     for each in WITH_EVERYTHING:
         step(each.__doc__, each, proof)

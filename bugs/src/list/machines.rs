@@ -578,4 +578,10 @@ pub(super) const BUGS: &[Bug] = &[
           ],
           "MaxAttempts": 2"#,
     },
+    Bug {
+        name: "snapshots that are left are in no notification",
+        file: NOTIFY,
+        from: "$exists($states.input.detail.ebsSnapshotsLeft[0]) ?",
+        to: "$exists($states.input.detail.ebsSnapshotsLeft[100]) ?",
+    },
 ];

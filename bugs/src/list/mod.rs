@@ -1,5 +1,6 @@
 //! The list of bugs, by theme.
 
+mod audits;
 mod changes;
 mod documents;
 mod faults;
@@ -17,7 +18,7 @@ mod template;
 use crate::bug::Bug;
 
 /// Every theme. What would destroy most comes first, so that a run which is cut has tried that.
-const THEMES: [&[Bug]; 13] = [
+const THEMES: [&[Bug]; 14] = [
     retirement::BUGS,
     documents::BUGS,
     changes::BUGS,
@@ -28,6 +29,7 @@ const THEMES: [&[Bug]; 13] = [
     reports::BUGS,
     faults::BUGS,
     requests::BUGS,
+    audits::BUGS,
     template::BUGS,
     machines::BUGS,
     others::BUGS,
