@@ -486,7 +486,16 @@ const FORMS: [(&str, &[&str], &[&str]); 7] = [
     (
         "ReplicaDefaults",
         &["{}", r#"{"eu-west-1":{"kmsKeyId":"alias/dr"}}"#],
-        &["", "[]", "eu-west-1", "{} and more"],
+        &[
+            "",
+            "[]",
+            "{",
+            "eu-west-1",
+            "{} and more",
+            // As a tool hands it on that took the quotes for its own.
+            "{eu-west-1:{}}",
+            "{'eu-west-1':{}}",
+        ],
     ),
     (
         "ReplicationRoleArn",

@@ -114,7 +114,10 @@ const PARAMETERS: [Parameter; 31] = [
     Parameter {
         name: "ReplicaDefaults",
         value: r#"{"eu-west-1":{"kmsKeyId":"alias/b"}}"#,
-        places: &["BootstrapEfsReplication Environment Variables REPLICA_DEFAULTS"],
+        places: &[
+            "AuditFileSystems Environment Variables REPLICA_DEFAULTS",
+            "BootstrapEfsReplication Environment Variables REPLICA_DEFAULTS",
+        ],
     },
     Parameter {
         name: "ReplicationRoleArn",

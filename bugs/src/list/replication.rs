@@ -61,8 +61,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a replica with another key is adopted",
         file: BOOTSTRAP_PLAN,
-        from: "        if compare_keys(view, destination) == KeyComparison::Differs {",
-        to: "        if false {",
+        from: "if has_another_key && !self.asked.by_default {",
+        to: "if has_another_key && self.asked.by_default {",
     },
     Bug {
         name: "a paused replication is waited for",
@@ -386,8 +386,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a key that could not be compared is not told",
         file: BOOTSTRAP_PLAN,
-        from: "== KeyComparison::Unresolved {",
-        to: "== KeyComparison::Differs {",
+        from: "KeyComparison::Unresolved => known.push(self.key(Reason::KmsKeyNotCompared)),",
+        to: "KeyComparison::Unresolved => {}",
     },
     Bug {
         name: "a replica in the clear has any key",
@@ -398,11 +398,10 @@ pub(super) const BUGS: &[Bug] = &[
         };",
     },
     Bug {
-        name: "defaults of a Region that is not allowed are taken",
-        file: BOOTSTRAP_POLICY,
-        from: "        policy.check_defaults()?;
-",
-        to: "",
+        name: "a replica with another key than the default is refused",
+        file: BOOTSTRAP_PLAN,
+        from: "if has_another_key && !self.asked.by_default {",
+        to: "if has_another_key {",
     },
     Bug {
         name: "a default key of another Region is taken",

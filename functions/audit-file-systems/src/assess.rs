@@ -12,6 +12,7 @@ use shared::{
 
 use crate::{
     command::Command,
+    defaults::Defaults,
     finding::Finding,
     policy::Policy,
     snapshot::{
@@ -88,6 +89,8 @@ pub struct Proposal {
     pub replica: Option<FileSystemId>,
     /// What is to be copied of the source, in the words of the request.
     pub copies: Vec<&'static str>,
+    /// What the deployment gives a new replica in the Region, which then takes the place of copies.
+    pub defaults: Option<Defaults>,
 }
 
 /// Everything that a request can copy, with the finding for which it is asked.
@@ -139,7 +142,7 @@ fn of_subject<'a>(subject: Subject<'a>, policy: &Policy) -> Option<Assessed<'a>>
             (findings, proposal)
         }
         Subject::Incoming(it) => (of_incoming(it).into_iter().collect(), None),
-        Subject::Alone(it) => (of_alone(it, policy), replicating(it)),
+        Subject::Alone(it) => (of_alone(it, policy), replicating(it, policy)),
         Subject::Unprotected(it) => (unprotected(it, policy).into_iter().collect(), None),
         Subject::Region(_) => (Vec::new(), None),
     };
@@ -544,16 +547,23 @@ fn not_read(what: &str, region: &Region, why: &Unobserved) -> Grounds<Finding> {
 }
 
 /// The request for a replica that a tag asks for, unless it would be refused.
-fn replicating(file_system: &FileSystem) -> Option<Proposal> {
+fn replicating(file_system: &FileSystem, policy: &Policy) -> Option<Proposal> {
     let tag = file_system.tags.get(REPLICATE_TO_TAG)?;
     let region = Region::try_from(tag.clone()).ok()?;
 
+    // What the event of the tag would have given it; a key can never be changed.
+    let defaults = policy.replica_defaults.in_region(&region).cloned();
+    let copies = match defaults {
+        Some(_) => Vec::new(),
+        None => COPIES.map(|(_, copied)| copied).to_vec(),
+    };
     obstacle(file_system).is_none().then(|| Proposal {
         request_id: format!("replicate-{}", file_system.id),
         source: file_system.id.clone(),
         region,
         replica: None,
-        copies: COPIES.map(|(_, copied)| copied).to_vec(),
+        copies,
+        defaults,
     })
 }
 
@@ -585,6 +595,7 @@ fn provisioning(outgoing: &Outgoing, findings: &[Grounds<Finding>]) -> Option<Pr
         region: replica.region.clone(),
         replica: Some(replica.id.clone()),
         copies,
+        defaults: None,
     })
 }
 

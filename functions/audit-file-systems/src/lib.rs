@@ -12,6 +12,7 @@ pub mod assess;
 pub mod command;
 mod comparison;
 mod context;
+pub mod defaults;
 pub mod finding;
 #[cfg(test)]
 mod fixtures;

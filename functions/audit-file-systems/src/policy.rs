@@ -6,6 +6,8 @@ use shared::{
     variables::{BadVariable, environment, seconds},
 };
 
+use crate::defaults::ReplicaDefaults;
+
 /// Where the deployment draws its lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -13,11 +15,18 @@ pub struct Policy {
     pub guardrails: Guardrails,
     /// `SYNC_SECONDS`: how old the last sync may be.
     pub sync_seconds: u64,
+    /// `REPLICA_DEFAULTS`: what the replica of a tagged file system gets, by its Region.
+    pub replica_defaults: ReplicaDefaults,
 }
 
 impl Policy {
     /// The names of all variables, in the order of the README's table.
-    pub const VARIABLES: [&str; 3] = ["APPROVAL_TAG", "PROTECTION_TAG", "SYNC_SECONDS"];
+    pub const VARIABLES: [&str; 4] = [
+        "APPROVAL_TAG",
+        "PROTECTION_TAG",
+        "SYNC_SECONDS",
+        "REPLICA_DEFAULTS",
+    ];
 
     /// Reads the process's environment.
     ///
@@ -46,6 +55,8 @@ impl Policy {
             guardrails: Guardrails::from_lookup(&tags, ApprovalRule::Mandatory)?,
             // What EFS aims at for most file systems (EFS User Guide, replication).
             sync_seconds: seconds("SYNC_SECONDS", value("SYNC_SECONDS", "900"))?,
+            replica_defaults: ReplicaDefaults::read(&value("REPLICA_DEFAULTS", "{}"))
+                .map_err(|wrong| BadVariable::because("REPLICA_DEFAULTS", &wrong.message))?,
         })
     }
 }
@@ -94,6 +105,7 @@ mod tests {
             ("APPROVAL_TAG", "none"),
             ("PROTECTION_TAG", ""),
             ("SYNC_SECONDS", "59"),
+            ("REPLICA_DEFAULTS", "eu-west-1"),
         ] {
             let wrong = read(&[(name, value)]).unwrap_err().to_string();
             assert!(wrong.starts_with(name), "{wrong}");

@@ -263,16 +263,19 @@ fn replication_resource(replication: &Replication) -> Value {
 
 /// The request that is offered, in the words of `bootstrap-efs-replication`.
 fn request(proposal: &Proposal, expires_at: DateTime<Utc>) -> Value {
-    // A key is left out: EFS's own, or that of the replica which is there.
+    let given = proposal.defaults.clone().unwrap_or_default();
     let mut destination = Map::new();
     destination.insert("region".to_owned(), json!(proposal.region));
     if let Some(replica) = &proposal.replica {
         destination.insert("fileSystemId".to_owned(), json!(replica));
     }
+    // Without a key EFS takes its own, or keeps that of the replica which is there.
+    if let Some(key) = given.kms_key_id {
+        destination.insert("kmsKeyId".to_owned(), json!(key));
+    }
+    let mut replica = given.replica;
     let copies = proposal.copies.iter();
-    let replica: Map<String, Value> = copies
-        .map(|copied| ((*copied).to_owned(), json!("copy")))
-        .collect();
+    replica.extend(copies.map(|copied| ((*copied).to_owned(), json!("copy"))));
 
     json!({
         "version": 1,
@@ -357,6 +360,7 @@ mod tests {
     use crate::{
         assess::assess,
         fixtures::{HERE, SOURCE, THERE, all, file_system, outgoing, policy, region, tagged},
+        policy::Policy,
         snapshot::{Sighting, TagDifference},
     };
 
@@ -366,6 +370,14 @@ mod tests {
 
     /// The report of an audit of this snapshot.
     fn reported(snapshot: &Snapshot, asked: Option<Vec<FileSystemRef>>) -> Value {
+        reported_by(&policy(), snapshot, asked)
+    }
+
+    fn reported_by(
+        policy: &Policy,
+        snapshot: &Snapshot,
+        asked: Option<Vec<FileSystemRef>>,
+    ) -> Value {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -378,18 +390,17 @@ mod tests {
             ..Function::default()
         };
         let efs = Efs::new(&harness::sdk_config().build());
-        let policy = policy();
         let context = Context {
             invocation: &invocation,
             efs: &efs,
-            policy: &policy,
+            policy,
         };
 
         let command = Command {
             file_systems: asked,
             ..all()
         };
-        let assessment = assess(&command, snapshot, &policy);
+        let assessment = assess(&command, snapshot, policy);
         let calls = CallRecord::default();
         json!(report(&command, snapshot, &assessment, &context, calls))
     }
@@ -447,6 +458,26 @@ mod tests {
         assert_eq!(target.replica.tags, Copying::Copy);
         assert_eq!(target.replica.policy, Copying::Leave);
         assert_eq!(target.overwrite, None);
+    }
+
+    #[test]
+    fn a_replica_is_offered_with_what_the_deployment_gives_it() {
+        use bootstrap_efs_replication::defaults::ReplicaDefaults;
+        const DEFAULTS: &str = r#"{
+            "eu-west-1": { "kmsKeyId": "alias/dr", "replica": {
+                "mountTargets": [{ "subnetId": "subnet-0abc1234" }], "backup": "enabled" } },
+            "eu-north-1": { "replica": { "tags": "copy" } }
+        }"#;
+        let policy =
+            Policy::from_lookup(|name| (name == "REPLICA_DEFAULTS").then(|| DEFAULTS.to_owned()));
+
+        let target = accepted(&reported_by(&policy.unwrap(), &tagged_alone(), None));
+        // The same as by the event of the tag.
+        let by_tag = ReplicaDefaults::read(DEFAULTS)
+            .unwrap()
+            .in_region(&region(THERE));
+        assert_eq!(target.replica, by_tag.replica);
+        assert_eq!(target.destination.unwrap().kms_key_id, by_tag.kms_key_id);
     }
 
     #[test]

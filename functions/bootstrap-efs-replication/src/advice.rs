@@ -35,8 +35,12 @@ pub(crate) const ADD_MOUNT_TARGETS: Advice = Advice::requester(
     "Send a request that names its mountTargets, so that the replica can be mounted in a disaster.",
 );
 pub(crate) const SET_DEFAULTS: Advice = Advice::operator(
-    "Or name subnets of the Region in the parameter ReplicaDefaults of the deployment, for the \
-     replicas that a tag asks for.",
+    "Or name subnets of the Region in the parameter ReplicaDefaults of the deployment, and set the \
+     tag again.",
+)
+.by(
+    "aws efs tag-resource --region {region} --resource-id {sourceFileSystemId} \
+     --tags Key=drover:replicate-to,Value={destinationRegion}",
 );
 pub(crate) const COMPARE_KEYS: Advice =
     Advice::operator("Compare the ARN that KMS gives for the alias with the key of the replica.")
@@ -71,7 +75,8 @@ pub(crate) const OTHER_REGION: Advice = Advice::requester("Choose a Region that 
 pub(crate) const ALLOW_REGION: Advice =
     Advice::operator("Or add the Region to the parameter ReplicaRegions of the deployment.");
 pub(crate) const KEEP_KEY: Advice = Advice::requester(
-    "Leave out kmsKeyId to adopt the replica as it is. A key can be chosen only for a new replica.",
+    "Leave out kmsKeyId, in the request or in ReplicaDefaults, to take the replica as it is. A key can \
+     be chosen only for a new one.",
 );
 pub(crate) const PROVISION_THERE: Advice = Advice::requester(
     "Leave out `replica`, and provision the file system by a deployment in its own account.",
@@ -132,12 +137,13 @@ pub(crate) const RECREATE: Advice = Advice::operator(
     "aws efs delete-replication-configuration --region {region} \
      --source-file-system-id {sourceFileSystemId}",
 );
-pub(crate) const CHANGE_GROUPS: Advice =
-    Advice::operator("Change the security groups of the mount target, or those of the request.")
-        .by(
-            "aws efs describe-mount-targets --region {destinationRegion} \
+pub(crate) const CHANGE_GROUPS: Advice = Advice::operator(
+    "Change the security groups of the mount target, or those of the request or ReplicaDefaults.",
+)
+.by(
+    "aws efs describe-mount-targets --region {destinationRegion} \
      --file-system-id {destinationFileSystemId}",
-        );
+);
 pub(crate) const FREE_TAGS: Advice =
     Advice::operator("Remove tags that are not needed from the replica.").by(SHOW_REPLICA);
 pub(crate) const EDIT_POLICY: Advice = Advice::operator(

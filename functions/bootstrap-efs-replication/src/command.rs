@@ -18,6 +18,10 @@ use crate::{
     request::{self, Request, RequestedDestination, RequestedFileSystem, RequestedReplica},
 };
 
+/// The most mount targets that a file system can have: it takes one in each Availability Zone, of
+/// which no Region has more. Reading more would not fit into the time of one invocation.
+const MAX_MOUNT_TARGETS: usize = 12;
+
 /// The most security groups that a mount target takes (EFS User Guide, quotas).
 const MAX_SECURITY_GROUPS: usize = 5;
 
@@ -242,8 +246,16 @@ impl Replica {
 }
 
 fn check_mount_targets(targets: &[RequestedMountTarget]) -> Result<(), Rejection> {
-    let mut subnets: Vec<&str> = Vec::new();
+    let count = targets.len();
+    if count > MAX_MOUNT_TARGETS {
+        let message = format!(
+            "mountTargets: {count} subnets; a file system takes one for each Availability Zone, and \
+             at most {MAX_MOUNT_TARGETS} are asked for"
+        );
+        return Err(Rejection::new(RejectionCode::InvalidValue, message));
+    }
 
+    let mut subnets: Vec<&str> = Vec::new();
     for target in targets {
         let subnet = target.subnet_id.as_str();
         let is_subnet = |text: &str| is_network_id(text, "subnet-");
@@ -293,19 +305,35 @@ fn invalid(field: &str, wrong: &InvalidValue) -> Rejection {
     Rejection::new(RejectionCode::InvalidValue, format!("{field}: {wrong}"))
 }
 
+/// Whether EFS takes a text for a key: its ID, `alias/NAME`, or the ARN of either (the service model
+/// of EFS).
 fn is_kms_key(text: &str) -> bool {
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b":/_-".contains(byte);
-    if !matches_pattern(text, "", allowed, 1..=2048) {
-        return false;
+    if !text.starts_with("arn:") {
+        return is_key_id(text) || is_alias(text);
     }
 
-    // The planner compares the Region of an ARN.
-    let region = |arn: Arn| arn.region();
-    !text.starts_with("arn:")
-        || Arn::try_from(text.to_owned())
-            .ok()
-            .and_then(region)
-            .is_some()
+    let Ok(arn) = Arn::try_from(text.to_owned()) else {
+        return false;
+    };
+    // The planner compares the Region.
+    let is_of_kms = arn.service() == "kms" && arn.region().is_some() && arn.account().is_some();
+    let resource = arn.resource();
+    is_of_kms && (resource.strip_prefix("key/").is_some_and(is_key_id) || is_alias(resource))
+}
+
+/// A UUID, or `mrk-` and 32 digits for a key of several Regions.
+fn is_key_id(text: &str) -> bool {
+    let is_hex = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
+    let groups = text.split('-').map(str::len);
+
+    let is_uuid = groups.eq([8, 4, 4, 4, 12]) && text.bytes().all(|it| it == b'-' || is_hex(&it));
+    is_uuid || matches_pattern(text, "mrk-", is_hex, 32..=32)
+}
+
+fn is_alias(text: &str) -> bool {
+    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"/_-".contains(byte);
+
+    matches_pattern(text, "alias/", allowed, 1..=250)
 }
 
 fn is_network_id(text: &str, prefix: &str) -> bool {
@@ -516,15 +544,50 @@ mod tests {
         let id = "22222222-2222-2222-2222-222222222222";
         let arn = format!("arn:aws:kms:eu-west-1:111122223333:key/{id}");
 
-        for key in [id, "alias/dr_1", &arn, &"a".repeat(2048)] {
+        let multi_region = "mrk-0123456789abcdef0123456789abcdef";
+        let alias = "arn:aws:kms:eu-west-1:111122223333:alias/dr/1";
+        for key in [id, multi_region, "alias/dr_1", &arn, alias] {
             let command = parse(&to_key(key)).unwrap();
             let destination = command.targets[0].destination.as_ref().unwrap();
             assert_eq!(destination.kms_key_id.as_deref(), Some(key));
         }
         let nowhere = arn.replace("eu-west-1", "");
-        for key in ["", "a b", "arn:aws:kms", &nowhere, &"a".repeat(2049)] {
+        let of_another_service = arn.replace("kms", "s3");
+        let of_nothing = arn.replace("key/", "");
+        let wrong = [
+            "",
+            "a b",
+            // The prefix is what people forget.
+            "dr",
+            "alias/",
+            "alias/d r",
+            "arn:aws:kms",
+            "22222222-2222-2222-2222-22222222222G",
+            "mrk-0123",
+            &nowhere,
+            &of_another_service,
+            &of_nothing,
+        ];
+        for key in wrong {
             rejects(&to_key(key), RejectionCode::InvalidValue, "a KMS key");
         }
+    }
+
+    #[test]
+    fn as_many_mount_targets_as_zones_are_asked_for() {
+        let mounted = |count: usize| {
+            let target = |number| json!({ "subnetId": format!("subnet-{number:08x}") });
+            let targets: Vec<Value> = (0..count).map(target).collect();
+            with("replica", json!({ "mountTargets": targets }))
+        };
+
+        let command = parse(&mounted(12)).unwrap();
+        assert_eq!(command.targets[0].replica.mount_targets.len(), 12);
+        rejects(
+            &mounted(13),
+            RejectionCode::InvalidValue,
+            "mountTargets: 13",
+        );
     }
 
     #[test]

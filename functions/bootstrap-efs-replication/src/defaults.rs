@@ -14,7 +14,8 @@ use crate::{
     request::RequestedReplica,
 };
 
-/// What replicas get by default, by the Region in which they are.
+/// What replicas get by default, by the Region in which they are. Those of a Region in which no
+/// replica may be are never used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReplicaDefaults(BTreeMap<Region, Defaults>);
 
@@ -47,19 +48,15 @@ impl ReplicaDefaults {
 
         let mut defaults = BTreeMap::new();
         for (name, Object(written)) in written {
-            let wrong = |message: &str| Rejection::at(&name, RejectionCode::InvalidValue, message);
-            let region = Region::try_from(name.clone())
-                .map_err(|_| wrong("not the name of a Region, such as eu-west-1"))?;
+            let code = RejectionCode::InvalidValue;
+            let region = Region::try_from(name.clone()).map_err(|_| {
+                Rejection::at(&name, code, "not the name of a Region, such as eu-west-1")
+            })?;
 
-            let read = Defaults::read(&region, written).map_err(|it| wrong(&it.message))?;
+            let read = Defaults::read(&region, written)?;
             defaults.insert(region, read);
         }
         Ok(Self(defaults))
-    }
-
-    /// The Regions that have defaults.
-    pub fn regions(&self) -> impl Iterator<Item = &Region> {
-        self.0.keys()
     }
 
     /// What a replica in this Region gets; nothing but the data in a Region that is not named.
@@ -71,22 +68,26 @@ impl ReplicaDefaults {
 
 impl Defaults {
     fn read(region: &Region, written: WrittenDefaults) -> Result<Self, Rejection> {
-        let key = written.kms_key_id;
-        check_kms_key(key.as_deref())?;
+        let wrong = |member: &str, message: &str| {
+            let path = format!("{region}.{member}");
+            Rejection::at(&path, RejectionCode::InvalidValue, message)
+        };
 
+        let key = written.kms_key_id;
+        check_kms_key(key.as_deref()).map_err(|it| wrong("kmsKeyId", &it.message))?;
         // A key of another Region would be refused at each event; an ID or an alias says nothing.
         let arn = key.clone().and_then(|key| Arn::try_from(key).ok());
         if let Some(other) = arn.and_then(|arn| arn.region())
             && other != *region
         {
-            let message = format!("kmsKeyId: the key is in {other}");
-            return Err(Rejection::new(RejectionCode::InvalidValue, message));
+            return Err(wrong("kmsKeyId", &format!("the key is in {other}")));
         }
 
         let replica = written.replica.map(|replica| replica.0);
+        let replica = Replica::from_request(replica.unwrap_or_default());
         Ok(Self {
             kms_key_id: key,
-            replica: Replica::from_request(replica.unwrap_or_default())?,
+            replica: replica.map_err(|it| wrong("replica", &it.message))?,
         })
     }
 }
@@ -130,14 +131,12 @@ mod tests {
         for other in ["eu-north-1", "us-east-1"] {
             assert_eq!(defaults.in_region(&region(other)), Defaults::default());
         }
-        let named: Vec<_> = defaults.regions().map(Region::to_string).collect();
-        assert_eq!(named, ["eu-north-1", "eu-west-1"]);
     }
 
     #[test]
     fn what_is_wrong_is_named_with_its_place() {
         let subnet = |id: &str| json!({ "mountTargets": [{ "subnetId": id }] });
-        let key = "arn:aws:kms:us-east-1:111122223333:key/1";
+        let key = "arn:aws:kms:us-east-1:111122223333:alias/dr";
         let wrong: [(Value, &str); 7] = [
             (
                 json!({ "Ireland": {} }),
@@ -153,15 +152,15 @@ mod tests {
             ),
             (
                 json!({ "eu-west-1": { "kmsKeyId": "a key" } }),
-                "`eu-west-1`: kmsKeyId: `a key`",
+                "`eu-west-1.kmsKeyId`: kmsKeyId: `a key`",
             ),
             (
                 json!({ "eu-west-1": { "kmsKeyId": key } }),
-                "`eu-west-1`: kmsKeyId: the key is in us-east-1",
+                "`eu-west-1.kmsKeyId`: the key is in us-east-1",
             ),
             (
                 json!({ "eu-west-1": { "replica": subnet("subnet-1") } }),
-                "`eu-west-1`: subnetId: `subnet-1`",
+                "`eu-west-1.replica`: subnetId: `subnet-1`",
             ),
             (
                 json!({ "eu-west-1": { "replica": { "tags": "yes" } } }),

@@ -21,6 +21,8 @@ pub struct Asked {
     pub destination: Destination,
     /// What it is to have besides the data.
     pub replica: Replica,
+    /// Whether the defaults of the deployment say so, and no request.
+    pub by_default: bool,
 }
 
 /// What a target asks for: as the request says, or as the tag of the source and the defaults of the
@@ -39,6 +41,7 @@ pub fn asked(
         return Ok(Asked {
             destination: destination.clone(),
             replica: target.replica.clone(),
+            by_default: false,
         });
     }
 
@@ -55,6 +58,7 @@ pub fn asked(
             ..Destination::default()
         },
         replica: defaults.replica,
+        by_default: true,
     })
 }
 

@@ -347,7 +347,9 @@ impl Existing<'_> {
         if !matches_destination(replication, view, source, destination) {
             return Refused(vec![grounds::replicates_elsewhere(replication)]);
         }
-        if compare_keys(view, destination) == KeyComparison::Differs {
+        // A default is for new replicas. One that has another key is cared for all the same.
+        let has_another_key = compare_keys(view, destination) == KeyComparison::Differs;
+        if has_another_key && !self.asked.by_default {
             return Refused(vec![self.key(Reason::KmsKeyDiffers)]);
         }
 
@@ -443,8 +445,10 @@ impl Existing<'_> {
         if asks_for_none && replica.is_some_and(|replica| replica.mount_targets == 0) {
             known.push(Reason::NoMountTargets.into());
         }
-        if compare_keys(self.view, &self.asked.destination) == KeyComparison::Unresolved {
-            known.push(self.key(Reason::KmsKeyNotCompared));
+        match compare_keys(self.view, &self.asked.destination) {
+            KeyComparison::Same => {}
+            KeyComparison::Differs => known.push(self.key(Reason::KmsKeyDiffers)),
+            KeyComparison::Unresolved => known.push(self.key(Reason::KmsKeyNotCompared)),
         }
         Done(known)
     }
@@ -1386,6 +1390,28 @@ mod tests {
             provision(Resource::Backup(Backup::Enabled)),
         ];
         assert_eq!(steps, Act(expected.to_vec()));
+    }
+
+    #[test]
+    fn a_replica_with_another_key_than_the_default_is_cared_for_and_told() {
+        const DEFAULTS: &str =
+            r#"{ "eu-west-1": { "kmsKeyId": "22222222-2222-2222-2222-222222222222" } }"#;
+        let policy =
+            Policy::from_lookup(|name| (name == "REPLICA_DEFAULTS").then(|| DEFAULTS.to_owned()))
+                .unwrap();
+        let (native, mut sides) = tagged("eu-west-1", replicating());
+        let replica = sides.destination.as_mut().unwrap();
+        replica.kms_key_arn = Some("arn:aws:kms:eu-west-1:111122223333:key/1".to_owned());
+
+        let verdict = plan_target(&command(vec![]), &native, &sides.view, &policy);
+        assert!(matches!(verdict, Done(_)), "{verdict:?}");
+        let told = [Reason::ReplicaUsable, Reason::KmsKeyDiffers];
+        assert_eq!(reasons(&verdict), told);
+
+        let replica = sides.destination.as_mut().unwrap();
+        replica.tags.remove(BOOTSTRAPPED_BY_TAG);
+        let verdict = plan_target(&command(vec![]), &native, &sides.view, &policy);
+        assert!(verdict.steps()[0].is_mark(), "{verdict:?}");
     }
 
     #[test]

@@ -155,8 +155,8 @@ pub(crate) struct RequestedDestination {
 #[serde(deny_unknown_fields, default, rename_all = "camelCase")]
 #[derive(Default)]
 pub(crate) struct RequestedReplica {
-    /// Mount targets, one for each subnet.
-    #[cfg_attr(test, schemars(with = "Vec<RequestedMountTarget>"))]
+    /// Mount targets, one for each Availability Zone, all in one VPC.
+    #[cfg_attr(test, schemars(with = "Vec<RequestedMountTarget>", length(max = 12)))]
     pub(crate) mount_targets: Vec<Object<RequestedMountTarget>>,
     /// `copy` makes the source's access points.
     pub(crate) access_points: Copying,

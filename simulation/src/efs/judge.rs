@@ -370,7 +370,9 @@ impl Wish<'_> {
         if !self.is_wanted(replication, replica) {
             return refused(vec!["replicates_elsewhere"]);
         }
-        if self.has_another_key(replica) {
+        // A default is for new replicas, and stands in the way of none that is there.
+        let by_default = self.target["destination"].is_null();
+        if self.has_another_key(replica) && !by_default {
             return refused(vec!["kms_key_differs"]);
         }
 
@@ -586,9 +588,11 @@ impl Wish<'_> {
         let is_named = alias.is_some_and(|alias| named.map(id_in) == Some(id_in(alias)));
         let is_unresolved = alias.is_some() && replica.is_some() && !is_named;
 
+        let is_unencrypted = replica.is_some_and(|replica| !replica.encrypted);
         let notes = holding(&[
             (asks_for_none && is_unmounted, "no_mount_targets"),
-            (is_unresolved, "kms_key_not_compared"),
+            (is_unresolved && !is_unencrypted, "kms_key_not_compared"),
+            (self.has_another_key(replica), "kms_key_differs"),
         ]);
         Expected {
             notes: Some(notes),
