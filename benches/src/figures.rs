@@ -49,6 +49,7 @@ pub(crate) fn percentile(sorted: &[f64], percent: usize) -> Option<f64> {
 pub(crate) enum Unit {
     Milliseconds,
     Megabytes,
+    Bytes,
     Seconds,
     Minutes,
     Percent,
@@ -68,6 +69,7 @@ impl fmt::Display for Unit {
         f.write_str(match self {
             Self::Milliseconds => " ms",
             Self::Megabytes => " MB",
+            Self::Bytes => " bytes",
             Self::Seconds => " s",
             Self::Minutes => " min",
             Self::Percent => " %",
@@ -164,6 +166,8 @@ pub(crate) struct Section {
     pub(crate) key: String,
     /// What it is about.
     pub(crate) title: String,
+    /// When and how it was measured, where that can differ from the other sections.
+    pub(crate) measured: Option<String>,
     pub(crate) rows: Vec<Row>,
 }
 
@@ -218,6 +222,7 @@ mod tests {
         let mut section = Section {
             key: String::new(),
             title: String::new(),
+            measured: None,
             rows: vec![Row::new("cpu", "", Unit::Milliseconds, &goals)],
         };
 

@@ -15,6 +15,7 @@
     reason = "no figure here has sixteen digits"
 )]
 
+mod audits;
 mod figures;
 mod measure;
 mod plot;
@@ -25,16 +26,12 @@ mod service;
 mod table;
 mod variants;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::{fs, path::PathBuf, time::Instant};
 
 use anyhow::{Context, Result, ensure};
 use chrono::Utc;
-use clap::Parser;
-use jobs::{JOBS, Job, Scene};
+use clap::{Parser, ValueEnum};
+use jobs::{AUDITS, JOBS, Job, Scene};
 use serde_json::{Value, json};
 
 use crate::{
@@ -83,12 +80,22 @@ struct Arguments {
     /// last.
     #[arg(long)]
     build: bool,
+    /// Measures a part alone; the other tables stay as they were measured last.
+    #[arg(long)]
+    only: Option<Part>,
     /// Where `benches/run` has put everything.
     #[arg(long, hide = true)]
     stage: PathBuf,
     /// Where results.json, results.svg and the README are.
     #[arg(long, hide = true)]
     results: PathBuf,
+}
+
+/// What can be measured by itself.
+#[derive(Clone, Copy, ValueEnum)]
+enum Part {
+    /// The functions that only look; they need neither Python nor Node.
+    Audits,
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -103,23 +110,59 @@ async fn main() -> Result<()> {
     let service = Service::start(&stage.path("")).await?;
     let bench = Bench { stage, service };
 
-    let mut sections = one_event(&bench, rounds, events).await?;
-    sections.extend(many_targets(&bench, rounds).await?);
-    if !arguments.quick {
-        // They wait most of the time, so they run at once.
-        let slow = JOBS.map(|job| slow(&bench, job));
-        sections.extend(futures_util::future::try_join_all(slow).await?);
-    }
-    sections.extend(building(&bench.stage, &arguments)?);
-
     let about = about(&bench.stage, rounds, events);
-    let note = note(&about);
-    let text = table::markdown(&sections);
-    println!("{}\n\n{text}", note.join("\n"));
+    let mut sections = Vec::new();
+    if arguments.only.is_none() {
+        println!("{}\n", note(&about).join("\n"));
+        sections.extend(beside_peers(&bench, rounds, events, arguments.quick).await?);
+    }
+    let measured = measured_audits(&about, arguments.only);
+    sections.extend(audits::measure(&bench, rounds, &measured).await?);
+    if arguments.build {
+        sections.push(building(&bench.stage)?);
+    }
+
+    println!("{}", table::markdown(&sections));
     if !arguments.quick {
-        keep(&arguments.results, &sections, &about, &note, &text)?;
+        keep(&arguments, &sections, &about)?;
     }
     Ok(())
+}
+
+/// What drover is compared with others in.
+async fn beside_peers(
+    bench: &Bench,
+    rounds: usize,
+    events: usize,
+    quick: bool,
+) -> Result<Vec<Section>> {
+    let mut sections = one_event(bench, rounds, events).await?;
+    sections.extend(many_targets(bench, rounds).await?);
+
+    if !quick {
+        // They wait most of the time, so they run at once.
+        let slow = JOBS.map(|job| slow(bench, job));
+        sections.extend(futures_util::future::try_join_all(slow).await?);
+    }
+    Ok(sections)
+}
+
+/// All sections in the order of the README: those that were measured now, and the others as they
+/// were measured last, if ever.
+fn with_kept(measured: &[Section], kept: &Value) -> Vec<Section> {
+    let mut sections: Vec<Section> = JOBS.map(section_of_one).into();
+    sections.extend(growth().into_iter().map(section_of_many));
+    sections.extend(JOBS.map(section_of_slow));
+    sections.extend(AUDITS.map(audits::section));
+    sections.push(section_of_building());
+
+    sections
+        .into_iter()
+        .filter_map(|section| {
+            let now = measured.iter().find(|now| now.key == section.key);
+            now.cloned().or_else(|| table::read(kept, section))
+        })
+        .collect()
 }
 
 /// The figures of one event for each job, in several rounds.
@@ -147,6 +190,7 @@ fn section_of_one(job: &Job) -> Section {
     Section {
         key: job.function.to_owned(),
         title: format!("{}, {}", job.function, job.target),
+        measured: None,
         rows: rows(job),
     }
 }
@@ -155,14 +199,10 @@ fn section_of_one(job: &Job) -> Section {
 async fn many_targets(bench: &Bench, rounds: usize) -> Result<Vec<Section>> {
     let start = Instant::now();
     let mut sections = Vec::new();
-    for (job, account, title) in growth() {
-        let mut section = Section {
-            key: format!("{}-{MANY}-of-{account}", job.function),
-            title,
-            rows: rows_of_many(),
-        };
+    for growth in growth() {
+        let mut section = section_of_many(growth);
         for _ in 0..rounds.min(ROUNDS_OF_MANY) {
-            many(bench, job, account, &mut section).await?;
+            many(bench, growth, &mut section).await?;
         }
 
         eprintln!("{}, {}", section.title, minutes_since(start));
@@ -172,20 +212,40 @@ async fn many_targets(bench: &Bench, rounds: usize) -> Result<Vec<Section>> {
     Ok(sections)
 }
 
-/// Writes results.json, results.svg, and the tables at the end of the README, so that all are of
-/// the same run.
-fn keep(
-    folder: &Path,
-    sections: &[Section],
-    about: &Value,
-    note: &[String],
-    text: &str,
-) -> Result<()> {
-    let json = serde_json::to_string_pretty(&table::json(sections, about))?;
+fn section_of_many(Growth { job, account }: Growth) -> Section {
+    let targets = job.targets;
+    let pages = ACCOUNTS.iter().find(|(size, _)| *size == account);
+    let title = match pages {
+        Some((_, pages)) => format!("{MANY} {targets} in an account of {account}, {pages} of 1000"),
+        None => format!("{MANY} {targets}"),
+    };
+
+    Section {
+        key: format!("{}-{MANY}-of-{account}", job.function),
+        title,
+        measured: None,
+        rows: rows_of_only_event(&[]),
+    }
+}
+
+/// Writes results.json, results.svg, and the tables at the end of the README, so that all say the
+/// same.
+fn keep(arguments: &Arguments, measured: &[Section], about: &Value) -> Result<()> {
+    let folder = &arguments.results;
+    let kept: Value = serde_json::from_slice(&fs::read(folder.join("results.json"))?)?;
+    let sections = with_kept(measured, &kept);
+    // The sections that were measured alone say themselves what they are of.
+    let about = match arguments.only {
+        Some(_) => kept.get("about").context("results.json is about nothing")?,
+        None => about,
+    };
+
+    let note = note(about);
+    let json = serde_json::to_string_pretty(&table::json(&sections, about))?;
     fs::write(folder.join("results.json"), json + "\n")?;
     fs::write(
         folder.join("results.svg"),
-        plot::svg(sections.get(..2).unwrap_or_default(), &PICTURE, note),
+        plot::svg(sections.get(..2).unwrap_or_default(), &PICTURE, &note),
     )?;
     let readme = fs::read_to_string(folder.join("README.md"))?;
     let (above, _) = readme
@@ -194,7 +254,7 @@ fn keep(
     let tables = format!(
         "{above}{FIGURES}{PICTURE_IN_README}\n{}\n\n{}\n",
         note.join(" "),
-        text.trim_end()
+        table::markdown(&sections).trim_end()
     );
 
     fs::write(folder.join("README.md"), tables)?;
@@ -272,8 +332,8 @@ fn rows_of_size() -> Vec<Row> {
     ]
 }
 
-/// The figures of one event with many targets, in a process that does nothing else.
-fn rows_of_many() -> Vec<Row> {
+/// The figures of a process that gets one event and no other, with the goals of its memory.
+fn rows_of_only_event(memory: &[Goal]) -> Vec<Row> {
     vec![
         Row::new(
             "event",
@@ -287,7 +347,7 @@ fn rows_of_many() -> Vec<Row> {
             Unit::Milliseconds,
             &[],
         ),
-        Row::new("memory", "peak memory", Unit::Megabytes, &[]),
+        Row::new("memory", "peak memory", Unit::Megabytes, memory),
         Row::new("calls", "calls", Unit::Count, &[]),
         Row::new(
             "connections",
@@ -345,21 +405,19 @@ fn rows_of_building() -> Vec<Row> {
     ]
 }
 
-/// What building costs, as `benches/run` has just measured it, or as it was measured last, if ever.
-fn building(stage: &Stage, arguments: &Arguments) -> Result<Option<Section>> {
-    let section = |title| Section {
+fn section_of_building() -> Section {
+    Section {
         key: "building".to_owned(),
-        title,
+        title: format!("building, measured {}", today()),
+        measured: None,
         rows: rows_of_building(),
-    };
-
-    if !arguments.build {
-        let kept = serde_json::from_slice(&fs::read(arguments.results.join("results.json"))?)?;
-        return Ok(table::read(&kept, section(String::new())));
     }
+}
 
+/// What building costs, as `benches/run` has just measured it.
+fn building(stage: &Stage) -> Result<Section> {
     let measured: Value = serde_json::from_slice(&fs::read(stage.path("building.json"))?)?;
-    let mut section = section(format!("building, measured {}", today()));
+    let mut section = section_of_building();
 
     for row in rows_of_building() {
         let number = measured
@@ -369,21 +427,24 @@ fn building(stage: &Stage, arguments: &Arguments) -> Result<Option<Section>> {
         section.add(row.key, Variant::Drover, number);
     }
 
-    Ok(Some(section))
+    Ok(section)
+}
+
+/// A job of many targets in an account of some size.
+#[derive(Clone, Copy)]
+struct Growth {
+    job: &'static Job,
+    account: usize,
 }
 
 /// What grows: the account, and with it the pages of the answer, where a function reads the account.
-fn growth() -> Vec<(&'static Job, usize, String)> {
+fn growth() -> Vec<Growth> {
     let mut growth = Vec::new();
     for job in JOBS {
-        let targets = job.targets;
         if job.reads_account {
-            for (account, pages) in ACCOUNTS {
-                let title = format!("{MANY} {targets} in an account of {account}, {pages} of 1000");
-                growth.push((job, account, title));
-            }
+            growth.extend(ACCOUNTS.map(|(account, _)| Growth { job, account }));
         } else {
-            growth.push((job, MANY, format!("{MANY} {targets}")));
+            growth.push(Growth { job, account: MANY });
         }
     }
 
@@ -395,7 +456,7 @@ async fn settle(bench: &Bench, job: &'static Job) -> Result<()> {
     let scene = Scene::new(job, 1, ACCOUNT, Utc::now());
     for variant in Variant::ALL {
         bench
-            .cold(variant, job, &scene)
+            .cold(variant, &scene)
             .await
             .with_context(|| format!("{} of {}", job.function, variant.name()))?;
     }
@@ -416,16 +477,16 @@ async fn one(
     for variant in Variant::ALL {
         let who = || format!("{} of {}", job.function, variant.name());
         let (first, warm) = bench
-            .life(variant, job, &scene, events)
+            .life(variant, &scene, events)
             .await
             .with_context(who)?;
         same_calls(&mut ours, &first.calls).with_context(who)?;
-        let zip = fs::metadata(variant.archive(&bench.stage, job))
+        let zip = fs::metadata(variant.archive(&bench.stage, job.function))
             .with_context(who)?
             .len();
         if let Some(group) = group {
             let wall = bench
-                .throttled(variant, job, &scene, group)
+                .throttled(variant, &scene, group)
                 .await
                 .with_context(who)?;
             section.add("throttled", variant, ms(wall));
@@ -439,52 +500,44 @@ async fn one(
 }
 
 /// A round of one event with many targets.
-async fn many(
-    bench: &Bench,
-    job: &'static Job,
-    account: usize,
-    section: &mut Section,
-) -> Result<()> {
+async fn many(bench: &Bench, Growth { job, account }: Growth, section: &mut Section) -> Result<()> {
     let scene = Scene::new(job, MANY, account, Utc::now());
     let mut ours = None;
 
     for variant in Variant::ALL {
         let who = || format!("{} of {}", section.title, variant.name());
-        let first = bench.cold(variant, job, &scene).await.with_context(who)?;
+        let first = bench.cold(variant, &scene).await.with_context(who)?;
         same_calls(&mut ours, &first.calls).with_context(who)?;
-        section.add(
-            "event",
-            variant,
-            ms(first.wall.saturating_sub(first.service)),
-        );
-        section.add("cpu", variant, ms(first.cpu));
-        section.add("memory", variant, first.memory as f64 / MEGABYTE);
-        section.add("calls", variant, first.calls.values().sum::<usize>() as f64);
-        section.add("connections", variant, first.connections as f64);
+        note_only(section, variant, &first);
     }
 
     Ok(())
 }
 
-/// Many targets under a service that throttles. The limit is not asked: it tries nothing twice.
-async fn slow(bench: &Bench, job: &'static Job) -> Result<Section> {
+fn section_of_slow(job: &Job) -> Section {
     let targets = job.targets;
     let title = format!(
         "{MORE} {targets} in one invocation, under a service that allows {CALLS_A_SECOND} calls a second"
     );
-    let mut section = Section {
+
+    Section {
         key: format!("{}-{MORE}-throttled", job.function),
         title,
+        measured: None,
         rows: rows_of_slow(),
-    };
+    }
+}
 
+/// Many targets under a service that throttles. The limit is not asked: it tries nothing twice.
+async fn slow(bench: &Bench, job: &'static Job) -> Result<Section> {
+    let mut section = section_of_slow(job);
     let account = if job.reads_account {
         ACCOUNT_OF_MORE
     } else {
         MORE
     };
     let scene = Scene::batch(job, MORE, MANY, account, Utc::now());
-    let of = |variant| bench.slow(variant, job, &scene);
+    let of = |variant| bench.slow(variant, &scene);
     let (drover, python, node) =
         tokio::try_join!(of(Variant::Drover), of(Variant::Python), of(Variant::Node))
             .with_context(|| job.function)?;
@@ -521,6 +574,17 @@ fn note_first(section: &mut Section, job: &Job, variant: Variant, first: &First)
     for counted in job.counted_calls {
         section.add(counted.key, variant, calls(counted.operation));
     }
+}
+
+/// The figures of a process that gets one event and no other.
+fn note_only(section: &mut Section, variant: Variant, only: &First) {
+    let above = only.wall.saturating_sub(only.service);
+
+    section.add("event", variant, ms(above));
+    section.add("cpu", variant, ms(only.cpu));
+    section.add("memory", variant, only.memory as f64 / MEGABYTE);
+    section.add("calls", variant, only.calls.values().sum::<usize>() as f64);
+    section.add("connections", variant, only.connections as f64);
 }
 
 fn note_warm(section: &mut Section, variant: Variant, warm: &Warm) {
@@ -575,18 +639,59 @@ fn about(stage: &Stage, rounds: usize, events: usize) -> Value {
 
 /// The same in two lines.
 fn note(about: &Value) -> [String; 2] {
-    let text = |name: &str| {
-        about
-            .get(name)
-            .map(|value| value.to_string().replace('"', ""))
-            .unwrap_or_default()
+    let events = format!("of {} warm events ", text(about, "warmEvents"));
+
+    [measured(about, &events), text(about, "versions")]
+}
+
+/// What the numbers of the audits are of, which can be measured without the rest.
+fn measured_audits(about: &Value, only: Option<Part>) -> String {
+    let command = match only {
+        Some(Part::Audits) => "benches/run --only audits",
+        None => "benches/run",
     };
+    let versions = text(about, "versions");
+    let compiler = versions.split(',').next().unwrap_or_default();
 
-    let [day, rounds, events] = ["day", "rounds", "warmEvents"].map(text);
-    let [processors, processor, kernel] = ["processors", "processor", "kernel"].map(text);
-    let run = format!(
-        "Measured {day} in {rounds} rounds of {events} warm events on {processors} processors {processor},"
-    );
+    format!("{}, {compiler}, by `{command}`.", measured(about, ""))
+}
 
-    [format!("{run} Linux {kernel}"), text("versions")]
+fn measured(about: &Value, events: &str) -> String {
+    let [day, rounds, kernel] = ["day", "rounds", "kernel"].map(|name| text(about, name));
+    let [processors, processor] = ["processors", "processor"].map(|name| text(about, name));
+
+    format!(
+        "Measured {day} in {rounds} rounds {events}on {processors} processors {processor}, Linux {kernel}"
+    )
+}
+
+fn text(about: &Value, name: &str) -> String {
+    about
+        .get(name)
+        .map(|value| value.to_string().replace('"', ""))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_measured_alone_leaves_the_rest_as_it_was() {
+        let measured = |mut section: Section, number| {
+            section.add("memory", Variant::Drover, number);
+            section
+        };
+        let (job, audit) = (section_of_one(JOBS[0]), audits::section(AUDITS[0]));
+        let kept = [measured(job, 1.0), measured(audit.clone(), 2.0)];
+        let kept = table::json(&kept, &json!({}));
+
+        let sections = with_kept(&[measured(audit, 3.0)], &kept);
+        let memory = |section: &Section| {
+            let row = section.rows.iter().find(|row| row.key == "memory");
+            row.and_then(|row| row.of(Variant::Drover).median())
+        };
+        let medians: Vec<Option<f64>> = sections.iter().map(memory).collect();
+        assert_eq!(medians, [Some(1.0), Some(3.0)]);
+    }
 }

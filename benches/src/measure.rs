@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use hyper::body::Bytes;
-use jobs::{Job, Scene};
+use jobs::Scene;
 use serde_json::Value;
 
 use crate::{
@@ -41,6 +41,8 @@ pub(crate) struct First {
     /// From the start to the answer.
     pub(crate) cpu: Duration,
     pub(crate) memory: u64,
+    /// How many bytes the answer has.
+    pub(crate) answer: usize,
     /// How many calls it made before it asked for the event; they are not in `calls`.
     pub(crate) init_calls: usize,
     pub(crate) calls: Calls,
@@ -70,8 +72,8 @@ pub(crate) struct Slow {
 
 impl Bench {
     /// A process that works on one event.
-    pub(crate) async fn cold(&self, variant: Variant, job: &Job, scene: &Scene) -> Result<First> {
-        let (process, first) = self.first(variant, job, scene).await?;
+    pub(crate) async fn cold(&self, variant: Variant, scene: &Scene) -> Result<First> {
+        let (process, first) = self.first(variant, scene).await?;
         process.end().await?;
         Ok(first)
     }
@@ -80,11 +82,10 @@ impl Bench {
     pub(crate) async fn life(
         &self,
         variant: Variant,
-        job: &Job,
         scene: &Scene,
         events: usize,
     ) -> Result<(First, Warm)> {
-        let (mut process, first) = self.first(variant, job, scene).await?;
+        let (mut process, first) = self.first(variant, scene).await?;
         for _ in 0..UNMEASURED {
             self.event(&mut process, scene).await?;
         }
@@ -122,12 +123,11 @@ impl Bench {
     pub(crate) async fn throttled(
         &self,
         variant: Variant,
-        job: &Job,
         scene: &Scene,
         group: &Group,
     ) -> Result<Duration> {
         group.lift()?;
-        let mut process = self.start(variant, job, scene, Some(group)).await?;
+        let mut process = self.start(variant, scene, Some(group)).await?;
         let ready = process.ready().await?;
         group.limit()?;
         self.service.reset(&scene.world);
@@ -140,19 +140,23 @@ impl Bench {
 
     /// An event under a service that throttles, which several processes can work on at once. What
     /// was not done in the end is counted, also where the process gave up.
-    pub(crate) async fn slow(&self, variant: Variant, job: &Job, scene: &Scene) -> Result<Slow> {
+    pub(crate) async fn slow(&self, variant: Variant, scene: &Scene) -> Result<Slow> {
         let service = self.service.throttling().await?;
         let bench = Self {
             stage: self.stage.clone(),
             service,
         };
-        let mut process = bench.start(variant, job, scene, None).await?;
+        let mut process = bench.start(variant, scene, None).await?;
         let ready = process.ready().await?;
         bench.service.reset(&scene.world);
         let start = Instant::now();
 
         if let Err(why) = process.work(ready, &event_of(scene)).await {
-            eprintln!("{} of {} gave up: {why:#}", job.function, variant.name());
+            eprintln!(
+                "{} of {} gave up: {why:#}",
+                scene.function(),
+                variant.name()
+            );
         }
 
         let wall = start.elapsed();
@@ -172,23 +176,22 @@ impl Bench {
     async fn start(
         &self,
         variant: Variant,
-        job: &Job,
         scene: &Scene,
         group: Option<&Group>,
     ) -> Result<Process> {
         self.service.reset(&scene.world);
-        let command = variant.command(&self.stage, job, &self.service);
+        let command = variant.command(&self.stage, scene, &self.service);
         let log: PathBuf = self
             .stage
-            .path(&format!("{}-{}.log", job.function, variant.name()));
+            .path(&format!("{}-{}.log", scene.function(), variant.name()));
 
         Process::start(command, &log, group).await
     }
 
     /// A process with its first event behind it.
-    async fn first(&self, variant: Variant, job: &Job, scene: &Scene) -> Result<(Process, First)> {
+    async fn first(&self, variant: Variant, scene: &Scene) -> Result<(Process, First)> {
         let connections = self.service.connections();
-        let mut process = self.start(variant, job, scene, None).await?;
+        let mut process = self.start(variant, scene, None).await?;
         let ready = process.ready().await?;
         let ready_cpu = process.processor_time()?;
         let since_start: Duration = ready.at - process.started;
@@ -210,6 +213,7 @@ impl Bench {
             service: self.service.busy(),
             cpu,
             memory,
+            answer: worked.answer.len(),
             init_calls: init.journal().len(),
             calls,
             connections: self.service.connections() - connections,

@@ -195,6 +195,7 @@ mod tests {
         let mut section = Section {
             key: String::new(),
             title: "Jobs & more".to_owned(),
+            measured: None,
             rows: vec![Row::new("cpu", "processor time", Unit::Milliseconds, &[])],
         };
 

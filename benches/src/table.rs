@@ -17,6 +17,9 @@ pub(crate) fn markdown(sections: &[Section]) -> String {
     let mut text = String::new();
     for section in sections {
         let _ = writeln!(text, "### {}\n", section.title);
+        if let Some(measured) = &section.measured {
+            let _ = writeln!(text, "{measured}\n");
+        }
         let mut lines = vec![header()];
         lines.extend(section.rows.iter().map(line));
         text.push_str(&aligned(&lines));
@@ -78,7 +81,7 @@ fn cell(row: &Row, variant: Variant) -> String {
 /// A number with as many digits as say something.
 pub(crate) fn number(number: f64, unit: Unit) -> String {
     match (unit, number) {
-        (Unit::Count, _) if number.fract() == 0.0 => format!("{number:.0}"),
+        (Unit::Count | Unit::Bytes, _) if number.fract() == 0.0 => format!("{number:.0}"),
         (Unit::Count, _) => format!("{number:.2}"),
         (_, ..10.0) => format!("{number:.2}"),
         (_, ..100.0) => format!("{number:.1}"),
@@ -146,14 +149,18 @@ pub(crate) fn json(sections: &[Section], about: &Value) -> Value {
         .iter()
         .map(|section| {
             let rows: Vec<Value> = section.rows.iter().map(row).collect();
-            json!({ "section": section.key, "title": section.title, "figures": rows })
+            json!({
+                "section": section.key,
+                "title": section.title,
+                "measured": section.measured,
+                "figures": rows,
+            })
         })
         .collect();
     json!({ "about": about, "sections": sections })
 }
 
-/// Gives a section the title and drover's numbers that it has in such JSON; `None` where it is not
-/// there.
+/// Gives a section the title and the numbers that it has in such JSON; `None` where it is not there.
 pub(crate) fn read(json: &Value, mut section: Section) -> Option<Section> {
     let kept = json
         .get("sections")?
@@ -162,13 +169,18 @@ pub(crate) fn read(json: &Value, mut section: Section) -> Option<Section> {
         .find(|kept| kept.get("section") == Some(&json!(section.key)))?;
 
     kept.get("title")?.as_str()?.clone_into(&mut section.title);
+    section.measured = kept
+        .get("measured")
+        .and_then(Value::as_str)
+        .map(str::to_owned);
+
     for figure in kept.get("figures")?.as_array()? {
         let name = figure.get("figure")?.as_str()?;
-        let numbers = figure.pointer("/variants/drover/rounds")?.as_array()?;
-        numbers
-            .iter()
-            .filter_map(Value::as_f64)
-            .for_each(|number| section.add(name, Variant::Drover, number));
+        for variant in Variant::ALL {
+            let numbers = figure.get("variants")?.get(variant.name())?.get("rounds")?;
+            let numbers = numbers.as_array()?.iter().filter_map(Value::as_f64);
+            numbers.for_each(|number| section.add(name, variant, number));
+        }
     }
 
     Some(section)
@@ -211,6 +223,7 @@ mod tests {
         let mut section = Section {
             key: "job".to_owned(),
             title: "A job".to_owned(),
+            measured: Some("Today".to_owned()),
             rows: vec![Row::new(
                 "cpu",
                 "processor time",
@@ -288,15 +301,19 @@ mod tests {
         let mut empty = Section {
             key: "job".to_owned(),
             title: String::new(),
+            measured: None,
             rows: none,
         };
 
         let json = json(std::slice::from_ref(&kept), &json!({}));
         let again = read(&json, empty.clone()).unwrap();
         assert_eq!(
-            (&again.title, again.rows[0].of(Variant::Drover)),
-            (&kept.title, kept.rows[0].of(Variant::Drover))
+            (&again.title, &again.measured),
+            (&kept.title, &kept.measured)
         );
+        for variant in Variant::ALL {
+            assert_eq!(again.rows[0].of(variant), kept.rows[0].of(variant));
+        }
 
         empty.key = "other".to_owned();
         assert!(read(&json, empty).is_none());

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use jobs::Job;
+use jobs::Scene;
 use tokio::process::Command;
 
 use crate::service::Service;
@@ -36,8 +36,9 @@ impl Variant {
     }
 
     /// The command that starts it, with an environment like Lambda's.
-    pub(crate) fn command(self, stage: &Stage, job: &Job, service: &Service) -> Command {
-        let (function, module) = (job.function, job.function.replace('-', "_"));
+    pub(crate) fn command(self, stage: &Stage, scene: &Scene, service: &Service) -> Command {
+        let function = scene.function();
+        let module = function.replace('-', "_");
         let mut command = match self {
             Self::Drover => Command::new(stage.path(function)),
             Self::Limit => Command::new(stage.path("limit")),
@@ -81,16 +82,17 @@ impl Variant {
             command.env(name, service.authority());
         }
 
+        command.envs(scene.variables().iter().copied());
         command
     }
 
     /// The archive that is deployed.
-    pub(crate) fn archive(self, stage: &Stage, job: &Job) -> PathBuf {
+    pub(crate) fn archive(self, stage: &Stage, function: &str) -> PathBuf {
         let name = match self {
-            Self::Drover => job.function,
+            Self::Drover => function,
             Self::Limit => "limit",
             Self::Python => "python",
-            Self::Node => return stage.path(&format!("zip/node-{}.zip", job.function)),
+            Self::Node => return stage.path(&format!("zip/node-{function}.zip")),
         };
         stage.path(&format!("zip/{name}.zip"))
     }

@@ -7,6 +7,8 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use emulator::{Cloud, World};
 use serde_json::{Value, json};
 
+use crate::audit::Audit;
+
 /// The change under which everything is approved.
 pub(crate) const CHANGE: &str = "CHG0031234";
 pub(crate) const APPROVAL: &str = "drover:approved";
@@ -83,12 +85,20 @@ impl Job {
 /// One event in one account.
 #[derive(Debug)]
 pub struct Scene {
-    job: &'static Job,
-    ids: Vec<String>,
+    asked: Asked,
     /// The account.
     pub world: World,
     /// The event.
     pub event: String,
+}
+
+/// What an event asks for.
+#[derive(Debug)]
+enum Asked {
+    /// A change of the targets with these IDs.
+    Change(&'static Job, Vec<String>),
+    /// A look at everything.
+    Look(&'static Audit),
 }
 
 impl Scene {
@@ -99,8 +109,7 @@ impl Scene {
         world.now = now;
 
         Self {
-            job,
-            ids: (0..targets).map(job.id).collect(),
+            asked: Asked::Change(job, (0..targets).map(job.id).collect()),
             world,
             event: job.event(0..targets, now).to_string(),
         }
@@ -136,12 +145,46 @@ impl Scene {
         }
     }
 
+    /// A request for an audit, in its account, at a time.
+    #[must_use]
+    pub fn audit(audit: &'static Audit, now: DateTime<Utc>) -> Self {
+        let mut world = (audit.world)(now);
+        world.now = now;
+
+        Self {
+            asked: Asked::Look(audit),
+            world,
+            event: audit.event(now).to_string(),
+        }
+    }
+
+    /// The function that gets the event.
+    #[must_use]
+    pub fn function(&self) -> &'static str {
+        match &self.asked {
+            Asked::Change(job, _) => job.function,
+            Asked::Look(audit) => audit.function,
+        }
+    }
+
+    /// The variables of the function that do not have the values of every function.
+    #[must_use]
+    pub fn variables(&self) -> &'static [(&'static str, &'static str)] {
+        match &self.asked {
+            Asked::Change(..) => &[],
+            Asked::Look(audit) => audit.variables,
+        }
+    }
+
     /// How many targets are not as they should be.
     #[must_use]
     pub fn lost(&self, mut world: World) -> usize {
-        let is_lost = |id: &&String| !(self.job.is_done)(&mut world, id);
+        let Asked::Change(job, ids) = &self.asked else {
+            return 0;
+        };
+        let is_lost = |id: &&String| !(job.is_done)(&mut world, id);
 
-        self.ids.iter().filter(is_lost).count()
+        ids.iter().filter(is_lost).count()
     }
 
     /// Checks that the event did its work once, and that the answer says so.
@@ -150,8 +193,12 @@ impl Scene {
     ///
     /// The first thing that is not so.
     pub fn check(&self, cloud: &Cloud, answer: &Value) -> Result<()> {
-        self.check_answer(answer, self.job.outcome)?;
-        self.check_changes(cloud, self.job.changes)?;
+        let (job, ids) = match &self.asked {
+            Asked::Change(job, ids) => (job, ids),
+            Asked::Look(audit) => return audit.check(cloud, answer),
+        };
+        check_answer(ids, answer, job.outcome)?;
+        check_changes(ids, cloud, job.changes)?;
 
         let lost = self.lost(cloud.world());
         ensure!(lost == 0, "{lost} targets are not as they should be");
@@ -164,46 +211,52 @@ impl Scene {
     ///
     /// The first thing that is not so.
     pub fn check_plan(&self, cloud: &Cloud, answer: &Value) -> Result<()> {
-        self.check_answer(answer, "planned")?;
+        let ids = match &self.asked {
+            Asked::Change(_, ids) => ids,
+            // It changes nothing in any mode.
+            Asked::Look(audit) => return audit.check(cloud, answer),
+        };
+        check_answer(ids, answer, "planned")?;
 
-        self.check_changes(cloud, &[])
+        check_changes(ids, cloud, &[])
+    }
+}
+
+/// Checks that the answer has one result for each of these, all with this outcome.
+fn check_answer(ids: &[String], answer: &Value, outcome: &str) -> Result<()> {
+    let results = answer
+        .get("targets")
+        .and_then(Value::as_array)
+        .with_context(|| format!("no targets: {answer}"))?;
+    ensure!(
+        results.len() == ids.len(),
+        "not a result for each target: {answer}"
+    );
+
+    let has_outcome = |value: &Value| value.get("outcome").and_then(Value::as_str) == Some(outcome);
+    ensure!(has_outcome(answer), "not {outcome}: {answer}");
+    ensure!(
+        results.iter().all(has_outcome),
+        "a target is not {outcome}: {answer}"
+    );
+    Ok(())
+}
+
+/// Checks that no call was wrong, and that each of these was changed so, and nothing else.
+pub(crate) fn check_changes(ids: &[String], cloud: &Cloud, changes: &[&str]) -> Result<()> {
+    if let Err(complaints) = cloud.finish() {
+        bail!("{complaints:?}");
     }
 
-    fn check_answer(&self, answer: &Value, outcome: &str) -> Result<()> {
-        let results = answer
-            .get("targets")
-            .and_then(Value::as_array)
-            .with_context(|| format!("no targets: {answer}"))?;
-        ensure!(
-            results.len() == self.ids.len(),
-            "not a result for each target: {answer}"
-        );
-
-        let has_outcome =
-            |value: &Value| value.get("outcome").and_then(Value::as_str) == Some(outcome);
-        ensure!(has_outcome(answer), "not {outcome}: {answer}");
-        ensure!(
-            results.iter().all(has_outcome),
-            "a target is not {outcome}: {answer}"
-        );
-        Ok(())
+    let mut expected: Vec<String> = Vec::new();
+    for id in ids {
+        expected.extend(changes.iter().map(|change| format!("{change} {id}")));
     }
-
-    fn check_changes(&self, cloud: &Cloud, changes: &[&str]) -> Result<()> {
-        if let Err(complaints) = cloud.finish() {
-            bail!("{complaints:?}");
-        }
-
-        let mut expected: Vec<String> = Vec::new();
-        for id in &self.ids {
-            expected.extend(changes.iter().map(|change| format!("{change} {id}")));
-        }
-        let mut changed = cloud.changes();
-        expected.sort();
-        changed.sort();
-        ensure!(changed == expected, "it changed {changed:?}");
-        Ok(())
-    }
+    let mut changed = cloud.changes();
+    expected.sort();
+    changed.sort();
+    ensure!(changed == expected, "it changed {changed:?}");
+    Ok(())
 }
 
 #[cfg(test)]
@@ -253,8 +306,8 @@ mod tests {
                 requested.push(target["sourceFileSystemId"].as_str().unwrap().to_owned());
             }
         }
-        assert_eq!(requested, scene.ids);
-        assert_eq!(requested.len(), 250);
+        let ids: Vec<String> = (0..250).map(REPLICATE.id).collect();
+        assert_eq!(requested, ids);
         assert_eq!(scene.lost(scene.world.clone()), 250);
     }
 

@@ -1,15 +1,9 @@
 //! The real binary over the Runtime API: a large account, a fault, garbage, and a start that fails.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that meets the unexpected must fail loudly"
-)]
-
-use std::collections::BTreeMap;
-
-use chrono::{TimeDelta, Utc};
-use emulator::{AccessPoint, Deployment, Fault, FaultKind, FileSystem, World};
+use chrono::Utc;
+use emulator::{Deployment, Fault, FaultKind, FileSystem, World};
 use harness::{Binary, binary::environment};
+use jobs::FILE_SYSTEMS;
 use serde_json::{Value, json};
 
 const NAME: &str = "audit-file-systems";
@@ -40,56 +34,10 @@ fn world() -> World {
     World::empty().with_file_system(HERE, asking)
 }
 
-/// As many and as long tags as a resource may have.
-fn tags() -> BTreeMap<String, String> {
-    let tag = |number: usize| (format!("{number:02}{}", "k".repeat(126)), "v".repeat(256));
-
-    (0..49).map(tag).collect()
-}
-
-/// As many file systems as an account may have, half of them replicated, each with all its tags;
-/// and one pair with as many access points as a file system may have.
-fn at_its_quotas() -> World {
-    let mut world = World::empty();
-
-    for number in 0..1000 {
-        let id = format!("fs-{number:08x}");
-        let mut source = FileSystem::new(&id);
-        source.tags = tags();
-        world = world.with_file_system(HERE, source);
-    }
-    for number in 0..500 {
-        let (source, id) = (
-            format!("fs-{number:08x}"),
-            format!("fs-{:08x}", number + 0xa000),
-        );
-        world = world.with_file_system(THERE, FileSystem::new(&id));
-        let yesterday = Utc::now() - TimeDelta::days(1);
-        world
-            .efs
-            .bind((HERE, &source), (THERE, &id), yesterday)
-            .unwrap();
-    }
-    for (region, id, path) in [(HERE, "fs-00000000", "a"), (THERE, "fs-0000a000", "b")] {
-        let point = |number: usize| AccessPoint {
-            access_point_id: format!("fsap-{number:017x}"),
-            client_token: format!("token{number}"),
-            tags: BTreeMap::new(),
-            posix_user: Some(json!({ "Uid": number, "Gid": 0 })),
-            root_directory: Some(json!({ "Path": format!("/{}{number}", path.repeat(90)) })),
-            created_at: None,
-            state: "available".to_owned(),
-        };
-        let points = (0..10_000).map(point).collect();
-        world.efs.file_system(region, id).unwrap().access_points = points;
-    }
-    world
-}
-
 // Invariant 10.
 #[tokio::test]
 async fn an_account_at_its_quotas_fits_into_the_functions_memory() {
-    let binary = start(at_its_quotas(), &[]).await;
+    let binary = start((FILE_SYSTEMS.world)(Utc::now()), &[]).await;
 
     let report = binary.answer(&audit()).await;
     let audit = &report["audit"];

@@ -8,6 +8,7 @@
 use chrono::{TimeDelta, Utc};
 use emulator::{Fault, FaultKind, SourceServer, World};
 use harness::Binary;
+use jobs::SOURCE_SERVERS;
 use serde_json::{Value, json};
 
 const NAME: &str = "audit-source-servers";
@@ -76,36 +77,16 @@ async fn a_fault_fails_the_invocation_and_finds_nothing() {
     assert!(lines(&binary).iter().all(|line| line["_aws"].is_null()));
 }
 
-/// An account at DRS's limits: 4,000 records, 300 of them connected, with 50 long tags each, of which
-/// something is to be said of every one.
-fn largest() -> World {
-    let tags = |server: SourceServer| {
-        (0..50).fold(server, |server, number| {
-            server.tagged(
-                &format!("tag{number:02}{}", "k".repeat(100)),
-                &"v".repeat(200),
-            )
-        })
-    };
-    let server = |number: usize| {
-        let server = match number < 300 {
-            true => silent(number),
-            false => SourceServer {
-                data_replication_state: "DISCONNECTED".to_owned(),
-                recovery_points: 0,
-                ..SourceServer::new(&format!("s-{number:017}"))
-            },
-        };
-        tags(server)
-    };
-
-    World::with((0..4000).map(server))
-}
-
 // Invariant 10.
 #[tokio::test]
 async fn the_largest_account_fits_the_memory_and_the_report() {
-    let binary = Binary::start(NAME, PATH, largest(), &[("ALLOW_DELETE", "true")]).await;
+    let binary = Binary::start(
+        NAME,
+        PATH,
+        (SOURCE_SERVERS.world)(Utc::now()),
+        &[("ALLOW_DELETE", "true")],
+    )
+    .await;
     let report = binary.answer(REQUEST).await;
 
     assert_eq!(report["audit"]["examined"], 4000);
