@@ -20,7 +20,7 @@ const {
   MAX_SHARE_PERCENT = "10",
 } = process.env;
 const FIELDS = ["version", "requestID", "expiresAt", "action", "targets", "dryRun"];
-const PAGE_SIZE = 1000;
+const PAGE_SIZE = 250;
 const IDS_IN_A_FILTER = 200;
 const CALLS_AT_ONCE = 8;
 

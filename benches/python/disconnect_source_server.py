@@ -14,7 +14,7 @@ APPROVAL_TAG = os.environ.get("APPROVAL_TAG", "drover:approved")
 PROTECTION_TAG = os.environ.get("PROTECTION_TAG", "drover:protected")
 MAX_TARGETS = int(os.environ.get("MAX_TARGETS", "10"))
 MAX_SHARE_PERCENT = int(os.environ.get("MAX_SHARE_PERCENT", "10"))
-PAGE_SIZE = 1000
+PAGE_SIZE = 250
 IDS_IN_A_FILTER = 200
 CALLS_AT_ONCE = 8
 

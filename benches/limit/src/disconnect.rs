@@ -13,7 +13,7 @@ pub(crate) const NAME: &str = "disconnect-source-server";
 const APPROVAL: &str = "drover:approved";
 const PROTECTION: &str = "drover:protected";
 /// How many servers a page is asked to hold.
-const PAGE_SIZE: usize = 1000;
+const PAGE_SIZE: usize = 250;
 /// The largest share of the connected servers that one request may disconnect, in percent.
 const SHARE: usize = 10;
 
