@@ -8,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use emulator::{AccessPoint, Cloud, FileSystem, SourceServer, World};
 use serde_json::{Value, json};
 
-use crate::job::check_changes;
+use crate::check::check_changes;
 
 const HERE: &str = "us-east-1";
 const THERE: &str = "eu-west-1";

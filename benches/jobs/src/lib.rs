@@ -4,6 +4,7 @@
 //! only looks, write an [`Audit`] and list it in [`AUDITS`].
 
 mod audit;
+mod check;
 mod disconnect;
 mod job;
 mod replicate;
