@@ -2,6 +2,7 @@
 
 use crate::bug::Bug;
 
+const EFS_KEY: &str = "shared/src/efs/key.rs";
 const BOOTSTRAP_DESTINATION: &str = "functions/bootstrap-efs-replication/src/destination.rs";
 const BOOTSTRAP_NATIVE: &str = "functions/bootstrap-efs-replication/src/native.rs";
 const DISCONNECT_COMMAND: &str = "functions/disconnect-source-server/src/command.rs";
@@ -183,15 +184,15 @@ pub(super) const BUGS: &[Bug] = &[
     },
     Bug {
         name: "a key named by its ID counts as another key",
-        file: BOOTSTRAP_DESTINATION,
-        from: "false => name(requested) == name(key),",
-        to: "false => requested == key,",
+        file: EFS_KEY,
+        from: "false => name(asked) == name(key),",
+        to: "false => asked == key,",
     },
     Bug {
         name: "a key named by its alias counts as another key",
-        file: BOOTSTRAP_DESTINATION,
-        from: "false if name(requested).starts_with(\"alias/\") => KeyComparison::Unresolved,",
-        to: "false if key.is_empty() => KeyComparison::Unresolved,",
+        file: EFS_KEY,
+        from: "false if name(asked).starts_with(\"alias/\") => Self::Unresolved,",
+        to: "false if key.is_empty() => Self::Unresolved,",
     },
     Bug {
         name: "a destination in another account is read by its ID",

@@ -10,6 +10,7 @@ const BOOTSTRAP_PLAN: &str = "functions/bootstrap-efs-replication/src/plan.rs";
 const BOOTSTRAP_POLICY: &str = "functions/bootstrap-efs-replication/src/policy.rs";
 const BOOTSTRAP_SNAPSHOT: &str = "functions/bootstrap-efs-replication/src/snapshot.rs";
 const EFS_COMPARISON: &str = "shared/src/efs/comparison.rs";
+const EFS_KEY: &str = "shared/src/efs/key.rs";
 const EFS_TAGS: &str = "shared/src/efs/tags.rs";
 const STRICT: &str = "shared/src/strict.rs";
 
@@ -391,11 +392,11 @@ pub(super) const BUGS: &[Bug] = &[
     },
     Bug {
         name: "a replica in the clear has any key",
-        file: BOOTSTRAP_DESTINATION,
-        from: "            false => KeyComparison::Differs,
-        };",
-        to: "            false => KeyComparison::Same,
-        };",
+        file: EFS_KEY,
+        from: "                false => Self::Differs,
+            };",
+        to: "                false => Self::Same,
+            };",
     },
     Bug {
         name: "a replica with another key than the default is refused",

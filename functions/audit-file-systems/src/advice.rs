@@ -101,6 +101,11 @@ pub(crate) const REPLICATE_ELSEWHERE: Advice = Advice::operator(
     "aws efs delete-replication-configuration --region {region} \
      --source-file-system-id {sourceFileSystemId}",
 );
+pub(crate) const KEEP_OR_REPLACE: Advice = Advice::operator(
+    "Decide whether the key matters. It cannot be changed: another one needs a new replica, and \
+     another first sync.",
+)
+.by(SHOW_REPLICA);
 pub(crate) const SHARE_REGION: Advice = Advice::operator(
     "Decide whether one Region is enough. A replica in another one needs a new replication, and \
      another first sync.",

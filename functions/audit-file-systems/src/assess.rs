@@ -4,8 +4,8 @@
 use shared::{
     Grounds, Region, Unobserved,
     efs::{
-        BOOTSTRAPPED_BY_TAG, FileSystem, FileSystemId, LifeCycle, Protection, REPLICATE_TO_TAG,
-        ReplicationStatus,
+        BOOTSTRAPPED_BY_TAG, FileSystem, FileSystemId, KeyComparison, LifeCycle, Protection,
+        REPLICATE_TO_TAG, ReplicationStatus,
     },
     units,
 };
@@ -184,6 +184,7 @@ fn of_outgoing(outgoing: &Outgoing, policy: &Policy) -> Vec<Grounds<Finding>> {
         .into_iter()
         .flatten()
         .chain(replica(outgoing))
+        .chain(key(outgoing, policy))
         .chain(comparison(outgoing))
         .chain(tags(outgoing))
         .collect()
@@ -310,6 +311,28 @@ fn replica(outgoing: &Outgoing) -> Vec<Grounds<Finding>> {
     let is_marked = replica.tags.contains_key(BOOTSTRAPPED_BY_TAG);
     let unmarked = (is_synced && !is_marked).then(|| Finding::ReplicaNotMarked.into());
     unmounted.into_iter().chain(unmarked).collect()
+}
+
+/// The key of a replica that a tag asked for. What a request asked for is not known, nor what an
+/// alias stands for.
+fn key(outgoing: &Outgoing, policy: &Policy) -> Option<Grounds<Finding>> {
+    let (source, replica) = (outgoing.source.seen()?, outgoing.replica.seen()?);
+    let asked = source.tags.get(REPLICATE_TO_TAG)?;
+    // The defaults of a Region where the replica is not are not those that it got.
+    let is_there = asked == replica.region.as_ref();
+
+    let defaults = policy.replica_defaults.in_region(&replica.region)?;
+    let given = defaults.kms_key_id.as_deref().filter(|_| is_there)?;
+    if KeyComparison::of(given, replica) != KeyComparison::Differs {
+        return None;
+    }
+    let is = replica.kms_key_arn.as_deref().unwrap_or("not encrypted");
+    Some(
+        Grounds::new(Finding::KmsKeyDiffers)
+            .detail(format!("{is}, not {given}"))
+            .fact("kmsKeyId", is)
+            .fact("givenKmsKeyId", given),
+    )
 }
 
 fn state(finding: Finding, state: &str) -> Grounds<Finding> {
@@ -611,6 +634,36 @@ mod tests {
         HERE, REPLICA, SOURCE, THERE, access_point, all, file_system, outgoing, policy, region,
         replication, tagged,
     };
+
+    #[test]
+    fn a_replica_is_told_if_it_has_another_key_than_those_get_that_a_tag_asks_for() {
+        const KEY: &str = "arn:aws:kms:eu-west-1:111122223333:key/1";
+        let found = |given: &str, change: fn(&mut Outgoing)| {
+            let defaults = format!(r#"{{ "eu-west-1": {{ "kmsKeyId": "{given}" }} }}"#);
+            let policy =
+                Policy::from_lookup(|name| (name == "REPLICA_DEFAULTS").then(|| defaults.clone()));
+            let mut outgoing = outgoing();
+            let source = outgoing.source.seen().unwrap().clone();
+            outgoing.source = Sighting::of(tagged(source, REPLICATE_TO_TAG, THERE));
+            if let Sighting::Seen(replica) = &mut outgoing.replica {
+                replica.kms_key_arn = Some(KEY.to_owned());
+            }
+            change(&mut outgoing);
+            key(&outgoing, &policy.unwrap())
+        };
+
+        let differs = found("2", |_| {}).unwrap();
+        assert_eq!(differs.reason, Finding::KmsKeyDiffers);
+        assert_eq!(differs.detail.unwrap(), format!("{KEY}, not 2"));
+        for same in ["1", KEY, "alias/dr"] {
+            assert_eq!(found(same, |_| {}), None, "{same}");
+        }
+        // What a request asked for is not known.
+        let untagged = |it: &mut Outgoing| {
+            it.source = Sighting::of(file_system(SOURCE, HERE));
+        };
+        assert_eq!(found("2", untagged), None);
+    }
 
     fn failed() -> Unobserved {
         Unobserved::Failed(FailedCall::new("DescribeX", FaultKind::AccessDenied))

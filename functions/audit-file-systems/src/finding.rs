@@ -49,6 +49,8 @@ pub enum Finding {
     SameRegion,
     /// The replica is in another Region than the tag drover:replicate-to asks for.
     OtherRegion,
+    /// The replica has another KMS key than the deployment gives those of tagged file systems.
+    KmsKeyDiffers,
     /// The replica lacks access points of its source, or has them in error.
     AccessPointsDiffer,
     /// The replica's file system policy lacks statements of its source's policy.
@@ -93,6 +95,7 @@ impl Explain for Finding {
             Self::OverwriteProtectionOff => &[advice::PROTECT],
             Self::SameRegion => &[advice::SHARE_REGION],
             Self::OtherRegion => &[advice::REPLICATE_ELSEWHERE],
+            Self::KmsKeyDiffers => &[advice::KEEP_OR_REPLACE],
 
             // What one request mends together.
             Self::AccessPointsDiffer

@@ -3,7 +3,7 @@
 use shared::{
     AccountId, Arn, Grounds, Region,
     arn::region_of_zone,
-    efs::{Destination, FileSystem, FileSystemRef, REPLICATE_TO_TAG, Replication},
+    efs::{Destination, FileSystem, FileSystemRef, KeyComparison, REPLICATE_TO_TAG, Replication},
 };
 
 use crate::{
@@ -168,51 +168,15 @@ pub fn matches_destination(
     replica.availability_zone_name == destination.availability_zone_name
 }
 
-/// How the key of a replica compares with the one that was requested.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyComparison {
-    /// It is that key, or none was requested, or the replica cannot be read.
-    Same,
-    /// It is another one, or the replica is not encrypted.
-    Differs,
-    /// Only KMS could tell what the requested alias stands for.
-    Unresolved,
-}
-
-/// Compares the key of the replica with the one that was requested.
-///
-/// EFS reports the key by its ARN, or by its ID: its model allows both, and an alias as well. It
-/// never says what an alias stands for.
+/// Compares the key of the replica with the one that was requested. What was not requested, or cannot
+/// be read, is no difference.
 #[must_use]
 pub fn compare_keys(view: &View, destination: &Destination) -> KeyComparison {
     let requested = destination.kms_key_id.as_deref();
-    let (Some(requested), Some(replica)) = (requested, &view.destination) else {
-        return KeyComparison::Same;
-    };
-    let Some(key) = replica.kms_key_arn.as_deref() else {
-        // EFS leaves it out for what is not encrypted.
-        return match replica.encrypted {
-            true => KeyComparison::Unresolved,
-            false => KeyComparison::Differs,
-        };
-    };
 
-    // Where only one is an ARN, it is compared by what the other has: `alias/NAME`, or the ID.
-    let name = |key: &str| {
-        let of_arn = key.rsplit_once(':').map_or(key, |(_, resource)| resource);
-        of_arn.trim_start_matches("key/").to_owned()
-    };
-    let are_arns = requested.starts_with("arn:") && key.starts_with("arn:");
-    let is_same = match are_arns {
-        true => requested == key,
-        false => name(requested) == name(key),
-    };
-
-    match is_same {
-        true => KeyComparison::Same,
-        // Two names of one key differ as well.
-        false if name(requested).starts_with("alias/") => KeyComparison::Unresolved,
-        false => KeyComparison::Differs,
+    match (requested, &view.destination) {
+        (Some(requested), Some(replica)) => KeyComparison::of(requested, replica),
+        _ => KeyComparison::Same,
     }
 }
 
@@ -239,70 +203,24 @@ mod tests {
     use crate::fixtures::{file_system, replication, target};
 
     #[test]
-    fn a_key_is_the_same_by_its_arn_and_by_its_id() {
-        let arn = |account: &str, id: &str| format!("arn:aws:kms:eu-west-1:{account}:key/{id}");
-        let own = arn("111122223333", "1");
-        let compare = |requested: &str, reported: &str| compared(Some(requested), Some(reported));
-
-        for same in [&own, "1"] {
-            assert_eq!(compare(same, &own), KeyComparison::Same, "{same}");
-            assert_eq!(compare(same, "1"), KeyComparison::Same, "{same}");
-        }
-        let others = arn("999999999999", "1");
-        for other in ["2", &arn("111122223333", "2"), &others] {
-            assert_eq!(compare(other, &own), KeyComparison::Differs, "{other}");
-        }
-        assert_eq!(compared(None, Some(&own)), KeyComparison::Same);
-    }
-
-    #[test]
-    fn an_alias_is_compared_with_an_alias_alone() {
-        let arn = |account: &str| format!("arn:aws:kms:eu-west-1:{account}:alias/dr");
-        let own = arn("111122223333");
-        let compare = |requested: &str, reported: &str| compared(Some(requested), Some(reported));
-
-        for (requested, reported) in [("alias/dr", &*own), (&own, "alias/dr"), (&own, &own)] {
-            assert_eq!(
-                compare(requested, reported),
-                KeyComparison::Same,
-                "{requested}"
-            );
-        }
-        let key = "arn:aws:kms:eu-west-1:111122223333:key/1";
-        let others = arn("999999999999");
-        for (requested, reported) in [
-            ("alias/dr", key),
-            (&own, key),
-            ("alias/a", &own),
-            (&others, &own),
-        ] {
-            let compared = compare(requested, reported);
-            assert_eq!(compared, KeyComparison::Unresolved, "{requested}");
-        }
-    }
-
-    #[test]
-    fn a_replica_that_is_not_encrypted_has_not_the_key() {
-        assert_eq!(compared(Some("1"), None), KeyComparison::Differs);
-        assert_eq!(compared(None, None), KeyComparison::Same);
-    }
-
-    /// Compares a requested key with that of a replica, which is not encrypted if it has none.
-    fn compared(requested: Option<&str>, reported: Option<&str>) -> KeyComparison {
-        let view = View {
+    fn a_key_that_was_not_requested_or_cannot_be_read_does_not_differ() {
+        let requested = Destination {
+            kms_key_id: Some("1".to_owned()),
+            ..Destination::default()
+        };
+        let seen = View {
             destination: Some(FileSystem {
-                encrypted: reported.is_some(),
-                kms_key_arn: reported.map(str::to_owned),
+                kms_key_arn: Some("2".to_owned()),
                 ..file_system("fs-00000002", "eu-west-1")
             }),
             ..View::default()
         };
-        let destination = Destination {
-            kms_key_id: requested.map(str::to_owned),
-            ..Destination::default()
-        };
 
-        compare_keys(&view, &destination)
+        assert_eq!(compare_keys(&seen, &requested), KeyComparison::Differs);
+        let compared = compare_keys(&seen, &Destination::default());
+        assert_eq!(compared, KeyComparison::Same);
+        let compared = compare_keys(&View::default(), &requested);
+        assert_eq!(compared, KeyComparison::Same);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use shared::{
     Grounds, Mode, Region, Unobserved,
     efs::{
         AccessPoint, BOOTSTRAPPED_BY_TAG, Destination, FileSystem, FileSystemId, FileSystemRef,
-        LifeCycle, MAX_TAGS, Protection, Replication, ReplicationStatus, Transitions, copied_tags,
-        count_user_tags, document,
+        KeyComparison, LifeCycle, MAX_TAGS, Protection, Replication, ReplicationStatus,
+        Transitions, copied_tags, count_user_tags, document,
     },
     guardrails::{Refusal, Tags},
 };
@@ -18,9 +18,7 @@ use shared::{
 use self::Verdict::{Act, Done, Failed, Pending, Refused};
 use crate::{
     command::{Backup, Command, Copying, Replica as Requested, Target},
-    destination::{
-        Asked, KeyComparison, asked, compare_keys, destination_conflicts, matches_destination,
-    },
+    destination::{Asked, asked, compare_keys, destination_conflicts, matches_destination},
     grounds,
     policy::Policy,
     reason::Reason,

@@ -7,12 +7,14 @@ mod change;
 mod client;
 mod comparison;
 pub mod document;
+mod key;
 mod model;
 mod observe;
 mod tags;
 
 pub use client::{Efs, RegionalEfs};
 pub use comparison::{AccessPoints, Counterparts};
+pub use key::KeyComparison;
 pub use model::{
     AccessPoint, AccessPointRoot, Destination, FileSystem, FileSystemId, FileSystemKind,
     FileSystemRef, LifeCycle, MountTarget, Owner, PosixUser, Protection, Replication,

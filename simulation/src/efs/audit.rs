@@ -6,18 +6,22 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use emulator::{FileSystem, OrderedStatus, Replication, World};
 use fastrand::Rng;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     auditor::{Auditor, Findings},
     constants::{ELSEWHERE, HERE, THERE, UNHEARD_OF},
+    dice::chance,
     efs::{
         MARK, REPLICATE_TO,
+        estate::KEYS,
         judge::is_region,
         parts::{self, Ends},
         truth::find,
+        wanted::id_in,
     },
     judgement::holding,
+    record::text,
     scenario::Variables,
 };
 
@@ -38,7 +42,18 @@ pub(super) const AUDITOR: Auditor = Auditor {
 };
 
 fn settings(rng: &mut Rng) -> Variables {
-    vec![("SYNC_SECONDS", rng.u64(60..7200).to_string())]
+    let mut set = vec![("SYNC_SECONDS", rng.u64(60..7200).to_string())];
+    // The key of the replicas of tagged file systems, sometimes by an alias, which says nothing.
+    let key = rng
+        .choice([KEYS[0], KEYS[1], "alias/dr"])
+        .filter(|_| chance(rng, 50));
+    if let Some(key) = key {
+        set.push((
+            "REPLICA_DEFAULTS",
+            json!({ THERE: { "kmsKeyId": key } }).to_string(),
+        ));
+    }
+    set
 }
 
 /// Gives replications and file systems what a request does not look at: age, ends that are gone,
@@ -110,10 +125,17 @@ fn change(rng: &mut Rng, file_system: &mut FileSystem) {
 
 /// What is found of each file system, by its name and its Region.
 fn expected(world: &World, variables: &Variables) -> Option<Findings> {
-    let sync_seconds = variables.iter().find(|(name, _)| *name == "SYNC_SECONDS");
+    let variable = |name: &str| {
+        let mut set = variables.iter();
+        set.find(|(known, _)| *known == name)
+            .map(|(_, value)| value.as_str())
+    };
+    let defaults: Value =
+        serde_json::from_str(variable("REPLICA_DEFAULTS").unwrap_or("{}")).ok()?;
     let case = Case {
         world,
-        sync_seconds: sync_seconds.and_then(|(_, value)| value.parse().ok())?,
+        sync_seconds: variable("SYNC_SECONDS")?.parse().ok()?,
+        default_key: text(&defaults[THERE], "kmsKeyId").to_owned(),
     };
     let mut told: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
     let mut say = |id: &str, region: &str, found: BTreeSet<&'static str>| {
@@ -170,6 +192,8 @@ fn expected(world: &World, variables: &Variables) -> Option<Findings> {
 struct Case<'a> {
     world: &'a World,
     sync_seconds: i64,
+    /// The key that replicas of tagged file systems get there; empty if none is said.
+    default_key: String,
 }
 
 impl<'a> Case<'a> {
@@ -278,19 +302,25 @@ impl<'a> Case<'a> {
         let Some(replica) = self.own(&region, &id) else {
             return BTreeSet::from(["replica_not_found"]);
         };
+        let mut found = BTreeSet::new();
+        if self.has_another_key(source, replica, &region) {
+            found.insert("kms_key_differs");
+        }
         match replica.life_cycle_state.as_str() {
             "available" | "updating" => {}
-            "creating" => return BTreeSet::new(),
-            _ => return BTreeSet::from(["replica_unusable"]),
+            "creating" => return found,
+            _ => {
+                found.insert("replica_unusable");
+                return found;
+            }
         }
 
         let is_synced = replication.last_replicated_at(self.world.now).is_some();
         let is_marked = replica.tags.contains_key(MARK);
-        let alone = holding(&[
+        found.extend(holding(&[
             (replica.mount_targets.is_empty(), "no_mount_target"),
             (is_synced && !is_marked, "replica_not_marked"),
-        ]);
-        let mut found = BTreeSet::from_iter(alone);
+        ]));
 
         let is_set_up = matches!(self.status(replication), "ENABLED" | "PAUSED" | "PAUSING");
         if let Some(source) = source.filter(|_| is_set_up) {
@@ -302,6 +332,23 @@ impl<'a> Case<'a> {
             found.extend(differences(ends));
         }
         found
+    }
+
+    /// Whether a replica that a tag asks for has another key than those get, or none.
+    fn has_another_key(
+        &self,
+        source: Option<&FileSystem>,
+        replica: &FileSystem,
+        region: &str,
+    ) -> bool {
+        let asked = source.and_then(|source| source.tags.get(REPLICATE_TO));
+        let key = self.default_key.as_str();
+        if region != THERE || asked.is_none_or(|asked| asked != THERE) || key.is_empty() {
+            return false;
+        }
+
+        let is = replica.kms_key_id.as_deref().unwrap_or("aws/efs");
+        !replica.encrypted || !key.contains("alias/") && id_in(is) != id_in(key)
     }
 
     fn alone(&self, file_system: &FileSystem) -> BTreeSet<&'static str> {
