@@ -274,6 +274,17 @@ async fn a_source_that_is_gone_is_told_from_one_of_another_account() {
     assert_eq!(deployed(there).await.finds().await, [""; 0]);
 }
 
+// Invariant 3.
+#[tokio::test]
+async fn a_source_that_cannot_be_read_is_not_told_as_gone() {
+    let stage = deployed(left_behind(None)).await;
+    let denied = Fault::next("DescribeFileSystems", FaultKind::AccessDenied);
+    stage.fault(denied.in_region(THERE), 9);
+
+    let answer = stage.audit().await;
+    assert_eq!(found(&answer), ["fs-0000a001: not_read"]);
+}
+
 #[tokio::test]
 async fn a_replica_in_another_account_is_told_as_not_read() {
     let mut world = World::empty();

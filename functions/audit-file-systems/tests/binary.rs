@@ -72,6 +72,26 @@ async fn in_any_mode_nothing_is_changed() {
 }
 
 #[tokio::test]
+async fn figures_of_named_file_systems_are_not_those_of_the_account() {
+    let binary = start(world(), &[]).await;
+    let counts_metrics = || {
+        binary
+            .logs()
+            .iter()
+            .filter(|line| line.contains("_aws"))
+            .count()
+    };
+    let ids = ["fs-00000001"];
+    let named = json!({ "version": 1, "requestID": "AUDIT1", "sourceFileSystemIds": ids });
+
+    let report = binary.answer(&named.to_string()).await;
+    assert_eq!(report["audit"]["counts"]["not_replicated"], 1);
+    assert_eq!(counts_metrics(), 0);
+    binary.answer(&audit()).await;
+    assert_eq!(counts_metrics(), 1);
+}
+
+#[tokio::test]
 async fn a_fault_of_its_own_lists_fails_the_invocation_with_the_whole_report() {
     let binary = start(world(), &[]).await;
     let operation = "DescribeReplicationConfigurations";

@@ -603,6 +603,12 @@ mod tests {
         );
         snapshot.recovery_instances[0].source_server_id = Some(id(2));
         assert_eq!(codes(&snapshot), [RecoveryInstanceRemains]);
+        // One of no named server may be that of any.
+        snapshot.recovery_instances[0].source_server_id = None;
+        assert_eq!(
+            codes(&snapshot),
+            [RecoveryInstanceRemains, DrillInstanceRemains]
+        );
     }
 
     #[test]
