@@ -257,7 +257,10 @@ fn a_message_for_a_function_that_is_not_there_is_kept() {
     ];
 
     for only in CHANGING {
-        let parameters = [("Functions", only.name()), ("TopicTrigger", "ENABLED")];
+        let parameters = [
+            ("Functions", only.under_test.stack()),
+            ("TopicTrigger", "ENABLED"),
+        ];
         let deployment = Deployment::with(&parameters);
 
         for (function, file) in requests {

@@ -96,6 +96,17 @@ where
 }
 
 impl FunctionUnderTest {
+    /// The stack that has this function and the others of its service, as the template's parameter
+    /// `Functions` names it.
+    #[must_use]
+    pub fn stack(&self) -> &'static str {
+        if self.service == Service::Efs {
+            "efs"
+        } else {
+            "drs"
+        }
+    }
+
     /// The folder of its example events.
     #[must_use]
     pub fn events(&self) -> String {

@@ -83,6 +83,22 @@ pub fn tag_key(name: &'static str, found: String) -> Result<String, BadVariable>
     ))
 }
 
+/// Values separated by commas, without spaces; at least one.
+///
+/// # Errors
+///
+/// A [`BadVariable`] with the whole list if one of them is no `T`.
+pub fn list<T: TryFrom<String>>(
+    name: &'static str,
+    found: String,
+    expected: &'static str,
+) -> Result<Vec<T>, BadVariable> {
+    let values = found.split(',').map(|value| T::try_from(value.to_owned()));
+    let values: Option<Vec<T>> = values.map(Result::ok).collect();
+
+    values.ok_or_else(|| BadVariable::new(name, found, expected))
+}
+
 /// A whole number from 1 to 100: nothing of drover's is counted beyond a hundred.
 ///
 /// # Errors

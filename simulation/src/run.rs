@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use crate::{
     bugs,
     connector::{Worker, lock},
+    constants::HERE,
     judge::is_out_of_time,
     mistakes,
     narrative::About,
@@ -279,7 +280,12 @@ impl Simulation {
         let payload = payload.map(|request| request.payload.clone());
         let payload = bugs::payload(&state, payload.unwrap_or_default());
         let timeout = Duration::from_secs(state.scenario.timeout_seconds);
-        let invocation = Invocation::at(bugs::now(&state, clock), Instant::now() + timeout);
+        let mut invocation = Invocation::at(bugs::now(&state, clock), Instant::now() + timeout);
+        invocation
+            .function
+            .account
+            .clone_from(&state.scenario.world.account);
+        HERE.clone_into(&mut invocation.function.region);
 
         (attempt, payload, invocation)
     }

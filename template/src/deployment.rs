@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::{resolve::Deployment, values::text_of, written::WRITTEN};
+use crate::{
+    resolve::Deployment,
+    values::text_of,
+    written::{FORWARDING, MAIN, Template},
+};
 
 /// Every trigger; by default each is off.
 pub const TRIGGERS: [(&str, &str); 8] = [
@@ -28,25 +32,40 @@ impl Deployment {
     /// With some parameters given, and the others at their defaults.
     #[must_use]
     pub fn with(parameters: &[(&str, &str)]) -> Self {
+        let mut deployment = Self::of(&MAIN, parameters);
+        deployment.add_globals();
+
+        deployment
+    }
+
+    /// `forwarding/forward.yaml` with these parameters, and the others at their defaults.
+    #[must_use]
+    pub fn forwarding(parameters: &[(&str, &str)]) -> Self {
+        Self::of(&FORWARDING, parameters)
+    }
+
+    fn of(written: &'static Template, parameters: &[(&str, &str)]) -> Self {
         let mut deployment = Self {
-            parameters: values_of(parameters),
+            written,
+            parameters: values_of(written, parameters),
             resources: BTreeMap::new(),
         };
 
         // Conditions and references need the parameters alone.
-        let resources = WRITTEN.whole["Resources"].as_object().unwrap().iter();
+        let resources = written.whole["Resources"].as_object().unwrap().iter();
         deployment.resources = resources
             .filter(|(_, resource)| deployment.has(resource))
             .map(|(name, resource)| (name.clone(), deployment.resolve(resource).unwrap()))
             .collect();
-        deployment.add_globals();
 
         deployment
     }
 
     /// Gives functions the global properties that they do not have themselves.
     fn add_globals(&mut self) {
-        let globals = self.resolve(&WRITTEN.whole["Globals"]["Function"]).unwrap();
+        let globals = self
+            .resolve(&self.written.whole["Globals"]["Function"])
+            .unwrap();
 
         for resource in self.resources.values_mut().filter(|it| is_function(it)) {
             // What a function says itself wins.
@@ -96,7 +115,7 @@ impl Deployment {
     /// The outputs of the deployment, each with its value.
     #[must_use]
     pub fn outputs(&self) -> BTreeMap<&'static str, String> {
-        let outputs = WRITTEN.whole["Outputs"].as_object().unwrap().iter();
+        let outputs = self.written.whole["Outputs"].as_object().unwrap().iter();
 
         // An output may have a condition, as a resource may.
         outputs
@@ -108,12 +127,35 @@ impl Deployment {
             .collect()
     }
 
+    /// Why CloudFormation does not deploy the template with these parameters: the description of each
+    /// assertion of its rules that does not hold.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<String> {
+        let rules = self.written.whole["Rules"].as_object().unwrap().values();
+
+        rules
+            .filter(|rule| self.is_true(&rule["RuleCondition"]))
+            .flat_map(|rule| rule["Assertions"].as_array().unwrap())
+            .filter(|assertion| !self.is_true(&assertion["Assert"]))
+            .map(|assertion| text_of(&assertion["AssertDescription"]))
+            .collect()
+    }
+
     /// The parameters of the template in their order, each with its declaration.
     pub fn declared() -> impl Iterator<Item = (&'static str, &'static Value)> {
-        let names = WRITTEN.parameters.iter();
-
-        names.map(|name| (name.as_str(), &WRITTEN.whole["Parameters"][name]))
+        declared_by(&MAIN)
     }
+
+    /// Those of `forwarding/forward.yaml`.
+    pub fn declared_by_forwarding() -> impl Iterator<Item = (&'static str, &'static Value)> {
+        declared_by(&FORWARDING)
+    }
+}
+
+fn declared_by(written: &'static Template) -> impl Iterator<Item = (&'static str, &'static Value)> {
+    let names = written.parameters.iter();
+
+    names.map(|name| (name.as_str(), &written.whole["Parameters"][name]))
 }
 
 fn is_function(resource: &Value) -> bool {
@@ -121,8 +163,8 @@ fn is_function(resource: &Value) -> bool {
 }
 
 /// The value of every parameter.
-fn values_of(given: &[(&str, &str)]) -> BTreeMap<String, Value> {
-    let declared = WRITTEN.whole["Parameters"].as_object().unwrap();
+fn values_of(written: &Template, given: &[(&str, &str)]) -> BTreeMap<String, Value> {
+    let declared = written.whole["Parameters"].as_object().unwrap();
     // A misspelt parameter would be ignored, and its test would prove nothing.
     for (name, _) in given {
         assert!(

@@ -6,12 +6,13 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     values::{ACCOUNT, REGION, STACK, text_of, texts_of},
-    written::WRITTEN,
+    written::Template,
 };
 
-/// The template for given parameters.
+/// A template for given parameters.
 #[derive(Debug)]
 pub struct Deployment {
+    pub(crate) written: &'static Template,
     /// Its parameters by name.
     pub parameters: BTreeMap<String, Value>,
     /// Its resources by their logical IDs, without those whose condition is false. Functions have
@@ -64,13 +65,23 @@ impl Deployment {
                 let parts = self.resolve(&argument[1])?;
                 Some(json!(texts_of(&parts).join(separator)))
             }
+            "Fn::Split" => {
+                let separator = argument[0].as_str().unwrap();
+                let text = text_of(&self.resolve(&argument[1])?);
+                Some(text.split(separator).collect())
+            }
+            "Fn::Select" => {
+                let items = self.resolve(&argument[1])?;
+                let index = argument[0].as_u64().unwrap();
+                Some(items[usize::try_from(index).unwrap()].clone())
+            }
             other => panic!("{other} is not known: add it to template/src/resolve.rs"),
         }
     }
 
     /// Whether a condition of the template is true.
     pub(crate) fn holds(&self, name: &str) -> bool {
-        let condition = &WRITTEN.whole["Conditions"][name];
+        let condition = &self.written.whole["Conditions"][name];
         assert!(
             condition.is_object(),
             "the template has no condition {name}"
@@ -86,7 +97,8 @@ impl Deployment {
         condition.is_none_or(|condition| self.holds(condition))
     }
 
-    fn is_true(&self, condition: &Value) -> bool {
+    /// Whether a condition or an assertion holds.
+    pub(crate) fn is_true(&self, condition: &Value) -> bool {
         let (function, argument) = condition.as_object().unwrap().iter().next().unwrap();
         let text = |value: &Value| text_of(&self.resolve(value).unwrap());
 
@@ -94,6 +106,10 @@ impl Deployment {
             "Condition" => self.holds(argument.as_str().unwrap()),
             "Fn::Equals" => text(&argument[0]) == text(&argument[1]),
             "Fn::Not" => !self.is_true(&argument[0]),
+            "Fn::Or" => {
+                let mut conditions = argument.as_array().unwrap().iter();
+                conditions.any(|condition| self.is_true(condition))
+            }
             "Fn::And" => {
                 let mut conditions = argument.as_array().unwrap().iter();
                 conditions.all(|condition| self.is_true(condition))
@@ -168,6 +184,7 @@ impl Deployment {
             }
             // The ID of these is their ARN.
             "AWS::SNS::Topic" | "AWS::Serverless::StateMachine" => self.attribute(name, "Arn"),
+            "AWS::Events::Rule" => json!(format!("{}{own}", self.bus_of(name)).replace('/', "|")),
             _ => json!(own),
         }
     }
@@ -199,7 +216,7 @@ impl Deployment {
 
     /// The bus in the ARN of a rule; the default one is left out.
     fn bus_of(&self, rule: &str) -> String {
-        let bus = &WRITTEN.resource(rule)["Properties"]["EventBusName"];
+        let bus = &self.written.resource(rule)["Properties"]["EventBusName"];
 
         match self.resolve(bus) {
             Some(Value::String(bus)) if bus != "default" => format!("{bus}/"),
@@ -210,7 +227,7 @@ impl Deployment {
     /// The type of a resource, and its name: the one that the template gives it, or one like
     /// CloudFormation's.
     fn kind_and_name(&self, name: &str) -> (String, String) {
-        let resource = WRITTEN.resource(name);
+        let resource = self.written.resource(name);
         assert!(
             self.has(resource),
             "something refers to {name}, which does not exist"

@@ -1,4 +1,4 @@
-//! The template as it is written.
+//! The templates as they are written.
 
 use std::sync::LazyLock;
 
@@ -6,9 +6,14 @@ use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Value, json};
 
 /// `template.yaml`, with its short tags in their long form, such as `{"Ref": "Mode"}`.
-pub(crate) static WRITTEN: LazyLock<Template> =
+pub(crate) static MAIN: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("../../template.yaml")));
 
+/// `forwarding/forward.yaml`, in the same form.
+pub(crate) static FORWARDING: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("../../forwarding/forward.yaml")));
+
+#[derive(Debug)]
 pub(crate) struct Template {
     pub(crate) whole: Value,
     /// The names of the parameters in their order, which JSON does not keep.

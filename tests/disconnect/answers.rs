@@ -462,6 +462,45 @@ async fn a_server_of_unknown_or_other_origin_is_not_that_of_a_terminated_instanc
     }
 }
 
+/// Whoever may send events here has no say about every machine.
+#[tokio::test]
+async fn a_terminated_instance_of_an_account_that_is_not_listed_keeps_its_server() {
+    let event = json!({
+        "detail-type": "EC2 Instance State-change Notification", "source": "aws.ec2",
+        "account": "444455556666", "region": "us-west-2",
+        "detail": { "instance-id": "i-00000001", "state": "terminated" },
+    });
+    let listed = |accounts: &[&str]| {
+        let accounts = accounts
+            .iter()
+            .map(|it| (*it).to_owned().try_into().unwrap());
+        Some(accounts.collect())
+    };
+
+    for (accounts, conclusion) in [
+        (None, "done disconnected"),
+        (
+            listed(&["111122223333", "444455556666"]),
+            "done disconnected",
+        ),
+        (listed(&["111122223333"]), "refused origin_not_allowed"),
+    ] {
+        let server = SourceServer {
+            aws_instance_id: Some("i-00000001".to_owned()),
+            origin_account_id: Some("444455556666".to_owned()),
+            origin_region: Some("us-west-2".to_owned()),
+            ..SourceServer::new(ONE).tagged("drover:approved", "i-00000001")
+        };
+        let mut stage = Stage::with(World::with([server])).await;
+        stage.policy.origin_accounts = accounts;
+
+        let answer = stage.deliver(&event).await;
+        assert_eq!(answer.conclusion(), conclusion);
+        let is_refused = conclusion.starts_with("refused");
+        assert_eq!(stage.changes().is_empty(), is_refused, "{conclusion}");
+    }
+}
+
 /// What a report says of the replication is what DRS said, and `null` where it said nothing.
 // Pages: DRS-25, DRS-32.
 #[tokio::test]

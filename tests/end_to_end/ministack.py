@@ -8,6 +8,8 @@ MiniStack changes on disk:
   where an event goes that a target does not accept. A service hands to a policy only the keys that AWS documents
   for the two, which are in tests/deployment/facts.json, each with its source; so a policy that asks for another key
   refuses, and the proof that needs it fails. The loopback counts as encrypted transport, which AWS's policies ask for;
+* event buses: what a rule sends to a bus in another account or Region, if its role and the policy of that bus let it,
+  with the account and the Region that the event comes from; and the event of EC2 when an instance is terminated;
 * functions: what their LoggingConfig says of format and level; errors are counted however they are invoked;
 * asynchronous invocation: EventBridge rules and SNS topics invoke a function asynchronously, the outcome goes to the
   on-success or on-failure destination, which may be an event bus, and the record has all its members;
@@ -62,6 +64,7 @@ from ministack.core.responses import (  # noqa: E402
 from ministack.services import (  # noqa: E402
     cloudwatch,
     cloudwatch_logs,
+    ec2,
     eventbridge,
     iam,
     kms,
@@ -121,8 +124,11 @@ def invoke_target(target: dict, event: dict, rule: dict, view=None) -> None:
 
 
 def _takes(target: dict, rule: dict) -> bool:
-    if parse_arn(target["Arn"]).service == "states":
-        return _may_start(target.get("RoleArn") or "", target["Arn"], rule["Arn"])
+    service, role = parse_arn(target["Arn"]).service, target.get("RoleArn") or ""
+    if service == "states":
+        return _may_by_role(role, "states:StartExecution", target["Arn"], rule["Arn"])
+    if service == "events":
+        return _may_by_role(role, "events:PutEvents", target["Arn"], rule["Arn"]) and _admits(target["Arn"], role)
     return _allows("events.amazonaws.com", target["Arn"], rule["Arn"])
 
 
@@ -179,14 +185,27 @@ def _may_encrypt(service: str, key: str, source: str) -> bool:
     return bool(record) and _says_yes(record.get("Policy") or {}, asked, service)
 
 
-def _may_start(role: str, machine: str, source: str) -> bool:
-    """Whether EventBridge may assume the role of a target, and start the state machine by it."""
+def _may_by_role(role: str, action: str, target: str, source: str) -> bool:
+    """Whether EventBridge may assume the role of a target, and do this by it."""
     record = iam._roles.get(role.rsplit("/", 1)[-1]) or {}
     asked = _question("events.amazonaws.com", "sts", role, source)
     trusted = _says_yes(_for_role(record.get("AssumeRolePolicyDocument") or {}, role), asked, "events.amazonaws.com")
     policies = [parse_policy_document(_parsed(policy)) for policy in (record.get("InlinePolicies") or {}).values()]
-    start = _asked("states:StartExecution", machine, {})
-    return trusted and evaluate(start, policies).decision == "Allow"
+    return trusted and evaluate(_asked(action, target, {}), policies).decision == "Allow"
+
+
+def _admits(bus: str, role: str) -> bool:
+    """Whether a bus takes an event that is sent by a role: one of its own account does, in any Region; one of another
+    account if its policy lets it."""
+    arn, sender = parse_arn(bus), get_account_id()
+    if arn.account_id == sender:
+        return True
+    name = arn.resource.split("/", 1)[1]
+    policy = eventbridge._event_bus_policies.get_scoped(arn.account_id, arn.region, name) or {}
+    organization = ORGANIZATION["id"] if sender in ORGANIZATION["accounts"] else None
+    asked = _asked("events:PutEvents", bus, {"aws:principalorgid": organization} if organization else {})
+    asked.principal_arn, asked.principal_type, asked.principal_account = role, "AssumedRole", sender
+    return evaluate_resource_policy(policy, asked).decision == "Allow"
 
 
 def _question(service: str, receiver: str, resource: str, source: str) -> EvalContext:
@@ -223,6 +242,71 @@ def _for_role(policy: dict | str, role: str) -> dict:
 
 def _parsed(policy: dict | str) -> dict:
     return json.loads(policy or "{}") if isinstance(policy, str) else policy
+
+
+# ---------------------------------------------------------------------------
+# Event buses of other accounts and Regions
+# ---------------------------------------------------------------------------
+
+# The organization that some of the accounts here are in.
+ORGANIZATION = json.loads(os.environ.get("ORGANIZATION", '{"id": "", "accounts": []}'))
+
+
+def dispatch_to_event_bus(bus, event: dict, rule: dict, event_path: set, payload: str | None = None) -> None:
+    """A rule's event arrives on a bus in another account or Region, and keeps the account and the Region that it comes
+    from. MiniStack drops it."""
+    if (bus.account_id, bus.region) == (get_account_id(), get_region()):
+        original_dispatch_to_event_bus(bus, event, rule, event_path, payload)
+        return
+    arrived = {**event, "EventBusName": bus.resource.split("/", 1)[1]}
+    contextvars.copy_context().run(_arrive, bus.account_id, bus.region, arrived)
+
+
+def _arrive(account: str, region: str, event: dict) -> None:
+    _request_account_id.set(account)
+    _request_region.set(region)
+    eventbridge._dispatch_event(event)
+
+
+def bus_policy_create(_logical_id: str, properties: dict, _stack_name: str) -> tuple[str, dict]:
+    """CloudFormation puts one statement into the policy of a bus; MiniStack does not know the type."""
+    bus, name = properties.get("EventBusName", "default"), properties["StatementId"]
+    bus_policy_delete(f"{bus}|{name}", properties)
+    policy = eventbridge._event_bus_policies.setdefault(bus, {"Version": "2012-10-17", "Statement": []})
+    policy["Statement"].append({**properties["Statement"], "Sid": name})
+    return f"{bus}|{name}", {}
+
+
+def bus_policy_update(physical_id: str, old: dict, new: dict, stack_name: str) -> tuple[str, dict]:
+    bus_policy_delete(physical_id, old)
+    return bus_policy_create("", new, stack_name)
+
+
+def bus_policy_delete(physical_id: str, _properties: dict) -> None:
+    bus, name = physical_id.split("|")
+    policy = eventbridge._event_bus_policies.get(bus)
+    if policy:
+        policy["Statement"] = [statement for statement in policy["Statement"] if statement["Sid"] != name]
+
+
+def terminate_instances(parameters: dict):
+    """EC2 sends an event to the default bus for each instance that is terminated; MiniStack sends none."""
+    answer = original_terminate_instances(parameters)
+    for instance in ec2._parse_member_list(parameters, "InstanceId") if answer[0] == 200 else []:
+        eventbridge._dispatch_event(
+            {
+                "EventId": new_uuid(),
+                "Source": "aws.ec2",
+                "DetailType": "EC2 Instance State-change Notification",
+                "Detail": json.dumps({"instance-id": instance, "state": "terminated"}),
+                "EventBusName": "default",
+                "Time": int(time.time()),
+                "Resources": [f"arn:aws:ec2:{get_region()}:{get_account_id()}:instance/{instance}"],
+                "Account": get_account_id(),
+                "Region": get_region(),
+            }
+        )
+    return answer
 
 
 # ---------------------------------------------------------------------------
@@ -471,6 +555,8 @@ def _publish(arn: str, body: str, attributes: dict) -> None:
 original_pin_request_origin = app.pin_request_origin
 original_extract_resource_arn = iam_actions.extract_resource_arn
 original_invoke_target = eventbridge._invoke_target
+original_dispatch_to_event_bus = eventbridge._dispatch_to_event_bus
+original_terminate_instances = ec2._terminate_instances
 original_run_distributed_map = sfn._run_distributed_map
 original_run_sub_machine = sfn._run_sub_machine
 original_run_parallel_branches = sfn._run_parallel_branches
@@ -838,6 +924,13 @@ def fill_in() -> None:
     app.pin_request_origin = pin_request_origin
     iam_actions.extract_resource_arn = extract_resource_arn
     eventbridge._invoke_target = invoke_target
+    eventbridge._dispatch_to_event_bus = dispatch_to_event_bus
+    ec2._ACTION_MAP["TerminateInstances"] = terminate_instances
+    provisioners._RESOURCE_HANDLERS["AWS::Events::EventBusPolicy"] = {
+        "create": bus_policy_create,
+        "update": bus_policy_update,
+        "delete": bus_policy_delete,
+    }
     sqs.queue_policy_allows = queue_policy_allows
     provisioners._cw_metric_alarm_record = alarm_record
     cloudwatch.record_metric = record_metric

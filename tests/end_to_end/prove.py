@@ -26,6 +26,10 @@ ROOT = Path(__file__).resolve().parents[2]
 STACK, REGION, ACCOUNT = "drover", "us-east-1", "000000000000"
 DISCONNECT, BOOTSTRAP = f"{STACK}-disconnect-source-server", f"{STACK}-bootstrap-efs-replication"
 TAGGED = "fs-0123456789abcdef1"
+# Accounts with machines, whose events come from this Region: one that is listed, another one of the organization, and
+# one of somebody else.
+LISTED, UNLISTED, FOREIGN, ELSEWHERE = "222222222222", "333333333333", "444444444444", "us-west-2"
+ORGANIZATION = {"id": "o-a1b2c3d4e5", "accounts": [ACCOUNT, LISTED, UNLISTED]}
 # A step of waiting of the state machines takes this much of its time, and a minute of CloudWatch so long.
 WAIT_SCALE = 0.002
 MINUTE_SECONDS = 0.2
@@ -57,7 +61,7 @@ def approved(number: int, change: str, **more) -> dict:
 
 def world() -> dict:
     """The account: servers for each proof, the fleet of 200, of which each tenth is not approved, and file systems."""
-    singles = [approved(number, f"CHG{number}") for number in (*range(1, 20), 21)]
+    singles = [approved(number, f"CHG{number}") for number in (*range(1, 20), 21, 22)]
     instance = approved(
         20, "i-0123456789abcdef0", awsInstanceID="i-0123456789abcdef0", originAccountID=ACCOUNT, originRegion=REGION
     )
@@ -100,6 +104,7 @@ class Machine:
             "GATEWAY_PORT": self.aws_url.rsplit(":", 1)[1],
             "IOT_MTLS_ENABLED": "0",
             "AUTH": "true",
+            "ORGANIZATION": json.dumps(ORGANIZATION),
             "AWS_ENDPOINT_URL": self.aws_url,
             "AWS_ENDPOINT_URL_DRS": self.local_url,
             "AWS_ENDPOINT_URL_EFS": self.local_url,
@@ -172,14 +177,15 @@ class Proof:
         self.machine, self.sam, self.template, self.architecture = machine, sam, template, architecture
         self.unmatched: dict[str, list[dict]] = {}
 
-    def client(self, service: str):
+    def client(self, service: str, account: str = "test", region: str = REGION):
+        """A client of this account, or of another one: MiniStack takes a key of twelve digits for an account."""
         quick = Config(retries={"total_max_attempts": 1}, read_timeout=120)
         return boto3.client(
             service,
-            region_name=REGION,
+            region_name=region,
             endpoint_url=self.machine.aws_url,
             config=quick,
-            aws_access_key_id="test",
+            aws_access_key_id=account,
             aws_secret_access_key="test",
         )
 
@@ -515,6 +521,71 @@ def an_event_of_aws_reaches_its_function(proof: Proof) -> None:
     expect(events.test_event_pattern(EventPattern=pattern, Event=json.dumps(event))["Result"], "the pattern matches")
     report = proof.invoke(DISCONNECT, event)
     expect(report["outcome"] == "done" and proof.disconnected(20), "the server is DISCONNECTED", report)
+
+
+def forwards(proof: Proof, account: str, **parameters) -> str:
+    """Deploys forwarding/forward.yaml into an account, as a StackSet does; answers the URL of its queue."""
+    stacks = proof.client("cloudformation", account, ELSEWHERE)
+    given = {"RecoveryAccount": ACCOUNT, "RecoveryRegion": REGION, **parameters}
+    stacks.create_stack(
+        StackName="forward",
+        TemplateBody=(ROOT / "forwarding/forward.yaml").read_text(),
+        Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
+        Capabilities=["CAPABILITY_IAM"],
+    )
+    stack = lambda: stacks.describe_stacks(StackName="forward")["Stacks"][0]  # noqa: E731
+    eventually(lambda: not stack()["StackStatus"].endswith("IN_PROGRESS"), "the stack")
+    events = stacks.describe_stack_events(StackName="forward")["StackEvents"]
+    expect(stack()["StackStatus"] == "CREATE_COMPLETE", "the stack", events)
+    return stack()["Outputs"][0]["OutputValue"]
+
+
+def terminated(proof: Proof, account: str, number: int) -> str:
+    """Terminates an instance of an account whose server is approved for it; answers its ID."""
+    ec2 = proof.client("ec2", account, ELSEWHERE)
+    started = ec2.run_instances(ImageId="ami-01234567", InstanceType="t3.micro", MinCount=1, MaxCount=1)
+    instance = started["Instances"][0]["InstanceId"]
+    world = proof.account("world")
+    origin = {"awsInstanceID": instance, "originAccountID": account, "originRegion": ELSEWHERE}
+    world["drs"][REGION]["sourceServers"].append(approved(number, instance, **origin))
+    proof.control_account("world", world)
+    ec2.terminate_instances(InstanceIds=[instance])
+    return instance
+
+
+def a_machine_of_another_account_and_region_is_retired(proof: Proof) -> None:
+    """The termination of an instance in another account and Region disconnects its server, and so does a request."""
+    forwards(proof, LISTED, RequestEvents="ENABLED")
+    instance = terminated(proof, LISTED, 31)
+    report = proof.result(instance, "done")
+    expect(report["targets"][0]["reason"] == "disconnected" and proof.disconnected(31), "the server", report)
+    request = json.dumps(proof.request("CHG22", server_id(22)))
+    entry = {"Source": "com.example.cmdb", "DetailType": "Source Server Decommission Requested", "Detail": request}
+    proof.client("events", LISTED, ELSEWHERE).put_events(Entries=[entry])
+    proof.result("CHG22", "done")
+    expect(proof.disconnected(22), "the server is DISCONNECTED")
+
+
+def a_machine_of_an_account_that_is_not_listed_stays(proof: Proof) -> None:
+    """An event of an account that is not listed changes nothing, and people are told."""
+    forwards(proof, UNLISTED)
+    instance = terminated(proof, UNLISTED, 32)
+    report = proof.result(instance, "refused")
+    expect(report["targets"][0]["reason"] == "origin_not_allowed", "the reason", report)
+    expect(UNLISTED in json.dumps(report["targets"][0]["reasons"]), "the account", report)
+    proof.notification(f"drover refused (us-east-1): {instance} ", report["summary"])
+    expect(not proof.disconnected(32), "nothing was changed")
+
+
+def a_machine_of_another_organization_stays(proof: Proof) -> None:
+    """An event of an account that the bus does not admit waits in a queue of that account."""
+    queue = forwards(proof, FOREIGN)
+    instance = terminated(proof, FOREIGN, 33)
+    sqs = proof.client("sqs", FOREIGN, ELSEWHERE)
+    eventually(lambda: left(sqs, queue) == 1, "the event is kept")
+    [kept] = sqs.receive_message(QueueUrl=queue)["Messages"]
+    expect(json.loads(kept["Body"])["detail"]["instance-id"] == instance, "the event, unchanged", kept)
+    expect(not proof.disconnected(33), "nothing was changed")
 
 
 def an_audit_is_asked_for_from_the_bus(proof: Proof) -> None:
@@ -995,6 +1066,9 @@ WITH_EVERYTHING = [
     a_message_reaches_its_function_through_the_topic,
     a_message_reaches_its_function_through_the_queue,
     an_event_of_aws_reaches_its_function,
+    a_machine_of_another_account_and_region_is_retired,
+    a_machine_of_an_account_that_is_not_listed_stays,
+    a_machine_of_another_organization_stays,
     an_audit_is_asked_for_from_the_bus,
     a_schedule_starts_an_audit,
     a_tagged_file_system_gets_what_the_deployment_gives,
@@ -1037,11 +1111,17 @@ ESCAPED_DEFAULTS = '"' + DEFAULTS.replace('"', '\\"') + '"'
 
 
 def prove(proof: Proof) -> int:
-    step("deploy one function alone", proof.deploy, Functions="disconnect-source-server")
+    step("deploy one function alone", proof.deploy, Functions="drs")
     step("deploy with default parameters", proof.deploy, Functions="all")
     for each in WITH_DEFAULTS:
         step(each.__doc__, each, proof)
-    changed = {"Mode": "enforce", "AllowDelete": "true", "ReplicaDefaults": ESCAPED_DEFAULTS}
+    changed = {
+        "Mode": "enforce",
+        "AllowDelete": "true",
+        "ReplicaDefaults": ESCAPED_DEFAULTS,
+        "SourceOrganization": ORGANIZATION["id"],
+        "SourceAccounts": LISTED,
+    }
     step("deploy with every trigger, enforcing", proof.deploy, **changed, **ENABLED)
     step("subscribe", proof.subscribe)
     for each in WITH_EVERYTHING:

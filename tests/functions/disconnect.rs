@@ -24,6 +24,7 @@ pub(crate) static DISCONNECT: Function = Function {
         ("MAX_SHARE_PERCENT", "12"),
         ("REQUIRE_SILENT_MINUTES", "16"),
         ("VERIFY_CLEANUP", "true"),
+        ("ORIGIN_ACCOUNTS", "111122223333,444455556666"),
     ],
     flows: || Box::pin(flows()),
     forbidden,

@@ -57,7 +57,7 @@ fn the_guide_deploys_with_parameters_and_values_of_the_template() {
 fn the_guide_deploys_each_function_alone_and_changes_the_mode() {
     let guide = read(GUIDE);
     let given = given_parameters(&guide);
-    let functions = CHANGING.map(|function| ("Functions", function.name()));
+    let functions = CHANGING.map(|function| ("Functions", function.under_test.stack()));
     let modes = [("Mode", "enforce"), ("Mode", "plan")];
 
     for (name, value) in functions.into_iter().chain(modes) {

@@ -117,7 +117,7 @@ fn a_machine_may_invoke_the_deployed_functions_alone() {
         assert_eq!(invoked_by(machine, &all), arns_of(invoked.to_vec(), &all));
 
         for function in CHANGING {
-            let alone = Deployment::with(&[("Functions", function.name())]);
+            let alone = Deployment::with(&[("Functions", function.under_test.stack())]);
             let mut own: Vec<&Function> = invoked.to_vec();
             own.retain(|it| function.stack().any(|own| own.name() == it.name()));
             let expected = arns_of(own, &alone);
@@ -129,7 +129,9 @@ fn a_machine_may_invoke_the_deployed_functions_alone() {
 /// An input names a function by what stands behind the prefix of its ARN.
 #[test]
 fn a_fleet_knows_the_deployed_functions_by_name() {
-    let stacks = ["all"].into_iter().chain(CHANGING.map(Function::name));
+    let stacks = ["all"]
+        .into_iter()
+        .chain(CHANGING.map(|it| it.under_test.stack()));
 
     for functions in stacks {
         let deployment = Deployment::with(&[("Functions", functions)]);

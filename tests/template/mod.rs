@@ -13,6 +13,7 @@ mod places;
 mod policies;
 mod services;
 mod settings;
+mod sources;
 
 use template::{Deployment, TRIGGERS};
 

@@ -151,6 +151,7 @@ fn distinct_values() -> Deployment {
         ("FleetConcurrency", "14"),
         ("FleetToleratedFailurePercentage", "15"),
         ("EventBusName", "requests"),
+        ("SourceAccounts", "444455556666"),
     ])
 }
 
@@ -327,7 +328,7 @@ fn stack_with(functions: &str) -> Deployment {
 fn a_stack_may_have_one_function_alone() {
     for function in CHANGING {
         let name = function.name();
-        let deployment = stack_with(name);
+        let deployment = stack_with(function.under_test.stack());
         let functions = deployment.of_type("AWS::Serverless::Function");
         let mut expected: Vec<&str> = function
             .stack()
@@ -359,7 +360,7 @@ fn a_stack_may_have_one_function_alone() {
 #[test]
 fn a_stack_with_one_function_handles_no_result_of_another() {
     for function in CHANGING {
-        let deployment = stack_with(function.name());
+        let deployment = stack_with(function.under_test.stack());
         for (rule, properties) in deployment.of_type("AWS::Events::Rule") {
             let rule_text = properties.to_string();
             for other in function.others() {
@@ -373,7 +374,7 @@ fn a_stack_with_one_function_handles_no_result_of_another() {
 #[test]
 fn stacks_with_one_function_each_have_everything_between_them() {
     let all = stack_with("all");
-    let stacks = CHANGING.map(|function| (function, stack_with(function.name())));
+    let stacks = CHANGING.map(|function| (function, stack_with(function.under_test.stack())));
 
     for name in all.resources.keys() {
         let having: Vec<&Function> = stacks
@@ -470,7 +471,23 @@ fn every_output_names_what_it_says() {
 }
 
 /// Each parameter with a pattern: what it takes, and what it refuses.
-const FORMS: [(&str, &[&str], &[&str]); 7] = [
+const FORMS: [(&str, &[&str], &[&str]); 9] = [
+    (
+        "SourceOrganization",
+        &["", "o-a1b2c3d4e5"],
+        &["a1b2c3d4e5", "o-A1B2C3D4E5", "o-short", "r-a1b2", "*"],
+    ),
+    (
+        "SourceAccounts",
+        &["", "111122223333", "111122223333,444455556666"],
+        &[
+            "1111",
+            "111122223333,",
+            "111122223333, 444455556666",
+            "*",
+            "o-a1b2c3d4e5",
+        ],
+    ),
     (
         "ReplicaRegions",
         &["*", "eu-west-1", "us-gov-west-1", "ap-southeast-2"],

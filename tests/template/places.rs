@@ -15,7 +15,7 @@ struct Parameter {
 }
 
 /// A value for each parameter. No two are the same, and none is a default where it need not be.
-const VALUES: [(&str, &str); 32] = [
+const VALUES: [(&str, &str); 34] = [
     ("Functions", "all"),
     ("Mode", "enforce"),
     ("AllowDelete", "true"),
@@ -26,6 +26,8 @@ const VALUES: [(&str, &str); 32] = [
     ("ReplicaRegions", "eu-west-1"),
     ("ReplicaDefaults", r#"{"eu-west-1":{"kmsKeyId":"alias/a"}}"#),
     ("ReplicationRoleArn", ROLE),
+    ("SourceOrganization", "o-a1b2c3d4e5"),
+    ("SourceAccounts", "444455556666"),
     ("EventBusName", "requests"),
     ("EventTrigger", "ENABLED"),
     ("TopicTrigger", "ENABLED"),
@@ -52,7 +54,7 @@ const VALUES: [(&str, &str); 32] = [
 
 /// Another value for each parameter but `Functions`, whose stacks are compared elsewhere, and what
 /// it changes.
-const PARAMETERS: [Parameter; 31] = [
+const PARAMETERS: [Parameter; 33] = [
     Parameter {
         name: "Mode",
         value: "plan",
@@ -125,6 +127,19 @@ const PARAMETERS: [Parameter; 31] = [
         places: &["BootstrapRole Policies cross-accounts PassReplicationRole Resource"],
     },
     Parameter {
+        name: "SourceOrganization",
+        value: "o-9z9z9z9z9z",
+        places: &[
+            "OtherAccounts StringEquals aws:PrincipalOrgID",
+            "OtherAccountsOnOwnBus StringEquals aws:PrincipalOrgID",
+        ],
+    },
+    Parameter {
+        name: "SourceAccounts",
+        value: "777788889999",
+        places: &["DisconnectSourceServer Environment Variables ORIGIN_ACCOUNTS"],
+    },
+    Parameter {
         name: "EventBusName",
         value: "other-bus",
         places: &[
@@ -162,6 +177,8 @@ const PARAMETERS: [Parameter; 31] = [
             "LostResultsAlarm Metrics m7 MetricStat Metric Dimensions EventBusName Value",
             "NotifyFailure EventBusName",
             "NotifyResult EventBusName",
+            "OtherAccountsOnOwnBus EventBusName",
+            "OtherAccountsOnOwnBus Resource",
             "PendingResult EventBusName",
             "ReplicationRequested EventBusName",
             "ReplicationRequestedMayInvoke SourceArn",

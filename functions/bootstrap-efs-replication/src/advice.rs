@@ -57,6 +57,9 @@ pub(crate) const NAME_ONCE: Advice =
     Advice::requester("Name each source, and each existing destination, once.");
 pub(crate) const COMPARE: Advice =
     Advice::requester("Send the request in the account and Region of the ARN, or correct the ARN.");
+pub(crate) const DEPLOY_THERE: Advice = Advice::operator(
+    "Deploy drover with Functions=efs in the account and Region of the file system, then tag it again.",
+);
 pub(crate) const LOOK_AT_SOURCE: Advice = Advice::operator("Look at the source.").by(SHOW_SOURCE);
 pub(crate) const SET_TAG: Advice =
     Advice::requester("Set the tag to the Region of the replica.").by(TAG_SOURCE);

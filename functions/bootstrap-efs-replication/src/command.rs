@@ -5,10 +5,11 @@
 
 use chrono::{DateTime, Utc};
 use shared::{
-    Arn, Message, Mode, Region, Rejection, RejectionCode, RequestId,
+    Arn, Event, Message, Mode, Region, Rejection, RejectionCode, RequestId,
     arn::region_of_zone,
     efs::{Destination, FileSystemId, FileSystemRef},
     ids::{InvalidValue, matches_pattern},
+    invocation::Function,
     request::{detail, unsupported},
 };
 
@@ -36,6 +37,31 @@ pub struct Command {
     pub mode: Mode,
     /// Whether the request had expired when it arrived, so that nothing may be changed for it.
     pub is_expired: bool,
+    /// Where the file system of a native event is, as the event says.
+    pub origin: Option<Origin>,
+}
+
+/// An account and a Region, as far as an event names them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The account.
+    pub account: Option<String>,
+    /// The Region.
+    pub region: Option<String>,
+}
+
+impl Origin {
+    /// Whether it is another account or Region than that of a function. What one of them does not
+    /// say is no difference.
+    #[must_use]
+    pub fn is_elsewhere(&self, function: &Function) -> bool {
+        let differs = |said: &Option<String>, own: &str| {
+            let said = said.as_deref();
+            said.is_some_and(|said| !own.is_empty() && said != own)
+        };
+
+        differs(&self.account, &function.account) || differs(&self.region, &function.region)
+    }
 }
 
 /// One file system that is to have a replica.
@@ -87,7 +113,7 @@ impl Command {
             // Of AWS's own events, the calls that create or tag a file system may ask for a
             // replica.
             Message::Event(event) if native::is_efs_call(event) => {
-                Self::from_file_system(native::read_efs_call(event)?)
+                Self::from_file_system(native::read_efs_call(event)?, event)
             }
             Message::Event(event) => Err(unsupported(event)),
         }
@@ -108,6 +134,7 @@ impl Command {
                 false => Mode::Enforce,
             },
             is_expired: request.expires_at.0 <= now,
+            origin: None,
         })
     }
 
@@ -115,7 +142,7 @@ impl Command {
     /// own ID as the request's.
     ///
     /// It does not expire: what the tag says now is what is wanted now.
-    fn from_file_system(source: FileSystemRef) -> Result<Self, Rejection> {
+    fn from_file_system(source: FileSystemRef, event: &Event) -> Result<Self, Rejection> {
         let request_id = RequestId::try_from(source.id.to_string())
             .map_err(|wrong| Rejection::new(RejectionCode::InvalidValue, wrong.to_string()))?;
         let target = Target {
@@ -131,6 +158,10 @@ impl Command {
             targets: vec![target],
             mode: Mode::Enforce,
             is_expired: false,
+            origin: Some(Origin {
+                account: event.account.clone(),
+                region: event.region.clone(),
+            }),
         })
     }
 }
@@ -696,6 +727,31 @@ mod tests {
             assert_eq!(command.request_id.as_ref(), "fs-00000001");
             assert_eq!(command.targets[0].source.id.as_ref(), "fs-00000001");
         }
+    }
+
+    #[test]
+    fn an_event_of_another_account_or_region_is_from_elsewhere() {
+        let function = Function {
+            account: "111122223333".to_owned(),
+            region: "us-east-1".to_owned(),
+            ..Function::default()
+        };
+        let is_elsewhere = |account: Option<&str>, region: Option<&str>, function: &Function| {
+            let origin = Origin {
+                account: account.map(str::to_owned),
+                region: region.map(str::to_owned),
+            };
+            origin.is_elsewhere(function)
+        };
+        let (here, there) = (Some("us-east-1"), Some("eu-west-1"));
+        let (ours, theirs) = (Some("111122223333"), Some("444455556666"));
+
+        assert!(!is_elsewhere(ours, here, &function));
+        assert!(is_elsewhere(ours, there, &function));
+        assert!(is_elsewhere(theirs, here, &function));
+        // What nobody says is no difference.
+        assert!(!is_elsewhere(None, None, &function));
+        assert!(!is_elsewhere(theirs, there, &Function::default()));
     }
 
     #[test]

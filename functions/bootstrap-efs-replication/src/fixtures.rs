@@ -146,6 +146,7 @@ pub(crate) fn command(targets: Vec<Target>) -> Command {
         targets,
         mode: Mode::Enforce,
         is_expired: false,
+        origin: None,
     }
 }
 

@@ -6,7 +6,7 @@ use shared::{
     efs::{Destination, FileSystem, Replication},
 };
 
-use crate::{policy::Policy, reason::Reason};
+use crate::{command::Origin, policy::Policy, reason::Reason};
 
 /// The tag of the source that says nothing, or nothing that is a Region.
 pub(crate) fn replicate_to(reason: Reason, tag: &str, source: &FileSystem) -> Grounds<Reason> {
@@ -90,6 +90,17 @@ pub(crate) fn not_running(reason: Reason, replication: &Replication) -> Grounds<
             .fact("statusMessage", message),
         None => grounds,
     }
+}
+
+/// A source in another account or Region, as the event from there says.
+pub(crate) fn elsewhere(origin: &Origin) -> Grounds<Reason> {
+    let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
+    let (account, region) = (said(&origin.account), said(&origin.region));
+
+    Grounds::new(Reason::SourceElsewhere)
+        .detail(format!("{account} in {region}"))
+        .fact("originAccountID", account)
+        .fact("originRegion", region)
 }
 
 /// A resource of the replica, or what is wrong with it.

@@ -91,6 +91,9 @@ async fn read(
     // The source decides what else has to be read.
     view.source = home.file_system(source_id.as_ref(), calls).await?;
     let Some(source) = &view.source else {
+        let function = &context.invocation.function;
+        let origin = command.origin.as_ref();
+        view.elsewhere = origin.filter(|it| it.is_elsewhere(function)).cloned();
         return Ok(());
     };
     // A tag that says nothing asks for nothing.

@@ -169,7 +169,10 @@ pub fn plan_target(command: &Command, target: &Target, view: &View, policy: &Pol
 
 fn decide(command: &Command, target: &Target, view: &View, policy: &Policy) -> Verdict {
     let Some(source) = &view.source else {
-        return refused(Reason::NotFound);
+        return Refused(vec![match &view.elsewhere {
+            Some(origin) => grounds::elsewhere(origin),
+            None => Reason::NotFound.into(),
+        }]);
     };
     if let Some(arn) = &target.source.arn
         && source.arn.as_ref() != Some(arn)
@@ -736,7 +739,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        command::RequestedMountTarget,
+        command::{Origin, RequestedMountTarget},
         fixtures::{
             REPLICA, SOURCE, access_point, account, arn, command, done, file_system, id, policy,
             provision, reference, region, replication, target,
@@ -2045,6 +2048,25 @@ mod tests {
             create(&target()),
         ];
         assert_eq!(planned.targets, expected);
+    }
+
+    #[test]
+    fn an_event_from_elsewhere_says_where_drover_is_missing() {
+        let origin = Origin {
+            account: Some("444455556666".to_owned()),
+            region: Some("eu-west-3".to_owned()),
+        };
+        let planned = |elsewhere: Option<Origin>| {
+            let view = View {
+                elsewhere,
+                ..View::default()
+            };
+            plan_target(&command(vec![target()]), &target(), &view, &policy())
+        };
+
+        assert_eq!(planned(None), refused(Reason::NotFound));
+        let expected = Refused(vec![grounds::elsewhere(&origin)]);
+        assert_eq!(planned(Some(origin)), expected);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use shared::{
     Guardrails, Region,
     guardrails::ApprovalRule,
-    variables::{BadVariable, environment},
+    variables::{BadVariable, environment, list},
 };
 
 use crate::defaults::ReplicaDefaults;
@@ -74,18 +74,8 @@ fn read_regions(name: &'static str, found: String) -> Result<Option<Vec<Region>>
     }
 
     // A name that is no Region would silently allow nothing.
-    let regions: Result<Vec<Region>, _> = found
-        .split(',')
-        .map(|region| Region::try_from(region.to_owned()))
-        .collect();
-    match regions {
-        Ok(regions) => Ok(Some(regions)),
-        Err(_) => {
-            let expected =
-                "`*`, or names of Regions separated by commas, such as `eu-west-1,eu-north-1`";
-            Err(BadVariable::new(name, found, expected))
-        }
-    }
+    let expected = "`*`, or names of Regions separated by commas, such as `eu-west-1,eu-north-1`";
+    list(name, found, expected).map(Some)
 }
 
 #[cfg(test)]

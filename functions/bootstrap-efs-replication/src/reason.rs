@@ -43,6 +43,8 @@ pub enum Reason {
     Expired,
     /// No file system with this ID exists in this account and Region.
     NotFound,
+    /// The file system is in another account or Region, where replication has to start.
+    SourceElsewhere,
     /// Another target of this request has the same source or overwrites the same destination.
     NamedTwice,
     /// The file system is in another account or Region than the ARN says.
@@ -148,6 +150,7 @@ impl Explain for Reason {
             Self::NotFound => &[advice::FIND],
             Self::NamedTwice => &[advice::NAME_ONCE],
             Self::ArnMismatch => &[advice::COMPARE],
+            Self::SourceElsewhere => &[advice::DEPLOY_THERE],
             Self::SourceUnusable => &[advice::LOOK_AT_SOURCE],
             Self::NoReplicateToTag | Self::BadReplicateToTag => &[advice::SET_TAG],
             Self::SourceIsADestination => &[advice::NAME_THE_ORIGIN],

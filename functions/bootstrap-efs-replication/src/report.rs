@@ -277,18 +277,13 @@ mod tests {
     use super::*;
     use crate::{
         command::Backup,
-        fixtures::{done, file_system, point, policy, provision, replication, tags, target},
+        fixtures::{self, done, file_system, point, policy, provision, replication, tags, target},
         plan::Resource,
         snapshot::{Incomplete, Observation},
     };
 
     fn command() -> Command {
-        Command {
-            request_id: "CHG1".to_owned().try_into().unwrap(),
-            targets: vec![target()],
-            mode: Mode::Enforce,
-            is_expired: false,
-        }
+        fixtures::command(vec![target()])
     }
 
     fn step() -> Step {

@@ -6,7 +6,7 @@ use shared::{
     efs::{AccessPoint, AccessPoints, FileSystem, MountTarget, Replication, Transitions},
 };
 
-use crate::command::{Copying, Replica};
+use crate::command::{Copying, Origin, Replica};
 
 /// How many things alike, such as access points or tags, a report names before it counts them.
 pub(crate) const NAMED: usize = 4;
@@ -41,6 +41,8 @@ pub struct Incomplete {
 pub struct View {
     /// The source, if it exists.
     pub source: Option<FileSystem>,
+    /// Where a source that does not exist here is, as the event from there says.
+    pub elsewhere: Option<Origin>,
     /// The replication that the source is part of, on either end.
     pub replication: Option<Replication>,
     /// The destination, if it exists: that of the replication, or the existing one of the request.

@@ -72,6 +72,10 @@ pub(crate) const CHECK_ORIGIN: Advice = Advice::operator(
 )
 .by("aws drs describe-source-servers --region {region} \
      --filters sourceServerIDs={sourceServerID} --query 'items[].sourceCloudProperties'");
+pub(crate) const ALLOW_ORIGIN: Advice = Advice::operator(
+    "If machines of this account are to count, add it to SourceAccounts and deploy; then a request \
+     for the server does what the event asked for.",
+);
 // Whether it may go. drover itself never sets an approval and never lifts a protection.
 pub(crate) const UNPROTECT: Advice =
     Advice::approver("Remove the tag, if the server may go after all.")

@@ -41,6 +41,13 @@ pub(crate) fn other_origin(server: &Server) -> Grounds<Reason> {
         .fact("originRegion", region)
 }
 
+/// An account, as the event says it, whose machines the deployment does not accept.
+pub(crate) fn origin_not_allowed(account: &str) -> Grounds<Reason> {
+    Grounds::new(Reason::OriginNotAllowed)
+        .detail(account)
+        .fact("originAccountID", account)
+}
+
 pub(crate) fn ambiguous(servers: &[&Server]) -> Grounds<Reason> {
     // Whoever sent the request can name one of these by its ID.
     let ids = servers.iter().map(|server| server.id.to_string());

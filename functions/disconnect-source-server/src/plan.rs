@@ -152,6 +152,12 @@ fn plan_server(
         return Refused(mismatches);
     }
 
+    // An account that has no say here has none about any of its machines.
+    let origin = target.origin_account_id.as_deref();
+    if let Some(account) = origin.filter(|account| !policy.accepts_origin(account)) {
+        return Refused(vec![grounds::origin_not_allowed(account)]);
+    }
+
     match command.action {
         Action::Disconnect => plan_disconnect(command, server, snapshot, policy),
         Action::Retire => plan_retire(command, server, snapshot, policy),

@@ -1,10 +1,10 @@
 //! What the deployment allows, read from the environment once, at start.
 
 use shared::{
-    Guardrails,
+    AccountId, Guardrails,
     drs::AccountSize,
     guardrails::ApprovalRule,
-    variables::{BadVariable, boolean, count, environment, minutes},
+    variables::{BadVariable, boolean, count, environment, list, minutes},
 };
 
 use crate::command::Action;
@@ -24,11 +24,13 @@ pub struct Policy {
     /// `VERIFY_CLEANUP`: whether the follow-up of a disconnect verifies that AWS has removed the
     /// staging resources.
     pub verify_cleanup: bool,
+    /// `ORIGIN_ACCOUNTS`: the accounts whose terminated instances count; `None` for every account.
+    pub origin_accounts: Option<Vec<AccountId>>,
 }
 
 impl Policy {
     /// The names of all variables, in the order of the README's table.
-    pub const VARIABLES: [&str; 8] = [
+    pub const VARIABLES: [&str; 9] = [
         "MODE",
         "APPROVAL_TAG",
         "PROTECTION_TAG",
@@ -37,6 +39,7 @@ impl Policy {
         "ALLOW_DELETE",
         "REQUIRE_SILENT_MINUTES",
         "VERIFY_CLEANUP",
+        "ORIGIN_ACCOUNTS",
     ];
 
     /// Reads the process's environment.
@@ -65,6 +68,7 @@ impl Policy {
                 value("REQUIRE_SILENT_MINUTES", "0"),
             )?,
             verify_cleanup: boolean("VERIFY_CLEANUP", value("VERIFY_CLEANUP", "false"))?,
+            origin_accounts: read_accounts("ORIGIN_ACCOUNTS", value("ORIGIN_ACCOUNTS", ""))?,
         })
     }
 
@@ -74,6 +78,15 @@ impl Policy {
         match action {
             Action::Disconnect | Action::Verify => true,
             Action::Retire | Action::Delete => self.allow_delete,
+        }
+    }
+
+    /// Whether a terminated instance of this account counts.
+    #[must_use]
+    pub fn accepts_origin(&self, account: &str) -> bool {
+        match &self.origin_accounts {
+            None => true,
+            Some(accepted) => accepted.iter().any(|it| it.as_ref() == account),
         }
     }
 
@@ -92,6 +105,17 @@ impl Policy {
         // Counting lists every server of the account, which costs one call for each 250.
         targets > 1 && self.max_share_percent < 100
     }
+}
+
+/// IDs of accounts, or nothing for every account.
+fn read_accounts(name: &'static str, found: String) -> Result<Option<Vec<AccountId>>, BadVariable> {
+    if found.is_empty() {
+        return Ok(None);
+    }
+    let expected = "empty, or IDs of accounts separated by commas, such as \
+                    `111122223333,444455556666`";
+
+    list(name, found, expected).map(Some)
 }
 
 /// The servers of which a share is computed. A disconnect takes its share of those that are still
@@ -155,6 +179,11 @@ mod tests {
             ("MODE", "", "`plan` or `enforce`"),
             ("MAX_SHARE_PERCENT", "ten", "a whole number from 1 to 100"),
             ("ALLOW_DELETE", "yes", "`true` or `false`"),
+            (
+                "ORIGIN_ACCOUNTS",
+                "111122223333, 444455556666",
+                "empty, or IDs of accounts separated by commas, such as `111122223333,444455556666`",
+            ),
         ];
 
         for (name, value, expected) in cases {
@@ -174,6 +203,18 @@ mod tests {
             assert_eq!(policy.allows(Action::Retire), allow_delete);
             assert_eq!(policy.allows(Action::Delete), allow_delete);
         }
+    }
+
+    #[test]
+    fn machines_of_every_account_count_unless_some_are_listed() {
+        let accepts = |accounts: &str, account: &str| {
+            let policy = read(&[("ORIGIN_ACCOUNTS", accounts)]).unwrap();
+            policy.accepts_origin(account)
+        };
+
+        assert!(accepts("", "444455556666"));
+        assert!(accepts("111122223333,444455556666", "444455556666"));
+        assert!(!accepts("111122223333", "444455556666"));
     }
 
     #[test]

@@ -71,6 +71,8 @@ pub enum Reason {
     FqdnMismatch,
     /// The source server comes from another account or Region than the event says.
     OriginMismatch,
+    /// The event comes from an account whose machines this deployment does not accept (ORIGIN_ACCOUNTS).
+    OriginNotAllowed,
     /// The protection tag is set on the source server.
     Protected,
     /// The approval tag is missing on the source server.
@@ -135,6 +137,7 @@ impl Explain for Reason {
             | Self::HostnameMismatch
             | Self::FqdnMismatch => &[advice::COMPARE],
             Self::OriginMismatch => &[advice::CHECK_ORIGIN],
+            Self::OriginNotAllowed => &[advice::ALLOW_ORIGIN],
 
             Self::Protected => &[advice::UNPROTECT],
             Self::NotApproved => &[advice::APPROVE],

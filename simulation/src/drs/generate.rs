@@ -143,6 +143,12 @@ fn variables(rng: &mut fastrand::Rng) -> Variables {
     let silent_minutes = if chance(rng, 6) { "30" } else { "0" };
 
     let verify_cleanup = chance(rng, 40);
+    // The account of the machines, without it, or no list at all.
+    let origin_accounts = match rng.u8(0..100) {
+        0..10 => "999999999999",
+        10..30 => "444455556666,999999999999",
+        _ => "",
+    };
 
     let all = vec![
         ("MODE", mode.to_owned()),
@@ -151,6 +157,7 @@ fn variables(rng: &mut fastrand::Rng) -> Variables {
         ("MAX_SHARE_PERCENT", max_share.to_owned()),
         ("REQUIRE_SILENT_MINUTES", silent_minutes.to_owned()),
         ("VERIFY_CLEANUP", verify_cleanup.to_string()),
+        ("ORIGIN_ACCOUNTS", origin_accounts.to_owned()),
     ];
     some_left_out(rng, all)
 }

@@ -188,6 +188,11 @@ fn about(case: &Case<'_>, server: &SourceServer, target: &Value) -> Verdict {
     if !reasons.is_empty() {
         return Verdict::Refused(reasons);
     }
+    if let Some(account) = target["originAccountID"].as_str()
+        && !counts(case, account)
+    {
+        return Verdict::Refused(vec!["origin_not_allowed"]);
+    }
 
     if action == "verify" {
         return verified(case, server, target);
@@ -238,6 +243,13 @@ fn about(case: &Case<'_>, server: &SourceServer, target: &Value) -> Verdict {
         "retire" => Verdict::Act(vec![Step::Disconnect]),
         _ => Verdict::Act(vec![Step::Disconnect, Step::Untag]),
     }
+}
+
+/// Whether the deployment lets the machines of an account count.
+fn counts(case: &Case<'_>, account: &str) -> bool {
+    let listed = case.scenario.variable("ORIGIN_ACCOUNTS").unwrap_or("");
+
+    listed.is_empty() || listed.split(',').any(|it| it == account)
 }
 
 /// What a verification says of a server: nothing but what is left of its staging area.

@@ -71,7 +71,9 @@ pub(crate) const EVENTS: [Mistake; 5] = [
 ];
 
 /// Settings with which the function may not start.
-pub(crate) const SETTINGS: [(&str, &str); 6] = [
+pub(crate) const SETTINGS: [(&str, &str); 8] = [
+    ("ORIGIN_ACCOUNTS", "111122223333, 444455556666"),
+    ("ORIGIN_ACCOUNTS", "o-a1b2c3d4e5"),
     ("VERIFY_CLEANUP", "yes"),
     ("ALLOW_DELETE", "1"),
     ("ALLOW_DELETE", "TRUE"),

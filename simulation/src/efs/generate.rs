@@ -23,6 +23,9 @@ use crate::{
     scenario::{self, Request, Scenario, Variables},
 };
 
+/// The number of a file system that exists in another account or Region alone.
+const NOT_HERE: usize = 9;
+
 /// A scenario from a seed.
 pub(crate) fn generate(seed: u64) -> Scenario {
     let rng = &mut fastrand::Rng::with_seed(seed);
@@ -32,7 +35,12 @@ pub(crate) fn generate(seed: u64) -> Scenario {
     let mut requests = requests(rng, |rng, change| request(rng, &world, change, count));
 
     if chance(rng, 10) {
-        let number = rng.usize(1..=count);
+        let is_elsewhere = chance(rng, 10);
+        let number = if is_elsewhere {
+            NOT_HERE
+        } else {
+            rng.usize(1..=count)
+        };
         requests[0] = tagged_or_created(rng, number);
     }
 
@@ -450,6 +458,17 @@ fn tagged_or_created(rng: &mut fastrand::Rng, number: usize) -> Request {
         _ => json!({ "eventName": "CreateFileSystem", "responseElements": { "fileSystemId": id } }),
     };
 
-    let detail = json!({ "targets": [{ "sourceFileSystemId": id }] });
-    native(rng, &id, &by_cloud_trail(call), detail, &EVENTS)
+    let mut event = by_cloud_trail(call);
+    let mut target = json!({ "sourceFileSystemId": id });
+    // Now and then one that is elsewhere, and not here.
+    if number == NOT_HERE {
+        let origin = *rng
+            .choice(&[("account", "999999999999"), ("region", "eu-west-3")])
+            .unwrap_or(&("region", "eu-west-3"));
+        event[origin.0] = json!(origin.1);
+        target["isElsewhere"] = json!(true);
+    }
+
+    let detail = json!({ "targets": [target] });
+    native(rng, &id, &event, detail, &EVENTS)
 }

@@ -119,7 +119,12 @@ fn of_target(case: &Case<'_>, target: &Value) -> Expected {
 fn while_it_lasts(case: &Case<'_>, target: &Value) -> Expected {
     let (id, name) = (source_id(target), text(target, "sourceFileSystemId"));
     let Some(source) = find(case.world, HERE, id) else {
-        return refused(vec!["not_found"]);
+        let is_elsewhere = target["isElsewhere"] == true;
+        return refused(vec![if is_elsewhere {
+            "source_elsewhere"
+        } else {
+            "not_found"
+        }]);
     };
     let account = &case.world.account;
     let arn = format!("arn:aws:elasticfilesystem:{HERE}:{account}:file-system/{id}");

@@ -65,7 +65,7 @@ pub(crate) fn never_happened(subject: &Subject, hops: &BTreeMap<String, u64>) ->
     // Everything that a stack with one function can have.
     let triggers = ["TopicTrigger", "QueueTrigger"].map(|name| (name, "ENABLED"));
     let mut parameters = triggers.to_vec();
-    parameters.push(("Functions", subject.name()));
+    parameters.push(("Functions", subject.function.stack()));
     let deployment = Deployment::with(&parameters);
 
     let mut all: Vec<String> = HOPS.map(str::to_owned).to_vec();

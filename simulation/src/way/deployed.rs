@@ -11,13 +11,14 @@ use crate::{
 };
 
 /// The parameters of the template that the variables of the functions come from.
-const PARAMETERS: [(&str, &str); 8] = [
+const PARAMETERS: [(&str, &str); 9] = [
     ("MODE", "Mode"),
     ("ALLOW_DELETE", "AllowDelete"),
     ("MAX_TARGETS", "MaxTargets"),
     ("MAX_SHARE_PERCENT", "MaxSharePercent"),
     ("REQUIRE_SILENT_MINUTES", "RequireSilentMinutes"),
     ("VERIFY_CLEANUP", "VerifyCleanup"),
+    ("ORIGIN_ACCOUNTS", "SourceAccounts"),
     ("REPLICA_REGIONS", "ReplicaRegions"),
     ("REPLICA_DEFAULTS", "ReplicaDefaults"),
 ];
@@ -55,7 +56,7 @@ impl Stack {
             given.push((name, value.to_owned()));
         };
         pick("EventBusName", &["default", "requests"]);
-        pick("Functions", &["all", "all", subject.name()]);
+        pick("Functions", &["all", "all", subject.function.stack()]);
         pick("NotificationEmail", &["", "people@example.org"]);
         pick("FleetConcurrency", &["1", "2", "4", "10"]);
         pick("FleetToleratedFailurePercentage", &["0", "10", "50", "100"]);

@@ -1,0 +1,376 @@
+//! Other accounts and Regions: who may send events here, what `forwarding/forward.yaml` sends from
+//! there, and which stacks are refused.
+
+use serde_json::{Value, json};
+use template::{
+    ACCOUNT, Deployment, REGION, Role, TRIGGERS, ask, facts::is_within, pattern, text_of,
+};
+
+use crate::tidy::rows;
+
+/// The account and the Region of drover, where the stacks of other accounts send to.
+const RECOVERY: [(&str, &str); 2] = [
+    ("RecoveryAccount", "999988887777"),
+    ("RecoveryRegion", "eu-west-1"),
+];
+
+const ORGANIZATION: (&str, &str) = ("SourceOrganization", "o-a1b2c3d4e5");
+const ACCOUNTS: (&str, &str) = ("SourceAccounts", "444455556666,777788889999");
+
+fn forwarding(more: &[(&str, &str)]) -> Deployment {
+    Deployment::forwarding(&[&RECOVERY[..], more].concat())
+}
+
+/// The statements by which the buses of a stack admit other accounts, by the bus.
+fn admitted(deployment: &Deployment) -> Vec<(&str, &Value)> {
+    let policies = deployment.of_type("AWS::Events::EventBusPolicy");
+
+    policies
+        .into_iter()
+        .map(|(_, policy)| {
+            let bus = policy.get("EventBusName").and_then(Value::as_str);
+            (bus.unwrap_or("default"), &policy["Statement"])
+        })
+        .collect()
+}
+
+#[test]
+fn nobody_else_may_send_unless_the_deployment_says_who() {
+    assert_eq!(admitted(&Deployment::by_default()), []);
+
+    let bus = |name: &str| format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{name}");
+    let of_organization = |name: &str| {
+        json!({
+            "Effect": "Allow", "Principal": "*", "Action": "events:PutEvents", "Resource": bus(name),
+            "Condition": { "StringEquals": { "aws:PrincipalOrgID": "o-a1b2c3d4e5" } },
+        })
+    };
+    let of_accounts = json!({
+        "Effect": "Allow", "Principal": { "AWS": ["444455556666", "777788889999"] },
+        "Action": "events:PutEvents", "Resource": bus("default"),
+    });
+
+    let organization = Deployment::with(&[ORGANIZATION]);
+    assert_eq!(
+        admitted(&organization),
+        [("default", &of_organization("default"))]
+    );
+    let accounts = Deployment::with(&[ACCOUNTS]);
+    assert_eq!(admitted(&accounts), [("default", &of_accounts)]);
+
+    // The organization is let in, and drover tells of whoever is not listed.
+    let both = Deployment::with(&[ORGANIZATION, ACCOUNTS, ("EventBusName", "requests")]);
+    let expected = [
+        ("default", &of_organization("default")),
+        ("requests", &of_organization("requests")),
+    ];
+    assert_eq!(admitted(&both), expected);
+}
+
+#[test]
+fn machines_of_the_account_itself_always_count() {
+    let origins = |parameters: &[(&str, &str)]| {
+        let deployment = Deployment::with(parameters);
+        let function = deployment.properties("DisconnectSourceServer");
+        text_of(&function["Environment"]["Variables"]["ORIGIN_ACCOUNTS"])
+    };
+
+    assert_eq!(origins(&[]), "");
+    assert_eq!(origins(&[ORGANIZATION]), "");
+    assert_eq!(
+        origins(&[ACCOUNTS]),
+        format!("{ACCOUNT},444455556666,777788889999")
+    );
+}
+
+/// What is sent there is what the rules here are waiting for.
+#[test]
+fn an_event_that_is_sent_matches_the_rule_that_waits_for_it() {
+    let sender = forwarding(&[]);
+    let receiver = Deployment::with(&[&TRIGGERS[..], &[("EventBusName", "requests")]].concat());
+    let event = |source: &str, detail_type: &str, detail: Value| {
+        json!({
+            "source": source, "detail-type": detail_type, "account": ACCOUNT, "region": REGION,
+            "detail": detail,
+        })
+    };
+    let tagged = json!({
+        "eventSource": "elasticfilesystem.amazonaws.com", "eventName": "TagResource",
+        "requestParameters": {
+            "resourceId": "fs-01234567",
+            "tags": [{ "key": "Name", "value": "x" }, { "key": "drover:replicate-to", "value": "eu-west-1" }],
+        },
+    });
+    let request = |detail_type: &str| event("com.example.cmdb", detail_type, json!({}));
+    let terminated = json!({ "state": "terminated", "instance-id": "i-01234567" });
+    let terminated = event(
+        "aws.ec2",
+        "EC2 Instance State-change Notification",
+        terminated,
+    );
+    let by_cloud_trail = event(
+        "aws.elasticfilesystem",
+        "AWS API Call via CloudTrail",
+        tagged,
+    );
+
+    let cases = [
+        ("InstanceTerminated", "InstanceTerminated", terminated),
+        ("FileSystemTagged", "FileSystemTagged", by_cloud_trail),
+        (
+            "Requested",
+            "DecommissionRequested",
+            request("Source Server Decommission Requested"),
+        ),
+        (
+            "Requested",
+            "ReplicationRequested",
+            request("File System Replication Requested"),
+        ),
+        (
+            "Requested",
+            "ServerAuditRequested",
+            request("Source Server Audit Requested"),
+        ),
+        (
+            "Requested",
+            "FileSystemAuditRequested",
+            request("File System Audit Requested"),
+        ),
+    ];
+    for (sends, waits, event) in &cases {
+        for (name, rule) in sender.of_type("AWS::Events::Rule") {
+            let is_sent = pattern::matches(&rule["EventPattern"], Some(event));
+            assert_eq!(is_sent, name == *sends, "{name} {event}");
+        }
+        let rule = receiver.properties(waits);
+        assert!(
+            pattern::matches(&rule["EventPattern"], Some(event)),
+            "{waits} {event}"
+        );
+        // Each arrives on the bus on which its rule is.
+        let target = text_of(&sender.properties(sends)["Targets"][0]["Arn"]);
+        let bus = rule
+            .get("EventBusName")
+            .map_or("default".to_owned(), text_of);
+        let expected = match bus.as_str() {
+            "default" => "arn:aws:events:eu-west-1:999988887777:event-bus/default",
+            _ => "arn:aws:events:eu-west-1:999988887777:event-bus/requests",
+        };
+        let sender = forwarding(&[("RecoveryBusName", "requests")]);
+        let named = text_of(&sender.properties(sends)["Targets"][0]["Arn"]);
+        assert_eq!(named, expected, "{sends}");
+        assert!(target.ends_with("event-bus/default"), "{target}");
+    }
+}
+
+/// A tag that asks for nothing is nobody's business elsewhere.
+#[test]
+fn an_event_that_asks_for_nothing_is_not_sent() {
+    let sender = forwarding(&[]);
+    let call = |name: &str, more: Value| {
+        json!({
+            "source": "aws.elasticfilesystem", "detail-type": "AWS API Call via CloudTrail",
+            "detail": { "eventSource": "elasticfilesystem.amazonaws.com", "eventName": name, "requestParameters": more },
+        })
+    };
+    let tags = |key: &str| json!({ "tags": [{ "key": key, "value": "x" }] });
+    let mut failed = call("TagResource", tags("drover:replicate-to"));
+    failed["detail"]["errorCode"] = json!("AccessDenied");
+
+    let events = [
+        call("TagResource", tags("Name")),
+        call("CreateFileSystem", json!({})),
+        call("DeleteFileSystem", tags("drover:replicate-to")),
+        failed,
+        json!({
+            "source": "aws.ec2", "detail-type": "EC2 Instance State-change Notification",
+            "detail": { "state": "stopped" },
+        }),
+        // A request of AWS is none.
+        json!({ "source": "aws.partner", "detail-type": "Source Server Decommission Requested" }),
+        // What comes back from drover would go round for ever.
+        json!({ "source": "lambda", "detail-type": "Lambda Function Invocation Result - Success" }),
+    ];
+    for event in &events {
+        for (name, rule) in sender.of_type("AWS::Events::Rule") {
+            assert!(
+                !pattern::matches(&rule["EventPattern"], Some(event)),
+                "{name} {event}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_role_that_sends_may_put_events_on_these_buses_and_nothing_else() {
+    let deployment = forwarding(&[("RecoveryBusName", "requests")]);
+    let bus =
+        |account: &str, name: &str| format!("arn:aws:events:eu-west-1:{account}:event-bus/{name}");
+
+    for (_, rule) in deployment.of_type("AWS::Events::Rule") {
+        let target = &rule["Targets"][0];
+        let role = Role::by_arn(&text_of(&target["RoleArn"]), &deployment, &[]);
+        assert!(role.allows(&ask("events:PutEvents", &text_of(&target["Arn"]))));
+        for forbidden in [bus("999988887777", "other"), bus(ACCOUNT, "default")] {
+            assert!(
+                !role.allows(&ask("events:PutEvents", &forbidden)),
+                "{forbidden}"
+            );
+        }
+        assert!(role.actions().eq(["events:PutEvents"]));
+    }
+}
+
+#[test]
+fn what_is_not_taken_is_kept_and_told() {
+    let deployment = forwarding(&[("AlarmTopicArn", "arn:aws:sns:us-east-1:111122223333:ops")]);
+    let queue = deployment.arn("UnsentEvents");
+    let policy = &deployment.properties("UnsentEventsPolicy")["PolicyDocument"];
+    let statements = policy["Statement"].as_array().unwrap();
+    let sources = statements
+        .iter()
+        .find(|statement| statement["Sid"] == "AllowEventBridge")
+        .map(|statement| &statement["Condition"]["ArnEquals"]["aws:SourceArn"]);
+
+    let rules = deployment.of_type("AWS::Events::Rule");
+    assert_eq!(rules.len(), 3);
+    for (name, rule) in rules {
+        let target = &rule["Targets"][0];
+        assert_eq!(target["DeadLetterConfig"]["Arn"], queue.as_str(), "{name}");
+        let arn = deployment.arn(name);
+        assert!(
+            sources.unwrap().as_array().unwrap().contains(&json!(arn)),
+            "{name}"
+        );
+        for (member, limit) in [
+            (
+                "MaximumEventAgeInSeconds",
+                "the age of a rule's event, in seconds",
+            ),
+            ("MaximumRetryAttempts", "retries of a rule's target"),
+        ] {
+            let value = target["RetryPolicy"][member].as_u64().unwrap();
+            assert!(is_within(value, limit), "{name} {member}");
+        }
+    }
+    for (name, alarm) in deployment.of_type("AWS::CloudWatch::Alarm") {
+        assert_eq!(
+            alarm["AlarmActions"],
+            json!(["arn:aws:sns:us-east-1:111122223333:ops"]),
+            "{name}"
+        );
+    }
+    let silent = forwarding(&[]);
+    for (name, alarm) in silent.of_type("AWS::CloudWatch::Alarm") {
+        assert_eq!(alarm["AlarmActions"], json!([]), "{name}");
+    }
+}
+
+/// A StackSet has the whole organization, the recovery account and Region among it.
+#[test]
+fn where_drover_is_nothing_is_sent() {
+    let here = [("RecoveryAccount", ACCOUNT), ("RecoveryRegion", REGION)];
+    let deployment = Deployment::forwarding(&here);
+    assert_eq!(deployment.resources.keys().collect::<Vec<_>>(), [""; 0]);
+
+    let other_region = [
+        ("RecoveryAccount", ACCOUNT),
+        ("RecoveryRegion", "eu-west-1"),
+    ];
+    assert!(!Deployment::forwarding(&other_region).resources.is_empty());
+}
+
+#[test]
+fn every_parameter_of_the_forwarding_reaches_its_place() {
+    let given = [
+        ("InstanceEvents", "DISABLED"),
+        ("RequestEvents", "ENABLED"),
+        ("FileSystemEvents", "ENABLED"),
+        ("RequestBusName", "changes"),
+        ("RolePath", "/drover/"),
+        (
+            "PermissionsBoundaryArn",
+            "arn:aws:iam::111122223333:policy/boundary",
+        ),
+        ("QueueKeyArn", "arn:aws:kms:us-east-1:111122223333:key/1"),
+    ];
+    let deployment = forwarding(&given);
+    let role = deployment.properties("ForwardRole");
+    let queue = deployment.properties("UnsentEvents");
+
+    assert_eq!(
+        deployment.properties("InstanceTerminated")["State"],
+        "DISABLED"
+    );
+    assert_eq!(deployment.properties("Requested")["State"], "ENABLED");
+    assert_eq!(
+        deployment.properties("FileSystemTagged")["State"],
+        "ENABLED"
+    );
+    assert_eq!(
+        deployment.properties("Requested")["EventBusName"],
+        "changes"
+    );
+    assert_eq!(role["Path"], "/drover/");
+    assert_eq!(
+        role["PermissionsBoundary"],
+        "arn:aws:iam::111122223333:policy/boundary"
+    );
+    assert_eq!(
+        queue["KmsMasterKeyId"],
+        "arn:aws:kms:us-east-1:111122223333:key/1"
+    );
+    assert!(queue.get("SqsManagedSseEnabled").is_none());
+    // The metric of a rule on a bus of its own has the bus too.
+    let metrics = &deployment.properties("LostEventsAlarm")["Metrics"];
+    let expected = json!([{ "Name": "EventBusName", "Value": "changes" }, { "Name": "RuleName", "Value": "Requested" }]);
+    assert_eq!(metrics[3]["MetricStat"]["Metric"]["Dimensions"], expected);
+}
+
+#[test]
+fn a_stack_that_could_not_do_what_it_says_is_refused() {
+    let refusals = |parameters: &[(&str, &str)]| Deployment::with(parameters).refusals();
+    let cases = [
+        ("efs", "InstanceTerminatedTrigger", "ENABLED"),
+        ("efs", "ReplicationStalledTrigger", "ENABLED"),
+        ("efs", "RecoveryEventsTrigger", "ENABLED"),
+        ("efs", "AllowDelete", "true"),
+        ("efs", "VerifyCleanup", "true"),
+        ("drs", "FileSystemTaggedTrigger", "ENABLED"),
+        (
+            "drs",
+            "ReplicationRoleArn",
+            "arn:aws:iam::999999999999:role/r",
+        ),
+        ("drs", "ReplicaDefaults", r#"{"eu-west-1":{}}"#),
+    ];
+
+    for functions in ["all", "drs", "efs"] {
+        assert_eq!(
+            refusals(&[("Functions", functions)]),
+            [""; 0],
+            "{functions}"
+        );
+    }
+    for (functions, parameter, value) in cases {
+        let said = refusals(&[("Functions", functions), (parameter, value)]);
+        assert_eq!(said.len(), 1, "{functions} {parameter}: {said:?}");
+        assert!(said[0].starts_with(parameter), "{said:?}");
+        assert_eq!(
+            refusals(&[("Functions", "all"), (parameter, value)]),
+            [""; 0]
+        );
+    }
+}
+
+#[test]
+fn the_topology_names_everything_that_can_be_sent() {
+    let switches =
+        Deployment::declared_by_forwarding().filter(|(name, _)| name.ends_with("Events"));
+    let expected: Vec<[String; 2]> = switches
+        .map(|(name, declaration)| [name.to_owned(), text_of(&declaration["Default"])])
+        .collect();
+
+    assert_eq!(rows("docs/topology.md", "## Send"), expected);
+}
