@@ -18,6 +18,7 @@ mod events;
 mod functions;
 mod hostile;
 mod iam;
+mod people;
 mod rules;
 mod stage;
 mod template;
