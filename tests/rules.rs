@@ -37,7 +37,7 @@ pub(crate) fn rules_of(deployment: &Deployment, event: &Value) -> Vec<String> {
 
 /// The ARN of a function.
 fn arn(deployment: &Deployment, function: &Function) -> String {
-    deployment.arn(deployment.function(function.name()))
+    deployment.alias(deployment.function(function.name()))
 }
 
 // Invariant 2.

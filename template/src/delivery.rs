@@ -107,13 +107,13 @@ impl Way {
                 .keys()
                 .filter_map(|member| member.strip_prefix("Source"))
                 .map(|member| format!("aws:Source{member}"));
-            // A permission names its function, and AWS sends the ARN.
-            let name = text_of(&permission["FunctionName"]);
+            // A permission is for the alias alone, by its ARN.
+            let alias = text_of(&permission["FunctionName"]);
 
             conditions.all(|key| keys.contains(&key))
                 && permission["Principal"] == self.service
                 && permission["SourceArn"] == self.source.as_str()
-                && self.receiver.ends_with(&format!(":{name}"))
+                && self.receiver == alias
         })
     }
 }

@@ -68,11 +68,7 @@ impl Deployment {
             .unwrap();
 
         for resource in self.resources.values_mut().filter(|it| is_function(it)) {
-            // What a function says itself wins.
-            let own = resource["Properties"].as_object_mut().unwrap();
-            for (name, value) in globals.as_object().unwrap() {
-                own.entry(name.as_str()).or_insert_with(|| value.clone());
-            }
+            merge(&mut resource["Properties"], &globals);
         }
     }
 
@@ -112,6 +108,12 @@ impl Deployment {
         text_of(&self.attribute(name, "Arn"))
     }
 
+    /// The ARN of the alias of a function by its logical ID, which is what everything invokes.
+    #[must_use]
+    pub fn alias(&self, function: &str) -> String {
+        text_of(&self.attribute(function, "Alias"))
+    }
+
     /// The outputs of the deployment, each with its value.
     #[must_use]
     pub fn outputs(&self) -> BTreeMap<&'static str, String> {
@@ -134,7 +136,10 @@ impl Deployment {
         let rules = self.written.whole["Rules"].as_object().unwrap().values();
 
         rules
-            .filter(|rule| self.is_true(&rule["RuleCondition"]))
+            .filter(|rule| {
+                let condition = rule.get("RuleCondition");
+                condition.is_none_or(|condition| self.is_true(condition))
+            })
             .flat_map(|rule| rule["Assertions"].as_array().unwrap())
             .filter(|assertion| !self.is_true(&assertion["Assert"]))
             .map(|assertion| text_of(&assertion["AssertDescription"]))
@@ -149,6 +154,20 @@ impl Deployment {
     /// Those of `forwarding/forward.yaml`.
     pub fn declared_by_forwarding() -> impl Iterator<Item = (&'static str, &'static Value)> {
         declared_by(&FORWARDING)
+    }
+}
+
+/// Adds what a function does not say itself, in the objects inside too.
+fn merge(own: &mut Value, globals: &Value) {
+    let (Value::Object(own), Value::Object(globals)) = (own, globals) else {
+        return;
+    };
+
+    for (name, value) in globals {
+        match own.get_mut(name) {
+            Some(known) => merge(known, value),
+            None => _ = own.insert(name.clone(), value.clone()),
+        }
     }
 }
 

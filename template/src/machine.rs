@@ -56,7 +56,7 @@ pub fn needed(state: &Value, deployment: &Deployment) -> Vec<(&'static str, Stri
         "arn:aws:states:::lambda:invoke" => {
             // The input names the function, and it may be any that is deployed.
             let functions = deployment.of_type("AWS::Serverless::Function").into_iter();
-            let arns = functions.map(|(name, _)| deployment.arn(name));
+            let arns = functions.map(|(name, _)| deployment.alias(name));
             return arns.map(|arn| ("lambda:InvokeFunction", arn)).collect();
         }
         "arn:aws:states:::states:startExecution" => {

@@ -122,6 +122,10 @@ impl Deployment {
     pub(crate) fn reference(&self, name: &str) -> Option<Value> {
         let pseudo = match name {
             "AWS::NoValue" => return None,
+            _ if name.contains('.') => {
+                let (function, attribute) = name.split_once('.')?;
+                return Some(self.attribute(function, attribute));
+            }
             "AWS::Partition" => "aws",
             "AWS::Region" => REGION,
             "AWS::AccountId" => ACCOUNT,
@@ -203,12 +207,23 @@ impl Deployment {
             ("AWS::Serverless::StateMachine", "Arn") =>
                 arn("states", &format!("stateMachine:{own}")),
             ("AWS::Serverless::Function", "Arn") => arn("lambda", &format!("function:{own}")),
+            // SAM makes the alias.
+            ("AWS::Serverless::Function", "Alias") => {
+                let alias = &self.written.whole["Globals"]["Function"]["AutoPublishAlias"];
+                arn("lambda", &format!("function:{own}:{}", text_of(alias)))
+            }
             ("AWS::Events::Rule", "Arn") =>
                 arn("events", &format!("rule/{}{own}", self.bus_of(name))),
             ("AWS::Logs::LogGroup", "Arn") => arn("logs", &format!("log-group:{own}:*")),
             ("AWS::CloudWatch::Alarm", "Arn") => arn("cloudwatch", &format!("alarm:{own}")),
             ("AWS::KMS::Key", "Arn") => arn("kms", &format!("key/{own}")),
-            ("AWS::IAM::Role", "Arn") => format!("arn:aws:iam::{ACCOUNT}:role/{own}"),
+            ("AWS::IAM::Role", "Arn") => {
+                let path = &self.written.resource(name)["Properties"]["Path"];
+                let path = self
+                    .resolve(path)
+                    .map_or("/".to_owned(), |path| text_of(&path));
+                format!("arn:aws:iam::{ACCOUNT}:role{path}{own}")
+            }
             ("AWS::S3::Bucket", "Arn") => format!("arn:aws:s3:::{own}"),
             _ => panic!("{attribute} of {name}, a {kind}, is not known here"),
         })

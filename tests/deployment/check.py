@@ -1,4 +1,4 @@
-"""Checks template.yaml and the state machines with the tools that know AWS's rules, without an account.
+"""Checks template.yaml, forwarding/forward.yaml and the state machines with the tools that know AWS's rules, without an account.
 
 `sam validate --lint` checks neither inline policies nor the resources that SAM generates. So the template is
 transformed as CloudFormation would, and cfn-lint checks the result; parliament checks every policy; asl-validator
@@ -21,7 +21,7 @@ from samtranslator.public.translator import ManagedPolicyLoader
 from samtranslator.translator.transform import transform
 
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATE = ROOT / "template.yaml"
+TEMPLATE, FORWARDING = ROOT / "template.yaml", ROOT / "forwarding/forward.yaml"
 REGION, ACCOUNT = "us-east-1", "111122223333"
 # With everything enabled, so that every branch is checked.
 EVERYTHING = {
@@ -31,6 +31,14 @@ EVERYTHING = {
     "QueueTrigger": "ENABLED",
     "NotificationEmail": "ops@example.com",
     "ReplicationRoleArn": f"arn:aws:iam::{ACCOUNT}:role/replication",
+    "KmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1",
+    "PermissionsBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/boundary",
+    "VpcSubnetIds": "subnet-0123456789abcdef0",
+    "VpcSecurityGroupIds": "sg-0123456789abcdef0",
+    "RecoveryAccount": "999988887777",
+    "RecoveryRegion": "eu-west-1",
+    "RequestBusName": "requests",
+    "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:ops",
 }
 # The ARNs of resources that policies name.
 ARNS = {
@@ -44,6 +52,19 @@ ARNS = {
 }
 # Findings of parliament that are no fault, by issue and action.
 EXPLAINED = {
+    **{
+        (issue, f"ec2:{action}"): why
+        for action in (
+            "CreateNetworkInterface",
+            "DeleteNetworkInterface",
+            "AssignPrivateIpAddresses",
+            "UnassignPrivateIpAddresses",
+        )
+        for issue, why in (
+            ("RESOURCE_STAR", "Lambda connects a function to a VPC on any resource, as its guide shows"),
+            ("UNKNOWN_CONDITION_FOR_ACTION", "lambda:SourceFunctionArn is in each call of a function's code"),
+        )
+    },
     ("RESOURCE_MISMATCH", "states:DescribeExecution"): "parliament knows the ARNs of express executions only",
 }
 
@@ -72,13 +93,17 @@ def everything(source: dict) -> dict:
     """The value of each parameter and resource, with everything enabled. The value of a resource is its ARN."""
     values = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::StackName": "drover"}
     for name, parameter in source["Parameters"].items():
-        value = EVERYTHING.get(name, parameter["Default"])
+        value = EVERYTHING.get(name, parameter.get("Default"))
         values[name] = value.split(",") if "List" in parameter["Type"] else value
     for name, resource in source["Resources"].items():
         values[f"{name}.QueueName"] = values[f"{name}.TopicName"] = name
         values[name] = values[f"{name}.Arn"] = ARNS.get(resource["Type"], "arn:aws:service:{}:{}:{}").format(
             REGION, ACCOUNT, name
         )
+        # The alias of a function, and the ID of a rule on a bus of its own.
+        values[f"{name}.Alias"] = f"{values[name]}:live"
+        if resource["Type"] == "AWS::Events::Rule":
+            values[name] = f"requests|{name}"
     return values
 
 
@@ -93,6 +118,10 @@ def resolved(value, values: dict):
             return substituted(text, values | resolved(own, values))
         case {"Fn::Join": [str(separator), list(parts)]}:
             return separator.join(resolved(parts, values))
+        case {"Fn::Split": [str(separator), text]}:
+            return resolved(text, values).split(separator)
+        case {"Fn::Select": [index, parts]}:
+            return resolved(parts, values)[int(index)]
         case {"Ref": name}:
             return values[name]
         case {"Fn::GetAtt": [name, attribute]}:
@@ -123,7 +152,8 @@ def run(*command: str) -> bool:
 
 def explained(finding) -> bool:
     """Whether every action of a finding is in the list above."""
-    details = finding.detail if isinstance(finding.detail, list) else [{"action": str(finding.detail)}]
+    # A sentence ends with the action.
+    details = finding.detail if isinstance(finding.detail, list) else [str(finding.detail).split()[-1]]
     actions = [detail if isinstance(detail, str) else detail["action"] for detail in details]
     return all((finding.issue, action) in EXPLAINED for action in actions)
 
@@ -165,16 +195,19 @@ def check_alarms(source: dict) -> bool:
 def main() -> int:
     asl_validator = sys.argv[1]
     tools = Path(sys.executable).parent
-    source = yaml_parse(TEMPLATE.read_text())
+    source, forwarding = yaml_parse(TEMPLATE.read_text()), yaml_parse(FORWARDING.read_text())
     with tempfile.TemporaryDirectory() as folder:
         whole = Path(folder) / "transformed.json"
         whole.write_text(json.dumps(transformed(yaml_parse(TEMPLATE.read_text())), indent=2))
         found = [
             run(str(tools / "sam"), "validate", "--lint"),
             run(str(tools / "cfn-lint"), "--regions", REGION, "--template", str(whole)),
+            run(str(tools / "cfn-lint"), "--regions", REGION, "--template", str(FORWARDING)),
             check_policies(source),
+            check_policies(forwarding),
             check_machines(source, asl_validator, Path(folder)),
             check_alarms(source),
+            check_alarms(forwarding),
         ]
     return 0 if all(found) else 1
 

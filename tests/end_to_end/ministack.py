@@ -423,9 +423,12 @@ def _event_invoke_config(func: dict, config: dict) -> dict:
 
 
 def _qualifier(config: dict) -> str:
-    """What follows the name in arn:aws:lambda:REGION:ACCOUNT:function:NAME:QUALIFIER."""
+    """The alias by which a function was invoked. MiniStack keeps the version that runs: it is that of an alias, where
+    there is one."""
     parts = config["FunctionArn"].split(":")
-    return parts[7] if len(parts) > 7 else "$LATEST"
+    version = parts[7] if len(parts) > 7 else "$LATEST"
+    aliases = (lambda_svc._functions.get(config.get("FunctionName", "")) or {}).get("aliases") or {}
+    return next((name for name, alias in aliases.items() if alias["FunctionVersion"] == version), version)
 
 
 def _try_until_done(func: dict, event, retries: int, max_age: int) -> tuple[dict, int, str]:

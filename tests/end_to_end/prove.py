@@ -25,6 +25,8 @@ from botocore.exceptions import ClientError
 ROOT = Path(__file__).resolve().parents[2]
 STACK, REGION, ACCOUNT = "drover", "us-east-1", "000000000000"
 DISCONNECT, BOOTSTRAP = f"{STACK}-disconnect-source-server", f"{STACK}-bootstrap-efs-replication"
+# What everything invokes: the alias of the version that is deployed.
+LIVE = "live"
 TAGGED = "fs-0123456789abcdef1"
 # Accounts with machines, whose events come from this Region: one that is listed, another one of the organization, and
 # one of somebody else.
@@ -205,6 +207,8 @@ class Proof:
             "CAPABILITY_IAM",
             "--no-confirm-changeset",
             "--no-fail-on-empty-changeset",
+            "--tags",
+            "team=recovery",
             "--parameter-overrides",
             *overrides,
         ]
@@ -272,12 +276,14 @@ class Proof:
             "detail": detail,
         }
 
-    def invoke(self, function: str, payload) -> dict:
-        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload))
+    def invoke(self, function: str, payload, qualifier: str = LIVE) -> dict:
+        answer = self.client("lambda").invoke(
+            FunctionName=function, Qualifier=qualifier, Payload=json.dumps(payload)
+        )
         return json.loads(answer["Payload"].read())
 
     def arn_of(self, function: str) -> str:
-        return self.client("lambda").get_function_configuration(FunctionName=function)["FunctionArn"]
+        return self.client("lambda").get_alias(FunctionName=function, Name=LIVE)["AliasArn"]
 
     # ---- what is seen
 
@@ -390,6 +396,33 @@ def in_hours(hours: int) -> str:
 # Each proof is a function, in the order in which they run; its first line is what is shown.
 
 
+def an_organization_gets_what_it_asks_for(proof: Proof) -> None:
+    """The path of roles, the key of queues and logs, and the tags are as the deployment says."""
+    # MiniStack's CloudFormation gives a role no boundary, and a function no VPC.
+    iam = proof.client("iam")
+    roles = [iam.get_role(RoleName=role["RoleName"])["Role"] for role in iam.list_roles()["Roles"]]
+    ours = [role for role in roles if STACK in role["RoleName"]]
+    expect(len(ours) > 5 and all(role["Path"] == "/drover/" for role in ours), "the path", ours)
+    sqs = proof.client("sqs")
+    url = proof.outputs["FailedRequestsUrl"]
+    key = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["KmsMasterKeyId"])["Attributes"]["KmsMasterKeyId"]
+    expect(key == ASKED["KmsKeyArn"], "the key of a queue", key)
+    groups = proof.client("logs").describe_log_groups()["logGroups"]
+    keys = {group.get("kmsKeyId") for group in groups if STACK in group["logGroupName"]}
+    expect(keys == {ASKED["KmsKeyArn"]}, "the key of the logs", groups)
+    function = proof.client("lambda").get_function(FunctionName=DISCONNECT)
+    expect(function["Tags"].get("team") == "recovery", "the tags of the stack", function["Tags"])
+
+
+def another_setting_is_a_version_of_its_own(proof: Proof) -> None:
+    """A parameter that changes publishes a version, which the alias then stands for."""
+    functions = proof.client("lambda")
+    alias = functions.get_alias(FunctionName=DISCONNECT, Name=LIVE)
+    expect(alias["FunctionVersion"] not in ("$LATEST", "1"), "a version after the first", alias)
+    deployed = functions.get_function_configuration(FunctionName=DISCONNECT, Qualifier=LIVE)
+    expect(deployed["Environment"]["Variables"]["MODE"] == "enforce", "what was deployed last", deployed)
+
+
 def defaults_change_nothing(proof: Proof) -> None:
     """With default parameters, no event changes anything."""
     events, functions = proof.client("events"), (DISCONNECT, BOOTSTRAP)
@@ -434,7 +467,7 @@ def the_role_refuses(proof: Proof, mode: str, outcome: str) -> None:
     source = efs.create_file_system(CreationToken=f"for-{mode}", Encrypted=True)["FileSystemId"]
     destination = {"sourceFileSystemId": source, "destination": {"region": "eu-west-1"}, "replica": {}}
     request = {"version": 1, "requestID": f"ROLE-{mode}", "expiresAt": in_hours(1), "targets": [destination]}
-    answer = proof.invoke(BOOTSTRAP, request)
+    answer = proof.invoke(BOOTSTRAP, request, "$LATEST")
     report = json.loads(answer["errorMessage"]) if "errorMessage" in answer else answer
     target = report["targets"][0]
     expect((report["outcome"], target["reason"]) == outcome, "what the role allows", answer)
@@ -611,7 +644,9 @@ def a_schedule_starts_an_audit(proof: Proof) -> None:
         expect(schedule["State"] == "ENABLED", "the schedule", schedule)
         time_of_schedule = "<aws.scheduler.scheduled-time>"
         sent = schedule["Target"]["Input"].replace(time_of_schedule, "2026-11-22T06:00:00Z")
-        report = proof.invoke(schedule["Target"]["Arn"], json.loads(sent))
+        function, _, qualifier = schedule["Target"]["Arn"].rpartition(":")
+        expect(qualifier == LIVE, "what the schedule invokes", schedule)
+        report = proof.invoke(function, json.loads(sent))
         expect((report["outcome"], report["requestID"]) == ("done", "audit:2026-11-22T06:00:00Z"), "the audit", report)
 
 
@@ -674,7 +709,9 @@ def a_failed_request_is_kept_with_its_report(proof: Proof) -> None:
     expect(not proof.disconnected(4), "nothing was changed")
     # Replayed, as docs/operations.md says, once the fault is repaired.
     payload = json.dumps(record["requestPayload"])
-    proof.client("lambda").invoke(FunctionName=DISCONNECT, InvocationType="Event", Payload=payload)
+    proof.client("lambda").invoke(
+        FunctionName=DISCONNECT, Qualifier=LIVE, InvocationType="Event", Payload=payload
+    )
     proof.result("CHG4", "done")
 
 
@@ -682,10 +719,10 @@ def an_event_that_a_rule_may_not_deliver_is_kept(proof: Proof) -> None:
     """Without the permission of its rule, an event is kept in the queue of undelivered events."""
     functions = proof.client("lambda")
     rules = proof.client("events").list_rule_names_by_target(TargetArn=proof.arn_of(DISCONNECT))["RuleNames"]
-    policy = json.loads(functions.get_policy(FunctionName=DISCONNECT)["Policy"])
+    policy = json.loads(functions.get_policy(FunctionName=DISCONNECT, Qualifier=LIVE)["Policy"])
     ours = [statement for statement in policy["Statement"] if "Requested" in json.dumps(statement["Condition"])]
     expect(len(ours) == 1 and any("Requested" in rule for rule in rules), "the permission of the rule", policy)
-    functions.remove_permission(FunctionName=DISCONNECT, StatementId=ours[0]["Sid"])
+    functions.remove_permission(FunctionName=DISCONNECT, Qualifier=LIVE, StatementId=ours[0]["Sid"])
     proof.put(proof.request("CHG12", server_id(12)))
     kept = proof.received(
         proof.outputs["UndeliveredEventsUrl"], lambda event: event.get("detail", {}).get("requestID") == "CHG12"
@@ -694,13 +731,14 @@ def an_event_that_a_rule_may_not_deliver_is_kept(proof: Proof) -> None:
     source = ours[0]["Condition"]
     functions.add_permission(
         FunctionName=DISCONNECT,
+        Qualifier=LIVE,
         StatementId=ours[0]["Sid"],
         Action="lambda:InvokeFunction",
         Principal="events.amazonaws.com",
         SourceArn=next(iter(source["ArnLike"].values())),
     )
     # Replayed as it was.
-    functions.invoke(FunctionName=DISCONNECT, InvocationType="Event", Payload=json.dumps(kept))
+    functions.invoke(FunctionName=DISCONNECT, Qualifier=LIVE, InvocationType="Event", Payload=json.dumps(kept))
     proof.result("CHG12", "done")
 
 
@@ -984,10 +1022,10 @@ def every_other_alarm_rings(proof: Proof) -> None:
     proof.put(proof.request("CHG19", server_id(19)))
     proof.assert_alarm_rang("indeterminate")
     # A result whose bus does not exist.
-    latest = {"FunctionName": DISCONNECT, "Qualifier": "$LATEST"}
-    answer = functions.get_function_event_invoke_config(**latest)
+    live = {"FunctionName": DISCONNECT, "Qualifier": LIVE}
+    answer = functions.get_function_event_invoke_config(**live)
     names = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
-    settings = latest | {name: answer[name] for name in names}
+    settings = live | {name: answer[name] for name in names}
     theirs = {
         end: each["Destination"].replace(ACCOUNT, "999999999999") for end, each in answer["DestinationConfig"].items()
     }
@@ -997,9 +1035,9 @@ def every_other_alarm_rings(proof: Proof) -> None:
     proof.assert_alarm_rang("lost-results")
     functions.put_function_event_invoke_config(**settings)
     # An event that may go neither to the function nor to the dead letters.
-    policy = json.loads(functions.get_policy(FunctionName=DISCONNECT)["Policy"])
+    policy = json.loads(functions.get_policy(FunctionName=DISCONNECT, Qualifier=LIVE)["Policy"])
     [ours] = [each for each in policy["Statement"] if "DecommissionRequested" in json.dumps(each["Condition"])]
-    functions.remove_permission(FunctionName=DISCONNECT, StatementId=ours["Sid"])
+    functions.remove_permission(FunctionName=DISCONNECT, Qualifier=LIVE, StatementId=ours["Sid"])
     url = proof.outputs["UndeliveredEventsUrl"]
     kept = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""})
@@ -1061,6 +1099,7 @@ def a_deleted_stack_keeps_dead_letters_logs_and_results(proof: Proof) -> None:
 
 WITH_DEFAULTS = [defaults_change_nothing, the_role_of_plan_mode_refuses_a_change]
 WITH_EVERYTHING = [
+    another_setting_is_a_version_of_its_own,
     an_event_reaches_its_function_through_a_rule,
     a_duplicate_changes_nothing,
     a_message_reaches_its_function_through_the_topic,
@@ -1110,9 +1149,22 @@ DEFAULTS = json.dumps({"eu-west-1": {"replica": {"mountTargets": [{"subnetId": "
 ESCAPED_DEFAULTS = '"' + DEFAULTS.replace('"', '\\"') + '"'
 
 
+# What an organization may ask for.
+ASKED = {
+    "RolePath": "/drover/",
+    "KmsKeyArn": f"arn:aws:kms:{REGION}:{ACCOUNT}:key/01234567-89ab-cdef-0123-456789abcdef",
+    "VpcSubnetIds": "subnet-0123456789abcdef0",
+    "VpcSecurityGroupIds": "sg-0123456789abcdef0",
+    "MachineLogClass": "INFREQUENT_ACCESS",
+}
+
+
 def prove(proof: Proof) -> int:
-    step("deploy one function alone", proof.deploy, Functions="drs")
-    step("deploy with default parameters", proof.deploy, Functions="all")
+    step("deploy one function alone, as an organization asks", proof.deploy, Functions="drs", **ASKED)
+    step(an_organization_gets_what_it_asks_for.__doc__, an_organization_gets_what_it_asks_for, proof)
+    # `sam` takes nothing for a value only in quotes.
+    usual = dict.fromkeys(ASKED, '""') | {"RolePath": "/"}
+    step("deploy with default parameters", proof.deploy, Functions="all", **usual)
     for each in WITH_DEFAULTS:
         step(each.__doc__, each, proof)
     changed = {
@@ -1126,7 +1178,7 @@ def prove(proof: Proof) -> int:
     step("subscribe", proof.subscribe)
     for each in WITH_EVERYTHING:
         step(each.__doc__, each, proof)
-    return len(WITH_DEFAULTS) + len(WITH_EVERYTHING)
+    return 1 + len(WITH_DEFAULTS) + len(WITH_EVERYTHING)
 
 
 def step(what: str, do, *arguments, **more) -> None:

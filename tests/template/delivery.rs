@@ -236,7 +236,8 @@ fn a_function_reads_its_queue_and_reports_what_it_did_not_finish() {
             .iter()
             .find(|(_, mapping)| mapping["EventSourceArn"] == queue.as_str());
         let (_, mapping) = mapping.unwrap_or_else(|| panic!("nothing reads {queue}"));
-        assert!(text_of(&mapping["FunctionName"]).ends_with(name), "{name}");
+        let alias = deployment.alias(deployment.function(name));
+        assert_eq!(mapping["FunctionName"], alias.as_str(), "{name}");
         assert_eq!(
             mapping["FunctionResponseTypes"],
             json!(["ReportBatchItemFailures"]),

@@ -95,7 +95,7 @@ fn a_rule_may_start_the_machine_that_it_targets() {
 #[test]
 fn a_machine_may_invoke_the_deployed_functions_alone() {
     let all = everything();
-    let arns = FUNCTIONS.map(|function| all.arn(all.function(function.name())));
+    let arns = FUNCTIONS.map(|function| all.alias(all.function(function.name())));
     let invoked_by = |machine: &str, deployment: &Deployment| {
         let role = role_of(deployment, deployment.properties(machine));
         let may_invoke = |arn: &str| role.allows(&ask("lambda:InvokeFunction", arn));
@@ -112,7 +112,9 @@ fn a_machine_may_invoke_the_deployed_functions_alone() {
     for (machine, invoked) in [(FOLLOW_UP, &FUNCTIONS[..]), (FLEET, &CHANGING[..])] {
         let arns_of = |functions: Vec<&Function>, stack: &Deployment| -> Vec<String> {
             let names = functions.iter().map(|function| function.name());
-            names.map(|name| stack.arn(stack.function(name))).collect()
+            names
+                .map(|name| stack.alias(stack.function(name)))
+                .collect()
         };
         assert_eq!(invoked_by(machine, &all), arns_of(invoked.to_vec(), &all));
 

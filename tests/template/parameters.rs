@@ -8,7 +8,7 @@ use template::{
     ACCOUNT, Deployment, REGION, TRIGGERS,
     facts::is_within,
     machine::{definition, objects},
-    text_of,
+    text_of, texts_of,
 };
 
 use crate::{
@@ -69,9 +69,63 @@ fn every_function_gets_its_variables_and_its_time() {
 
         let environment = environment(&deployment, function).as_object().unwrap();
         let given: Vec<&str> = environment.keys().map(String::as_str).collect();
-        let mut known = function.under_test.variables.to_vec();
+        // No function reads the number of its settings: a version is published for another one.
+        let mut known = [function.under_test.variables, &["SETTINGS"]].concat();
         known.sort_unstable();
         assert_eq!(given, known, "{name}");
+    }
+}
+
+/// Without a new version, the alias would stand for the settings of before.
+#[test]
+fn every_setting_of_a_function_makes_another_version_of_the_settings() {
+    let text = |deployment: &Deployment| text_of(&deployment.properties("Settings")["Content"]);
+    // What is no part of a version: it belongs to the function or to the alias.
+    let without = |deployment: &Deployment, function: &Function| {
+        let mut properties = properties(deployment, function).clone();
+        let members = properties.as_object_mut().unwrap();
+        for member in ["EventInvokeConfig", "ReservedConcurrentExecutions", "Role"] {
+            members.remove(member);
+        }
+        properties
+    };
+    let vpc = [
+        ("VpcSubnetIds", "subnet-0"),
+        ("VpcSecurityGroupIds", "sg-0"),
+    ];
+    let before = Deployment::with(&vpc);
+    let mut depending = BTreeSet::new();
+
+    for (name, declaration) in Deployment::declared() {
+        let value = match declaration.get("AllowedValues") {
+            Some(allowed) => texts_of(allowed).pop().unwrap(),
+            None => "7".to_owned(),
+        };
+        let default = text_of(&declaration["Default"]);
+        if name == "Functions" || value == default {
+            continue;
+        }
+        let mut given = vpc.to_vec();
+        given.retain(|(known, _)| *known != name);
+        given.push((name, &value));
+        let after = Deployment::with(&given);
+        let mut functions = FUNCTIONS.iter();
+        let is_part = functions.any(|it| without(&before, it) != without(&after, it));
+        assert_eq!(text(&before) != text(&after), is_part, "{name}");
+        if is_part {
+            depending.insert(name);
+        }
+    }
+
+    assert!(depending.len() > 12, "{depending:?}");
+    for function in FUNCTIONS {
+        let properties = properties(&before, function);
+        assert_eq!(properties["AutoPublishAlias"], "live");
+        assert_eq!(properties["VersionDescription"], "settings Settings");
+        assert_eq!(
+            properties["Environment"]["Variables"]["SETTINGS"],
+            "Settings"
+        );
     }
 }
 
@@ -115,7 +169,8 @@ fn a_fresh_deployment_is_inert() {
 #[test]
 fn no_rule_of_a_fresh_deployment_invokes_a_function() {
     let deployment = Deployment::by_default();
-    let functions = FUNCTIONS.map(|function| deployment.arn(deployment.function(function.name())));
+    let functions =
+        FUNCTIONS.map(|function| deployment.alias(deployment.function(function.name())));
 
     for (name, rule) in deployment.of_type("AWS::Events::Rule") {
         let mut targets = rule["Targets"].as_array().unwrap().iter();
@@ -350,7 +405,7 @@ fn a_stack_may_have_one_function_alone() {
             let permitted = text_of(&properties["FunctionName"]);
             let mut own = function.stack();
             assert!(
-                own.any(|own| permitted == format!("drover-{}", own.name())),
+                own.any(|own| permitted == deployment.alias(deployment.function(own.name()))),
                 "{permission}"
             );
         }
@@ -471,7 +526,36 @@ fn every_output_names_what_it_says() {
 }
 
 /// Each parameter with a pattern: what it takes, and what it refuses.
-const FORMS: [(&str, &[&str], &[&str]); 9] = [
+const FORMS: [(&str, &[&str], &[&str]); 14] = [
+    (
+        "RolePath",
+        &["/", "/drover/", "/a/b/"],
+        &["", "drover", "/drover", "drover/", "/a b/"],
+    ),
+    (
+        "PermissionsBoundaryArn",
+        &[
+            "",
+            "arn:aws:iam::111122223333:policy/boundary",
+            "arn:aws:iam::aws:policy/PowerUserAccess",
+        ],
+        &["boundary", "arn:aws:iam::111122223333:role/r"],
+    ),
+    (
+        "KmsKeyArn",
+        &["", "arn:aws:kms:us-east-1:111122223333:key/1"],
+        &["alias/a", "1", "arn:aws:kms:us-east-1:111122223333:alias/a"],
+    ),
+    (
+        "VpcSubnetIds",
+        &["", "subnet-0a1b2c3d", "subnet-0a1b2c3d,subnet-0a1b2c3e"],
+        &["subnet-", "sg-0a1b2c3d", "subnet-0a1b2c3d, subnet-0a1b2c3e"],
+    ),
+    (
+        "VpcSecurityGroupIds",
+        &["", "sg-0a1b2c3d", "sg-0a1b2c3d,sg-0a1b2c3e"],
+        &["sg-", "subnet-0a1b2c3d", "sg-0a1b2c3d;sg-0a1b2c3e"],
+    ),
     (
         "SourceOrganization",
         &["", "o-a1b2c3d4e5"],

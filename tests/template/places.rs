@@ -15,7 +15,7 @@ struct Parameter {
 }
 
 /// A value for each parameter. No two are the same, and none is a default where it need not be.
-const VALUES: [(&str, &str); 34] = [
+const VALUES: [(&str, &str); 40] = [
     ("Functions", "all"),
     ("Mode", "enforce"),
     ("AllowDelete", "true"),
@@ -46,6 +46,15 @@ const VALUES: [(&str, &str); 34] = [
     ("NotificationEmail", "ops@example.com"),
     ("ReplicationObjectiveSeconds", "1234"),
     ("LogRetentionDays", "30"),
+    ("RolePath", "/first/"),
+    (
+        "PermissionsBoundaryArn",
+        "arn:aws:iam::111122223333:policy/first",
+    ),
+    ("KmsKeyArn", "arn:aws:kms:us-east-1:111122223333:key/first"),
+    ("VpcSubnetIds", "subnet-01"),
+    ("VpcSecurityGroupIds", "sg-01"),
+    ("MachineLogClass", "STANDARD"),
     ("Architecture", "x86_64"),
     ("ReservedConcurrency", "55"),
     ("FleetConcurrency", "56"),
@@ -54,7 +63,7 @@ const VALUES: [(&str, &str); 34] = [
 
 /// Another value for each parameter but `Functions`, whose stacks are compared elsewhere, and what
 /// it changes.
-const PARAMETERS: [Parameter; 33] = [
+const PARAMETERS: [Parameter; 39] = [
     Parameter {
         name: "Mode",
         value: "plan",
@@ -65,6 +74,7 @@ const PARAMETERS: [Parameter; 33] = [
             "DisconnectRole Policies change",
             "DisconnectSourceServer Environment Variables MODE",
             "Outputs Mode",
+            "Settings Content",
         ],
     },
     Parameter {
@@ -74,6 +84,7 @@ const PARAMETERS: [Parameter; 33] = [
             "AuditSourceServers Environment Variables ALLOW_DELETE",
             "DisconnectRole Policies change DeleteApproved",
             "DisconnectSourceServer Environment Variables ALLOW_DELETE",
+            "Settings Content",
         ],
     },
     Parameter {
@@ -82,17 +93,24 @@ const PARAMETERS: [Parameter; 33] = [
         places: &[
             "BootstrapEfsReplication Environment Variables MAX_TARGETS",
             "DisconnectSourceServer Environment Variables MAX_TARGETS",
+            "Settings Content",
         ],
     },
     Parameter {
         name: "MaxSharePercent",
         value: "72",
-        places: &["DisconnectSourceServer Environment Variables MAX_SHARE_PERCENT"],
+        places: &[
+            "DisconnectSourceServer Environment Variables MAX_SHARE_PERCENT",
+            "Settings Content",
+        ],
     },
     Parameter {
         name: "RequireSilentMinutes",
         value: "73",
-        places: &["DisconnectSourceServer Environment Variables REQUIRE_SILENT_MINUTES"],
+        places: &[
+            "DisconnectSourceServer Environment Variables REQUIRE_SILENT_MINUTES",
+            "Settings Content",
+        ],
     },
     Parameter {
         name: "VerifyCleanup",
@@ -100,6 +118,7 @@ const PARAMETERS: [Parameter; 33] = [
         places: &[
             "DisconnectSourceServer Environment Variables VERIFY_CLEANUP",
             "FollowUpRole Policies follow-up FindSnapshots",
+            "Settings Content",
         ],
     },
     Parameter {
@@ -111,6 +130,7 @@ const PARAMETERS: [Parameter; 33] = [
             "BootstrapRole Policies change CreateReplicas StringLike aws:RequestedRegion 0",
             "BootstrapRole Policies change ProvisionReplicas StringLike aws:RequestedRegion 0",
             "BootstrapRole Policies change TagAccessPoints StringLike aws:RequestedRegion 0",
+            "Settings Content",
         ],
     },
     Parameter {
@@ -119,6 +139,7 @@ const PARAMETERS: [Parameter; 33] = [
         places: &[
             "AuditFileSystems Environment Variables REPLICA_DEFAULTS",
             "BootstrapEfsReplication Environment Variables REPLICA_DEFAULTS",
+            "Settings Content",
         ],
     },
     Parameter {
@@ -137,7 +158,10 @@ const PARAMETERS: [Parameter; 33] = [
     Parameter {
         name: "SourceAccounts",
         value: "777788889999",
-        places: &["DisconnectSourceServer Environment Variables ORIGIN_ACCOUNTS"],
+        places: &[
+            "DisconnectSourceServer Environment Variables ORIGIN_ACCOUNTS",
+            "Settings Content",
+        ],
     },
     Parameter {
         name: "EventBusName",
@@ -271,27 +295,42 @@ const PARAMETERS: [Parameter; 33] = [
     Parameter {
         name: "SilentHours",
         value: "78",
-        places: &["AuditSourceServers Environment Variables SILENT_HOURS"],
+        places: &[
+            "AuditSourceServers Environment Variables SILENT_HOURS",
+            "Settings Content",
+        ],
     },
     Parameter {
         name: "LagMinutes",
         value: "79",
-        places: &["AuditSourceServers Environment Variables LAG_MINUTES"],
+        places: &[
+            "AuditSourceServers Environment Variables LAG_MINUTES",
+            "Settings Content",
+        ],
     },
     Parameter {
         name: "SyncHours",
         value: "80",
-        places: &["AuditSourceServers Environment Variables SYNC_HOURS"],
+        places: &[
+            "AuditSourceServers Environment Variables SYNC_HOURS",
+            "Settings Content",
+        ],
     },
     Parameter {
         name: "QuotaPercent",
         value: "81",
-        places: &["AuditSourceServers Environment Variables QUOTA_PERCENT"],
+        places: &[
+            "AuditSourceServers Environment Variables QUOTA_PERCENT",
+            "Settings Content",
+        ],
     },
     Parameter {
         name: "ServerHourRate",
         value: "0.82",
-        places: &["AuditSourceServers Environment Variables SERVER_HOUR_RATE"],
+        places: &[
+            "AuditSourceServers Environment Variables SERVER_HOUR_RATE",
+            "Settings Content",
+        ],
     },
     Parameter {
         name: "RecoveryEventsTrigger",
@@ -310,6 +349,7 @@ const PARAMETERS: [Parameter; 33] = [
             "AuditFileSystems Environment Variables SYNC_SECONDS",
             "Dashboard DashboardBody",
             "ReplicationLagAlarm Threshold",
+            "Settings Content",
         ],
     },
     Parameter {
@@ -324,6 +364,96 @@ const PARAMETERS: [Parameter; 33] = [
         ],
     },
     Parameter {
+        name: "RolePath",
+        value: "/second/",
+        places: &[
+            "AuditFileSystems Role",
+            "AuditScheduleRole Path",
+            "AuditSourceServers Role",
+            "BootstrapEfsReplication Role",
+            "BootstrapRole Path",
+            "DisconnectRole Path",
+            "DisconnectSourceServer Role",
+            "FileSystemAuditRole Path",
+            "FileSystemAuditSchedule Target RoleArn",
+            "Fleet Role",
+            "FleetRole Path",
+            "FollowUp Role",
+            "FollowUpRole Path",
+            "Notify Role",
+            "NotifyFailure Targets notify RoleArn",
+            "NotifyResult Targets notify RoleArn",
+            "NotifyRole Path",
+            "PendingResult Targets follow-up RoleArn",
+            "ServerAuditRole Path",
+            "ServerAuditSchedule Target RoleArn",
+            "StartFollowUpRole Path",
+            "StartNotifyRole Path",
+        ],
+    },
+    Parameter {
+        name: "PermissionsBoundaryArn",
+        value: "arn:aws:iam::111122223333:policy/second",
+        places: &[
+            "AuditScheduleRole PermissionsBoundary",
+            "BootstrapRole PermissionsBoundary",
+            "DisconnectRole PermissionsBoundary",
+            "FileSystemAuditRole PermissionsBoundary",
+            "FleetRole PermissionsBoundary",
+            "FollowUpRole PermissionsBoundary",
+            "NotifyRole PermissionsBoundary",
+            "ServerAuditRole PermissionsBoundary",
+            "StartFollowUpRole PermissionsBoundary",
+            "StartNotifyRole PermissionsBoundary",
+        ],
+    },
+    Parameter {
+        name: "KmsKeyArn",
+        value: "arn:aws:kms:us-east-1:111122223333:key/second",
+        places: &[
+            "AuditScheduleRole Policies start EncryptUndelivered Resource",
+            "BootstrapLogs KmsKeyId",
+            "BootstrapRole Policies run DecryptMessages Resource",
+            "DecommissionQueue KmsMasterKeyId",
+            "DisconnectLogs KmsKeyId",
+            "DisconnectRole Policies run DecryptMessages Resource",
+            "FailedRequests KmsMasterKeyId",
+            "FileSystemAuditLogs KmsKeyId",
+            "MachineLogs KmsKeyId",
+            "ReplicationQueue KmsMasterKeyId",
+            "ServerAuditLogs KmsKeyId",
+            "UndeliveredEvents KmsMasterKeyId",
+            "UnfinishedMessages KmsMasterKeyId",
+        ],
+    },
+    Parameter {
+        name: "VpcSubnetIds",
+        value: "subnet-02",
+        places: &[
+            "AuditFileSystems VpcConfig SubnetIds 0",
+            "AuditSourceServers VpcConfig SubnetIds 0",
+            "BootstrapEfsReplication VpcConfig SubnetIds 0",
+            "DisconnectSourceServer VpcConfig SubnetIds 0",
+            "Settings Content",
+        ],
+    },
+    Parameter {
+        name: "VpcSecurityGroupIds",
+        value: "sg-02",
+        places: &[
+            "AuditFileSystems VpcConfig SecurityGroupIds 0",
+            "AuditSourceServers VpcConfig SecurityGroupIds 0",
+            "BootstrapEfsReplication VpcConfig SecurityGroupIds 0",
+            "DisconnectSourceServer VpcConfig SecurityGroupIds 0",
+            "Settings Content",
+        ],
+    },
+    Parameter {
+        name: "MachineLogClass",
+        value: "INFREQUENT_ACCESS",
+        places: &["MachineLogs LogGroupClass"],
+    },
+    Parameter {
         name: "Architecture",
         value: "arm64",
         places: &[
@@ -331,6 +461,7 @@ const PARAMETERS: [Parameter; 33] = [
             "AuditSourceServers Architectures 0",
             "BootstrapEfsReplication Architectures 0",
             "DisconnectSourceServer Architectures 0",
+            "Settings Content",
         ],
     },
     Parameter {

@@ -335,7 +335,7 @@ pub(super) fn request() -> Value {
 
 /// The ARN of a function in a deployment.
 pub(super) fn arn(function: &str) -> String {
-    DEPLOYMENT.arn(DEPLOYMENT.function(function))
+    DEPLOYMENT.alias(DEPLOYMENT.function(function))
 }
 
 /// The function that most tests ask.

@@ -23,8 +23,9 @@ const SCHEDULE: &str = "AWS::Scheduler::Schedule";
 const SUBSCRIPTION: &str = "AWS::SNS::Subscription";
 
 #[rustfmt::skip] // A row a setting.
-const SETTINGS: [Setting; 66] = [
+const SETTINGS: [Setting; 67] = [
     (FUNCTION, "Metadata BuildMethod", "rust-cargolambda", "SAM builds the crate"),
+    (FUNCTION, "AutoPublishAliasAllProperties", "true", "another property is published too, not new code alone"),
     (FUNCTION, "Handler", "bootstrap", "Lambda starts the file of this name"),
     (FUNCTION, "Runtime", "provided.al2023", "Lambda has no runtime of its own for Rust"),
     (FUNCTION, "MemorySize", "128", "the largest account takes half of it, and the network decides about speed"),

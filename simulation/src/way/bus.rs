@@ -133,7 +133,7 @@ fn accept(account: &Account, tag: Tag, delivery: &Delivery, receiver: &str) {
         "lambda" if tag.fact.is_some() => {
             account.violate(tag, 2, &format!("rule {rule} takes a result for a request"));
         }
-        "lambda" if receiver != account.stack.function_arn => {
+        "lambda" if receiver != account.stack.alias_arn => {
             let complaint = format!("rule {rule} starts {receiver}, whose business it is not");
             account.violate(tag, 2, &complaint);
         }

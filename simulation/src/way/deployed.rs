@@ -31,6 +31,8 @@ pub(super) struct Stack {
     /// The logical ID of the function.
     pub(super) function: String,
     pub(super) function_arn: String,
+    /// What is invoked: the alias of the version that is deployed.
+    pub(super) alias_arn: String,
 }
 
 impl Stack {
@@ -78,6 +80,7 @@ impl Stack {
 
         Self {
             function_arn: deployment.arn(&function),
+            alias_arn: deployment.alias(&function),
             function,
             given,
             deployment,

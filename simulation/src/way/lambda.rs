@@ -235,8 +235,8 @@ fn record(
     (condition, response): (&str, Option<Value>),
     attempts: u64,
 ) -> Value {
-    // Lambda names the version that it ran.
-    let function = format!("{}:$LATEST", account.stack.function_arn);
+    // Lambda names what was invoked.
+    let function = account.stack.alias_arn.as_str();
     let end = if condition == "Success" {
         "Success"
     } else {
@@ -256,7 +256,7 @@ fn record(
     });
     // What never ran has no response.
     if let Some(response) = response {
-        detail["responseContext"] = json!({ "statusCode": 200, "executedVersion": "$LATEST" });
+        detail["responseContext"] = json!({ "statusCode": 200, "executedVersion": "1" });
         detail["responsePayload"] = response;
     }
 

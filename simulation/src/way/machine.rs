@@ -117,7 +117,7 @@ impl Caller<'_> {
     async fn invoke(&self, arguments: &Value) -> Result<Value, Failure> {
         let function = text_of(&arguments["FunctionName"]);
         self.check_role("lambda:InvokeFunction", &function)?;
-        if function != self.account.stack.function_arn {
+        if function != self.account.stack.alias_arn {
             let complaint = format!("{} invokes {function}", self.machine);
             self.account.violate(self.tag, 2, &complaint);
         }

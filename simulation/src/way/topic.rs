@@ -103,7 +103,7 @@ fn deliver(account: &Account, topic: &str, subscription: &Value, message: &str, 
             message,
         });
     }
-    if endpoint != account.stack.function_arn {
+    if endpoint != account.stack.alias_arn {
         let complaint = format!("the topic starts {endpoint}, whose business it is not");
         return account.violate(tag, 2, &complaint);
     }
