@@ -14,7 +14,7 @@ use crate::{
     scenario::{
         Change, Delivery, ExternalEvent, FaultSchedule, Request, Scenario, Stop, Variables, When,
     },
-    trouble::{Outage, Process, RateLimit, Trouble},
+    trouble::{Outage, Process, RateLimit, Scope, Trouble},
     wording::Wording,
 };
 
@@ -318,6 +318,7 @@ fn trouble(rng: &mut fastrand::Rng, draws: &Draws) -> Trouble {
                 FaultKind::ThrottleWithoutCode,
             ])
             .unwrap_or(FaultKind::Throttle),
+        scope: Scope::Operation,
         burst: f64::from(rng.u8(1..8)),
         per_second: f64::from(rng.u8(1..20)) / 10.0,
         buckets: BTreeMap::new(),

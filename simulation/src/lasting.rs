@@ -38,7 +38,7 @@ impl State {
             }
         }
         if let Some(limit) = &mut trouble.rate_limit
-            && !limit.admits(operation, now)
+            && !limit.admits(region_of(call).unwrap_or_default(), operation, now)
         {
             return Some((limit.kind, "rate_limit"));
         }

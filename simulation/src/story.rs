@@ -7,7 +7,7 @@ use crate::{
     narrative::{About, Line},
     record::{State, Violation, text},
     scenario::Scenario,
-    trouble::{Outage, RateLimit, Trouble},
+    trouble::{Outage, RateLimit, Scope, Trouble},
 };
 
 /// The promises, each under a heading with its number.
@@ -143,12 +143,17 @@ fn trouble(trouble: &Trouble) -> Vec<String> {
     let rate_limit = rate_limit.as_ref().map(|limit| {
         let RateLimit {
             kind,
+            scope,
             burst,
             per_second,
             ..
         } = limit;
+        let calls = match scope {
+            Scope::Operation => "of each operation in a Region",
+            Scope::Region => "into a Region",
+        };
         format!(
-            "of each operation {burst} calls at once and {per_second} a second, the others meet {}",
+            "{calls} {burst} calls at once and {per_second} a second, the others meet {}",
             name(*kind)
         )
     });

@@ -55,25 +55,42 @@ pub(crate) struct Outage {
     pub(crate) seconds: (i64, i64),
 }
 
-/// A bucket of tokens for each operation: a call takes one, and is throttled where there is none.
+/// Buckets of tokens: a call takes one, and is throttled where there is none. Each account has its
+/// own, and each Region of it.
 #[derive(Debug, Clone)]
 pub(crate) struct RateLimit {
     /// How AWS says so.
     pub(crate) kind: FaultKind,
+    /// Which calls into a Region share a bucket.
+    pub(crate) scope: Scope,
     /// How many calls may be made at once.
     pub(crate) burst: f64,
     /// How many tokens come back in a second.
     pub(crate) per_second: f64,
-    /// For each operation its tokens, and when they were counted.
-    pub(crate) buckets: BTreeMap<String, (f64, DateTime<Utc>)>,
+    /// For each bucket, by its Region and its operation, the tokens and when they were counted.
+    pub(crate) buckets: BTreeMap<(String, String), (f64, DateTime<Utc>)>,
+}
+
+/// Which calls into a Region share a bucket. AWS does not say which it is for DRS and EFS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Those of one operation.
+    Operation,
+    /// All of them.
+    Region,
 }
 
 impl RateLimit {
     /// Takes a token; false where there is none.
-    pub(crate) fn admits(&mut self, operation: &str, now: DateTime<Utc>) -> bool {
-        // An operation that was never called has a full bucket.
+    pub(crate) fn admits(&mut self, region: &str, operation: &str, now: DateTime<Utc>) -> bool {
+        let operation = match self.scope {
+            Scope::Operation => operation,
+            Scope::Region => "",
+        };
+        // A bucket that nobody took from is full.
+        let bucket = (region.to_owned(), operation.to_owned());
         let full = (self.burst, now);
-        let (tokens, counted) = self.buckets.entry(operation.to_owned()).or_insert(full);
+        let (tokens, counted) = self.buckets.entry(bucket).or_insert(full);
         let seconds = (now - *counted).as_seconds_f64();
         *tokens = (*tokens + seconds * self.per_second).min(self.burst);
         *counted = now;
@@ -104,5 +121,54 @@ impl Process {
     /// Whether AWS takes its signatures for too old or too new.
     pub(crate) fn has_wrong_clock(&self) -> bool {
         self.ahead.abs() > SIGNATURE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::constants::{HERE, THERE, epoch};
+
+    fn limit(scope: Scope) -> RateLimit {
+        RateLimit {
+            kind: FaultKind::Throttle,
+            scope,
+            burst: 2.0,
+            per_second: 1.0,
+            buckets: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_region_has_buckets_of_its_own() {
+        for scope in [Scope::Operation, Scope::Region] {
+            let mut limit = limit(scope);
+            let mut admits = |region| limit.admits(region, "DescribeJobs", epoch());
+            assert!(admits(HERE) && admits(HERE) && !admits(HERE), "{scope:?}");
+            assert!(admits(THERE), "{scope:?}");
+        }
+    }
+
+    #[test]
+    fn operations_share_a_bucket_where_the_limit_is_of_the_region() {
+        for (scope, is_admitted) in [(Scope::Operation, true), (Scope::Region, false)] {
+            let mut limit = limit(scope);
+            let mut admits = |operation| limit.admits(HERE, operation, epoch());
+            assert!(admits("DescribeJobs") && admits("DescribeJobs"));
+            assert_eq!(admits("UntagResource"), is_admitted, "{scope:?}");
+        }
+    }
+
+    #[test]
+    fn a_bucket_fills_up_to_its_burst() {
+        let mut limit = limit(Scope::Region);
+        let later = |seconds| epoch() + TimeDelta::seconds(seconds);
+        let mut admitted = |seconds| {
+            let calls = (0..5).filter(|_| limit.admits(HERE, "DescribeJobs", later(seconds)));
+            calls.count()
+        };
+
+        // Two at once, one a second later, and two again however long nobody calls.
+        assert_eq!([0, 1, 100].map(&mut admitted), [2, 1, 2]);
     }
 }

@@ -70,6 +70,7 @@ impl Run<'_> {
                 };
                 sleep(Duration::from_secs(seconds)).await;
                 tries[index] += 1;
+                self.services.retries();
                 continue;
             }
             return self.catch(state, scope, failure);

@@ -57,6 +57,7 @@ impl Run<'_> {
             {
                 let input = self.input_of(state, scope, (index, item))?;
                 let mut child = Run::new(self.services, self.arn);
+                self.services.starts_item();
                 running.push(async move {
                     let result = child.states(&state["ItemProcessor"], input).await;
                     (index, result)

@@ -30,6 +30,13 @@ pub trait Services {
     /// Notes that the execution enters a state.
     fn enters(&self, _state: &str) {}
 
+    /// Notes that the execution tries a state again, which AWS counts as one more transition.
+    fn retries(&self) {}
+
+    /// Notes that a map starts the child execution of an item, which AWS counts as one more
+    /// transition.
+    fn starts_item(&self) {}
+
     /// How long it takes until another attempt where jitter makes that any time up to the longest,
     /// in seconds. The longest unless a service draws one.
     fn jittered(&self, longest: u64) -> u64 {
@@ -99,6 +106,9 @@ pub struct Execution {
     pub waits: Vec<u64>,
     /// How each item of a map that was begun ended.
     pub items: Vec<Result<Value, Failure>>,
+    /// The items of a map that did not end, by their index: a map that fails stops those that run,
+    /// and begins no other.
+    pub unended: Vec<usize>,
 }
 
 /// A state machine that is known in every detail.
@@ -125,11 +135,15 @@ impl Machine {
             Err(_) => End::TimedOut,
         };
 
+        let by_index = run.items.iter().enumerate();
+        let unended = by_index.filter(|(_, ended)| ended.is_none());
+
         Execution {
             end,
             seconds: run.start.elapsed().as_secs(),
             events: run.events,
             waits: run.waits,
+            unended: unended.map(|(index, _)| index).collect(),
             items: run.items.into_iter().flatten().collect(),
         }
     }
