@@ -51,7 +51,7 @@ use crate::{
     record::{Figures, Subject, Violation},
     seeds::{FUNCTION, Kind},
     stopwatch::Stopwatch,
-    way::WAY,
+    way::{WAY, scale},
 };
 
 /// Every function in the simulator.
@@ -85,6 +85,8 @@ struct Arguments {
     /// Plant each bug in turn; show which invariant catches it, and after how many seeds.
     #[arg(long)]
     bugs: bool,
+    #[command(flatten)]
+    fleet: scale::Arguments,
     /// Run every fault at every call and a kill at every await of the scenarios written by hand, and
     /// every pair of faults of so many of them.
     #[arg(long, value_name = "SCENARIOS")]
@@ -110,8 +112,10 @@ fn main() -> ExitCode {
         None => SUBJECTS.to_vec(),
     };
 
-    // One seed in full, all schedules, planted bugs, or many seeds.
-    let holds = if let Some(seed) = arguments.seed {
+    // Fleets at scale, one seed in full, all schedules, planted bugs, or many seeds.
+    let holds = if arguments.fleet.fleet {
+        scale::run(arguments.fleet, arguments.seed.unwrap_or_default())
+    } else if let Some(seed) = arguments.seed {
         subjects
             .iter()
             .all(|subject| show(arguments.kind(), subject, seed))

@@ -4,9 +4,11 @@ use std::{
     cell::{Cell, RefCell},
     collections::BTreeMap,
     sync::Arc,
+    time::Duration,
 };
 
 use serde_json::{Value, json};
+use template::execution::Execution;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
@@ -17,13 +19,42 @@ use crate::{
     way::{
         deployed::Stack,
         hop::{Hop, Message, Tag},
+        meter::Meter,
         trace::{Sink, Trace},
     },
 };
 
-/// How often in one simulation invocations are killed and services answer with an error of their
-/// own. A state that calls the function tries five times.
-const DISTURBANCES: u32 = 4;
+/// What goes wrong by chance beside the calls of the function.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mishaps {
+    /// Whether services deliver twice, targets are away, and operators stop executions.
+    pub(super) of_services: bool,
+    /// How often in one simulation invocations are killed and services answer with an error of
+    /// their own.
+    pub(super) disturbances: u32,
+}
+
+impl Mishaps {
+    /// Those of a simulation of the whole way. A state that calls the function tries five times.
+    pub(super) const OF_WAY: Self = Self {
+        of_services: true,
+        disturbances: 4,
+    };
+}
+
+/// An execution of a machine that has ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    /// The logical ID of the machine.
+    pub(super) machine: String,
+    pub(super) input: Value,
+    /// How long it took.
+    pub(super) took: Duration,
+    /// When it ended, since the simulation began.
+    pub(super) at: Duration,
+    /// What came of it; `None` if an operator stopped it.
+    pub(super) execution: Option<Execution>,
+}
 
 /// Everything in the account.
 pub(super) struct Account {
@@ -33,6 +64,10 @@ pub(super) struct Account {
     /// The messages of each queue, by its ARN.
     pub(super) queues: RefCell<BTreeMap<String, Vec<Message>>>,
     pub(super) bucket: RefCell<BTreeMap<String, Value>>,
+    /// Every execution that has ended, in this order.
+    pub(super) executions: RefCell<Vec<Ended>>,
+    /// What AWS bills.
+    pub(super) meter: RefCell<Meter>,
 
     // Lambda.
     pub(super) warm: RefCell<Vec<Worker>>,
@@ -44,6 +79,7 @@ pub(super) struct Account {
 
     // Chance.
     pub(super) rng: RefCell<fastrand::Rng>,
+    mishaps: Mishaps,
     disturbances_left: Cell<u32>,
     outbox: UnboundedSender<Hop>,
     next_number: Cell<usize>,
@@ -54,6 +90,7 @@ impl Account {
         simulation: Simulation,
         stack: Stack,
         rng: fastrand::Rng,
+        mishaps: Mishaps,
         outbox: UnboundedSender<Hop>,
     ) -> Self {
         Self {
@@ -62,12 +99,15 @@ impl Account {
             trace: RefCell::default(),
             queues: RefCell::default(),
             bucket: RefCell::default(),
+            executions: RefCell::default(),
+            meter: RefCell::default(),
             warm: RefCell::default(),
             running: Cell::new(0),
             reading: Cell::new(0),
             known: RefCell::default(),
             rng: RefCell::new(rng),
-            disturbances_left: Cell::new(DISTURBANCES),
+            mishaps,
+            disturbances_left: Cell::new(mishaps.disturbances),
             outbox,
             next_number: Cell::new(0),
         }
@@ -111,7 +151,16 @@ impl Account {
 
     /// Whether something happens that happens in so many of a hundred cases.
     pub(super) fn chance(&self, percent: u8) -> bool {
-        chance(&mut self.rng.borrow_mut(), percent)
+        self.mishaps.of_services && chance(&mut self.rng.borrow_mut(), percent)
+    }
+
+    /// A number below a thousand, by which a mishap of a service is told; the largest where there
+    /// is none.
+    pub(super) fn mishap(&self) -> u64 {
+        match self.mishaps.of_services {
+            true => self.below(1000),
+            false => 999,
+        }
     }
 
     /// A number less than this.
@@ -122,7 +171,7 @@ impl Account {
     /// Whether something goes wrong that passes, in so many of a hundred cases.
     pub(super) fn is_disturbed(&self, percent: u8) -> bool {
         let left = self.disturbances_left.get();
-        let is_disturbed = self.chance(percent) && left > 0;
+        let is_disturbed = chance(&mut self.rng.borrow_mut(), percent) && left > 0;
 
         // Chance is drawn in any case, so that one more does not shift the others.
         self.disturbances_left.set(left - u32::from(is_disturbed));

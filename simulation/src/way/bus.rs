@@ -98,7 +98,7 @@ async fn waits_for_target(account: &Account, tag: Tag, target: &Value) -> bool {
     let retries = number("MaximumRetryAttempts", 185);
 
     // An outage takes minutes, and now and then days.
-    let outage = match account.below(1000) {
+    let outage = match account.mishap() {
         0..20 => 600,
         20..30 => 172_800,
         _ => return true,

@@ -38,11 +38,7 @@ pub(super) struct Stack {
 impl Stack {
     /// A stack with what the scenario wants of it, and with triggers and limits by chance.
     pub(super) fn draw(rng: &mut fastrand::Rng, subject: &Subject, scenario: &Scenario) -> Self {
-        let mut given = vec![("ReplicationRoleArn", REPLICATION_ROLE.to_owned())];
-        for (variable, parameter) in PARAMETERS {
-            let value = scenario.variable(variable);
-            given.extend(value.map(|value| (parameter, value.to_owned())));
-        }
+        let mut given = of_variables(scenario);
 
         // Most triggers are on: what is off is tried by what must not start anything.
         for (trigger, _) in TRIGGERS {
@@ -66,6 +62,30 @@ impl Stack {
         let reserved = ["5", "5", "5", "5", "5", "5", "5", "2", "1", "1", "-1", "0"];
         pick("ReservedConcurrency", &reserved);
 
+        Self::new(subject, given)
+    }
+
+    /// A stack with what the scenario wants of it and some parameters besides, and with every other
+    /// parameter at its default.
+    pub(super) fn given(
+        subject: &Subject,
+        scenario: &Scenario,
+        parameters: &[(&'static str, &str)],
+    ) -> Self {
+        let mut given = of_variables(scenario);
+        given.extend(
+            parameters
+                .iter()
+                .map(|(name, value)| (*name, (*value).to_owned())),
+        );
+
+        // Checks ask what was deployed, so that a default is said as well.
+        for (name, declaration) in Deployment::declared() {
+            let is_given = given.iter().any(|(known, _)| *known == name);
+            if let Some(default) = declaration.get("Default").filter(|_| !is_given) {
+                given.push((name, text_of(default)));
+            }
+        }
         Self::new(subject, given)
     }
 
@@ -154,4 +174,15 @@ impl Stack {
         let mut properties = resources.map(|(_, properties)| properties);
         properties.find(|properties| properties[property] == value)
     }
+}
+
+/// The parameters that the variables of a scenario come from.
+fn of_variables(scenario: &Scenario) -> Vec<(&'static str, String)> {
+    let mut given = vec![("ReplicationRoleArn", REPLICATION_ROLE.to_owned())];
+    for (variable, parameter) in PARAMETERS {
+        let value = scenario.variable(variable);
+        given.extend(value.map(|value| (parameter, value.to_owned())));
+    }
+
+    given
 }

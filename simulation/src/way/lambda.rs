@@ -47,13 +47,19 @@ pub(super) async fn run(account: &Account, payload: &str, tag: Tag) -> Ran {
             .simulation
             .attempt_with(&mut worker, request, Some(payload.to_owned()), kill);
     let result = attempt.await;
+    let took = begun.elapsed();
     // A killed sandbox has been replaced by a new one.
     account.running.update(|running| running - 1);
     account.warm.borrow_mut().push(worker);
 
     match result {
-        AttemptResult::Killed => Ran::Failed(killed(account, begun)),
+        AttemptResult::Killed => {
+            account.meter.borrow_mut().count_invocation(took, 0);
+            Ran::Failed(killed(account, begun))
+        }
         AttemptResult::Completed { error_type, body } => {
+            let bytes = body.to_string().len();
+            account.meter.borrow_mut().count_invocation(took, bytes);
             know_next(account, &body);
             match error_type {
                 None => Ran::Answered(body),

@@ -16,13 +16,18 @@ use tokio::{
 };
 
 use crate::way::{
-    account::Account,
+    account::{Account, Ended},
     caller::{Caller, Last, is_unfinished},
     fleet::ended,
     hop::{Failed, Hop, Ran, Tag},
     permission::key_of,
     trace::{Origin, Sink, Truth},
 };
+
+/// The hop of a state that is tried again, before the machine's name.
+pub(super) const RETRY: &str = "retry";
+/// The hop of a child execution that a map starts.
+pub(super) const ITEM: &str = "item of a fleet";
 
 /// Runs an execution to its end, and sends its status.
 pub(super) async fn execute(account: &Account, machine_arn: &str, input: Value, tag: Tag) {
@@ -45,6 +50,7 @@ pub(super) async fn execute(account: &Account, machine_arn: &str, input: Value, 
     // The file of the machine, with the substitutions of the template.
     let machine = Machine::read(definition(name, properties));
     let caller = Caller::new(account, name, (machine_arn, &arn), &input, tag);
+    let begun = Instant::now();
     let run = machine.run(&arn, input.clone(), &caller);
     // Now and then an operator stops one.
     let ended = match account.chance(5) {
@@ -77,6 +83,15 @@ pub(super) async fn execute(account: &Account, machine_arn: &str, input: Value, 
         account.reach(tag, Sink::Notification);
     }
     tell_status(&caller, status, &input);
+
+    let start = account.simulation.state().start;
+    account.executions.borrow_mut().push(Ended {
+        machine: name.to_owned(),
+        input,
+        took: begun.elapsed(),
+        at: start.elapsed(),
+        execution: ended,
+    });
 }
 
 /// Step Functions puts each end of an execution on the default bus.
@@ -173,6 +188,8 @@ impl Caller<'_> {
         self.hiccup("EventBridge.FailedEntry")?;
 
         let detail = entry["Detail"].clone();
+        let bytes = entry.to_string().len();
+        self.account.meter.borrow_mut().count_event(bytes);
         let truth = match self.is_follow_up() {
             true => self.conclude(&detail),
             false => ended(&detail),
@@ -283,6 +300,7 @@ impl Caller<'_> {
         let key = text_of(&arguments["Key"]);
         self.check_object("s3:PutObject", arguments, &key)?;
 
+        self.account.meter.borrow_mut().writes += 1;
         let mut bucket = self.account.bucket.borrow_mut();
         let known = bucket.insert(key.clone(), arguments["Body"].clone());
         if known.is_some() {
@@ -294,10 +312,16 @@ impl Caller<'_> {
 
     fn load(&self, arguments: &Value) -> Result<Value, Failure> {
         let key = text_of(&arguments["Key"]);
-        self.check_object("s3:GetObject", arguments, &key)?;
+        let is_readable = self.check_object("s3:GetObject", arguments, &key);
+        // A map tells whatever keeps it from its list in this way.
+        is_readable.map_err(|failure| Failure {
+            error: "States.ItemReaderFailed".to_owned(),
+            ..failure
+        })?;
         // A distributed map runs its items as executions of its own machine.
         self.check_role("states:StartExecution", self.machine_arn)?;
 
+        self.account.meter.borrow_mut().reads += 1;
         let bucket = self.account.bucket.borrow();
         let object = bucket.get(&key).cloned();
         object.ok_or_else(|| Failure::new("States.ItemReaderFailed"))
@@ -345,6 +369,16 @@ impl Services for Caller<'_> {
 
         self.account
             .hop(self.tag, &hop, &format!("{machine} enters \"{state}\""));
+    }
+
+    fn retries(&self) {
+        let hop = format!("{RETRY} of {}", self.machine);
+
+        self.account.trace.borrow_mut().count(&hop);
+    }
+
+    fn starts_item(&self) {
+        self.account.trace.borrow_mut().count(ITEM);
     }
 
     fn jittered(&self, longest: u64) -> u64 {

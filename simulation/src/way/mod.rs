@@ -16,12 +16,14 @@ mod follow_up;
 mod hop;
 mod lambda;
 mod machine;
+mod meter;
 mod nobody;
 mod notification;
 mod permission;
 mod promises;
 mod put;
 mod queue;
+pub(crate) mod scale;
 mod topic;
 mod trace;
 
@@ -40,7 +42,12 @@ use crate::{
     seeds::Kind,
     story,
     virtual_time::in_virtual_time,
-    way::{account::Account, deployed::Stack, hop::Hop, put::Puts},
+    way::{
+        account::{Account, Mishaps},
+        deployed::Stack,
+        hop::Hop,
+        put::Puts,
+    },
 };
 
 /// The whole way, as a kind of simulation.
@@ -72,10 +79,10 @@ fn run(subject: &'static Subject, seed: u64) -> Ending {
         if state.lacks_time() {
             state.violate(8, "the function has less time than its README asks for");
         }
-        let (outbox, hops) = unbounded_channel();
+        let (outbox, mut hops) = unbounded_channel();
         let simulation = Simulation::new(state);
         begun.replace(Some(simulation.clone()));
-        let account = Account::new(simulation, stack, rng, outbox);
+        let account = Account::new(simulation, stack, rng, Mishaps::OF_WAY, outbox);
 
         account.send(Hop::Calm.after(CALM));
         let puts = Puts {
@@ -84,7 +91,7 @@ fn run(subject: &'static Subject, seed: u64) -> Ending {
             detail_type: subject.detail_type,
         };
         puts.put_all(&requests);
-        let is_ended = timeout(Duration::from_secs(MOST), drive(&account, hops)).await;
+        let is_ended = timeout(Duration::from_secs(MOST), drive(&account, &mut hops)).await;
 
         conclude(&account, is_ended.is_ok())
     })
@@ -107,7 +114,7 @@ fn conclude(account: &Account, is_ended: bool) -> Ending {
 }
 
 /// Takes hops until nothing is under way any more.
-async fn drive(account: &Account, mut hops: UnboundedReceiver<Hop>) {
+async fn drive(account: &Account, hops: &mut UnboundedReceiver<Hop>) {
     // Whatever takes time goes on while others begin.
     let mut running = FuturesUnordered::new();
     loop {
