@@ -166,6 +166,22 @@ fn a_list_that_cannot_be_stored_is_retried_and_then_reported() {
 }
 
 #[test]
+fn a_list_that_cannot_be_read_is_read_again_and_then_reported() {
+    for way in WAYS {
+        let mut services = Simulated::always(Ok(report("done")));
+        services.refused_lists = 4;
+        assert_succeeded(&fleet(&servers(2), way, &mut services));
+        assert_eq!(services.requests().len(), 2, "{way:?}");
+
+        let mut services = Simulated::always(Ok(report("done")));
+        services.refused_lists = 5;
+        let ended = fleet(&servers(2), way, &mut services);
+        assert_failed(&ended, &services, "States.ItemReaderFailed");
+        assert!(services.invocations.is_empty(), "no item is started");
+    }
+}
+
+#[test]
 fn a_list_that_is_not_there_is_reported() {
     let mut services = Simulated::always(Ok(report("done")));
     let input = json!({ "function": DISCONNECT.name(), "request": request(), "key": "lists/none" });

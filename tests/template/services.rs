@@ -58,6 +58,7 @@ pub(super) struct Simulated {
     pub(super) refused_messages: u32,
     pub(super) refused_starts: u32,
     pub(super) refused_objects: u32,
+    pub(super) refused_lists: u32,
     pub(super) refused_questions: u32,
 }
 
@@ -78,6 +79,7 @@ impl Simulated {
             refused_messages: 0,
             refused_starts: 0,
             refused_objects: 0,
+            refused_lists: 0,
             refused_questions: 0,
         }
     }
@@ -216,7 +218,9 @@ impl Simulated {
         Ok(json!({ "ETag": "any" }))
     }
 
-    fn get(&self, arguments: &Value) -> FunctionAnswer {
+    fn get(&mut self, arguments: &Value) -> FunctionAnswer {
+        refuse(&mut self.refused_lists, "States.ItemReaderFailed")?;
+
         let object = self.bucket.get(arguments["Key"].as_str().unwrap());
 
         object
