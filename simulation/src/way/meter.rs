@@ -28,6 +28,7 @@ impl Meter {
         // Lambda bills each started millisecond.
         let milliseconds = took.as_nanos().div_ceil(1_000_000);
 
+        // A killed process bills its time as well.
         self.invocations += 1;
         self.milliseconds += u64::try_from(milliseconds).unwrap_or(u64::MAX);
         self.log_bytes += answer_bytes as u64;

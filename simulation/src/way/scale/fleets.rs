@@ -42,6 +42,7 @@ impl Floor {
         };
         let ran = run(Row::ALL[0], alone, 0);
 
+        // What a verification calls comes later, and holds nobody up.
         let calls_per_server = ran.usage.calls_for(Some("disconnect")).admitted;
         Self {
             calls_per_server,
@@ -56,6 +57,7 @@ impl Column {
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let share = size.accounts.div_ceil(threads).max(1);
 
+        // An account gives the same result wherever it runs.
         let numbers: Vec<usize> = (0..size.accounts).collect();
         let accounts: Vec<Ran> = thread::scope(|scope| {
             let running: Vec<_> = numbers

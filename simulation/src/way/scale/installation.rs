@@ -56,6 +56,7 @@ pub(super) fn run(row: Row, size: Size, number: usize) -> Ran {
     let ran = RefCell::new(None);
 
     let ending = in_virtual_time(seed, async |begun| {
+        // The deployment decides the rest of the scenario.
         let mut scenario = scenario(row, size, seed);
         let stack = Stack::given(&drs::SUBJECT, &scenario, row.parameters);
         scenario.timeout_seconds = stack.number("Timeout").unwrap_or(3) as u64;
@@ -67,6 +68,7 @@ pub(super) fn run(row: Row, size: Size, number: usize) -> Ran {
         let simulation = Simulation::new(state);
         begun.replace(Some(simulation.clone()));
 
+        // The result outlives the runtime in which it was found.
         let (ending, found) = work_off(simulation, stack, row, size, seed).await;
         ran.replace(Some(Ran { memory, ..found }));
         ending
@@ -93,6 +95,7 @@ async fn work_off(
     seed: u64,
 ) -> (Ending, Ran) {
     let (outbox, mut hops) = unbounded_channel();
+    // Chance of its own, so that services do not shift the faults of calls.
     let rng = fastrand::Rng::with_seed(seed ^ 0xf1ee7);
     let mishaps = row.mishaps(size.servers);
     let account = Account::new(simulation, stack, rng, mishaps, outbox);
@@ -101,9 +104,11 @@ async fn work_off(
     let mut complaints = Vec::new();
     let mut has_ended = true;
     for _ in 0..MOST_LISTS {
+        // Executions and items of earlier lists are not this one's.
         let known = account.executions.borrow().len();
         let begun_before = items_begun(&account);
         send(&account, size.servers);
+        // Everything that follows from the list is over before it is judged.
         let all = drive(&account, &mut hops);
         has_ended &= timeout(Duration::from_secs(MOST), all).await.is_ok();
         sleep(LATE_EFFECTS).await;
@@ -121,10 +126,12 @@ async fn work_off(
         if is_over {
             break;
         }
+        // People send again what failed once the trouble has passed.
         end_faults(&account);
         approve_all(&account, row, size.servers);
     }
 
+    // The account as it is in the end.
     let ended = account.executions.borrow().iter().map(|it| it.at).max();
     complaints.extend(of_account(&account, row, size, &lists));
     let ran = Ran {

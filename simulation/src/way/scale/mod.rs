@@ -66,6 +66,7 @@ pub(crate) fn run(arguments: Arguments, seed: u64) -> bool {
     let stopwatch = Stopwatch::start();
     let size = arguments.size(seed);
     let floor = Floor::measure(size);
+    // One row after the other: its accounts share the processors.
     let columns = Row::ALL.map(|row| Column::run(row, size, floor));
 
     let Arguments {
@@ -82,6 +83,7 @@ pub(crate) fn run(arguments: Arguments, seed: u64) -> bool {
     }
 
     println!();
+    // A hash that changes without a change of the code is a fault of the simulator.
     for column in &columns {
         println!("hash of \"{}\": {:016x}", column.row.name, column.hash());
         for complaint in column.complaints().take(MOST_PRINTED) {

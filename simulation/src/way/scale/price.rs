@@ -36,6 +36,7 @@ pub(super) struct Cost {
 impl Cost {
     /// What a run costs whose function has so much memory, in MB.
     pub(super) fn of(usage: &Usage, memory: u64) -> Self {
+        // Calls of DRS cost nothing, and alarms cost the same without a fleet.
         let meter = usage.meter;
         let gigabyte_seconds = gigabyte_seconds(usage, memory);
 

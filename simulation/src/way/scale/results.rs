@@ -102,6 +102,7 @@ fn outcome(report: &Value) -> String {
 
 /// The terminal results of all follow-ups of a server.
 fn followed_up(number: usize, executions: &[Ended]) -> Vec<String> {
+    // A follow-up knows its server by the request that it was started with.
     let server = id(number);
     let is_about = |ended: &&Ended| {
         let asked = &ended.input["detail"]["requestPayload"]["targets"][0];

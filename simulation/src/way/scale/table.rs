@@ -16,6 +16,7 @@ type Figure = (&'static str, fn(&Column) -> String);
 
 /// What came of the servers.
 const RESULTS: [Figure; 9] = [
+    // People send a list again after what it told; a healthy fleet needs one.
     ("lists sent to an account", |it| range(it.lists())),
     ("fleets beyond their tolerance", |it| {
         let stopped = |error: Option<&str>| error == Some(BEYOND_TOLERANCE);
@@ -26,10 +27,12 @@ const RESULTS: [Figure; 9] = [
     ("first list: refused", |it| {
         it.first(|result| result == "refused").to_string()
     }),
+    // By an error of the function or of a service, and not by a rule of ours.
     ("first list: failed", |it| {
         it.first(|result| !is_done(result) && result != "refused")
             .to_string()
     }),
+    // What ran when its fleet failed has no result, and what was never begun is as it was.
     ("first list: stopped", |it| it.stopped().to_string()),
     ("first list: never begun", |it| it.never_begun().to_string()),
     ("last list: done", |it| it.last(is_done).to_string()),
@@ -40,14 +43,17 @@ const RESULTS: [Figure; 9] = [
 
 /// How long it took.
 const TIMES: [Figure; 5] = [
+    // Of the slowest account, since all begin at once.
     ("first list, seconds", |it| format!("{:.1}", it.seconds())),
     ("its floor by the rate, seconds", |it| {
         format!("{:.1}", it.floor.seconds)
     }),
+    // A fleet that refuses or stops makes fewer calls than the floor is about.
     ("ratio", |it| match it.is_comparable() {
         true => format!("{:.2}", it.seconds() / it.floor.seconds),
         false => "-".to_owned(),
     }),
+    // Follow-ups and notifications included.
     ("all ended after, minutes", |it| {
         format!("{:.1}", it.ended().as_secs_f64() / 60.0)
     }),
@@ -62,6 +68,7 @@ const TIMES: [Figure; 5] = [
 
 /// What it used.
 const USAGE: [Figure; 19] = [
+    // A call that the SDK repeats counts each time.
     ("AWS calls admitted", |it| {
         it.usage.calls_for(None).admitted.to_string()
     }),
@@ -73,6 +80,7 @@ const USAGE: [Figure; 19] = [
     }),
     ("  of fleets", |it| it.usage.transitions.fleets.to_string()),
     ("  of items", |it| it.usage.transitions.items.to_string()),
+    // Billed beside the states that an item enters.
     ("  starts of items", |it| {
         it.usage.transitions.starts.to_string()
     }),
@@ -83,14 +91,17 @@ const USAGE: [Figure; 19] = [
         it.usage.transitions.notifications.to_string()
     }),
     ("  retries", |it| it.usage.transitions.retries.to_string()),
+    // Step Functions ends an execution after 25,000.
     ("longest history, events", |it| {
         it.usage.longest_history.to_string()
     }),
     ("invocations", |it| it.usage.meter.invocations.to_string()),
+    // Those are no invocations, and not billed.
     ("  refused by the reservation", |it| {
         it.usage.refused.to_string()
     }),
     ("  processes started", |it| it.usage.sandboxes.to_string()),
+    // Mostly the wait for a rate: virtual time has no processor.
     ("  billed seconds each", |it| {
         let meter = it.usage.meter;
         let seconds = meter.milliseconds as f64 / 1e3;
@@ -99,12 +110,14 @@ const USAGE: [Figure; 19] = [
     ("  GB-seconds", |it| {
         format!("{:.0}", gigabyte_seconds(&it.usage, it.memory()))
     }),
+    // AWS's own events about executions cost nothing.
     ("events put", |it| it.usage.meter.events.to_string()),
     ("notifications", |it| it.usage.notified.to_string()),
     ("S3 writes, reads", |it| {
         let meter = it.usage.meter;
         format!("{}, {}", meter.writes, meter.reads)
     }),
+    // Each invocation logs its report in a line.
     ("log MB of reports", |it| {
         format!("{:.1}", it.usage.meter.log_bytes as f64 / 1e6)
     }),
@@ -138,6 +151,7 @@ pub(super) fn lines(columns: &[Column]) -> Vec<String> {
         .map(|column| format!("  {:<11}{}", column.row.name, column.row.about))
         .collect();
 
+    // What a row is, before its figures.
     lines.push(String::new());
     lines.push(line(
         "",
@@ -150,6 +164,7 @@ pub(super) fn lines(columns: &[Column]) -> Vec<String> {
         }
     }
 
+    // Rows differ in how many calls there are, and not in which.
     lines.push(String::new());
     if let Some(column) = columns.first() {
         lines.extend(operations(column.row.name, &column.usage, column.floor));

@@ -92,6 +92,7 @@ fn a_verified_fleet_has_a_follow_up_and_a_notification_for_each_server() {
 fn a_fleet_beyond_its_tolerance_leaves_the_rest_as_it_was() {
     let column = column("stopped");
 
+    // The tolerance stops the first, and the second finishes all.
     assert_eq!(column.lists(), (2, 2));
     assert!(column.never_begun() > 0);
     let ended = column.first(|_| true);
@@ -108,6 +109,7 @@ fn a_seed_always_gives_the_same_fleets() {
     let floor = column("faults").floor;
     let run = |seed| Column::run(column("faults").row, Size { seed, ..small }, floor);
 
+    // Equal by calls, faults, kills and reports, and by what was used.
     let [first, second, other] = [3, 3, 7].map(run);
     assert_eq!((first.hash(), &first.usage), (second.hash(), &second.usage));
     assert_ne!(first.hash(), other.hash());

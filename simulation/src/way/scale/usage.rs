@@ -60,6 +60,7 @@ pub(super) struct Usage {
 impl Usage {
     /// What an account has used.
     pub(super) fn of_account(account: &Account) -> Self {
+        // The states were counted as they were entered, in items that were stopped as well.
         let hops = account.trace.borrow().hops.clone();
         let executions = account.executions.borrow();
         let histories = executions.iter().filter_map(|it| it.execution.as_ref());
@@ -77,6 +78,7 @@ impl Usage {
     }
 
     pub(super) fn add(&mut self, other: &Self) {
+        // By action and operation, since accounts may differ in both.
         for (key, more) in &other.calls {
             let all = self.calls.entry(key.clone()).or_default();
             all.admitted += more.admitted;
@@ -176,6 +178,7 @@ fn calls(state: &State) -> BTreeMap<(String, String), Calls> {
         let action = detail.map_or(&Value::Null, |detail| &detail["action"]);
         let action = action.as_str().unwrap_or("?");
 
+        // Whatever was not throttled took its share of the rate.
         for call in &log.calls {
             let key = (action.to_owned(), call.operation.clone());
             let counted = calls.entry(key).or_default();

@@ -31,6 +31,7 @@ pub(super) fn id(number: usize) -> String {
 
 /// An account of a row, with a seed of its own.
 pub(super) fn scenario(row: Row, size: Size, seed: u64) -> Scenario {
+    // What the judge of a report needs to know of the deployment.
     let mut variables = vec![("MODE", "enforce".to_owned())];
     if row.verifies {
         variables.push(("VERIFY_CLEANUP", "true".to_owned()));
@@ -100,9 +101,11 @@ pub(super) fn send(account: &Account, servers: usize) {
         "action": "disconnect",
     });
 
+    // By their IDs, as an inventory has them.
     let items: Vec<Value> = (1..=servers)
         .map(|number| json!({ "sourceServerID": id(number) }))
         .collect();
+    // Whatever reaches the function must be what somebody asked for.
     for item in &items {
         let mut one = request.clone();
         one["targets"] = json!([item]);
