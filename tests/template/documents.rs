@@ -89,3 +89,10 @@ fn git_ignores_the_files_that_the_guide_writes() {
         assert!(ignored.lines().any(|it| it == line), "{name}");
     }
 }
+
+#[test]
+fn the_application_repository_gets_the_version_of_the_workspace() {
+    let version = concat!("\n    SemanticVersion: ", env!("CARGO_PKG_VERSION"), "\n");
+
+    assert!(read("template.yaml").contains(version));
+}
