@@ -55,6 +55,10 @@ e2e *arguments:
 gate:
     .ci/run
 
+# A release of this checkout into dist/: functions, command, templates, SBOMs, notes and checksums
+release *arguments:
+    release/run {{ arguments }}
+
 # One archive for this machine, with the command and all functions, which runs from any folder
 dist:
     cargo build --release --locked --package disconnect-source-server

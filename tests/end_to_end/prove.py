@@ -220,6 +220,9 @@ class Proof:
             env=environment() | {"AWS_ENDPOINT_URL": self.machine.aws_url},
         )
         expect(ended.returncode == 0, "sam deploy", ended.stderr[-2000:] + json.dumps(self.broken(), indent=1))
+        self.read_outputs()
+
+    def read_outputs(self) -> None:
         stack = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
         self.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 

@@ -1,0 +1,86 @@
+"""Installs a release as a user does who has no Rust: from its folder, with the two commands of its example.
+
+MiniStack is AWS, and the released command serves DRS. One request on the bus must then disconnect its server.
+
+Usage: trial.py DIST AWS ARCHITECTURE, with the Python that has MiniStack. AWS is the folder of the AWS CLI.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "tests/end_to_end"))
+sys.dont_write_bytecode = True
+
+import prove  # noqa: E402
+
+EXAMPLE = ROOT / "examples/cloudformation/README.md"
+BUCKET, VERSION = "artifacts", "trial"
+
+
+def commands() -> list[str]:
+    """The commands that the example says are enough."""
+    blocks = EXAMPLE.read_text().split("```sh\n")[1:]
+    [lines] = [lines for block in blocks if "aws s3 cp" in (lines := block.split("```")[0])]
+    upload, deploy = lines.strip().splitlines()
+    return [upload, deploy]
+
+
+def install(proof: prove.Proof, release: Path, **parameters: str) -> None:
+    upload, deploy = commands()
+    overrides = " ".join(f"{name}={value}" for name, value in parameters.items())
+    proof.client("s3").create_bucket(Bucket=BUCKET)
+    for command in (upload, f"{deploy} {overrides}"):
+        environment = prove.environment() | {
+            "AWS_ENDPOINT_URL": proof.machine.aws_url,
+            "BUCKET": BUCKET,
+            "VERSION": VERSION,
+        }
+        ended = subprocess.run(
+            ["bash", "-euc", command], cwd=release, env=environment, capture_output=True, text=True
+        )
+        prove.expect(ended.returncode == 0, command, f"{ended.stdout[-2000:]}{ended.stderr[-2000:]}{proof.broken()}")
+    proof.read_outputs()
+
+
+def unpacked(release: Path) -> str:
+    """The released command."""
+    [archive] = release.glob("drover-*.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(release.parent, filter="data")
+    return str(release.parent / archive.name.removesuffix(".tar.gz") / "drover")
+
+
+def main() -> int:
+    dist, aws, architecture = sys.argv[1:]
+    os.environ["PATH"] = f"{aws}:/usr/bin:/bin"
+    prove.expect(not any(map(shutil.which, ("cargo", "rustc", "sam"))), "a path without Rust and SAM")
+
+    with tempfile.TemporaryDirectory(prefix="drover-") as folder:
+        release = Path(folder) / "release"
+        shutil.copytree(dist, release)
+        subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=release, check=True)
+        machine = prove.Machine(unpacked(release), Path(folder))
+        try:
+            prove.eventually(lambda: prove.answers(machine.aws_url), "MiniStack answers")
+            proof = prove.Proof(machine, "", "", architecture)
+            switched_on = {"Architecture": architecture, "Mode": "enforce", "EventTrigger": "ENABLED"}
+            prove.step("install the release", install, proof, release, **switched_on)
+            prove.step("subscribe", proof.subscribe)
+            request = prove.an_event_reaches_its_function_through_a_rule
+            prove.step(request.__doc__, request, proof)
+        except Exception:
+            print(machine.tails())
+            raise
+        finally:
+            machine.end()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
