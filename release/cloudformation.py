@@ -30,6 +30,7 @@ CODE_PARAMETERS = {
     "CodePrefix": {
         "Type": "String",
         "AllowedPattern": "^$|^[^/].*/$",
+        "MaxLength": 900,
         "Description": (
             "Prefix of the keys of the zipped functions, such as drover/1.2.3/. Each version needs its own: "
             "CloudFormation updates a function only when the key of its code changes."
@@ -50,17 +51,34 @@ class NoManagedPolicies(ManagedPolicyLoader):
 
 def plain() -> dict:
     """The released template."""
-    source = yaml_parse(TEMPLATE.read_text())
-    definitions = take_definitions(source)
-    point_to_bucket(source)
+    template = released({}, "us-east-1")
+    # Whoever deploys it says what the parameters are, and where.
+    assert template == released({"EventBusName": "other", "Architecture": "other", "Mode": "other"}, "cn-north-1"), (
+        "the transform has written a parameter's default or a Region into the template"
+    )
 
-    # SAM's translator asks for a Region, and writes it nowhere.
-    os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    template = transform(source, {}, NoManagedPolicies())
-
-    for step in (inline_definitions(definitions), drop_sam_metadata):
-        step(template)
     check(template)
+    return template
+
+
+def released(parameters: dict[str, str], region: str) -> dict:
+    """The template as the transform makes it of these parameters in a Region, and as it must not depend on them."""
+    source = yaml_parse(TEMPLATE.read_text())
+    definitions, code, destinations = take_definitions(source), take_code(source), destinations_of(source)
+    add_parameters(source)
+
+    os.environ["AWS_DEFAULT_REGION"] = region
+    template = transform(source, parameters, NoManagedPolicies())
+
+    steps = (
+        inline_definitions(definitions),
+        point_to_bucket(code),
+        restore_destinations(destinations),
+        keep_versions,
+        drop_sam_metadata,
+    )
+    for step in steps:
+        step(template)
     return template
 
 
@@ -81,19 +99,30 @@ def take_definitions(source: dict) -> dict[str, str]:
     return definitions
 
 
-def point_to_bucket(source: dict) -> None:
-    """Adds the two parameters, and replaces the folder of each function by its object."""
+def destinations_of(source: dict) -> dict[str, dict]:
+    """The destinations of each function, as they are written."""
+    functions = {name: each for name, each in source["Resources"].items() if each["Type"] == "AWS::Serverless::Function"}
+    configs = {name: each["Properties"]["EventInvokeConfig"]["DestinationConfig"] for name, each in functions.items()}
+    return json.loads(json.dumps(configs))
+
+
+def take_code(source: dict) -> dict[str, str]:
+    """The binary of each function. A place in a bucket stands in for its folder during the transform."""
+    code = {}
+    for name, resource in source["Resources"].items():
+        if resource["Type"] == "AWS::Serverless::Function":
+            code[name] = PurePosixPath(resource["Properties"]["CodeUri"]).name
+            resource["Properties"]["CodeUri"] = {"Bucket": "code", "Key": name}
+    return code
+
+
+def add_parameters(source: dict) -> None:
+    """Adds the two parameters of a release."""
     taken = CODE_PARAMETERS.keys() & source["Parameters"].keys()
     assert not taken, f"template.yaml has the parameters {taken} of a release"
     source["Parameters"] |= CODE_PARAMETERS
     groups = source["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     groups.insert(0, {"Label": {"default": "Code"}, "Parameters": list(CODE_PARAMETERS)})
-
-    for resource in source["Resources"].values():
-        if resource["Type"] == "AWS::Serverless::Function":
-            function = PurePosixPath(resource["Properties"]["CodeUri"]).name
-            key = "${CodePrefix}" + zip_name(function, "${Architecture}")
-            resource["Properties"]["CodeUri"] = {"Bucket": {"Ref": "CodeBucket"}, "Key": {"Fn::Sub": key}}
 
 
 def zip_name(function: str, architecture: str) -> str:
@@ -112,6 +141,48 @@ def inline_definitions(definitions: dict[str, str]):
             properties["DefinitionString"] = definition
 
     return step
+
+
+def point_to_bucket(code: dict[str, str]):
+    """Each function has its object in the bucket. SAM would resolve the key, with the default architecture."""
+
+    def step(template: dict) -> None:
+        for name, binary in code.items():
+            key = "${CodePrefix}" + zip_name(binary, "${Architecture}")
+            place = {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Fn::Sub": key}}
+            template["Resources"][name]["Properties"]["Code"] = place
+
+    return step
+
+
+def restore_destinations(destinations: dict[str, dict]):
+    """SAM resolves the ARN of a destination, with the defaults of the parameters and the Region of the transform."""
+
+    def step(template: dict) -> None:
+        for name, written in destinations.items():
+            config = template["Resources"][f"{name}EventInvokeConfig"]["Properties"]["DestinationConfig"]
+            for end, destination in written.items():
+                config[end]["Destination"] = destination["Destination"]
+
+    return step
+
+
+def keep_versions(template: dict) -> None:
+    """Has new code publish a version too. SAM gives a version a name by the place of its code, which is a parameter here:
+    it would always be the same. So the place is one of the settings, by whose number a version is replaced; and what was
+    replaced stays, so that it can be taken back."""
+    content = template["Resources"]["Settings"]["Properties"]["Content"]["Fn::Sub"]
+    content[0] += "CodeBucket=${CodeBucket}\nCodePrefix=${CodePrefix}\n"
+
+    resources = template["Resources"]
+    for name in [name for name, each in resources.items() if each["Type"] == "AWS::Lambda::Version"]:
+        version = resources.pop(name)
+        assert version["Properties"]["Description"] == {"Fn::Sub": "settings ${Settings}"}, version
+        function = version["Properties"]["FunctionName"]["Ref"]
+        version["UpdateReplacePolicy"] = "Retain"
+        resources[f"{function}Version"] = version
+        alias = resources[f"{function}Aliaslive"]["Properties"]
+        alias["FunctionVersion"] = {"Fn::GetAtt": [f"{function}Version", "Version"]}
 
 
 def drop_sam_metadata(template: dict) -> None:

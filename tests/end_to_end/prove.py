@@ -178,6 +178,7 @@ class Proof:
     def __init__(self, machine: Machine, sam: str, template: str, architecture: str):
         self.machine, self.sam, self.template, self.architecture = machine, sam, template, architecture
         self.unmatched: dict[str, list[dict]] = {}
+        self.forwarding = ROOT / "forwarding/forward.yaml"
 
     def client(self, service: str, account: str = "test", region: str = REGION):
         """A client of this account, or of another one: MiniStack takes a key of twelve digits for an account."""
@@ -560,12 +561,12 @@ def an_event_of_aws_reaches_its_function(proof: Proof) -> None:
 
 
 def forwards(proof: Proof, account: str, **parameters) -> str:
-    """Deploys forwarding/forward.yaml into an account, as a StackSet does; answers the URL of its queue."""
+    """Deploys the forwarding into an account, as a StackSet does; answers the URL of its queue."""
     stacks = proof.client("cloudformation", account, ELSEWHERE)
     given = {"RecoveryAccount": ACCOUNT, "RecoveryRegion": REGION, **parameters}
     stacks.create_stack(
         StackName="forward",
-        TemplateBody=(ROOT / "forwarding/forward.yaml").read_text(),
+        TemplateBody=proof.forwarding.read_text(),
         Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()],
         Capabilities=["CAPABILITY_IAM"],
     )

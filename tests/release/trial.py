@@ -5,6 +5,7 @@ MiniStack is AWS, and the released command serves DRS. One request on the bus mu
 Usage: trial.py DIST AWS ARCHITECTURE, with the Python that has MiniStack. AWS is the folder of the AWS CLI.
 """
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ sys.path.append(str(ROOT / "tests/end_to_end"))
 sys.dont_write_bytecode = True
 
 import prove  # noqa: E402
+from botocore.exceptions import ClientError  # noqa: E402
 
 EXAMPLE = ROOT / "examples/cloudformation/README.md"
 BUCKET, VERSION = "artifacts", "trial"
@@ -34,7 +36,8 @@ def commands() -> list[str]:
 def install(proof: prove.Proof, release: Path, **parameters: str) -> None:
     upload, deploy = commands()
     overrides = " ".join(f"{name}={value}" for name, value in parameters.items())
-    proof.client("s3").create_bucket(Bucket=BUCKET)
+    with contextlib.suppress(ClientError):
+        proof.client("s3").create_bucket(Bucket=BUCKET)
     for command in (upload, f"{deploy} {overrides}"):
         environment = prove.environment() | {
             "AWS_ENDPOINT_URL": proof.machine.aws_url,
@@ -46,6 +49,18 @@ def install(proof: prove.Proof, release: Path, **parameters: str) -> None:
         )
         prove.expect(ended.returncode == 0, command, f"{ended.stdout[-2000:]}{ended.stderr[-2000:]}{proof.broken()}")
     proof.read_outputs()
+
+
+def a_deployment_can_be_taken_back(proof: prove.Proof) -> None:
+    """The alias stands for the latest settings; the version of before is kept, and can be had again."""
+    functions = proof.client("lambda")
+    live = {"FunctionName": prove.DISCONNECT, "Name": prove.LIVE}
+    request = proof.request("CHG2", prove.server_id(2))
+    prove.expect(proof.invoke(prove.DISCONNECT, request)["outcome"] == "planned", "it plans only")
+    latest = functions.get_alias(**live)["FunctionVersion"]
+    functions.update_alias(**live, FunctionVersion=str(int(latest) - 1))
+    report = proof.invoke(prove.DISCONNECT, request)
+    prove.expect(report["mode"] == "enforce", "the settings of the version of before", report)
 
 
 def unpacked(release: Path) -> str:
@@ -69,11 +84,23 @@ def main() -> int:
         try:
             prove.eventually(lambda: prove.answers(machine.aws_url), "MiniStack answers")
             proof = prove.Proof(machine, "", "", architecture)
-            switched_on = {"Architecture": architecture, "Mode": "enforce", "EventTrigger": "ENABLED"}
+            proof.forwarding = release / "forward.template.yaml"
+            switched_on = {
+                "Architecture": architecture,
+                "Mode": "enforce",
+                "EventTrigger": "ENABLED",
+                "InstanceTerminatedTrigger": "ENABLED",
+                "SourceOrganization": prove.ORGANIZATION["id"],
+            }
             prove.step("install the release", install, proof, release, **switched_on)
             prove.step("subscribe", proof.subscribe)
-            request = prove.an_event_reaches_its_function_through_a_rule
-            prove.step(request.__doc__, request, proof)
+            for each in (
+                prove.an_event_reaches_its_function_through_a_rule,
+                prove.a_machine_of_another_account_and_region_is_retired,
+            ):
+                prove.step(each.__doc__, each, proof)
+            prove.step("install the release once more, to plan only", install, proof, release, Mode="plan")
+            prove.step(a_deployment_can_be_taken_back.__doc__, a_deployment_can_be_taken_back, proof)
         except Exception:
             print(machine.tails())
             raise
