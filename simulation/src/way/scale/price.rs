@@ -1,6 +1,7 @@
 //! What a run costs, by AWS's public list prices of us-east-1 in US dollars, without any free tier.
 //!
-//! The prices were read in stored copies of AWS's pages and of articles about them, not in the live
+//! The price of Step Functions was read in a copy of AWS's page, those of Lambda and EventBridge in
+//! articles about them; those of S3 and of logs were not looked up. None was compared with the live
 //! price list.
 
 use crate::way::scale::usage::Usage;
