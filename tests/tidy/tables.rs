@@ -319,6 +319,25 @@ fn switches() -> String {
     table(["switch", "default", "what it decides"], rows)
 }
 
+/// The size of a page changes nothing of what is done.
+#[test]
+fn every_switch_of_the_emulator_is_a_question_with_a_probe() {
+    let reference = read("docs/reference.md");
+    let questions = reference.split("## What only an account can tell").nth(1);
+    let lines = questions.unwrap().lines();
+    let entries: Vec<&str> = lines.filter(|line| line.starts_with("- ")).collect();
+
+    for switch in documented("emulator/src", "pub struct Behaviour {") {
+        let name = format!("`{}`", camel_case(&switch.name));
+        let is_size = ["`pageSize`", "`longestPage`"].contains(&name.as_str());
+        let is_asked = entries.iter().any(|entry| entry.contains(&name));
+        assert!(is_asked || is_size, "{name}");
+    }
+    for entry in entries {
+        assert!(entry.contains("*Probe:*"), "{entry}");
+    }
+}
+
 #[test]
 fn the_guide_to_the_emulator_lists_faults_and_switches() {
     check_sections(
