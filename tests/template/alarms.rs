@@ -675,12 +675,49 @@ fn the_dashboard_shows_every_alarm_of_a_fresh_deployment() {
     let deployment = Deployment::by_default();
     let body = text_of(&deployment.properties("Dashboard")["DashboardBody"]);
     let body: Value = serde_json::from_str(&body).unwrap();
-    let shown = texts_of(&body["widgets"][0]["properties"]["alarms"]);
+    let mut widgets = body["widgets"].as_array().unwrap().iter();
+    let alarms = widgets.find(|widget| widget["type"] == "alarm").unwrap();
+    let shown = texts_of(&alarms["properties"]["alarms"]);
     let shown: BTreeSet<String> = shown.into_iter().collect();
 
     let alarms = deployment.of_type("AWS::CloudWatch::Alarm").into_iter();
     let expected: BTreeSet<String> = alarms.map(|(name, _)| deployment.arn(name)).collect();
     assert_eq!(shown, expected);
+}
+
+/// From top to bottom, without a gap and without one widget over another.
+#[test]
+fn the_dashboard_answers_one_question_after_the_other() {
+    let deployment = everything();
+    let body = text_of(&deployment.properties("Dashboard")["DashboardBody"]);
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let widgets = body["widgets"].as_array().unwrap();
+
+    let headings = widgets.iter().filter(|widget| widget["type"] == "text");
+    let questions: Vec<String> = headings
+        .map(|widget| text_of(&widget["properties"]["markdown"]))
+        .collect();
+    let expected = [
+        "## Is anything waiting for me?",
+        "## What happened this week?",
+        "## Are my replicas and servers healthy?",
+        "## How does drover itself run?",
+    ];
+    assert_eq!(questions, expected);
+
+    // Each cell of the grid, 24 columns wide, belongs to one widget.
+    let mut cells = BTreeSet::new();
+    let number = |widget: &Value, member: &str| widget[member].as_u64().unwrap();
+    for widget in widgets {
+        let (x, y) = (number(widget, "x"), number(widget, "y"));
+        for column in x..x + number(widget, "width") {
+            for row in y..y + number(widget, "height") {
+                assert!(column < 24 && cells.insert((row, column)), "{widget}");
+            }
+        }
+    }
+    let rows = cells.iter().map(|(row, _)| row + 1).max().unwrap();
+    assert_eq!(cells.len() as u64, rows * 24, "a gap");
 }
 
 /// By the price of a metric in an alarm, 0.10 USD a month, and of the alarm on the lag without any
