@@ -324,6 +324,11 @@ def provided_worker_env(config: dict, *more) -> dict:
     return original_provided_worker_env(config, *more) | {name: value for name, value in variables.items() if value}
 
 
+def reserved_concurrency(func: dict, config: dict) -> int | None:
+    """The reserved concurrency of a function holds for all its versions; a version of MiniStack's has none."""
+    return original_reserved_concurrency(lambda_svc._functions.get(config.get("FunctionName", "")) or func, config)
+
+
 def execute_function_dispatch(func: dict, config: dict, *more) -> dict:
     """Every invocation that fails is counted; with MiniStack those that are waited for alone."""
     result = original_execute_function_dispatch(func, config, *more)
@@ -569,6 +574,7 @@ original_put_events = sfn._invoke_events_put_events
 original_publish = sfn._invoke_sns_publish
 original_start_execution = sfn._invoke_nested_start_execution
 original_provided_worker_env = lambda_svc._provided_worker_env
+original_reserved_concurrency = lambda_svc._reserved_concurrency
 original_execute_function_dispatch = lambda_svc._execute_function_dispatch
 original_emit_lambda_metrics = lambda_svc._emit_lambda_metrics
 original_emit_status = sfn._emit_execution_status_event
@@ -940,6 +946,7 @@ def fill_in() -> None:
     cloudwatch._store_datum = store_datum
     lambda_svc._emit_lambda_logs = emit_lambda_logs
     lambda_svc._emit_lambda_metrics = emit_lambda_metrics
+    lambda_svc._reserved_concurrency = reserved_concurrency
     lambda_svc._execute_function_dispatch = execute_function_dispatch
     lambda_svc._provided_worker_env = provided_worker_env
     sns._matches_filter_policy = matches_filter_policy
