@@ -491,7 +491,10 @@ def check_lambda(functions) -> None:
     expect_error("ResourceNotFoundException", functions.get_function, FunctionName="disconnect-source-server:1")
     deployed = described["FunctionArn"].replace("function:", "function:drover-")
     check(functions.get_function(FunctionName=deployed)["Configuration"] == described, "a function has its deployed name too")
-    check(functions.list_aliases(FunctionName=deployed)["Aliases"] == [], "a function has no aliases")
+    [alias] = functions.list_aliases(FunctionName=deployed)["Aliases"]
+    check((alias["Name"], alias["FunctionVersion"]) == ("live", "$LATEST"), "a function has the alias of a deployment")
+    invoked = functions.invoke(FunctionName=deployed, Qualifier="live", Payload=b"{}")
+    check(invoked["StatusCode"] == 200, "a function is invoked by its alias")
     versions = functions.list_versions_by_function(FunctionName=deployed)["Versions"]
     check([version["Version"] for version in versions] == ["$LATEST"], f"a function has one version: {versions}")
     check(functions.list_event_source_mappings(FunctionName=deployed)["EventSourceMappings"] == [], "a function has no event sources")

@@ -28,6 +28,8 @@ const MAX_CLIENT_CONTEXT: usize = 3583;
 const MAX_NAME: usize = 170;
 /// How much of the log an invocation returns.
 const MAX_LOG_TAIL: usize = 4096;
+/// The alias of the version that is deployed, as the template names it.
+const ALIAS: &str = "live";
 
 /// A function as a caller names it.
 struct Named {
@@ -82,8 +84,15 @@ impl Functions {
                 self.record("GetFunctionConfiguration", &named.name);
                 Ok(plain_json(200, &self.configuration(&named.name)))
             }
-            // There are none but the one version, and consoles ask for each of them.
-            ("GET", ["aliases"]) => Ok(self.listed("ListAliases", "Aliases", &[])),
+            // There are none but the one version and its alias, and consoles ask for each of them.
+            ("GET", ["aliases"]) => {
+                let only = json!({
+                    "AliasArn": format!("{}:{ALIAS}", self.arn(&named.name)),
+                    "Name": ALIAS,
+                    "FunctionVersion": "$LATEST",
+                });
+                Ok(self.listed("ListAliases", "Aliases", &[only]))
+            }
             ("GET", ["versions"]) => {
                 let only = [self.configuration(&named.name)];
                 Ok(self.listed("ListVersionsByFunction", "Versions", &only))
@@ -202,7 +211,7 @@ impl Functions {
     }
 
     /// The function that a caller names by its name or an ARN, and its qualifier, which is part of
-    /// the name or in the query. There is one version here.
+    /// the name or in the query. There is one version here, with one alias.
     fn resolve(&self, given: &str, query: &str) -> Result<Named, ApiError> {
         let given = percent_decode(given);
         check_query(query, &["Qualifier"])?;
@@ -241,9 +250,9 @@ impl Functions {
             name: self.without_stack(name),
             qualifier: in_name.or(in_query),
         };
-        // There are no versions and no aliases, so that every other qualifier is unknown.
+        // There is nothing else, so that every other qualifier is unknown.
         match named.qualifier.as_deref() {
-            None | Some("$LATEST") => Ok(named),
+            None | Some("$LATEST" | ALIAS) => Ok(named),
             // As with a missing function, the ARN in the message has the qualifier.
             Some(_) => Err(self.not_found(&named)),
         }
