@@ -23,7 +23,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a follow-up keeps the version in the function's ARN",
         file: FOLLOW_UP,
-        from: "{% $join($split($states.input.detail.requestContext.functionArn, ':', 7), ':') %}",
+        from: "{% $join($split($states.input.detail.requestContext.functionArn, ':', 7), ':') & ':live' %}",
         to: "{% $states.input.detail.requestContext.functionArn %}",
     },
     Bug {

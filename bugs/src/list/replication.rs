@@ -126,9 +126,10 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a misspelt Region is left out of REPLICA_REGIONS",
         file: BOOTSTRAP_POLICY,
-        from: ".split(',')",
-        to: ".split(',')
-        .filter(|region| Region::try_from((*region).to_owned()).is_ok())",
+        from: "    list(name, found, expected).map(Some)",
+        to: "    let known = found.split(',');
+    let known = known.filter(|region| Region::try_from((*region).to_owned()).is_ok());
+    list(name, known.collect::<Vec<_>>().join(\",\"), expected).map(Some)",
     },
     // A replica is usable once all of it is there.
     Bug {

@@ -86,8 +86,8 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "ReplicaRegions are ignored by the function",
         file: TEMPLATE,
-        from: r#"!Join [",", !Ref ReplicaRegions]"#,
-        to: r#""*""#,
+        from: r#"REPLICA_REGIONS: !Join [",", !Ref ReplicaRegions]"#,
+        to: r#"REPLICA_REGIONS: "*""#,
     },
     Bug {
         name: "a role may provision replicas in every Region",
@@ -151,19 +151,22 @@ pub(super) const BUGS: &[Bug] = &[
     Condition: Disconnects
     DeletionPolicy: RetainExceptOnCreate
     UpdateReplacePolicy: Retain
-    Properties: { RetentionInDays: !Ref LogRetentionDays",
+    Properties:
+      RetentionInDays: !Ref LogRetentionDays",
         to: "  DisconnectLogs:
     Type: AWS::Logs::LogGroup
     Condition: Disconnects
     DeletionPolicy: RetainExceptOnCreate
     UpdateReplacePolicy: Retain
-    Properties: { RetentionInDays: !Ref ReplicationObjectiveSeconds",
+    Properties:
+      RetentionInDays: !Ref ReplicationObjectiveSeconds",
     },
     Bug {
         name: "logs of machines are kept for ever",
         file: TEMPLATE,
-        from: "      RetentionInDays: !Ref LogRetentionDays",
-        to: "",
+        from: "      LogGroupName: !Sub /aws/vendedlogs/states/${AWS::StackName}
+      RetentionInDays: !Ref LogRetentionDays",
+        to: "      LogGroupName: !Sub /aws/vendedlogs/states/${AWS::StackName}",
     },
     Bug {
         name: "the architecture is ignored",
@@ -290,12 +293,18 @@ pub(super) const BUGS: &[Bug] = &[
     Type: AWS::SQS::Queue
     DeletionPolicy: RetainExceptOnCreate
     UpdateReplacePolicy: Retain
-    Properties: { SqsManagedSseEnabled: true, MessageRetentionPeriod: 1209600",
+    Properties:
+      SqsManagedSseEnabled: !If [HasKey, !Ref AWS::NoValue, true]
+      KmsMasterKeyId: !If [HasKey, !Ref KmsKeyArn, !Ref AWS::NoValue]
+      MessageRetentionPeriod: 1209600",
         to: "  FailedRequests:
     Type: AWS::SQS::Queue
     DeletionPolicy: RetainExceptOnCreate
     UpdateReplacePolicy: Retain
-    Properties: { SqsManagedSseEnabled: true, MessageRetentionPeriod: 3600",
+    Properties:
+      SqsManagedSseEnabled: !If [HasKey, !Ref AWS::NoValue, true]
+      KmsMasterKeyId: !If [HasKey, !Ref KmsKeyArn, !Ref AWS::NoValue]
+      MessageRetentionPeriod: 3600",
     },
     Bug {
         name: "unfinished messages are kept for four days",
@@ -303,11 +312,17 @@ pub(super) const BUGS: &[Bug] = &[
         from: "    Condition: HasQueues
     DeletionPolicy: RetainExceptOnCreate
     UpdateReplacePolicy: Retain
-    Properties: { SqsManagedSseEnabled: true, MessageRetentionPeriod: 1209600",
+    Properties:
+      SqsManagedSseEnabled: !If [HasKey, !Ref AWS::NoValue, true]
+      KmsMasterKeyId: !If [HasKey, !Ref KmsKeyArn, !Ref AWS::NoValue]
+      MessageRetentionPeriod: 1209600",
         to: "    Condition: HasQueues
     DeletionPolicy: RetainExceptOnCreate
     UpdateReplacePolicy: Retain
-    Properties: { SqsManagedSseEnabled: true, MessageRetentionPeriod: 345600",
+    Properties:
+      SqsManagedSseEnabled: !If [HasKey, !Ref AWS::NoValue, true]
+      KmsMasterKeyId: !If [HasKey, !Ref KmsKeyArn, !Ref AWS::NoValue]
+      MessageRetentionPeriod: 345600",
     },
     Bug {
         name: "a queue's message expires before its last delivery",
@@ -336,19 +351,19 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a batch has ten messages",
         file: TEMPLATE,
-        from: "      FunctionName: !Ref BootstrapEfsReplication
+        from: "      FunctionName: !Ref BootstrapEfsReplication.Alias
       BatchSize: 5",
-        to: "      FunctionName: !Ref BootstrapEfsReplication
+        to: "      FunctionName: !Ref BootstrapEfsReplication.Alias
       BatchSize: 10",
     },
     Bug {
         name: "a queue takes all concurrency",
         file: TEMPLATE,
-        from: "      FunctionName: !Ref DisconnectSourceServer
+        from: "      FunctionName: !Ref DisconnectSourceServer.Alias
       BatchSize: 5
       FunctionResponseTypes: [ReportBatchItemFailures]
       ScalingConfig: { MaximumConcurrency: 2",
-        to: "      FunctionName: !Ref DisconnectSourceServer
+        to: "      FunctionName: !Ref DisconnectSourceServer.Alias
       BatchSize: 5
       FunctionResponseTypes: [ReportBatchItemFailures]
       ScalingConfig: { MaximumConcurrency: 5",
@@ -356,10 +371,10 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a batch that fails in part is delivered as a whole",
         file: TEMPLATE,
-        from: "      FunctionName: !Ref DisconnectSourceServer
+        from: "      FunctionName: !Ref DisconnectSourceServer.Alias
       BatchSize: 5
       FunctionResponseTypes: [ReportBatchItemFailures]",
-        to: "      FunctionName: !Ref DisconnectSourceServer
+        to: "      FunctionName: !Ref DisconnectSourceServer.Alias
       BatchSize: 5",
     },
     Bug {
@@ -395,10 +410,10 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a topic message is filtered by its attributes",
         file: TEMPLATE,
-        from: "      Endpoint: !GetAtt BootstrapEfsReplication.Arn
+        from: "      Endpoint: !Ref BootstrapEfsReplication.Alias
       # A message is an event as it would be on the bus.
       FilterPolicyScope: MessageBody",
-        to: "      Endpoint: !GetAtt BootstrapEfsReplication.Arn
+        to: "      Endpoint: !Ref BootstrapEfsReplication.Alias
       # A message is an event as it would be on the bus.
       FilterPolicyScope: MessageAttributes",
     },
@@ -806,8 +821,8 @@ pub(super) const BUGS: &[Bug] = &[
                 Effect: Allow
                 Action: lambda:InvokeFunction
                 Resource:
-                  - !If [Disconnects, !GetAtt DisconnectSourceServer.Arn, !Ref AWS::NoValue]
-                  - !If [Replicates, !GetAtt BootstrapEfsReplication.Arn, !Ref AWS::NoValue]"#,
+                  - !If [Disconnects, !Ref DisconnectSourceServer.Alias, !Ref AWS::NoValue]
+                  - !If [Replicates, !Ref BootstrapEfsReplication.Alias, !Ref AWS::NoValue]"#,
         to: r#"        - PolicyName: follow-up
           PolicyDocument:
             Version: "2012-10-17"
@@ -821,6 +836,8 @@ pub(super) const BUGS: &[Bug] = &[
         name: "a role of a machine is for every account",
         file: TEMPLATE,
         from: r#"      Description: Execution role of the fleet machine.
+      Path: !Ref RolePath
+      PermissionsBoundary: !If [HasBoundary, !Ref PermissionsBoundaryArn, !Ref AWS::NoValue]
       AssumeRolePolicyDocument:
         Version: "2012-10-17"
         Statement:
@@ -831,6 +848,8 @@ pub(super) const BUGS: &[Bug] = &[
               StringEquals: { aws:SourceAccount: !Ref AWS::AccountId }
               ArnLike"#,
         to: r#"      Description: Execution role of the fleet machine.
+      Path: !Ref RolePath
+      PermissionsBoundary: !If [HasBoundary, !Ref PermissionsBoundaryArn, !Ref AWS::NoValue]
       AssumeRolePolicyDocument:
         Version: "2012-10-17"
         Statement:
@@ -883,14 +902,14 @@ pub(super) const BUGS: &[Bug] = &[
     DeletionPolicy: Delete
     UpdateReplacePolicy: Delete
     Properties:
-      SqsManagedSseEnabled: true
+      SqsManagedSseEnabled: !If [HasKey, !Ref AWS::NoValue, true]
 ",
         to: "    Condition: DisconnectsByQueue
     # Deleted with its trigger: a queue that nothing reads must not accept messages.
     DeletionPolicy: Delete
     UpdateReplacePolicy: Delete
     Properties:
-      SqsManagedSseEnabled: false
+      SqsManagedSseEnabled: !If [HasKey, !Ref AWS::NoValue, false]
 ",
     },
     Bug {
@@ -953,10 +972,14 @@ pub(super) const BUGS: &[Bug] = &[
         name: "the trust of a role is for every service",
         file: TEMPLATE,
         from: r#"      Description: Execution role of disconnect-source-server.
+      Path: !Ref RolePath
+      PermissionsBoundary: !If [HasBoundary, !Ref PermissionsBoundaryArn, !Ref AWS::NoValue]
       AssumeRolePolicyDocument:
         Version: "2012-10-17"
         Statement: [{ Effect: Allow, Principal: { Service: lambda.amazonaws.com }"#,
         to: r#"      Description: Execution role of disconnect-source-server.
+      Path: !Ref RolePath
+      PermissionsBoundary: !If [HasBoundary, !Ref PermissionsBoundaryArn, !Ref AWS::NoValue]
       AssumeRolePolicyDocument:
         Version: "2012-10-17"
         Statement: [{ Effect: Allow, Principal: "*""#,
