@@ -20,6 +20,7 @@ mod hostile;
 mod iam;
 mod people;
 mod rules;
+mod schemas;
 mod stage;
 mod template;
 mod tidy;

@@ -30,7 +30,7 @@ use harness::connector::to_response;
 use serde_json::Value;
 use shared::Invocation;
 
-use crate::tidy::read;
+use crate::{schemas::assert_reports, tidy::read};
 
 /// Every kind of fault that a call can meet which changes something.
 pub(crate) const FAULTS_OF_A_CHANGE: [FaultKind; 14] = [
@@ -61,6 +61,7 @@ pub(crate) struct Answer {
 impl Answer {
     pub(crate) fn new(answer: Result<shared::Answer, shared::Failure>) -> Self {
         let (error_type, body) = harness::parts(answer);
+        assert_reports(&body);
 
         Self { error_type, body }
     }

@@ -19,7 +19,7 @@ use template::{
 };
 use tokio::time::{Instant, sleep};
 
-use crate::{functions::DISCONNECT, template::on_another_bus};
+use crate::{functions::DISCONNECT, schemas::assert_result, template::on_another_bus};
 
 /// The deployment whose machines run here, with requests on a bus of their own.
 pub(super) static DEPLOYMENT: LazyLock<Deployment> = LazyLock::new(on_another_bus);
@@ -157,13 +157,16 @@ impl Simulated {
 
         // As the bus passes it to rules. Step Functions makes the text of the detail.
         assert!(entry["Detail"].is_object(), "{entry}");
-        self.published.push(json!({
+        let event = json!({
             "source": entry["Source"],
             "account": template::ACCOUNT,
             "region": template::REGION,
             "detail-type": entry["DetailType"],
             "detail": entry["Detail"],
-        }));
+        });
+        assert_result(&event);
+        self.published.push(event);
+
         Ok(json!({ "FailedEntryCount": 0 }))
     }
 
@@ -310,7 +313,15 @@ pub(super) fn run(machine: &str, input: Value, services: &mut Simulated) -> Exec
 
 /// A report of a function.
 pub(super) fn report(outcome: &str) -> Value {
-    json!({ "outcome": outcome, "mode": "enforce", "requestID": "CHG1", "summary": "", "targets": [] })
+    json!({
+        "outcome": outcome,
+        "mode": "enforce",
+        "requestID": "CHG1",
+        "summary": "",
+        "counts": {},
+        "targets": [],
+        "calls": [],
+    })
 }
 
 /// A pending report that asks to look again after so many seconds.
