@@ -2,7 +2,8 @@
 
 `sam validate --lint` checks neither inline policies nor the resources that SAM generates. So cfn-lint checks the
 template of a release, which is transformed as CloudFormation would; parliament checks every policy; asl-validator
-checks the state machines after substitution; and each alarm is evaluated over synthetic metrics.
+checks the state machines after substitution; each alarm is evaluated over synthetic metrics; and the schemas of events
+are checked as OpenAPI 3.0.
 
 Usage: check.py ASL_VALIDATOR, in the environment of requirements.txt. ASL_VALIDATOR is the command of that tool.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import alarms
 import parliament
+import schemas
 from samcli.yamlhelper import yaml_parse
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,6 +26,7 @@ sys.path.append(str(ROOT / "release"))
 import cloudformation  # noqa: E402
 
 TEMPLATE, FORWARDING = ROOT / "template.yaml", ROOT / "forwarding/forward.yaml"
+SCHEMAS = ROOT / "schemas/events.yaml"
 REGION, ACCOUNT = "us-east-1", "111122223333"
 # With everything enabled, so that every branch is checked.
 EVERYTHING = {
@@ -41,6 +44,7 @@ EVERYTHING = {
     "RecoveryRegion": "eu-west-1",
     "RequestBusName": "requests",
     "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:ops",
+    "RequestSource": "com.example.cmdb",
 }
 # The ARNs of resources that policies name.
 ARNS = {
@@ -174,6 +178,13 @@ def check_alarms(source: dict) -> bool:
     return alarms.check([resolved(each["Properties"], values) for each in definitions])
 
 
+def check_schemas(source: dict) -> bool:
+    """Checks the document of every schema, and which events fit it."""
+    values = everything(source)
+    definitions = [each for each in source["Resources"].values() if each["Type"] == "AWS::EventSchemas::Schema"]
+    return schemas.check([resolved(each["Properties"]["Content"], values) for each in definitions])
+
+
 def main() -> int:
     asl_validator = sys.argv[1]
     tools = Path(sys.executable).parent
@@ -187,11 +198,13 @@ def main() -> int:
             # The template itself does without W1033, which this option overrides.
             run(str(tools / "cfn-lint"), "--regions", REGION, "--ignore-checks", "E3601,W1033", "--template", str(released)),
             run(str(tools / "cfn-lint"), "--regions", REGION, "--template", str(FORWARDING)),
+            run(str(tools / "cfn-lint"), "--regions", REGION, "--template", str(SCHEMAS)),
             check_policies(source),
             check_policies(forwarding),
             check_machines(source, asl_validator, Path(folder)),
             check_alarms(source),
             check_alarms(forwarding),
+            check_schemas(yaml_parse(SCHEMAS.read_text())),
         ]
     return 0 if all(found) else 1
 
