@@ -23,7 +23,11 @@ import sbom
 
 ROOT = Path(__file__).resolve().parents[1]
 DIST = ROOT / "dist"
-FORWARDING = ROOT / "forwarding/forward.yaml"
+# Templates that are released as they are, by their names in a release.
+TEMPLATES = {
+    "forward.template.yaml": ROOT / "forwarding/forward.yaml",
+    "schemas.template.yaml": ROOT / "schemas/events.yaml",
+}
 FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir() if folder.is_dir())
 COMMAND = "drover"
 VERSION = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
@@ -76,8 +80,9 @@ def make(may_be_dirty: bool, wanted: list[str]) -> None:
     state = checkout(may_be_dirty)
     time = output("git", "log", "-1", "--format=%ct")
     changes = section(state)
-    if not FORWARDING.exists():
-        raise Refused(f"{FORWARDING.relative_to(ROOT)} is missing")
+    for source in TEMPLATES.values():
+        if not source.exists():
+            raise Refused(f"{source.relative_to(ROOT)} is missing")
     template = cloudformation.text(cloudformation.plain())
     missing = [each for each in ARCHITECTURES if not each.is_installed()]
     for each in missing:
@@ -90,7 +95,8 @@ def make(may_be_dirty: bool, wanted: list[str]) -> None:
             if architecture not in missing:
                 build(architecture, wanted, int(time), Path(folder), made)
         (made / "drover.template.json").write_text(template)
-        shutil.copyfile(FORWARDING, made / "forward.template.yaml")
+        for name, source in TEMPLATES.items():
+            shutil.copyfile(source, made / name)
         text = notes(state, changes, missing, made)
         if set(wanted) != {*FUNCTIONS, COMMAND}:
             text = f"**No release: made of {', '.join(wanted)} alone, to be compared.**\n\n{text}"
@@ -206,6 +212,7 @@ def meaning(name: str) -> str:
     return {
         "drover.template.json": "the template, as plain CloudFormation",
         "forward.template.yaml": "the template that forwards events from other accounts and Regions",
+        "schemas.template.yaml": "the template with the schemas of requests and result events",
     }[name]
 
 
