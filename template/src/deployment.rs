@@ -135,6 +135,7 @@ impl Deployment {
     pub fn refusals(&self) -> Vec<String> {
         let rules = self.written.whole["Rules"].as_object().unwrap().values();
 
+        // A rule without a condition holds for every deployment.
         rules
             .filter(|rule| {
                 let condition = rule.get("RuleCondition");
@@ -163,6 +164,7 @@ fn merge(own: &mut Value, globals: &Value) {
         return;
     };
 
+    // What a function says itself wins.
     for (name, value) in globals {
         match own.get_mut(name) {
             Some(known) => merge(known, value),
@@ -172,6 +174,7 @@ fn merge(own: &mut Value, globals: &Value) {
 }
 
 fn declared_by(written: &'static Template) -> impl Iterator<Item = (&'static str, &'static Value)> {
+    // JSON does not keep their order.
     let names = written.parameters.iter();
 
     names.map(|name| (name.as_str(), &written.whole["Parameters"][name]))

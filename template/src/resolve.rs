@@ -65,6 +65,7 @@ impl Deployment {
                 let parts = self.resolve(&argument[1])?;
                 Some(json!(texts_of(&parts).join(separator)))
             }
+            // A list in a parameter of text.
             "Fn::Split" => {
                 let separator = argument[0].as_str().unwrap();
                 let text = text_of(&self.resolve(&argument[1])?);
@@ -122,6 +123,7 @@ impl Deployment {
     pub(crate) fn reference(&self, name: &str) -> Option<Value> {
         let pseudo = match name {
             "AWS::NoValue" => return None,
+            // SAM takes an attribute in a reference, such as the alias of a function.
             _ if name.contains('.') => {
                 let (function, attribute) = name.split_once('.')?;
                 return Some(self.attribute(function, attribute));
@@ -188,6 +190,7 @@ impl Deployment {
             }
             // The ID of these is their ARN.
             "AWS::SNS::Topic" | "AWS::Serverless::StateMachine" => self.attribute(name, "Arn"),
+            // On a bus of its own a rule is known by both names.
             "AWS::Events::Rule" => json!(format!("{}{own}", self.bus_of(name)).replace('/', "|")),
             _ => json!(own),
         }

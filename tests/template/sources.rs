@@ -83,17 +83,19 @@ fn machines_of_the_account_itself_always_count() {
     );
 }
 
-/// What is sent there is what the rules here are waiting for.
-#[test]
-fn an_event_that_is_sent_matches_the_rule_that_waits_for_it() {
-    let sender = forwarding(&[]);
-    let receiver = Deployment::with(&[&TRIGGERS[..], &[("EventBusName", "requests")]].concat());
+/// What is to be sent: the rule there that sends it, the rule here that waits for it, and the event.
+fn wanted() -> Vec<(&'static str, &'static str, Value)> {
     let event = |source: &str, detail_type: &str, detail: Value| {
         json!({
             "source": source, "detail-type": detail_type, "account": ACCOUNT, "region": REGION,
             "detail": detail,
         })
     };
+    let request = |detail_type: &str| event("com.example.cmdb", detail_type, json!({}));
+
+    let terminated = json!({ "state": "terminated", "instance-id": "i-01234567" });
+    let state_change = "EC2 Instance State-change Notification";
+    // One tag among several asks for a replica.
     let tagged = json!({
         "eventSource": "elasticfilesystem.amazonaws.com", "eventName": "TagResource",
         "requestParameters": {
@@ -101,66 +103,57 @@ fn an_event_that_is_sent_matches_the_rule_that_waits_for_it() {
             "tags": [{ "key": "Name", "value": "x" }, { "key": "drover:replicate-to", "value": "eu-west-1" }],
         },
     });
-    let request = |detail_type: &str| event("com.example.cmdb", detail_type, json!({}));
-    let terminated = json!({ "state": "terminated", "instance-id": "i-01234567" });
-    let terminated = event(
-        "aws.ec2",
-        "EC2 Instance State-change Notification",
-        terminated,
-    );
-    let by_cloud_trail = event(
-        "aws.elasticfilesystem",
-        "AWS API Call via CloudTrail",
-        tagged,
-    );
+    let call = "AWS API Call via CloudTrail";
 
-    let cases = [
-        ("InstanceTerminated", "InstanceTerminated", terminated),
-        ("FileSystemTagged", "FileSystemTagged", by_cloud_trail),
+    let of_aws = [
         (
-            "Requested",
-            "DecommissionRequested",
-            request("Source Server Decommission Requested"),
+            "InstanceTerminated",
+            event("aws.ec2", state_change, terminated),
         ),
         (
-            "Requested",
-            "ReplicationRequested",
-            request("File System Replication Requested"),
-        ),
-        (
-            "Requested",
-            "ServerAuditRequested",
-            request("Source Server Audit Requested"),
-        ),
-        (
-            "Requested",
-            "FileSystemAuditRequested",
-            request("File System Audit Requested"),
+            "FileSystemTagged",
+            event("aws.elasticfilesystem", call, tagged),
         ),
     ];
-    for (sends, waits, event) in &cases {
+    let requests = [
+        (
+            "DecommissionRequested",
+            "Source Server Decommission Requested",
+        ),
+        ("ReplicationRequested", "File System Replication Requested"),
+        ("ServerAuditRequested", "Source Server Audit Requested"),
+        ("FileSystemAuditRequested", "File System Audit Requested"),
+    ];
+    let requests = requests.map(|(waits, detail_type)| ("Requested", waits, request(detail_type)));
+    of_aws
+        .into_iter()
+        .map(|(rule, event)| (rule, rule, event))
+        .chain(requests)
+        .collect()
+}
+
+/// What is sent there is what the rules here are waiting for, each on its bus.
+#[test]
+fn an_event_that_is_sent_matches_the_rule_that_waits_for_it() {
+    let sender = forwarding(&[("RecoveryBusName", "requests")]);
+    let receiver = Deployment::with(&[&TRIGGERS[..], &[("EventBusName", "requests")]].concat());
+
+    for (sends, waits, event) in wanted() {
         for (name, rule) in sender.of_type("AWS::Events::Rule") {
-            let is_sent = pattern::matches(&rule["EventPattern"], Some(event));
-            assert_eq!(is_sent, name == *sends, "{name} {event}");
+            let is_sent = pattern::matches(&rule["EventPattern"], Some(&event));
+            assert_eq!(is_sent, name == sends, "{name} {event}");
         }
         let rule = receiver.properties(waits);
-        assert!(
-            pattern::matches(&rule["EventPattern"], Some(event)),
-            "{waits} {event}"
-        );
-        // Each arrives on the bus on which its rule is.
-        let target = text_of(&sender.properties(sends)["Targets"][0]["Arn"]);
+        let is_awaited = pattern::matches(&rule["EventPattern"], Some(&event));
+        assert!(is_awaited, "{waits} {event}");
+
+        // The default bus is not named.
         let bus = rule
             .get("EventBusName")
             .map_or("default".to_owned(), text_of);
-        let expected = match bus.as_str() {
-            "default" => "arn:aws:events:eu-west-1:999988887777:event-bus/default",
-            _ => "arn:aws:events:eu-west-1:999988887777:event-bus/requests",
-        };
-        let sender = forwarding(&[("RecoveryBusName", "requests")]);
-        let named = text_of(&sender.properties(sends)["Targets"][0]["Arn"]);
-        assert_eq!(named, expected, "{sends}");
-        assert!(target.ends_with("event-bus/default"), "{target}");
+        let expected = format!("arn:aws:events:eu-west-1:999988887777:event-bus/{bus}");
+        let target = text_of(&sender.properties(sends)["Targets"][0]["Arn"]);
+        assert_eq!(target, expected, "{sends}");
     }
 }
 
