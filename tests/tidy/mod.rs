@@ -7,6 +7,7 @@ mod marks;
 mod pages;
 mod sections;
 mod tables;
+mod troubleshooting;
 
 use std::{
     fs,

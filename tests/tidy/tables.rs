@@ -16,7 +16,7 @@ use super::{
 };
 
 /// The comment of a variant, as one line.
-fn meaning(variant: &impl EnumMessage) -> String {
+pub(super) fn meaning(variant: &impl EnumMessage) -> String {
     let documentation = variant.get_documentation().unwrap_or_default();
 
     one_line(documentation.lines())
@@ -28,7 +28,7 @@ fn one_line<'a>(lines: impl Iterator<Item = &'a str>) -> String {
     words.join(" ")
 }
 
-fn quoted(variant: impl Serialize) -> String {
+pub(super) fn quoted(variant: impl Serialize) -> String {
     format!("`{}`", code(variant))
 }
 
