@@ -51,6 +51,10 @@ console pictures="":
 e2e *arguments:
     tests/end_to_end/run {{ arguments }}
 
+# Run the commands of docs/operations.md against the template deployed on this machine
+guide *arguments:
+    tests/end_to_end/run --guide {{ arguments }}
+
 # The whole gate
 gate:
     .ci/run

@@ -8,6 +8,7 @@ MiniStack changes on disk:
   where an event goes that a target does not accept. A service hands to a policy only the keys that AWS documents
   for the two, which are in tests/deployment/facts.json, each with its source; so a policy that asks for another key
   refuses, and the proof that needs it fails. The loopback counts as encrypted transport, which AWS's policies ask for;
+* queues: the messages of a dead-letter queue that are moved back;
 * event buses: what a rule sends to a bus in another account or Region, if its role and the policy of that bus let it,
   with the account and the Region that the event comes from; and the event of EC2 when an instance is terminated;
 * functions: what their LoggingConfig says of format and level; errors are counted however they are invoked;
@@ -242,6 +243,25 @@ def _for_role(policy: dict | str, role: str) -> dict:
 
 def _parsed(policy: dict | str) -> dict:
     return json.loads(policy or "{}") if isinstance(policy, str) else policy
+
+
+# ---------------------------------------------------------------------------
+# Queues
+# ---------------------------------------------------------------------------
+
+
+def start_message_move_task(data: dict, _url: str) -> dict:
+    """The messages of a dead-letter queue go back to the queues that they came from, which MiniStack cannot do."""
+    if data.keys() - {"SourceArn"}:
+        raise LookupError(f"{sorted(data)} of StartMessageMoveTask are not filled in")
+    dead_letters = sqs._queue_by_arn(data["SourceArn"])
+    for message in dead_letters["messages"]:
+        system = dict(message["sys"])
+        source = sqs._queue_by_arn(system.pop("DeadLetterQueueSourceArn"))
+        back = {**message, "sys": system, "receive_count": 0, "receipt_handle": None, "visible_at": time.time()}
+        source["messages"].append(back)
+    dead_letters["messages"] = []
+    return {"TaskHandle": new_uuid()}
 
 
 # ---------------------------------------------------------------------------
@@ -941,6 +961,7 @@ def fill_in() -> None:
         "delete": bus_policy_delete,
     }
     sqs.queue_policy_allows = queue_policy_allows
+    sqs._HANDLERS["StartMessageMoveTask"] = start_message_move_task
     provisioners._cw_metric_alarm_record = alarm_record
     cloudwatch.record_metric = record_metric
     cloudwatch._store_datum = store_datum

@@ -577,14 +577,14 @@ def forwards(proof: Proof, account: str, **parameters) -> str:
     return stack()["Outputs"][0]["OutputValue"]
 
 
-def terminated(proof: Proof, account: str, number: int) -> str:
+def terminated(proof: Proof, account: str, number: int, **more) -> str:
     """Terminates an instance of an account whose server is approved for it; answers its ID."""
     ec2 = proof.client("ec2", account, ELSEWHERE)
     started = ec2.run_instances(ImageId="ami-01234567", InstanceType="t3.micro", MinCount=1, MaxCount=1)
     instance = started["Instances"][0]["InstanceId"]
     world = proof.account("world")
     origin = {"awsInstanceID": instance, "originAccountID": account, "originRegion": ELSEWHERE}
-    world["drs"][REGION]["sourceServers"].append(approved(number, instance, **origin))
+    world["drs"][REGION]["sourceServers"].append(approved(number, instance, **origin, **more))
     proof.control_account("world", world)
     ec2.terminate_instances(InstanceIds=[instance])
     return instance
