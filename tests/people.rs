@@ -60,6 +60,18 @@ fn ways_in() -> Vec<IamRequest> {
         request(),
         put("com.example.cmdb", "File System Replication Requested"),
         put("lambda", "Lambda Function Invocation Result - Success"),
+        ask(
+            "events:PutEvents",
+            "arn:aws:events:eu-west-1:444455556666:event-bus/default",
+        ),
+        ask(
+            "ec2:TerminateInstances",
+            "arn:aws:ec2:eu-west-1:111122223333:instance/i-01234567",
+        ),
+        ask(
+            "states:RedriveExecution",
+            &arn("states", "stateMachine:drover-follow-up"),
+        ),
         ask("sns:Publish", &arn("sns", "drover-Requests-1A2B3C")),
         ask(
             "sqs:SendMessage",
@@ -156,6 +168,12 @@ fn a_requester_can_put_requests_and_nothing_that_looks_like_a_result() {
             "{detail_type}"
         );
     }
+    // One call puts several events, and each counts.
+    let several = request().with("events:detail-type", "Follow-up Result - Success");
+    assert!(!requester.allows(&several));
+    let several = request().with("events:source", "drover");
+    assert!(!requester.allows(&several));
+
     for detail_type in [
         "Lambda Function Invocation Result - Success",
         "Follow-up Result - Success",

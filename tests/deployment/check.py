@@ -43,7 +43,9 @@ EVERYTHING = {
     "RecoveryAccount": "999988887777",
     "RecoveryRegion": "eu-west-1",
     "RequestBusName": "requests",
-    "AlarmTopicArn": f"arn:aws:sns:{REGION}:{ACCOUNT}:ops",
+    "AlarmTopicName": "ops",
+    "AlarmTopicAccount": ACCOUNT,
+    "QueueKeyAlias": "alias/queues",
     "RequestSource": "com.example.cmdb",
 }
 # The ARNs of resources that policies name.

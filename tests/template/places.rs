@@ -387,6 +387,7 @@ const PARAMETERS: [Parameter; 39] = [
             "PendingResult Targets follow-up RoleArn",
             "ServerAuditRole Path",
             "ServerAuditSchedule Target RoleArn",
+            "Settings Content",
             "StartFollowUpRole Path",
             "StartNotifyRole Path",
         ],

@@ -217,7 +217,7 @@ fn the_role_that_sends_may_put_events_on_these_buses_and_nothing_else() {
 
 #[test]
 fn what_is_not_taken_is_kept_and_told() {
-    let deployment = forwarding(&[("AlarmTopicArn", "arn:aws:sns:us-east-1:111122223333:ops")]);
+    let deployment = forwarding(&[("AlarmTopicName", "ops")]);
     let queue = deployment.arn("UnsentEvents");
     let policy = &deployment.properties("UnsentEventsPolicy")["PolicyDocument"];
     let statements = policy["Statement"].as_array().unwrap();
@@ -286,7 +286,7 @@ fn every_parameter_of_the_forwarding_reaches_its_place() {
             "PermissionsBoundaryArn",
             "arn:aws:iam::111122223333:policy/boundary",
         ),
-        ("QueueKeyArn", "arn:aws:kms:us-east-1:111122223333:key/1"),
+        ("QueueKeyAlias", "alias/queues"),
     ];
     let deployment = forwarding(&given);
     let role = deployment.properties("ForwardRole");
@@ -310,10 +310,7 @@ fn every_parameter_of_the_forwarding_reaches_its_place() {
         role["PermissionsBoundary"],
         "arn:aws:iam::111122223333:policy/boundary"
     );
-    assert_eq!(
-        queue["KmsMasterKeyId"],
-        "arn:aws:kms:us-east-1:111122223333:key/1"
-    );
+    assert_eq!(queue["KmsMasterKeyId"], "alias/queues");
     assert!(queue.get("SqsManagedSseEnabled").is_none());
     // The metric of a rule on a bus of its own has the bus too.
     let metrics = &deployment.properties("LostEventsAlarm")["Metrics"];
