@@ -51,7 +51,7 @@ FIELDS = {
             "MaxConcurrency",
             "ToleratedFailurePercentage",
         ),
-        *("ResultWriter", "Assign", "Catch", "Next"),
+        *("ResultWriter", "Assign", "Retry", "Catch", "Next"),
     },
     "Succeed": {"Type"},
     "Fail": {"Type", "Error", "Cause"},
@@ -320,12 +320,13 @@ REQUEST = {"version": 1, "requestID": "CHG1", "targets": [{"sourceServerID": "s-
 
 
 def function_arn(name: str) -> str:
-    return FUNCTION_ARN_PREFIX + name
+    """The alias of a function, which is what everything invokes."""
+    return f"{FUNCTION_ARN_PREFIX}{name}:live"
 
 
 def follow_up(world: World, result: dict, function: str = FUNCTION_NAMES[0]) -> dict:
-    """Follows up a result as Lambda puts it on the bus, where a function has its version behind its ARN."""
-    context = {"functionArn": function_arn(function) + ":$LATEST"}
+    """Follows up a result as Lambda puts it on the bus, where a function may have its version behind its ARN."""
+    context = {"functionArn": f"{FUNCTION_ARN_PREFIX}{function}:$LATEST"}
     detail = {"requestContext": context, "requestPayload": REQUEST, "responsePayload": result}
     return Machine("follow-up", world).run({"detail": detail})
 
@@ -360,7 +361,7 @@ def told(response, request: dict | None = None, **context) -> tuple[str, str]:
 
 
 def notify(world: World, response, request: dict | None = None, **context) -> dict:
-    context = {"functionArn": function_arn(FUNCTION_NAMES[0]) + ":$LATEST", "condition": "RetriesExhausted", **context}
+    context = {"functionArn": function_arn(FUNCTION_NAMES[0]), "condition": "RetriesExhausted", **context}
     detail = {"requestContext": context, "requestPayload": REQUEST if request is None else request}
     detail |= {} if response is None else {"responsePayload": response}
     return Machine("notify", world).run({"source": "lambda", "region": "eu-west-1", "detail": detail})
