@@ -9,7 +9,6 @@ has MiniStack. AWS is the folder of the AWS CLI.
 
 import argparse
 import json
-import os
 import re
 import shutil
 import signal
@@ -28,7 +27,6 @@ from prove import ACCOUNT, DISCONNECT, FOREIGN, LIVE, REGION, ROOT, STACK, event
 GUIDE = ROOT / "docs/operations.md"
 # The Region and the stack of the machines, as the guide names them.
 MACHINES_REGION, FORWARD = "eu-west-1", "drover-forward"
-prove.ELSEWHERE = MACHINES_REGION
 
 # The blocks that are not run, by heading and number, each with the reason.
 NOT_RUN = {
@@ -554,22 +552,17 @@ def main() -> int:
         arguments.add_argument(name, required=True)
     given = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    prove.world = world
     version = subprocess.run([f"{given.aws}/aws", "--version"], capture_output=True, text=True, check=True)
     print(f"  {version.stdout.strip()}")
-    with tempfile.TemporaryDirectory(prefix="drover-") as folder:
-        machine = prove.Machine(given.local, Path(folder))
-        try:
-            eventually(lambda: prove.answers(machine.aws_url), "MiniStack answers")
-            desk = Path(folder) / "desk"
-            desk.mkdir()
-            proof = prove.Proof(machine, given.sam, given.template, given.architecture)
-            follow_the_guide(Terminal(proof, desk, given.aws), proof)
-        except Exception:
-            print(machine.tails())
-            raise
-        finally:
-            machine.end()
+    with (
+        tempfile.TemporaryDirectory(prefix="drover-") as folder,
+        prove.running(given.local, world(), Path(folder)) as machine,
+    ):
+        desk = Path(folder) / "desk"
+        desk.mkdir()
+        proof = prove.Proof(machine, given.sam, given.template, given.architecture)
+        proof.machines_region = MACHINES_REGION
+        follow_the_guide(Terminal(proof, desk, given.aws), proof)
     return 0
 
 

@@ -28,9 +28,8 @@ DISCONNECT, BOOTSTRAP = f"{STACK}-disconnect-source-server", f"{STACK}-bootstrap
 # What everything invokes: the alias of the version that is deployed.
 LIVE = "live"
 TAGGED = "fs-0123456789abcdef1"
-# Accounts with machines, whose events come from this Region: one that is listed, another one of the organization, and
-# one of somebody else.
-LISTED, UNLISTED, FOREIGN, ELSEWHERE = "222222222222", "333333333333", "444444444444", "us-west-2"
+# Accounts with machines: one that is listed, another one of the organization, and one of somebody else.
+LISTED, UNLISTED, FOREIGN = "222222222222", "333333333333", "444444444444"
 ORGANIZATION = {"id": "o-a1b2c3d4e5", "accounts": [ACCOUNT, LISTED, UNLISTED]}
 # A step of waiting of the state machines takes this much of its time, and a minute of CloudWatch so long.
 WAIT_SCALE = 0.002
@@ -84,11 +83,11 @@ def world() -> dict:
 class Machine:
     """MiniStack and `drover serve`, started together and ended together, with everything that they start."""
 
-    def __init__(self, local: str, folder: Path):
+    def __init__(self, local: str, account: dict, folder: Path):
         self.folder, self.children = folder, []
         self.local_url = f"http://127.0.0.1:{free_port()}"
         self.aws_url = f"http://127.0.0.1:{free_port()}"
-        (folder / "world.json").write_text(json.dumps(world()))
+        (folder / "world.json").write_text(json.dumps(account))
         self.start(
             "local",
             {},
@@ -154,6 +153,20 @@ class Machine:
         return "\n".join(f"--- {log.name}\n" + "\n".join(log.read_text().splitlines()[-40:]) for log in logs)
 
 
+@contextlib.contextmanager
+def running(local: str, account: dict, folder: Path):
+    """The two, until the block ends; if it fails, with the ends of their logs."""
+    machine = Machine(local, account, folder)
+    try:
+        eventually(lambda: answers(machine.aws_url), "MiniStack answers")
+        yield machine
+    except Exception:
+        print(machine.tails())
+        raise
+    finally:
+        machine.end()
+
+
 def environment() -> dict:
     """What this machine's own AWS configuration says must not matter, and can never be used."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -179,6 +192,8 @@ class Proof:
         self.machine, self.sam, self.template, self.architecture = machine, sam, template, architecture
         self.unmatched: dict[str, list[dict]] = {}
         self.forwarding = ROOT / "forwarding/forward.yaml"
+        # The Region of the machines, whose events come from there.
+        self.machines_region = "us-west-2"
 
     def client(self, service: str, account: str = "test", region: str = REGION):
         """A client of this account, or of another one: MiniStack takes a key of twelve digits for an account."""
@@ -562,7 +577,7 @@ def an_event_of_aws_reaches_its_function(proof: Proof) -> None:
 
 def forwards(proof: Proof, account: str, **parameters) -> str:
     """Deploys the forwarding into an account, as a StackSet does; answers the URL of its queue."""
-    stacks = proof.client("cloudformation", account, ELSEWHERE)
+    stacks = proof.client("cloudformation", account, proof.machines_region)
     given = {"RecoveryAccount": ACCOUNT, "RecoveryRegion": REGION, **parameters}
     stacks.create_stack(
         StackName="forward",
@@ -579,11 +594,11 @@ def forwards(proof: Proof, account: str, **parameters) -> str:
 
 def terminated(proof: Proof, account: str, number: int, **more) -> str:
     """Terminates an instance of an account whose server is approved for it; answers its ID."""
-    ec2 = proof.client("ec2", account, ELSEWHERE)
+    ec2 = proof.client("ec2", account, proof.machines_region)
     started = ec2.run_instances(ImageId="ami-01234567", InstanceType="t3.micro", MinCount=1, MaxCount=1)
     instance = started["Instances"][0]["InstanceId"]
     world = proof.account("world")
-    origin = {"awsInstanceID": instance, "originAccountID": account, "originRegion": ELSEWHERE}
+    origin = {"awsInstanceID": instance, "originAccountID": account, "originRegion": proof.machines_region}
     world["drs"][REGION]["sourceServers"].append(approved(number, instance, **origin, **more))
     proof.control_account("world", world)
     ec2.terminate_instances(InstanceIds=[instance])
@@ -598,7 +613,7 @@ def a_machine_of_another_account_and_region_is_retired(proof: Proof) -> None:
     expect(report["targets"][0]["reason"] == "disconnected" and proof.disconnected(31), "the server", report)
     request = json.dumps(proof.request("CHG22", server_id(22)))
     entry = {"Source": "com.example.cmdb", "DetailType": "Source Server Decommission Requested", "Detail": request}
-    proof.client("events", LISTED, ELSEWHERE).put_events(Entries=[entry])
+    proof.client("events", LISTED, proof.machines_region).put_events(Entries=[entry])
     proof.result("CHG22", "done")
     expect(proof.disconnected(22), "the server is DISCONNECTED")
 
@@ -618,7 +633,7 @@ def a_machine_of_another_organization_stays(proof: Proof) -> None:
     """An event of an account that the bus does not admit waits in a queue of that account."""
     queue = forwards(proof, FOREIGN)
     instance = terminated(proof, FOREIGN, 33)
-    sqs = proof.client("sqs", FOREIGN, ELSEWHERE)
+    sqs = proof.client("sqs", FOREIGN, proof.machines_region)
     eventually(lambda: left(sqs, queue) == 1, "the event is kept")
     [kept] = sqs.receive_message(QueueUrl=queue)["Messages"]
     expect(json.loads(kept["Body"])["detail"]["instance-id"] == instance, "the event, unchanged", kept)
@@ -1198,16 +1213,8 @@ def main() -> int:
         arguments.add_argument(name, required=True)
     given = arguments.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with tempfile.TemporaryDirectory(prefix="drover-") as folder:
-        machine = Machine(given.local, Path(folder))
-        try:
-            eventually(lambda: answers(machine.aws_url), "MiniStack answers")
-            count = prove(Proof(machine, given.sam, given.template, given.architecture))
-        except Exception:
-            print(machine.tails())
-            raise
-        finally:
-            machine.end()
+    with tempfile.TemporaryDirectory(prefix="drover-") as folder, running(given.local, world(), Path(folder)) as machine:
+        count = prove(Proof(machine, given.sam, given.template, given.architecture))
     print(f"{count} proofs hold")
     return 0
 

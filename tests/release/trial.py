@@ -80,9 +80,7 @@ def main() -> int:
         release = Path(folder) / "release"
         shutil.copytree(dist, release)
         subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=release, check=True)
-        machine = prove.Machine(unpacked(release), Path(folder))
-        try:
-            prove.eventually(lambda: prove.answers(machine.aws_url), "MiniStack answers")
+        with prove.running(unpacked(release), prove.world(), Path(folder)) as machine:
             proof = prove.Proof(machine, "", "", architecture)
             proof.forwarding = release / "forward.template.yaml"
             switched_on = {
@@ -101,11 +99,6 @@ def main() -> int:
                 prove.step(each.__doc__, each, proof)
             prove.step("install the release once more, to plan only", install, proof, release, Mode="plan")
             prove.step(a_deployment_can_be_taken_back.__doc__, a_deployment_can_be_taken_back, proof)
-        except Exception:
-            print(machine.tails())
-            raise
-        finally:
-            machine.end()
     return 0
 
 
