@@ -1,9 +1,11 @@
 //! Alarms over series of metrics, as CloudWatch evaluates them, by
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>.
 //!
-//! Only the metric math that the template uses is known here; any other fails the test.
+//! Only the metric math that the template uses is known here; any other fails the test. How many periods must breach is
+//! by <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html>. CloudWatch also looks at
+//! some periods from before if data is missing, and does not say at how many; here it looks at none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -68,8 +70,10 @@ pub struct Alarm {
     pub expression: String,
     /// In minutes.
     pub period: u64,
-    /// So many periods in a row must breach.
+    /// So many of the last periods are looked at.
     pub periods: u64,
+    /// And so many of them must breach, in a row or not.
+    pub datapoints: u64,
     /// Such as `GreaterThanThreshold`.
     pub comparison: String,
     /// The threshold.
@@ -101,11 +105,15 @@ impl Alarm {
             panic!("{} has one period: {periods:?}", alarm["AlarmName"])
         };
 
+        let periods = number(&alarm["EvaluationPeriods"]) as u64;
+        let datapoints = alarm.get("DatapointsToAlarm");
+
         Self {
             stats,
             expression,
             period,
-            periods: number(&alarm["EvaluationPeriods"]) as u64,
+            periods,
+            datapoints: datapoints.map_or(periods, |it| number(it) as u64),
             comparison: text_of(&alarm["ComparisonOperator"]),
             threshold: number(&alarm["Threshold"]),
         }
@@ -114,20 +122,30 @@ impl Alarm {
     /// The minutes at whose end the alarm goes off, up to this one. It does when its state changes.
     #[must_use]
     pub fn rings(&self, series: &BTreeMap<Metric, Points>, until: u64) -> Vec<u64> {
-        let mut rings = Vec::new();
-        let mut was_breaching = false;
-        for now in 1..=until {
-            // What lies before the first minute has no data.
-            let mut ends = (0..self.periods).map(|number| now.checked_sub(number * self.period));
-            let is_breaching =
-                ends.all(|end| end.is_some_and(|end| self.is_breaching(series, end)));
-            if is_breaching && !was_breaching {
-                rings.push(now);
-            }
-            was_breaching = is_breaching;
-        }
+        let on = self.minutes_on(series, until);
 
-        rings
+        on.iter()
+            .filter(|minute| !on.contains(&(*minute - 1)))
+            .copied()
+            .collect()
+    }
+
+    /// The minutes at whose end the alarm is in ALARM, up to this one.
+    #[must_use]
+    pub fn minutes_on(&self, series: &BTreeMap<Metric, Points>, until: u64) -> BTreeSet<u64> {
+        let minutes = 1..=until;
+        let breaching: BTreeSet<u64> = minutes
+            .clone()
+            .filter(|end| self.is_breaching(series, *end))
+            .collect();
+        let is_on = |now: &u64| {
+            // What lies before the first minute has no data.
+            let ends = (0..self.periods).filter_map(|number| now.checked_sub(number * self.period));
+            let count = ends.filter(|end| breaching.contains(end)).count();
+            count as u64 >= self.datapoints
+        };
+
+        minutes.filter(is_on).collect()
     }
 
     /// Whether the period that ends here breaches. Missing data does not.

@@ -2,7 +2,9 @@
 
 A series has a value for each minute with data. It supports the metric math that the template's alarms use, by
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html, and fails on any other. An alarm
-notifies only when its state changes.
+notifies only when its state changes. It is in ALARM if DatapointsToAlarm of its last EvaluationPeriods breach, by
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html. Where data is missing, CloudWatch
+looks at some periods from before too, and does not say at how many; here it looks at none.
 """
 
 import re
@@ -31,7 +33,12 @@ class Alarm:
         [self.result] = [query for query in definition["Metrics"] if query.get("ReturnData") not in hidden]
         self.stats = {query["Id"]: query["MetricStat"] for query in definition["Metrics"] if "MetricStat" in query}
         assert definition["TreatMissingData"] == "notBreaching", self.name
-        assert "DatapointsToAlarm" not in definition, self.name
+        self.periods = int(definition["EvaluationPeriods"])
+        self.datapoints = int(definition.get("DatapointsToAlarm", self.periods))
+        # A day is the most for periods below an hour.
+        assert self.window <= 1440, self.name
+        # The ends of the periods that breach, as far as they are known. What has ended does not change.
+        self.breaching, self.known = set(), 0
 
     @property
     def minutes(self) -> int:
@@ -40,11 +47,20 @@ class Alarm:
         [period] = periods
         return period // 60
 
+    @property
+    def window(self) -> int:
+        """How long it looks back, in minutes."""
+        return self.periods * self.minutes
+
     def evaluate(self, series: dict, now: int) -> str | None:
         """The new state at the end of the minute before `now`, if it changed."""
-        ends = [now - self.minutes * number for number in range(int(self.definition["EvaluationPeriods"]))]
-        breaching = [self.is_breaching(series, end) for end in ends]
-        state = "ALARM" if all(breaching) else "OK"
+        unknown = range(max(self.known, now - self.window) + 1, now + 1)
+        self.breaching.update(end for end in unknown if self.is_breaching(series, end))
+        self.known = now
+        # The periods slide with each minute.
+        ages = [now - end for end in self.breaching if now - end < self.window]
+        count = sum(age % self.minutes == 0 for age in ages)
+        state = "ALARM" if count >= self.datapoints else "OK"
         changed, self.state = state != self.state, state
         return state if changed else None
 
@@ -126,7 +142,7 @@ def faults_of(definition: dict) -> list[str]:
 
 def courses(alarm: Alarm) -> list:
     """Courses of a metric, each with the expected rings."""
-    day, threshold, periods = 1440, float(alarm.definition["Threshold"]), int(alarm.definition["EvaluationPeriods"])
+    day, threshold = 1440, float(alarm.definition["Threshold"])
     if alarm.result.get("Expression") == LETTERS:
         first = {minute: 1 if minute >= 100 else 0 for minute in range(4 * day)}
         second = {minute: value + (1 if minute >= 200 else 0) for minute, value in first.items()}
@@ -140,16 +156,20 @@ def courses(alarm: Alarm) -> list:
             ("a second letter", second, lambda rung: rung[:2] == [102, 202]),
             ("a letter that is removed", gone, lambda rung: rung == [102]),
         ]
-    duration, start = periods * alarm.minutes, 10 * alarm.minutes
+    duration, start = alarm.datapoints * alarm.minutes, 10 * alarm.minutes
     above = threshold + (1 if alarm.definition["ComparisonOperator"] == "GreaterThanThreshold" else 0)
     # The sum of a period is reached by one minute of it, the maximum by any.
     breach = {start + minute: above for minute in range(0, duration, alarm.minutes)}
     below = {minute: value - 1 for minute, value in breach.items()}
     short = dict(list(breach.items())[:-1])
-    often = {**breach, **{minute + 20 * alarm.minutes: above for minute in breach}}
+    again = {**breach, **{minute + alarm.window + 20 * alarm.minutes: above for minute in breach}}
+    often = {**breach, **{minute + alarm.window // 2: above for minute in breach}}
     cases = [
         ("values at the threshold", breach, lambda rung: len(rung) == 1),
         ("values below the threshold", below, lambda rung: rung == []),
-        ("two breaches", often, lambda rung: len(rung) == 2),
+        ("two breaches", again, lambda rung: len(rung) == 2),
     ]
+    # One of many periods is enough, so it stays on, and a second breach meanwhile does not ring.
+    if alarm.datapoints < alarm.periods:
+        cases.append(("a second breach within its time", often, lambda rung: len(rung) == 1))
     return cases + ([("a shorter breach", short, lambda rung: rung == [])] if short else [])

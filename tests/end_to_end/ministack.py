@@ -905,9 +905,11 @@ def _count_outcome(each: dict, outcome: str) -> None:
 
 def alarm_record(name: str, properties: dict) -> dict:
     """CloudFormation makes alarms on expressions; MiniStack refuses them. Here they stand under a name that no metric
-    has, and are evaluated by their own definition."""
+    has, and are evaluated by their own definition. An alarm that is updated keeps its state."""
     if properties.get("Metrics"):
+        earlier = ALARMS.get(name) if name in cloudwatch._alarms else None
         ALARMS[name] = alarms.Alarm({**properties, "AlarmName": name})
+        ALARMS[name].state = earlier.state if earlier else ALARMS[name].state
         properties = {**properties, "Namespace": "expression", "MetricName": "expression"}
         del properties["Metrics"]
     return original_alarm_record(name, properties)
@@ -928,8 +930,10 @@ def watch() -> None:
             for name, alarm in list(ALARMS.items()):
                 with SERIES_LOCK:
                     state = alarm.evaluate(SERIES, now)
-                if state == "ALARM" and name in cloudwatch._alarms:
-                    _ring(cloudwatch._alarms[name])
+                if name in cloudwatch._alarms:
+                    cloudwatch._alarms[name]["StateValue"] = alarm.state
+                    if state == "ALARM":
+                        _ring(cloudwatch._alarms[name])
             seen = now
 
 

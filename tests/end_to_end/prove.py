@@ -383,6 +383,24 @@ class Proof:
         rang = alarm_in(self.received("people", wanted))
         print(f"      {rang['AlarmName']}: {rang['AlarmDescription']}")
 
+    def alarms(self, state: str = "ALARM") -> list[str]:
+        """The alarms in this state, without the name of the stack."""
+        found = self.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{STACK}-", StateValue=state)["MetricAlarms"]
+        return [alarm["AlarmName"].removeprefix(f"{STACK}-") for alarm in found]
+
+    def counted(self, namespace: str, metric: str, **dimensions: str) -> float:
+        """The sum of a metric so far."""
+        [answer] = self.client("cloudwatch").get_metric_statistics(
+            Namespace=namespace,
+            MetricName=metric,
+            Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+            StartTime=datetime.now(timezone.utc) - timedelta(hours=1),
+            EndTime=datetime.now(timezone.utc) + timedelta(hours=1),
+            Period=86400,
+            Statistics=["Sum"],
+        )["Datapoints"] or [{"Sum": 0}]
+        return answer["Sum"]
+
 
 def alarm_in(message: dict) -> dict:
     """What CloudWatch says of an alarm, in a message from the topic of notifications."""
@@ -911,11 +929,16 @@ def a_message_that_is_not_json_raises_an_alarm(proof: Proof) -> None:
 
 
 def a_rejected_message_of_a_queue_raises_an_alarm(proof: Proof) -> None:
-    """A queued request with a misspelt field leaves the queue, and an alarm rings."""
+    """A queued request with a misspelt field leaves the queue and is counted by an alarm, which has rung and stays."""
     sqs, url = proof.client("sqs"), proof.outputs["DecommissionQueueUrl"]
     request = proof.request("CHG13", server_id(13))
+    rejected = lambda: proof.counted(f"drover/{STACK}", "Decommissions", Outcome="rejected")  # noqa: E731
+    before = rejected()
     sqs.send_message(QueueUrl=url, MessageBody=json.dumps({**request, "serverz": []}))
+    eventually(lambda: rejected() > before, "the message is counted")
+    # The events of every kind at the start of the run have made it ring, and its day is not over.
     proof.assert_alarm_rang("rejected")
+    expect("rejected" in proof.alarms(), "the alarm is still on", proof.alarms())
     eventually(lambda: left(sqs, url) == 0, "the queue is empty")
     expect(not proof.disconnected(13), "nothing was changed")
 
@@ -958,7 +981,7 @@ def a_killed_function_is_run_again(proof: Proof) -> None:
 
 
 def a_failed_follow_up_is_kept_and_reported(proof: Proof) -> None:
-    """A follow-up that DRS denies fails: its request is kept with the report, with a notification and an alarm."""
+    """A follow-up that DRS denies fails: its request is kept with the report, with a notification, and is counted."""
     proof.put(proof.request("CHG16", server_id(16), action="retire"))
     proof.result("CHG16", "pending")
     proof.control_account("faults", {"operation": "DescribeSourceServers", "kind": "access_denied", "times": 1})
@@ -971,7 +994,12 @@ def a_failed_follow_up_is_kept_and_reported(proof: Proof) -> None:
     expect(report["targets"][0]["reason"] == "access_denied", "the report in the dead letter", report)
     proof.notification("drover gave up (us-east-1): CHG16 ", report["summary"], "Error: Permanent, RetriesExhausted")
     proof.notification_of_machine(f"{STACK}-follow-up", "FAILED")
+    follow_up = proof.outputs["FollowUpArn"]
+    failed = lambda: proof.counted("AWS/States", "ExecutionsFailed", StateMachineArn=follow_up)  # noqa: E731
+    eventually(lambda: failed() > 0, "the failure is counted")
+    # The fleet that failed has made it ring, and its day is not over.
     proof.assert_alarm_rang("state-machines")
+    expect("state-machines" in proof.alarms(), "the alarm is still on", proof.alarms())
 
 
 def a_follow_up_that_times_out_is_kept_and_reported(proof: Proof) -> None:
@@ -1184,6 +1212,8 @@ def prove(proof: Proof) -> int:
     # `sam` takes nothing for a value only in quotes.
     usual = dict.fromkeys(ASKED, '""') | {"RolePath": "/"}
     step("deploy with default parameters", proof.deploy, Functions="all", **usual)
+    # An alarm that rings once stays on for the rest of the run, so people listen from here on.
+    step("subscribe", proof.subscribe)
     for each in WITH_DEFAULTS:
         step(each.__doc__, each, proof)
     changed = {
@@ -1194,7 +1224,6 @@ def prove(proof: Proof) -> int:
         "SourceAccounts": LISTED,
     }
     step("deploy with every trigger, enforcing", proof.deploy, **changed, **ENABLED)
-    step("subscribe", proof.subscribe)
     for each in WITH_EVERYTHING:
         step(each.__doc__, each, proof)
     return 1 + len(WITH_DEFAULTS) + len(WITH_EVERYTHING)

@@ -118,7 +118,7 @@ fn alarms_watch_metrics_that_aws_documents() {
             }
         }
         assert_eq!(
-            checked, 41,
+            checked, 42,
             "the alarms have so many metrics of AWS: change the number here if all are meant"
         );
     }
@@ -167,6 +167,24 @@ fn alarms_watch_every_rule_on_its_bus() {
             let of_rule = metrics.find(|it| it.dimension("RuleName").as_ref() == Some(&name));
             let watched_bus = of_rule.unwrap().dimension("EventBusName");
             assert_eq!(watched_bus, bus, "{rule}");
+        }
+    }
+}
+
+/// Schedules are counted by their group. Without a name of one, it is that of the account.
+#[test]
+fn alarms_watch_every_schedule() {
+    for deployment in [everything(), on_another_bus()] {
+        let schedules = deployment.of_type("AWS::Scheduler::Schedule");
+        assert_eq!(schedules.len(), 2);
+
+        for (schedule, properties) in schedules {
+            let group = properties.get("GroupName").map(text_of);
+            let group = group.unwrap_or_else(|| "default".to_owned());
+            let metric = "InvocationsFailedToBeSentToDeadLetterCount";
+            assert_watched(&deployment, metric, "ScheduleGroup", &group);
+            let letters = &properties["Target"]["DeadLetterConfig"]["Arn"];
+            assert_eq!(*letters, deployment.arn("UndeliveredEvents"), "{schedule}");
         }
     }
 }
@@ -246,25 +264,38 @@ struct Expected {
     expression: &'static str,
     comparison: &'static str,
     threshold: &'static str,
-    /// So many periods in a row, each of so many seconds.
-    periods: (u64, u64),
+    /// So many of so many periods, each of so many seconds.
+    periods: (u64, u64, u64),
+    stays: Stays,
     statistic: &'static str,
     /// Each with its namespace and what it is about.
     metrics: &'static [&'static str],
     why: &'static str,
 }
 
+/// How it is seen by somebody who looks hours later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stays {
+    /// It rings again by its expression, as long as there is something.
+    Repeats,
+    /// It stays in ALARM for so many hours after the last time.
+    Hours(u64),
+    /// It is in ALARM as long as its condition lasts.
+    Lasts,
+}
+
 const SUM: &str = "SUM(METRICS())";
 const AT_LEAST: &str = "GreaterThanOrEqualToThreshold";
 
-/// One is enough to go off, within five minutes.
+/// One is enough to go off, within five minutes, and to stay for a day.
 const fn one(name: &'static str, metrics: &'static [&'static str], why: &'static str) -> Expected {
     Expected {
         name,
         expression: SUM,
         comparison: AT_LEAST,
         threshold: "1",
-        periods: (1, 300),
+        periods: (1, 288, 300),
+        stays: Stays::Hours(24),
         statistic: "Sum",
         metrics,
         why,
@@ -291,7 +322,8 @@ const fn letters(
 ) -> Expected {
     Expected {
         expression: LETTERS,
-        periods: (1, 60),
+        periods: (1, 1, 60),
+        stays: Stays::Repeats,
         statistic: "Maximum",
         ..one(name, metrics, why)
     }
@@ -301,7 +333,8 @@ const fn letters(
 const ALARMS: [Expected; 16] = [
     Expected {
         threshold: "3",
-        periods: (1, 900),
+        periods: (1, 1, 900),
+        stays: Stays::Lasts,
         ..one(
             "errors",
             &[
@@ -310,12 +343,15 @@ const ALARMS: [Expected; 16] = [
                 "AWS/Lambda Errors drover-bootstrap-efs-replication",
                 "AWS/Lambda Errors drover-disconnect-source-server",
             ],
-            "Lambda tries an event three times within minutes; what a retry heals needs nobody.",
+            "Lambda tries an event three times within minutes; what a retry heals needs nobody. What \
+             nothing heals is a letter, whose alarm repeats.",
         )
     },
     Expected {
         expression: "MAX(METRICS())",
         threshold: "864000",
+        periods: (1, 1, 300),
+        stays: Stays::Lasts,
         statistic: "Maximum",
         ..one(
             "expiring-dead-letters",
@@ -369,6 +405,7 @@ const ALARMS: [Expected; 16] = [
             "AWS/Events InvocationsFailedToBeSentToDlq drover-ServerAuditRequested",
             "AWS/Events InvocationsFailedToBeSentToDlq drover-ServerAuditStall",
             "AWS/SNS NumberOfNotificationsFailedToRedriveToDlq Requests",
+            "AWS/Scheduler InvocationsFailedToBeSentToDeadLetterCount default",
         ],
         "Nothing keeps such an event.",
     ),
@@ -402,7 +439,8 @@ const ALARMS: [Expected; 16] = [
         expression: "SELECT MAX(TimeSinceLastSync) FROM SCHEMA(\"AWS/EFS\", DestinationFileSystemId, FileSystemId)",
         comparison: "GreaterThanThreshold",
         threshold: "900",
-        periods: (3, 300),
+        periods: (3, 3, 300),
+        stays: Stays::Lasts,
         ..one(
             "replication-lag",
             &[],
@@ -410,7 +448,8 @@ const ALARMS: [Expected; 16] = [
         )
     },
     Expected {
-        periods: (1, 3600),
+        periods: (1, 20, 3600),
+        stays: Stays::Hours(20),
         statistic: "Maximum",
         ..one(
             "servers-at-risk",
@@ -420,7 +459,7 @@ const ALARMS: [Expected; 16] = [
                 "drover/drover ReplicationStalled drover-audit-source-servers",
                 "drover/drover ReplicationStopped drover-audit-source-servers",
             ],
-            "An audit has no memory; each one that finds such a thing says so again.",
+            "An audit has no memory; each daily one that finds such a thing rings again.",
         )
     },
     one(
@@ -436,7 +475,8 @@ const ALARMS: [Expected; 16] = [
         "Its work may be unfinished, and an execution that timed out could not report it.",
     ),
     Expected {
-        periods: (3, 300),
+        periods: (3, 3, 300),
+        stays: Stays::Lasts,
         ..one(
             "throttles",
             &[
@@ -496,7 +536,7 @@ fn every_alarm_is_as_it_is_meant() {
         assert_eq!(alarm.comparison, expected.comparison, "{name}: {why}");
         let threshold = text_of(&definition["Threshold"]);
         assert_eq!(threshold, expected.threshold, "{name}: {why}");
-        let periods = (alarm.periods, alarm.period * 60);
+        let periods = (alarm.datapoints, alarm.periods, alarm.period * 60);
         assert_eq!(periods, expected.periods, "{name}: {why}");
         let mut metrics: Vec<String> = alarm.stats.iter().map(|it| line_of(&it.metric)).collect();
         metrics.sort();
@@ -507,13 +547,53 @@ fn every_alarm_is_as_it_is_meant() {
     }
 }
 
-/// A member such as `ActionsEnabled` or `DatapointsToAlarm` would change what an alarm does.
+/// Whoever comes hours later must still see it. The periods slide with each minute, so that an alarm
+/// on three of something would go off again each time that they fall into one period.
+#[test]
+fn an_alarm_stays_until_somebody_can_have_seen_it() {
+    const DAY: u64 = 1440;
+
+    for (name, alarm, metrics) in alarms_with_metrics() {
+        let own = text_of(&everything().properties(&name)["AlarmName"]);
+        let expected = ALARMS
+            .iter()
+            .find(|it| own == format!("drover-{}", it.name));
+        let Expected { stays, why, .. } = expected.unwrap();
+        // Twice within a quarter of an hour, and never again; a metric may write zeros meanwhile.
+        let start = 10 * alarm.period;
+        let mut course: Points = (0..2 * DAY)
+            .step_by(7)
+            .map(|minute| (minute, 0.0))
+            .collect();
+        course.extend([start, start + 14].map(|minute| (minute, alarm.threshold)));
+
+        for metric in &metrics {
+            let series = [(metric.clone(), course.clone())].into();
+            let on = alarm.minutes_on(&series, 2 * DAY + 60);
+            let last = on.last().copied().unwrap_or_default();
+            match stays {
+                Stays::Hours(hours) => {
+                    assert_eq!(alarm.rings(&series, 2 * DAY).len(), 1, "{name}: {why}");
+                    assert_eq!(last, start + 14 + hours * 60, "{name}: {why}");
+                    let seconds = alarm.periods * alarm.period * 60;
+                    let limit = "what an alarm looks at with periods below an hour, in seconds";
+                    assert!(is_within(seconds, limit), "{name}: {seconds}");
+                }
+                Stays::Repeats => assert_eq!(alarm.expression, LETTERS, "{name}: {why}"),
+                Stays::Lasts => assert!(last < start + 60, "{name}: {why}"),
+            }
+        }
+    }
+}
+
+/// A member such as `ActionsEnabled` would change what an alarm does.
 #[test]
 fn an_alarm_has_no_member_that_is_not_checked_here() {
     for (name, alarm) in everything().of_type("AWS::CloudWatch::Alarm") {
         let mut members: Vec<&String> = alarm.as_object().unwrap().keys().collect();
         // The lag ends by itself, and then nobody need act.
         members.retain(|member| *member != "OKActions" || name != "ReplicationLagAlarm");
+        members.retain(|member| *member != "DatapointsToAlarm");
         members.sort();
 
         let expected = [
@@ -583,12 +663,12 @@ fn an_alarm_goes_off_at_its_threshold_and_not_below_it() {
         };
 
         for metric in &metrics {
-            let rung = rings(&alarm, metric, course(breach, alarm.periods));
+            let rung = rings(&alarm, metric, course(breach, alarm.datapoints));
             assert_eq!(rung.len(), 1, "{name}: {metric:?}");
             assert!(rung[0] > start, "{name}");
-            let rung = rings(&alarm, metric, course(breach - 1.0, alarm.periods));
+            let rung = rings(&alarm, metric, course(breach - 1.0, alarm.datapoints));
             assert_eq!(rung, [0; 0], "{name} goes off too early: {metric:?}");
-            let rung = rings(&alarm, metric, course(breach, alarm.periods - 1));
+            let rung = rings(&alarm, metric, course(breach, alarm.datapoints - 1));
             assert_eq!(rung, [0; 0], "{name} goes off too soon: {metric:?}");
         }
         // A metric that only starts alike is another one.
@@ -596,7 +676,7 @@ fn an_alarm_goes_off_at_its_threshold_and_not_below_it() {
         other
             .dimensions
             .push(("Other".to_owned(), "any".to_owned()));
-        let rung = rings(&alarm, &other, course(breach, alarm.periods));
+        let rung = rings(&alarm, &other, course(breach, alarm.datapoints));
         assert_eq!(rung, [0; 0], "{name}");
     }
 }

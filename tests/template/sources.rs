@@ -3,7 +3,11 @@
 
 use serde_json::{Value, json};
 use template::{
-    ACCOUNT, Deployment, REGION, Role, TRIGGERS, ask, facts::is_within, pattern, text_of,
+    ACCOUNT, Deployment, REGION, Role, TRIGGERS,
+    alarm::{Alarm, LETTERS},
+    ask,
+    facts::is_within,
+    pattern, text_of,
 };
 
 use crate::tidy::rows;
@@ -253,6 +257,15 @@ fn what_is_not_taken_is_kept_and_told() {
             json!(["arn:aws:sns:us-east-1:111122223333:ops"]),
             "{name}"
         );
+        // A letter rings again, and what is lost stays in ALARM for a day.
+        let alarm = Alarm::read(alarm);
+        let once = (
+            alarm.datapoints,
+            alarm.periods * alarm.period,
+            alarm.threshold,
+        );
+        let stays = once == (1, 1440, 1.0);
+        assert!(stays || alarm.expression == LETTERS, "{name}: {once:?}");
     }
     let silent = forwarding(&[]);
     for (name, alarm) in silent.of_type("AWS::CloudWatch::Alarm") {

@@ -462,15 +462,59 @@ pub(super) const BUGS: &[Bug] = &[
         from: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: indeterminate }] }
       ComparisonOperator: GreaterThanOrEqualToThreshold
       Threshold: 1
-      EvaluationPeriods: 1
+      DatapointsToAlarm: 1
+      EvaluationPeriods: 288
       TreatMissingData: notBreaching
       AlarmActions: [!Ref Notifications]"#,
         to: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: indeterminate }] }
       ComparisonOperator: GreaterThanOrEqualToThreshold
       Threshold: 1
-      EvaluationPeriods: 1
+      DatapointsToAlarm: 1
+      EvaluationPeriods: 288
       TreatMissingData: notBreaching
       AlarmActions: []"#,
+    },
+    Bug {
+        name: "an alarm is over after five minutes",
+        file: TEMPLATE,
+        from: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: indeterminate }] }
+      ComparisonOperator: GreaterThanOrEqualToThreshold
+      Threshold: 1
+      DatapointsToAlarm: 1
+      EvaluationPeriods: 288"#,
+        to: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: indeterminate }] }
+      ComparisonOperator: GreaterThanOrEqualToThreshold
+      Threshold: 1
+      EvaluationPeriods: 1"#,
+    },
+    Bug {
+        name: "an alarm waits for a day of failures",
+        file: TEMPLATE,
+        from: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: indeterminate }] }
+      ComparisonOperator: GreaterThanOrEqualToThreshold
+      Threshold: 1
+      DatapointsToAlarm: 1
+      EvaluationPeriods: 288"#,
+        to: r#"            Metric: { Namespace: !Sub "drover/${AWS::StackName}", MetricName: Replications, Dimensions: [{ Name: Outcome, Value: indeterminate }] }
+      ComparisonOperator: GreaterThanOrEqualToThreshold
+      Threshold: 1
+      DatapointsToAlarm: 288
+      EvaluationPeriods: 288"#,
+    },
+    Bug {
+        name: "an alarm on three errors looks back for a day",
+        file: TEMPLATE,
+        from: "      Threshold: 3
+      EvaluationPeriods: 1",
+        to: "      Threshold: 3
+      DatapointsToAlarm: 1
+      EvaluationPeriods: 96",
+    },
+    Bug {
+        name: "no alarm watches what a schedule loses",
+        file: TEMPLATE,
+        from: "MetricName: InvocationsFailedToBeSentToDeadLetterCount, Dimensions: [{ Name: ScheduleGroup, Value: default }]",
+        to: "MetricName: InvocationsSentToDeadLetterCount, Dimensions: [{ Name: ScheduleGroup, Value: default }]",
     },
     Bug {
         name: "an alarm's actions are off",
