@@ -55,6 +55,10 @@ e2e *arguments:
 guide *arguments:
     tests/end_to_end/run --guide {{ arguments }}
 
+# Deploy into a sandbox account, prove what happens there, ask what only AWS can tell, remove everything; --help for more
+acceptance *arguments:
+    tests/acceptance/run {{ arguments }}
+
 # The whole gate
 gate:
     .ci/run

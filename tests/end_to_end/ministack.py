@@ -11,6 +11,9 @@ MiniStack changes on disk:
 * queues: the messages of a dead-letter queue that are moved back;
 * event buses: what a rule sends to a bus in another account or Region, if its role and the policy of that bus let it,
   with the account and the Region that the event comes from; and the event of EC2 when an instance is terminated;
+* schedules: what they send, by their role alone, with a minute as short as one of CloudWatch;
+* CloudFormation: SAM translates a template with the values of its parameters;
+* IAM: the source of an event that is put, and the condition keys of a simulation;
 * functions: what their LoggingConfig says of format and level; errors are counted however they are invoked;
 * asynchronous invocation: EventBridge rules and SNS topics invoke a function asynchronously, the outcome goes to the
   on-success or on-failure destination, which may be an event bus, and the record has all its members;
@@ -71,11 +74,13 @@ from ministack.services import (  # noqa: E402
     kms,
     lambda_svc,
     s3,
+    scheduler,
     sns,
     sqs,
 )
 from ministack.services import stepfunctions as sfn  # noqa: E402
-from ministack.services.cloudformation import provisioners  # noqa: E402
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners  # noqa: E402
+from samtranslator.translator import transform as sam  # noqa: E402
 
 WRITTEN_FOR = "1.5.33"
 FACTS = json.loads((HERE.parent / "deployment" / "facts.json").read_text())
@@ -111,6 +116,9 @@ def invoke_target(target: dict, event: dict, rule: dict, view=None) -> None:
     """A rule's event reaches a target only if the target's own policy, or the role of the target, lets EventBridge in;
     otherwise it goes to the target's dead-letter queue, without another try. MiniStack delivers it without asking, and
     knows no such queue."""
+    if event.get("Source") == "aws.scheduler":
+        _start_by_schedule(target, event, rule)
+        return
     if _takes(target, rule):
         original_invoke_target(target, event, rule, view)
         return
@@ -122,6 +130,21 @@ def invoke_target(target: dict, event: dict, rule: dict, view=None) -> None:
         return
     bus = {} if rule.get("EventBusName", "default") == "default" else {"EventBusName": rule["EventBusName"]}
     record_metric("AWS/Events", "InvocationsFailedToBeSentToDlq", 1, "Count", {"RuleName": rule["Name"], **bus})
+
+
+def _start_by_schedule(target: dict, event: dict, schedule: dict) -> None:
+    """A schedule sends what its target says, with the time of the schedule in it, and by its role alone."""
+    group = schedule["Arn"].replace(":schedule/", ":schedule-group/").rsplit("/", 1)[0]
+    if not _may_by_role(target["RoleArn"], "lambda:InvokeFunction", target["Arn"], group, "scheduler.amazonaws.com"):
+        raise LookupError(f"{schedule['Arn']} may not start {target['Arn']}")
+    at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(event["Time"]))
+    dispatch_rule_to_lambda(target["Arn"], target["Input"].replace("<aws.scheduler.scheduled-time>", at))
+
+
+def parse_rate_seconds(expression: str) -> float | None:
+    """A schedule's minute takes as long as one of CloudWatch."""
+    seconds = original_parse_rate_seconds(expression)
+    return seconds and seconds * MINUTE_SECONDS / 60
 
 
 def _takes(target: dict, rule: dict) -> bool:
@@ -186,11 +209,11 @@ def _may_encrypt(service: str, key: str, source: str) -> bool:
     return bool(record) and _says_yes(record.get("Policy") or {}, asked, service)
 
 
-def _may_by_role(role: str, action: str, target: str, source: str) -> bool:
+def _may_by_role(role: str, action: str, target: str, source: str, service: str = "events.amazonaws.com") -> bool:
     """Whether EventBridge may assume the role of a target, and do this by it."""
     record = iam._roles.get(role.rsplit("/", 1)[-1]) or {}
-    asked = _question("events.amazonaws.com", "sts", role, source)
-    trusted = _says_yes(_for_role(record.get("AssumeRolePolicyDocument") or {}, role), asked, "events.amazonaws.com")
+    asked = _question(service, "sts", role, source)
+    trusted = _says_yes(_for_role(record.get("AssumeRolePolicyDocument") or {}, role), asked, service)
     policies = [parse_policy_document(_parsed(policy)) for policy in (record.get("InlinePolicies") or {}).values()]
     return trusted and evaluate(_asked(action, target, {}), policies).decision == "Allow"
 
@@ -243,6 +266,62 @@ def _for_role(policy: dict | str, role: str) -> dict:
 
 def _parsed(policy: dict | str) -> dict:
     return json.loads(policy or "{}") if isinstance(policy, str) else policy
+
+
+def request_context(service: str, action: str, body: bytes, parameters: dict) -> dict:
+    """A policy sees the sources of the events that a call puts; MiniStack passes none."""
+    context = original_request_context(service, action, body, parameters)
+    if action == "events:PutEvents":
+        sources = sorted({entry.get("Source", "") for entry in json.loads(body)["Entries"]})
+        # Of several, AWS does not say what a policy sees.
+        context["events:source"] = sources[0] if len(sources) == 1 else sources
+    return context
+
+
+# The condition keys of the simulation that is asked for now.
+SIMULATED: contextvars.ContextVar[dict] = contextvars.ContextVar("SIMULATED", default={})
+
+
+def simulate_principal_policy(parameters: dict):
+    """A simulation takes the values of condition keys from its caller; MiniStack knows none."""
+    keys, number = {}, 1
+    while name := iam._p(parameters, f"ContextEntries.member.{number}.ContextKeyName"):
+        keys[name.lower()] = iam._p(parameters, f"ContextEntries.member.{number}.ContextKeyValues.member.1")
+        number += 1
+    SIMULATED.set(keys)
+    return original_simulate_principal_policy(parameters)
+
+
+def simulate_results(actions: list[str], resource: str, principal: str, account: str, policies: list) -> str:
+    names = {"Allow": "allowed", "Deny": "explicitDeny"}
+    results = []
+    for action in actions:
+        asked = _asked(action, resource, SIMULATED.get())
+        asked.principal_arn, asked.principal_type, asked.principal_account = principal, "AssumedRole", account
+        decision = names.get(evaluate(asked, policies).decision, "implicitDeny")
+        results.append(
+            f"<member><EvalActionName>{action}</EvalActionName><EvalResourceName>{resource}</EvalResourceName>"
+            f"<EvalDecision>{decision}</EvalDecision><MatchedStatements></MatchedStatements></member>"
+        )
+    return "".join(results)
+
+
+# ---------------------------------------------------------------------------
+# CloudFormation
+# ---------------------------------------------------------------------------
+
+# The values of the parameters of the stack that is being deployed.
+PARAMETERS: contextvars.ContextVar[dict] = contextvars.ContextVar("PARAMETERS", default={})
+
+
+def apply_transforms(template: dict, provided_params=None, previous_params=None) -> dict:
+    """SAM translates a template with the values of the stack's parameters; MiniStack with their defaults."""
+    PARAMETERS.set(engine._transform_parameters(template, provided_params, previous_params))
+    return original_apply_transforms(template, provided_params, previous_params)
+
+
+def translate(template: dict, _values: dict, *more, **named) -> dict:
+    return original_translate(template, dict(PARAMETERS.get()), *more, **named)
 
 
 # ---------------------------------------------------------------------------
@@ -583,6 +662,11 @@ def _publish(arn: str, body: str, attributes: dict) -> None:
 original_pin_request_origin = app.pin_request_origin
 original_extract_resource_arn = iam_actions.extract_resource_arn
 original_invoke_target = eventbridge._invoke_target
+original_parse_rate_seconds = eventbridge._parse_rate_seconds
+original_request_context = iam_actions.request_tag_context
+original_simulate_principal_policy = iam._simulate_principal_policy
+original_apply_transforms = engine._apply_transforms
+original_translate = sam.transform
 original_dispatch_to_event_bus = eventbridge._dispatch_to_event_bus
 original_terminate_instances = ec2._terminate_instances
 original_run_distributed_map = sfn._run_distributed_map
@@ -956,7 +1040,14 @@ def fill_in() -> None:
         sys.exit(f"written for MiniStack {WRITTEN_FOR}, not {version('ministack')}: read it against the new sources")
     app.pin_request_origin = pin_request_origin
     iam_actions.extract_resource_arn = extract_resource_arn
+    iam_actions.request_tag_context = request_context
+    iam._IAM_HANDLERS["SimulatePrincipalPolicy"] = simulate_principal_policy
+    iam._build_simulate_results_real = simulate_results
+    changesets._apply_transforms = handlers._apply_transforms = apply_transforms
+    sam.transform = translate
+    scheduler._SCHEDULE_TICK_INTERVAL = MINUTE_SECONDS
     eventbridge._invoke_target = invoke_target
+    eventbridge._parse_rate_seconds = parse_rate_seconds
     eventbridge._dispatch_to_event_bus = dispatch_to_event_bus
     ec2._ACTION_MAP["TerminateInstances"] = terminate_instances
     provisioners._RESOURCE_HANDLERS["AWS::Events::EventBusPolicy"] = {
