@@ -123,6 +123,24 @@ async fn parts_of_a_replica_in_another_account_are_refused_also_once_it_is_repli
     assert_eq!(stage.changes(), ["CreateReplicationConfiguration"]);
 }
 
+#[tokio::test]
+async fn a_source_whose_arn_is_of_elsewhere_is_told_where_it_has_to_start() {
+    let stage = Stage::new().await;
+    let named = |region: &str, account: &str| {
+        let arn = format!("arn:aws:elasticfilesystem:{region}:{account}:file-system/fs-00000009");
+        let mut request = new_replica();
+        request["targets"][0]["sourceFileSystemId"] = json!(arn);
+        request
+    };
+    let conclusion = async |region, account| stage.conclusion(&named(region, account)).await;
+
+    let elsewhere = "refused source_elsewhere";
+    assert_eq!(conclusion(THERE, "111122223333").await, elsewhere);
+    assert_eq!(conclusion(HERE, "444455556666").await, elsewhere);
+    assert_eq!(conclusion(HERE, "111122223333").await, "refused not_found");
+    assert_eq!(stage.changes(), [""; 0]);
+}
+
 // Pages: EFS-02.
 #[tokio::test]
 async fn a_tag_alone_starts_a_replication_and_the_replica_is_not_replicated_again() {

@@ -65,7 +65,10 @@ impl Stage {
             None => sdk_config(&self.local),
         };
         let efs = Efs::new(&config);
-        let invocation = invocation(self.seconds_left);
+        let mut invocation = invocation(self.seconds_left);
+        let account = self.local.world().account.clone();
+        invocation.function.account = account;
+        invocation.function.region = HERE.to_owned();
 
         Answer::new(handle(&event.to_string(), invocation, &efs, &self.policy).await)
     }

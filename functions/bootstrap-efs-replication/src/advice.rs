@@ -58,7 +58,7 @@ pub(crate) const NAME_ONCE: Advice =
 pub(crate) const COMPARE: Advice =
     Advice::requester("Send the request in the account and Region of the ARN, or correct the ARN.");
 pub(crate) const DEPLOY_THERE: Advice = Advice::operator(
-    "Deploy drover with Functions=efs in the account and Region of the file system, then tag it again.",
+    "Deploy drover with Functions=efs in the account and Region of the file system, then tag it there or send the request there.",
 );
 pub(crate) const LOOK_AT_SOURCE: Advice = Advice::operator("Look at the source.").by(SHOW_SOURCE);
 pub(crate) const SET_TAG: Advice =

@@ -41,7 +41,7 @@ pub struct Command {
     pub origin: Option<Origin>,
 }
 
-/// An account and a Region, as far as an event names them.
+/// An account and a Region, as far as an event or an ARN names them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
     /// The account.
@@ -51,6 +51,15 @@ pub struct Origin {
 }
 
 impl Origin {
+    /// Where a resource is, as its ARN says.
+    #[must_use]
+    pub fn of(arn: &Arn) -> Self {
+        Self {
+            account: arn.account().map(|account| account.to_string()),
+            region: arn.region().map(|region| region.to_string()),
+        }
+    }
+
     /// Whether it is another account or Region than that of a function. What one of them does not
     /// say is no difference.
     #[must_use]

@@ -92,7 +92,7 @@ pub(crate) fn not_running(reason: Reason, replication: &Replication) -> Grounds<
     }
 }
 
-/// A source in another account or Region, as the event from there says.
+/// A source in another account or Region, as the event from there or its ARN says.
 pub(crate) fn elsewhere(origin: &Origin) -> Grounds<Reason> {
     let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "unknown".to_owned());
     let (account, region) = (said(&origin.account), said(&origin.region));

@@ -6,7 +6,7 @@ use shared::{
 };
 
 use crate::{
-    command::{Command, Copying, Replica, Target},
+    command::{Command, Copying, Origin, Replica, Target},
     context::{Context, for_each_target},
     destination::{Asked, asked, reference},
     snapshot::{Incomplete, Observation, OneSide, Resources, Snapshot, View},
@@ -92,8 +92,9 @@ async fn read(
     view.source = home.file_system(source_id.as_ref(), calls).await?;
     let Some(source) = &view.source else {
         let function = &context.invocation.function;
-        let origin = command.origin.as_ref();
-        view.elsewhere = origin.filter(|it| it.is_elsewhere(function)).cloned();
+        let named = target.source.arn.as_ref().map(Origin::of);
+        let origin = command.origin.clone().or(named);
+        view.elsewhere = origin.filter(|it| it.is_elsewhere(function));
         return Ok(());
     };
     // A tag that says nothing asks for nothing.

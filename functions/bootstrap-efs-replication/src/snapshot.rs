@@ -41,7 +41,7 @@ pub struct Incomplete {
 pub struct View {
     /// The source, if it exists.
     pub source: Option<FileSystem>,
-    /// Where a source that does not exist here is, as the event from there says.
+    /// Where a source that does not exist here is, as the event from there or its ARN says.
     pub elsewhere: Option<Origin>,
     /// The replication that the source is part of, on either end.
     pub replication: Option<Replication>,

@@ -291,16 +291,19 @@ fn target(rng: &mut fastrand::Rng, world: &World, number: usize) -> Value {
     target
 }
 
-/// A source by its ID or its ARN; a few do not exist, or not in this account.
+/// A source by its ID or its ARN; a few do not exist, or not in this account or Region.
 fn named_source(rng: &mut fastrand::Rng, number: usize) -> String {
-    let id = source(number);
-    let arn =
-        |account: &str| format!("arn:aws:elasticfilesystem:{HERE}:{account}:file-system/{id}");
+    let (id, unknown) = (source(number), "fs-00000099");
+    let arn = |region: &str, account: &str, id: &str| {
+        format!("arn:aws:elasticfilesystem:{region}:{account}:file-system/{id}")
+    };
 
-    match rng.u8(0..100) {
-        0..2 => "fs-00000099".to_owned(),
-        2..9 => arn("111122223333"),
-        9 => arn(OTHERS),
+    match rng.u8(0..200) {
+        0..2 => unknown.to_owned(),
+        2 => arn(ELSEWHERE, "111122223333", unknown),
+        3 => arn(HERE, "111122223333", unknown),
+        4..18 => arn(HERE, "111122223333", &id),
+        18..20 => arn(HERE, OTHERS, &id),
         _ => id,
     }
 }

@@ -118,17 +118,19 @@ fn of_target(case: &Case<'_>, target: &Value) -> Expected {
 
 fn while_it_lasts(case: &Case<'_>, target: &Value) -> Expected {
     let (id, name) = (source_id(target), text(target, "sourceFileSystemId"));
+    let account = &case.world.account;
+    let arn = format!("arn:aws:elasticfilesystem:{HERE}:{account}:file-system/{id}");
+    let is_named_elsewhere = name.starts_with("arn:") && name != arn;
+
     let Some(source) = find(case.world, HERE, id) else {
-        let is_elsewhere = target["isElsewhere"] == true;
+        let is_elsewhere = is_named_elsewhere || target["isElsewhere"] == true;
         return refused(vec![if is_elsewhere {
             "source_elsewhere"
         } else {
             "not_found"
         }]);
     };
-    let account = &case.world.account;
-    let arn = format!("arn:aws:elasticfilesystem:{HERE}:{account}:file-system/{id}");
-    if name.starts_with("arn:") && name != arn {
+    if is_named_elsewhere {
         return refused(vec!["arn_mismatch"]);
     }
 
