@@ -26,6 +26,16 @@ CODE_PARAMETERS = {
         "AllowedPattern": "^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
         "Description": "Bucket with the zipped functions. It must be in the Region of the stack.",
     },
+    # Overrides of a StackSet do not reach accounts that are added later, so one value must serve every Region.
+    "CodeBucketPerRegion": {
+        "Type": "String",
+        "Default": "false",
+        "AllowedValues": ["false", "true"],
+        "Description": (
+            "Append the Region to CodeBucket, such as example-drover-us-east-1, so that one value serves every Region "
+            "of a StackSet."
+        ),
+    },
     # No default: an update would keep the value of the version before, and with it the code of that version.
     "CodePrefix": {
         "Type": "String",
@@ -37,6 +47,25 @@ CODE_PARAMETERS = {
         ),
     },
 }
+
+NAME_PARAMETER = {
+    # The longest of the names leaves 38 characters of the 64 of a function's name.
+    "Name": {
+        "Type": "String",
+        "Default": "",
+        "AllowedPattern": "^$|^[A-Za-z][A-Za-z0-9-]{0,37}$",
+        "Description": (
+            "What the names of functions, rules, state machines and alarms begin with. If empty, the name of the stack. "
+            "A StackSet needs it, since the names of its stacks are too long. Another value replaces what is named."
+        ),
+    },
+}
+ADDED_CONDITIONS = {
+    "HasBucketPerRegion": {"Fn::Equals": [{"Ref": "CodeBucketPerRegion"}, "true"]},
+    "HasName": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Name"}, ""]}]},
+}
+# What the names of the deployment begin with.
+STEM = {"Fn::If": ["HasName", {"Ref": "Name"}, {"Ref": "AWS::StackName"}]}
 
 
 class NoManagedPolicies(ManagedPolicyLoader):
@@ -76,6 +105,8 @@ def released(parameters: dict[str, str], region: str) -> dict:
         restore_destinations(destinations),
         keep_versions,
         drop_sam_metadata,
+        name_queues,
+        name_by_parameter,
     )
     for step in steps:
         step(template)
@@ -117,12 +148,15 @@ def take_code(source: dict) -> dict[str, str]:
 
 
 def add_parameters(source: dict) -> None:
-    """Adds the two parameters of a release."""
-    taken = CODE_PARAMETERS.keys() & source["Parameters"].keys()
-    assert not taken, f"template.yaml has the parameters {taken} of a release"
-    source["Parameters"] |= CODE_PARAMETERS
+    """Adds the parameters of a release, and their conditions."""
+    added = CODE_PARAMETERS | NAME_PARAMETER
+    taken = (added.keys() & source["Parameters"].keys()) | (ADDED_CONDITIONS.keys() & source["Conditions"].keys())
+    assert not taken, f"template.yaml has {taken}, which a release adds"
+    source["Parameters"] |= added
+    source["Conditions"] |= ADDED_CONDITIONS
     groups = source["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
     groups.insert(0, {"Label": {"default": "Code"}, "Parameters": list(CODE_PARAMETERS)})
+    groups.insert(1, {"Label": {"default": "Name"}, "Parameters": list(NAME_PARAMETER)})
 
 
 def zip_name(function: str, architecture: str) -> str:
@@ -145,11 +179,13 @@ def inline_definitions(definitions: dict[str, str]):
 
 def point_to_bucket(code: dict[str, str]):
     """Each function has its object in the bucket. SAM would resolve the key, with the default architecture."""
+    per_region = {"Fn::Sub": "${CodeBucket}-${AWS::Region}"}
+    bucket = {"Fn::If": ["HasBucketPerRegion", per_region, {"Ref": "CodeBucket"}]}
 
     def step(template: dict) -> None:
         for name, binary in code.items():
             key = "${CodePrefix}" + zip_name(binary, "${Architecture}")
-            place = {"S3Bucket": {"Ref": "CodeBucket"}, "S3Key": {"Fn::Sub": key}}
+            place = {"S3Bucket": bucket, "S3Key": {"Fn::Sub": key}}
             template["Resources"][name]["Properties"]["Code"] = place
 
     return step
@@ -172,7 +208,7 @@ def keep_versions(template: dict) -> None:
     it would always be the same. So the place is one of the settings, by whose number a version is replaced; and what was
     replaced stays, so that it can be taken back."""
     content = template["Resources"]["Settings"]["Properties"]["Content"]["Fn::Sub"]
-    content[0] += "CodeBucket=${CodeBucket}\nCodePrefix=${CodePrefix}\n"
+    content[0] += "CodeBucket=${CodeBucket}\nCodeBucketPerRegion=${CodeBucketPerRegion}\nCodePrefix=${CodePrefix}\n"
 
     resources = template["Resources"]
     for name in [name for name, each in resources.items() if each["Type"] == "AWS::Lambda::Version"]:
@@ -196,6 +232,38 @@ def drop_sam_metadata(template: dict) -> None:
             resource.pop("Metadata", None)
 
 
+def name_queues(template: dict) -> None:
+    """Names each queue that a policy knows by the name which CloudFormation would give it. That begins with the name of
+    the stack, and is shortened where it is long."""
+    for name, resource in template["Resources"].items():
+        if resource["Type"] == "AWS::SQS::Queue" and "${AWS::StackName}-" + f"{name}-*" in text(template):
+            named = {"Fn::Sub": "${Name}-" + f"{name}-requests"}
+            resource["Properties"]["QueueName"] = {"Fn::If": ["HasName", named, {"Ref": "AWS::NoValue"}]}
+
+
+def name_by_parameter(template: dict) -> None:
+    """Has every name begin with the parameter Name, where it has a value. A stack of a StackSet is named after the
+    StackSet and a UUID, which leaves less than the 64 characters of a function's name."""
+
+    def named(value):
+        match value:
+            case {"Ref": "AWS::StackName"}:
+                return STEM
+            case {"Fn::Sub": str(pattern)} if "${AWS::StackName}" in pattern:
+                return {"Fn::Sub": [pattern.replace("${AWS::StackName}", "${Stem}"), {"Stem": STEM}]}
+            case {"Fn::Sub": [str(pattern), dict(own)]} if "${AWS::StackName}" in pattern:
+                return {"Fn::Sub": [pattern.replace("${AWS::StackName}", "${Stem}"), named(own) | {"Stem": STEM}]}
+            case dict():
+                return {key: named(item) for key, item in value.items()}
+            case list():
+                return [named(item) for item in value]
+            case _:
+                return value
+
+    for section in ("Resources", "Outputs"):
+        template[section] = named(template[section])
+
+
 # ---------------------------------------------------------------------------------- the checks
 
 
@@ -213,6 +281,8 @@ def check(template: dict) -> None:
     types = sorted({resource["Type"] for resource in template["Resources"].values()})
     refused = [name for name in types if name.startswith("AWS::Serverless::") or name == "AWS::CloudFormation::Stack"]
     assert not refused, f"the template has {refused}, which service-managed StackSets refuse"
+
+    assert "${AWS::StackName}" not in text(template), "a name begins with the stack's, whatever the parameter Name says"
 
     used = set(references(template))
     unused = template["Parameters"].keys() - used

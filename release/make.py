@@ -27,6 +27,12 @@ DIST = ROOT / "dist"
 TEMPLATES = {
     "forward.template.yaml": ROOT / "forwarding/forward.yaml",
     "schemas.template.yaml": ROOT / "schemas/events.yaml",
+    "code.template.yaml": ROOT / "examples/stacksets/code.yaml",
+}
+# How to deploy it: in one account, and in an organization.
+GUIDES = {
+    "deploy.md": ROOT / "examples/cloudformation/README.md",
+    "deploy-in-an-organization.md": ROOT / "examples/stacksets/README.md",
 }
 FUNCTIONS = sorted(folder.name for folder in (ROOT / "functions").iterdir() if folder.is_dir())
 COMMAND = "drover"
@@ -80,7 +86,7 @@ def make(may_be_dirty: bool, wanted: list[str]) -> None:
     state = checkout(may_be_dirty)
     time = output("git", "log", "-1", "--format=%ct")
     changes = section(state)
-    for source in TEMPLATES.values():
+    for source in [*TEMPLATES.values(), *GUIDES.values()]:
         if not source.exists():
             raise Refused(f"{source.relative_to(ROOT)} is missing")
     template = cloudformation.text(cloudformation.plain())
@@ -97,6 +103,8 @@ def make(may_be_dirty: bool, wanted: list[str]) -> None:
         (made / "drover.template.json").write_text(template)
         for name, source in TEMPLATES.items():
             shutil.copyfile(source, made / name)
+        for name, source in GUIDES.items():
+            (made / name).write_text(without_links(source.read_text()))
         text = notes(state, changes, missing, made)
         if set(wanted) != {*FUNCTIONS, COMMAND}:
             text = f"**No release: made of {', '.join(wanted)} alone, to be compared.**\n\n{text}"
@@ -202,6 +210,11 @@ Check the files: `sha256sum --check SHA256SUMS`. Make them again: `just release`
 """
 
 
+def without_links(guide: str) -> str:
+    """A guide without links to files of the repository, which a release does not have."""
+    return re.sub(r"\[([^]]+)\]\(\.\./[^)]*\)", r"\1", guide)
+
+
 def meaning(name: str) -> str:
     if name.endswith(".cdx.json"):
         return "what the binary is made of, as CycloneDX"
@@ -213,6 +226,9 @@ def meaning(name: str) -> str:
         "drover.template.json": "the template, as plain CloudFormation",
         "forward.template.yaml": "the template that forwards events from other accounts and Regions",
         "schemas.template.yaml": "the template with the schemas of requests and result events",
+        "code.template.yaml": "the template of the bucket, in each Region, from which an organization deploys the code",
+        "deploy.md": "how to deploy it in one account",
+        "deploy-in-an-organization.md": "how to deploy it in every account and Region of an organization",
     }[name]
 
 

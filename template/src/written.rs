@@ -13,6 +13,10 @@ pub(crate) static MAIN: LazyLock<Template> =
 pub(crate) static FORWARDING: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("../../forwarding/forward.yaml")));
 
+/// `examples/stacksets/code.yaml`, in the same form.
+pub(crate) static CODE: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("../../examples/stacksets/code.yaml")));
+
 #[derive(Debug)]
 pub(crate) struct Template {
     pub(crate) whole: Value,

@@ -26,7 +26,7 @@ sys.path.append(str(ROOT / "release"))
 import cloudformation  # noqa: E402
 
 TEMPLATE, FORWARDING = ROOT / "template.yaml", ROOT / "forwarding/forward.yaml"
-SCHEMAS = ROOT / "schemas/events.yaml"
+SCHEMAS, CODE = ROOT / "schemas/events.yaml", ROOT / "examples/stacksets/code.yaml"
 REGION, ACCOUNT = "us-east-1", "111122223333"
 # With everything enabled, so that every branch is checked.
 EVERYTHING = {
@@ -201,6 +201,7 @@ def main() -> int:
             run(str(tools / "cfn-lint"), "--regions", REGION, "--ignore-checks", "E3601,W1033", "--template", str(released)),
             run(str(tools / "cfn-lint"), "--regions", REGION, "--template", str(FORWARDING)),
             run(str(tools / "cfn-lint"), "--regions", REGION, "--template", str(SCHEMAS)),
+            run(str(tools / "cfn-lint"), "--regions", REGION, "--template", str(CODE)),
             check_policies(source),
             check_policies(forwarding),
             check_machines(source, asl_validator, Path(folder)),

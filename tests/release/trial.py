@@ -1,6 +1,7 @@
-"""Installs a release as a user does who has no Rust: from its folder, with the two commands of its example.
+"""Installs a release as a user does who has no Rust: from its folder, with the commands of its examples.
 
-MiniStack is AWS, and the released command serves DRS. One request on the bus must then disconnect its server.
+MiniStack is AWS, and the released command serves DRS. One request on the bus must then disconnect its server. Then an
+organization installs it by StackSets.
 
 Usage: trial.py DIST AWS ARCHITECTURE, with the Python that has MiniStack. AWS is the folder of the AWS CLI.
 """
@@ -19,6 +20,7 @@ sys.path.append(str(ROOT / "tests/end_to_end"))
 sys.dont_write_bytecode = True
 
 import prove  # noqa: E402
+import stacksets  # noqa: E402
 from botocore.exceptions import ClientError  # noqa: E402
 
 EXAMPLE = ROOT / "examples/cloudformation/README.md"
@@ -49,6 +51,32 @@ def install(proof: prove.Proof, release: Path, **parameters: str) -> None:
         )
         prove.expect(ended.returncode == 0, command, f"{ended.stdout[-2000:]}{ended.stderr[-2000:]}{proof.broken()}")
     proof.read_outputs()
+
+
+def a_dry_run_shows_the_whole_way(proof: prove.Proof) -> None:
+    """The commands of the topology send a dry run from another account and Region, and read what became of it."""
+    guide = (ROOT / "docs/topology.md").read_text().split("## See the whole way once")[1].split("\n## ")[0]
+    send, read = (block.split("```")[0] for block in guide.split("```sh\n")[1:])
+    with tempfile.TemporaryDirectory() as folder:
+        credentials = f"[machines]\naws_access_key_id = {prove.LISTED}\naws_secret_access_key = test\n"
+        (Path(folder) / "credentials").write_text(credentials)
+        environment = prove.environment() | {
+            "AWS_ENDPOINT_URL": proof.machine.aws_url,
+            "AWS_SHARED_CREDENTIALS_FILE": f"{folder}/credentials",
+            "DisconnectLogGroup": proof.outputs["DisconnectLogGroup"],
+        }
+
+        def run(block: str) -> str:
+            command = ["bash", "-euo", "pipefail", "-c", block.replace("eu-west-1", prove.ELSEWHERE)]
+            ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+            prove.expect(ended.returncode == 0, block, ended.stdout + ended.stderr)
+            return ended.stdout
+
+        changes = proof.changes()
+        sent = run(send.replace("s-0123456789abcdef0", prove.server_id(3)["sourceServerID"]))
+        prove.expect('"FailedEntryCount": 0' in sent, "the bus took it", sent)
+        prove.eventually(lambda: "WAY-1" in run(read), "the summary")
+        prove.expect("would be disconnected" in run(read) and proof.changes() == changes, "a plan", run(read))
 
 
 def a_deployment_can_be_taken_back(proof: prove.Proof) -> None:
@@ -95,8 +123,11 @@ def main() -> int:
             for each in (
                 prove.an_event_reaches_its_function_through_a_rule,
                 prove.a_machine_of_another_account_and_region_is_retired,
+                a_dry_run_shows_the_whole_way,
             ):
                 prove.step(each.__doc__, each, proof)
+            step = stacksets.an_organization_installs_it
+            prove.step(step.__doc__, step, proof, release, architecture)
             prove.step("install the release once more, to plan only", install, proof, release, Mode="plan")
             prove.step(a_deployment_can_be_taken_back.__doc__, a_deployment_can_be_taken_back, proof)
     return 0

@@ -1,6 +1,7 @@
 //! The parts of the template agree with one another, with the functions, and with the documents.
 
 mod alarms;
+mod code;
 mod delivery;
 mod documents;
 mod fleet;

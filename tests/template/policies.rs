@@ -222,20 +222,24 @@ fn a_service_may_only_encrypt_and_decrypt_with_the_key() {
 #[test]
 fn a_bucket_is_private() {
     for (name, bucket) in everything().of_type("AWS::S3::Bucket") {
-        for member in [
-            "BlockPublicAcls",
-            "BlockPublicPolicy",
-            "IgnorePublicAcls",
-            "RestrictPublicBuckets",
-        ] {
-            let block = &bucket["PublicAccessBlockConfiguration"];
-            assert_eq!(block[member], true, "{name}: {member}");
-        }
-
-        let ownership = &bucket["OwnershipControls"]["Rules"][0]["ObjectOwnership"];
-        assert_eq!(*ownership, "BucketOwnerEnforced", "{name}");
-        assert!(bucket.get("AccessControl").is_none(), "{name}");
+        assert_private(name, bucket);
     }
+}
+
+pub(super) fn assert_private(name: &str, bucket: &Value) {
+    for member in [
+        "BlockPublicAcls",
+        "BlockPublicPolicy",
+        "IgnorePublicAcls",
+        "RestrictPublicBuckets",
+    ] {
+        let block = &bucket["PublicAccessBlockConfiguration"];
+        assert_eq!(block[member], true, "{name}: {member}");
+    }
+
+    let ownership = &bucket["OwnershipControls"]["Rules"][0]["ObjectOwnership"];
+    assert_eq!(*ownership, "BucketOwnerEnforced", "{name}");
+    assert!(bucket.get("AccessControl").is_none(), "{name}");
 }
 
 /// The statements of every role, policy and key: the resource, the `Sid`, and the statement.
