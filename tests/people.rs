@@ -1,12 +1,13 @@
 //! The policies for people in `docs/people.md`: each allows what its owner does, and nobody can both
 //! request and approve.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use emulator::{IamRequest, SourceServer, World};
-use template::{ACCOUNT, REGION, Role, ask, facts::has_key};
+use template::{ACCOUNT, REGION, Role, ask, facts::has_key, text_of};
 
 use crate::{
+    iam::everything,
     stage::drs::{CHANGE, ONE, Stage},
     tidy::read,
 };
@@ -125,12 +126,13 @@ fn nobody_can_both_send_and_approve() {
 
     assert_eq!(
         policies.keys().collect::<Vec<_>>(),
-        ["approver", "auditor", "operator", "requester"]
+        ["approver", "auditor", "deployer", "operator", "requester"]
     );
     for (who, sends, approves) in [
         ("requester", 2, 0),
         ("approver", 0, approvals().len()),
         ("auditor", 0, 0),
+        ("deployer", 0, 0),
         // Sends again what somebody requested: to the alias, to a queue, by a machine.
         ("operator", 4, 0),
     ] {
@@ -146,6 +148,11 @@ fn nobody_can_both_send_and_approve() {
     let one_person = both("operator", "approver");
     assert!(!one_person.allows(&approval()));
     assert!(ways_in().iter().all(|ask| !one_person.allows(ask)));
+    for other in ["requester", "approver", "operator"] {
+        let one_person = both("deployer", other);
+        let may = |asked: &[IamRequest]| asked.iter().any(|ask| one_person.allows(ask));
+        assert!(!may(&ways_in()) && !may(&approvals()), "{other}");
+    }
 }
 
 /// A requester who could put a result on the bus could say that something was done.
@@ -220,18 +227,148 @@ fn nobody_can_change_anything_past_drover() {
                 FILE_SYSTEM,
             ),
             ("elasticfilesystem:UpdateFileSystemProtection", FILE_SYSTEM),
-            (
-                "lambda:UpdateFunctionConfiguration",
-                "arn:aws:lambda:us-east-1:111122223333:function:drover-x",
-            ),
-            (
-                "iam:PassRole",
-                "arn:aws:iam::111122223333:role/drover-DisconnectRole",
-            ),
         ] {
             assert!(!policy.allows(&ask(action, resource)), "{who}: {action}");
         }
+
+        // Who deploys chooses the code and its role, and nobody else does.
+        let update = ask("lambda:UpdateFunctionConfiguration", &named("lambda"));
+        let pass = ask("iam:PassRole", &role()).with("iam:PassedToService", "lambda.amazonaws.com");
+        for asked in [update, pass] {
+            assert_eq!(policy.allows(&asked), who == "deployer", "{who}: {asked:?}");
+        }
     }
+}
+
+fn role() -> String {
+    format!("arn:aws:iam::{ACCOUNT}:role/drover-DisconnectRole-1A2B3C")
+}
+
+/// A resource of the stack `drover`, as CloudFormation names it.
+fn named(service: &str) -> String {
+    let arn = |resource: &str| format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}");
+
+    match service {
+        "cloudwatch" => arn("alarm:drover-failed-requests"),
+        "events" => arn("rule/drover-DecommissionRequested"),
+        "lambda" => arn("function:drover-disconnect-source-server"),
+        "logs" => arn("log-group:drover-DisconnectLogs-1A2B3C"),
+        "s3" => "arn:aws:s3:::drover-fleets-1a2b3c".to_owned(),
+        "scheduler" => arn("schedule/default/drover-ServerAuditSchedule"),
+        "sns" => arn("drover-Requests-1A2B3C"),
+        "sqs" => arn("drover-FailedRequests-1A2B3C"),
+        "states" => arn("stateMachine:drover-follow-up"),
+        other => panic!("{other}"),
+    }
+}
+
+/// `tests/deployment/people.py` compares the actions with those of CloudFormation's handlers.
+#[test]
+fn a_deployer_changes_what_has_the_name_of_the_stack_and_nothing_beside_it() {
+    let deployer = &policies()["deployer"];
+
+    for (service, actions) in [
+        (
+            "cloudwatch",
+            &["PutMetricAlarm", "DeleteAlarms", "TagResource"][..],
+        ),
+        ("events", &["PutRule", "PutTargets", "DeleteRule"]),
+        (
+            "lambda",
+            &["CreateFunction", "UpdateFunctionCode", "UpdateAlias"],
+        ),
+        (
+            "logs",
+            &["CreateLogGroup", "PutMetricFilter", "AssociateKmsKey"],
+        ),
+        ("s3", &["CreateBucket", "PutLifecycleConfiguration"]),
+        ("scheduler", &["CreateSchedule", "DeleteSchedule"]),
+        ("sns", &["CreateTopic", "Subscribe"]),
+        ("sqs", &["CreateQueue", "SetQueueAttributes"]),
+        ("states", &["CreateStateMachine", "UpdateStateMachine"]),
+    ] {
+        for action in actions {
+            let may =
+                |resource: &str| deployer.allows(&ask(&format!("{service}:{action}"), resource));
+            let own = named(service);
+            assert!(may(&own), "{action} on {own}");
+            assert!(
+                !may(&own.replace("drover-", "billing-")),
+                "{action} elsewhere"
+            );
+        }
+    }
+    // What it may not do to its own either, since people rely on it.
+    assert!(!deployer.allows(&ask("sqs:PurgeQueue", &named("sqs"))));
+    assert!(!deployer.allows(&ask(
+        "s3:DeleteObject",
+        &format!("{}/results/1", named("s3"))
+    )));
+
+    // What has no name is changed by a deployment only.
+    let key = format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/1");
+    for (action, resource) in [
+        ("kms:ScheduleKeyDeletion", key.as_str()),
+        (
+            "appconfig:DeleteApplication",
+            "arn:aws:appconfig:us-east-1:111122223333:application/a",
+        ),
+        ("sns:Unsubscribe", "*"),
+    ] {
+        let direct = ask(action, resource);
+        assert!(!deployer.allows(&direct), "{action}");
+        let deployed = direct.with("aws:CalledVia", "cloudformation.amazonaws.com");
+        assert!(deployer.allows(&deployed), "{action}");
+    }
+}
+
+#[test]
+fn a_deployer_makes_roles_with_the_boundary_and_passes_them_to_the_services_of_the_template() {
+    let deployer = &policies()["deployer"];
+    let boundary = format!("arn:aws:iam::{ACCOUNT}:policy/boundary");
+    let administrator = "arn:aws:iam::aws:policy/AdministratorAccess";
+
+    for action in [
+        "iam:CreateRole",
+        "iam:PutRolePolicy",
+        "iam:PutRolePermissionsBoundary",
+    ] {
+        let with = |boundary: &str| ask(action, &role()).with("iam:PermissionsBoundary", boundary);
+        assert!(deployer.allows(&with(&boundary)), "{action}");
+        assert!(!deployer.allows(&with(administrator)), "{action}");
+        assert!(
+            !deployer.allows(&ask(action, &role())),
+            "{action} without a boundary"
+        );
+    }
+    for action in [
+        "iam:AttachRolePolicy",
+        "iam:CreatePolicyVersion",
+        "iam:CreateUser",
+        "iam:DeleteRolePermissionsBoundary",
+        "sts:AssumeRole",
+    ] {
+        assert!(!deployer.allows(&ask(action, &role())), "{action}");
+    }
+
+    // Those that the roles of the template trust.
+    let deployment = everything();
+    let trusted: BTreeSet<String> = deployment
+        .of_type("AWS::IAM::Role")
+        .into_iter()
+        .map(|(_, role)| {
+            text_of(&role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"])
+        })
+        .collect();
+    let pass = |service: &str, role: &str| {
+        deployer.allows(&ask("iam:PassRole", role).with("iam:PassedToService", service))
+    };
+    let others = ["ec2.amazonaws.com", "cloudformation.amazonaws.com"];
+    assert_eq!(trusted.len(), 4, "{trusted:?}");
+    assert!(trusted.iter().all(|service| pass(service, &role())));
+    assert!(!others.iter().any(|service| pass(service, &role())));
+    let another = format!("arn:aws:iam::{ACCOUNT}:role/Administrator");
+    assert!(!pass("lambda.amazonaws.com", &another));
 }
 
 #[test]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import alarms
 import parliament
+import people
 import schemas
 from samcli.yamlhelper import yaml_parse
 
@@ -203,6 +204,7 @@ def main() -> int:
             run(str(tools / "cfn-lint"), "--regions", REGION, "--template", str(SCHEMAS)),
             run(str(tools / "cfn-lint"), "--regions", REGION, "--template", str(CODE)),
             check_policies(source),
+            people.check(cloudformation.plain()),
             check_policies(forwarding),
             check_machines(source, asl_validator, Path(folder)),
             check_alarms(source),

@@ -24,7 +24,10 @@ fn the_bucket_of_the_code_is_private_versioned_and_encrypted_and_its_name_ends_w
     assert_eq!(bucket["VersioningConfiguration"]["Status"], "Enabled");
     let rules = &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"];
     let algorithm = &rules[0]["ServerSideEncryptionByDefault"]["SSEAlgorithm"];
-    assert_eq!(*algorithm, "AES256", "a key of KMS is not readable elsewhere");
+    assert_eq!(
+        *algorithm, "AES256",
+        "a key of KMS is not readable elsewhere"
+    );
 }
 
 #[test]
@@ -58,7 +61,8 @@ fn accounts_of_the_organization_may_read_the_code_by_https_and_do_nothing_else()
         let may = policy.allows(&asked(action, path, organization, tls));
         assert_eq!(may, expected, "{action} {path} {organization} {tls}");
     }
-    let without = ask("s3:GetObject", &format!("{bucket}{zip}")).with("aws:SecureTransport", "true");
+    let without =
+        ask("s3:GetObject", &format!("{bucket}{zip}")).with("aws:SecureTransport", "true");
     assert!(!policy.allows(&without), "without an organization");
 }
 
