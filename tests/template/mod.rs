@@ -6,6 +6,7 @@ mod delivery;
 mod documents;
 mod fleet;
 mod follow_up;
+mod key;
 mod logs;
 mod machines;
 mod notify;
