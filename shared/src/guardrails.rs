@@ -161,10 +161,19 @@ impl Guardrails {
     ///
     /// [`Refusal::Protected`].
     pub fn check_protection(&self, tags: &Tags) -> Result<(), Refusal> {
-        if tags.contains_key(&self.protection_tag) {
+        if self.protection_of(tags).is_some() {
             return Err(Refusal::Protected);
         }
         Ok(())
+    }
+
+    /// The key, as it is written, of the tag that protects a resource with these tags.
+    ///
+    /// IAM ignores the case of a tag's key in a condition, so a role would deny the change.
+    fn protection_of<'a>(&self, tags: &'a Tags) -> Option<&'a str> {
+        let is_protection = |key: &&String| key.eq_ignore_ascii_case(&self.protection_tag);
+
+        tags.keys().find(is_protection).map(String::as_str)
     }
 
     /// Everything against changing a resource with these tags for this request, with its facts.
@@ -182,10 +191,13 @@ impl Guardrails {
     #[must_use]
     pub fn against_protected<R: From<Refusal>>(&self, tags: &Tags) -> Option<Grounds<R>> {
         // The value of the tag makes no difference, and is not told.
-        let refusal = self.check_protection(tags).err()?;
+        let tag = self.protection_of(tags)?;
 
-        let tag = self.protection_tag.as_str();
-        Some(Grounds::new(R::from(refusal)).detail(tag).fact("tag", tag))
+        Some(
+            Grounds::new(R::from(Refusal::Protected))
+                .detail(tag)
+                .fact("tag", tag),
+        )
     }
 
     /// That a request names too many targets, if it does.
@@ -249,7 +261,7 @@ impl Guardrails {
     pub fn is_control_tag(&self, key: &str) -> bool {
         let approval = matches!(&self.approval, Approval::Tag(approval) if approval == key);
 
-        approval || key == self.protection_tag
+        approval || key.eq_ignore_ascii_case(&self.protection_tag)
     }
 }
 
@@ -387,6 +399,28 @@ mod tests {
     }
 
     #[test]
+    fn protection_ignores_the_case_of_its_key_and_approval_does_not() {
+        let (guardrails, request) = (guardrails(), request("CHG1"));
+
+        let protected = tags(&[("drover:approved", "CHG1"), ("Drover:PROTECTED", "")]);
+        let against: Vec<Grounds<Refusal>> = guardrails.against(&request, &protected);
+        assert_eq!(
+            against[0].facts["tag"], "Drover:PROTECTED",
+            "to be removed by"
+        );
+        assert_eq!(
+            guardrails.check(&request, &protected),
+            Err(Refusal::Protected)
+        );
+
+        let approved = tags(&[("Drover:Approved", "CHG1")]);
+        assert_eq!(
+            guardrails.check(&request, &approved),
+            Err(Refusal::NotApproved)
+        );
+    }
+
+    #[test]
     fn without_approvals_protection_still_holds() {
         let guardrails = read(ApprovalRule::Optional, &[("APPROVAL_TAG", "none")]).unwrap();
         let request = request("CHG1");
@@ -439,7 +473,8 @@ mod tests {
         let guardrails = read(ApprovalRule::Optional, &variables).unwrap();
 
         assert!(guardrails.is_control_tag("approved"));
-        assert!(guardrails.is_control_tag("keep"));
+        assert!(guardrails.is_control_tag("keep") && guardrails.is_control_tag("Keep"));
+        assert!(!guardrails.is_control_tag("Approved"));
         assert!(!guardrails.is_control_tag("drover:approved"));
         assert!(!guardrails.is_control_tag("Name"));
     }

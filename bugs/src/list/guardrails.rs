@@ -28,7 +28,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "a protection tag of false protects nothing",
         file: GUARDRAILS,
-        from: "if tags.contains_key(&self.protection_tag) {",
+        from: "if self.protection_of(tags).is_some() {",
         to: r#"if tags.get(&self.protection_tag).is_some_and(|value| value != "false") {"#,
     },
     Bug {
@@ -57,7 +57,7 @@ pub(super) const BUGS: &[Bug] = &[
     Bug {
         name: "the protection tag is copied to the replica",
         file: GUARDRAILS,
-        from: "approval || key == self.protection_tag",
+        from: "approval || key.eq_ignore_ascii_case(&self.protection_tag)",
         to: "approval",
     },
     // The deployment's defaults are strict, and some of its rules cannot be switched off.
