@@ -15,7 +15,8 @@ drover = CfnInclude(
     parameters={
         "CodeBucket": os.environ["BUCKET"],
         "CodePrefix": f"drover/{os.environ['VERSION']}/",
-        "Mode": "plan",
+        # plan reads and reports; enforce also makes the approved changes.
+        "Mode": os.environ.get("MODE", "plan"),
     },
 )
 

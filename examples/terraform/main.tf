@@ -21,6 +21,18 @@ variable "release" {
   description = "Version of the release, such as 0.1.0."
 }
 
+variable "mode" {
+  type        = string
+  default     = "plan"
+  description = "plan reads and reports; enforce also makes the approved changes."
+}
+
+variable "parameters" {
+  type        = map(string)
+  default     = {}
+  description = "Other parameters of the template, such as NotificationEmail."
+}
+
 locals {
   prefix = "drover/${var.release}/"
 }
@@ -34,11 +46,11 @@ resource "aws_cloudformation_stack" "drover" {
   template_url = "https://${data.aws_s3_bucket.release.bucket_regional_domain_name}/${local.prefix}drover.template.json"
   capabilities = ["CAPABILITY_IAM"]
 
-  parameters = {
+  parameters = merge(var.parameters, {
     CodeBucket = var.bucket
     CodePrefix = local.prefix
-    Mode       = "plan"
-  }
+    Mode       = var.mode
+  })
 }
 
 output "drover" {

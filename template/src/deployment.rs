@@ -196,11 +196,13 @@ fn values_of(written: &Template, given: &[(&str, &str)]) -> BTreeMap<String, Val
     // A misspelt parameter would be ignored, and its test would prove nothing.
     for (name, _) in given {
         assert!(
-            declared.contains_key(*name),
+            declared.contains_key(*name) || *name == "AWS::Partition",
             "the template has no parameter {name}"
         );
     }
 
+    let partition = given.iter().filter(|(name, _)| *name == "AWS::Partition");
+    let partition = partition.map(|(name, value)| ((*name).to_owned(), json!(value)));
     declared
         .iter()
         .map(|(name, declaration)| {
@@ -216,6 +218,7 @@ fn values_of(written: &Template, given: &[(&str, &str)]) -> BTreeMap<String, Val
             };
             (name.clone(), value)
         })
+        .chain(partition)
         .collect()
 }
 

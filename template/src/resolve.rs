@@ -128,7 +128,11 @@ impl Deployment {
                 let (function, attribute) = name.split_once('.')?;
                 return Some(self.attribute(function, attribute));
             }
-            "AWS::Partition" => "aws",
+            // The one value beside the parameters that a test may choose.
+            "AWS::Partition" => {
+                let given = self.parameters.get(name).cloned();
+                return Some(given.unwrap_or_else(|| json!("aws")));
+            }
             "AWS::Region" => REGION,
             "AWS::AccountId" => ACCOUNT,
             "AWS::StackName" => STACK,

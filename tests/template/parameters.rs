@@ -476,6 +476,23 @@ fn names_fit_with_the_longest_name_of_a_stack() {
 }
 
 #[test]
+fn the_dashboard_is_in_the_console_of_the_partition() {
+    for (partition, console) in [
+        ("aws", "console.aws.amazon.com"),
+        ("aws-cn", "console.amazonaws.cn"),
+        ("aws-us-gov", "console.amazonaws-us-gov.com"),
+    ] {
+        let deployment = Deployment::with(&[("AWS::Partition", partition)]);
+        let url = format!("https://{console}/cloudwatch/home?region={REGION}#dashboards/");
+        assert!(deployment.outputs()["DashboardUrl"].starts_with(&url));
+
+        let machine = deployment.properties("Notify");
+        let told = text_of(&machine["DefinitionSubstitutions"]["DashboardUrl"]);
+        assert!(told.starts_with(&url), "{told}");
+    }
+}
+
+#[test]
 fn every_output_names_what_it_says() {
     let deployment = everything();
     let url = |queue: &str| {
