@@ -51,6 +51,10 @@ console pictures="":
 e2e *arguments:
     tests/end_to_end/run {{ arguments }}
 
+# Prove the same, and take the picture of the dashboard afterwards; needs Chromium
+dashboard picture="docs/dashboard.png" *arguments:
+    tests/end_to_end/run --dashboard {{ picture }} {{ arguments }}
+
 # Run the commands of docs/operations.md against the template deployed on this machine
 guide *arguments:
     tests/end_to_end/run --guide {{ arguments }}

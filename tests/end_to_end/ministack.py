@@ -21,8 +21,8 @@ MiniStack changes on disk:
 * the S3 integration of Step Functions that stores a list, and the subjects that SNS refuses;
 * errors of the Lambda, EventBridge and Step Functions integrations of Step Functions, and executions that run out of
   time;
-* CloudWatch: metrics of queues, topics, rules, destinations and executions, and those of metric filters; alarms on
-  metric math, which ring by their own definitions, at a pace of so many minutes a second.
+* CloudWatch: metrics of queues, topics, rules, destinations and executions, those of metric filters, and those in log
+  lines; alarms on metric math, which ring by their own definitions, at a pace of so many minutes a second.
 
 Each function below says what AWS does and what MiniStack does instead. The code relies on internals of MiniStack, so it
 checks the version: before an upgrade, review this file against the new sources.
@@ -429,16 +429,17 @@ def reserved_concurrency(func: dict, config: dict) -> int | None:
 
 
 def execute_function_dispatch(func: dict, config: dict, *more) -> dict:
-    """Every invocation that fails is counted; with MiniStack those that are waited for alone."""
+    """Every invocation is counted, and whether it fails; with MiniStack those that are waited for alone."""
     result = original_execute_function_dispatch(func, config, *more)
-    failed = 1 if result.get("error") else 0
-    record_metric("AWS/Lambda", "Errors", failed, "Count", {"FunctionName": config.get("FunctionName")})
+    function = {"FunctionName": config.get("FunctionName")}
+    record_metric("AWS/Lambda", "Invocations", 1, "Count", function)
+    record_metric("AWS/Lambda", "Errors", 1 if result.get("error") else 0, "Count", function)
     return result
 
 
 def emit_lambda_metrics(name: str, duration_ms: float, error: bool, throttle: bool) -> None:
-    """Errors are counted above."""
-    original_emit_lambda_metrics(name, duration_ms, False, throttle)
+    """The rest is counted above. A throttled call is no invocation."""
+    record_metric("AWS/Lambda", "Throttles", 1 if throttle else 0, "Count", {"FunctionName": name})
 
 
 # ---------------------------------------------------------------------------
@@ -680,7 +681,6 @@ original_start_execution = sfn._invoke_nested_start_execution
 original_provided_worker_env = lambda_svc._provided_worker_env
 original_reserved_concurrency = lambda_svc._reserved_concurrency
 original_execute_function_dispatch = lambda_svc._execute_function_dispatch
-original_emit_lambda_metrics = lambda_svc._emit_lambda_metrics
 original_emit_status = sfn._emit_execution_status_event
 original_alarm_record = provisioners._cw_metric_alarm_record
 original_record_metric = cloudwatch.record_metric
@@ -911,11 +911,16 @@ def start_execution(resource: str, input_data: dict) -> dict:
 
 
 def emit_status(execution: dict) -> None:
-    """Executions are counted by how they end. MiniStack's never run out of time; here one does that is stopped with
+    """Executions are counted as they start and by how they end. MiniStack's never run out of time; here one does that is stopped with
     the error States.Timeout."""
     if execution["status"] == "ABORTED" and execution.get("error") == "States.Timeout":
         execution["status"] = "TIMED_OUT"
-    counted = {"FAILED": "ExecutionsFailed", "TIMED_OUT": "ExecutionsTimedOut"}.get(execution["status"])
+    counted = {
+        "RUNNING": "ExecutionsStarted",
+        "SUCCEEDED": "ExecutionsSucceeded",
+        "FAILED": "ExecutionsFailed",
+        "TIMED_OUT": "ExecutionsTimedOut",
+    }.get(execution["status"])
     if counted:
         record_metric("AWS/States", counted, 1, "Count", {"StateMachineArn": execution["stateMachineArn"]})
     original_emit_status(execution)
@@ -960,15 +965,27 @@ def _keep(namespace: str, name: str, dimensions: dict, value) -> None:
 
 
 def emit_lambda_logs(func: dict, request_id: str, log_text: str, *more, **named) -> None:
-    """Metric filters count what a function logs; MiniStack keeps them and counts nothing."""
+    """Metric filters count what a function logs, and a line in the embedded metric format is metrics; MiniStack keeps
+    both and counts nothing."""
     original_emit_lambda_logs(func, request_id, log_text, *more, **named)
     group = ((func.get("config") or func).get("LoggingConfig") or {}).get("LogGroup")
     filters = [each for (name, _), each in cloudwatch_logs._metric_filters.items() if name == group]
     for line in (log_text or "").splitlines():
         with contextlib.suppress(ValueError, AttributeError):
-            outcome = json.loads(line).get("fields", {}).get("outcome")
+            read = json.loads(line)
+            outcome = read.get("fields", {}).get("outcome")
             for each in filters if outcome else ():
                 _count_outcome(each, outcome)
+            for each in read.get("_aws", {}).get("CloudWatchMetrics", []):
+                _record_embedded(each, read)
+
+
+def _record_embedded(directive: dict, line: dict) -> None:
+    """The metrics of a line, with each of its sets of dimensions."""
+    for names in directive["Dimensions"]:
+        for metric in directive["Metrics"]:
+            dimensions = {name: line[name] for name in names}
+            record_metric(directive["Namespace"], metric["Name"], line[metric["Name"]], metric["Unit"], dimensions)
 
 
 def _count_outcome(each: dict, outcome: str) -> None:
@@ -1009,7 +1026,8 @@ def watch() -> None:
         for queue in list(sqs._queues.values()):
             now, waiting = time.time(), list(queue.get("messages") or [])
             visible = [message for message in waiting if message.get("visible_at", 0) <= now]
-            _keep("AWS/SQS", "ApproximateNumberOfMessagesVisible", {"QueueName": queue["name"]}, len(visible))
+            named = {"QueueName": queue["name"]}
+            record_metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", len(visible), "Count", named)
         for now in range(seen + 1, minute() + 1):
             for name, alarm in list(ALARMS.items()):
                 with SERIES_LOCK:

@@ -22,6 +22,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+sys.dont_write_bytecode = True
+
+import dashboard  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[2]
 STACK, REGION, ACCOUNT = "drover", "us-east-1", "000000000000"
 DISCONNECT, BOOTSTRAP = f"{STACK}-disconnect-source-server", f"{STACK}-bootstrap-efs-replication"
@@ -34,6 +38,8 @@ ORGANIZATION = {"id": "o-a1b2c3d4e5", "accounts": [ACCOUNT, LISTED, UNLISTED]}
 # A step of waiting of the state machines takes this much of its time, and a minute of CloudWatch so long.
 WAIT_SCALE = 0.002
 MINUTE_SECONDS = 0.2
+# The widget of the dashboard with what somebody may have to do.
+WAITING = "Requests that are not done, by their last report"
 # The most that anything here is waited for.
 PATIENCE_SECONDS = 90
 
@@ -191,6 +197,7 @@ class Proof:
     def __init__(self, machine: Machine, sam: str, template: str, architecture: str):
         self.machine, self.sam, self.template, self.architecture = machine, sam, template, architecture
         self.unmatched: dict[str, list[dict]] = {}
+        self.started = time.time()
         self.forwarding = ROOT / "forwarding/forward.yaml"
         # The Region of the machines, whose events come from there.
         self.machines_region = "us-west-2"
@@ -1115,6 +1122,27 @@ def result_by_hand(proof: Proof, **more) -> dict:
     return {"Source": "drover", "DetailType": "Follow-up Result - Success", "Detail": json.dumps(detail)}
 
 
+def the_dashboard_answers_its_questions(proof: Proof) -> None:
+    """The dashboard has every alarm, the requests by their names, and no empty widget."""
+    name = proof.outputs["DashboardUrl"].rsplit("/", 1)[1]
+    shown = dashboard.Dashboard(proof, name, MINUTE_SECONDS, proof.started)
+    Path(os.environ.get("DASHBOARD_PAGE") or proof.machine.folder / "dashboard.html").write_text(shown.page())
+    states = dict(shown.of_title("Alarms"))
+    deployed = {f"{STACK}-{alarm}" for state in ("OK", "ALARM") for alarm in proof.alarms(state)}
+    expect(states.keys() == deployed, "every alarm", sorted(states.keys() ^ deployed))
+    expect(states[f"{STACK}-lost-events"] == "ALARM", "what rang stays", states)
+    for widget, contents in shown.shown:
+        expect(contents, "a widget that shows something", widget)
+        # Some series need nothing to have happened; one of each widget has.
+        if widget["type"] == "metric":
+            expect(any(series.values for series in contents), "a widget with values", widget)
+    waiting = {row["fields.requestID"]: row["outcome"] for row in shown.of_title(WAITING)}
+    expect(waiting.get("CHG5") == "permanent", "a request that is not done, by its name", waiting)
+    expect("CHG3" not in waiting and "CHG12" not in waiting, "what is done does not wait", waiting)
+    latest = {row["fields.requestID"] for row in shown.of_title("Latest requests")}
+    expect({"CHG1", "CHG19"} <= latest, "the latest requests by their names", sorted(map(str, latest)))
+
+
 def everything_can_be_stopped(proof: Proof) -> None:
     """With a reserved concurrency of 0 nothing runs."""
     functions = proof.client("lambda")
@@ -1177,6 +1205,7 @@ WITH_EVERYTHING = [
     a_notification_that_fails_is_reported,
     a_restarted_function_handles_the_events_that_waited,
     every_other_alarm_rings,
+    the_dashboard_answers_its_questions,
     everything_can_be_stopped,
     a_deleted_stack_keeps_dead_letters_logs_and_results,
 ]

@@ -751,18 +751,30 @@ fn every_alarm_notifies_operators() {
 }
 
 #[test]
-fn the_dashboard_shows_every_alarm_of_a_fresh_deployment() {
-    let deployment = Deployment::by_default();
-    let body = text_of(&deployment.properties("Dashboard")["DashboardBody"]);
-    let body: Value = serde_json::from_str(&body).unwrap();
-    let mut widgets = body["widgets"].as_array().unwrap().iter();
-    let alarms = widgets.find(|widget| widget["type"] == "alarm").unwrap();
-    let shown = texts_of(&alarms["properties"]["alarms"]);
-    let shown: BTreeSet<String> = shown.into_iter().collect();
+fn the_dashboard_shows_every_alarm_and_every_queue_of_letters() {
+    for deployment in [Deployment::by_default(), everything()] {
+        let body = text_of(&deployment.properties("Dashboard")["DashboardBody"]);
+        let body: Value = serde_json::from_str(&body).unwrap();
+        let mut widgets = body["widgets"].as_array().unwrap().iter();
+        let alarms = widgets.find(|widget| widget["type"] == "alarm").unwrap();
+        let shown = texts_of(&alarms["properties"]["alarms"]);
+        let shown: BTreeSet<String> = shown.into_iter().collect();
 
-    let alarms = deployment.of_type("AWS::CloudWatch::Alarm").into_iter();
-    let expected: BTreeSet<String> = alarms.map(|(name, _)| deployment.arn(name)).collect();
-    assert_eq!(shown, expected);
+        let alarms = deployment.of_type("AWS::CloudWatch::Alarm").into_iter();
+        let expected: BTreeSet<String> = alarms.map(|(name, _)| deployment.arn(name)).collect();
+        assert_eq!(shown, expected);
+
+        let is_of_letters = |widget: &&Value| widget["properties"]["title"] == "Dead letters";
+        let letters = widgets.find(is_of_letters).unwrap();
+        let metrics = letters["properties"]["metrics"].as_array().unwrap();
+        let shown: BTreeSet<String> = metrics.iter().map(|metric| text_of(&metric[3])).collect();
+        let alarms = deployment.of_type("AWS::CloudWatch::Alarm").into_iter();
+        let alarms = alarms.filter(|(_, alarm)| alarm["Metrics"][0]["Expression"] == LETTERS);
+        let expected: BTreeSet<String> = alarms
+            .filter_map(|(_, alarm)| metrics_of(alarm)[0].dimension("QueueName"))
+            .collect();
+        assert_eq!(shown, expected);
+    }
 }
 
 /// From top to bottom, without a gap and without one widget over another.

@@ -234,6 +234,7 @@ const PARAMETERS: [Parameter; 39] = [
         name: "TopicTrigger",
         value: "DISABLED",
         places: &[
+            "Dashboard DashboardBody",
             "DecommissionSubscription",
             "DecommissionSubscriptionMayInvoke",
             "LostEventsAlarm Metrics m5",
@@ -251,6 +252,7 @@ const PARAMETERS: [Parameter; 39] = [
         name: "QueueTrigger",
         value: "DISABLED",
         places: &[
+            "Dashboard DashboardBody",
             "DecommissionQueue",
             "DecommissionQueueMapping",
             "ExpiringDeadLettersAlarm Metrics m3",
