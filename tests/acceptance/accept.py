@@ -48,7 +48,7 @@ source server is worked on only if its tag drover:acceptance says what may be do
 recovery points, or `delete`, which also deletes its record. One is enough for drover; the questions take another one.
 
 What it costs, by the list prices of us-east-1: below 0.50 USD.
-  alarms        9.40 USD a month: 0.03 USD for two hours
+  the stack     9.40 USD a month when idle, for alarms, dashboard and key: 0.03 USD for two hours
   instance      one t3.nano with a public address, for a minute: below 0.01 USD
   file systems  seven empty ones and their replicas, 0.30 USD a GB-month: below 0.01 USD
   the rest      Lambda, EventBridge, SQS, SNS, Step Functions, S3 and logs, some hundred calls: below 0.05 USD
