@@ -264,7 +264,8 @@ class Dashboard:
             parts.append(f'<text x="0" y="{y(value) + 4:.1f}" fill="#545b64">{value:,.0f}</text>')
         for hour in range(0, int(duration * self.pace / 3600) + 1, 3):
             at = x(self.started + hour * 3600 / self.pace)
-            parts.append(f'<text x="{at:.1f}" y="{height - 2}" fill="#545b64">{hour:02}:00</text>')
+            if at < width - 30:
+                parts.append(f'<text x="{at:.1f}" y="{height - 2}" fill="#545b64">{hour:02}:00</text>')
         below = dict.fromkeys(totals, 0.0)
         for each, color in zip(known, colors, strict=True):
             if is_stacked:
