@@ -118,7 +118,7 @@ fn alarms_watch_metrics_that_aws_documents() {
             }
         }
         assert_eq!(
-            checked, 42,
+            checked, 45,
             "the alarms have so many metrics of AWS: change the number here if all are meant"
         );
     }
@@ -213,6 +213,7 @@ fn alarms_watch_the_topics() {
             "Requests",
         ),
         ("NumberOfNotificationsFailedToRedriveToDlq", "Requests"),
+        ("NumberOfNotificationsFailed", "Requests"),
         ("NumberOfNotificationsFailed", "Notifications"),
     ];
 
@@ -330,7 +331,7 @@ const fn letters(
 }
 
 /// Every alarm of the template.
-const ALARMS: [Expected; 16] = [
+const ALARMS: [Expected; 17] = [
     Expected {
         threshold: "3",
         periods: (1, 1, 900),
@@ -498,11 +499,29 @@ const ALARMS: [Expected; 16] = [
         &["AWS/SQS ApproximateNumberOfMessagesVisible drover-UnfinishedMessages-1A2B3C"],
         "Each letter is a request that failed five times.",
     ),
-    single(
+    one(
         "unreadable-messages",
-        &["AWS/SNS NumberOfNotificationsFilteredOut-InvalidMessageBody Requests"],
+        &[
+            "AWS/SNS NumberOfNotificationsFailed Requests",
+            "AWS/SNS NumberOfNotificationsFilteredOut-InvalidMessageBody Requests",
+        ],
         "SNS drops such a message, and nothing keeps it.",
     ),
+    Expected {
+        expression: "MAX(METRICS())",
+        threshold: "21600",
+        periods: (1, 1, 300),
+        stays: Stays::Lasts,
+        statistic: "Maximum",
+        ..one(
+            "waiting-messages",
+            &[
+                "AWS/SQS ApproximateAgeOfOldestMessage drover-DecommissionQueue-1A2B3C",
+                "AWS/SQS ApproximateAgeOfOldestMessage drover-ReplicationQueue-1A2B3C",
+            ],
+            "Five attempts take five hours at the most; what waits longer is taken by nobody.",
+        )
+    },
 ];
 
 /// A metric in a line: its namespace, its name, and what it is about.

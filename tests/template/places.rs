@@ -264,6 +264,7 @@ const PARAMETERS: [Parameter; 39] = [
             "ReplicationQueueMapping",
             "UnfinishedMessages",
             "UnfinishedMessagesAlarm",
+            "WaitingMessagesAlarm",
         ],
     },
     Parameter {

@@ -219,6 +219,11 @@ fn settings_agree_with_each_other() {
         );
         assert!(kept > 86400, "{queue}: a request is valid for a day");
 
+        // The alarm does not ring while a request is still tried, and leaves a day to act.
+        let waited = number("WaitingMessagesAlarm", "/Threshold");
+        let tried = deliveries * number(queue, "/VisibilityTimeout");
+        assert!(tried < waited && waited + 86400 < kept, "{queue}");
+
         let reserved = number(function, "/ReservedConcurrentExecutions");
         let polled = number(mapping, "/ScalingConfig/MaximumConcurrency");
         assert!(polled < reserved, "{mapping} leaves nothing for events");
