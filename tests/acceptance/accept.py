@@ -2,8 +2,8 @@
 alarms, asks what AWS's documentation leaves open, and removes everything.
 
 Writes what was seen into a folder: report.json, and world.json, an account for the emulator whose switches are what AWS
-answered. Exit codes: 0 everything holds and nothing is left; 1 something does not, or is left; 2 wrong usage; 130
-interrupted.
+answered. Exit codes: 0 everything holds that this account can show, and nothing is left; 1 something does not, or is left;
+2 wrong usage; 130 interrupted.
 """
 
 import argparse
@@ -17,11 +17,11 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import questions
-from botocore.exceptions import ClientError
-from sandbox import CHANGE, NAME, TAG, Failed, NotShown, Sandbox, code_of, expect, state_of
+from botocore.exceptions import ClientError, EndpointConnectionError
+from sandbox import CHANGE, OFFERS, OUTLASTS, TAG_KEY, Failed, NotShown, Sandbox, all_of, code_of, expect, state_of
 
-DISCONNECT, BOOTSTRAP = f"{NAME}-disconnect-source-server", f"{NAME}-bootstrap-efs-replication"
-SERVER_AUDIT, FILE_SYSTEM_AUDIT = f"{NAME}-audit-source-servers", f"{NAME}-audit-file-systems"
+DISCONNECT, BOOTSTRAP = "disconnect-source-server", "bootstrap-efs-replication"
+SERVER_AUDIT, FILE_SYSTEM_AUDIT = "audit-source-servers", "audit-file-systems"
 LIVE = "live"
 # What is sent to a function, by the detail-type of its event.
 KINDS = {
@@ -30,30 +30,33 @@ KINDS = {
     "Source Server Audit Requested": SERVER_AUDIT,
     "File System Audit Requested": FILE_SYSTEM_AUDIT,
 }
-# The log group of each function, by the output of the stack.
-LOGS = {
-    DISCONNECT: "DisconnectLogGroup",
-    BOOTSTRAP: "BootstrapLogGroup",
-    SERVER_AUDIT: "ServerAuditLogGroup",
-    FILE_SYSTEM_AUDIT: "FileSystemAuditLogGroup",
-}
-# What is enough for a laptop in an account where nothing has this name.
+# What a function answers in plan mode: the server is unknown here, or not approved.
+PLANNED = {DISCONNECT: "refused", BOOTSTRAP: "planned", SERVER_AUDIT: "done", FILE_SYSTEM_AUDIT: "done"}
+# The log group of each function that has a queue, by the output of the stack.
+LOGS = {DISCONNECT: "DisconnectLogGroup", BOOTSTRAP: "BootstrapLogGroup"}
+# A server that no account has.
 NOBODY = "s-00000000000000000"
-# The alarms that this run makes ring.
-CAUSED = {f"{NAME}-rejected", f"{NAME}-unreadable-messages"}
+# The alarms that this run makes ring, and those that are about everything in the account.
+CAUSED = ("rejected", "unreadable-messages")
+OF_THE_ACCOUNT = ("servers-at-risk", "replication-lag")
 
-COST = """\
-What it makes begins with the name drover-acceptance, or has the tag drover:acceptance=made, and is removed at the end. A
-source server is worked on only if its tag drover:acceptance says what may be done: `disconnect`, which destroys its
-recovery points, or `delete`, which also deletes its record. One is enough for drover; the questions take another one.
+HELP = """\
+What it makes has a name that begins with drover-acceptance- and the Region, or the tag drover:acceptance=made-REGION, and
+is removed at the end. A source server is worked on only if its tag drover:acceptance says what may be done: `disconnect`,
+which destroys its recovery points and makes its agent uninstall itself, or `delete`, which also deletes its record. One is
+enough for drover; the questions take another one. A server that is protected, in a job, or has a recovery instance stays.
+
+The credentials must last for three hours, and be those of an administrator, not of the root user.
 
 What it costs, by the list prices of us-east-1: below 0.50 USD.
   the stack     9.40 USD a month when idle, for alarms, dashboard and key: 0.03 USD for two hours
   instance      one t3.nano with a public address, for a minute: below 0.01 USD
-  file systems  seven empty ones and their replicas, 0.30 USD a GB-month: below 0.01 USD
+  file systems  eight empty ones and their replicas, 0.30 USD a GB-month: below 0.01 USD
   the rest      Lambda, EventBridge, SQS, SNS, Step Functions, S3 and logs, some hundred calls: below 0.05 USD
-  afterwards    the key of the notifications' topic is deleted after seven days, and costs nothing until then
-Where the time goes: a stack is made, changed and deleted, and a first sync waited for. Expect one to two hours."""
+Where the time goes: a stack is made, changed and deleted, and a first sync waited for. Expect one to two hours.
+
+What outlasts it, and is looked for by hand:
+""" + "\n".join(f"  {each}" for each in OUTLASTS)
 
 
 class Stopped(BaseException):
@@ -93,7 +96,7 @@ class Run:
 
         def asking(run: Run) -> None:
             for answer in answers:
-                print(f"      {answer.entry}\n        {answer.answer}", flush=True)
+                print(f"      {answer.entry}\n        {'open: ' if answer.is_open else ''}{answer.answer}", flush=True)
                 run.answers.append(answer)
 
         asking.__doc__ = title
@@ -107,13 +110,16 @@ class Run:
     def put(self, detail: dict, detail_type: str) -> None:
         """Puts an event on the bus. What is heard of its request from now on is about this one."""
         self.kept = [event for event in self.kept if report_in(event).get("requestID") != detail["requestID"]]
-        entry = {"Source": "com.example.cmdb", "DetailType": detail_type, "Detail": json.dumps(detail), "EventBusName": NAME}
+        entry = {"Source": "com.example.cmdb", "DetailType": detail_type, "Detail": json.dumps(detail), "EventBusName": self.sandbox.name}
         answer = self.sandbox.client("events").put_events(Entries=[entry])
         expect(answer["FailedEntryCount"] == 0, "the bus takes the event", answer)
 
+    def deployed(self, function: str) -> str:
+        return f"{self.sandbox.name}-{function}"
+
     def invoke(self, function: str, payload: dict) -> dict:
         answer = self.sandbox.client("lambda").invoke(
-            FunctionName=function, Qualifier=LIVE, Payload=json.dumps(payload).encode()
+            FunctionName=self.deployed(function), Qualifier=LIVE, Payload=json.dumps(payload).encode()
         )
         report = json.loads(answer["Payload"].read())
         # What a function could not do is an error, whose message is the report.
@@ -157,7 +163,7 @@ class Run:
             return request | {"expiresAt": expires, "targets": [{"sourceServerID": self.server or NOBODY}]}
         if function == BOOTSTRAP:
             target = {"sourceFileSystemId": self.source, "destination": {"region": self.sandbox.replica_region}}
-            replica = {"accessPoints": "copy", "backup": "enabled", "tags": "copy"}
+            replica = {"accessPoints": "copy", "tags": "copy"}
             if self.subnet:
                 replica["mountTargets"] = [{"subnetId": self.subnet}]
             return request | {"expiresAt": expires, "targets": [target | {"replica": replica}]}
@@ -185,12 +191,13 @@ def the_sandbox_is_prepared(run: Run) -> str:
     sandbox = run.sandbox
     run.results, queue = sandbox.make_queue("results", "events.amazonaws.com")
     events = sandbox.client("events")
-    events.create_event_bus(Name=NAME)
+    bus = sandbox.name
+    events.create_event_bus(Name=bus)
     results = {"source": ["lambda", "drover"], "detail": {"requestContext": {"condition": [{"exists": True}]}}}
-    events.put_rule(Name=f"{NAME}-results", EventBusName=NAME, EventPattern=json.dumps(results))
-    events.put_targets(Rule=f"{NAME}-results", EventBusName=NAME, Targets=[{"Id": "results", "Arn": queue}])
+    events.put_rule(Name=f"{bus}-results", EventBusName=bus, EventPattern=json.dumps(results))
+    events.put_targets(Rule=f"{bus}-results", EventBusName=bus, Targets=[{"Id": "results", "Arn": queue}])
     run.source = sandbox.make_file_system("source")
-    point = {"ClientToken": f"{NAME}-data", "RootDirectory": {"Path": "/data"}}
+    point = {"ClientToken": f"{bus}-data", "RootDirectory": {"Path": "/data"}}
     sandbox.client("efs").create_access_point(FileSystemId=run.source, **point)
 
     wanted = [{"Name": "default-for-az", "Values": ["true"]}]
@@ -198,13 +205,20 @@ def the_sandbox_is_prepared(run: Run) -> str:
     run.subnet = subnets[0]["SubnetId"] if subnets else ""
     try:
         run.offered, run.functions = sandbox.offered(), set(KINDS.values())
+    except EndpointConnectionError:
+        run.offered, run.functions = [], {BOOTSTRAP, FILE_SYSTEM_AUDIT}
     except ClientError as error:
         expect(code_of(error) == "UninitializedAccountException", "the source servers", str(error))
         run.offered, run.functions = [], {BOOTSTRAP, FILE_SYSTEM_AUDIT}
     run.server = run.offered[0]["sourceServerID"] if run.offered else ""
     if DISCONNECT not in run.functions:
         return "DRS is not initialised here: the functions of EFS alone"
-    return f"{len(run.offered)} source servers are offered by the tag {TAG['Key']}"
+    return f"source servers that are offered: {', '.join(map(named, run.offered)) or 'none'}"
+
+
+def named(server: dict) -> str:
+    host = server.get("sourceProperties", {}).get("identificationHints", {}).get("hostname", "no host name")
+    return f"{server['sourceServerID']} ({host}, to {server['tags'][TAG_KEY]})"
 
 
 def a_stack_in_plan_mode(run: Run, sam: str, template: str, architecture: str) -> str:
@@ -216,7 +230,7 @@ def a_stack_in_plan_mode(run: Run, sam: str, template: str, architecture: str) -
         Architecture=architecture,
         Functions="all" if DISCONNECT in run.functions else "efs",
         Mode="plan",
-        EventBusName=NAME,
+        EventBusName=run.sandbox.name,
         EventTrigger="ENABLED",
         TopicTrigger="ENABLED",
         QueueTrigger="ENABLED",
@@ -237,6 +251,13 @@ def a_stack_in_plan_mode(run: Run, sam: str, template: str, architecture: str) -
 def every_function_answers(run: Run) -> str:
     """Every function answers when it is invoked by hand."""
     reports = {each: run.invoke(each, run.request_of(each, f"HAND-{each}")) for each in sorted(run.functions)}
+    return as_planned(reports)
+
+
+def as_planned(reports: dict[str, dict]) -> str:
+    """Expects of each function what it answers in plan mode."""
+    for function, report in reports.items():
+        expect(report.get("outcome") == PLANNED[function], f"the outcome of {function}", report)
     return outcomes(reports.values())
 
 
@@ -246,21 +267,21 @@ def outcomes(reports) -> str:
 
 def every_kind_by_the_bus(run: Run) -> str:
     """An event of each kind reaches its function by the bus."""
-    names = {kind: f"BUS-{number}" for number, kind in enumerate(run.kinds())}
     for kind, function in run.kinds().items():
-        run.put(run.request_of(function, names[kind]), kind)
-    return outcomes(run.result_of(name) for name in names.values())
+        run.put(run.request_of(function, f"BUS-{function}"), kind)
+    return as_planned({function: run.result_of(f"BUS-{function}") for function in run.kinds().values()})
 
 
 def requests_by_the_topic(run: Run) -> str:
     """A request of each kind reaches its function by the topic."""
-    sns, names = run.sandbox.client("sns"), []
+    sns, sent = run.sandbox.client("sns"), []
     for kind, function in run.kinds().items():
-        if function in (DISCONNECT, BOOTSTRAP):
-            names.append(f"TOPIC-{len(names)}")
-            event = {"source": "com.example.cmdb", "detail-type": kind, "detail": run.request_of(function, names[-1])}
+        if function in LOGS:
+            request = run.request_of(function, f"TOPIC-{function}")
+            event = {"source": "com.example.cmdb", "detail-type": kind, "detail": request}
             sns.publish(TopicArn=run.sandbox.outputs["RequestsTopicArn"], Message=json.dumps(event))
-    return outcomes(run.result_of(name) for name in names)
+            sent.append(function)
+    return as_planned({function: run.result_of(f"TOPIC-{function}") for function in sent})
 
 
 def requests_by_the_queue(run: Run) -> str:
@@ -272,10 +293,10 @@ def requests_by_the_queue(run: Run) -> str:
         request = run.request_of(function, f"QUEUE-{len(seen)}")
         sqs.send_message(QueueUrl=run.sandbox.outputs[output], MessageBody=json.dumps(request))
         # A queue has no result event: the report is in the log alone.
-        group, pattern = run.sandbox.outputs[LOGS[function]], f'"{request["requestID"]}"'
-        logged = lambda: logs.filter_log_events(logGroupName=group, filterPattern=pattern)["events"]  # noqa: E731, B023
+        group, words = run.sandbox.outputs[LOGS[function]], f'"{request["requestID"]}" "{PLANNED[function]}"'
+        logged = lambda: all_of(logs, "filter_log_events", "events", logGroupName=group, filterPattern=words)  # noqa: E731, B023
         run.sandbox.wait(f"the log of {request['requestID']}", logged, 10)
-        seen.append(request["requestID"])
+        seen.append(f"{request['requestID']} {PLANNED[function]}")
     return ", ".join(seen)
 
 
@@ -290,10 +311,11 @@ def a_fleet_of_one(run: Run) -> str:
     describe = lambda: states.describe_execution(executionArn=execution)  # noqa: E731
     run.sandbox.wait("the fleet ends", lambda: describe()["status"] != "RUNNING", 15)
     bucket = run.sandbox.outputs["FleetsBucketName"]
-    [kept] = s3.list_objects_v2(Bucket=bucket, Prefix="items/").get("Contents", [])
+    [kept] = s3.list_objects_v2(Bucket=bucket, Prefix="items/")["Contents"]
     written = s3.get_object(Bucket=bucket, Key=kept["Key"])["Body"].read().decode()
-    is_list = json.loads(written) == items
-    said = "the list as JSON" if is_list else f"not the list: {written[:200]}"
+    said = f"not the list: {written[:200]}"
+    with contextlib.suppress(ValueError):
+        said = "the list as JSON" if json.loads(written) == items else said
     run.answers.append(questions.answered("What does Step Functions write to S3", said))
     expect(describe()["status"] == "SUCCEEDED", "the fleet", describe())
     return describe()["status"]
@@ -311,7 +333,7 @@ def a_terminated_instance(run: Run) -> str:
         raise NotShown("DRS is not initialised here")
     ec2 = run.sandbox.client("ec2")
     image = "resolve:ssm:/aws/service/ami-amazon-linux-latest/al2023-ami-minimal-kernel-default-x86_64"
-    tags = [{"ResourceType": "instance", "Tags": [TAG]}]
+    tags = [{"ResourceType": "instance", "Tags": [run.sandbox.tag]}]
     try:
         made = ec2.run_instances(ImageId=image, InstanceType="t3.nano", MinCount=1, MaxCount=1, TagSpecifications=tags)
     except ClientError as error:
@@ -319,7 +341,12 @@ def a_terminated_instance(run: Run) -> str:
             raise NotShown("the account has no default VPC for an instance") from error
         raise
     instance = made["Instances"][0]["InstanceId"]
-    ec2.terminate_instances(InstanceIds=[instance])
+
+    def terminated() -> bool:
+        """EC2 may not know a new instance everywhere yet."""
+        return not questions.outcome(ec2.terminate_instances, InstanceIds=[instance])
+
+    run.sandbox.wait("the instance terminates", terminated, 3)
     # No source server is of this instance, which is no failure and nobody is told.
     report = run.result_of(instance)
     expect(report["targets"][0]["reason"] == "not_found", "what is told of it", report)
@@ -328,8 +355,11 @@ def a_terminated_instance(run: Run) -> str:
 
 def a_tagged_file_system(run: Run) -> str:
     """The event of a file system that is tagged reaches its function by CloudTrail."""
-    trails = run.sandbox.client("cloudtrail").describe_trails()["trailList"]
-    if not any(each.get("IsMultiRegionTrail") or each.get("HomeRegion") == run.sandbox.region for each in trails):
+    trail, records = run.sandbox.client("cloudtrail"), False
+    for each in trail.describe_trails()["trailList"]:
+        is_here = each.get("IsMultiRegionTrail") or each.get("HomeRegion") == run.sandbox.region
+        records = records or bool(is_here and trail.get_trail_status(Name=each["TrailARN"])["IsLogging"])
+    if not records:
         raise NotShown("no trail of CloudTrail records this Region")
     wish = [{"Key": "drover:replicate-to", "Value": run.sandbox.replica_region}]
     run.sandbox.client("efs").tag_resource(ResourceId=run.source, Tags=wish)
@@ -362,7 +392,7 @@ def roles(run: Run, enforces: bool) -> str:
              (DISCONNECT, "drs:TagResource", server, (), False)]  # fmt: skip
     asked = [each for each in asked if each[0] in run.functions]
     for function, action, resource, tags, allowed in asked:
-        role = functions.get_function_configuration(FunctionName=function)["Role"]
+        role = functions.get_function_configuration(FunctionName=run.deployed(function))["Role"]
         answer = iam.simulate_principal_policy(
             PolicySourceArn=role, ActionNames=[action], ResourceArns=[resource], ContextEntries=tagged(*tags)
         )["EvaluationResults"][0]
@@ -379,9 +409,9 @@ def bad_messages_raise_alarms(run: Run) -> str:
     run.sandbox.client("sqs").send_message(QueueUrl=queue, MessageBody=json.dumps(misspelt))
     cloudwatch = run.sandbox.client("cloudwatch")
     rings = lambda alarm: cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0]["StateValue"] == "ALARM"  # noqa: E731, E501
-    for alarm in sorted(CAUSED):
-        run.sandbox.wait(f"{alarm} rings", lambda: rings(alarm), 20)  # noqa: B023
-    return ", ".join(sorted(CAUSED))
+    for alarm in CAUSED:
+        run.sandbox.wait(f"{alarm} rings", lambda: rings(f"{run.sandbox.name}-{alarm}"), 20)  # noqa: B023
+    return ", ".join(CAUSED)
 
 
 def a_stack_that_enforces(run: Run) -> None:
@@ -393,33 +423,43 @@ def a_stack_that_enforces(run: Run) -> None:
     expect(mode == "enforce", "the mode", mode)
 
 
+def offered_server(run: Run) -> dict:
+    """The server that drover works on, as it is now."""
+    now = [each for each in run.sandbox.offered() if each["sourceServerID"] == run.server] if run.server else []
+    if not now:
+        raise NotShown(f"no source server has the tag {TAG_KEY} with the value {' or '.join(OFFERS)}")
+    return now[0]
+
+
 def a_server_without_approval_stays(run: Run) -> str:
     """A server without an approval is refused."""
-    if not run.server:
-        raise NotShown(f"no source server has the tag {TAG['Key']} with the value disconnect or delete")
+    offered_server(run)
     run.put(run.request_of(DISCONNECT, CHANGE), "Source Server Decommission Requested")
-    report = run.result_of(CHANGE)
+    report = run.result_of(CHANGE, ended=True)
     expect(report["targets"][0]["reason"] == "not_approved", "the reason", report)
     return report["summary"]
 
 
 def an_approved_server_is_disconnected(run: Run) -> str:
     """An approved server is disconnected, and its approval is consumed."""
-    if not run.server:
-        raise NotShown(f"no source server has the tag {TAG['Key']} with the value disconnect or delete")
-    drs, server = run.sandbox.client("drs"), run.offered[0]
+    drs, server = run.sandbox.client("drs"), offered_server(run)
+    read = lambda: all_of(drs, "describe_source_servers", "items", filters={"sourceServerIDs": [run.server]})[0]  # noqa: E731, E501
     drs.tag_resource(resourceArn=server["arn"], tags={"drover:approved": CHANGE})
+    run.sandbox.wait("DRS shows the approval", lambda: read()["tags"].get("drover:approved") == CHANGE, 5)
     run.put(run.request_of(DISCONNECT, CHANGE), "Source Server Decommission Requested")
-    report = run.result_of(CHANGE)
-    target = report["targets"][0]
-    needs = "none but that of the role: it was done" if target["outcome"] == "done" else f"{target['reason']}"
-    if target["reason"] == "access_denied" or target["outcome"] == "done":
-        run.answers.append(questions.answered("Does `DisconnectSourceServer` need permissions", needs))
+    try:
+        report = run.result_of(CHANGE, ended=True)
+    finally:
+        # Whatever was heard: what was destroyed is to be asked about.
+        run.disconnected = run.server if state_of(read()) == "DISCONNECTED" else ""
+    target, entry = report["targets"][0], "Does `DisconnectSourceServer` need permissions"
+    if target["outcome"] == "done":
+        run.answers.append(questions.answered(entry, "none but those of the role: it was done"))
+    else:
+        run.answers.append(questions.still_open(entry, f"{target['reason']}: {report['summary']}"))
     expect(target["outcome"] == "done", "the outcome", report)
-    [now] = drs.describe_source_servers(filters={"sourceServerIDs": [run.server]})["items"]
-    expect(state_of(now) == "DISCONNECTED", "the state", state_of(now))
-    expect("drover:approved" not in now["tags"], "the approval is removed", now["tags"])
-    run.disconnected = run.server
+    expect(run.disconnected, "the state", state_of(read()))
+    run.sandbox.wait("the approval is removed", lambda: "drover:approved" not in read()["tags"], 5)
     return report["summary"]
 
 
@@ -443,28 +483,42 @@ def a_replica_becomes_usable(run: Run) -> str:
 def duplicates_change_nothing(run: Run) -> str:
     """The same events again find everything done."""
     run.put(run.request_of(BOOTSTRAP, "REPLICATE"), "File System Replication Requested")
-    reports = [run.result_of("REPLICATE")]
+    reports = [run.result_of("REPLICATE", ended=True)]
     if run.disconnected:
         run.put(run.request_of(DISCONNECT, CHANGE), "Source Server Decommission Requested")
-        reports.append(run.result_of(CHANGE))
+        reports.append(run.result_of(CHANGE, ended=True))
     expect(all(each["outcome"] == "already_done" for each in reports), "the outcomes", outcomes(reports))
     return outcomes(reports)
 
 
 def no_other_alarm_rings(run: Run) -> str:
     """No alarm rings but those that were caused, and no dead letter waits."""
-    pages = run.sandbox.client("cloudwatch").get_paginator("describe_alarms").paginate(AlarmNamePrefix=NAME)
-    alarms = {each["AlarmName"]: each["StateValue"] for page in pages for each in page["MetricAlarms"]}
-    ringing = sorted(name for name, state in alarms.items() if state == "ALARM" and name not in CAUSED)
+    name = run.sandbox.name
+    found = all_of(run.sandbox.client("cloudwatch"), "describe_alarms", "MetricAlarms", AlarmNamePrefix=f"{name}-")
+    alarms = {each["AlarmName"].removeprefix(f"{name}-"): each["StateValue"] for each in found}
+    known = (*CAUSED, *OF_THE_ACCOUNT)
+    ringing = sorted(alarm for alarm, state in alarms.items() if state == "ALARM" and alarm not in known)
     sqs = run.sandbox.client("sqs")
     letters = {}
     for output in ("FailedRequestsUrl", "UndeliveredEventsUrl", "UnfinishedMessagesUrl"):
         url = run.sandbox.outputs[output]
         found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
         letters[output] = int(found["Attributes"]["ApproximateNumberOfMessages"])
-    expect(len(alarms) > 10 and ringing == [], "the alarms", ringing or alarms)
+    expect(len(alarms) > 10 and ringing == [], "the alarms", {"ringing": ringing, "executions": failed_executions(run)})
     expect(not any(letters.values()), "the dead letters", letters)
     return f"{len(alarms)} alarms"
+
+
+def failed_executions(run: Run) -> list[str]:
+    """The executions of state machines that failed, each with its error."""
+    states, found = run.sandbox.client("stepfunctions"), []
+    for machine in run.sandbox.machines():
+        for status in ("FAILED", "TIMED_OUT"):
+            failed = all_of(states, "list_executions", "executions", stateMachineArn=machine, statusFilter=status)
+            for each in failed:
+                ended = states.describe_execution(executionArn=each["executionArn"])
+                found.append(f"{each['executionArn']}: {ended.get('error')}, {ended.get('cause')}")
+    return found
 
 
 def what_a_result_names(run: Run) -> None:
@@ -519,32 +573,33 @@ def accept(run: Run, sam: str, template: str, architecture: str) -> None:
 
 def write(run: Run, folder: Path, left: list[str]) -> None:
     """What was seen, and an account for the emulator that behaves as AWS has answered."""
-    sandbox, answers = run.sandbox, {each.entry: each.answer for each in run.answers}
+    sandbox, answers = run.sandbox, {each.entry: each.answer for each in run.answers if not each.is_open}
     switches = {name: value for each in run.answers for name, value in (each.switches or {}).items()}
     reasons = {questions.entry(begins): reason for begins, reason in questions.NOT_ASKED.items()}
+    reasons |= {each.entry: each.answer for each in run.answers if each.is_open}
     report = {
         "account": sandbox.account,
         "region": sandbox.region,
         "replicaRegion": sandbox.replica_region,
         "at": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "steps": run.steps,
-        "answers": answers,
-        "notAsked": {
+        "answers": [{"entry": each.entry, "answer": each.answer} for each in run.answers if not each.is_open],
+        "open": {
             each: reasons.get(each, "a step before it failed or was not shown")
             for each in questions.entries()
-            if each not in answers
+            if each not in answers or each in reasons
         },
         "left": left,
+        "outlasts": OUTLASTS,
     }
     world = {"account": sandbox.account, "region": sandbox.region, "behaviour": switches}
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in (("report.json", report), ("world.json", world)):
         (folder / name).write_text(json.dumps(content, indent=2) + "\n")
-    print(f"\nWritten to {folder}: report.json, and world.json with {len(switches)} switches of the emulator.")
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="just acceptance", description=__doc__.splitlines()[0], epilog=COST,
+    parser = argparse.ArgumentParser(prog="just acceptance", description=__doc__.split("\n\n")[0], epilog=HELP,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--account", required=True, metavar="ID", help="the sandbox account, whose credentials are used")
     parser.add_argument("--again", required=True, metavar="ID", help="the same account once more")
@@ -573,9 +628,6 @@ def main() -> int:
         print(f"The credentials are of the account {identity['Account']}, not {given.account}. Nothing was done.")
         return 2
 
-    def stop(*_) -> None:
-        raise Stopped
-
     again = shlex.join(["just", "acceptance", "--account", given.account, "--again", given.account, "--region",
                         given.region, "--replica-region", given.replica_region, "--clean"])  # fmt: skip
     left = sandbox.left()
@@ -590,7 +642,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     try:
         if not given.clean:
-            print(f"Accepting drover in {given.account}, {given.region}, as {identity['Arn']}\n{COST}\n", flush=True)
+            print(f"Accepting drover in {given.account}, {given.region}, as {identity['Arn']}\n\n{HELP}\n", flush=True)
             accept(run, given.sam, given.template, given.architecture)
     except Stopped:
         interrupted = True
@@ -599,17 +651,29 @@ def main() -> int:
         # From here on a signal changes nothing: what was made must go.
         for name in (signal.SIGINT, signal.SIGTERM):
             signal.signal(name, lambda *_: print(f"Still removing. If this is killed: {again}", flush=True))
-        print("\nRemoving what was made", flush=True)
+        if not given.clean:
+            # Before anything else, since removing may take long or fail.
+            write(run, given.results, ["not removed yet"])
+        print("\nRemoving what was made" + "".join(f"\n  {each}" for each in sandbox.left()), flush=True)
         left = sandbox.remove(print)
+        if not given.clean:
+            write(run, given.results, left)
     if not given.clean:
-        write(run, given.results, left)
+        print(f"\nWritten to {given.results}: report.json, and world.json for the emulator. What outlasts this:\n"
+              + "\n".join(f"  {each}" for each in OUTLASTS))  # fmt: skip
     failed = [each["step"] for each in run.steps if each["seen"] == "FAILED"]
     hidden = sum(each["seen"] == "not shown" for each in run.steps)
-    print(f"{len(run.steps)} steps, {len(failed)} failed, {hidden} not shown; {len(run.answers)} questions answered; "
-          f"{'nothing is left' if not left else f'{len(left)} things are LEFT: {again}'}")  # fmt: skip
+    answered = sum(not each.is_open for each in run.answers)
+    where = f"in {given.region} and {given.replica_region}"
+    print(f"{len(run.steps)} steps, {len(failed)} failed, {hidden} not shown; {answered} questions answered; "
+          f"{f'nothing is left {where}' if not left else f'{len(left)} things are LEFT {where}: {again}'}")  # fmt: skip
     if interrupted:
         return 130
     return 1 if failed or left else 0
+
+
+def stop(*_) -> None:
+    raise Stopped
 
 
 if __name__ == "__main__":

@@ -137,6 +137,8 @@ def _start_by_schedule(target: dict, event: dict, schedule: dict) -> None:
     group = schedule["Arn"].replace(":schedule/", ":schedule-group/").rsplit("/", 1)[0]
     if not _may_by_role(target["RoleArn"], "lambda:InvokeFunction", target["Arn"], group, "scheduler.amazonaws.com"):
         raise LookupError(f"{schedule['Arn']} may not start {target['Arn']}")
+    # No request has said so for this thread, and what follows from it is as encrypted as anything else.
+    original_pin_request_origin("127.0.0.1", True)
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(event["Time"]))
     dispatch_rule_to_lambda(target["Arn"], target["Input"].replace("<aws.scheduler.scheduled-time>", at))
 
