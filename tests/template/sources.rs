@@ -1,6 +1,8 @@
 //! Other accounts and Regions: who may send events here, what `forwarding/forward.yaml` sends from
 //! there, and which stacks are refused.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use template::{
     ACCOUNT, Deployment, REGION, Role, TRIGGERS,
@@ -175,7 +177,7 @@ fn an_event_that_asks_for_nothing_is_not_sent() {
     let mut failed = call("TagResource", tags("drover:replicate-to"));
     failed["detail"]["errorCode"] = json!("AccessDenied");
 
-    let events = [
+    let mut events = [
         call("TagResource", tags("Name")),
         call("CreateFileSystem", json!({})),
         call("DeleteFileSystem", tags("drover:replicate-to")),
@@ -189,12 +191,34 @@ fn an_event_that_asks_for_nothing_is_not_sent() {
         // What comes back from drover would go round for ever.
         json!({ "source": "lambda", "detail-type": "Lambda Function Invocation Result - Success" }),
     ];
-    for event in &events {
-        for (name, rule) in sender.of_type("AWS::Events::Rule") {
-            assert!(
-                !pattern::matches(&rule["EventPattern"], Some(event)),
-                "{name} {event}"
-            );
+    for event in &mut events {
+        event["account"] = json!(ACCOUNT);
+        event["region"] = json!(REGION);
+        assert_not_sent(&sender, event);
+    }
+}
+
+fn assert_not_sent(sender: &Deployment, event: &Value) {
+    for (name, rule) in sender.of_type("AWS::Events::Rule") {
+        let is_sent = pattern::matches(&rule["EventPattern"], Some(event));
+        assert!(!is_sent, "{name} {event}");
+    }
+}
+
+/// Otherwise two recovery accounts forward each other's events forever.
+#[test]
+fn an_event_that_was_forwarded_is_not_forwarded_again() {
+    let sender = forwarding(&[]);
+
+    for (_, _, event) in wanted() {
+        for (member, value) in [
+            ("account", "444455556666"),
+            ("account", "999988887777"),
+            ("region", "eu-west-1"),
+        ] {
+            let mut forwarded = event.clone();
+            forwarded[member] = json!(value);
+            assert_not_sent(&sender, &forwarded);
         }
     }
 }
@@ -273,6 +297,54 @@ fn what_is_not_taken_is_kept_and_told() {
     }
 }
 
+#[test]
+fn unsent_events_are_kept_as_long_as_sqs_allows_and_outlive_their_stack() {
+    let deployment = forwarding(&[]);
+    let queue = &deployment.resources["UnsentEvents"];
+    let policy = &deployment.properties("UnsentEventsPolicy")["PolicyDocument"];
+    let denial = json!({
+        "Sid": "DenyInsecureTransport", "Effect": "Deny", "Principal": "*", "Action": "sqs:*",
+        "Resource": deployment.arn("UnsentEvents"),
+        "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+    });
+
+    let retention = "the retention of a queue, in seconds";
+    let kept = queue["Properties"]["MessageRetentionPeriod"].as_u64();
+    assert!(is_within(kept.unwrap(), retention) && !is_within(kept.unwrap() + 1, retention));
+    assert_eq!(queue["DeletionPolicy"], "RetainExceptOnCreate");
+    assert_eq!(queue["UpdateReplacePolicy"], "Retain");
+    assert_eq!(queue["Properties"]["SqsManagedSseEnabled"], true);
+    assert!(policy["Statement"].as_array().unwrap().contains(&denial));
+}
+
+/// An alarm on a metric that nothing writes never goes off.
+#[test]
+fn the_alarms_of_forwarding_watch_the_queue_and_each_rule() {
+    let deployment = forwarding(&[]);
+    let watched = |alarm: &str| -> BTreeSet<[String; 3]> {
+        let stats = Alarm::read(deployment.properties(alarm)).stats;
+        let metrics = stats.into_iter().map(|it| it.metric);
+        metrics
+            .map(|it| {
+                let of: Vec<String> = it.dimensions.into_iter().map(|(_, value)| value).collect();
+                [it.namespace, it.name, of.join(" ")]
+            })
+            .collect()
+    };
+    let rules = deployment.of_type("AWS::Events::Rule").into_iter();
+    let lost = rules
+        .map(|(rule, _)| ["AWS/Events", "InvocationsFailedToBeSentToDlq", rule].map(str::to_owned));
+    let queue = deployment.arn("UnsentEvents");
+    let queue = queue.rsplit(':').next().unwrap();
+    let unsent = ["AWS/SQS", "ApproximateNumberOfMessagesVisible", queue];
+
+    assert_eq!(
+        watched("UnsentEventsAlarm"),
+        [unsent.map(str::to_owned)].into()
+    );
+    assert_eq!(watched("LostEventsAlarm"), lost.collect());
+}
+
 /// A StackSet has the whole organization, the recovery account and Region among it.
 #[test]
 fn where_drover_is_nothing_is_sent() {
@@ -285,6 +357,11 @@ fn where_drover_is_nothing_is_sent() {
         ("RecoveryRegion", "eu-west-1"),
     ];
     assert!(!Deployment::forwarding(&other_region).resources.is_empty());
+    let other_account = [
+        ("RecoveryAccount", "999988887777"),
+        ("RecoveryRegion", REGION),
+    ];
+    assert!(!Deployment::forwarding(&other_account).resources.is_empty());
 }
 
 #[test]
@@ -364,6 +441,18 @@ fn a_stack_that_could_not_do_what_it_says_is_refused() {
             refusals(&[("Functions", "all"), (parameter, value)]),
             [""; 0]
         );
+    }
+}
+
+#[test]
+fn subnets_and_security_groups_go_together() {
+    let refusals = |parameters: &[(&str, &str)]| Deployment::with(parameters).refusals();
+    let subnets = ("VpcSubnetIds", "subnet-01");
+    let groups = ("VpcSecurityGroupIds", "sg-01");
+
+    assert_eq!(refusals(&[subnets, groups]), [""; 0]);
+    for alone in [subnets, groups] {
+        assert_eq!(refusals(&[alone]).len(), 1, "{alone:?}");
     }
 }
 
