@@ -180,6 +180,9 @@ fn a_requester_can_put_requests_and_nothing_that_looks_like_a_result() {
     assert!(!requester.allows(&several));
     let several = request().with("events:source", "drover");
     assert!(!requester.allows(&several));
+    // ForAllValues alone would allow a call without these keys.
+    let bus = format!("arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default");
+    assert!(!requester.allows(&ask("events:PutEvents", &bus)));
 
     for detail_type in [
         "Lambda Function Invocation Result - Success",

@@ -128,3 +128,23 @@ fn the_key_encrypts_the_log_groups_of_the_stack_alone() {
         "without a log group"
     );
 }
+
+/// SQS uses the key with the permissions of whoever sends or reads.
+#[test]
+fn roles_that_send_to_a_queue_or_read_it_may_use_its_key() {
+    let deployment = encrypted();
+
+    for (name, actions) in [
+        (
+            "AuditScheduleRole",
+            &["kms:GenerateDataKey", "kms:Decrypt"][..],
+        ),
+        ("DisconnectRole", &["kms:Decrypt"]),
+        ("BootstrapRole", &["kms:Decrypt"]),
+    ] {
+        let role = Role::by_arn(name, &deployment, &[]);
+        for action in actions {
+            assert!(role.allows(&ask(action, KEY)), "{name} {action}");
+        }
+    }
+}

@@ -244,6 +244,19 @@ fn a_reserved_concurrency_of_minus_one_reserves_nothing() {
     }
 }
 
+/// A log group cannot change its class, so a stack that was deployed without one must get none.
+#[test]
+fn the_log_group_of_the_machines_has_a_class_only_if_one_is_given() {
+    let class = |deployment: &Deployment| {
+        let group = deployment.properties("MachineLogs");
+        group.get("LogGroupClass").map(text_of)
+    };
+    let given = Deployment::with(&[("MachineLogClass", "INFREQUENT_ACCESS")]);
+
+    assert_eq!(class(&Deployment::by_default()), None);
+    assert_eq!(class(&given).as_deref(), Some("INFREQUENT_ACCESS"));
+}
+
 #[test]
 fn every_parameter_beside_the_functions_reaches_its_resource() {
     let deployment = distinct_values();

@@ -3,13 +3,13 @@
 
 use serde_json::{Value, json};
 use template::{
-    ACCOUNT, Role,
+    ACCOUNT, Deployment, Role, arn_of_role, ask,
     delivery::ResourceStatement,
     facts::{FACTS, has_key, keys_of_service},
     text_of, texts_of,
 };
 
-use crate::iam::everything;
+use crate::{functions::FUNCTIONS, iam::everything};
 
 /// A key that AWS does not pass to a policy makes it deny, without a word to anybody.
 #[test]
@@ -313,6 +313,68 @@ const WILDCARDS: [(&str, &str, &[&str], &str); 39] = [
     ("NotifyRole", "EncryptNotifications", &["kms:GenerateDataKey*"], "SNS documents the two actions so"),
     ("FleetRole FollowUpRole NotifyRole", "DeliverLogs", &["*"], "the actions support no resource"),
 ];
+
+/// A role or a schedule that names the function itself runs `$LATEST`, which no rollback reaches.
+#[test]
+fn roles_and_schedules_invoke_aliases_only() {
+    let deployment = everything();
+    let aliases = FUNCTIONS.map(|it| deployment.alias(deployment.function(it.name())));
+    let schedules = deployment
+        .of_type("AWS::Scheduler::Schedule")
+        .into_iter()
+        .map(|(name, schedule)| (name.to_owned(), texts_of(&schedule["Target"]["Arn"])));
+    let roles = all_statements()
+        .into_iter()
+        .filter(|(_, _, statement)| {
+            let actions = texts_of(&statement["Action"]);
+            statement["Principal"].is_null() && actions.contains(&"lambda:InvokeFunction".into())
+        })
+        .map(|(name, _, statement)| (name, texts_of(&statement["Resource"])));
+
+    let mut checked = 0;
+    for (name, invoked) in schedules.chain(roles) {
+        checked += 1;
+        for arn in invoked {
+            assert!(aliases.contains(&arn), "{name}: {arn}");
+        }
+    }
+    assert_eq!(checked, 5, "two schedules and three roles");
+}
+
+/// Lambda connects a function to its VPC with the role of the function, whose code must not do the
+/// same. EFS creates the network interface of a mount target with the permissions of the caller.
+#[test]
+fn the_code_of_a_function_may_not_use_the_permissions_for_its_vpc() {
+    let vpc = [
+        ("VpcSubnetIds", "subnet-01"),
+        ("VpcSecurityGroupIds", "sg-01"),
+    ];
+    let deployment = Deployment::with(&vpc);
+    let interface = format!("arn:aws:ec2:us-east-1:{ACCOUNT}:network-interface/eni-01");
+
+    for function in FUNCTIONS {
+        let name = function.name();
+        let role = Role::by_arn(&arn_of_role(name, &deployment), &deployment, &[]);
+        let arn = deployment.arn(deployment.function(name));
+        for action in [
+            "CreateNetworkInterface",
+            "DeleteNetworkInterface",
+            "AssignPrivateIpAddresses",
+            "UnassignPrivateIpAddresses",
+        ] {
+            let by_lambda = ask(&format!("ec2:{action}"), &interface);
+            let by_code = by_lambda.clone().with("lambda:SourceFunctionArn", &arn);
+            let is_of_mount_targets =
+                name == "bootstrap-efs-replication" && action == "CreateNetworkInterface";
+            assert!(role.allows(&by_lambda), "{name} {action}");
+            assert_eq!(
+                role.allows(&by_code),
+                is_of_mount_targets,
+                "{name} {action}"
+            );
+        }
+    }
+}
 
 /// The patterns with a wildcard in a statement.
 fn wildcards(statement: &Value) -> Vec<String> {
