@@ -248,6 +248,10 @@ fn functions(file: &str) -> Vec<&'static str> {
 
 /// The kinds of simulation that a file may matter to, each by its arguments.
 fn kinds(file: &str) -> &'static [&'static [&'static str]] {
+    // The simulator reads neither documents nor what forwards events to drover.
+    if file.ends_with(".md") || file.starts_with("forwarding/") {
+        return &[];
+    }
     // Of the template, a function alone meets its role and no more.
     let is_wiring = file == "template.yaml" || file.starts_with("statemachines/");
     // What becomes of a message shows where there are queues.

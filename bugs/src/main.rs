@@ -28,9 +28,9 @@ use crate::{
 /// tests notices each.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Plant only bugs whose name or file contains this text.
+    /// Plant only bugs whose name or file contains this text, or one of several.
     #[arg(long, value_name = "TEXT")]
-    only: Option<String>,
+    only: Vec<String>,
     /// Run this level alone.
     #[arg(long)]
     level: Option<Level>,
@@ -58,9 +58,9 @@ fn main() -> Result<ExitCode> {
     let tree = Tree::find()?;
     let results = Results::read(&tree, arguments.seeds, arguments.again)?;
 
-    let is_chosen = |bug: &&Bug| match &arguments.only {
-        Some(text) => bug.name.contains(text) || bug.file.contains(text),
-        None => true,
+    let is_chosen = |bug: &&Bug| {
+        let contains = |text: &String| bug.name.contains(text) || bug.file.contains(text);
+        arguments.only.is_empty() || arguments.only.iter().any(contains)
     };
     let bugs: Vec<&Bug> = list::all().filter(is_chosen).collect();
     // The table is of what is known, so nothing is planted for it.

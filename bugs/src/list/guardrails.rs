@@ -112,4 +112,24 @@ pub(super) const BUGS: &[Bug] = &[
         from: r#""true" => Ok(true),"#,
         to: r#""true" | "1" => Ok(true),"#,
     },
+    Bug {
+        name: "a protection in another case does not count",
+        file: GUARDRAILS,
+        from: "let is_protection = |key: &&String| key.eq_ignore_ascii_case(&self.protection_tag);",
+        to: "let is_protection = |key: &&String| key.as_str() == self.protection_tag;",
+    },
+    Bug {
+        name: "a replica inherits a protection in another case",
+        file: GUARDRAILS,
+        from: "approval || key.eq_ignore_ascii_case(&self.protection_tag)",
+        to: "approval || key == self.protection_tag",
+    },
+    Bug {
+        name: "a refusal names the protection that is not there",
+        file: GUARDRAILS,
+        from: r#"                .detail(tag)
+                .fact("tag", tag),"#,
+        to: r#"                .detail(tag)
+                .fact("tag", self.protection_tag.as_str()),"#,
+    },
 ];

@@ -4,11 +4,13 @@ mod audits;
 mod changes;
 mod documents;
 mod faults;
+mod forwarding;
 mod guardrails;
 mod machines;
 mod matching;
 mod observation;
 mod others;
+mod people;
 mod replication;
 mod reports;
 mod requests;
@@ -18,7 +20,7 @@ mod template;
 use crate::bug::Bug;
 
 /// Every theme. What would destroy most comes first, so that a run which is cut has tried that.
-const THEMES: [&[Bug]; 14] = [
+const THEMES: [&[Bug]; 16] = [
     retirement::BUGS,
     documents::BUGS,
     changes::BUGS,
@@ -32,6 +34,8 @@ const THEMES: [&[Bug]; 14] = [
     audits::BUGS,
     template::BUGS,
     machines::BUGS,
+    forwarding::BUGS,
+    people::BUGS,
     others::BUGS,
 ];
 

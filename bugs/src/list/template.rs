@@ -1028,4 +1028,154 @@ pub(super) const BUGS: &[Bug] = &[
         Version: "2012-10-17"
         Statement: [{ Effect: Allow, Principal: "*""#,
     },
+    Bug {
+        name: "a rule may invoke the function but not its alias",
+        file: TEMPLATE,
+        from: "      FunctionName: !Ref DisconnectSourceServer.Alias
+      Principal: events.amazonaws.com
+      SourceArn: !GetAtt DecommissionRequested.Arn",
+        to: "      FunctionName: !Ref DisconnectSourceServer
+      Principal: events.amazonaws.com
+      SourceArn: !GetAtt DecommissionRequested.Arn",
+    },
+    Bug {
+        name: "a rule invokes code that is not live",
+        file: TEMPLATE,
+        from: "        detail-type: [File System Replication Requested]
+      Targets:
+        - Id: bootstrap-efs-replication
+          Arn: !Ref BootstrapEfsReplication.Alias",
+        to: "        detail-type: [File System Replication Requested]
+      Targets:
+        - Id: bootstrap-efs-replication
+          Arn: !GetAtt BootstrapEfsReplication.Arn",
+    },
+    Bug {
+        name: "a queue invokes code that is not live",
+        file: TEMPLATE,
+        from: "      EventSourceArn: !GetAtt DecommissionQueue.Arn
+      FunctionName: !Ref DisconnectSourceServer.Alias",
+        to: "      EventSourceArn: !GetAtt DecommissionQueue.Arn
+      FunctionName: !Ref DisconnectSourceServer",
+    },
+    Bug {
+        name: "a topic invokes code that is not live",
+        file: TEMPLATE,
+        from: "Endpoint: !Ref DisconnectSourceServer.Alias",
+        to: "Endpoint: !GetAtt DisconnectSourceServer.Arn",
+    },
+    Bug {
+        name: "a schedule invokes code that is not live",
+        file: TEMPLATE,
+        from: "      Target:
+        Arn: !Ref AuditFileSystems.Alias",
+        to: "      Target:
+        Arn: !GetAtt AuditFileSystems.Arn",
+    },
+    Bug {
+        name: "a follow-up may invoke the function but not its alias",
+        file: TEMPLATE,
+        from: "                  - !If [Disconnects, !Ref DisconnectSourceServer.Alias, !Ref AWS::NoValue]
+                  - !If [Replicates, !Ref BootstrapEfsReplication.Alias, !Ref AWS::NoValue]
+                  - !If [Disconnects, !Ref AuditSourceServers.Alias",
+        to: "                  - !If [Disconnects, !GetAtt DisconnectSourceServer.Arn, !Ref AWS::NoValue]
+                  - !If [Replicates, !Ref BootstrapEfsReplication.Alias, !Ref AWS::NoValue]
+                  - !If [Disconnects, !Ref AuditSourceServers.Alias",
+    },
+    Bug {
+        name: "another MaxTargets publishes no version",
+        file: TEMPLATE,
+        from: "            MaxTargets=${MaxTargets}
+",
+        to: "",
+    },
+    Bug {
+        name: "a function publishes versions for new code only",
+        file: TEMPLATE,
+        from: "      Role: !GetAtt DisconnectRole.Arn
+      AutoPublishAliasAllProperties: true
+",
+        to: "      Role: !GetAtt DisconnectRole.Arn
+",
+    },
+    Bug {
+        name: "the description of a version is always the same",
+        file: TEMPLATE,
+        from: "      VersionDescription: !Sub settings ${Settings}
+      # The function takes a step",
+        to: "      VersionDescription: settings
+      # The function takes a step",
+    },
+    Bug {
+        name: "a function's variables name the profile of its settings",
+        file: TEMPLATE,
+        from: "SETTINGS: !Ref Settings }",
+        to: "SETTINGS: !Ref SettingsProfile }",
+    },
+    Bug {
+        name: "the rules of a stack for EFS apply to one for DRS",
+        file: TEMPLATE,
+        from: "RuleCondition: !Equals [!Ref Functions, efs]",
+        to: "RuleCondition: !Equals [!Ref Functions, drs]",
+    },
+    Bug {
+        name: "subnets without security groups are accepted",
+        file: TEMPLATE,
+        from: r#"- !And [!Not [!Equals [!Ref VpcSubnetIds, ""]], !Not [!Equals [!Ref VpcSecurityGroupIds, ""]]]"#,
+        to: r#"- !Not [!Equals [!Ref VpcSubnetIds, ""]]"#,
+    },
+    Bug {
+        name: "a role ignores the permissions boundary",
+        file: TEMPLATE,
+        from: "      Description: Lets EventBridge Scheduler start audits.
+      Path: !Ref RolePath
+      PermissionsBoundary: !If [HasBoundary, !Ref PermissionsBoundaryArn, !Ref AWS::NoValue]
+",
+        to: "      Description: Lets EventBridge Scheduler start audits.
+      Path: !Ref RolePath
+",
+    },
+    Bug {
+        name: "a queue ignores the key",
+        file: TEMPLATE,
+        from: "  UndeliveredEvents:
+    Type: AWS::SQS::Queue
+    DeletionPolicy: RetainExceptOnCreate
+    UpdateReplacePolicy: Retain
+    Properties:
+      SqsManagedSseEnabled: !If [HasKey, !Ref AWS::NoValue, true]
+      KmsMasterKeyId: !If [HasKey, !Ref KmsKeyArn, !Ref AWS::NoValue]
+",
+        to: "  UndeliveredEvents:
+    Type: AWS::SQS::Queue
+    DeletionPolicy: RetainExceptOnCreate
+    UpdateReplacePolicy: Retain
+    Properties:
+      SqsManagedSseEnabled: !If [HasKey, !Ref AWS::NoValue, true]
+",
+    },
+    Bug {
+        name: "a schedule's dead letters cannot be encrypted",
+        file: TEMPLATE,
+        from: "Action: [kms:Decrypt, kms:GenerateDataKey]",
+        to: "Action: [kms:Decrypt]",
+    },
+    Bug {
+        name: "a function's code may use the permissions for its VPC",
+        file: TEMPLATE,
+        from: "function:${AWS::StackName}-audit-file-systems*",
+        to: "function:${AWS::StackName}-audit-source-servers*",
+    },
+    Bug {
+        name: "the log class of machines is infrequent access by default",
+        file: TEMPLATE,
+        from: "!If [HasMachineLogClass, !Ref MachineLogClass, !Ref AWS::NoValue]",
+        to: "!If [HasMachineLogClass, !Ref MachineLogClass, INFREQUENT_ACCESS]",
+    },
+    Bug {
+        name: "an alarm watches schedules of another group",
+        file: TEMPLATE,
+        from: "Dimensions: [{ Name: ScheduleGroup, Value: default }]",
+        to: "Dimensions: [{ Name: ScheduleGroup, Value: !Ref AWS::StackName }]",
+    },
 ];
