@@ -26,6 +26,7 @@ DIST = ROOT / "dist"
 # Templates that are released as they are, by their names in a release.
 TEMPLATES = {
     "forward.template.yaml": ROOT / "forwarding/forward.yaml",
+    "alarms.template.yaml": ROOT / "forwarding/alarms.yaml",
     "schemas.template.yaml": ROOT / "schemas/events.yaml",
     "code.template.yaml": ROOT / "examples/stacksets/code.yaml",
 }
@@ -225,6 +226,7 @@ def meaning(name: str) -> str:
     return {
         "drover.template.json": "the template, as plain CloudFormation",
         "forward.template.yaml": "the template that forwards events from other accounts and Regions",
+        "alarms.template.yaml": "the template of the topic, in each Region, that the alarms of the forwarding notify",
         "schemas.template.yaml": "the template with the schemas of requests and result events",
         "code.template.yaml": "the template of the bucket, in each Region, from which an organization deploys the code",
         "deploy.md": "how to deploy it in one account",

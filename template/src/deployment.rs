@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     resolve::Deployment,
     values::text_of,
-    written::{CODE, FORWARDING, MAIN, Template},
+    written::{ALARMS, CODE, FORWARDING, MAIN, Template},
 };
 
 /// Every trigger; by default each is off.
@@ -42,6 +42,12 @@ impl Deployment {
     #[must_use]
     pub fn forwarding(parameters: &[(&str, &str)]) -> Self {
         Self::of(&FORWARDING, parameters)
+    }
+
+    /// `forwarding/alarms.yaml` with these parameters, and the others at their defaults.
+    #[must_use]
+    pub fn alarms(parameters: &[(&str, &str)]) -> Self {
+        Self::of(&ALARMS, parameters)
     }
 
     /// `examples/stacksets/code.yaml` with these parameters, and the others at their defaults.

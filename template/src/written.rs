@@ -13,6 +13,10 @@ pub(crate) static MAIN: LazyLock<Template> =
 pub(crate) static FORWARDING: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("../../forwarding/forward.yaml")));
 
+/// `forwarding/alarms.yaml`, in the same form.
+pub(crate) static ALARMS: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("../../forwarding/alarms.yaml")));
+
 /// `examples/stacksets/code.yaml`, in the same form.
 pub(crate) static CODE: LazyLock<Template> =
     LazyLock::new(|| Template::read(include_str!("../../examples/stacksets/code.yaml")));

@@ -28,6 +28,7 @@ import cloudformation  # noqa: E402
 
 TEMPLATE, FORWARDING = ROOT / "template.yaml", ROOT / "forwarding/forward.yaml"
 SCHEMAS, CODE = ROOT / "schemas/events.yaml", ROOT / "examples/stacksets/code.yaml"
+ALARMS = ROOT / "forwarding/alarms.yaml"
 REGION, ACCOUNT = "us-east-1", "111122223333"
 # With everything enabled, so that every branch is checked.
 EVERYTHING = {
@@ -203,6 +204,7 @@ def main() -> int:
             run(str(tools / "cfn-lint"), "--regions", REGION, "--template", str(FORWARDING)),
             run(str(tools / "cfn-lint"), "--regions", REGION, "--template", str(SCHEMAS)),
             run(str(tools / "cfn-lint"), "--regions", REGION, "--template", str(CODE)),
+            run(str(tools / "cfn-lint"), "--regions", REGION, "--template", str(ALARMS)),
             check_policies(source),
             people.check(cloudformation.plain()),
             check_policies(forwarding),

@@ -12,7 +12,7 @@ use template::{
     pattern, text_of,
 };
 
-use crate::tidy::rows;
+use crate::tidy::{read, rows};
 
 /// The account and the Region of drover, where the stacks of other accounts send to.
 const RECOVERY: [(&str, &str); 2] = [
@@ -343,6 +343,84 @@ fn the_alarms_of_forwarding_watch_the_queue_and_each_rule() {
         [unsent.map(str::to_owned)].into()
     );
     assert_eq!(watched("LostEventsAlarm"), lost.collect());
+}
+
+#[test]
+fn alarms_of_the_forwarding_in_the_organization_notify_the_topic_and_nothing_else_does() {
+    let deployment = Deployment::alarms(&[("Organization", "o-a1b2c3d4e5")]);
+    let policy = &deployment.properties("AlarmsPolicy")["PolicyDocument"];
+    for statement in policy["Statement"].as_array().unwrap() {
+        let service = &statement["Principal"]["Service"];
+        assert_eq!(
+            statement["Effect"] == "Allow",
+            *service == "cloudwatch.amazonaws.com"
+        );
+    }
+
+    let policy = Role::read(policy);
+    let topic = deployment.arn("Alarms");
+    let own = "o-a1b2c3d4e5";
+    let unsent = "us-east-1:444455556666:alarm:StackSet-drover-forward-1a2b3c-unsent-events";
+    let lost = "us-east-1:777788889999:alarm:StackSet-drover-forward-4d5e6f-lost-events";
+    let other = "us-east-1:444455556666:alarm:billing";
+
+    for (alarm, organization, tls, expected) in [
+        (unsent, own, "true", true),
+        (lost, own, "true", true),
+        (unsent, own, "false", false),
+        (unsent, "o-zzzzzzzzzz", "true", false),
+        (other, own, "true", false),
+    ] {
+        let asked = ask("sns:Publish", &topic)
+            .with("aws:SourceArn", &format!("arn:aws:cloudwatch:{alarm}"))
+            .with("aws:SourceOrgID", organization)
+            .with("aws:SecureTransport", tls);
+        assert_eq!(
+            policy.allows(&asked),
+            expected,
+            "{alarm} {organization} {tls}"
+        );
+    }
+    assert!(policy.actions().all(|action| action == "sns:Publish"));
+}
+
+#[test]
+fn the_topic_of_the_alarms_has_an_email_address_and_a_key_if_they_are_given() {
+    let organization = ("Organization", "o-a1b2c3d4e5");
+    let plain = Deployment::alarms(&[organization]);
+    assert_eq!(plain.of_type("AWS::SNS::Subscription").len(), 0);
+    assert!(plain.properties("Alarms").get("KmsMasterKeyId").is_none());
+
+    let given = Deployment::alarms(&[
+        organization,
+        ("NotificationEmail", "ops@example.com"),
+        ("TopicKeyAlias", "alias/topics"),
+    ]);
+    assert_eq!(
+        given.properties("AlarmsByEmail")["Endpoint"],
+        "ops@example.com"
+    );
+    assert_eq!(given.properties("Alarms")["KmsMasterKeyId"], "alias/topics");
+}
+
+/// Without it, the stacks of a StackSet would keep what they could not send and tell nobody.
+#[test]
+fn the_command_of_the_topology_gives_the_forwarding_the_topic_of_its_alarms() {
+    let deployment = Deployment::alarms(&[("Organization", "o-a1b2c3d4e5")]);
+    let name = text_of(&deployment.properties("Alarms")["TopicName"]);
+    let topology = read("docs/topology.md");
+    let command = topology
+        .split("aws cloudformation create-stack-set ")
+        .nth(1)
+        .and_then(|rest| rest.split("aws cloudformation").next())
+        .unwrap();
+
+    for parameter in [
+        format!("ParameterKey=AlarmTopicName,ParameterValue={name}"),
+        "ParameterKey=AlarmTopicAccount,ParameterValue=111122223333".to_owned(),
+    ] {
+        assert!(command.contains(&parameter), "{parameter}");
+    }
 }
 
 /// A StackSet has the whole organization, the recovery account and Region among it.
