@@ -126,7 +126,14 @@ fn nobody_can_both_send_and_approve() {
 
     assert_eq!(
         policies.keys().collect::<Vec<_>>(),
-        ["approver", "auditor", "deployer", "operator", "requester"]
+        [
+            "approver",
+            "auditor",
+            "deployer",
+            "operator",
+            "operator of the forwarding",
+            "requester"
+        ]
     );
     for (who, sends, approves) in [
         ("requester", 2, 0),
@@ -135,6 +142,7 @@ fn nobody_can_both_send_and_approve() {
         ("deployer", 0, 0),
         // Sends again what somebody requested: to the alias, to a queue, by a machine.
         ("operator", 4, 0),
+        ("operator of the forwarding", 0, 0),
     ] {
         assert_eq!(may(who, &ways_in()), sends, "{who} sends");
         assert_eq!(may(who, &approvals()), approves, "{who} approves");
@@ -372,6 +380,62 @@ fn a_deployer_makes_roles_with_the_boundary_and_passes_them_to_the_services_of_t
     assert!(!others.iter().any(|service| pass(service, &role())));
     let another = format!("arn:aws:iam::{ACCOUNT}:role/Administrator");
     assert!(!pass("lambda.amazonaws.com", &another));
+}
+
+/// What the runbooks of `docs/operations.md` and the list of `docs/faq.md` ask of whoever is on call.
+#[test]
+fn an_operator_can_look_wherever_the_runbook_says_and_protects_nothing() {
+    let operator = &policies()["operator"];
+    let rule = format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/drover-DecommissionRequested");
+
+    for (action, resource) in [
+        ("cloudtrail:LookupEvents", "*"),
+        ("cloudwatch:DescribeAlarms", "*"),
+        ("drs:DescribeSourceServers", "*"),
+        ("elasticfilesystem:DescribeReplicationConfigurations", "*"),
+        ("events:DescribeRule", rule.as_str()),
+        ("events:TestEventPattern", "*"),
+        ("lambda:ListEventSourceMappings", "*"),
+        ("sns:ListSubscriptionsByTopic", &named("sns")),
+        ("logs:FilterLogEvents", &named("logs")),
+    ] {
+        assert!(operator.allows(&ask(action, resource)), "{action}");
+    }
+    // Protecting is the approver's, and an audit by an event the requester's.
+    for asked in [
+        tag("drs:TagResource", SERVER, "drover:protected"),
+        put("com.example.cmdb", "Source Server Audit Requested"),
+    ] {
+        assert!(!operator.allows(&asked), "{asked:?}");
+    }
+    let guide = read("docs/operations.md");
+    for words in [
+        "This step is an [approver](people.md#approver)'s",
+        "A [requester](people.md#requester) sends it",
+    ] {
+        assert!(guide.contains(words), "{words}");
+    }
+}
+
+#[test]
+fn an_operator_of_the_forwarding_handles_its_queue_and_no_other() {
+    let operator = &policies()["operator of the forwarding"];
+    let queue = |name: &str| format!("arn:aws:sqs:eu-west-1:444455556666:{name}");
+
+    for action in ["sqs:ReceiveMessage", "sqs:DeleteMessage"] {
+        for stack in ["StackSet-drover-forward-1a2b3c", "drover-forward"] {
+            let own = queue(&format!("{stack}-UnsentEvents-1A2B3C"));
+            assert!(operator.allows(&ask(action, &own)), "{action} {own}");
+        }
+        assert!(
+            !operator.allows(&ask(action, &queue("billing"))),
+            "{action}"
+        );
+    }
+    for action in ["sqs:SendMessage", "sqs:PurgeQueue", "sqs:DeleteQueue"] {
+        let own = queue("drover-forward-UnsentEvents-1A2B3C");
+        assert!(!operator.allows(&ask(action, &own)), "{action}");
+    }
 }
 
 #[test]
