@@ -440,7 +440,7 @@ fn an_operator_of_the_forwarding_handles_its_queue_and_no_other() {
 
 #[test]
 fn an_auditor_only_reads() {
-    let reading = ["Describe", "Filter", "Get", "List", "StartQuery"];
+    let reading = ["Describe", "Filter", "Get", "List", "Lookup", "StartQuery"];
 
     for action in policies()["auditor"].actions() {
         let name = action.split_once(':').unwrap().1;
@@ -448,6 +448,23 @@ fn an_auditor_only_reads() {
             reading.iter().any(|word| name.starts_with(word)),
             "{action}"
         );
+    }
+}
+
+/// "What to ask for" in `docs/security-for-auditors.md`.
+#[test]
+fn an_auditor_can_read_what_the_page_for_auditors_asks_for() {
+    let auditor = &policies()["auditor"];
+
+    for (action, resource) in [
+        ("cloudformation:DescribeStacks", "*"),
+        ("cloudtrail:LookupEvents", "*"),
+        ("iam:GetAccountAuthorizationDetails", "*"),
+        ("iam:GetRolePolicy", &role()),
+        ("iam:ListRolePolicies", &role()),
+        ("logs:FilterLogEvents", &named("logs")),
+    ] {
+        assert!(auditor.allows(&ask(action, resource)), "{action}");
     }
 }
 
