@@ -333,6 +333,22 @@ fn a_deployer_changes_what_has_the_name_of_the_stack_and_nothing_beside_it() {
     }
 }
 
+/// A log group has the only record of why a request was decided as it was. CloudFormation deletes
+/// those of a first deployment that fails.
+#[test]
+fn a_deployer_deletes_logs_by_a_deployment_only() {
+    let deployer = &policies()["deployer"];
+
+    for action in ["logs:DeleteLogGroup", "logs:PutRetentionPolicy"] {
+        let direct = ask(action, &named("logs"));
+        assert!(!deployer.allows(&direct), "{action}");
+        let deployed = direct.with("aws:CalledVia", "cloudformation.amazonaws.com");
+        assert!(deployer.allows(&deployed), "{action}");
+    }
+    let stream = ask("logs:DeleteLogStream", &named("logs"));
+    assert!(!deployer.allows(&stream));
+}
+
 #[test]
 fn a_deployer_makes_roles_with_the_boundary_and_passes_them_to_the_services_of_the_template() {
     let deployer = &policies()["deployer"];
