@@ -835,19 +835,35 @@ fn the_dashboard_answers_one_question_after_the_other() {
 /// replica.
 #[test]
 fn the_guide_states_the_cost_of_the_alarms() {
-    let deployment = Deployment::by_default();
-    let alarms = deployment.of_type("AWS::CloudWatch::Alarm");
-    let metrics: usize = alarms
-        .iter()
-        .map(|(_, alarm)| metrics_of(alarm).len())
-        .sum();
+    let recovery = [
+        ("RecoveryAccount", "999988887777"),
+        ("RecoveryRegion", "eu-west-1"),
+    ];
 
-    let (dollars, tenths) = (metrics / 10, metrics % 10);
-    let cost = format!("{dollars}.{tenths}0 for the metrics of the alarms");
-    assert!(
-        read("docs/operations.md").contains(&cost),
-        "docs/operations.md must say `{cost}`; correct the sum beside it too"
-    );
+    for (deployment, what) in [
+        (Deployment::by_default(), "for the metrics of the alarms"),
+        (
+            Deployment::with(&[("Functions", "efs")]),
+            "for those of a stack with `Functions=efs`",
+        ),
+        (
+            Deployment::forwarding(&recovery),
+            "for those of the forwarding",
+        ),
+    ] {
+        let alarms = deployment.of_type("AWS::CloudWatch::Alarm");
+        let metrics: usize = alarms
+            .iter()
+            .map(|(_, alarm)| metrics_of(alarm).len())
+            .sum();
+
+        let (dollars, tenths) = (metrics / 10, metrics % 10);
+        let cost = format!("{dollars}.{tenths}0 {what}");
+        assert!(
+            read("docs/operations.md").contains(&cost),
+            "docs/operations.md must say `{cost}`; correct the sum beside it too"
+        );
+    }
 }
 
 #[test]

@@ -423,6 +423,21 @@ fn the_command_of_the_topology_gives_the_forwarding_the_topic_of_its_alarms() {
     }
 }
 
+#[test]
+fn the_guide_says_what_to_do_about_each_alarm_of_the_forwarding() {
+    let guide = read("docs/operations.md");
+    let section = guide
+        .split("### Alarms of the forwarding\n")
+        .nth(1)
+        .unwrap();
+    let section = section.split("\n## ").next().unwrap();
+
+    for (name, alarm) in forwarding(&[]).of_type("AWS::CloudWatch::Alarm") {
+        let suffix = text_of(&alarm["AlarmName"]).replacen("drover-", "", 1);
+        assert!(section.contains(&format!("- `{suffix}`: ")), "{name}");
+    }
+}
+
 /// A StackSet has the whole organization, the recovery account and Region among it.
 #[test]
 fn where_drover_is_nothing_is_sent() {
