@@ -67,7 +67,7 @@ def a_dry_run_shows_the_whole_way(proof: prove.Proof) -> None:
         }
 
         def run(block: str) -> str:
-            command = ["bash", "-euo", "pipefail", "-c", block.replace("eu-west-1", prove.ELSEWHERE)]
+            command = ["bash", "-euo", "pipefail", "-c", block.replace("eu-west-1", proof.machines_region)]
             ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
             prove.expect(ended.returncode == 0, block, ended.stdout + ended.stderr)
             return ended.stdout
